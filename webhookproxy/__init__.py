@@ -1,0 +1,1 @@
+"""webhookproxy: every 3C Plus event becomes a signed POST."""

@@ -1,0 +1,89 @@
+"""Every state and reason a delivery, an event or a connection can have."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class DeliveryState(StrEnum):
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    RETRYING = "retrying"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FILTERED = "filtered"
+    SIMULATED = "simulated"
+
+
+class DeliveryReason(StrEnum):
+    # while it waits
+    WAITING_TURN = "waiting_turn"
+    WEBHOOK_PAUSED = "webhook_paused"
+    CIRCUIT_OPEN = "circuit_open"
+    INTERRUPTED = "interrupted"
+    # the receiver answered
+    ACCEPTED = "accepted"
+    REFUSED_STATUS = "refused_status"
+    FAILED_STATUS = "failed_status"
+    THROTTLED = "throttled"
+    REDIRECTED = "redirected"
+    GONE = "gone"
+    # the receiver was not reached, or its answer could not be read
+    NAME_NOT_RESOLVED = "name_not_resolved"
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
+    CONNECTION_REFUSED = "connection_refused"
+    CONNECTION_FAILED = "connection_failed"
+    CONNECTION_LOST = "connection_lost"
+    CONNECT_TIMEOUT = "connect_timeout"
+    ANSWER_TIMEOUT = "answer_timeout"
+    TLS_EXPIRED = "tls_expired"
+    TLS_WRONG_NAME = "tls_wrong_name"
+    TLS_UNTRUSTED = "tls_untrusted"
+    TLS_FAILED = "tls_failed"
+    BAD_ANSWER = "bad_answer"
+    INTERNAL_ERROR = "internal_error"
+    # it ended without being accepted
+    EXHAUSTED = "exhausted"
+    MAX_AGE = "max_age"
+    WEBHOOK_DELETED = "webhook_deleted"
+    COMPANY_DELETED = "company_deleted"
+    DISCARDED = "discarded"
+    FILTERED_OUT = "filtered_out"
+    SIMULATION = "simulation"
+
+
+class EventNote(StrEnum):
+    """Why a stored event has no delivery, when that needs saying."""
+
+    UNWANTED = "unwanted"
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+
+
+class ConnectionState(StrEnum):
+    DISCONNECTED = "disconnected"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    DISCONNECTING = "disconnecting"
+    TOKEN_REFUSED = "token_refused"
+
+
+class ConnectionReason(StrEnum):
+    NOT_WISHED = "not_wished"
+    WISHED = "wished"
+    ACCEPTED = "accepted"
+    NAME_NOT_RESOLVED = "name_not_resolved"
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
+    CONNECTION_FAILED = "connection_failed"
+    TLS_FAILED = "tls_failed"
+    HANDSHAKE_FAILED = "handshake_failed"
+    HANDSHAKE_TIMEOUT = "handshake_timeout"
+    REFUSED = "refused"
+    KICKED = "kicked"
+    DROPPED = "dropped"
+    SILENT = "silent"
+    DEAF = "deaf"
+    TOKEN_CHANGED = "token_changed"
+    OWNER_GONE = "owner_gone"
