@@ -1,1 +1,45 @@
 """webhookproxy: every 3C Plus event becomes a signed POST."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+
+from webhookproxy.version import __version__
+
+__all__ = ["__version__", "create_app"]
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+    """The application; nothing runs yet: the server starts the engine, a command its job.
+
+    `overrides` wins over the environment. Raises ConfigError if a setting is wrong or unsafe.
+    """
+    # Imported here: the simulator and the key generator import this package, and need none of it.
+    from webhookproxy import cli, config, database, web
+    from webhookproxy.extensions import db, migrate
+    from webhookproxy.guard import Policy
+    from webhookproxy.keys import Keyring
+    from webhookproxy.models.types import use_keyring
+    from webhookproxy.store import Store
+
+    app = Flask(__name__, instance_relative_config=True)
+    given = dict(overrides or {})
+    app.instance_path = given.pop("INSTANCE_PATH", app.instance_path)
+    app.config.update(config.load(os.environ, given, app.instance_path))
+    use_keyring(Keyring(app.config["DATA_KEYS"]))
+
+    db.init_app(app)
+    database.init_app(app)
+    migrate.init_app(app, db)
+    app.extensions["policy"] = Policy(
+        allow_private=app.config["ALLOW_PRIVATE_TARGETS"], allow_http=app.config["ALLOW_HTTP"]
+    )
+    app.extensions["store"] = Store(app.config["SQLALCHEMY_DATABASE_URI"])
+
+    web.init_app(app)
+    cli.init_app(app)
+    return app

@@ -1,4 +1,4 @@
-"""Every state and reason a delivery, an event or a connection can have."""
+"""The states and reasons a delivery, an event or a connection can have, as they are stored."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ class ConnectionState(StrEnum):
     CONNECTED = "connected"
     RECONNECTING = "reconnecting"
     DISCONNECTING = "disconnecting"
-    TOKEN_REFUSED = "token_refused"
+    # S105 takes this name, and TOKEN_CHANGED, for a password.
+    TOKEN_REFUSED = "token_refused"  # noqa: S105
 
 
 class ConnectionReason(StrEnum):
@@ -85,5 +86,5 @@ class ConnectionReason(StrEnum):
     DROPPED = "dropped"
     SILENT = "silent"
     DEAF = "deaf"
-    TOKEN_CHANGED = "token_changed"
+    TOKEN_CHANGED = "token_changed"  # noqa: S105
     OWNER_GONE = "owner_gone"

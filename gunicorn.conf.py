@@ -1,0 +1,33 @@
+"""How the server runs: one gevent worker, which starts the engine and drains it at the end."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gunicorn.workers.base import Worker
+
+bind = f"0.0.0.0:{os.environ.get('PORT') or 5000}"
+worker_class = "gevent"
+# Every process opens every socket, so there is one, whatever WEB_CONCURRENCY says.
+workers = 1
+worker_connections = 500
+# The sockets live as long as the worker does: it is never recycled.
+max_requests = 0
+# From SIGTERM to SIGKILL of the worker, in seconds: the engine stops within 18.
+graceful_timeout = 25
+timeout = 60
+keepalive = 5
+# The access log would print the addresses people open; what is worth saying the app prints.
+accesslog = None
+loglevel = "warning"
+control_socket_disable = True
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Start the engine in the worker, and have SIGTERM drain it before the worker ends."""
+    # Imported here: in the master process nothing is patched by gevent.
+    from webhookproxy.serving import serve
+
+    serve(worker.wsgi, stop_worker=lambda: worker.handle_exit(0, None))

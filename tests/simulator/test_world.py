@@ -1,0 +1,85 @@
+"""What a company lives through: whole calls, ids that join up, types as in the catalogue."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from importlib.resources import files
+from typing import Any
+
+from tests.simulator.client import connected
+from tests.simulator_process import SimulatorProcess
+
+
+def test_the_events_of_a_call_share_its_ids_and_come_in_order(lively: SimulatorProcess) -> None:
+    calls: dict[str, list[str]] = defaultdict(list)
+    with connected(lively, "a-manager-token") as client:
+        for _ in range(1_500):
+            name, payload = client.event()
+            if "call" in payload and name.startswith("call-"):
+                call = payload["call"]
+                key = call["telephony_id"]
+                assert call["id"] == f"call:{call['company_id']}:{call['campaign_id']}:{key}"
+                calls[key].append(name)
+            elif name == "call-history-was-created":
+                calls[payload["callHistory"]["telephony_id"]].append(name)
+    answered = [life for life in calls.values() if "call-was-connected" in life]
+    finished = [life for life in answered if life[-1] == "call-history-was-created"]
+    assert finished
+    for life in finished:
+        places = [life.index(f"call-was-{step}") for step in ("answered", "connected", "finished")]
+        assert places == sorted(places)
+
+
+def test_an_agent_is_busy_from_the_connection_until_idle(lively: SimulatorProcess) -> None:
+    busy: set[int] = set()
+    conversations = 0
+    with connected(lively, "another-manager-token") as client:
+        for _ in range(1_500):
+            name, payload = client.event()
+            if name == "call-was-connected":
+                assert payload["agent"]["id"] not in busy
+                assert payload["call"]["agent"] == str(payload["agent"]["id"])
+                busy.add(payload["agent"]["id"])
+                conversations += 1
+            elif name == "agent-is-idle":
+                busy.discard(payload["agent"]["id"])
+    assert conversations > 5
+
+
+def test_the_rate_is_kept_on_average(lively: SimulatorProcess) -> None:
+    with connected(lively, "rate-token") as client:
+        client.event()
+        start = time.monotonic()
+        for _ in range(1_500):
+            client.event()
+        # A second and a half at 1,000 a second; the margin is for a busy machine.
+        assert 1.3 < time.monotonic() - start < 3
+
+
+def test_types_and_keys_are_those_of_the_catalogue(quiet: SimulatorProcess) -> None:
+    catalogue = json.loads(files("webhookproxy").joinpath("catalog.json").read_text("utf-8"))
+    with connected(quiet, "catalogue-token") as client:
+        for name, entry in catalogue.items():
+            quiet.control("emit", token="catalogue-token", event=name)
+            heard, payload = client.event()
+            assert heard == name
+            assert _shape(payload) == _shape(entry["sample"])
+
+
+def test_the_same_seed_gives_the_same_company() -> None:
+    def company() -> Any:
+        with SimulatorProcess(seed=7) as simulator, connected(simulator, "seeded-token") as client:
+            simulator.control("emit", event="call-was-created")
+            return client.event()[1]["call"]["company_id"]
+
+    assert company() == company()
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return [(key, _shape(inner)) for key, inner in value.items()]
+    if isinstance(value, list):
+        return [_shape(inner) for inner in value]
+    return type(value)

@@ -1,0 +1,93 @@
+"""Every code has its words, and the words are fit to be shown."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import astuple
+from itertools import chain
+
+import pytest
+
+from webhookproxy.reasons import (
+    CONNECTION_LABELS,
+    CONNECTION_WORDS,
+    DELIVERY_LABELS,
+    DELIVERY_WORDS,
+    EVENT_WORDS,
+    ConnectionReason,
+    ConnectionState,
+    DeliveryReason,
+    DeliveryState,
+    EventNote,
+    Words,
+    delivery_words,
+)
+
+ALL_WORDS = list(
+    chain(
+        ((f"delivery {code}", words) for code, words in DELIVERY_WORDS.items()),
+        ((f"event {code}", words) for code, words in EVENT_WORDS.items()),
+        ((f"connection {code}", words) for code, words in CONNECTION_WORDS.items()),
+    )
+)
+
+
+def test_no_code_is_without_words() -> None:
+    assert set(DELIVERY_WORDS) == set(DeliveryReason)
+    assert set(EVENT_WORDS) == set(EventNote)
+    assert set(CONNECTION_WORDS) == set(ConnectionReason)
+    assert set(DELIVERY_LABELS) == set(DeliveryState)
+    assert set(CONNECTION_LABELS) == set(ConnectionState)
+
+
+@pytest.mark.parametrize("words", [w for _, w in ALL_WORDS], ids=[code for code, _ in ALL_WORDS])
+def test_every_part_is_a_sentence_with_known_placeholders(words: Words) -> None:
+    for part in astuple(words):
+        assert part == part.strip()
+        assert part.endswith(".")
+        assert part[0].isupper() or part.startswith("3C Plus")
+        assert "  " not in part
+    for part in (words.what, words.then, words.you):
+        fields = {field for _, field, _, _ in string.Formatter().parse(part) if field}
+        assert fields <= {"when", "since", "status"}
+    assert "{" not in words.english
+
+
+@pytest.mark.parametrize("words", [w for _, w in ALL_WORDS], ids=[code for code, _ in ALL_WORDS])
+def test_words_read_well_also_when_nothing_is_known(words: Words) -> None:
+    assert not any("{" in part for part in astuple(words.filled()))
+
+
+def test_the_placeholders_are_filled_in() -> None:
+    words = DELIVERY_WORDS[DeliveryReason.FAILED_STATUS].filled(when="em 30 s", status=503)
+    assert words.what == "Sua URL respondeu com erro: status 503."
+    assert words.then == "Guardamos o evento e tentamos de novo em 30 s."
+
+
+def test_the_guides_own_sentences_are_there() -> None:
+    refused = CONNECTION_WORDS[ConnectionReason.REFUSED]
+    assert refused.what.startswith("Token inválido")
+    assert "o token da 3C Plus está correto" in refused.you
+    assert "a empresa está ativa na 3C Plus" in refused.you
+    failed = DELIVERY_WORDS[DeliveryReason.CONNECTION_FAILED]
+    assert failed.what.startswith("URL não acessível")
+    assert "sua URL está online" in failed.you
+    assert "aceita requisições POST" in failed.you
+    assert "status 200" in DELIVERY_WORDS[DeliveryReason.FAILED_STATUS].you
+
+
+@pytest.mark.parametrize(
+    "state", [DeliveryState.REFUSED, DeliveryState.EXPIRED, DeliveryState.CANCELLED]
+)
+@pytest.mark.parametrize("reason", DeliveryReason)
+def test_a_delivery_that_ended_is_not_promised_another_attempt(
+    state: DeliveryState, reason: DeliveryReason
+) -> None:
+    words = delivery_words(state, reason)
+    assert "{when}" not in words.then
+    assert words.what == DELIVERY_WORDS[reason].what
+
+
+def test_a_delivery_that_waits_says_when_it_is_tried_again() -> None:
+    words = delivery_words(DeliveryState.RETRYING, DeliveryReason.REFUSED_STATUS)
+    assert "{when}" in words.then

@@ -1,0 +1,299 @@
+"""Every setting: its name, default, unit and reason, and what Flask's own settings become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from webhookproxy import keys
+from webhookproxy.keys import ConfigError
+
+__all__ = ["SETTINGS", "ConfigError", "Setting", "ephemeral_disk_warning", "load"]
+
+SESSION_LIFETIME = timedelta(hours=12)
+MAX_REQUEST_BYTES = 1_048_576
+
+# Werkzeug compares hosts without their port; the two loopback names are for health checks.
+_LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable.
+
+    `default` is what an absent or empty variable means, in the form one would write; `parse` gives
+    the value that is in force, or raises ValueError with the rule as "must be ...".
+    """
+
+    name: str
+    default: str
+    unit: str
+    reason: str
+    parse: Callable[[str], Any]
+
+
+def _switch(text: str) -> bool:
+    answers = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+    try:
+        return answers[text.lower()]
+    except KeyError:
+        raise ValueError("must be 0 or 1 (false, true, no and yes do too)") from None
+
+
+def _number(lowest: int, highest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        rule = f"must be a whole number from {lowest} to {highest}"
+        if not (text.isascii() and text.isdigit()) or len(text) > len(str(highest)):
+            raise ValueError(rule)
+        if not lowest <= int(text) <= highest:
+            raise ValueError(rule)
+        return int(text)
+
+    return parse
+
+
+def _origin(text: str) -> str:
+    rule = "must be an address like https://example.com, without user, path or query"
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        # `port` is read because that is what raises ValueError when it is no port number.
+        bare = f"{parts.scheme}://{parts.netloc}" == text.rstrip("/") and parts.port != 0
+    except ValueError:
+        raise ValueError(rule) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not bare:
+        raise ValueError(rule)
+    if "@" in parts.netloc or not parts.netloc.isprintable() or " " in parts.netloc:
+        raise ValueError(rule)
+    return text.rstrip("/")
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(text.replace(",", " ").split())
+    if any(set(host) & set("/@?#*") or not host.isprintable() for host in hosts):
+        raise ValueError("must be host names separated by commas (.example.com: subdomains too)")
+    return hosts
+
+
+def _level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+def _database(text: str) -> str:
+    rule = "must start with sqlite:///, postgres:// or postgresql:// and be a complete address"
+    for scheme in ("postgres://", "postgresql://"):
+        # psycopg 3 by name: SQLAlchemy's default for PostgreSQL is another driver.
+        if text.startswith(scheme):
+            text = "postgresql+psycopg://" + text.removeprefix(scheme)
+    if text and not text.startswith(("sqlite://", "postgresql+psycopg://")):
+        raise ValueError(rule)
+    try:
+        if text:
+            make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError(rule) from None
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "DATABASE_URL",
+        "",
+        "address",
+        "Empty keeps everything in instance/webhookproxy.sqlite; postgres:// and postgresql:// "
+        "addresses are for servers whose disk does not last.",
+        _database,
+    ),
+    Setting(
+        "SECRET_KEY",
+        "",
+        "32 or more characters",
+        "Signs the session cookies; empty takes instance/secret_key, which bin/serve creates.",
+        str,
+    ),
+    Setting(
+        "DATA_KEYS",
+        "",
+        "keys of 32 or more characters, newest first, separated by commas",
+        "Encrypt tokens and secrets in the database; empty takes instance/data_keys, which "
+        "bin/serve creates.",
+        str,
+    ),
+    Setting(
+        "SOCKET_URL",
+        "https://socket.3c.plus",
+        "address",
+        "The Socket.IO server of 3C Plus, for every company that names no other.",
+        _origin,
+    ),
+    Setting(
+        "ALLOW_PRIVATE_TARGETS",
+        "0",
+        "0 or 1",
+        "1 lets sockets and webhooks reach loopback and private addresses, over plain http too: "
+        "development and tests only, so a public server refuses to start with it.",
+        _switch,
+    ),
+    Setting(
+        "ALLOW_HTTP",
+        "0",
+        "0 or 1",
+        "1 lets webhooks be plain http to public addresses, because some CRMs have no https.",
+        _switch,
+    ),
+    Setting(
+        "PUBLIC_URL",
+        "",
+        "address",
+        "Where people open the pages; https makes the cookies travel encrypted only.",
+        _origin,
+    ),
+    Setting(
+        "TRUSTED_HOSTS",
+        "",
+        "host names separated by commas",
+        "Requests for any other host are refused; empty means the host of PUBLIC_URL and "
+        "loopback, or any host if there is no PUBLIC_URL.",
+        _hosts,
+    ),
+    Setting(
+        "PROXY_HOPS",
+        "0",
+        "proxies",
+        "How many proxies stand in front (1 on Heroku): more than there are would let visitors "
+        "forge their address.",
+        _number(0, 5),
+    ),
+    Setting(
+        "PORT",
+        "5000",
+        "TCP port",
+        "Where the pages are served; hosting services set it themselves, and 0 takes a free one.",
+        _number(0, 65_535),
+    ),
+    Setting(
+        "LOG_LEVEL",
+        "INFO",
+        "DEBUG, INFO, WARNING or ERROR",
+        "INFO prints a line for each event and webhook, DEBUG prints them above the limit too.",
+        _level,
+    ),
+    Setting(
+        "LOG_LINES_PER_SECOND",
+        "200",
+        "lines per second",
+        "Above it the lines of events and webhooks become one summary, because printing each "
+        "would cost a sixth of the time there is for an event.",
+        _number(1, 100_000),
+    ),
+    Setting(
+        "RETENTION_DAYS",
+        "7",
+        "days",
+        "How long events and deliveries are kept; payloads hold personal data, so no longer than "
+        "a retry or a question about last week needs.",
+        _number(1, 365),
+    ),
+    Setting(
+        "UNWANTED_HOURS",
+        "24",
+        "hours",
+        "How long events that no webhook asked for are kept, for looking at what arrives.",
+        _number(1, 8_760),
+    ),
+)
+
+
+def load(
+    environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path: str | Path
+) -> dict[str, Any]:
+    """The whole configuration for Flask: settings, keys, and what follows from them.
+
+    `overrides` wins over the environment and may also hold any setting of Flask's or of an
+    extension's; its texts are parsed like the environment's, other values are taken as they are.
+    Raises ConfigError, whose sentence never shows a secret.
+    """
+    texts = {**environ, **{name: v for name, v in overrides.items() if isinstance(v, str)}}
+    config = {setting.name: _value(setting, texts, overrides) for setting in SETTINGS}
+    config["ON_HEROKU"] = bool(texts.get("DYNO"))
+    _refuse_unsafe(config)
+    if not isinstance(overrides.get("DATA_KEYS", ""), str):
+        texts["DATA_KEYS"] = " ".join(overrides["DATA_KEYS"])
+    loaded = keys.load(texts, instance_path)
+    config["SECRET_KEY"] = loaded.secret_key
+    config["DATA_KEYS"] = loaded.data_keys
+    config.update(_derived(config, Path(instance_path)))
+    own = {setting.name for setting in SETTINGS}
+    config.update({name: value for name, value in overrides.items() if name not in own})
+    return config
+
+
+def _value(setting: Setting, texts: Mapping[str, str], overrides: Mapping[str, Any]) -> Any:
+    if setting.name in overrides and not isinstance(overrides[setting.name], str):
+        return overrides[setting.name]
+    text = texts.get(setting.name, "").strip() or setting.default
+    try:
+        return setting.parse(text)
+    except ValueError as rule:
+        # The value itself stays out of the sentence: an address can carry a password.
+        raise ConfigError(f"{setting.name} {rule}: correct it or remove it.") from None
+
+
+def _refuse_unsafe(config: Mapping[str, Any]) -> None:
+    public = config["ON_HEROKU"] or config["PUBLIC_URL"].startswith("https://")
+    if public and config["ALLOW_PRIVATE_TARGETS"]:
+        raise ConfigError(
+            "ALLOW_PRIVATE_TARGETS=1 would let webhooks reach the private network of a public "
+            "server: remove it (ALLOW_HTTP=1 is what plain http to public addresses needs)."
+        )
+
+
+def _derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
+    """What Flask, Flask-Login and Flask-SQLAlchemy read."""
+    https = config["PUBLIC_URL"].startswith("https://")
+    hosts = list(config["TRUSTED_HOSTS"])
+    if not hosts and config["PUBLIC_URL"]:
+        hosts = [urlsplit(config["PUBLIC_URL"]).hostname or "", *_LOOPBACK_HOSTS]
+    return {
+        "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"]
+        or f"sqlite:///{instance / 'webhookproxy.sqlite'}",
+        # Over plain http a browser keeps neither a Secure cookie nor a __Host- name, and without
+        # the cookie no form would have its CSRF token.
+        "SESSION_COOKIE_NAME": "__Host-session" if https else "session",
+        "SESSION_COOKIE_SECURE": https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": SESSION_LIFETIME,
+        "REMEMBER_COOKIE_SECURE": https,
+        "REMEMBER_COOKIE_HTTPONLY": True,
+        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "REMEMBER_COOKIE_DURATION": SESSION_LIFETIME,
+        "PREFERRED_URL_SCHEME": "https" if https else "http",
+        "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
+        "TRUSTED_HOSTS": hosts or None,
+    }
+
+
+def ephemeral_disk_warning(config: Mapping[str, Any]) -> str | None:
+    """The sentence for a Heroku dyno that keeps its data in SQLite, else None.
+
+    Source: a dyno is restarted at least daily and its files are deleted then
+    (devcenter.heroku.com/articles/dyno-restarts).
+    """
+    if not config["ON_HEROKU"] or not config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite"):
+        return None
+    return (
+        "Everything stored here is lost at the next restart: this Heroku dyno keeps its data in "
+        "SQLite, on a disk that is wiped each time. Add the Heroku Postgres add-on, which sets "
+        "DATABASE_URL."
+    )

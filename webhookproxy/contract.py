@@ -1,0 +1,161 @@
+"""What a receiver gets: the body's bytes, the headers, the signatures."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import re
+import secrets as randomness
+import string
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from threading import Lock
+from urllib.parse import quote
+
+from webhookproxy.version import __version__
+
+SOURCE = "webhook-proxy-3c-plus"
+
+# RFC 9110 5.6.2 (RFC 7235 called it the auth-scheme): a token, spaces, then the credentials.
+_HAS_SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+ +[^ ].*", re.DOTALL)
+_VISIBLE_ASCII = string.ascii_letters + string.digits + string.punctuation
+
+
+def token_mask(token: str) -> str:
+    """The first four and the last four characters; only "…" for twelve characters or fewer."""
+    return f"{token[:4]}…{token[-4:]}" if len(token) > 12 else "…"
+
+
+class _EventIds:
+    """UUIDv7 (RFC 9562 6.2, method 2): within one millisecond the random part only grows."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._milliseconds = -1
+        self._random = 0
+
+    def next(self, now_ms: int) -> str:
+        with self._lock:
+            if now_ms > self._milliseconds:
+                self._start(now_ms)
+            else:
+                self._random += randomness.randbits(32) + 1
+                if self._random >> 74:
+                    self._start(self._milliseconds + 1)
+            high = self._milliseconds << 16 | 0x7000 | self._random >> 62
+            low = 0b10 << 62 | self._random & (1 << 62) - 1
+        return f"evt_{high << 64 | low:032x}"
+
+    def _start(self, milliseconds: int) -> None:
+        self._milliseconds = milliseconds
+        # The top bit stays free, so that there is room to grow.
+        self._random = randomness.randbits(73)
+
+
+_event_ids = _EventIds()
+
+
+def new_event_id(now_ms: int) -> str:
+    """A new "evt_" + UUIDv7 in 32 hexadecimal digits; each is greater than the one before.
+
+    That holds within a process, also inside one millisecond and when the clock goes back.
+    `now_ms` is milliseconds since 1970, UTC.
+    """
+    return _event_ids.next(now_ms)
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def timestamp(ms: int) -> str:
+    """Milliseconds since 1970 as "2024-01-01T00:00:00.000Z"."""
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+def _json_text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def body(
+    *,
+    event: str,
+    payload: str,
+    socket_id: str,
+    token_mask: str,
+    received_at_ms: int,
+    webhook_id: int,
+    company_id: int,
+    event_id: str,
+) -> bytes:
+    """The bytes that are signed and sent, the same at every attempt.
+
+    `payload` is JSON text and goes in as it is: it is not parsed, and not checked, here.
+    """
+    text = (
+        f'{{"event":{_json_text(event)},"payload":{payload},'
+        f'"meta":{{"socketId":{_json_text(socket_id)},"token_mask":{_json_text(token_mask)},'
+        f'"received_at":"{timestamp(received_at_ms)}","source":"{SOURCE}",'
+        f'"webhook_id":"webhook_{webhook_id}","company_id":"company_{company_id}",'
+        f'"event_id":{_json_text(event_id)}}}}}'
+    )
+    # A lone surrogate can only be inside a string, where its backslash form is its JSON escape.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def signature(secret: str, body: bytes) -> str:
+    """X-Signature-SHA256: lower-case hex of HMAC-SHA256, keyed with the secret's UTF-8 bytes."""
+    return hmac.digest(secret.encode("utf-8"), body, "sha256").hex()
+
+
+def standard_signature(secrets: Sequence[str], event_id: str, timestamp_s: int, body: bytes) -> str:
+    """The webhook-signature of Standard Webhooks v1: one "v1,<base64>" for each secret.
+
+    The keys are the UTF-8 bytes of the secrets; `timestamp_s` is in seconds since 1970.
+    """
+    signed = b"%b.%d.%b" % (event_id.encode("utf-8"), timestamp_s, body)
+    digests = (hmac.digest(secret.encode("utf-8"), signed, "sha256") for secret in secrets)
+    return " ".join(f"v1,{base64.b64encode(digest).decode('ascii')}" for digest in digests)
+
+
+def whsec(secret: str) -> str:
+    """The secret in the form that Standard Webhooks libraries take: "whsec_" + base64."""
+    return "whsec_" + base64.b64encode(secret.encode("utf-8")).decode("ascii")
+
+
+def authorization(value: str) -> str:
+    """The Authorization header: as typed if it has a scheme, else with "Bearer " before it."""
+    return value if _HAS_SCHEME.fullmatch(value) else f"Bearer {value}"
+
+
+def headers(
+    *,
+    event: str,
+    event_id: str,
+    attempt: int,
+    body: bytes,
+    authorization_value: str | None,
+    secrets: Sequence[str],
+    now_s: int,
+) -> dict[str, str]:
+    """The headers of one attempt, in the order they are sent.
+
+    `secrets` has the newest first: X-Signature-SHA256 has room for one signature and uses that
+    one. `attempt` counts from 1; `now_s` is the moment of the attempt in seconds since 1970.
+    What is not visible ASCII in an event's name is percent-encoded.
+    """
+    result = {"Content-Type": "application/json"}
+    if authorization_value:
+        result["Authorization"] = authorization(authorization_value)
+    if secrets:
+        result["X-Signature-SHA256"] = signature(secrets[0], body)
+        result["webhook-id"] = event_id
+        result["webhook-timestamp"] = str(now_s)
+        result["webhook-signature"] = standard_signature(secrets, event_id, now_s, body)
+    result["X-Webhook-Event"] = quote(event, safe=_VISIBLE_ASCII, errors="backslashreplace")
+    result["X-Webhook-Attempt"] = str(attempt)
+    result["User-Agent"] = f"webhookproxy/{__version__}"
+    return result

@@ -1,0 +1,307 @@
+"""One webhook's lane: who is sent to next, how fast, and what a failure means."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.lock import BoundedSemaphore
+
+from webhookproxy.delivery.backlog import Backlog
+from webhookproxy.delivery.results import Health, Result
+from webhookproxy.delivery.retry import Circuit, Kind, Verdict, judge
+from webhookproxy.delivery.sender import Outcome, Sender
+from webhookproxy.delivery.window import Window
+from webhookproxy.models.types import to_ms
+from webhookproxy.models.webhooks import Webhook
+from webhookproxy.reasons import DeliveryReason, DeliveryState
+from webhookproxy.rules.webhooks import WebhookState
+
+if TYPE_CHECKING:
+    from webhookproxy.delivery.lanes import Lanes
+    from webhookproxy.models.deliveries import Due
+
+logger = logging.getLogger(__name__)
+
+# Results sent but not committed yet, beyond one for each worker: what a crash may repeat.
+UNSETTLED_MAX = 64
+
+
+class Lane:
+    """Sends a webhook's deliveries with greenlets that exist only while there is work."""
+
+    def __init__(self, lanes: Lanes, webhook: Webhook, highest: int) -> None:
+        self.webhook_id = webhook.id
+        self._lanes = lanes
+        self._backlog = Backlog(lanes.reading, webhook.id)
+        self._window = Window(self._backlog, strict=webhook.parallelism == 1, highest=highest)
+        self._lock = BoundedSemaphore()
+        self._circuit = Circuit()
+        self._health = _stored_health(webhook)
+        self._workers = 0
+        self._probing = False
+        self._hold_until = 0.0
+        self._next_slot = 0.0
+        self._alarm: gevent.Greenlet[..., None] | None = None
+        self._alarm_at = 0.0
+        self._stopped = False
+        self._restore_circuit()
+        self._take_settings(webhook)
+        self.kick()
+
+    def configure(self, webhook: Webhook) -> None:
+        """Go on with new settings: the circuit closes and what waits is tried at once."""
+        old = self._sender
+        self._take_settings(webhook)
+        old.close()
+        self._circuit.succeed()
+        self._health.opened_ms = self._health.next_probe_ms = None
+        self._health.failed_probes = 0
+        self._hold_until = self._next_slot = 0.0
+        self._window.ask_reset(forgive=True, strict=webhook.parallelism == 1)
+        self.kick()
+
+    def offer(self, due: Due) -> None:
+        """Take a delivery that was just committed."""
+        self._window.offer(due)
+        self.kick()
+
+    def stop(self) -> None:
+        """Take no more; what is being sent ends by itself."""
+        self._stopped = True
+        self._clear_alarm()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being sent and no result waits to be committed."""
+        return self._workers == 0 and self._window.unsettled == 0
+
+    def close(self) -> None:
+        """Close the kept-alive connections."""
+        self._sender.close()
+
+    def busy(self, delivery_id: int) -> bool:
+        """Whether a delivery is in hand."""
+        return self._window.busy(delivery_id)
+
+    def age_limit(self) -> int:
+        """The `born_ms` before which a delivery is too old, in milliseconds."""
+        return self._clock_ms() - self._max_age_ms
+
+    def kick(self) -> None:
+        """Start a worker if there may be something to send."""
+        room = self._workers < self._parallelism
+        if room and not self._stopped and self._may_send() and self._may_have_work():
+            self._workers += 1
+            self._lanes.spawn(self._work, f"webhook_{self.webhook_id}")
+
+    def _take_settings(self, webhook: Webhook) -> None:
+        self._sender: Sender = self._lanes.sender(webhook)
+        self._state = WebhookState(webhook.state)
+        self._parallelism = webhook.parallelism
+        self._rate_limit = webhook.rate_limit
+        limit = min(webhook.max_age, self._lanes.retention_hours)
+        self._max_age_ms = round(limit * 3_600_000)
+        self._paused_ms = webhook.paused_ms
+        self._paused_at = None if webhook.paused_at is None else to_ms(webhook.paused_at)
+
+    def _restore_circuit(self) -> None:
+        if self._health.opened_ms is not None:
+            wait = ((self._health.next_probe_ms or 0) - self._lanes.now_ms()) / 1000
+            self._circuit.restore(self._health.failed_probes, time.monotonic() + max(0.0, wait))
+            self._wake_at(self._circuit.next_probe)
+
+    def _clock_ms(self) -> int:
+        """The webhook's own clock: wall time less the time it was paused."""
+        return (self._paused_at or self._lanes.now_ms()) - self._paused_ms
+
+    def _may_send(self) -> bool:
+        return (
+            self._state is not WebhookState.PAUSED
+            and self._window.unsettled < self._parallelism + UNSETTLED_MAX
+        )
+
+    def _may_have_work(self) -> bool:
+        if self._circuit.opened:
+            return not self._probing and time.monotonic() >= self._circuit.next_probe
+        soonest = self._window.soonest()
+        return self._window.more() or (soonest is not None and soonest <= time.monotonic())
+
+    def _work(self) -> None:
+        try:
+            while not self._stopped:
+                with self._lock:
+                    due, probe = self._take()
+                if due is None:
+                    break
+                self.kick()
+                self._deliver(due, probe)
+        finally:
+            self._workers -= 1
+
+    def _take(self) -> tuple[Due | None, bool]:
+        """The next delivery to send, and whether it is a probe of the open circuit."""
+        now = time.monotonic()
+        start = max(self._hold_until, self._next_slot)
+        if not self._may_send() or self._window.resetting:
+            return None, False
+        if now < start:
+            self._wake_at(start)
+            return None, False
+        if self._circuit.opened:
+            return self._take_probe(now), True
+        due = self._window.next(now, self._lanes.now_ms())
+        if due is None:
+            soonest = self._window.soonest()
+            if soonest is not None:
+                self._wake_at(soonest)
+        elif self._rate_limit is not None:
+            self._next_slot = now + 1 / self._rate_limit
+        return due, False
+
+    def _take_probe(self, now: float) -> Due | None:
+        if self._probing:
+            return None
+        if now < self._circuit.next_probe:
+            self._wake_at(self._circuit.next_probe)
+            return None
+        due = None
+        if self._circuit.probed_id and not self._circuit.wants_another():
+            due = self._backlog.one(self._circuit.probed_id)
+        if due is None:
+            strict = self._window.strict
+            due = self._backlog.head_after(self._circuit.probed_id, strict=strict)
+        if due is None or self._window.busy(due.id):
+            # Nothing to probe with now; what comes in next, or a second from now, may serve.
+            self._circuit.next_probe = now + 1.0
+            self._wake_at(self._circuit.next_probe)
+            return None
+        self._probing = True
+        self._window.lend(due)
+        return due
+
+    def _deliver(self, due: Due, probe: bool) -> None:
+        if due.born_ms < self.age_limit():
+            verdict = Verdict(DeliveryState.EXPIRED, DeliveryReason.MAX_AGE, counts=False)
+            self._end(due, None, verdict, probe)
+        elif self._state is WebhookState.SIMULATED:
+            verdict = Verdict(DeliveryState.SIMULATED, DeliveryReason.SIMULATION, counts=False)
+            self._end(due, None, verdict, probe)
+        else:
+            sender = self._sender
+            outcome = sender.send(due)
+            self._conclude(due, outcome, probe, sender)
+
+    def _conclude(self, due: Due, outcome: Outcome, probe: bool, sender: Sender) -> None:
+        """Say what an attempt means for the delivery, its key and the circuit."""
+        others_passed = (
+            due.first_attempt_ms is not None
+            and (self._health.success_ms or 0) > due.first_attempt_ms
+        )
+        verdict = judge(
+            outcome.kind,
+            outcome.reason,
+            due.tries,
+            probe=probe,
+            others_passed=others_passed,
+            retry_after=outcome.retry_after,
+            random=random.random,
+        )
+        if outcome.kind is Kind.SUCCESS:
+            self._succeeded()
+        else:
+            self._failed(due, outcome, probe)
+        self._lanes.report(due, outcome, verdict, sender.shown_url)
+        self._end(due, outcome, verdict, probe)
+
+    def _succeeded(self) -> None:
+        self._health.success_ms = self._lanes.now_ms()
+        if self._circuit.succeed():
+            logger.info("webhook_%d answers again: sending what waited", self.webhook_id)
+            self._health.opened_ms = self._health.next_probe_ms = None
+            self._health.failed_probes = 0
+            self._window.ask_reset(forgive=True)
+
+    def _failed(self, due: Due, outcome: Outcome, probe: bool) -> None:
+        now, now_ms = time.monotonic(), self._lanes.now_ms()
+        self._health.error = outcome.reason.value
+        self._health.error_status = outcome.status
+        self._health.error_ms = now_ms
+        if outcome.kind is Kind.GONE:
+            self._state = WebhookState.PAUSED
+            self._paused_at = now_ms
+            self._lanes.pause(self.webhook_id)
+            return
+        if probe:
+            self._circuit.probe_failed(due.id, now, outcome.retry_after, random.random)
+        elif self._circuit.fail(outcome.kind, due.id, strict=self._window.strict):
+            logger.warning("webhook_%d keeps failing: probing it from now on", self.webhook_id)
+            self._circuit.open(now, outcome.retry_after, random.random)
+            self._health.opened_ms = now_ms
+            self._window.ask_reset(forgive=False)
+        elif outcome.retry_after:
+            self._hold_until = max(self._hold_until, now + outcome.retry_after)
+        if self._circuit.opened:
+            self._health.failed_probes = self._circuit.failed_probes
+            wait = max(0.0, self._circuit.next_probe - now)
+            self._health.next_probe_ms = now_ms + round(wait * 1000)
+            self._wake_at(self._circuit.next_probe)
+
+    def _end(self, due: Due, outcome: Outcome | None, verdict: Verdict, probe: bool) -> None:
+        with self._lock:
+            if verdict.delay is None:
+                self._window.release(due)
+            else:
+                self._window.hold(due, time.monotonic() + verdict.delay)
+        if probe:
+            self._probing = False
+        self._lanes.results.put(
+            Result(
+                due,
+                outcome,
+                verdict,
+                self._lanes.now_ms(),
+                probe,
+                self._health,
+                self._settled,
+            )
+        )
+
+    def _settled(self, delivery_id: int) -> None:
+        self._window.settle(delivery_id)
+        self.kick()
+
+    def _wake_at(self, at: float) -> None:
+        """Have kick() called at a monotonic time; the soonest that was asked for counts."""
+        if self._stopped or (self._alarm is not None and self._alarm_at <= at):
+            return
+        self._clear_alarm()
+        self._alarm_at = at
+        self._alarm = gevent.spawn_later(max(0.0, at - time.monotonic()), self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.kick()
+        if self._workers == 0 and self._circuit.opened:
+            self._wake_at(max(self._circuit.next_probe, time.monotonic() + 0.05))
+
+    def _clear_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.kill(block=False)
+            self._alarm = None
+
+
+def _stored_health(webhook: Webhook) -> Health:
+    stored = webhook.health
+    return Health(
+        opened_ms=stored.circuit_opened_at and to_ms(stored.circuit_opened_at),
+        next_probe_ms=stored.next_probe_at and to_ms(stored.next_probe_at),
+        failed_probes=stored.failed_probes,
+        success_ms=stored.last_success_at and to_ms(stored.last_success_at),
+        error=stored.last_error,
+        error_status=stored.last_error_status,
+        error_ms=stored.last_error_at and to_ms(stored.last_error_at),
+    )

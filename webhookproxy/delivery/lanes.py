@@ -1,0 +1,153 @@
+"""All lanes of this process: one per webhook, fed by the intake, told of every change."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from gevent.pool import Group
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from webhookproxy.console import Console
+from webhookproxy.delivery.backlog import Backlog
+from webhookproxy.delivery.lane import Lane
+from webhookproxy.delivery.results import Results
+from webhookproxy.delivery.retry import Verdict
+from webhookproxy.delivery.sender import Outcome, Sender
+from webhookproxy.dial import Resolver
+from webhookproxy.guard import Policy
+from webhookproxy.models.deliveries import Due
+from webhookproxy.models.webhooks import Webhook, find_webhook, switch_webhook
+from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason, DeliveryState
+from webhookproxy.rules import Refused
+from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.store import Store, StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+class Lanes:
+    """Owns the lanes and what they share."""
+
+    def __init__(
+        self,
+        store: Store,
+        reading: Engine,
+        console: Console,
+        policy: Policy,
+        resolver: Resolver,
+        retention_hours: float,
+        on_fenced: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.reading = reading
+        self.retention_hours = retention_hours
+        self.results = Results(store, on_fenced)
+        self._store = store
+        self._console = console
+        self._policy = policy
+        self._resolver = resolver
+        self._clock = clock
+        self._lanes: dict[int, Lane] = {}
+        self._versions: dict[int, int] = {}
+        self._greenlets = Group()
+        self._highest = 0
+
+    def start(self, fence: int) -> None:
+        """Begin as the owner with this fence."""
+        self.results.fence = fence
+        self._highest = Backlog(self.reading, 0).highest()
+
+    def apply(self, company_id: int, webhooks: Iterable[Webhook], gone: Iterable[int]) -> None:
+        """Make the lanes of a company match its webhooks; `gone` are those deleted."""
+        for webhook_id in gone:
+            self._remove(webhook_id)
+        for webhook in webhooks:
+            lane = self._lanes.get(webhook.id)
+            if lane is None:
+                self._lanes[webhook.id] = Lane(self, webhook, self._highest)
+            elif self._versions[webhook.id] != webhook.version:
+                lane.configure(webhook)
+            self._versions[webhook.id] = webhook.version
+
+    def offer(self, dues: Iterable[Due]) -> None:
+        """Hand over deliveries that were just committed, in the order of their numbers."""
+        for due in dues:
+            self._highest = due.id
+            lane = self._lanes.get(due.webhook_id)
+            if lane is not None:
+                lane.offer(due)
+
+    def lane(self, webhook_id: int) -> Lane | None:
+        """The lane of a webhook, if there is one."""
+        return self._lanes.get(webhook_id)
+
+    def stop(self, timeout: float) -> bool:
+        """Take no more, wait for what is being sent and have the results written.
+
+        At most `timeout` seconds; whether everything ended. What did not is due again, with the
+        same id and the same bytes, at the next start.
+        """
+        until = time.monotonic() + timeout
+        for lane in self._lanes.values():
+            lane.stop()
+        self._greenlets.join(timeout=timeout)
+        ended = not self._greenlets.greenlets
+        self._greenlets.kill(block=False)
+        drained = self.results.drain(max(0.0, until - time.monotonic()))
+        for lane in self._lanes.values():
+            lane.close()
+        self._lanes.clear()
+        self._versions.clear()
+        return ended and drained
+
+    def spawn(self, work: Callable[[], None], name: str) -> None:
+        """Run a lane's worker; its exceptions are logged."""
+        greenlet = self._greenlets.spawn(work)
+        greenlet.name = name
+        greenlet.link_exception(_log_death)
+
+    def sender(self, webhook: Webhook) -> Sender:
+        """A sender for a webhook as its row is now."""
+        return Sender(webhook, self._policy, self._resolver, self._clock)
+
+    def now_ms(self) -> int:
+        """Wall time in milliseconds."""
+        return round(self._clock() * 1000)
+
+    def pause(self, webhook_id: int) -> None:
+        """Pause a webhook whose receiver answered 410; the lane has stopped already."""
+
+        def job(session: Session) -> None:
+            webhook = find_webhook(session, webhook_id)
+            switch_webhook(session, webhook, WebhookState.PAUSED, DeliveryReason.GONE.value)
+
+        try:
+            self._store.session(job)
+        except (Refused, StoreUnavailable):
+            # Deleted meanwhile, or the database takes nothing: at the next 410 it is tried again.
+            logger.warning("webhook_%d wants no more (410) but could not be paused", webhook_id)
+
+    def report(self, due: Due, outcome: Outcome, verdict: Verdict, shown_url: str) -> None:
+        """Print an attempt's lines."""
+        self._console.webhook_sent(due.facts.name, shown_url)
+        if verdict.state is DeliveryState.DELIVERED:
+            self._console.webhook_succeeded(shown_url)
+        else:
+            words = DELIVERY_WORDS[outcome.reason].english
+            if outcome.status is not None:
+                words = f"{words} (HTTP {outcome.status})"
+            self._console.webhook_failed(due.facts.name, shown_url, words, verdict.delay)
+
+    def _remove(self, webhook_id: int) -> None:
+        lane = self._lanes.pop(webhook_id, None)
+        self._versions.pop(webhook_id, None)
+        if lane is not None:
+            lane.stop()
+            lane.close()
+
+
+def _log_death(greenlet: object) -> None:
+    logger.error("a greenlet died: %s", greenlet)

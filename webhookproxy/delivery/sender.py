@@ -1,0 +1,138 @@
+"""One attempt: the request built from stored columns, and what came back in our words."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from requests import PreparedRequest, Response
+
+from webhookproxy import contract
+from webhookproxy.delivery.retry import RETRY_AFTER_MAX, Kind, classify
+from webhookproxy.delivery.transport import Transport, TransportError, prepared
+from webhookproxy.dial import Resolver
+from webhookproxy.guard import Policy, masked_url
+from webhookproxy.models.deliveries import Due
+from webhookproxy.models.webhooks import Webhook
+from webhookproxy.reasons import DeliveryReason
+
+logger = logging.getLogger(__name__)
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt came to. `retry_after` is in seconds, clamped; `answer` is cut by the
+    transport."""
+
+    kind: Kind
+    reason: DeliveryReason
+    started_ms: int
+    duration_ms: int
+    status: int | None = None
+    detail: str | None = None
+    answer: str | None = None
+    retry_after: float | None = None
+
+
+class Sender:
+    """Sends to one webhook, as its row was when this sender was made."""
+
+    def __init__(self, webhook: Webhook, policy: Policy, resolver: Resolver, clock: Clock) -> None:
+        self.shown_url = masked_url(webhook.url)
+        self._webhook_id = webhook.id
+        self._timeout = webhook.timeout
+        self._authorization = webhook.authorization
+        self._secrets = (webhook.secret,) if webhook.secret else ()
+        self._clock = clock
+        self._transport = Transport(policy, resolver, max_idle=webhook.parallelism)
+        self._request: PreparedRequest = prepared(webhook.url)
+
+    def send(self, due: Due) -> Outcome:
+        """One POST. Returns an Outcome for whatever happened; raises nothing."""
+        now = self._clock()
+        started = time.monotonic()
+        try:
+            request = self._request.copy()
+            request.body = self.body(due)
+            request.headers.update(self._headers(due, request.body, int(now)))
+            response = self._transport.send(request, timeout=self._timeout)
+        except TransportError as error:
+            duration = round((time.monotonic() - started) * 1000)
+            return Outcome(
+                Kind.FAILURE, error.reason, round(now * 1000), duration, detail=error.detail
+            )
+        except Exception:  # a bug of ours must end as a failed attempt, not as a dead lane
+            logger.exception("delivery %d to webhook_%d failed inside", due.id, due.webhook_id)
+            duration = round((time.monotonic() - started) * 1000)
+            return Outcome(Kind.FAILURE, DeliveryReason.INTERNAL_ERROR, round(now * 1000), duration)
+        return self._outcome(response, round(now * 1000), started)
+
+    def body(self, due: Due) -> bytes:
+        """The body of the POST: the same bytes at every attempt."""
+        facts = due.facts
+        return contract.body(
+            event=facts.name,
+            payload=facts.payload,
+            socket_id=facts.socket_id,
+            token_mask=facts.token_mask,
+            received_at_ms=facts.received_ms,
+            webhook_id=self._webhook_id,
+            company_id=facts.company_id,
+            event_id=facts.public_id,
+        )
+
+    def close(self) -> None:
+        """Close the kept-alive connections."""
+        self._transport.close()
+
+    def _headers(self, due: Due, body: bytes, now: int) -> dict[str, str]:
+        return contract.headers(
+            event=due.facts.name,
+            event_id=due.facts.public_id,
+            attempt=due.attempts + 1,
+            body=body,
+            authorization_value=self._authorization,
+            secrets=self._secrets,
+            now_s=now,
+        )
+
+    def _outcome(self, response: Response, started_ms: int, started: float) -> Outcome:
+        kind, reason = classify(response.status_code)
+        retry_after = None
+        if kind is Kind.FAILURE:
+            retry_after = read_retry_after(response.headers.get("Retry-After"), self._clock())
+        return Outcome(
+            kind,
+            reason,
+            started_ms,
+            round((time.monotonic() - started) * 1000),
+            status=response.status_code,
+            answer=(response.content or b"").decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            retry_after=retry_after,
+        )
+
+
+def read_retry_after(value: str | None, now: float) -> float | None:
+    """Seconds that a Retry-After asks for, between 0 and RETRY_AFTER_MAX; None without sense.
+
+    The header is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(value)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+    if seconds != seconds:  # NaN is the only number that differs from itself
+        return None
+    return min(max(seconds, 0.0), RETRY_AFTER_MAX)

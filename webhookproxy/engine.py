@@ -1,0 +1,259 @@
+"""The running whole: owns the lease, the sockets and the lanes; starts, stops and wakes them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gevent
+from flask import Flask
+from gevent.event import Event
+from gevent.lock import RLock
+from sqlalchemy import Engine as Database
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, joinedload
+
+from webhookproxy.console import Console
+from webhookproxy.delivery.lanes import Lanes
+from webhookproxy.dial import Resolver
+from webhookproxy.extensions import db
+from webhookproxy.guard import Policy
+from webhookproxy.housekeeping import Housekeeping
+from webhookproxy.lease import Ownership, lock_for
+from webhookproxy.listener.intake import Intake
+from webhookproxy.listener.registry import Registry
+from webhookproxy.listener.routes import Routes
+from webhookproxy.listener.status import StatusWriter
+from webhookproxy.models import Company, Webhook
+from webhookproxy.models.changes import changes_since
+from webhookproxy.store import Fenced, Store, StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+# How often a process that does not own the sockets tries to, and an owner looks for changes made
+# by other processes, in seconds.
+TICK = 0.5
+BEAT_SECONDS = 2.0
+# From SIGTERM to the end: a dyno is killed after 30 s.
+STOP_SECONDS = 18.0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the engine is, without a name."""
+
+    owner: bool
+    storing: bool
+    sockets_wished: int
+    sockets_connected: int
+    buffered: int
+    loop_lag_ms: int
+
+
+class Engine:
+    """Everything of this process that is not a page."""
+
+    def __init__(self, app: Flask, store: Store, console: Console) -> None:
+        config = app.config
+        url = config["SQLALCHEMY_DATABASE_URI"]
+        with app.app_context():
+            self._reading: Database = db.engine
+        self._store = store
+        self._ownership = Ownership(store, lock_for(url))
+        policy: Policy = app.extensions["policy"]
+        resolver = Resolver()
+        self._status = StatusWriter(store)
+        self._routes = Routes()
+        self._lanes = Lanes(
+            store,
+            self._reading,
+            console,
+            policy,
+            resolver,
+            config["RETENTION_DAYS"] * 24,
+            self._lose,
+        )
+        self._intake = Intake(store, self._routes, console, self._lanes.offer, self._lose)
+        self._registry = Registry(self._intake, self._status, console, policy, resolver)
+        self._housekeeping = Housekeeping(
+            store,
+            self._reading,
+            self._lanes.lane,
+            config["RETENTION_DAYS"],
+            config["UNWANTED_HOURS"],
+        )
+        self._wake = Event()
+        self._stopping = False
+        self._lost = False
+        self._revision = 0
+        self._beaten = 0.0
+        self._loop_lag = 0.0
+        self._lock = RLock()
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+
+    def start(self) -> None:
+        """Begin to own the sockets, or to wait for them; returns at once."""
+        for run in (self._run, self._watch_loop, self._keep_house):
+            greenlet = gevent.Greenlet(run)
+            greenlet.name = f"engine{run.__name__}"
+            greenlet.link_exception(_log_death)
+            greenlet.start()
+            self._greenlets.append(greenlet)
+
+    def wake(self) -> None:
+        """Look for changes now; called after a page of this process changed something."""
+        self._wake.set()
+
+    def stop(self, timeout: float = STOP_SECONDS) -> bool:
+        """Stop taking events, finish what is in hand, let go; whether all of it ended in time.
+
+        Called twice, the second call waits for the first and does nothing else.
+        """
+        first, self._stopping = not self._stopping, True
+        self._wake.set()
+        with self._lock:
+            if not first:
+                return True
+            ended = self._stand_down(timeout)
+            gevent.killall(self._greenlets, block=False)
+            return ended
+
+    def health(self) -> Health:
+        """How the engine is now."""
+        wished, connected = self._registry.counts()
+        return Health(
+            owner=self._ownership.fence is not None,
+            storing=self._store.failing_since is None,
+            sockets_wished=wished,
+            sockets_connected=connected,
+            buffered=self._intake.waiting,
+            loop_lag_ms=round(self._loop_lag * 1000),
+        )
+
+    def _run(self) -> None:
+        said_waiting = False
+        while not self._stopping:
+            with self._lock:
+                owner = self._guarded(self._step)
+            if not owner and not said_waiting and not self._stopping:
+                said_waiting = True
+                logger.info("another process owns the sockets: this one serves pages and waits")
+            said_waiting = said_waiting and not owner
+            self._wake.wait(TICK)
+            self._wake.clear()
+
+    def _guarded(self, step: Callable[[], bool]) -> bool:
+        """Run a step; what the database does not give now is asked for again at the next tick."""
+        try:
+            return step()
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            logger.warning("the engine waits for the database (%s)", type(error).__name__)
+        except Fenced:
+            self._lost = True
+        return self._ownership.fence is not None
+
+    def _step(self) -> bool:
+        """One tick; whether this process owns the sockets after it."""
+        if self._stopping:
+            return False
+        if self._lost:
+            logger.error("another process took the sockets over: letting go of them")
+            self._stand_down(timeout=1.0)
+        if self._ownership.fence is None:
+            return self._stand_up()
+        if time.monotonic() - self._beaten >= BEAT_SECONDS:
+            self._beaten = time.monotonic()
+            if not self._ownership.beat():
+                self._lost = True
+                return False
+        self._follow_changes()
+        return True
+
+    def _stand_up(self) -> bool:
+        """Become the owner, if nobody is."""
+        if not self._ownership.take():
+            return False
+        fence = self._ownership.fence
+        if fence is None:
+            return False
+        logger.info("this process owns the sockets now")
+        self._status.fence = fence
+        self._status.inherit()
+        self._ownership.beat()
+        self._beaten = time.monotonic()
+        self._intake.start(fence)
+        self._lanes.start(fence)
+        self._registry.begin()
+        with Session(self._reading) as session:
+            self._revision, _ = changes_since(session, 0)
+            companies = session.scalars(
+                select(Company)
+                .where(Company.deleted_at.is_(None))
+                .options(joinedload(Company.connection))
+            ).all()
+            for company in companies:
+                self._apply(session, company)
+        return True
+
+    def _stand_down(self, timeout: float) -> bool:
+        """Close the sockets, finish what is in hand, and let the next process own them."""
+        until = time.monotonic() + timeout
+        owned = self._ownership.fence is not None
+        ended = self._registry.stop(min(5.0, timeout))
+        if owned and not self._lost:
+            ended = self._intake.drain(max(0.0, until - time.monotonic() - 2.0)) and ended
+        ended = self._lanes.stop(max(0.0, until - time.monotonic() - 1.0)) and ended
+        self._status.drain(max(0.0, until - time.monotonic()))
+        self._ownership.release()
+        self._lost = False
+        return ended
+
+    def _follow_changes(self) -> None:
+        """Read anew the companies that any process changed since the last look."""
+        with Session(self._reading) as session:
+            self._revision, changed = changes_since(session, self._revision)
+            for company_id in sorted(changed):
+                company = session.get(
+                    Company, company_id, options=[joinedload(Company.connection)]
+                )
+                if company is None or company.deleted_at is not None:
+                    self._registry.forget(company_id)
+                if company is not None:
+                    self._apply(session, company)
+
+    def _apply(self, session: Session, company: Company) -> None:
+        rows = session.scalars(
+            select(Webhook)
+            .where(Webhook.company_id == company.id)
+            .options(joinedload(Webhook.health))
+        ).all()
+        deleted = company.deleted_at is not None
+        live = [each for each in rows if each.deleted_at is None and not deleted]
+        gone = [each.id for each in rows if each.deleted_at is not None or deleted]
+        self._routes.apply(company.id, live)
+        self._lanes.apply(company.id, live, gone)
+        self._registry.apply(company)
+
+    def _lose(self) -> None:
+        """Take notice, from a writer, that another process owns the sockets."""
+        self._lost = True
+        self._wake.set()
+
+    def _keep_house(self) -> None:
+        while not self._stopping:
+            if self._ownership.fence is not None:
+                self._guarded(self._housekeeping.step)
+            gevent.sleep(self._housekeeping.pause)
+
+    def _watch_loop(self) -> None:
+        while not self._stopping:
+            before = time.monotonic()
+            gevent.sleep(1.0)
+            self._loop_lag = max(0.0, time.monotonic() - before - 1.0)
+
+
+def _log_death(greenlet: gevent.Greenlet[..., None]) -> None:
+    logger.error("%s died", greenlet.name, exc_info=greenlet.exc_info)

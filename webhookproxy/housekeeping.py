@@ -1,0 +1,260 @@
+"""Ends, cancels and removes rows in small batches, behind the traffic."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine, text
+
+from webhookproxy.models.deliveries import OPEN
+from webhookproxy.reasons import DeliveryReason, DeliveryState
+from webhookproxy.store import Store
+
+logger = logging.getLogger(__name__)
+
+# Rows in one transaction: a batch holds the writer for a few milliseconds.
+BATCH = 500
+PAUSE_BUSY = 0.05
+PAUSE_IDLE = 5.0
+_HOUR_MS = 3_600_000
+
+_DELETED_WEBHOOKS = text(
+    "SELECT w.id, c.deleted_at IS NOT NULL FROM webhooks w JOIN companies c ON c.id = w.company_id"
+    " WHERE w.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL ORDER BY w.id LIMIT 100"
+)
+_DELETED_COMPANIES = text(
+    "SELECT id FROM companies c WHERE deleted_at IS NOT NULL AND NOT EXISTS"
+    " (SELECT 1 FROM webhooks w WHERE w.company_id = c.id) ORDER BY id LIMIT 100"
+)
+_OPEN_WEBHOOKS = text(
+    "SELECT h.webhook_id FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id"
+    " WHERE w.deleted_at IS NULL AND"
+    " h.created > h.delivered + h.refused + h.expired + h.cancelled + h.simulated"
+)
+# The newest event stays, because the next owner numbers on from it.
+_OLDEST = text(
+    "SELECT e.id, e.received_ms, EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id"
+    f" AND d.{OPEN}) AS due FROM events e"
+    " WHERE e.id > :after AND e.id < (SELECT MAX(id) FROM events) ORDER BY e.id LIMIT :batch"
+)
+_UNWANTED = text(
+    "SELECT id, received_ms FROM events WHERE note = 'unwanted'"
+    " AND id < (SELECT MAX(id) FROM events) ORDER BY id LIMIT :batch"
+)
+
+
+class LaneLimits(Protocol):
+    """What housekeeping asks of a lane."""
+
+    def age_limit(self) -> int: ...
+    def busy(self, delivery_id: int) -> bool: ...
+
+
+class Housekeeping:
+    """One step at a time; `pause` is how many seconds to wait until the next."""
+
+    def __init__(
+        self,
+        store: Store,
+        reading: Engine,
+        lane: Callable[[int], LaneLimits | None],
+        retention_days: int,
+        unwanted_hours: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.pause = PAUSE_IDLE
+        self._store = store
+        self._reading = reading
+        self._lane = lane
+        self._retention_ms = retention_days * 24 * _HOUR_MS
+        self._unwanted_ms = unwanted_hours * _HOUR_MS
+        self._clock = clock
+        self._kept = 0
+
+    def step(self) -> bool:
+        """Do one batch of each kind; True if any did something, so that more may be waiting."""
+        did = self._end_deleted()
+        did = self._expire() or did
+        did = self._purge_events() or did
+        self.pause = PAUSE_BUSY if did else PAUSE_IDLE
+        return did
+
+    def _now_ms(self) -> int:
+        return round(self._clock() * 1000)
+
+    def _end_deleted(self) -> bool:
+        """Cancel what waits for deleted webhooks, then remove these and their companies."""
+        with self._reading.connect() as connection:
+            webhooks = [(row[0], bool(row[1])) for row in connection.execute(_DELETED_WEBHOOKS)]
+            companies = [row[0] for row in connection.execute(_DELETED_COMPANIES)]
+        did = False
+        for webhook_id, with_company in webhooks:
+            if self._lane(webhook_id) is None:
+                did = self._end_webhook(webhook_id, with_company=with_company) or did
+        for company_id in companies:
+            did = self._end_company(company_id) or did
+        return did
+
+    def _end_webhook(self, webhook_id: int, *, with_company: bool) -> bool:
+        reason = DeliveryReason.COMPANY_DELETED if with_company else DeliveryReason.WEBHOOK_DELETED
+        now_ms = self._now_ms()
+
+        def job(connection: Connection) -> bool:
+            cancelled = _end_open(
+                connection, webhook_id, DeliveryState.CANCELLED, reason, now_ms, limit_ms=None
+            )
+            if not cancelled:
+                _run(connection, "DELETE FROM webhook_health WHERE webhook_id = :id", webhook_id)
+                _run(connection, "DELETE FROM webhooks WHERE id = :id", webhook_id)
+            return True
+
+        return self._store.run(job)
+
+    def _end_company(self, company_id: int) -> bool:
+        def job(connection: Connection) -> bool:
+            purged = connection.execute(
+                text(
+                    "DELETE FROM events WHERE id IN"
+                    " (SELECT id FROM events WHERE company_id = :id ORDER BY id LIMIT :batch)"
+                    " RETURNING id"
+                ),
+                {"id": company_id, "batch": BATCH},
+            )
+            ids = [row[0] for row in purged]
+            _purge_deliveries(connection, ids)
+            if not ids:
+                for table in ("gaps", "connections", "grants", "hourly_events"):
+                    _run(connection, f"DELETE FROM {table} WHERE company_id = :id", company_id)
+                _run(connection, "DELETE FROM companies WHERE id = :id", company_id)
+            return True
+
+        return self._store.run(job)
+
+    def _expire(self) -> bool:
+        """End what waited longer than its webhook allows."""
+        with self._reading.connect() as connection:
+            webhooks = [row[0] for row in connection.execute(_OPEN_WEBHOOKS)]
+        did = False
+        for webhook_id in webhooks:
+            lane = self._lane(webhook_id)
+            if lane is not None:
+                did = self._expire_webhook(webhook_id, lane) or did
+        return did
+
+    def _expire_webhook(self, webhook_id: int, lane: LaneLimits) -> bool:
+        limit_ms, now_ms = lane.age_limit(), self._now_ms()
+        state, reason = DeliveryState.EXPIRED, DeliveryReason.MAX_AGE
+        with self._reading.connect() as connection:
+            due = _overdue(connection, webhook_id, limit_ms)
+        # What is being sent right now ends by itself.
+        ids = [each for each in due if not lane.busy(each)]
+        if not ids:
+            return False
+
+        def job(connection: Connection) -> bool:
+            ended = _end_rows(connection, webhook_id, ids, state, reason, now_ms)
+            return ended > 0
+
+        return self._store.run(job)
+
+    def _purge_events(self) -> bool:
+        """Remove events past their time of which nothing is due any more."""
+        did = self._purge_unwanted()
+        old = self._now_ms() - self._retention_ms
+        with self._reading.connect() as connection:
+            batch = connection.execute(_OLDEST, {"after": self._kept, "batch": BATCH}).all()
+        ids = [row.id for row in batch if row.received_ms < old and not row.due]
+        past = [row.id for row in batch if row.received_ms < old]
+        # What is still due is passed over, or it would hide the rest from the next batch.
+        self._kept = past[-1] if past and len(past) == len(batch) else 0
+        return self._purge(ids) or did
+
+    def _purge_unwanted(self) -> bool:
+        old = self._now_ms() - self._unwanted_ms
+        with self._reading.connect() as connection:
+            batch = connection.execute(_UNWANTED, {"batch": BATCH}).all()
+        return self._purge([row.id for row in batch if row.received_ms < old])
+
+    def _purge(self, ids: list[int]) -> bool:
+        if not ids:
+            return False
+
+        def job(connection: Connection) -> bool:
+            _purge_deliveries(connection, ids)
+            _delete(connection, "events", "id", ids)
+            return True
+
+        return self._store.run(job)
+
+
+def _run(connection: Connection, statement: str, row_id: int) -> None:
+    connection.execute(text(statement), {"id": row_id})
+
+
+def _overdue(connection: Connection, webhook_id: int, limit_ms: int) -> list[int]:
+    query = text(
+        f"SELECT id FROM deliveries WHERE webhook_id = :webhook AND {OPEN}"
+        " AND born_ms < :limit ORDER BY id LIMIT :batch"
+    )
+    values = {"webhook": webhook_id, "limit": limit_ms, "batch": BATCH}
+    return [row[0] for row in connection.execute(query, values)]
+
+
+def _end_open(
+    connection: Connection,
+    webhook_id: int,
+    state: DeliveryState,
+    reason: DeliveryReason,
+    now_ms: int,
+    limit_ms: int | None,
+) -> int:
+    """End a batch of a webhook's open deliveries; how many."""
+    ids = _overdue(connection, webhook_id, 1 << 62 if limit_ms is None else limit_ms)
+    return _end_rows(connection, webhook_id, ids, state, reason, now_ms)
+
+
+def _end_rows(
+    connection: Connection,
+    webhook_id: int,
+    ids: list[int],
+    state: DeliveryState,
+    reason: DeliveryReason,
+    now_ms: int,
+) -> int:
+    if not ids:
+        return 0
+    ended = connection.execute(
+        text(
+            "UPDATE deliveries SET state = :state, reason = :reason, ended_ms = :now"
+            f" WHERE id IN ({_numbers(ids)}) AND {OPEN}"
+        ),
+        {"state": state.value, "reason": reason.value, "now": now_ms},
+    ).rowcount
+    column = {DeliveryState.EXPIRED: "expired", DeliveryState.CANCELLED: "cancelled"}[state]
+    connection.execute(
+        text(f"UPDATE webhook_health SET {column} = {column} + :n WHERE webhook_id = :id"),
+        {"n": ended, "id": webhook_id},
+    )
+    return ended
+
+
+def _purge_deliveries(connection: Connection, event_ids: list[int]) -> None:
+    if not event_ids:
+        return
+    query = text(f"SELECT id FROM deliveries WHERE event_id IN ({_numbers(event_ids)})")
+    ids = [row[0] for row in connection.execute(query)]
+    _delete(connection, "attempts", "delivery_id", ids)
+    _delete(connection, "deliveries", "id", ids)
+
+
+def _delete(connection: Connection, table: str, column: str, ids: list[int]) -> None:
+    if ids:
+        connection.execute(text(f"DELETE FROM {table} WHERE {column} IN ({_numbers(ids)})"))
+
+
+def _numbers(ids: list[int]) -> str:
+    # Numbers from our own tables: thousands of parameters would pass SQLite's limit.
+    return ", ".join(str(int(each)) for each in ids)

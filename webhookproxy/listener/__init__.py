@@ -1,0 +1,1 @@
+"""What comes in: the sockets of the companies, and the way of their events into the store."""

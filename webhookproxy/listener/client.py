@@ -1,0 +1,254 @@
+"""One Socket.IO connection: the only file that knows the protocol library."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import engineio
+import gevent
+import socketio
+from gevent.event import Event
+
+from webhookproxy.dial import DialError, Resolver, connect, wrap
+from webhookproxy.guard import Policy, check_socket_url
+from webhookproxy.reasons import ConnectionReason, DeliveryReason
+
+# Seconds from the first byte to the namespace being connected; the library's own limit of one
+# second is too short for a server that looks a token up.
+HANDSHAKE_SECONDS = 15.0
+
+_DIAL_REASONS = {
+    DeliveryReason.NAME_NOT_RESOLVED: ConnectionReason.NAME_NOT_RESOLVED,
+    DeliveryReason.ADDRESS_NOT_ALLOWED: ConnectionReason.ADDRESS_NOT_ALLOWED,
+    DeliveryReason.TLS_EXPIRED: ConnectionReason.TLS_FAILED,
+    DeliveryReason.TLS_WRONG_NAME: ConnectionReason.TLS_FAILED,
+    DeliveryReason.TLS_UNTRUSTED: ConnectionReason.TLS_FAILED,
+    DeliveryReason.TLS_FAILED: ConnectionReason.TLS_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to connect and as whom. Its repr shows no token."""
+
+    url: str
+    token: str
+    agent_id: str
+
+    def __repr__(self) -> str:
+        return f"Address({self.url!r})"
+
+
+class NotConnected(Exception):
+    """The connection was not made; `reason` says why."""
+
+    def __init__(self, reason: ConnectionReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class Handlers:
+    """What a connection tells its owner; none of them may yield."""
+
+    def __init__(
+        self,
+        connected: Callable[[str], None],
+        event: Callable[[str], None],
+        values: Callable[[str, list[Any]], None],
+        malformed: Callable[[Exception, str], None],
+        room: Callable[[], None],
+    ) -> None:
+        # The Socket.IO id, before the first event.
+        self.connected = connected
+        # The packet's JSON array as text, exactly as it came.
+        self.event = event
+        # Name and arguments of an event that came with binary attachments.
+        self.values = values
+        self.malformed = malformed
+        # Called before a packet is read: waits while the intake has no room.
+        self.room = room
+
+
+class _Engine(engineio.Client):  # type: ignore[misc]  # engineio has no types
+    """Handles messages in the order they come, in the greenlet that reads them.
+
+    The library starts a greenlet for each message: their order is lost at the first yield, there
+    is no back-pressure, and an exception in one goes nowhere.
+    """
+
+    handlers_of_owner: Handlers
+    last_packet: float = 0.0
+
+    def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
+        if event != "message":
+            return super()._trigger_event(event, *args, **kwargs)
+        try:
+            self.handlers["message"](*args)
+        except Exception as error:  # whatever a broken packet does to the library's parser
+            data = args[0] if args and isinstance(args[0], str) else ""
+            self.handlers_of_owner.malformed(error, data)
+        return None
+
+    def _receive_packet(self, packet: Any) -> None:
+        self.last_packet = time.monotonic()
+        self.handlers_of_owner.room()
+        super()._receive_packet(packet)
+
+
+class _Client(socketio.Client):  # type: ignore[misc]  # socketio has no types
+    """Passes the text of an event on as it came, and leaves all else to the library."""
+
+    handlers_of_owner: Handlers
+
+    def _engineio_client_class(self) -> type[_Engine]:
+        return _Engine
+
+    def _handle_eio_message(self, data: Any) -> None:
+        # An EVENT of the default namespace that wants no acknowledgement, as all of 3C Plus' are.
+        if type(data) is str and data.startswith("2[") and self._binary_packet is None:
+            self.handlers_of_owner.event(data[1:])
+            return
+        try:
+            super()._handle_eio_message(data)
+        except Exception:
+            # A binary packet that failed would swallow every later event as its attachment.
+            self._binary_packet = None
+            raise
+
+    def _handle_event(self, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002, E501 - the library's name
+        if not isinstance(data, list) or not data or not isinstance(data[0], str):
+            raise ValueError("an event without a name")
+        self.handlers_of_owner.values(data[0], data[1:])
+        if id is not None:
+            packet = self.packet_class(3, namespace=namespace or "/", id=id, data=[])
+            self._send_packet(packet)
+
+    def _handle_disconnect(self, namespace: str | None) -> None:
+        # The library would wait here for the very greenlet that this runs in.
+        self._trigger_event("disconnect", namespace or "/", "server disconnect")
+
+
+class Socket:
+    """A connection from its first byte to its end; made anew for every attempt."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+        self._client = _Client(
+            reconnection=False,
+            handle_sigint=False,
+            logger=False,
+            engineio_logger=False,
+            request_timeout=HANDSHAKE_SECONDS,
+        )
+        self._client.handlers_of_owner = handlers
+        self._engine: _Engine = self._client.eio
+        self._engine.handlers_of_owner = handlers
+        self._changed = Event()
+        self._refused = False
+        self._interrupted = False
+        self._lost: ConnectionReason | None = None
+        self._client.on("connect", self._on_connect)
+        self._client.on("connect_error", self._on_connect_error)
+        self._client.on("disconnect", self._on_disconnect)
+
+    def open(self, address: Address, policy: Policy, resolver: Resolver) -> None:
+        """Connect and be accepted; NotConnected with the reason otherwise."""
+        try:
+            with gevent.Timeout(HANDSHAKE_SECONDS):
+                self._open(address, policy, resolver)
+                self._changed.wait()
+        except gevent.Timeout:
+            raise NotConnected(ConnectionReason.HANDSHAKE_TIMEOUT) from None
+        except DialError as error:
+            reason = _DIAL_REASONS.get(error.reason, ConnectionReason.CONNECTION_FAILED)
+            raise NotConnected(reason) from None
+        except Exception:  # the library lets whatever a broken server causes through
+            # Not chained: the text of the library's errors holds the URL with its token.
+            raise NotConnected(ConnectionReason.HANDSHAKE_FAILED) from None
+        if self._refused:
+            raise NotConnected(ConnectionReason.REFUSED)
+        if self._lost is not None:
+            raise NotConnected(ConnectionReason.HANDSHAKE_FAILED)
+
+    def wait(self, seconds: float | None = None) -> ConnectionReason | None:
+        """Wait until the connection is lost; None if seconds passed or interrupt() was called."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while self._lost is None and not self._interrupted:
+            left = None if until is None else until - time.monotonic()
+            silence = self._silence_left()
+            if silence <= 0:
+                self._lose(ConnectionReason.SILENT)
+            elif left is not None and left <= 0:
+                return None
+            else:
+                self._changed.clear()
+                self._changed.wait(silence if left is None else min(silence, left))
+        return self._lost
+
+    def interrupt(self) -> None:
+        """Have wait() return now."""
+        self._interrupted = True
+        self._changed.set()
+
+    def close(self) -> None:
+        """End the connection at once, without waiting for the server's leave."""
+        engine = self._engine
+        engine.state = "disconnected"
+        engine.queue.put(None)
+        if (websocket := getattr(engine, "ws", None)) is not None:
+            websocket.shutdown()
+        engine._reset()
+        if engine in engineio.base_client.connected_clients:
+            engineio.base_client.connected_clients.remove(engine)
+
+    def _open(self, address: Address, policy: Policy, resolver: Resolver) -> None:
+        target = check_socket_url(address.url, policy)
+        sock = connect(target.host, target.port, policy, resolver, HANDSHAKE_SECONDS)
+        try:
+            if target.scheme == "https":
+                sock = wrap(sock, target.host)
+            sock.settimeout(HANDSHAKE_SECONDS)
+            query = {"token": address.token}
+            if address.agent_id:
+                query["agent_id"] = address.agent_id
+            self._engine.websocket_extra_options = {
+                "socket": sock,
+                # 254 instead of 81 µs an event; decoding refuses bad UTF-8 all the same.
+                "skip_utf8_validation": True,
+            }
+            self._engine.last_packet = time.monotonic()
+            self._client.connect(
+                f"{target.url.rstrip('/')}/?{urlencode(query)}", transports=["websocket"], wait=False
+            )
+        except BaseException:
+            sock.close()
+            raise
+
+    def _silence_left(self) -> float:
+        """Seconds until the server has been silent for longer than it promised to be."""
+        engine = self._engine
+        allowed = (engine.ping_interval or 25) + (engine.ping_timeout or 20)
+        return float(engine.last_packet + allowed - time.monotonic())
+
+    def _on_connect(self) -> None:
+        self._handlers.connected(str(self._client.get_sid("/") or ""))
+        self._changed.set()
+
+    def _on_connect_error(self, *_data: object) -> None:
+        # Without an Engine.IO session it was the network, and connect() raises for itself.
+        if self._engine.state == "connected":
+            self._refused = True
+            self._changed.set()
+
+    def _on_disconnect(self, reason: str) -> None:
+        kicked = reason == "server disconnect"
+        self._lose(ConnectionReason.KICKED if kicked else ConnectionReason.DROPPED)
+
+    def _lose(self, reason: ConnectionReason) -> None:
+        if self._lost is None:
+            self._lost = reason
+            self._changed.set()

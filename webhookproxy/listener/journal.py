@@ -1,0 +1,202 @@
+"""Writes a group of events and what is due of them, in one transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, text
+
+from webhookproxy.bulk import Row, insert_rows, update_rows
+from webhookproxy.listener.routes import Route
+from webhookproxy.models.deliveries import Due, Facts
+from webhookproxy.payload import Event
+from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
+from webhookproxy.store import Store
+
+_HOUR_MS = 3_600_000
+
+_EVENT_COLUMNS = (
+    "id, public_id, company_id, name, payload, order_key, socket_id, token_mask, received_ms,"
+    " hidden, note".split(", ")
+)
+_DELIVERY_COLUMNS = (
+    "id, event_id, webhook_id, order_key, state, reason, tries, attempts, born_ms".split(", ")
+)
+_CREATED = (
+    "WITH v (id, created) AS (VALUES {values}) UPDATE webhook_health"
+    " SET created = webhook_health.created + v.created FROM v WHERE webhook_id = v.id"
+)
+_RECEIVED = (
+    "WITH v (id, events, last, malformed) AS (VALUES {values}) UPDATE connections"
+    " SET events = connections.events + v.events, last_event_at = v.last,"
+    " malformed = connections.malformed + v.malformed FROM v WHERE company_id = v.id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One event, read, and the webhooks that want it."""
+
+    company_id: int
+    event: Event
+    public_id: str
+    socket_id: str
+    token_mask: str
+    received_ms: int
+    note: EventNote | None
+    routes: tuple[Route, ...]
+
+    def as_marker(self, marker: Event) -> Arrival:
+        """The same arrival, of which only a marker can be stored."""
+        return replace(self, event=marker, note=EventNote.UNREADABLE, routes=())
+
+    def facts(self) -> Facts:
+        """What the body of a POST is built from."""
+        return Facts(
+            self.public_id,
+            self.company_id,
+            self.event.name,
+            self.event.payload,
+            self.socket_id,
+            self.token_mask,
+            self.received_ms,
+        )
+
+
+class Journal:
+    """Numbers events and deliveries and writes them. Only the owner of the sockets has one."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._fence = 0
+        self._event_id = 0
+        self._delivery_id = 0
+
+    def start(self, fence: int) -> None:
+        """Go on numbering where the last owner stopped; the fence keeps that one out."""
+        self._fence = fence
+        self._event_id, self._delivery_id = self._store.run(_last_ids, fence=fence)
+
+    def write(self, arrivals: list[Arrival], *, again: bool) -> list[Due]:
+        """Commit the events; what is due of them, in order.
+
+        `again`: an earlier try of this very group may have been committed without our hearing of
+        it. Raises what the store raises; the numbers are taken only if it was committed.
+        """
+        event_rows, delivery_rows, dues = self._rows(arrivals)
+
+        def job(connection: Connection) -> None:
+            if again and _known(connection, arrivals[0].public_id):
+                return
+            insert_rows(connection, "events", _EVENT_COLUMNS, event_rows)
+            if delivery_rows:
+                insert_rows(connection, "deliveries", _DELIVERY_COLUMNS, delivery_rows)
+            _count(connection, arrivals)
+
+        self._store.run(job, fence=self._fence)
+        self._event_id += len(event_rows)
+        self._delivery_id += len(delivery_rows)
+        return dues
+
+    def _rows(self, arrivals: list[Arrival]) -> tuple[list[Row], list[Row], list[Due]]:
+        event_id, delivery_id = self._event_id, self._delivery_id
+        event_rows: list[Row] = []
+        delivery_rows: list[Row] = []
+        dues: list[Due] = []
+        for arrival in arrivals:
+            event_id += 1
+            event_rows.append(_event_row(event_id, arrival))
+            facts = arrival.facts() if arrival.routes else None
+            for route in arrival.routes:
+                delivery_id += 1
+                born_ms = route.born_ms(arrival.received_ms)
+                delivery_rows.append(_delivery_row(delivery_id, event_id, route, arrival, born_ms))
+                if facts is not None:
+                    dues.append(
+                        Due(
+                            delivery_id,
+                            route.webhook_id,
+                            arrival.event.order_key,
+                            0,
+                            0,
+                            born_ms,
+                            None,
+                            None,
+                            facts,
+                        )
+                    )
+        return event_rows, delivery_rows, dues
+
+
+def _event_row(event_id: int, arrival: Arrival) -> Row:
+    event = arrival.event
+    return (
+        event_id,
+        arrival.public_id,
+        arrival.company_id,
+        event.name,
+        event.payload,
+        event.order_key,
+        arrival.socket_id,
+        arrival.token_mask,
+        arrival.received_ms,
+        min(event.hidden, 32_767),
+        None if arrival.note is None else arrival.note.value,
+    )
+
+
+def _delivery_row(
+    delivery_id: int, event_id: int, route: Route, arrival: Arrival, born_ms: int
+) -> Row:
+    return (
+        delivery_id,
+        event_id,
+        route.webhook_id,
+        arrival.event.order_key,
+        DeliveryState.QUEUED.value,
+        DeliveryReason.WAITING_TURN.value,
+        0,
+        0,
+        born_ms,
+    )
+
+
+def _known(connection: Connection, public_id: str) -> bool:
+    query = text("SELECT 1 FROM events WHERE public_id = :id")
+    return connection.execute(query, {"id": public_id}).first() is not None
+
+
+def _last_ids(connection: Connection) -> tuple[int, int]:
+    query = text(
+        "SELECT (SELECT COALESCE(MAX(id), 0) FROM events),"
+        " (SELECT COALESCE(MAX(id), 0) FROM deliveries)"
+    )
+    event_id, delivery_id = connection.execute(query).one()
+    return int(event_id), int(delivery_id)
+
+
+def _count(connection: Connection, arrivals: list[Arrival]) -> None:
+    hours: defaultdict[tuple[int, int, str], int] = defaultdict(int)
+    created: defaultdict[int, int] = defaultdict(int)
+    received: dict[int, list[int]] = {}
+    for arrival in arrivals:
+        hours[arrival.company_id, arrival.received_ms // _HOUR_MS, arrival.event.name] += 1
+        counts = received.setdefault(arrival.company_id, [0, 0, 0])
+        counts[0] += 1
+        counts[1] = arrival.received_ms
+        counts[2] += arrival.note is EventNote.UNREADABLE
+        for route in arrival.routes:
+            created[route.webhook_id] += 1
+    insert_rows(
+        connection,
+        "hourly_events",
+        ("company_id", "hour", "name", "count"),
+        [(*key, count) for key, count in sorted(hours.items())],
+        "ON CONFLICT (company_id, hour, name)"
+        " DO UPDATE SET count = hourly_events.count + excluded.count",
+    )
+    casts = ("BIGINT", "BIGINT", "BIGINT", "BIGINT")
+    update_rows(connection, _RECEIVED, casts, [(key, *received[key]) for key in sorted(received)])
+    if created:
+        update_rows(connection, _CREATED, ("BIGINT", "BIGINT"), sorted(created.items()))

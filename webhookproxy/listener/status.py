@@ -1,0 +1,126 @@
+"""Writes what each connection is in fact: its state, since when, why, and the gaps."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import gevent
+from gevent.event import Event
+from sqlalchemy import Connection, text
+
+from webhookproxy.reasons import ConnectionReason, ConnectionState
+from webhookproxy.store import Fenced, Store, StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+
+_STATE = text(
+    "UPDATE connections SET state = :state, reason = :reason, since = :since_ms,"
+    " next_attempt_at = :next_attempt_ms, socket_id = :socket_id, fence = :fence"
+    " WHERE company_id = :company_id"
+)
+_OPEN_GAP = text(
+    "INSERT INTO gaps (company_id, started_at, reason) SELECT :company_id, :at, :reason"
+    " WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE company_id = :company_id AND ended_at IS NULL)"
+)
+_CLOSE_GAP = text("UPDATE gaps SET ended_at = :at WHERE company_id = :company_id AND ended_at IS NULL")
+# A company that was connected when the last owner died has been without a socket since that
+# owner last said that it lives.
+_INHERIT_GAPS = text(
+    "INSERT INTO gaps (company_id, started_at, reason)"
+    " SELECT c.company_id, COALESCE(l.heartbeat_at, c.since), :reason"
+    " FROM connections c JOIN companies o ON o.id = c.company_id AND o.should_connect"
+    " AND o.deleted_at IS NULL LEFT JOIN leases l ON l.shard = 0"
+    " WHERE c.state = :connected AND NOT EXISTS"
+    " (SELECT 1 FROM gaps g WHERE g.company_id = c.company_id AND g.ended_at IS NULL)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a company's connection; times are wall milliseconds."""
+
+    company_id: int
+    state: ConnectionState
+    reason: ConnectionReason
+    since_ms: int
+    next_attempt_ms: int | None = None
+    socket_id: str | None = None
+    # What this change does to the gap: "open", "close" or nothing.
+    gap: str | None = None
+
+
+class StatusWriter:
+    """Writes states in groups, never holding up the supervisor that reports one."""
+
+    def __init__(self, store: Store) -> None:
+        self.fence = 0
+        self._store = store
+        self._waiting: list[Status] = []
+        self._writer: gevent.Greenlet[..., None] | None = None
+        self._idle = Event()
+        self._idle.set()
+
+    def inherit(self) -> None:
+        """Open the gaps that the last owner's death left; called before anything connects."""
+        values = {
+            "reason": ConnectionReason.OWNER_GONE.value,
+            "connected": ConnectionState.CONNECTED.value,
+        }
+        self._store.run(lambda connection: connection.execute(_INHERIT_GAPS, values) and None)
+
+    def put(self, status: Status) -> None:
+        """Have a state written soon."""
+        self._waiting.append(status)
+        if self._writer is None:
+            self._idle.clear()
+            self._writer = gevent.spawn(self._write)
+            self._writer.name = "status"
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until everything is written, at most so many seconds; whether it is."""
+        return bool(self._idle.wait(timeout))
+
+    def _write(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            try:
+                self._store.run(lambda connection: self._write_group(connection, group), fence=self.fence)  # noqa: B023, E501
+            except StoreUnavailable:
+                self._waiting = group + self._waiting
+                gevent.sleep(RETRY_SECONDS)
+            except Fenced:
+                logger.warning("states not written: another process owns the sockets")
+                self._waiting.clear()
+            except Exception:  # a state that cannot be written must not stop those that can
+                logger.exception("cannot write the state of %d connections", len(group))
+        self._writer = None
+        self._idle.set()
+
+    def _write_group(self, connection: Connection, group: list[Status]) -> None:
+        last = {status.company_id: status for status in group}
+        for status in group:
+            values = {
+                "company_id": status.company_id,
+                "at": status.since_ms,
+                "reason": status.reason.value,
+            }
+            if status.gap == "open":
+                connection.execute(_OPEN_GAP, values)
+            elif status.gap == "close":
+                connection.execute(_CLOSE_GAP, values)
+        for status in last.values():
+            connection.execute(
+                _STATE,
+                {
+                    "company_id": status.company_id,
+                    "state": status.state.value,
+                    "reason": status.reason.value,
+                    "since_ms": status.since_ms,
+                    "next_attempt_ms": status.next_attempt_ms,
+                    "socket_id": status.socket_id,
+                    "fence": self.fence,
+                },
+            )

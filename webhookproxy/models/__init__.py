@@ -1,0 +1,27 @@
+"""The tables, by subject; importing this package registers them all."""
+
+from webhookproxy.models.changes import Change, Revision
+from webhookproxy.models.companies import Company, Connection, Gap
+from webhookproxy.models.deliveries import Attempt, Delivery, HourlyDeliveries
+from webhookproxy.models.events import Event, HourlyEvents
+from webhookproxy.models.leases import Lease
+from webhookproxy.models.people import Grant, User
+from webhookproxy.models.webhooks import Webhook, WebhookHealth
+
+__all__ = [
+    "Attempt",
+    "Change",
+    "Company",
+    "Connection",
+    "Delivery",
+    "Event",
+    "Gap",
+    "Grant",
+    "HourlyDeliveries",
+    "HourlyEvents",
+    "Lease",
+    "Revision",
+    "User",
+    "Webhook",
+    "WebhookHealth",
+]

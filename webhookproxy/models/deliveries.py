@@ -1,0 +1,132 @@
+"""What is due to each webhook, and every attempt at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Index, SmallInteger, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webhookproxy.extensions import Base
+from webhookproxy.models.types import Id
+
+OPEN = "state IN ('queued', 'retrying')"
+
+
+class Delivery(Base):
+    """One event due to one webhook. Times are milliseconds since 1970.
+
+    `attempts` counts HTTP requests, `tries` those that count against the event (probes of an
+    open circuit do not). `born_ms` is on the webhook's own clock, which stands while it is
+    paused: age is that clock now less `born_ms`.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        # The lanes read only what has not ended: partial indices stay as small as the backlog.
+        Index(
+            "ix_deliveries_open",
+            "webhook_id",
+            "id",
+            sqlite_where=text(OPEN),
+            postgresql_where=text(OPEN),
+        ),
+        Index(
+            "ix_deliveries_open_key",
+            "webhook_id",
+            "order_key",
+            "id",
+            sqlite_where=text(OPEN),
+            postgresql_where=text(OPEN),
+        ),
+        Index("ix_deliveries_event_id", "event_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    event_id: Mapped[int] = mapped_column(Id)
+    webhook_id: Mapped[int] = mapped_column(Id)
+    order_key: Mapped[str] = mapped_column(String(120))
+    state: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(String(30))
+    tries: Mapped[int] = mapped_column(SmallInteger)
+    attempts: Mapped[int] = mapped_column()
+    born_ms: Mapped[int] = mapped_column(Id)
+    first_attempt_ms: Mapped[int | None] = mapped_column(Id)
+    due_ms: Mapped[int | None] = mapped_column(Id)
+    ended_ms: Mapped[int | None] = mapped_column(Id)
+    status: Mapped[int | None] = mapped_column(SmallInteger)
+
+
+class Attempt(Base):
+    """One HTTP request and what came back: 1 KB of a success, 16 KB of a failure."""
+
+    __tablename__ = "attempts"
+
+    delivery_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    started_ms: Mapped[int] = mapped_column(Id)
+    duration_ms: Mapped[int] = mapped_column()
+    status: Mapped[int | None] = mapped_column(SmallInteger)
+    reason: Mapped[str] = mapped_column(String(30))
+    detail: Mapped[str | None] = mapped_column(Text)
+    answer: Mapped[str | None] = mapped_column(Text)
+    probe: Mapped[bool] = mapped_column(default=False)
+
+
+class HourlyDeliveries(Base):
+    """How many deliveries of a webhook ended how in an hour, and how long they took.
+
+    `bucket` is the power of two, in milliseconds, that the time from arrival to the end stayed
+    under: latency percentiles come from adding rows, not from reading deliveries.
+    """
+
+    __tablename__ = "hourly_deliveries"
+
+    webhook_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    hour: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    outcome: Mapped[str] = mapped_column(String(10), primary_key=True)
+    bucket: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    count: Mapped[int] = mapped_column(Id)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the body of a POST is built from: the stored columns of one event."""
+
+    public_id: str
+    company_id: int
+    name: str
+    payload: str
+    socket_id: str
+    token_mask: str
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery that has not ended, as the lanes carry it."""
+
+    id: int
+    webhook_id: int
+    order_key: str
+    tries: int
+    attempts: int
+    born_ms: int
+    first_attempt_ms: int | None
+    due_ms: int | None
+    facts: Facts
+
+
+DUE_COLUMNS = (
+    "d.id, d.webhook_id, d.order_key, d.tries, d.attempts, d.born_ms, d.first_attempt_ms,"
+    " d.due_ms, e.public_id, e.company_id, e.name, e.payload, e.socket_id, e.token_mask,"
+    " e.received_ms"
+)
+DUE_TABLES = "deliveries d JOIN events e ON e.id = d.event_id"
+
+
+def due_from_row(row: Sequence[Any]) -> Due:
+    """A Due from a row of DUE_COLUMNS."""
+    return Due(*row[:8], Facts(*row[8:]))

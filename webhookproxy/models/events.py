@@ -1,0 +1,56 @@
+"""What arrived, and how much of it by the hour."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, SmallInteger, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webhookproxy.extensions import Base
+from webhookproxy.models.types import Id
+
+# The four tables that grow with the traffic (events, deliveries, attempts and the hourly
+# counters) hold no foreign keys and plain milliseconds: they are written in groups by statements
+# of their own, by one process only, and emptied by the purge in an order of its own.
+
+
+class Event(Base):
+    """One event as 3C Plus sent it; the body of every POST is built from these columns.
+
+    `id` gives the order of arrival; the owner of the sockets numbers the rows itself.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("uq_events_public_id", "public_id", unique=True),
+        Index("ix_events_company_id_id", "company_id", "id"),
+        # Unwanted events go earlier than their neighbours: found without reading these.
+        Index(
+            "ix_events_unwanted",
+            "id",
+            sqlite_where=text("note = 'unwanted'"),
+            postgresql_where=text("note = 'unwanted'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    public_id: Mapped[str] = mapped_column(String(40))
+    company_id: Mapped[int] = mapped_column(Id)
+    name: Mapped[str] = mapped_column(String(200))
+    payload: Mapped[str] = mapped_column(Text)
+    order_key: Mapped[str] = mapped_column(String(120))
+    socket_id: Mapped[str] = mapped_column(String(64))
+    token_mask: Mapped[str] = mapped_column(String(12))
+    received_ms: Mapped[int] = mapped_column(Id)
+    hidden: Mapped[int] = mapped_column(SmallInteger)
+    note: Mapped[str | None] = mapped_column(String(12))
+
+
+class HourlyEvents(Base):
+    """How many events of a name a company got in an hour (hours since 1970, UTC)."""
+
+    __tablename__ = "hourly_events"
+
+    company_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    hour: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    count: Mapped[int] = mapped_column(Id)

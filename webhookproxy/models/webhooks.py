@@ -1,0 +1,170 @@
+"""Webhooks: where events go, and how each of them is doing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from webhookproxy.extensions import Base
+from webhookproxy.guard import Policy
+from webhookproxy.models.changes import note_change
+from webhookproxy.models.types import Id, Instant, Secret, to_ms
+from webhookproxy.rules import Refused
+from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_webhook
+
+
+class Webhook(Base):
+    """A URL that gets a company's events; `events` None means all of them."""
+
+    __tablename__ = "webhooks"
+    __table_args__ = (Index("ix_webhooks_company_id", "company_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("companies.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(120))
+    url: Mapped[str] = mapped_column(String(2048))
+    events: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    authorization: Mapped[str | None] = mapped_column(Secret)
+    secret: Mapped[str | None] = mapped_column(Secret)
+    state: Mapped[str] = mapped_column(String(12), default=WebhookState.ACTIVE.value)
+    parallelism: Mapped[int] = mapped_column(default=8)
+    timeout: Mapped[float] = mapped_column(default=15.0)
+    rate_limit: Mapped[float | None] = mapped_column()
+    max_age: Mapped[float] = mapped_column(default=72.0)
+    # While a webhook is paused its clock stands still: `paused_ms` is how long it has stood in
+    # all, without the pause that began at `paused_at`.
+    paused_at: Mapped[datetime | None] = mapped_column(Instant)
+    paused_ms: Mapped[int] = mapped_column(Id, default=0)
+    paused_reason: Mapped[str | None] = mapped_column(String(30))
+    created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
+    deleted_at: Mapped[datetime | None] = mapped_column(Instant)
+    version: Mapped[int] = mapped_column(default=1)
+    health: Mapped[WebhookHealth] = relationship(back_populates="webhook", uselist=False)
+
+    __mapper_args__ = {"version_id_col": version}
+
+    def input(self) -> WebhookInput:
+        """The fields as they would be given to store this webhook again."""
+        return WebhookInput(
+            name=self.name,
+            url=self.url,
+            events=None if self.events is None else tuple(self.events),
+            authorization=self.authorization,
+            secret=self.secret,
+            state=WebhookState(self.state),
+            parallelism=self.parallelism,
+            timeout=self.timeout,
+            rate_limit=self.rate_limit,
+            max_age=self.max_age,
+        )
+
+    def change_state(self, state: WebhookState, now: datetime, reason: str | None = None) -> None:
+        """Pause, resume or simulate, keeping account of how long the webhook's clock stood."""
+        if state == WebhookState.PAUSED:
+            self.paused_at = self.paused_at or now
+        elif self.paused_at is not None:
+            self.paused_ms += to_ms(now) - to_ms(self.paused_at)
+            self.paused_at = None
+        self.paused_reason = reason if state == WebhookState.PAUSED else None
+        self.state = state.value
+
+
+class WebhookHealth(Base):
+    """The totals and the circuit of a webhook; written only by the process that sends.
+
+    Pages and `flask status` read these and never count rows: what waits is `created` less what
+    ended.
+    """
+
+    __tablename__ = "webhook_health"
+
+    webhook_id: Mapped[int] = mapped_column(
+        ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True
+    )
+    created: Mapped[int] = mapped_column(Id, default=0)
+    delivered: Mapped[int] = mapped_column(Id, default=0)
+    refused: Mapped[int] = mapped_column(Id, default=0)
+    expired: Mapped[int] = mapped_column(Id, default=0)
+    cancelled: Mapped[int] = mapped_column(Id, default=0)
+    simulated: Mapped[int] = mapped_column(Id, default=0)
+    circuit_opened_at: Mapped[datetime | None] = mapped_column(Instant)
+    next_probe_at: Mapped[datetime | None] = mapped_column(Instant)
+    failed_probes: Mapped[int] = mapped_column(default=0)
+    last_success_at: Mapped[datetime | None] = mapped_column(Instant)
+    last_error: Mapped[str | None] = mapped_column(String(30))
+    last_error_status: Mapped[int | None] = mapped_column()
+    last_error_at: Mapped[datetime | None] = mapped_column(Instant)
+    webhook: Mapped[Webhook] = relationship(back_populates="health")
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries have not ended yet."""
+        ended = self.delivered + self.refused + self.expired + self.cancelled + self.simulated
+        return max(0, self.created - ended)
+
+
+def create_webhook(
+    session: Session, company_id: int, given: WebhookInput, policy: Policy
+) -> Webhook:
+    """A new webhook of a company; Refused with all that is wrong with the fields."""
+    clean = check_webhook(given, policy)
+    webhook = Webhook(company_id=company_id, health=WebhookHealth(), paused_ms=0)
+    _fill(webhook, clean)
+    session.add(webhook)
+    session.flush()
+    note_change(session, company_id)
+    return webhook
+
+
+def edit_webhook(session: Session, webhook: Webhook, given: WebhookInput, policy: Policy) -> None:
+    """Replace the fields of a webhook; its circuit closes and it is tried at once."""
+    _fill(webhook, check_webhook(given, policy))
+    session.flush()
+    note_change(session, webhook.company_id)
+
+
+def _fill(webhook: Webhook, clean: WebhookInput) -> None:
+    webhook.name = clean.name
+    webhook.url = clean.url
+    webhook.events = None if clean.events is None else list(clean.events)
+    webhook.authorization = clean.authorization
+    webhook.secret = clean.secret
+    webhook.parallelism = clean.parallelism
+    webhook.timeout = clean.timeout
+    webhook.rate_limit = clean.rate_limit
+    webhook.max_age = clean.max_age
+    if webhook.state != clean.state.value:
+        webhook.change_state(clean.state, datetime.now(UTC))
+
+
+def switch_webhook(
+    session: Session, webhook: Webhook, state: WebhookState, reason: str | None = None
+) -> bool:
+    """Pause, resume or simulate a webhook; False if it was so already."""
+    if webhook.state == state.value:
+        return False
+    webhook.change_state(state, datetime.now(UTC), reason)
+    session.flush()
+    note_change(session, webhook.company_id)
+    return True
+
+
+def find_webhook(session: Session, webhook_id: int) -> Webhook:
+    """A webhook that is not deleted; Refused if there is none with this number."""
+    webhook = session.get(Webhook, webhook_id)
+    if webhook is None or webhook.deleted_at is not None:
+        raise Refused.one(
+            "webhook",
+            f"There is no webhook_{webhook_id}: `flask webhook list COMPANY` shows those "
+            "there are.",
+            f"Não há webhook webhook_{webhook_id}.",
+        )
+    return webhook
+
+
+def live_webhooks(session: Session, company_id: int) -> list[Webhook]:
+    """The webhooks of a company that are not deleted, oldest first."""
+    rows = select(Webhook).where(Webhook.company_id == company_id, Webhook.deleted_at.is_(None))
+    return list(session.scalars(rows.order_by(Webhook.id)))

@@ -1,0 +1,117 @@
+"""What is said about a company's connection to 3C Plus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from webhookproxy.reasons.codes import ConnectionReason
+from webhookproxy.reasons.words import Words
+
+_AGAIN = "Tentamos de novo {when}, sem parar, até conseguir."
+_RECONNECT = "Reconectamos sozinhos, e o intervalo sem conexão fica registrado."
+_NOTHING = "Você não precisa fazer nada."
+_CHECK_HOST = "Confira o endereço do socket no cadastro da empresa."
+
+CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
+    {
+        ConnectionReason.NOT_WISHED: Words(
+            english="Nobody asked for this connection.",
+            what="A conexão está desligada desde {since}.",
+            then="Nenhum evento chega enquanto isso, e a 3C Plus não reenvia os perdidos.",
+            you='Clique em "Conectar" para receber os eventos.',
+        ),
+        ConnectionReason.WISHED: Words(
+            english="The connection was asked for and is being opened.",
+            what="Estamos abrindo a conexão com a 3C Plus.",
+            then="Isso costuma levar poucos segundos.",
+            you=_NOTHING,
+        ),
+        ConnectionReason.ACCEPTED: Words(
+            english="3C Plus accepted the connection.",
+            what="Conectada à 3C Plus desde {since}.",
+            then="Cada evento que chega é enviado para os seus webhooks.",
+            you="Se os eventos não estão chegando, confirme se os tipos de eventos marcados nos "
+            "webhooks estão corretos e se o token é de um gestor.",
+        ),
+        ConnectionReason.NAME_NOT_RESOLVED: Words(
+            english="The socket's host name does not resolve.",
+            what="O endereço do socket da 3C Plus não foi encontrado.",
+            then=_AGAIN,
+            you=_CHECK_HOST,
+        ),
+        ConnectionReason.ADDRESS_NOT_ALLOWED: Words(
+            english="The socket's host name leads to an address that is not allowed.",
+            what="O endereço do socket leva a uma rede à qual não nos conectamos.",
+            then=_AGAIN,
+            you=_CHECK_HOST,
+        ),
+        ConnectionReason.CONNECTION_FAILED: Words(
+            english="The socket's server could not be reached.",
+            what="Não conseguimos chegar ao servidor da 3C Plus.",
+            then=_AGAIN,
+            you="Se demorar, veja se a 3C Plus está no ar. " + _CHECK_HOST,
+        ),
+        ConnectionReason.TLS_FAILED: Words(
+            english="The secure connection to the socket's server failed.",
+            what="Não foi possível abrir uma conexão segura com o servidor da 3C Plus.",
+            then=_AGAIN,
+            you=_CHECK_HOST,
+        ),
+        ConnectionReason.HANDSHAKE_FAILED: Words(
+            english="The server did not answer as a Socket.IO server does.",
+            what="O servidor respondeu, mas não abriu a conexão de eventos.",
+            then=_AGAIN,
+            you="Se demorar, veja se a 3C Plus está no ar. " + _CHECK_HOST,
+        ),
+        ConnectionReason.HANDSHAKE_TIMEOUT: Words(
+            english="The server took too long to accept the connection.",
+            what="O servidor da 3C Plus demorou demais para aceitar a conexão.",
+            then=_AGAIN,
+            you="Se demorar, veja se a 3C Plus está no ar.",
+        ),
+        ConnectionReason.REFUSED: Words(
+            english="3C Plus refused the token.",
+            what="Token inválido: a 3C Plus recusa o token desta empresa desde {since}.",
+            then="Tentamos de novo {when}, e na mesma hora se você trocar o token.",
+            you="Verifique se o token da 3C Plus está correto e confirme se a empresa está ativa "
+            "na 3C Plus. Use o token de um gestor; o de um agente só vale com o ID do agente.",
+        ),
+        ConnectionReason.KICKED: Words(
+            english="3C Plus closed the connection.",
+            what="A 3C Plus encerrou a conexão.",
+            then=_RECONNECT,
+            you="Se isso se repete, verifique se o token da 3C Plus ainda está válido.",
+        ),
+        ConnectionReason.DROPPED: Words(
+            english="The connection dropped.",
+            what="A conexão com a 3C Plus caiu.",
+            then=_RECONNECT,
+            you="Você não precisa fazer nada; a 3C Plus não reenvia os eventos desse intervalo.",
+        ),
+        ConnectionReason.SILENT: Words(
+            english="The server stopped answering.",
+            what="O servidor da 3C Plus parou de responder.",
+            then=_RECONNECT,
+            you=_NOTHING,
+        ),
+        ConnectionReason.DEAF: Words(
+            english="The connection was open but no longer took in events.",
+            what="A conexão estava aberta, mas deixou de entregar eventos.",
+            then="Abrimos uma conexão nova, e o intervalo fica registrado.",
+            you="Se isso se repete, avise o suporte.",
+        ),
+        ConnectionReason.TOKEN_CHANGED: Words(
+            english="The token or the address was changed, so the connection is opened anew.",
+            what="O token ou o endereço da empresa mudou.",
+            then="Abrimos uma conexão nova com os dados novos.",
+            you=_NOTHING,
+        ),
+        ConnectionReason.OWNER_GONE: Words(
+            english="The process that held the connection stopped.",
+            what="Nosso serviço está reiniciando.",
+            then="A conexão volta sozinha, e o intervalo sem conexão fica registrado.",
+            you="Você não precisa fazer nada; se durar mais de um minuto, avise o suporte.",
+        ),
+    }
+)

@@ -1,0 +1,255 @@
+"""What is said about a delivery, and about an event that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from webhookproxy.reasons.codes import DeliveryReason, DeliveryState, EventNote
+from webhookproxy.reasons.words import Words
+
+_AGAIN = "Guardamos o evento e tentamos de novo {when}."
+_NOTHING = "Você não precisa fazer nada."
+_CHECK_URL = "Verifique se sua URL está online e se aceita requisições POST."
+_CERTIFICATE = "Peça a quem cuida do servidor que {task} o certificado HTTPS."
+
+DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
+    {
+        DeliveryReason.WAITING_TURN: Words(
+            english="The delivery waits for its turn.",
+            what="O evento está na fila deste webhook desde {since}.",
+            then="Enviamos assim que chegar a vez dele.",
+            you="Se a fila não diminui, aumente o paralelismo ou o limite de envios do webhook.",
+        ),
+        DeliveryReason.WEBHOOK_PAUSED: Words(
+            english="The webhook is paused.",
+            what="O webhook está pausado desde {since}.",
+            then="O evento fica guardado e é enviado quando o webhook voltar a ficar ativo.",
+            you="Reative o webhook quando quiser receber os eventos guardados.",
+        ),
+        DeliveryReason.CIRCUIT_OPEN: Words(
+            english="The receiver keeps failing, so deliveries wait for a probe to succeed.",
+            what="Sua URL vem falhando desde {since}, e por isso seguramos os envios.",
+            then="Guardamos tudo e testamos a URL de novo {when}; se der certo, os envios voltam.",
+            you=_CHECK_URL + " Verifique se retorna status 200. Salvar o webhook testa na hora.",
+        ),
+        DeliveryReason.INTERRUPTED: Words(
+            english="The relay stopped in the middle of the attempt.",
+            what="Nosso serviço reiniciou no meio do envio, e não sabemos se ele chegou.",
+            then="Enviamos de novo, com o mesmo event_id.",
+            you="Se o evento chegar duas vezes, use o event_id para ignorar a repetição.",
+        ),
+        DeliveryReason.ACCEPTED: Words(
+            english="The receiver accepted the event.",
+            what="Sua URL recebeu o evento e respondeu com status {status}.",
+            then="Esta entrega está concluída.",
+            you=_NOTHING,
+        ),
+        DeliveryReason.REFUSED_STATUS: Words(
+            english="The receiver refused the event with a 4xx status.",
+            what="Sua URL recusou o evento com status {status}.",
+            then=_AGAIN,
+            you="Veja a resposta da sua URL e confira o endereço, a autenticação e se ela retorna "
+            "status 200 para este evento.",
+        ),
+        DeliveryReason.FAILED_STATUS: Words(
+            english="The receiver answered with an error status.",
+            what="Sua URL respondeu com erro: status {status}.",
+            then=_AGAIN,
+            you="Verifique o que falhou no sistema que recebe; ele deve retornar status 200.",
+        ),
+        DeliveryReason.THROTTLED: Words(
+            english="The receiver asked for fewer requests.",
+            what="Sua URL pediu para enviarmos mais devagar (status {status}).",
+            then=_AGAIN,
+            you="Se isso se repete, defina um limite de envios por segundo no webhook.",
+        ),
+        DeliveryReason.REDIRECTED: Words(
+            english="The receiver answered with a redirect, which is never followed.",
+            what="Sua URL redireciona para outro endereço (status {status}).",
+            then="Por segurança não seguimos o redirecionamento. " + _AGAIN,
+            you="Coloque no webhook o endereço final, aquele que retorna status 200.",
+        ),
+        DeliveryReason.GONE: Words(
+            english="The receiver answered 410, so the webhook was paused.",
+            what="Sua URL respondeu que não existe mais (status {status}).",
+            then="Pausamos o webhook e guardamos os eventos.",
+            you="Confira se o fluxo que recebe está ligado, corrija a URL e reative o webhook.",
+        ),
+        DeliveryReason.NAME_NOT_RESOLVED: Words(
+            english="The host name does not resolve.",
+            what="URL não acessível: o domínio não foi encontrado.",
+            then=_AGAIN,
+            you="Verifique se o domínio está escrito corretamente e se está no ar.",
+        ),
+        DeliveryReason.ADDRESS_NOT_ALLOWED: Words(
+            english="The host name leads to an address that is not allowed.",
+            what="A URL leva a um endereço para o qual não enviamos, como o de uma rede interna.",
+            then=_AGAIN,
+            you="Use uma URL pública, acessível pela internet.",
+        ),
+        DeliveryReason.CONNECTION_REFUSED: Words(
+            english="The receiver refused the connection.",
+            what="URL não acessível: o servidor recusou a conexão.",
+            then=_AGAIN,
+            you=_CHECK_URL + " Confira também a porta.",
+        ),
+        DeliveryReason.CONNECTION_FAILED: Words(
+            english="The receiver could not be reached.",
+            what="URL não acessível: não conseguimos chegar ao servidor.",
+            then=_AGAIN,
+            you=_CHECK_URL,
+        ),
+        DeliveryReason.CONNECTION_LOST: Words(
+            english="The receiver closed the connection before it answered.",
+            what="O servidor fechou a conexão antes de responder.",
+            then=_AGAIN,
+            you="Verifique se o sistema que recebe não está caindo ou reiniciando.",
+        ),
+        DeliveryReason.CONNECT_TIMEOUT: Words(
+            english="Connecting to the receiver took too long.",
+            what="URL não acessível: o servidor não atendeu a tempo.",
+            then=_AGAIN,
+            you=_CHECK_URL + " Confira se um firewall não está bloqueando o acesso.",
+        ),
+        DeliveryReason.ANSWER_TIMEOUT: Words(
+            english="The receiver took too long to answer.",
+            what="Sua URL demorou demais para responder.",
+            then=_AGAIN,
+            you="Responda com status 200 logo que receber e processe depois, ou aumente o tempo "
+            "limite do webhook.",
+        ),
+        DeliveryReason.TLS_EXPIRED: Words(
+            english="The receiver's certificate has expired.",
+            what="O certificado HTTPS do servidor está vencido.",
+            then=_AGAIN,
+            you=_CERTIFICATE.format(task="renove"),
+        ),
+        DeliveryReason.TLS_WRONG_NAME: Words(
+            english="The receiver's certificate is for another name.",
+            what="O certificado HTTPS do servidor é de outro domínio.",
+            then=_AGAIN,
+            you="Confira o domínio da URL. " + _CERTIFICATE.format(task="corrija"),
+        ),
+        DeliveryReason.TLS_UNTRUSTED: Words(
+            english="The receiver's certificate is not from a trusted authority.",
+            what="O certificado HTTPS do servidor não é de uma autoridade reconhecida.",
+            then=_AGAIN,
+            you="Use um certificado válido (o Let's Encrypt é gratuito), com a cadeia completa.",
+        ),
+        DeliveryReason.TLS_FAILED: Words(
+            english="The secure connection to the receiver failed.",
+            what="Não foi possível abrir uma conexão segura (HTTPS) com o servidor.",
+            then=_AGAIN,
+            you="Verifique se a URL usa https na porta certa e se o servidor aceita TLS 1.2 ou "
+            "mais novo.",
+        ),
+        DeliveryReason.BAD_ANSWER: Words(
+            english="The receiver's answer is not valid HTTP.",
+            what="Sua URL deu uma resposta que não entendemos.",
+            then=_AGAIN,
+            you="Verifique se nesse endereço e porta há mesmo um servidor web.",
+        ),
+        DeliveryReason.INTERNAL_ERROR: Words(
+            english="The relay itself failed during the attempt.",
+            what="Tivemos um problema do nosso lado ao enviar.",
+            then=_AGAIN,
+            you="Se isso se repete, avise o suporte e informe o event_id.",
+        ),
+        DeliveryReason.EXHAUSTED: Words(
+            english="The event failed eight times while others were accepted.",
+            what="Sua URL aceitou outros eventos, mas este falhou em todas as tentativas.",
+            then="Não tentamos mais este evento, e os seguintes continuam sendo enviados.",
+            you="Veja a resposta de cada tentativa, corrija o que recebe e reenvie o evento.",
+        ),
+        DeliveryReason.MAX_AGE: Words(
+            english="The event was not accepted within the webhook's maximum age.",
+            what="Sua URL não aceitou o evento dentro do prazo do webhook.",
+            then="Não tentamos mais este evento.",
+            you="Quando sua URL estiver online, reenvie o evento. O prazo se muda no webhook.",
+        ),
+        DeliveryReason.WEBHOOK_DELETED: Words(
+            english="The webhook was deleted.",
+            what="O webhook foi excluído antes do envio.",
+            then="O evento não será enviado para ele.",
+            you="Se ainda precisa desses eventos, crie outro webhook.",
+        ),
+        DeliveryReason.COMPANY_DELETED: Words(
+            english="The company was deleted.",
+            what="A empresa foi excluída antes do envio.",
+            then="O evento não será enviado.",
+            you=_NOTHING,
+        ),
+        DeliveryReason.DISCARDED: Words(
+            english="Somebody discarded the delivery.",
+            what="Alguém da sua equipe descartou esta entrega.",
+            then="O evento não será enviado.",
+            you="Se mudou de ideia, reenvie o evento.",
+        ),
+        DeliveryReason.FILTERED_OUT: Words(
+            english="The webhook's filter left the event out.",
+            what="O evento não atende aos filtros deste webhook.",
+            then="O evento fica registrado, mas não é enviado.",
+            you="Se queria recebê-lo, revise os filtros do webhook.",
+        ),
+        DeliveryReason.SIMULATION: Words(
+            english="The webhook is simulated, so nothing was sent.",
+            what="O webhook está em modo simulado: nada foi enviado.",
+            then="Mostramos aqui o que teria sido enviado.",
+            you="Quando estiver tudo certo, mude o webhook para ativo.",
+        ),
+    }
+)
+
+# What comes after a state that is final, whatever the last attempt's reason says about trying
+# again. ACCEPTED and the reasons that only a final state has say it themselves.
+_NO_MORE: Mapping[DeliveryState, str] = MappingProxyType(
+    {
+        DeliveryState.REFUSED: "Não tentamos mais este evento, e os seguintes continuam sendo "
+        "enviados.",
+        DeliveryState.EXPIRED: "O prazo do webhook passou, e não tentamos mais este evento.",
+        DeliveryState.CANCELLED: "A entrega foi cancelada, e o evento não será enviado.",
+    }
+)
+_FINAL_REASONS = frozenset(
+    {
+        DeliveryReason.EXHAUSTED,
+        DeliveryReason.MAX_AGE,
+        DeliveryReason.WEBHOOK_DELETED,
+        DeliveryReason.COMPANY_DELETED,
+        DeliveryReason.DISCARDED,
+    }
+)
+
+EVENT_WORDS: Mapping[EventNote, Words] = MappingProxyType(
+    {
+        EventNote.UNWANTED: Words(
+            english="No webhook asked for this event.",
+            what="Nenhum webhook desta empresa pediu este evento.",
+            then="Ele fica guardado por pouco tempo, só para consulta.",
+            you="Para recebê-lo, marque este tipo de evento em um webhook.",
+        ),
+        EventNote.TOO_LARGE: Words(
+            english="The event is larger than 1 MB and was not kept.",
+            what="O evento passa de 1 MB.",
+            then="Guardamos só o nome, o tamanho e o começo dele; nada é enviado.",
+            you="Se precisa dos dados, consulte-os direto na 3C Plus.",
+        ),
+        EventNote.UNREADABLE: Words(
+            english="The packet could not be read as an event.",
+            what="A 3C Plus enviou algo que não conseguimos ler como evento.",
+            then="Guardamos só o tamanho e o começo dele; nada é enviado, e os outros eventos "
+            "seguem normalmente.",
+            you="Se isso se repete, avise o suporte.",
+        ),
+    }
+)
+
+
+def delivery_words(state: DeliveryState, reason: DeliveryReason) -> Words:
+    """The words for a delivery in this state: after a final one there is no "we try again"."""
+    words = DELIVERY_WORDS[reason]
+    if state not in _NO_MORE or reason in _FINAL_REASONS:
+        return words
+    return replace(words, then=_NO_MORE[state])

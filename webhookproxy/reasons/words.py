@@ -1,0 +1,66 @@
+"""How states and reasons are put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from webhookproxy.reasons.codes import ConnectionState, DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One reason in words.
+
+    `english` is one sentence for the command line and the log. The rest is Portuguese, for the
+    pages: `what` happened, what we do `then` and when, what `you` can do. Those three may hold
+    {when} ("em 30 s", "às 14:02"), {since} (follows "desde": "14:02") and {status} (an HTTP
+    status); `filled` puts them in.
+    """
+
+    english: str
+    what: str
+    then: str
+    you: str
+
+    def filled(
+        self,
+        *,
+        when: str = "em breve",
+        since: str = "há pouco",
+        status: int | str = "inesperado",
+    ) -> Words:
+        """The same words with the placeholders filled in; the defaults read well when unknown."""
+        values = {"when": when, "since": since, "status": status}
+        return Words(
+            english=self.english,
+            what=self.what.format_map(values),
+            then=self.then.format_map(values),
+            you=self.you.format_map(values),
+        )
+
+
+DELIVERY_LABELS: Mapping[DeliveryState, str] = MappingProxyType(
+    {
+        DeliveryState.QUEUED: "Na fila",
+        DeliveryState.DELIVERED: "Entregue",
+        DeliveryState.RETRYING: "Aguardando nova tentativa",
+        DeliveryState.REFUSED: "Recusada",
+        DeliveryState.EXPIRED: "Expirada",
+        DeliveryState.CANCELLED: "Cancelada",
+        DeliveryState.FILTERED: "Filtrada",
+        DeliveryState.SIMULATED: "Simulada",
+    }
+)
+
+CONNECTION_LABELS: Mapping[ConnectionState, str] = MappingProxyType(
+    {
+        ConnectionState.DISCONNECTED: "Desconectada",
+        ConnectionState.CONNECTING: "Conectando",
+        ConnectionState.CONNECTED: "Conectada",
+        ConnectionState.RECONNECTING: "Reconectando",
+        ConnectionState.DISCONNECTING: "Desconectando",
+        ConnectionState.TOKEN_REFUSED: "Token recusado",
+    }
+)

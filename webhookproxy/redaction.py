@@ -1,0 +1,81 @@
+"""Keeps tokens, secrets and query strings out of everything that is printed."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+
+HIDDEN = "…"
+
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
+    # The value may have a scheme before it, and stands in quotes where a dict was printed.
+    (
+        re.compile(
+            r"(authorization[\"']?\s*[:=,]\s*b?[\"']?)(?:(?:bearer|basic|digest)\s+)?[^\s\"',;]+",
+            re.IGNORECASE,
+        ),
+        rf"\1{HIDDEN}",
+    ),
+    (re.compile(r"\b(bearer\s+)[^\s\"',;]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(r"whsec_[A-Za-z0-9+/=_-]+"), f"whsec_{HIDDEN}"),
+    # user:password@ of an address, as in a DATABASE_URL.
+    (re.compile(r"(?<=://)[^\s/@\"'<>]+@"), f"{HIDDEN}@"),
+    # A query belongs to an address, or shows by its "name=" that it is one.
+    (
+        re.compile(
+            r"((?:https?|wss?)://[^\s?\"'<>]*)\?[^\s\"'<>]*|\?(?=[^\s=?\"'<>]{1,100}=)[^\s\"'<>]*",
+            re.IGNORECASE,
+        ),
+        rf"\1?{HIDDEN}",
+    ),
+    (
+        re.compile(
+            r"((?:token|key|secret|password)(?:=|[\"']\s*[:=,]\s*)b?[\"']?)[^\s\"'&,;)]+",
+            re.IGNORECASE,
+        ),
+        rf"\1{HIDDEN}",
+    ),
+)
+
+
+def redact(text: str) -> str:
+    """The text with every credential it shows by its form replaced by an ellipsis."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and other unprintable characters written as escapes.
+
+    Event names come from outside: none may begin a line of its own or move the cursor.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+class Redaction(logging.Filter):
+    """Redacts a record's message, traceback and stack in place; for handlers, not loggers.
+
+    A logger's filters see only what was logged to that very logger. Continuation lines of a
+    traceback are indented, so that no text in it can pass for a record.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = redact(one_line(record.getMessage().rstrip()))
+        record.args = None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+        if record.exc_text:
+            record.exc_text = _block(record.exc_text)
+        if record.stack_info:
+            record.stack_info = _block(record.stack_info)
+        return True
+
+
+def _block(text: str) -> str:
+    return "\n".join(f"  {redact(one_line(line))}" for line in text.split("\n"))

@@ -1,0 +1,97 @@
+"""What a company must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import available_timezones
+
+from webhookproxy.guard import Policy, UrlRefused, check_socket_url
+from webhookproxy.rules import Problems
+
+NAME_MAX = 120
+# The longest token seen has 60 characters; a future one may be a JWT.
+TOKEN_MAX = 4096
+DEFAULT_TIMEZONE = "America/Sao_Paulo"
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyInput:
+    """The fields of a company as somebody gave them."""
+
+    name: str
+    token: str
+    socket_url: str
+    threec_id: str = ""
+    agent_id: str = ""
+    timezone: str = DEFAULT_TIMEZONE
+    hide_credentials: bool = True
+
+
+def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
+    """The same fields, trimmed and normalised; Refused with all that is wrong with them."""
+    problems = Problems()
+    name = given.name.strip()
+    if not name:
+        problems.add("name", "The name is empty: give one.", "Informe o nome da empresa.")
+    elif len(name) > NAME_MAX or not name.isprintable():
+        problems.add(
+            "name",
+            f"The name is longer than {NAME_MAX} characters or has control characters.",
+            f"O nome passa de {NAME_MAX} caracteres ou tem caracteres de controle.",
+        )
+    _check_token(given.token, problems)
+    _check_short("threec_id", given.threec_id, "The 3C Plus id", "O ID 3C Plus", problems)
+    _check_short("agent_id", given.agent_id, "The agent id", "O ID do agente", problems)
+    if given.timezone not in available_timezones():
+        problems.add(
+            "timezone",
+            "This timezone does not exist: write one such as America/Sao_Paulo.",
+            "Este fuso horário não existe: use, por exemplo, America/Sao_Paulo.",
+        )
+    socket_url = given.socket_url
+    try:
+        socket_url = check_socket_url(given.socket_url.strip(), policy).url
+    except UrlRefused as refused:
+        problems.add("socket_url", refused.english, refused.portuguese)
+    problems.raise_any()
+    return CompanyInput(
+        name=name,
+        token=given.token,
+        socket_url=socket_url,
+        threec_id=given.threec_id.strip(),
+        agent_id=given.agent_id.strip(),
+        timezone=given.timezone,
+        hide_credentials=given.hide_credentials,
+    )
+
+
+def _check_token(token: str, problems: Problems) -> None:
+    if not token:
+        problems.add(
+            "token",
+            "The token is empty: paste the API token of a manager (gestor) of the company.",
+            "Informe o token de API de um gestor da empresa.",
+        )
+    elif not token.isprintable() or any(character.isspace() for character in token):
+        problems.add(
+            "token",
+            "The token has spaces or control characters: paste it again without them.",
+            "O token tem espaços ou caracteres de controle: cole-o de novo sem eles.",
+        )
+    elif len(token) > TOKEN_MAX:
+        problems.add(
+            "token",
+            f"The token is longer than {TOKEN_MAX} characters: paste only the token.",
+            f"O token passa de {TOKEN_MAX} caracteres: cole somente o token.",
+        )
+
+
+def _check_short(
+    field: str, value: str, english: str, portuguese: str, problems: Problems
+) -> None:
+    if len(value) > 64 or not value.isprintable():
+        problems.add(
+            field,
+            f"{english} is longer than 64 characters or has control characters.",
+            f"{portuguese} passa de 64 caracteres ou tem caracteres de controle.",
+        )

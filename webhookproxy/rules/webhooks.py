@@ -1,0 +1,151 @@
+"""What a webhook must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from webhookproxy.catalog import is_event_name
+from webhookproxy.guard import Policy, UrlRefused, check_url
+from webhookproxy.rules import Problems
+
+NAME_MAX = 120
+SECRET_MAX = 1024
+EVENTS_MAX = 500
+
+
+class WebhookState(StrEnum):
+    """Active sends, paused keeps, simulated does everything but the POST."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookInput:
+    """The fields of a webhook as somebody gave them.
+
+    `events` None means all; `timeout` is in seconds, `rate_limit` in POSTs a second (None: no
+    limit), `max_age` in hours.
+    """
+
+    name: str
+    url: str
+    events: tuple[str, ...] | None = None
+    authorization: str | None = None
+    secret: str | None = None
+    state: WebhookState = WebhookState.ACTIVE
+    parallelism: int = 8
+    timeout: float = 15.0
+    rate_limit: float | None = None
+    max_age: float = 72.0
+
+
+def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
+    """The same fields, trimmed and normalised; Refused with all that is wrong with them."""
+    problems = Problems()
+    name = given.name.strip()
+    if not name:
+        problems.add("name", "The name is empty: give one.", "Informe o nome do webhook.")
+    elif len(name) > NAME_MAX or not name.isprintable():
+        problems.add(
+            "name",
+            f"The name is longer than {NAME_MAX} characters or has control characters.",
+            f"O nome passa de {NAME_MAX} caracteres ou tem caracteres de controle.",
+        )
+    url = given.url.strip()
+    try:
+        url = check_url(url, policy).url
+    except UrlRefused as refused:
+        problems.add("url", refused.english, refused.portuguese)
+    events = _check_events(given.events, problems)
+    _check_header_value("authorization", given.authorization, problems)
+    _check_header_value("secret", given.secret, problems)
+    _check_numbers(given, problems)
+    problems.raise_any()
+    return WebhookInput(
+        name=name,
+        url=url,
+        events=events,
+        authorization=given.authorization or None,
+        secret=given.secret or None,
+        state=given.state,
+        parallelism=given.parallelism,
+        timeout=given.timeout,
+        rate_limit=given.rate_limit,
+        max_age=given.max_age,
+    )
+
+
+def _check_events(
+    events: tuple[str, ...] | None, problems: Problems
+) -> tuple[str, ...] | None:
+    if events is None:
+        return None
+    if not events or len(events) > EVENTS_MAX:
+        problems.add(
+            "events",
+            f"Choose between 1 and {EVENTS_MAX} events, or all of them.",
+            f"Escolha de 1 a {EVENTS_MAX} eventos, ou todos.",
+        )
+    for event in events:
+        if not is_event_name(event):
+            problems.add(
+                "events",
+                f"{event[:60]!r} is not an event name: up to 200 characters, no spaces.",
+                f"{event[:60]!r} não é um nome de evento: até 200 caracteres, sem espaços.",
+            )
+    return tuple(dict.fromkeys(events))
+
+
+def _check_header_value(field: str, value: str | None, problems: Problems) -> None:
+    if not value:
+        return
+    if len(value) > SECRET_MAX:
+        problems.add(
+            field,
+            f"The value is longer than {SECRET_MAX} characters.",
+            f"O valor passa de {SECRET_MAX} caracteres.",
+        )
+    # A secret never becomes a header, but a line break in it is a slip of the clipboard too, and
+    # receivers in other languages would read other characters as other bytes.
+    elif not value.isprintable() or any(ord(character) > 255 for character in value):
+        problems.add(
+            field,
+            "The value has line breaks, control characters or characters outside Latin-1.",
+            "O valor tem quebras de linha, caracteres de controle ou fora do Latin-1.",
+        )
+    elif value != value.strip():
+        problems.add(
+            field,
+            "The value begins or ends with a space: paste it again without it.",
+            "O valor começa ou termina com espaço: cole-o de novo sem ele.",
+        )
+
+
+def _check_numbers(given: WebhookInput, problems: Problems) -> None:
+    if not 1 <= given.parallelism <= 64:
+        problems.add(
+            "parallelism",
+            "The parallelism must be between 1 (strict order) and 64.",
+            "O paralelismo deve ficar entre 1 (ordem estrita) e 64.",
+        )
+    if not 1 <= given.timeout <= 60:
+        problems.add(
+            "timeout",
+            "The timeout must be between 1 and 60 seconds.",
+            "O tempo limite deve ficar entre 1 e 60 segundos.",
+        )
+    if given.rate_limit is not None and not 0.1 <= given.rate_limit <= 1000:
+        problems.add(
+            "rate_limit",
+            "The rate limit must be between 0.1 and 1000 POSTs a second.",
+            "O limite de envios deve ficar entre 0,1 e 1000 por segundo.",
+        )
+    if not 1 <= given.max_age <= 168:
+        problems.add(
+            "max_age",
+            "The maximum age must be between 1 and 168 hours.",
+            "A idade máxima deve ficar entre 1 e 168 horas.",
+        )

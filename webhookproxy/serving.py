@@ -1,0 +1,49 @@
+"""Starts the engine inside a server's worker, and stops it before the worker goes."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+
+import gevent
+from flask import Flask
+
+from webhookproxy import console
+from webhookproxy.config import ephemeral_disk_warning
+from webhookproxy.engine import Engine
+from webhookproxy.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
+    """Start the engine of this process; SIGTERM and SIGINT drain it, then call `stop_worker`."""
+    lines = console.install(app.config["LOG_LEVEL"], app.config["LOG_LINES_PER_SECOND"])
+    warning = ephemeral_disk_warning(app.config)
+    if warning is not None:
+        logger.warning("%s", warning)
+    store: Store = app.extensions["store"]
+    engine = app.extensions["engine"] = Engine(app, store, lines)
+    engine.start()
+
+    stopping = False
+
+    def stop() -> None:
+        # A second signal finds the first at work and does no harm.
+        nonlocal stopping
+        if stopping:
+            return
+        stopping = True
+        logger.info("stopping: no more events are taken, what is in hand is finished")
+        if not engine.stop():
+            logger.warning("stopped in the middle: what did not end is sent again at the next start")
+        lines.close(2.0)
+        stop_worker()
+
+    def on_signal() -> None:
+        gevent.spawn(stop)
+
+    gevent.signal_handler(signal.SIGTERM, on_signal)
+    gevent.signal_handler(signal.SIGINT, on_signal)
+    return engine

@@ -1,0 +1,92 @@
+"""One token's company: its sockets, its world, and what was counted about it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from webhookproxy.simulator.samples import compact
+from webhookproxy.simulator.wire import Line, RawFrame
+from webhookproxy.simulator.world import World
+
+_REMEMBERED = 2_000
+_MASK_ABOVE = 12
+
+
+@dataclass(frozen=True)
+class Link:
+    """One accepted socket: python-engineio's object and the websocket under it."""
+
+    engine_id: str
+    engine: Any
+    line: Line
+
+
+class Company:
+    """What 3C Plus knows under one token; every socket of the token hears every event."""
+
+    def __init__(self, token: str, world: World) -> None:
+        self.mask = f"{token[:4]}…{token[-4:]}" if len(token) > _MASK_ABOVE else "…"
+        self.world = world
+        self.links: dict[str, Link] = {}
+        self.refused = False
+        self.handshakes = 0
+        self.accepted = 0
+        self._silent_until = 0.0
+        self._seq = 0
+        self._unheard = 0
+        self._emitted: Counter[str] = Counter()
+        self._remembered: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the world's events go nowhere for now."""
+        return time.monotonic() < self._silent_until
+
+    def silence(self, seconds: float) -> None:
+        """Let the world's events go nowhere for `seconds`; 0 ends a silence."""
+        self._silent_until = time.monotonic() + seconds
+
+    async def emit(self, name: str, arguments: Sequence[str]) -> None:
+        """Send the event `name`, its arguments given as JSON texts, to every socket."""
+        await self.send([f"42[{','.join((compact(name), *arguments))}]"], name)
+
+    async def send(self, frames: Sequence[str | bytes], name: str | None = None) -> None:
+        """Send websocket frames as they are to every socket; `name` is what they count as."""
+        if not self.links:
+            self._unheard += 1
+            return
+        self._seq += 1
+        self._emitted[name or "(raw)"] += 1
+        self._remembered.append({"seq": self._seq, "event": name, "frame": frames[0]})
+        packets = [RawFrame(frame) for frame in frames]
+        for link in list(self.links.values()):
+            for packet in packets:
+                # A socket whose client stopped answering closes itself in the middle of a send.
+                if not link.engine.closed:
+                    await link.engine.send(packet)
+
+    def waiting(self) -> int:
+        """Return how many frames the slowest socket has not taken yet."""
+        return max((link.engine.queue.qsize() for link in self.links.values()), default=0)
+
+    def emitted_since(self, seq: int) -> list[dict[str, Any]]:
+        """Return the frames emitted after number `seq`, of the last 2,000."""
+        return [entry for entry in self._remembered if entry["seq"] > seq]
+
+    def state(self) -> dict[str, Any]:
+        """Return the counts, without the token."""
+        return {
+            "token": self.mask,
+            "sockets": len(self.links),
+            "handshakes": self.handshakes,
+            "accepted": self.accepted,
+            "refused": self.refused,
+            "silent": self.silent,
+            "seq": self._seq,
+            "emitted": dict(self._emitted),
+            "unheard": self._unheard,
+        }

@@ -1,0 +1,200 @@
+"""What the simulator can be told to do: emit, burst, drop, kick, fall silent, refuse ..."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import math
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from webhookproxy.simulator.company import Company
+from webhookproxy.simulator.samples import SAMPLES, compact
+from webhookproxy.simulator.server import Simulator
+
+Command = Callable[..., Awaitable[dict[str, Any]]]
+
+_MOST_WAITING = 1_000
+_BETWEEN_CHECKS = 100
+
+
+class CommandError(Exception):
+    """A command that cannot be done; the text says why."""
+
+
+class Control:
+    """Each of `commands` is `POST /control/<its name>`, its keywords the keys of the body.
+
+    `token` names one company; without it a command is for every token seen so far. It answers
+    with the number of sockets it was for. Each of `questions` is a GET, its keywords the query.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self.commands: dict[str, Command] = {
+            "emit": self.emit,
+            "raw": self.raw,
+            "burst": self.burst,
+            "drop": self.drop,
+            "kick": self.kick,
+            "close": self.close,
+            "silence": self.silence,
+            "refuse": self.refuse,
+            "pings": self.pings,
+        }
+        self.questions: dict[str, Command] = {"state": self.state, "emitted": self.emitted}
+
+    async def emit(
+        self, *, event: str, args: list[Any] | None = None, token: str | None = None
+    ) -> dict[str, Any]:
+        """Emit one event; without `args`, the catalogue's sample of it."""
+        companies = self._companies(token)
+        for company in companies:
+            if args is None:
+                texts = [_sample(company, event, company.world.new_call())]
+            else:
+                texts = [compact(argument) for argument in args]
+            await company.emit(event, texts)
+        return _sockets(companies)
+
+    async def raw(
+        self, *, packet: str, binary_base64: Sequence[str] = (), token: str | None = None
+    ) -> dict[str, Any]:
+        """Send a websocket text frame exactly as it is (`42[...]`), and then binary frames."""
+        companies = self._companies(token)
+        try:
+            frames = [base64.b64decode(text, validate=True) for text in binary_base64]
+        except binascii.Error as error:
+            raise CommandError('"binary_base64" must be a list of Base64 texts') from error
+        for company in companies:
+            await company.send([packet, *frames])
+        return _sockets(companies)
+
+    async def burst(
+        self,
+        *,
+        count: int,
+        token: str | None = None,
+        event: str = "call-was-connected",
+        rate: float = math.inf,
+        distinct_keys: bool = True,
+    ) -> dict[str, Any]:
+        """Emit `count` samples with a top-level `seq` 1 to `count`, at most `rate` a second.
+
+        Answers when the sockets have taken them all. With `distinct_keys` each is about a call,
+        a chat and a customer of its own; without, all are about one.
+        """
+        companies = self._companies(token)
+        start = time.monotonic()
+        ids = [company.world.new_call() for company in companies]
+        for seq in range(1, count + 1):
+            await _pace(companies, start + seq / rate, seq)
+            for place, company in enumerate(companies):
+                if distinct_keys:
+                    ids[place] = company.world.new_call()
+                text = _sample(company, event, ids[place])
+                comma = "" if text == "{}" else ","
+                await company.emit(event, [f'{text[:-1]}{comma}"seq":{seq}}}'])
+        await _taken(companies, 0)
+        seconds = round(time.monotonic() - start, 6)
+        return {"emitted": count, "seconds": seconds, **_sockets(companies)}
+
+    async def drop(self, *, token: str | None = None) -> dict[str, Any]:
+        """Cut the TCP connections, with no packet and no closing frame."""
+        companies = self._companies(token)
+        answer = _sockets(companies)
+        for company in companies:
+            for link in list(company.links.values()):
+                link.line.abort()
+        return answer
+
+    async def kick(self, *, token: str | None = None) -> dict[str, Any]:
+        """Send the Socket.IO DISCONNECT packet."""
+        companies = self._companies(token)
+        answer = _sockets(companies)
+        for company in companies:
+            await self._simulator.kick(company)
+        return answer
+
+    async def close(self, *, token: str | None = None) -> dict[str, Any]:
+        """Send the Engine.IO CLOSE packet."""
+        companies = self._companies(token)
+        answer = _sockets(companies)
+        for company in companies:
+            await self._simulator.close(company)
+        return answer
+
+    async def silence(
+        self, *, seconds: float = math.inf, pings: bool = True, token: str | None = None
+    ) -> dict[str, Any]:
+        """Keep the sockets open while the company's life goes unheard; 0 seconds ends it.
+
+        Commanded events still go out. With `pings` false the sockets open now go dead instead:
+        nothing leaves them, not even a ping or a close, until the time is over.
+        """
+        companies = self._companies(token)
+        for company in companies:
+            company.silence(seconds)
+            for link in company.links.values():
+                link.line.freeze(0 if pings else seconds)
+        return _sockets(companies)
+
+    async def refuse(
+        self, *, token: str, refused: bool = True, kick: bool = True
+    ) -> dict[str, Any]:
+        """Refuse `token` from now on, or accept it again; a refused one is also kicked."""
+        company = self._simulator.company(token)
+        answer = _sockets([company])
+        company.refused = refused
+        if refused and kick:
+            await self._simulator.kick(company)
+        return answer
+
+    async def pings(self, *, interval: int, timeout: int) -> dict[str, Any]:
+        """Announce other ping times, in whole seconds, to the sockets that connect from now on."""
+        engine = self._simulator.sio.eio
+        engine.ping_interval, engine.ping_timeout = interval, timeout
+        return _sockets(self._companies(None))
+
+    async def state(self, *, token: str | None = None) -> dict[str, Any]:
+        """Return the sockets, handshakes and counts per masked token."""
+        tokens = [company.state() for company in self._companies(token)]
+        return {"seq": sum(state["seq"] for state in tokens), "tokens": tokens}
+
+    async def emitted(self, *, token: str, since: int = 0) -> dict[str, Any]:
+        """Return the text frames emitted after number `since`, of the last 2,000."""
+        return {"events": self._companies(token)[0].emitted_since(since)}
+
+    def _companies(self, token: str | None) -> list[Company]:
+        if token is None:
+            return list(self._simulator.companies.values())
+        if token not in self._simulator.companies:
+            raise CommandError("no socket has come with this token yet; connect one first")
+        return [self._simulator.companies[token]]
+
+
+def _sample(company: Company, event: str, ids: dict[str, str]) -> str:
+    if event not in SAMPLES:
+        raise CommandError(f'"{event}" is not in the catalogue; give its "args"')
+    return company.world.event(event, ids).payload
+
+
+def _sockets(companies: Sequence[Company]) -> dict[str, Any]:
+    return {"sockets": sum(len(company.links) for company in companies)}
+
+
+async def _pace(companies: Sequence[Company], due: float, seq: int) -> None:
+    delay = due - time.monotonic()
+    if delay > 0:
+        await asyncio.sleep(delay)
+    elif seq % _BETWEEN_CHECKS == 0:
+        await _taken(companies, _MOST_WAITING)
+
+
+async def _taken(companies: Sequence[Company], left: int) -> None:
+    """Wait until no socket has more than `left` frames to take; a dead one times out by itself."""
+    await asyncio.sleep(0)
+    while any(company.waiting() > left for company in companies):
+        await asyncio.sleep(0.001)

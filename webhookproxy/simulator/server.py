@@ -1,0 +1,119 @@
+"""The Socket.IO server: who may come in, and the pace at which each company lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from random import Random, SystemRandom
+from typing import Any
+from urllib.parse import parse_qs
+
+# Neither package ships types.
+import socketio  # type: ignore[import-untyped]
+from socketio.exceptions import ConnectionRefusedError  # type: ignore[import-untyped] # noqa: A004
+
+from webhookproxy.simulator.company import Company, Link
+from webhookproxy.simulator.wire import LINE, Application, with_lines
+from webhookproxy.simulator.world import World
+
+_SHORTEST_TOKEN = 8
+_AGENT_TOKEN = "agente_"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the simulated platform behaves.
+
+    `rate` is events per second and company, 0 for none but commanded ones. With `accept`, only
+    these tokens come in.
+    """
+
+    agents: int = 10
+    rate: float = 5.0
+    seed: int | None = None
+    accept: frozenset[str] = frozenset()
+
+
+class Simulator:
+    """The companies of all tokens seen, and the Socket.IO server they are reached by."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seed = SystemRandom().getrandbits(64) if settings.seed is None else settings.seed
+        self.companies: dict[str, Company] = {}
+        self._lives: dict[str, asyncio.Task[None]] = {}
+        # Only CRITICAL: the libraries' own lines can show a handshake's address, token included.
+        log = logging.getLogger("webhookproxy.simulator")
+        log.setLevel(logging.CRITICAL)
+        self.sio = socketio.AsyncServer(
+            async_mode="asgi",
+            transports=["websocket"],
+            cors_allowed_origins=[],
+            logger=log,
+            engineio_logger=log,
+        )
+        self.sio.on("connect", self._connect)
+        self.sio.on("disconnect", self._disconnect)
+
+    def application(self, elsewhere: Application) -> Application:
+        """Return the ASGI application; requests outside `/socket.io/` go to `elsewhere`."""
+        return with_lines(socketio.ASGIApp(self.sio, other_asgi_app=elsewhere))
+
+    def company(self, token: str) -> Company:
+        """Return the company of `token`, founded at the first mention."""
+        if token not in self.companies:
+            world = World(Random(f"{self._seed}:{token}"), self._settings.agents)  # noqa: S311
+            self.companies[token] = Company(token, world)
+        return self.companies[token]
+
+    async def kick(self, company: Company) -> None:
+        """Send the Socket.IO DISCONNECT packet to every socket of `company`."""
+        for sid in list(company.links):
+            await self.sio.disconnect(sid)
+
+    async def close(self, company: Company) -> None:
+        """Send the Engine.IO CLOSE packet to every socket of `company`."""
+        for link in list(company.links.values()):
+            await self.sio.eio.disconnect(link.engine_id)
+
+    async def _connect(self, sid: str, environ: dict[str, Any], _auth: object = None) -> None:
+        query = parse_qs(environ["QUERY_STRING"])
+        token = query.get("token", [""])[0]
+        company = self.company(token)
+        company.handshakes += 1
+        if company.refused or not self._accepts(token, query):
+            raise ConnectionRefusedError("Authentication error")
+        company.accepted += 1
+        engine_id = self.sio.manager.eio_sid_from_sid(sid, "/")
+        # From here to the CONNECT packet nothing yields, so no event can overtake it.
+        company.links[sid] = Link(
+            engine_id, self.sio.eio.sockets[engine_id], environ["asgi.scope"][LINE]
+        )
+        if self._settings.rate > 0 and token not in self._lives:
+            self._lives[token] = asyncio.create_task(self._live(company))
+
+    def _accepts(self, token: str, query: dict[str, list[str]]) -> bool:
+        if self._settings.accept:
+            return token in self._settings.accept
+        if token.startswith(_AGENT_TOKEN) and "agent_id" not in query:
+            return False
+        return len(token) >= _SHORTEST_TOKEN
+
+    async def _disconnect(self, sid: str, _reason: object = None) -> None:
+        for company in self.companies.values():
+            company.links.pop(sid, None)
+
+    async def _live(self, company: Company) -> None:
+        """Emit the world's events for ever; what happens while nobody listens is lost."""
+        # Due times are counted from the start, so that late wake-ups do not add up.
+        start, count = time.monotonic(), 0
+        while True:
+            count += 1
+            delay = start + count / self._settings.rate - time.monotonic()
+            if delay > 0:
+                await asyncio.sleep(delay)
+            emission = company.world.next_event()
+            if not company.silent:
+                await company.emit(emission.name, [emission.payload])

@@ -1,0 +1,228 @@
+"""The one way to write: every write of this process goes through one thread, in groups."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import gevent
+from gevent.event import AsyncResult
+from gevent.threadpool import ThreadPool
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# How many writes may share one commit: enough to make the commit's price small, few enough that
+# a page's write never waits for long.
+GROUP_MAX = 64
+# How long another process may hold the database before a write fails and is tried again, in
+# milliseconds. It is waited for in the writer's own thread: the sockets do not notice.
+LOCK_WAIT_MS = 5000
+
+
+class StoreUnavailable(Exception):
+    """The database took nothing: full, locked, read-only or gone. Nothing was written."""
+
+
+class Fenced(Exception):
+    """Another process owns the sockets by now; nothing was written."""
+
+
+class _Entry(Generic[T]):
+    """One write that waits for its turn."""
+
+    def __init__(self, job: Callable[[Connection], T], fence: int | None) -> None:
+        self.job = job
+        self.fence = fence
+        self.value: T | None = None
+        self.error: Exception | None = None
+        self.done: AsyncResult[None] = AsyncResult()
+
+
+class Store:
+    """Runs write jobs one after the other in a thread of its own, many to a commit.
+
+    A job gets a connection inside an open transaction and must not yield to the hub: it runs
+    outside it, while no other writer can.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = writing_engine(url)
+        self.failing_since: float | None = None
+        self._waiting: deque[_Entry[Any]] = deque()
+        self._pool = ThreadPool(1)
+        self._writer: gevent.Greenlet[..., None] | None = None
+
+    def run(self, job: Callable[[Connection], T], *, fence: int | None = None) -> T:
+        """The job's value, once it is committed.
+
+        Raises what the job raised (only its own writes are undone), StoreUnavailable if the
+        database did not take the group, and Fenced if `fence` is no longer the lease's.
+        """
+        entry = _Entry(job, fence)
+        self._waiting.append(entry)
+        if self._writer is None:
+            self._writer = gevent.spawn(self._write)
+            self._writer.name = "store"
+        entry.done.get()
+        if entry.error is not None:
+            raise entry.error
+        return entry.value  # type: ignore[return-value]  # set wherever error is not
+
+    def session(self, job: Callable[[Session], T]) -> T:
+        """The same for a job that works with models; it must return plain values."""
+
+        def with_session(connection: Connection) -> T:
+            with Session(connection, join_transaction_mode="create_savepoint") as session:
+                value = job(session)
+                session.commit()
+                return value
+
+        return self.run(with_session)
+
+    def close(self) -> None:
+        """Close the connection; waits for a running group."""
+        if self._writer is not None:
+            self._writer.join()
+        self._pool.join()
+        self.engine.dispose()
+
+    def _write(self) -> None:
+        while self._waiting:
+            group = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
+            self._pool.apply(self._commit, (group,))
+            self._note_health(group)
+            for entry in group:
+                entry.done.set(None)
+        self._writer = None
+
+    def _commit(self, group: list[_Entry[Any]]) -> None:
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                _check_fence(connection, group)
+                for entry in group:
+                    if entry.error is None:
+                        _run_entry(connection, entry, alone=len(group) == 1)
+        except Exception as error:  # every waiting caller must get an answer, whatever happened
+            failure = StoreUnavailable(type(error).__name__) if _is_outage(error) else error
+            for entry in group:
+                entry.error = entry.error or failure
+                entry.value = None
+
+    def _note_health(self, group: list[_Entry[Any]]) -> None:
+        failed = any(isinstance(entry.error, StoreUnavailable) for entry in group)
+        if failed and self.failing_since is None:
+            self.failing_since = time.time()
+            logger.error("the database takes no writes: events wait in memory until it does again")
+        elif not failed and self.failing_since is not None:
+            self.failing_since = None
+            logger.info("the database takes writes again")
+
+
+def _run_entry(connection: Connection, entry: _Entry[Any], *, alone: bool) -> None:
+    """Run one job; in company, inside a savepoint that keeps its failure to itself."""
+    if alone:
+        entry.value = entry.job(connection)
+        return
+    connection.exec_driver_sql("SAVEPOINT job")
+    try:
+        entry.value = entry.job(connection)
+    except Exception as error:
+        if _is_outage(error):
+            raise
+        entry.error = error
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
+    connection.exec_driver_sql("RELEASE SAVEPOINT job")
+
+
+def _check_fence(connection: Connection, group: list[_Entry[Any]]) -> None:
+    """Refuse the jobs of an owner that is one no longer.
+
+    On PostgreSQL the row is locked for the transaction, so that a new owner's claim waits for
+    it; on SQLite the write lock does the same.
+    """
+    if all(entry.fence is None for entry in group):
+        return
+    lock = " FOR SHARE" if connection.dialect.name == "postgresql" else ""
+    fence = connection.execute(text(f"SELECT fence FROM leases WHERE shard = 0{lock}")).scalar()
+    for entry in group:
+        if entry.fence is not None and entry.fence != fence:
+            entry.error = Fenced()
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the database, not the data, is at fault, so that the same write may work later."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def writing_engine(url: str) -> Engine:
+    """An engine with one connection, whose transactions take the write lock when they begin."""
+    if make_url(url).get_backend_name() == "postgresql":
+        return create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args=postgresql_arguments(),
+        )
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare_sqlite_writer)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def postgresql_arguments() -> dict[str, Any]:
+    """Connection arguments under which every wait on PostgreSQL ends."""
+    return {
+        "connect_timeout": 5,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        "options": f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_MS}"
+        " -c idle_in_transaction_session_timeout=60000",
+    }
+
+
+def _prepare_sqlite_writer(connection: Any, _record: object) -> None:
+    # Without this the driver opens transactions itself, deferred, and a write after a read in
+    # one fails at once when another process wrote in between (SQLITE_BUSY_SNAPSHOT).
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # Set before the first table exists: later it would take a VACUUM.
+    cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA journal_size_limit = 67108864")
+    mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+    synchronous = cursor.execute("PRAGMA synchronous").fetchone()[0]
+    cursor.close()
+    if (mode, synchronous) != ("wal", 2):
+        raise RuntimeError(
+            f"SQLite runs with journal_mode={mode} and synchronous={synchronous}, so a power cut "
+            "could lose events: put the database on a local disk that allows WAL."
+        )
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
