@@ -25,7 +25,9 @@ def insert_rows(
     """Insert rows; `tail` is what follows the values, such as an ON CONFLICT clause."""
     head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
     for chunk in _chunks(rows):
-        text = _statement(f"{head} {{values}} {tail}", ("",) * len(columns), len(chunk), _mark(connection))
+        text = _statement(
+            f"{head} {{values}} {tail}", ("",) * len(columns), len(chunk), _mark(connection)
+        )
         connection.exec_driver_sql(text, tuple(chain.from_iterable(chunk)))
 
 

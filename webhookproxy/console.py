@@ -48,6 +48,12 @@ class _Summary:
         )
 
 
+def _span(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
+
+
 class Console:
     """The queue, its thread, and the lines for events; used by one hub's greenlets."""
 
@@ -84,10 +90,10 @@ class Console:
         if self._level <= logging.INFO and self._admit(_SUCCEEDED):
             self.line(f"✅ Webhook enviado com sucesso para {url}")
 
-    def webhook_failed(self, event: str, url: str, reason: str, next_attempt: str | None) -> None:
-        """`reason` and `next_attempt` ("in 30 s"; None: there will be none) are English words."""
+    def webhook_failed(self, event: str, url: str, reason: str, delay: float | None) -> None:
+        """`reason` in English; `delay`: seconds until the next attempt, None if there is none."""
         if self._level <= logging.WARNING and self._admit(_FAILED):
-            after = f"next attempt {next_attempt}" if next_attempt else "no further attempt"
+            after = "no further attempt" if delay is None else f"next attempt in {_span(delay)}"
             self.line(f"Webhook failed: {event} → {url}: {reason}; {after}.")
 
     def line(self, text: str) -> None:

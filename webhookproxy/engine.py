@@ -216,9 +216,7 @@ class Engine:
         with Session(self._reading) as session:
             self._revision, changed = changes_since(session, self._revision)
             for company_id in sorted(changed):
-                company = session.get(
-                    Company, company_id, options=[joinedload(Company.connection)]
-                )
+                company = session.get(Company, company_id, options=[joinedload(Company.connection)])
                 if company is None or company.deleted_at is not None:
                     self._registry.forget(company_id)
                 if company is not None:

@@ -83,6 +83,7 @@ class AdvisoryLock:
             url,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
+            hide_parameters=True,
             connect_args=postgresql_arguments(),
         )
         self._connection: Connection | None = None

@@ -9,13 +9,14 @@ import traceback
 HIDDEN = "…"
 
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # The value may have a scheme before it, and stands in quotes where a dict was printed.
+    # In quotes the whole text is the value; bare it may be two words, a scheme and the rest.
     (
         re.compile(
-            r"(authorization[\"']?\s*[:=,]\s*b?[\"']?)(?:(?:bearer|basic|digest)\s+)?[^\s\"',;]+",
+            r"(authorization(?:[\"']\s*[:=,]|\s*[:=])\s*)"
+            r"(?:(b?[\"'])[^\"']*|[^\s\"',;]+(?:[ \t]+[^\s\"',;]+)?)",
             re.IGNORECASE,
         ),
-        rf"\1{HIDDEN}",
+        rf"\1\2{HIDDEN}",
     ),
     (re.compile(r"\b(bearer\s+)[^\s\"',;]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"whsec_[A-Za-z0-9+/=_-]+"), f"whsec_{HIDDEN}"),
@@ -31,7 +32,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(
-            r"((?:token|key|secret|password)(?:=|[\"']\s*[:=,]\s*)b?[\"']?)[^\s\"'&,;)]+",
+            r"((?:token|key|secret|password)(?:=|[\"']\s*[:=,]\s*)(?:b?[\"'])?)[^\s\"'&,;)]+",
             re.IGNORECASE,
         ),
         rf"\1{HIDDEN}",

@@ -37,7 +37,9 @@ def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
         stopping = True
         logger.info("stopping: no more events are taken, what is in hand is finished")
         if not engine.stop():
-            logger.warning("stopped in the middle: what did not end is sent again at the next start")
+            logger.warning(
+                "stopped in the middle: what did not end is sent again at the next start"
+            )
         lines.close(2.0)
         stop_worker()
 

@@ -175,6 +175,8 @@ def writing_engine(url: str) -> Engine:
             pool_size=1,
             max_overflow=0,
             pool_pre_ping=True,
+            # An error's text would print the values: payloads, secrets.
+            hide_parameters=True,
             connect_args=postgresql_arguments(),
         )
     engine = create_engine(
@@ -182,6 +184,7 @@ def writing_engine(url: str) -> Engine:
         poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
+        hide_parameters=True,
         connect_args={"check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite_writer)

@@ -1,9 +1,21 @@
-"""Commands for administrators."""
+"""Commands for administrators, all under `flask`."""
 
 from __future__ import annotations
 
 from flask import Flask
 
+from webhookproxy.cli.companies import group as company_group
+from webhookproxy.cli.shell import names
+from webhookproxy.cli.simulator import simulator as simulator_command
+from webhookproxy.cli.status import show as status_command
+from webhookproxy.cli.trial import test as test_command
+from webhookproxy.cli.users import group as user_group
+from webhookproxy.cli.webhooks import group as webhook_group
+
 
 def init_app(app: Flask) -> None:
-    """Register every command."""
+    """Register every command, and what `flask shell` has at hand."""
+    webhook_group.add_command(test_command)
+    for command in (user_group, company_group, webhook_group, status_command, simulator_command):
+        app.cli.add_command(command)
+    app.shell_context_processor(lambda: names(app))

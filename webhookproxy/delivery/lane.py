@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import gevent
@@ -106,7 +107,7 @@ class Lane:
         limit = min(webhook.max_age, self._lanes.retention_hours)
         self._max_age_ms = round(limit * 3_600_000)
         self._paused_ms = webhook.paused_ms
-        self._paused_at = None if webhook.paused_at is None else to_ms(webhook.paused_at)
+        self._paused_at = _ms(webhook.paused_at)
 
     def _restore_circuit(self) -> None:
         if self._health.opened_ms is not None:
@@ -297,11 +298,15 @@ class Lane:
 def _stored_health(webhook: Webhook) -> Health:
     stored = webhook.health
     return Health(
-        opened_ms=stored.circuit_opened_at and to_ms(stored.circuit_opened_at),
-        next_probe_ms=stored.next_probe_at and to_ms(stored.next_probe_at),
+        opened_ms=_ms(stored.circuit_opened_at),
+        next_probe_ms=_ms(stored.next_probe_at),
         failed_probes=stored.failed_probes,
-        success_ms=stored.last_success_at and to_ms(stored.last_success_at),
+        success_ms=_ms(stored.last_success_at),
         error=stored.last_error,
         error_status=stored.last_error_status,
-        error_ms=stored.last_error_at and to_ms(stored.last_error_at),
+        error_ms=_ms(stored.last_error_at),
     )
+
+
+def _ms(instant: datetime | None) -> int | None:
+    return None if instant is None else to_ms(instant)

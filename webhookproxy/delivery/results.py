@@ -33,7 +33,9 @@ _DELIVERIES = (
 )
 _DELIVERY_CASTS = ("BIGINT", "TEXT", "TEXT", "INT", "INT", "BIGINT", "BIGINT", "BIGINT", "INT")
 _ATTEMPT_COLUMNS = (
-    "delivery_id, number, started_ms, duration_ms, status, reason, detail, answer, probe".split(", ")
+    "delivery_id, number, started_ms, duration_ms, status, reason, detail, answer, probe".split(
+        ", "
+    )
 )
 _HEALTH = (
     "WITH v (id, delivered, refused, expired, simulated, opened, probe, failed, success, error,"
@@ -168,7 +170,9 @@ class Results:
         again = False
         while True:
             try:
-                self._store.run(lambda connection: _write_group(connection, group, again), fence=self.fence)  # noqa: B023, E501
+                self._store.run(
+                    lambda connection: _write_group(connection, group, again), fence=self.fence
+                )  # noqa: B023, E501
             except StoreUnavailable:
                 again = True
                 gevent.sleep(RETRY_SECONDS)

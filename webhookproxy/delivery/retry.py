@@ -83,8 +83,14 @@ class Verdict:
 
 
 def judge(
-    kind: Kind, reason: DeliveryReason, tries: int, *, probe: bool, others_passed: bool,
-    retry_after: float | None, random: Random,
+    kind: Kind,
+    reason: DeliveryReason,
+    tries: int,
+    *,
+    probe: bool,
+    others_passed: bool,
+    retry_after: float | None,
+    random: Random,
 ) -> Verdict:
     """What becomes of a delivery.
 

@@ -113,7 +113,9 @@ class Sender:
             started_ms,
             round((time.monotonic() - started) * 1000),
             status=response.status_code,
-            answer=(response.content or b"").decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            answer=(response.content or b"")
+            .decode("utf-8", "replace")
+            .replace("\0", "\N{REPLACEMENT CHARACTER}"),
             retry_after=retry_after,
         )
 

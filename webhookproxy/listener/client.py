@@ -73,7 +73,7 @@ class Handlers:
         self.room = room
 
 
-class _Engine(engineio.Client):  # type: ignore[misc]  # engineio has no types
+class _Engine(engineio.Client):  # type: ignore[misc]  # the library has no types
     """Handles messages in the order they come, in the greenlet that reads them.
 
     The library starts a greenlet for each message: their order is lost at the first yield, there
@@ -99,10 +99,11 @@ class _Engine(engineio.Client):  # type: ignore[misc]  # engineio has no types
         super()._receive_packet(packet)
 
 
-class _Client(socketio.Client):  # type: ignore[misc]  # socketio has no types
+class _Client(socketio.Client):  # type: ignore[misc]  # the library has no types
     """Passes the text of an event on as it came, and leaves all else to the library."""
 
     handlers_of_owner: Handlers
+    _binary_packet: Any
 
     def _engineio_client_class(self) -> type[_Engine]:
         return _Engine
@@ -222,7 +223,9 @@ class Socket:
             }
             self._engine.last_packet = time.monotonic()
             self._client.connect(
-                f"{target.url.rstrip('/')}/?{urlencode(query)}", transports=["websocket"], wait=False
+                f"{target.url.rstrip('/')}/?{urlencode(query)}",
+                transports=["websocket"],
+                wait=False,
             )
         except BaseException:
             sock.close()

@@ -169,7 +169,9 @@ class Supervisor:
         )
 
     def _died(self, greenlet: gevent.Greenlet[..., None]) -> None:
-        logger.error("the supervisor of company_%d died", self.company_id, exc_info=greenlet.exc_info)
+        logger.error(
+            "the supervisor of company_%d died", self.company_id, exc_info=greenlet.exc_info
+        )
         self._registry.supervisor_died(self)
 
 

@@ -55,10 +55,14 @@ class Registry:
         if supervisor is not None and (not wished or supervisor.address != address_of(company)):
             self._tell(company.id, ConnectionState.DISCONNECTING, ConnectionReason.NOT_WISHED)
             self._stop(supervisor)
-            self._tell(company.id, ConnectionState.DISCONNECTED, ConnectionReason.NOT_WISHED, "close")
+            self._tell(
+                company.id, ConnectionState.DISCONNECTED, ConnectionReason.NOT_WISHED, "close"
+            )
             supervisor = None
         elif not wished and company.connection.state != ConnectionState.DISCONNECTED:
-            self._tell(company.id, ConnectionState.DISCONNECTED, ConnectionReason.NOT_WISHED, "close")
+            self._tell(
+                company.id, ConnectionState.DISCONNECTED, ConnectionReason.NOT_WISHED, "close"
+            )
         if supervisor is not None:
             supervisor.hide_credentials(company.hide_credentials)
         elif wished and not self._stopping:

@@ -25,7 +25,9 @@ _OPEN_GAP = text(
     "INSERT INTO gaps (company_id, started_at, reason) SELECT :company_id, :at, :reason"
     " WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE company_id = :company_id AND ended_at IS NULL)"
 )
-_CLOSE_GAP = text("UPDATE gaps SET ended_at = :at WHERE company_id = :company_id AND ended_at IS NULL")
+_CLOSE_GAP = text(
+    "UPDATE gaps SET ended_at = :at WHERE company_id = :company_id AND ended_at IS NULL"
+)
 # A company that was connected when the last owner died has been without a socket since that
 # owner last said that it lives.
 _INHERIT_GAPS = text(
@@ -87,7 +89,9 @@ class StatusWriter:
         while self._waiting:
             group, self._waiting = self._waiting, []
             try:
-                self._store.run(lambda connection: self._write_group(connection, group), fence=self.fence)  # noqa: B023, E501
+                self._store.run(
+                    lambda connection: self._write_group(connection, group), fence=self.fence
+                )  # noqa: B023, E501
             except StoreUnavailable:
                 self._waiting = group + self._waiting
                 gevent.sleep(RETRY_SECONDS)

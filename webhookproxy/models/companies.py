@@ -178,3 +178,14 @@ def find_company(session: Session, company_id: int) -> Company:
             f"Não há empresa company_{company_id}.",
         )
     return company
+
+
+def delete_company(session: Session, company: Company) -> None:
+    """Leave a tombstone: nothing shows the company any more, and its socket closes.
+
+    The process that owns the sockets cancels what waits and removes the rows in batches.
+    """
+    company.deleted_at = datetime.now(UTC)
+    company.should_connect = False
+    session.flush()
+    note_change(session, company.id)

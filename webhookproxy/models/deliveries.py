@@ -129,4 +129,15 @@ DUE_TABLES = "deliveries d JOIN events e ON e.id = d.event_id"
 
 def due_from_row(row: Sequence[Any]) -> Due:
     """A Due from a row of DUE_COLUMNS."""
-    return Due(*row[:8], Facts(*row[8:]))
+    (delivery_id, webhook_id, order_key, tries, attempts, born_ms, first_ms, due_ms, *facts) = row
+    return Due(
+        delivery_id,
+        webhook_id,
+        order_key,
+        tries,
+        attempts,
+        born_ms,
+        first_ms,
+        due_ms,
+        Facts(*facts),
+    )

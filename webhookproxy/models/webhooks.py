@@ -168,3 +168,13 @@ def live_webhooks(session: Session, company_id: int) -> list[Webhook]:
     """The webhooks of a company that are not deleted, oldest first."""
     rows = select(Webhook).where(Webhook.company_id == company_id, Webhook.deleted_at.is_(None))
     return list(session.scalars(rows.order_by(Webhook.id)))
+
+
+def delete_webhook(session: Session, webhook: Webhook) -> None:
+    """Leave a tombstone: nothing is sent to the webhook any more.
+
+    The process that owns the sockets cancels what waits and removes the rows in batches.
+    """
+    webhook.deleted_at = datetime.now(UTC)
+    session.flush()
+    note_change(session, webhook.company_id)

@@ -86,9 +86,7 @@ def _check_token(token: str, problems: Problems) -> None:
         )
 
 
-def _check_short(
-    field: str, value: str, english: str, portuguese: str, problems: Problems
-) -> None:
+def _check_short(field: str, value: str, english: str, portuguese: str, problems: Problems) -> None:
     if len(value) > 64 or not value.isprintable():
         problems.add(
             field,

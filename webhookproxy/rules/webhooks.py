@@ -78,9 +78,7 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
     )
 
 
-def _check_events(
-    events: tuple[str, ...] | None, problems: Problems
-) -> tuple[str, ...] | None:
+def _check_events(events: tuple[str, ...] | None, problems: Problems) -> tuple[str, ...] | None:
     if events is None:
         return None
     if not events or len(events) > EVENTS_MAX:

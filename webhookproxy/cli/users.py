@@ -1,0 +1,118 @@
+"""`flask user`: who may log in, and which companies an operator sees."""
+
+from __future__ import annotations
+
+import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookproxy.cli.complaints import BadInput, Group
+from webhookproxy.cli.context import write
+from webhookproxy.cli.output import json_option, print_json, print_table
+from webhookproxy.cli.values import COMPANY, on_terminal, read_secret
+from webhookproxy.extensions import db
+from webhookproxy.models import Company, Grant, User
+from webhookproxy.models.companies import find_company
+from webhookproxy.models.people import create_user, find_user, grant, hash_password, revoke
+from webhookproxy.rules.people import check_email
+
+group = Group("user", help="Who may log in, and which companies an operator sees.")
+
+_from_stdin = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input."
+)
+
+
+@group.command("create")
+@click.argument("email")
+@click.option("--admin", is_flag=True, help="Let this user administer every company.")
+@_from_stdin
+def create(email: str, admin: bool, password_stdin: bool) -> None:
+    """Create a user; asks for the password."""
+    check_email(email)
+    hashed = hash_password(_password(password_stdin))
+    click.echo(write(lambda session: create_user(session, email, hashed, admin=admin).email))
+
+
+@group.command("list")
+@json_option
+def list_users(as_json: bool) -> None:
+    """Show every user."""
+    users = _users()
+    if as_json:
+        print_json(users)
+        return
+    rows = [
+        (user["email"], user["admin"], " ".join(user["companies"]) or None)  # type: ignore[arg-type]
+        for user in users
+    ]
+    empty = "There are no users yet: `flask user create EMAIL --admin` makes one."
+    print_table(("EMAIL", "ADMIN", "COMPANIES"), rows, empty)
+
+
+@group.command("password")
+@click.argument("email")
+@_from_stdin
+def password(email: str, password_stdin: bool) -> None:
+    """Set a new password; asks for it."""
+    find_user(db.session(), email)
+    hashed = hash_password(_password(password_stdin))
+
+    def job(session: Session) -> str:
+        user = find_user(session, email)
+        user.password_hash = hashed
+        return user.email
+
+    click.echo(f"{write(job)} has a new password.")
+
+
+@group.command("grant")
+@click.argument("email")
+@click.argument("company", type=COMPANY)
+def grant_company(email: str, company: int) -> None:
+    """Let an operator see a company."""
+
+    def job(session: Session) -> tuple[str, bool]:
+        user = find_user(session, email)
+        find_company(session, company)
+        return user.email, grant(session, user, company)
+
+    address, new = write(job)
+    click.echo(f"{address} {'sees' if new else 'already saw'} company_{company}.")
+
+
+@group.command("revoke")
+@click.argument("email")
+@click.argument("company", type=COMPANY)
+def revoke_company(email: str, company: int) -> None:
+    """Take the right to a company away."""
+
+    def job(session: Session) -> tuple[str, bool]:
+        user = find_user(session, email)
+        find_company(session, company)
+        return user.email, revoke(session, user, company)
+
+    address, had = write(job)
+    click.echo(f"{address} {'no longer has' if had else 'had no'} right to company_{company}.")
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return read_secret("--password-stdin")
+    if not on_terminal():
+        raise BadInput("There is no terminal to ask for the password on: use --password-stdin.")
+    first: str = click.prompt("Password", hide_input=True)
+    if click.prompt("The same again", hide_input=True) != first:
+        raise BadInput("The two passwords differ: nothing was changed.")
+    return first
+
+
+def _users() -> list[dict[str, object]]:
+    live = select(Grant.user_id, Grant.company_id).join(Company, Company.id == Grant.company_id)
+    granted: dict[int, list[str]] = {}
+    for row in db.session.execute(live.where(Company.deleted_at.is_(None)).order_by(Company.id)):
+        granted.setdefault(row.user_id, []).append(f"company_{row.company_id}")
+    return [
+        {"email": user.email, "admin": user.is_admin, "companies": granted.get(user.id, [])}
+        for user in db.session.scalars(select(User).order_by(User.email))
+    ]

@@ -1,0 +1,227 @@
+"""`flask webhook`: where the events of a company go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+from sqlalchemy.orm import Session
+
+from webhookproxy.catalog import CATALOG
+from webhookproxy.cli.complaints import BadInput, Group
+from webhookproxy.cli.context import policy, write
+from webhookproxy.cli.output import json_option, note, print_json, print_table
+from webhookproxy.cli.reach import lookup_warning
+from webhookproxy.cli.values import COMPANY, WEBHOOK, Number, with_stdin
+from webhookproxy.extensions import db
+from webhookproxy.guard import check_url
+from webhookproxy.models.companies import find_company
+from webhookproxy.models.webhooks import (
+    Webhook,
+    create_webhook,
+    delete_webhook,
+    edit_webhook,
+    find_webhook,
+    live_webhooks,
+    switch_webhook,
+)
+from webhookproxy.rules.webhooks import WebhookInput, WebhookState
+
+group = Group("webhook", help="Where the events of a company go.")
+
+_STDIN = "- reads it from standard input, so that no list shows it."
+
+
+def _fields(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that `create` and `edit` share; None is one that was not given."""
+    for option in (
+        click.option("--simulated", is_flag=True, help="Do everything but the POST."),
+        click.option("--max-age", type=Number(float), help="Hours an event is retried (72)."),
+        click.option("--rate", type=Number(float), help="At most so many POSTs a second."),
+        click.option("--timeout", type=Number(float), help="Seconds for one POST in all (15)."),
+        click.option("--parallelism", type=Number(int), help="POSTs at once; 1: strict order (8)."),
+        click.option("--secret", help=f"Signs every POST; {_STDIN}"),
+        click.option("--auth", help=f"Authorization header; {_STDIN}"),
+        click.option("--event", "events", multiple=True, help="May be repeated (default: all)."),
+    ):
+        command = option(command)
+    return command
+
+
+def _given(
+    *,
+    events: tuple[str, ...],
+    auth: str | None,
+    secret: str | None,
+    rate: float | None,
+    simulated: bool,
+    **others: Any,
+) -> dict[str, Any]:
+    """What was given, by the names of WebhookInput."""
+    hidden = with_stdin({"--auth": auth, "--secret": secret})
+    fields = {
+        "events": events or None,
+        "authorization": hidden["--auth"],
+        "secret": hidden["--secret"],
+        "rate_limit": rate,
+        "state": WebhookState.SIMULATED if simulated else None,
+        **others,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+@group.command("create")
+@click.argument("company", type=COMPANY)
+@click.argument("name")
+@click.argument("url")
+@_fields
+def create(company: int, name: str, url: str, **fields: Any) -> None:
+    """Create a webhook that counts from the next event; prints its id."""
+    webhook = WebhookInput(name=name, url=url, **_given(**fields))
+    allowed, warning = policy(), lookup_warning(url, check_url)
+
+    def job(session: Session) -> int:
+        return create_webhook(session, find_company(session, company).id, webhook, allowed).id
+
+    click.echo(f"webhook_{write(job)}")
+    _say_notes(warning, fields["events"])
+
+
+@group.command("list")
+@click.argument("company", type=COMPANY)
+@json_option
+def list_webhooks(company: int, as_json: bool) -> None:
+    """Show the webhooks of a company; of its secrets only whether they are set."""
+    session = db.session()
+    find_company(session, company)
+    rows = [_row(webhook) for webhook in live_webhooks(session, company)]
+    if as_json:
+        print_json(rows)
+        return
+    table = []
+    for row in rows:
+        events = "all" if row["events"] is None else ", ".join(row["events"])
+        table.append([*({**row, "events": events}).values()])
+    headings = (
+        "ID", "NAME", "URL", "EVENTS", "STATE", "AUTH", "SECRET",
+        "PARALLELISM", "TIMEOUT S", "RATE/S", "MAX AGE H",
+    )  # fmt: skip
+    empty = f"company_{company} has no webhooks yet: `flask webhook create` makes one."
+    print_table(headings, table, empty)
+
+
+@group.command("edit")
+@click.argument("webhook", type=WEBHOOK)
+@click.option("--name")
+@click.option("--url", help="A new host needs --auth and --secret again, if they are set.")
+@click.option("--all-events", is_flag=True, help="Send every event, also future ones.")
+@click.option("--no-rate", is_flag=True, help="Send without a rate limit.")
+@_fields
+def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
+    """Change what is given and leave the rest; "" clears --auth or --secret."""
+    if all_events and fields["events"]:
+        raise BadInput("--all-events and --event contradict each other: give one of them.")
+    if no_rate and fields["rate"] is not None:
+        raise BadInput("--no-rate and --rate contradict each other: give one of them.")
+    given = _given(**fields)
+    given.update({"events": None} if all_events else {})
+    given.update({"rate_limit": None} if no_rate else {})
+    if not given:
+        raise BadInput(f"Nothing to change in webhook_{webhook}: give at least one option.")
+    allowed, url = policy(), fields["url"]
+    warning = None if url is None else lookup_warning(url, check_url)
+
+    def job(session: Session) -> None:
+        found = find_webhook(session, webhook)
+        edit_webhook(session, found, _changed(found, given), allowed)
+
+    write(job)
+    click.echo(f"webhook_{webhook} is saved.")
+    _say_notes(warning, fields["events"])
+
+
+@group.command("pause")
+@click.argument("webhook", type=WEBHOOK)
+def pause(webhook: int) -> None:
+    """Keep what comes for a webhook without sending it."""
+    _switch(webhook, WebhookState.PAUSED)
+
+
+@group.command("resume")
+@click.argument("webhook", type=WEBHOOK)
+def resume(webhook: int) -> None:
+    """Send again, what was kept first; ends a simulation too."""
+    _switch(webhook, WebhookState.ACTIVE)
+
+
+@group.command("delete")
+@click.argument("webhook", type=WEBHOOK)
+@click.option("--yes", is_flag=True, help="Really delete it.")
+def delete(webhook: int, yes: bool) -> None:
+    """Delete a webhook with its waiting deliveries."""
+    if not yes:
+        found = find_webhook(db.session(), webhook)
+        raise BadInput(
+            f"Deleting webhook_{webhook} ({found.name}) would lose its settings and the deliveries "
+            f"that wait ({found.health.waiting}): repeat the command with --yes if that is meant."
+        )
+    write(lambda session: delete_webhook(session, find_webhook(session, webhook)))
+    click.echo(f"webhook_{webhook} is deleted.")
+
+
+def _switch(webhook: int, state: WebhookState) -> None:
+    new = write(lambda session: switch_webhook(session, find_webhook(session, webhook), state))
+    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} {state.value}.")
+
+
+def _changed(webhook: Webhook, given: dict[str, Any]) -> WebhookInput:
+    """The webhook's fields with what was given in their place."""
+    kept = [
+        option
+        for field, option in (("authorization", "--auth"), ("secret", "--secret"))
+        if getattr(webhook, field) and field not in given
+    ]
+    # Otherwise whoever may edit a webhook could have its secrets sent to a server of theirs.
+    if "url" in given and kept and _host(given["url"]) != _host(webhook.url):
+        raise BadInput(
+            f"The new URL leads to another host: give {' and '.join(kept)} again (or empty), "
+            "because what was set was meant for the old one."
+        )
+    return replace(webhook.input(), **given)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url.strip()).hostname
+    except ValueError:
+        return None
+
+
+def _row(webhook: Webhook) -> dict[str, Any]:
+    return {
+        "id": f"webhook_{webhook.id}",
+        "name": webhook.name,
+        "url": webhook.url,
+        "events": webhook.events,
+        "state": webhook.state,
+        "authorization": webhook.authorization is not None,
+        "secret": webhook.secret is not None,
+        "parallelism": webhook.parallelism,
+        "timeout": webhook.timeout,
+        "rate_limit": webhook.rate_limit,
+        "max_age": webhook.max_age,
+    }
+
+
+def _say_notes(warning: str | None, events: tuple[str, ...]) -> None:
+    if warning:
+        note(warning)
+    for event in dict.fromkeys(events):
+        if event not in CATALOG:
+            near = get_close_matches(event, CATALOG, n=1)
+            hint = f"; is {near[0]} meant?" if near else "."
+            note(f"Note: {event} is not in the catalogue of 3C Plus events{hint}")
