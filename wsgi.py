@@ -1,7 +1,8 @@
 from gevent import monkey
+
 monkey.patch_all()  # before anything else is imported: what is not patched blocks every socket
 
-# ruff: noqa: E402, I001
+# ruff: noqa: E402
 import sys
 
 from webhookproxy import create_app

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import gevent
 from gevent.event import Event
 from gevent.server import StreamServer
 from requests.structures import CaseInsensitiveDict
@@ -31,28 +33,30 @@ class Received:
 
 # What misbehaves gets the socket, after the request was read, and the connection ends with it.
 Behaviour = Callable[[socket.socket], None]
-Answer = tuple[int, Mapping[str, str], bytes] | Behaviour
+# Status, headers, body; Content-Length is added.
+Plain = tuple[int, Mapping[str, str], bytes]
+Answer = Plain | Callable[[Received], Plain | Behaviour]
 
-OK: Answer = (200, {"Content-Type": "application/json"}, b'{"status":"ok"}')
+OK: Plain = (200, {"Content-Type": "application/json"}, b'{"status":"ok"}')
 
 
 class Receiver:
     """Listens while its `with` block lasts.
 
-    `answer` is asked for each request, and may be replaced at any time. `greeting` gets each new
+    `answer`, or what it returns for a request, is sent; it may be replaced at any time. `greeting` gets each new
     connection before anything is read and decides its whole life: for servers that are no HTTP
     servers. `tls` makes it an https server.
     """
 
     def __init__(
         self,
-        answer: Callable[[Received], Answer] | Answer = OK,
+        answer: Answer = OK,
         *,
         greeting: Behaviour | None = None,
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
     ) -> None:
-        self.answer = answer
+        self.answer: Answer = answer
         self.greeting = greeting
         self.requests: list[Received] = []
         self.connections = 0
@@ -132,14 +136,55 @@ class Receiver:
         return received
 
     def _reply(self, sock: socket.socket, request: Received) -> bool:
-        answer = self.answer
-        # An Answer may be a function too: of a socket, so what it takes tells them apart only by
-        # having been given for one request.
-        if callable(answer) and not isinstance(answer, Fault):
-            answer = answer(request)  # type: ignore[arg-type, assignment]
+        """Answer; whether the connection goes on."""
+        answer = self.answer if isinstance(self.answer, tuple) else self.answer(request)
         if isinstance(answer, tuple):
-            status, headers, body = answer
-            sock.sendall(response(status, headers, body))
+            sock.sendall(response(*answer))
             return True
-        answer(sock)  # type: ignore[arg-type]
+        answer(sock)
         return False
+
+
+def response(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
+    """The bytes of a whole answer."""
+    fields = {"Content-Length": str(len(body)), **headers}
+    lines = [f"HTTP/1.1 {status} Whatever", *(f"{name}: {fields[name]}" for name in fields)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def raw(data: bytes) -> Behaviour:
+    """Sends these bytes and closes."""
+    return lambda sock: sock.sendall(data)
+
+
+def reset(after: bytes = b"") -> Behaviour:
+    """Sends these bytes and resets the connection (TCP RST)."""
+
+    def behave(sock: socket.socket) -> None:
+        sock.sendall(after)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return behave
+
+
+def hang(after: bytes = b"") -> Behaviour:
+    """Sends these bytes and then nothing, until the client leaves."""
+
+    def behave(sock: socket.socket) -> None:
+        sock.sendall(after)
+        while sock.recv(65_536):
+            pass
+
+    return behave
+
+
+def endless(piece: bytes, first: bytes = b"", every: float = 0.0) -> Behaviour:
+    """Sends `first`, then `piece` for ever, `every` so many seconds, until the client leaves."""
+
+    def behave(sock: socket.socket) -> None:
+        sock.sendall(first)
+        while True:
+            sock.sendall(piece)
+            gevent.sleep(every)
+
+    return behave

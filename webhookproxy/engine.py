@@ -232,7 +232,7 @@ class Engine:
         live = [each for each in rows if each.deleted_at is None and not deleted]
         gone = [each.id for each in rows if each.deleted_at is not None or deleted]
         self._routes.apply(company.id, live)
-        self._lanes.apply(company.id, live, gone)
+        self._lanes.apply(live, gone)
         self._registry.apply(company)
 
     def _lose(self) -> None:

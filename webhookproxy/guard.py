@@ -53,7 +53,7 @@ class Target:
     url: str
 
 
-class UrlRefused(ValueError):  # noqa: N818 - it is a decision, not an accident
+class UrlRefused(ValueError):
     """A URL that may not be used: `code` for programs, one sentence for each kind of reader."""
 
     def __init__(self, code: str, english: str, portuguese: str) -> None:

@@ -45,7 +45,7 @@ class Event:
 
 
 # Both names say what the packet is, as the event's notes do.
-class Unreadable(ValueError):  # noqa: N818
+class Unreadable(ValueError):
     """A packet that is not a readable event: what may be kept of it, and nothing else."""
 
     def __init__(self, error_class: str, length: int, head: str) -> None:
@@ -55,7 +55,7 @@ class Unreadable(ValueError):  # noqa: N818
         self.head = head
 
 
-class TooLarge(ValueError):  # noqa: N818
+class TooLarge(ValueError):
     """An event above MAX_PAYLOAD_BYTES. `length` is in bytes."""
 
     def __init__(self, name: str, length: int, head: str) -> None:

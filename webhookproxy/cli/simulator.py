@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
-from importlib.util import find_spec
 
 import click
 
@@ -27,7 +27,7 @@ def simulator(
     port: int, host: str, agents: int, rate: float, seed: int | None, accept: tuple[str, ...]
 ) -> None:
     """Play 3C Plus for development: agents and calls that are not real."""
-    if find_spec("uvicorn") is None:
+    if importlib.util.find_spec("uvicorn") is None:
         raise click.ClickException("The simulator needs uvicorn: run bin/setup --dev.")
     arguments = [f"--port={port}", f"--host={host}", f"--agents={agents}", f"--rate={rate}"]
     arguments += [] if seed is None else [f"--seed={seed}"]

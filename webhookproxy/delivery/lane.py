@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import gevent
@@ -16,7 +15,7 @@ from webhookproxy.delivery.results import Health, Result
 from webhookproxy.delivery.retry import Circuit, Kind, Verdict, judge
 from webhookproxy.delivery.sender import Outcome, Sender
 from webhookproxy.delivery.window import Window
-from webhookproxy.models.types import to_ms
+from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 from webhookproxy.rules.webhooks import WebhookState
@@ -41,7 +40,7 @@ class Lane:
         self._window = Window(self._backlog, strict=webhook.parallelism == 1, highest=highest)
         self._lock = BoundedSemaphore()
         self._circuit = Circuit()
-        self._health = _stored_health(webhook)
+        self._health = Health.stored(webhook.health)
         self._workers = 0
         self._probing = False
         self._hold_until = 0.0
@@ -107,7 +106,7 @@ class Lane:
         limit = min(webhook.max_age, self._lanes.retention_hours)
         self._max_age_ms = round(limit * 3_600_000)
         self._paused_ms = webhook.paused_ms
-        self._paused_at = _ms(webhook.paused_at)
+        self._paused_at = optional_ms(webhook.paused_at)
 
     def _restore_circuit(self) -> None:
         if self._health.opened_ms is not None:
@@ -293,20 +292,3 @@ class Lane:
         if self._alarm is not None:
             self._alarm.kill(block=False)
             self._alarm = None
-
-
-def _stored_health(webhook: Webhook) -> Health:
-    stored = webhook.health
-    return Health(
-        opened_ms=_ms(stored.circuit_opened_at),
-        next_probe_ms=_ms(stored.next_probe_at),
-        failed_probes=stored.failed_probes,
-        success_ms=_ms(stored.last_success_at),
-        error=stored.last_error,
-        error_status=stored.last_error_status,
-        error_ms=_ms(stored.last_error_at),
-    )
-
-
-def _ms(instant: datetime | None) -> int | None:
-    return None if instant is None else to_ms(instant)

@@ -60,8 +60,8 @@ class Lanes:
         self.results.fence = fence
         self._highest = Backlog(self.reading, 0).highest()
 
-    def apply(self, company_id: int, webhooks: Iterable[Webhook], gone: Iterable[int]) -> None:
-        """Make the lanes of a company match its webhooks; `gone` are those deleted."""
+    def apply(self, webhooks: Iterable[Webhook], gone: Iterable[int]) -> None:
+        """Make the lanes match these webhooks; `gone` are deleted ones."""
         for webhook_id in gone:
             self._remove(webhook_id)
         for webhook in webhooks:

@@ -6,6 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import gevent
 from gevent.event import Event
@@ -15,6 +16,8 @@ from webhookproxy.bulk import Row, insert_rows, update_rows
 from webhookproxy.delivery.retry import Verdict
 from webhookproxy.delivery.sender import Outcome
 from webhookproxy.models.deliveries import OPEN, Due
+from webhookproxy.models.types import optional_ms
+from webhookproxy.models.webhooks import WebhookHealth
 from webhookproxy.reasons import DeliveryState
 from webhookproxy.store import Fenced, Store, StoreUnavailable
 
@@ -32,11 +35,17 @@ _DELIVERIES = (
     f" FROM v WHERE deliveries.id = v.id AND deliveries.{OPEN}"
 )
 _DELIVERY_CASTS = ("BIGINT", "TEXT", "TEXT", "INT", "INT", "BIGINT", "BIGINT", "BIGINT", "INT")
-_ATTEMPT_COLUMNS = (
-    "delivery_id, number, started_ms, duration_ms, status, reason, detail, answer, probe".split(
-        ", "
-    )
-)
+_ATTEMPT_COLUMNS = [
+    "delivery_id",
+    "number",
+    "started_ms",
+    "duration_ms",
+    "status",
+    "reason",
+    "detail",
+    "answer",
+    "probe",
+]
 _HEALTH = (
     "WITH v (id, delivered, refused, expired, simulated, opened, probe, failed, success, error,"
     " error_status, error_at) AS (VALUES {values}) UPDATE webhook_health SET"
@@ -70,6 +79,19 @@ class Health:
     error: str | None = None
     error_status: int | None = None
     error_ms: int | None = None
+
+    @classmethod
+    def stored(cls, row: WebhookHealth) -> Health:
+        """The health that the last owner left."""
+        return cls(
+            opened_ms=optional_ms(row.circuit_opened_at),
+            next_probe_ms=optional_ms(row.next_probe_at),
+            failed_probes=row.failed_probes,
+            success_ms=optional_ms(row.last_success_at),
+            error=row.last_error,
+            error_status=row.last_error_status,
+            error_ms=optional_ms(row.last_error_at),
+        )
 
     def row(self) -> Row:
         """The values of the health columns, in the order of the statement."""
@@ -170,9 +192,7 @@ class Results:
         again = False
         while True:
             try:
-                self._store.run(
-                    lambda connection: _write_group(connection, group, again), fence=self.fence
-                )  # noqa: B023, E501
+                self._store.run(partial(_write_group, group=group, again=again), fence=self.fence)
             except StoreUnavailable:
                 again = True
                 gevent.sleep(RETRY_SECONDS)
@@ -181,12 +201,17 @@ class Results:
                 return False
             except Exception:  # one bad row must not stop the others
                 logger.exception("cannot write %d results", len(group))
-                return True if len(group) == 1 else all([self._commit([each]) for each in group])
+                return len(group) == 1 or self._commit_singly(group)
             else:
                 return True
 
+    def _commit_singly(self, group: list[Result]) -> bool:
+        # All of them, also after one that failed.
+        written = [self._commit([each]) for each in group]
+        return all(written)
 
-def _write_group(connection: Connection, group: list[Result], again: bool) -> None:
+
+def _write_group(connection: Connection, group: list[Result], *, again: bool) -> None:
     """Write a group. `again`: an earlier try may have been committed without our hearing of it."""
     if again and _written(connection, group):
         return

@@ -42,7 +42,7 @@ class TransportError(Exception):
         self.detail = detail
 
 
-class _Unanswered(TransportError):  # noqa: N818 - says what happened
+class _Unanswered(TransportError):
     """The connection ended before a byte of the answer."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ from webhookproxy.demo.programs import (
 from webhookproxy.demo.receiver import Receiver
 
 TOKEN = "demo-" + secrets.token_urlsafe(32)
-# What is sent with --events: one name for each of ten kinds, some joined by a call, some by an agent.
+# What is sent with --events: ten kinds, some joined by a call, some by an agent.
 NAMES = (
     "call-was-created",
     "call-was-answered",

@@ -120,7 +120,7 @@ class _Client(socketio.Client):  # type: ignore[misc]  # the library has no type
             self._binary_packet = None
             raise
 
-    def _handle_event(self, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002, E501 - the library's name
+    def _handle_event(self, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002 - the library's name
         if not isinstance(data, list) or not data or not isinstance(data[0], str):
             raise ValueError("an event without a name")
         self.handlers_of_owner.values(data[0], data[1:])

@@ -193,7 +193,9 @@ class Intake:
 
     def _commit_singly(self, arrivals: list[Arrival]) -> bool:
         if len(arrivals) > 1:
-            return all([self._commit([arrival]) for arrival in arrivals])
+            # All of them, also after one that failed.
+            committed = [self._commit([arrival]) for arrival in arrivals]
+            return all(committed)
         arrival = arrivals[0]
         if arrival.note is EventNote.UNREADABLE:
             return True

@@ -17,11 +17,28 @@ from webhookproxy.store import Store
 _HOUR_MS = 3_600_000
 
 _EVENT_COLUMNS = (
-    "id, public_id, company_id, name, payload, order_key, socket_id, token_mask, received_ms,"
-    " hidden, note".split(", ")
+    "id",
+    "public_id",
+    "company_id",
+    "name",
+    "payload",
+    "order_key",
+    "socket_id",
+    "token_mask",
+    "received_ms",
+    "hidden",
+    "note",
 )
 _DELIVERY_COLUMNS = (
-    "id, event_id, webhook_id, order_key, state, reason, tries, attempts, born_ms".split(", ")
+    "id",
+    "event_id",
+    "webhook_id",
+    "order_key",
+    "state",
+    "reason",
+    "tries",
+    "attempts",
+    "born_ms",
 )
 _CREATED = (
     "WITH v (id, created) AS (VALUES {values}) UPDATE webhook_health"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from webhookproxy.models.types import to_ms
+from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
 
 # Names answered for are remembered; a server that makes names up must not fill the memory.
@@ -39,7 +39,7 @@ class Routes:
             Route(
                 webhook.id,
                 None if webhook.events is None else frozenset(webhook.events),
-                None if webhook.paused_at is None else to_ms(webhook.paused_at),
+                optional_ms(webhook.paused_at),
                 webhook.paused_ms,
             )
             for webhook in webhooks

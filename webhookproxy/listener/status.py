@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 import gevent
 from gevent.event import Event
@@ -89,9 +90,7 @@ class StatusWriter:
         while self._waiting:
             group, self._waiting = self._waiting, []
             try:
-                self._store.run(
-                    lambda connection: self._write_group(connection, group), fence=self.fence
-                )  # noqa: B023, E501
+                self._store.run(partial(self._write_group, group=group), fence=self.fence)
             except StoreUnavailable:
                 self._waiting = group + self._waiting
                 gevent.sleep(RETRY_SECONDS)

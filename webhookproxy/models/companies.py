@@ -47,7 +47,7 @@ class Company(Base):
     connection: Mapped[Connection] = relationship(back_populates="company", uselist=False)
 
     # Saving over somebody else's newer version is refused (StaleDataError) instead of hiding it.
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy declares it so
 
     def input(self) -> CompanyInput:
         """The fields as they would be given to store this company again."""

@@ -22,6 +22,11 @@ def to_ms(instant: datetime) -> int:
     return round(instant.timestamp() * 1000)
 
 
+def optional_ms(instant: datetime | None) -> int | None:
+    """The same, of an instant that may be missing."""
+    return None if instant is None else to_ms(instant)
+
+
 def from_ms(milliseconds: int) -> datetime:
     """The aware UTC instant of so many milliseconds since 1970."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
@@ -38,7 +43,7 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else to_ms(value)
+        return optional_ms(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         return None if value is None else from_ms(value)

@@ -43,7 +43,7 @@ class Webhook(Base):
     version: Mapped[int] = mapped_column(default=1)
     health: Mapped[WebhookHealth] = relationship(back_populates="webhook", uselist=False)
 
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy declares it so
 
     def input(self) -> WebhookInput:
         """The fields as they would be given to store this webhook again."""

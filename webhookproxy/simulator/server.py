@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 # Neither package ships types.
 import socketio
-from socketio.exceptions import ConnectionRefusedError # noqa: A004
+from socketio.exceptions import ConnectionRefusedError  # noqa: A004
 
 from webhookproxy.simulator.company import Company, Link
 from webhookproxy.simulator.wire import LINE, Application, with_lines

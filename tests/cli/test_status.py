@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection, text
+
+from tests import world
+from tests.cli.conftest import Run
+
+NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+
+def execute(app: Flask, *statements: str) -> None:
+    def job(connection: Connection) -> None:
+        for statement in statements:
+            connection.execute(text(statement))
+
+    world.store_of(app).run(job)
+
+
+def own(app: Flask, *, fence: int = 3, ago_ms: int = 0) -> None:
+    """An owner with this fence, last heard of so long ago."""
+    execute(
+        app,
+        "INSERT INTO leases (shard, fence, holder, heartbeat_at)"
+        f" VALUES (0, {fence}, 'test', {NOW} - {ago_ms})",
+    )
+
+
+def connected(app: Flask, *, fence: int = 3) -> None:
+    execute(
+        app,
+        "UPDATE connections SET state = 'connected', reason = 'accepted',"
+        f" since = 1704067200000, events = 12, fence = {fence}",
+    )
+
+
+def status(run: Run) -> dict[str, Any]:
+    (company,) = json.loads(run("status", "--json").stdout)["companies"]
+    found: dict[str, Any] = company
+    return found
+
+
+def test_without_companies_the_json_is_an_empty_list(run: Run) -> None:
+    assert json.loads(run("status", "--json").stdout) == {"companies": []}
+    assert "no companies yet" in run("status").stdout
+
+
+def test_the_json_has_exactly_this_shape(run: Run, app: Flask) -> None:
+    world.make_webhook(app, world.make_company(app, connected=True), "http://127.0.0.1:9/")
+    own(app)
+    connected(app)
+    execute(
+        app,
+        "UPDATE webhook_health SET created = 20, delivered = 9, refused = 2, expired = 1,"
+        " cancelled = 1, simulated = 1, circuit_opened_at = 1, last_error = 'failed_status',"
+        " last_error_status = 503",
+    )
+    assert json.loads(run("status", "--json").stdout) == {
+        "companies": [
+            {
+                "id": "company_1",
+                "name": "Empresa",
+                "state": "connected",
+                "since": "2024-01-01T00:00:00.000Z",
+                "reason": "accepted",
+                "events": 12,
+                "webhooks": [
+                    {
+                        "id": "webhook_1",
+                        "name": "Webhook",
+                        "delivered": 9,
+                        "waiting": 6,
+                        "refused": 2,
+                        "expired": 1,
+                        "circuit": "open",
+                        "last_error": "failed_status 503",
+                    }
+                ],
+            }
+        ]
+    }
+
+
+def test_a_paused_webhook_says_so(run: Run, app: Flask) -> None:
+    world.make_webhook(app, world.make_company(app), "http://127.0.0.1:9/")
+    assert "state" not in status(run)["webhooks"][0]
+    run("webhook", "pause", "1")
+    assert status(run)["webhooks"][0]["state"] == "paused"
+    assert "paused, 0 delivered" in run("status").stdout
+
+
+@pytest.mark.parametrize(("wished", "state"), [(True, "connecting"), (False, "disconnected")])
+@pytest.mark.parametrize("owner", ["none", "silent", "another"])
+def test_nothing_is_connected_without_its_owners_fresh_heartbeat(
+    owner: str, wished: bool, state: str, run: Run, app: Flask
+) -> None:
+    world.make_company(app, connected=wished)
+    connected(app)
+    if owner == "silent":
+        own(app, ago_ms=11_000)
+    elif owner == "another":
+        own(app, fence=4)
+    assert (status(run)["state"], status(run)["reason"]) == (state, "owner_gone")
+
+
+def test_a_company_that_nobody_connected_needs_no_owner_to_be_disconnected(
+    run: Run, app: Flask
+) -> None:
+    world.make_company(app)
+    assert (status(run)["state"], status(run)["reason"]) == ("disconnected", "not_wished")
+    own(app)
+    run("company", "connect", "1")
+    assert (status(run)["state"], status(run)["reason"]) == ("connecting", "wished")
+
+
+def test_the_text_has_a_line_for_each_company_and_an_indented_one_for_each_webhook(
+    run: Run, app: Flask
+) -> None:
+    world.make_webhook(app, world.make_company(app), "http://127.0.0.1:9/")
+    first, second = run("status").stdout.splitlines()
+    assert first.startswith("company_1 Empresa: disconnected since ")
+    assert second.startswith("  webhook_1 Webhook: 0 delivered, 0 waiting")
+
+
+def test_deleted_companies_and_webhooks_are_not_shown(run: Run, app: Flask) -> None:
+    world.make_webhook(app, world.make_company(app), "http://127.0.0.1:9/")
+    run("webhook", "delete", "1", "--yes")
+    assert status(run)["webhooks"] == []
+    run("company", "delete", "1", "--yes")
+    assert json.loads(run("status", "--json").stdout) == {"companies": []}
+
+
+def test_no_row_that_grows_with_the_traffic_is_read(run: Run, app: Flask) -> None:
+    world.make_webhook(app, world.make_company(app), "http://127.0.0.1:9/")
+    execute(app, "DROP TABLE events", "DROP TABLE deliveries", "DROP TABLE attempts")
+    assert status(run)["webhooks"][0]["waiting"] == 0
