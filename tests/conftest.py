@@ -8,12 +8,17 @@ from gevent import monkey
 monkey.patch_all()
 
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import pytest_socket
+from flask import Flask
+
+from tests import postgresql, world
 
 # The plugin was imported before the patch and puts back, after every test, what it saw then.
-pytest_socket._true_socket = socket.socket  # type: ignore[misc]
+pytest_socket._true_socket = socket.socket
 pytest_socket._true_connect = socket.socket.connect
 pytest_socket._true_getaddrinfo = socket.getaddrinfo
 pytest_socket._true_gethostbyname = socket.gethostbyname
@@ -22,3 +27,47 @@ pytest_socket._true_gethostbyname = socket.gethostbyname
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_hosts = "127.0.0.1,::1"
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A SQLite file with all tables and no rows."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.sqlite"
+    world.migrate(f"sqlite:///{path}")
+    return path.read_bytes()
+
+
+@pytest.fixture
+def sqlite_url(migrated: bytes, tmp_path: Path) -> str:
+    """The URL of a SQLite database of this test's own."""
+    path = tmp_path / "test.sqlite"
+    path.write_bytes(migrated)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql.Server]:
+    """A PostgreSQL server for the whole run."""
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: postgresql.Server) -> Iterator[str]:
+    """The URL of a PostgreSQL database of this test's own."""
+    with postgresql_server.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty, migrated database: the test runs once on each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def app(sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """The application on a SQLite database of its own."""
+    with world.application(sqlite_url, tmp_path) as app:
+        yield app

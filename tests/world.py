@@ -55,7 +55,7 @@ def store_of(app: Flask) -> Store:
 
 def make_company(
     app: Flask,
-    socket_url: str = "http://127.0.0.1:9",
+    socket_url: str = "http://127.0.0.1:4000",
     token: str = TOKEN,
     *,
     name: str = "Empresa",

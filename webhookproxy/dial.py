@@ -145,18 +145,25 @@ def wrap(sock: socket.socket, host: str) -> ssl.SSLSocket:
     The caller brings the time limit, as a gevent.Timeout.
     """
     try:
-        return tls_context().wrap_socket(sock, server_hostname=host)
-    except ssl.SSLCertVerificationError as error:
-        sock.close()
-        raise _certificate_error(error) from None
+        # Apart from the handshake: an interrupted constructor would leave a socket nobody has.
+        secure = tls_context().wrap_socket(
+            sock, server_hostname=host, do_handshake_on_connect=False
+        )
     except (OSError, ValueError):
         sock.close()
-        raise DialError(
-            DeliveryReason.TLS_FAILED, "The TLS handshake failed: is this an https port?"
-        ) from None
+        raise _tls_failed() from None
+    try:
+        secure.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        secure.close()
+        raise _certificate_error(error) from None
+    except (OSError, ValueError):
+        secure.close()
+        raise _tls_failed() from None
     except BaseException:
-        sock.close()
+        secure.close()
         raise
+    return secure
 
 
 def is_stale(sock: socket.socket) -> bool:
@@ -226,3 +233,7 @@ def _certificate_error(error: ssl.SSLCertVerificationError) -> DialError:
     return DialError(
         DeliveryReason.TLS_UNTRUSTED, "The host's certificate is not from a known authority."
     )
+
+
+def _tls_failed() -> DialError:
+    return DialError(DeliveryReason.TLS_FAILED, "The TLS handshake failed: is this an https port?")

@@ -180,6 +180,16 @@ class Engine:
         if fence is None:
             return False
         logger.info("this process owns the sockets now")
+        try:
+            self._start_owned(fence)
+        except BaseException:
+            # Half an owner would be none: the next tick begins anew.
+            self._stand_down(timeout=1.0)
+            raise
+        return True
+
+    def _start_owned(self, fence: int) -> None:
+        """Start what only the owner runs."""
         self._status.fence = fence
         self._status.inherit()
         self._ownership.beat()
@@ -196,7 +206,6 @@ class Engine:
             ).all()
             for company in companies:
                 self._apply(session, company)
-        return True
 
     def _stand_down(self, timeout: float) -> bool:
         """Close the sockets, finish what is in hand, and let the next process own them."""

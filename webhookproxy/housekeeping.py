@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 # Rows in one transaction: a batch holds the writer for a few milliseconds.
 BATCH = 500
+CHANGES_KEPT = 10_000
 PAUSE_BUSY = 0.05
 PAUSE_IDLE = 5.0
 _HOUR_MS = 3_600_000
@@ -79,6 +80,8 @@ class Housekeeping:
         did = self._end_deleted()
         did = self._expire() or did
         did = self._purge_events() or did
+        if not did:
+            self._store.run(_forget_changes)
         self.pause = PAUSE_BUSY if did else PAUSE_IDLE
         return did
 
@@ -188,6 +191,12 @@ class Housekeeping:
             return True
 
         return self._store.run(job)
+
+
+def _forget_changes(connection: Connection) -> None:
+    """Forget all but the last changes: a server follows them twice a second."""
+    query = "DELETE FROM changes WHERE number <= (SELECT MAX(number) FROM revision) - :kept"
+    connection.execute(text(query), {"kept": CHANGES_KEPT})
 
 
 def _run(connection: Connection, statement: str, row_id: int) -> None:

@@ -210,9 +210,10 @@ def _prepare_sqlite_writer(connection: Any, _record: object) -> None:
     # one fails at once when another process wrote in between (SQLITE_BUSY_SNAPSHOT).
     connection.isolation_level = None
     cursor = connection.cursor()
+    # First of all, because the next one takes the write lock.
+    cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
     # Set before the first table exists: later it would take a VACUUM.
     cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
 from tests import world
-from tests.cli.conftest import Run
+from tests.cli.conftest import Refuse, Run, make_company
 from tests.world import TOKEN
 
-Refuse = Callable[..., str]
 LOOPBACK = "http://127.0.0.1:4000"
 
 
@@ -67,7 +65,7 @@ def test_editing_changes_what_is_given_and_leaves_the_rest(run: Run, app: Flask)
 
 
 def test_connecting_sets_the_wish_and_says_when_it_was_so_already(run: Run, app: Flask) -> None:
-    company = world.make_company(app)
+    company = make_company(app)
     first = run("company", "connect", str(company))
     assert first.stdout == "company_1 is to be connected.\n"
     assert "No server is running" in first.stderr
@@ -91,8 +89,8 @@ def test_every_change_is_noted_for_the_running_server(run: Run, app: Flask) -> N
 
 
 def test_deleting_without_yes_says_what_would_be_lost(run: Run, refuse: Refuse, app: Flask) -> None:
-    company = world.make_company(app)
-    world.make_webhook(app, company, "http://127.0.0.1:9/")
+    company = make_company(app)
+    world.make_webhook(app, company, "http://127.0.0.1:4009/")
     sentence = refuse("company", "delete", "company_1")
     assert "webhooks (1)" in sentence
     assert "events" in sentence
@@ -104,7 +102,7 @@ def test_deleting_without_yes_says_what_would_be_lost(run: Run, refuse: Refuse, 
 def test_a_deleted_company_is_a_tombstone_that_no_command_finds(
     run: Run, refuse: Refuse, app: Flask
 ) -> None:
-    world.make_company(app, connected=True)
+    make_company(app, connected=True)
     run("company", "delete", "company_1", "--yes")
     (row,) = world.rows(app, "SELECT deleted_at IS NOT NULL, should_connect FROM companies")
     assert tuple(row) == (1, 0)
@@ -143,7 +141,7 @@ def test_a_company_that_cannot_be_is_refused_and_not_saved(
 def test_a_registered_token_is_refused_without_saying_whose_it_is(
     refuse: Refuse, app: Flask
 ) -> None:
-    world.make_company(app, name="Segredo Ltda", socket_url=LOOPBACK)
+    make_company(app, name="Segredo Ltda", socket_url=LOOPBACK)
     words = ("company", "create", "Nova", "--token", TOKEN, "--socket-url", LOOPBACK)
     sentence = refuse(*words)
     assert "already registered" in sentence
@@ -163,7 +161,7 @@ def test_a_company_that_is_not_there_is_a_sentence(refuse: Refuse) -> None:
 
 
 def test_an_edit_without_options_is_refused(refuse: Refuse, app: Flask) -> None:
-    world.make_company(app)
+    make_company(app)
     assert "Nothing to change" in refuse("company", "edit", "1")
 
 

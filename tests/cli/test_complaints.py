@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from flask import Flask
 
 from tests import world
-from tests.cli.conftest import Run
+from tests.cli.conftest import Refuse, Run, make_company
 from tests.world import TOKEN
-
-Refuse = Callable[..., str]
 
 
 def test_a_command_that_is_not_there_is_a_sentence(refuse: Refuse) -> None:
@@ -42,7 +38,7 @@ def test_a_database_that_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_an_unreachable_server_is_a_sentence_without_its_password(tmp_path: Path) -> None:
-    url = "postgresql://user:canary-password@127.0.0.1:9/name"
+    url = "postgresql://user:canary-password@127.0.0.1:4009/name"
     with world.application(url, tmp_path) as app:
         for words in (["company", "list"], ["company", "connect", "1"]):
             result = app.test_cli_runner().invoke(args=words)
@@ -52,10 +48,11 @@ def test_an_unreachable_server_is_a_sentence_without_its_password(tmp_path: Path
 
 
 def test_a_database_that_another_holds_is_a_sentence(
-    app: Flask, refuse: Refuse, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    app: Flask, refuse: Refuse, sqlite_url: str
 ) -> None:
-    monkeypatch.setattr("webhookproxy.store.LOCK_WAIT_MS", 10)
-    app.extensions["store"].engine.dispose()
+    world.store_of(app).run(
+        lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 10") and None
+    )
     other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -68,7 +65,7 @@ def test_a_database_that_another_holds_is_a_sentence(
 def test_a_secret_that_no_key_opens_says_what_to_do(
     app: Flask, sqlite_url: str, tmp_path: Path
 ) -> None:
-    world.make_company(app)
+    make_company(app)
     with world.application(sqlite_url, tmp_path, DATA_KEYS="e" * 40) as other:
         result = other.test_cli_runner().invoke(args=["company", "list"])
     assert result.exit_code == 1
@@ -90,7 +87,7 @@ def test_no_output_of_any_command_has_the_token(app: Flask, run: Run) -> None:
         ["company", TOKEN],
         ["company", "create", "Outra", f"--tokn={TOKEN}"],
         ["company", "delete", "1"],
-        ["webhook", "create", "1", "CRM", "http://127.0.0.1:9/", "--timeout", TOKEN],
+        ["webhook", "create", "1", "CRM", "http://127.0.0.1:4009/", "--timeout", TOKEN],
         ["status"],
         ["status", "--json"],
     ):

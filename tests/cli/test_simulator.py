@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
 import pytest
-from flask.testing import FlaskCliRunner
+from flask import Flask
 
-Refuse = Callable[..., str]
+from tests.cli.conftest import Refuse
 
 
 @pytest.fixture
@@ -17,11 +16,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return calls
 
 
-def test_the_process_becomes_the_simulator(
-    runner: FlaskCliRunner, started: list[list[str]]
-) -> None:
+def test_the_process_becomes_the_simulator(app: Flask, started: list[list[str]]) -> None:
     words = ["simulator", "--port", "0", "--seed", "7", "--accept", "-token-1", "--accept", "t2"]
-    assert runner.invoke(args=words).exit_code == 0
+    assert app.test_cli_runner().invoke(args=words).exit_code == 0
     (command,) = started
     assert command[:3] == [sys.executable, "-m", "webhookproxy.simulator"]
     assert set(command[3:]) == {

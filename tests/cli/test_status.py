@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import Connection, text
 
 from tests import world
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, make_company
 
 NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
@@ -50,7 +50,7 @@ def test_without_companies_the_json_is_an_empty_list(run: Run) -> None:
 
 
 def test_the_json_has_exactly_this_shape(run: Run, app: Flask) -> None:
-    world.make_webhook(app, world.make_company(app, connected=True), "http://127.0.0.1:9/")
+    world.make_webhook(app, make_company(app, connected=True), "http://127.0.0.1:4009/")
     own(app)
     connected(app)
     execute(
@@ -86,7 +86,7 @@ def test_the_json_has_exactly_this_shape(run: Run, app: Flask) -> None:
 
 
 def test_a_paused_webhook_says_so(run: Run, app: Flask) -> None:
-    world.make_webhook(app, world.make_company(app), "http://127.0.0.1:9/")
+    world.make_webhook(app, make_company(app), "http://127.0.0.1:4009/")
     assert "state" not in status(run)["webhooks"][0]
     run("webhook", "pause", "1")
     assert status(run)["webhooks"][0]["state"] == "paused"
@@ -98,7 +98,7 @@ def test_a_paused_webhook_says_so(run: Run, app: Flask) -> None:
 def test_nothing_is_connected_without_its_owners_fresh_heartbeat(
     owner: str, wished: bool, state: str, run: Run, app: Flask
 ) -> None:
-    world.make_company(app, connected=wished)
+    make_company(app, connected=wished)
     connected(app)
     if owner == "silent":
         own(app, ago_ms=11_000)
@@ -110,7 +110,7 @@ def test_nothing_is_connected_without_its_owners_fresh_heartbeat(
 def test_a_company_that_nobody_connected_needs_no_owner_to_be_disconnected(
     run: Run, app: Flask
 ) -> None:
-    world.make_company(app)
+    make_company(app)
     assert (status(run)["state"], status(run)["reason"]) == ("disconnected", "not_wished")
     own(app)
     run("company", "connect", "1")
@@ -120,14 +120,14 @@ def test_a_company_that_nobody_connected_needs_no_owner_to_be_disconnected(
 def test_the_text_has_a_line_for_each_company_and_an_indented_one_for_each_webhook(
     run: Run, app: Flask
 ) -> None:
-    world.make_webhook(app, world.make_company(app), "http://127.0.0.1:9/")
+    world.make_webhook(app, make_company(app), "http://127.0.0.1:4009/")
     first, second = run("status").stdout.splitlines()
     assert first.startswith("company_1 Empresa: disconnected since ")
     assert second.startswith("  webhook_1 Webhook: 0 delivered, 0 waiting")
 
 
 def test_deleted_companies_and_webhooks_are_not_shown(run: Run, app: Flask) -> None:
-    world.make_webhook(app, world.make_company(app), "http://127.0.0.1:9/")
+    world.make_webhook(app, make_company(app), "http://127.0.0.1:4009/")
     run("webhook", "delete", "1", "--yes")
     assert status(run)["webhooks"] == []
     run("company", "delete", "1", "--yes")
@@ -135,6 +135,6 @@ def test_deleted_companies_and_webhooks_are_not_shown(run: Run, app: Flask) -> N
 
 
 def test_no_row_that_grows_with_the_traffic_is_read(run: Run, app: Flask) -> None:
-    world.make_webhook(app, world.make_company(app), "http://127.0.0.1:9/")
+    world.make_webhook(app, make_company(app), "http://127.0.0.1:4009/")
     execute(app, "DROP TABLE events", "DROP TABLE deliveries", "DROP TABLE attempts")
     assert status(run)["webhooks"][0]["waiting"] == 0

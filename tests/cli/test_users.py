@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
 from tests import world
-from tests.cli.conftest import Run
+from tests.cli.conftest import Refuse, Run, make_company
 from webhookproxy.models.people import hasher
 
-Refuse = Callable[..., str]
 PASSWORD = "a long enough password"
 
 
@@ -30,7 +28,7 @@ def test_a_new_password_replaces_the_old_one(run: Run, app: Flask) -> None:
 
 
 def test_the_list_shows_who_sees_what(run: Run, app: Flask) -> None:
-    world.make_company(app)
+    make_company(app)
     run("user", "create", "beto@example.com", "--password-stdin", stdin=PASSWORD)
     assert run("user", "grant", "beto@example.com", "company_1").stdout == (
         "beto@example.com sees company_1.\n"
@@ -49,7 +47,7 @@ def test_the_list_shows_who_sees_what(run: Run, app: Flask) -> None:
 
 
 def test_a_revoked_right_is_gone(run: Run, app: Flask) -> None:
-    world.make_company(app)
+    make_company(app)
     run("user", "create", "beto@example.com", "--password-stdin", stdin=PASSWORD)
     run("user", "grant", "beto@example.com", "1")
     assert "no longer has" in run("user", "revoke", "beto@example.com", "1").stdout
@@ -100,7 +98,7 @@ def test_a_taken_address_is_refused(run: Run, refuse: Refuse) -> None:
 
 
 def test_nobody_by_that_address_is_a_sentence(refuse: Refuse, app: Flask) -> None:
-    world.make_company(app)
+    make_company(app)
     unknown = "nobody@example.com"
     assert "no user" in refuse("user", "password", unknown, "--password-stdin", stdin=PASSWORD)
     assert "no user" in refuse("user", "grant", unknown, "1")

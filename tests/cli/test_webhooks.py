@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ import pytest
 from flask import Flask
 
 from tests import world
-from tests.cli.conftest import Run
+from tests.cli.conftest import Refuse, Run, make_company
 from webhookproxy.dial import Resolver
 
-Refuse = Callable[..., str]
-URL = "http://127.0.0.1:9/hook"
+URL = "http://127.0.0.1:4009/hook"
 SECRET = "canary-signing-secret-0001"
 AUTH = "canary-authorization-0001"
 
@@ -22,7 +20,7 @@ AUTH = "canary-authorization-0001"
 @pytest.fixture(autouse=True)
 def company(app: Flask) -> int:
     """The company that the webhooks of these tests belong to."""
-    return world.make_company(app)
+    return make_company(app)
 
 
 @pytest.fixture
@@ -83,6 +81,11 @@ def test_the_lists_say_of_secrets_only_that_they_are_set(run: Run) -> None:
     shown = run("webhook", "list", "1").stdout + run("webhook", "list", "1", "--json").stdout
     assert "canary" not in shown
     assert stored(run)["secret"] is True
+
+
+def test_the_list_hides_what_may_be_a_secret_in_the_url(run: Run) -> None:
+    run("webhook", "create", "1", "n8n", "http://127.0.0.1:4009/hook/canary-long-segment?k=canary")
+    assert stored(run)["url"] == "http://127.0.0.1:4009/hook/cana…"
 
 
 def test_an_event_outside_the_catalogue_is_accepted_with_a_note(run: Run) -> None:
@@ -178,17 +181,17 @@ def test_editing_changes_what_is_given_and_leaves_the_rest(run: Run) -> None:
 
 def test_a_new_host_demands_the_secrets_again(run: Run, refuse: Refuse) -> None:
     run("webhook", "create", "1", "CRM", URL, "--auth", AUTH, "--secret", SECRET)
-    words = ("webhook", "edit", "1", "--url", "http://127.0.0.2:9/hook")
+    words = ("webhook", "edit", "1", "--url", "http://127.0.0.2:4009/hook")
     assert "--auth and --secret" in refuse(*words)
     assert "give --secret again" in refuse(*words, "--auth", AUTH)
     assert stored(run)["url"] == URL
     run(*words, "--auth", AUTH, "--secret", "")
-    assert (stored(run)["url"], stored(run)["secret"]) == ("http://127.0.0.2:9/hook", False)
+    assert (stored(run)["url"], stored(run)["secret"]) == ("http://127.0.0.2:4009/hook", False)
 
 
 def test_a_new_path_on_the_same_host_keeps_the_secrets(run: Run) -> None:
     run("webhook", "create", "1", "CRM", URL, "--secret", SECRET)
-    run("webhook", "edit", "1", "--url", "http://127.0.0.1:9/other")
+    run("webhook", "edit", "1", "--url", "http://127.0.0.1:4009/other")
     assert stored(run)["secret"] is True
 
 

@@ -125,13 +125,13 @@ def _database_sentence(error: Exception) -> str:
         migrated = is_migrated(db.engine)
     except SQLAlchemyError:
         return (
-            "The database cannot be reached: is DATABASE_URL right, does its server run, and may "
-            "this user open it?"
+            "The database cannot be reached: see whether DATABASE_URL is right, its server runs, "
+            "and this user may open it."
         )
     if not migrated:
         return "The database has no tables yet: run `flask db upgrade`."
     if isinstance(error, StoreUnavailable):
-        return "The database takes no writes: is it locked, full, read-only or unreachable?"
+        return "The database takes no writes: see whether it is locked, full, read-only or gone."
     return (
         f"The database did not do what was asked ({type(error).__name__}): run `flask db upgrade` "
         "in case its tables are older than this program."

@@ -80,6 +80,7 @@ def _due(webhook: Webhook, company: Company, name: str, now_ms: int) -> Due:
 def _sentence(outcome: Outcome) -> str:
     if outcome.kind is Kind.SUCCESS:
         return f"{outcome.status} in {outcome.duration_ms} ms"
-    facts = f"status {outcome.status}" if outcome.status else outcome.detail
-    after = f" ({facts}, after {outcome.duration_ms} ms)" if facts else ""
-    return f"{DELIVERY_WORDS[outcome.reason].english.removesuffix('.')}{after}."
+    english = DELIVERY_WORDS[outcome.reason].english
+    if outcome.status is not None:
+        return f"{english.removesuffix('.')} ({outcome.status} in {outcome.duration_ms} ms)."
+    return english if outcome.detail in (None, english) else f"{english} {outcome.detail}"

@@ -18,7 +18,7 @@ from webhookproxy.cli.output import json_option, note, print_json, print_table
 from webhookproxy.cli.reach import lookup_warning
 from webhookproxy.cli.values import COMPANY, WEBHOOK, Number, with_stdin
 from webhookproxy.extensions import db
-from webhookproxy.guard import check_url
+from webhookproxy.guard import check_url, masked_url
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.webhooks import (
     Webhook,
@@ -95,7 +95,7 @@ def create(company: int, name: str, url: str, **fields: Any) -> None:
 @click.argument("company", type=COMPANY)
 @json_option
 def list_webhooks(company: int, as_json: bool) -> None:
-    """Show the webhooks of a company; of its secrets only whether they are set."""
+    """Show the webhooks of a company; of secrets only whether they are set."""
     session = db.session()
     find_company(session, company)
     rows = [_row(webhook) for webhook in live_webhooks(session, company)]
@@ -205,7 +205,8 @@ def _row(webhook: Webhook) -> dict[str, Any]:
     return {
         "id": f"webhook_{webhook.id}",
         "name": webhook.name,
-        "url": webhook.url,
+        # A query or a long path segment may be the receiver's secret.
+        "url": masked_url(webhook.url),
         "events": webhook.events,
         "state": webhook.state,
         "authorization": webhook.authorization is not None,

@@ -27,6 +27,9 @@ from webhookproxy.store import Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
+# How long the start waits for results that an earlier ownership left.
+RESULTS_SECONDS = 5.0
+
 
 class Lanes:
     """Owns the lanes and what they share."""
@@ -57,7 +60,8 @@ class Lanes:
 
     def start(self, fence: int) -> None:
         """Begin as the owner with this fence."""
-        self.results.fence = fence
+        self.results.start(fence)
+        self.results.drain(RESULTS_SECONDS)
         self._highest = Backlog(self.reading, 0).highest()
 
     def apply(self, webhooks: Iterable[Webhook], gone: Iterable[int]) -> None:

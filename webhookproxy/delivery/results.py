@@ -163,36 +163,55 @@ class Results:
         self._writer: gevent.Greenlet[..., None] | None = None
         self._idle = Event()
         self._idle.set()
-        self.fence: int | None = None
+        self._fence = 0
+
+    def start(self, fence: int) -> None:
+        """Begin as the owner with this fence.
+
+        What an earlier ownership of this process left is written first, if no other process
+        owned the sockets in between; if one did, it has sent these deliveries by itself.
+        """
+        if self._waiting and self._fence != fence - 1:
+            logger.warning("%d results are given up: another process took over", len(self._waiting))
+            self._waiting = []
+        self._fence = fence
+        self._kick()
 
     def put(self, result: Result) -> None:
         """Have a result written; `result.committed` is called once it is."""
         self._waiting.append(result)
-        if self._writer is None:
-            self._idle.clear()
-            self._writer = gevent.spawn(self._write)
-            self._writer.name = "results"
+        self._kick()
 
     def drain(self, timeout: float) -> bool:
         """Wait until everything is written, at most so many seconds; whether it is."""
         return bool(self._idle.wait(timeout))
 
+    def _kick(self) -> None:
+        if self._waiting and self._writer is None:
+            self._idle.clear()
+            self._writer = gevent.spawn(self._write)
+            self._writer.name = "results"
+
     def _write(self) -> None:
         while self._waiting:
-            group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
-            if not self._commit(group):
+            fence, waiting = self._fence, self._waiting
+            group = waiting[:GROUP_MAX]
+            if self._commit(group, fence):
+                del waiting[: len(group)]
+                for result in group:
+                    result.committed(result.due.id)
+            elif fence == self._fence:
+                # Owner no more: start() decides what becomes of the rest.
                 break
-            for result in group:
-                result.committed(result.due.id)
         self._writer = None
         self._idle.set()
 
-    def _commit(self, group: list[Result]) -> bool:
+    def _commit(self, group: list[Result], fence: int) -> bool:
         """Write a group, however long the database takes none; False if we are owner no more."""
         again = False
         while True:
             try:
-                self._store.run(partial(_write_group, group=group, again=again), fence=self.fence)
+                self._store.run(partial(_write_group, group=group, again=again), fence=fence)
             except StoreUnavailable:
                 again = True
                 gevent.sleep(RETRY_SECONDS)
@@ -201,13 +220,13 @@ class Results:
                 return False
             except Exception:  # one bad row must not stop the others
                 logger.exception("cannot write %d results", len(group))
-                return len(group) == 1 or self._commit_singly(group)
+                return len(group) == 1 or self._commit_singly(group, fence)
             else:
                 return True
 
-    def _commit_singly(self, group: list[Result]) -> bool:
+    def _commit_singly(self, group: list[Result], fence: int) -> bool:
         # All of them, also after one that failed.
-        written = [self._commit([each]) for each in group]
+        written = [self._commit([each], fence) for each in group]
         return all(written)
 
 

@@ -115,7 +115,8 @@ class Circuit:
     """Whether a webhook is sent to. Open means: keep everything, probe now and then.
 
     Times are seconds of a monotonic clock. `strict` webhooks have one event in hand at a time,
-    so their circuit cannot wait for failures over three of them.
+    so their circuit waits neither for failures over three of them nor for ten refused: after five
+    attempts at the same one, the probes find out whether others pass.
     """
 
     def __init__(self) -> None:
@@ -151,7 +152,7 @@ class Circuit:
         if self.opened:
             return False
         self._refused_events.add(delivery_id)
-        if kind is Kind.FAILURE:
+        if kind is Kind.FAILURE or strict:
             self._failures += 1
             self._failed_events.add(delivery_id)
         events = 1 if strict else OPEN_AFTER_EVENTS

@@ -72,6 +72,9 @@ class Intake:
         self._clock = clock
         self._buffer: deque[_Raw] = deque()
         self._characters = 0
+        # A group that was read but could not be committed as the owner any more.
+        self._held: list[Arrival] = []
+        self._fence = 0
         self._writer: gevent.Greenlet[..., None] | None = None
         self._idle = Signal()
         self._idle.set()
@@ -79,8 +82,23 @@ class Intake:
         self._room.set()
 
     def start(self, fence: int) -> None:
-        """Begin as the owner with this fence."""
+        """Begin as the owner with this fence.
+
+        What was taken before and is not committed yet is committed now, if no other process
+        owned the sockets in between; if one did, its sockets brought these events too.
+        """
+        if self._fence != fence - 1:
+            lost = len(self._buffer) + len(self._held)
+            self._buffer.clear()
+            self._held.clear()
+            self._characters = 0
+            self._room.set()
+            if lost:
+                logger.error("%d events are given up: another process took over", lost)
+        self._fence = fence
         self._journal.start(fence)
+        self._room.set()
+        self._kick()
 
     def take(self, link: Link, text: str) -> None:
         """Take an event: its packet's JSON array as text. Never yields."""
@@ -103,7 +121,7 @@ class Intake:
     @property
     def waiting(self) -> int:
         """How many events wait to be committed."""
-        return len(self._buffer)
+        return len(self._buffer) + len(self._held)
 
     def drain(self, timeout: float) -> bool:
         """Wait until everything is committed, at most so many seconds; whether it is."""
@@ -117,15 +135,22 @@ class Intake:
         self._characters += len(raw.text)
         if len(self._buffer) >= BUFFER_EVENTS or self._characters >= BUFFER_CHARACTERS:
             self._room.clear()
-        if self._writer is None:
+        self._kick()
+
+    def _kick(self) -> None:
+        if self._writer is None and (self._buffer or self._held):
             self._idle.clear()
             self._writer = gevent.spawn(self._write)
             self._writer.name = "intake"
 
     def _write(self) -> None:
-        while self._buffer:
-            arrivals = [self._read(raw) for raw in self._group()]
-            if not self._commit(arrivals):
+        while self._buffer or self._held:
+            fence = self._fence
+            self._held = self._held or [self._read(raw) for raw in self._group()]
+            if self._commit(self._held, fence):
+                self._held = []
+            elif fence == self._fence:
+                # Owner no more: start() decides what becomes of the rest.
                 break
             if len(self._buffer) < BUFFER_EVENTS // 2 and self._characters < BUFFER_CHARACTERS // 2:
                 self._room.set()
@@ -171,12 +196,12 @@ class Intake:
             routes,
         )
 
-    def _commit(self, arrivals: list[Arrival]) -> bool:
+    def _commit(self, arrivals: list[Arrival], fence: int) -> bool:
         """Commit a group, however long the database takes none; False if we are owner no more."""
         again = False
         while True:
             try:
-                dues = self._journal.write(arrivals, again=again)
+                dues = self._journal.write(arrivals, fence, again=again)
             except StoreUnavailable:
                 again = True
                 gevent.sleep(RETRY_SECONDS)
@@ -185,22 +210,25 @@ class Intake:
                 return False
             except Exception:  # one bad event must not cost its neighbours
                 logger.exception("cannot store %d events", len(arrivals))
-                return self._commit_singly(arrivals)
+                return self._commit_singly(arrivals, fence)
             else:
                 self._hand_over(dues)
                 self._print(arrivals)
                 return True
 
-    def _commit_singly(self, arrivals: list[Arrival]) -> bool:
+    def _commit_singly(self, arrivals: list[Arrival], fence: int) -> bool:
         if len(arrivals) > 1:
-            # All of them, also after one that failed.
-            committed = [self._commit([arrival]) for arrival in arrivals]
-            return all(committed)
+            while arrivals:
+                if not self._commit(arrivals[:1], fence):
+                    return False
+                # What is committed must not be tried again with the rest.
+                del arrivals[0]
+            return True
         arrival = arrivals[0]
         if arrival.note is EventNote.UNREADABLE:
             return True
         marker = _marker("", "NotStorable", len(arrival.event.payload), "")
-        return self._commit([arrival.as_marker(marker)])
+        return self._commit([arrival.as_marker(marker)], fence)
 
     def _print(self, arrivals: list[Arrival]) -> None:
         for arrival in arrivals:

@@ -86,16 +86,14 @@ class Journal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._fence = 0
         self._event_id = 0
         self._delivery_id = 0
 
     def start(self, fence: int) -> None:
         """Go on numbering where the last owner stopped; the fence keeps that one out."""
-        self._fence = fence
         self._event_id, self._delivery_id = self._store.run(_last_ids, fence=fence)
 
-    def write(self, arrivals: list[Arrival], *, again: bool) -> list[Due]:
+    def write(self, arrivals: list[Arrival], fence: int, *, again: bool) -> list[Due]:
         """Commit the events; what is due of them, in order.
 
         `again`: an earlier try of this very group may have been committed without our hearing of
@@ -111,7 +109,7 @@ class Journal:
                 insert_rows(connection, "deliveries", _DELIVERY_COLUMNS, delivery_rows)
             _count(connection, arrivals)
 
-        self._store.run(job, fence=self._fence)
+        self._store.run(job, fence=fence)
         self._event_id += len(event_rows)
         self._delivery_id += len(delivery_rows)
         return dues

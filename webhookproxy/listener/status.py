@@ -16,6 +16,7 @@ from webhookproxy.store import Fenced, Store, StoreUnavailable
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
+WAITING_MAX = 20_000
 
 _STATE = text(
     "UPDATE connections SET state = :state, reason = :reason, since = :since_ms,"
@@ -77,6 +78,9 @@ class StatusWriter:
     def put(self, status: Status) -> None:
         """Have a state written soon."""
         self._waiting.append(status)
+        if len(self._waiting) > WAITING_MAX:
+            # While the database takes nothing, the newest states are what matters.
+            del self._waiting[0]
         if self._writer is None:
             self._idle.clear()
             self._writer = gevent.spawn(self._write)

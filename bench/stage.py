@@ -1,0 +1,182 @@
+"""What the measurements run: simulator, receiver and relays, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import psutil
+from sqlalchemy.orm import Session
+
+from webhookproxy import create_app
+from webhookproxy.demo.programs import ROOT, DemoError, Program, flask, free_port, post_json
+from webhookproxy.guard import Policy
+from webhookproxy.models.companies import create_company, wish_connection
+from webhookproxy.models.webhooks import create_webhook
+from webhookproxy.rules.companies import CompanyInput
+from webhookproxy.rules.webhooks import WebhookInput
+
+START_SECONDS = 60.0
+# CPU time, in seconds per half second, under which a process counts as done with its work.
+_QUIET = 0.03
+
+
+class Relay(Program):
+    """A program whose processes are measured, children included."""
+
+    def processes(self) -> list[psutil.Process]:
+        """The program and what it started."""
+        own = psutil.Process(self._process.pid)
+        return [own, *own.children(recursive=True)]
+
+    def cpu_seconds(self) -> float:
+        """User and system time of all its processes so far."""
+        times = [process.cpu_times() for process in self.processes()]
+        return sum(each.user + each.system for each in times)
+
+    def rss_mb(self) -> float:
+        """Resident memory of all its processes, in MB; what they share counts for each."""
+        return sum(process.memory_info().rss for process in self.processes()) / 1e6
+
+    def wait_until_quiet(self) -> None:
+        """Return when it does nothing any more; DemoError after START_SECONDS."""
+        until = time.monotonic() + START_SECONDS
+        before = self.cpu_seconds()
+        while time.monotonic() < until:
+            time.sleep(0.5)
+            now = self.cpu_seconds()
+            if now - before < _QUIET:
+                return
+            before = now
+        raise DemoError("a relay went on working after everything had arrived")
+
+
+class Simulator:
+    """The simulator, silent but for what it is told to emit."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        command = (sys.executable, "-m", "webhookproxy.simulator", "--port=0", "--rate=0")
+        program = Program(*command, environment={})
+        stack.callback(program.stop)
+        self.url = program.wait_for_line("simulator listening on ")
+
+    def command(self, name: str, **body: Any) -> dict[str, Any]:
+        """Have it do something; its answer."""
+        return post_json(f"{self.url}/control/{name}", body)
+
+    def sockets(self, token: str | None = None) -> int:
+        """How many sockets are open, of one token or of all."""
+        with urlopen(f"{self.url}/control/state", timeout=10) as answer:  # noqa: S310 - loopback
+            states = json.load(answer)["tokens"]
+        mask = None if token is None else f"{token[:4]}…{token[-4:]}"
+        return sum(each["sockets"] for each in states if mask in (None, each["token"]))
+
+
+class Receiver:
+    """The receiver's process."""
+
+    def __init__(self, stack: ExitStack, secret: str) -> None:
+        program = Program(sys.executable, "-m", "bench.receiver", secret, environment={})
+        stack.callback(program.stop)
+        self.url = program.wait_for_line("receiver listening on ")
+
+    def count(self) -> int:
+        """How many distinct events have come."""
+        return int(self._ask("GET", "/count"))
+
+    def arrivals(self) -> dict[str, Any]:
+        """`total`, `doubled`, `unsigned`, and `first`: path to number to monotonic seconds."""
+        found: dict[str, Any] = json.loads(self._ask("GET", "/arrivals"))
+        return found
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._ask("DELETE", "/arrivals")
+
+    def _ask(self, method: str, path: str) -> bytes:
+        request = Request(self.url + path, method=method)  # noqa: S310 - loopback
+        with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+            text: bytes = answer.read()
+        return text
+
+
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Have what is started inside run on one core: it inherits the affinity of this thread."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def wait_for(ready: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
+    """Return when `ready`; DemoError naming `what` after so many seconds."""
+    until = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > until:
+            raise DemoError(f"{what} did not happen within {seconds:.0f} s")
+        time.sleep(0.02)
+
+
+def settings(stack: ExitStack) -> dict[str, str]:
+    """The shipped settings, but for keys and a database of their own and loopback allowed.
+
+    The database lies in instance/, on the disk where the product keeps its own.
+    """
+    instance = ROOT / "instance"
+    instance.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=instance))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    clean = dict.fromkeys(("DYNO", "LOG_LEVEL", "LOG_LINES_PER_SECOND", "PUBLIC_URL"), "")
+    return {
+        **clean,
+        "DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite'}",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "DATA_KEYS": secrets.token_urlsafe(48),
+        "ALLOW_PRIVATE_TARGETS": "1",
+    }
+
+
+def register(
+    environment: dict[str, str],
+    tokens: Sequence[str],
+    simulator: Simulator,
+    receiver: Receiver,
+    secret: str,
+) -> None:
+    """Create one connected company per token, with one signed webhook at /1, /2 ..."""
+    flask(environment, "db", "upgrade")
+    app = create_app(environment)
+    policy: Policy = app.extensions["policy"]
+
+    def job(session: Session) -> None:
+        for number, token in enumerate(tokens, start=1):
+            given = CompanyInput(f"Empresa {number}", token, simulator.url)
+            company = create_company(session, given, policy)
+            target = WebhookInput("bench", f"{receiver.url}/{number}", secret=secret)
+            create_webhook(session, company.id, target, policy)
+            wish_connection(session, company, connected=True)
+
+    with app.app_context():
+        app.extensions["store"].session(job)
+    app.extensions["store"].close()
+
+
+def start_server(environment: dict[str, str], stack: ExitStack) -> Relay:
+    """The server as bin/serve starts it."""
+    command = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
+    server = Relay(*command, environment={**environment, "PORT": str(free_port())})
+    stack.callback(server.stop)
+    return server

@@ -1,0 +1,23 @@
+"""A simulator for each file of tests, and a listening half for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from tests.listener.listening import Listening, listening
+from tests.simulator_process import SimulatorProcess
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def half(app: Flask, simulator: SimulatorProcess) -> Iterator[Listening]:
+    with listening(app, simulator) as half:
+        yield half

@@ -1,0 +1,170 @@
+"""The listening half of a server, in the test's own process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from tests.simulator_process import SimulatorProcess
+from tests.world import make_company, rows, store_of, wait_until
+from webhookproxy.console import Console
+from webhookproxy.dial import Resolver
+from webhookproxy.lease import Ownership, lock_for
+from webhookproxy.listener.intake import Intake
+from webhookproxy.listener.registry import Registry
+from webhookproxy.listener.routes import Routes
+from webhookproxy.listener.status import StatusWriter
+from webhookproxy.models.companies import (
+    delete_company,
+    edit_company,
+    find_company,
+    wish_connection,
+)
+from webhookproxy.models.deliveries import Due
+from webhookproxy.models.webhooks import live_webhooks
+
+
+class Listening:
+    """Registry, intake and status writer of an owner; what would be sent is kept in `dues`."""
+
+    def __init__(self, app: Flask, simulator: SimulatorProcess, console: Console) -> None:
+        self.app = app
+        self.simulator = simulator
+        self.dues: list[Due] = []
+        self.fenced = 0
+        store = store_of(app)
+        self.ownership = Ownership(store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
+        self.status = StatusWriter(store)
+        self.routes = Routes()
+        self.intake = Intake(store, self.routes, console, self.dues.extend, self._on_fenced)
+        policy = app.extensions["policy"]
+        self.registry = Registry(self.intake, self.status, console, policy, Resolver())
+
+    def begin(self) -> None:
+        """Become the owner."""
+        assert self.ownership.take()
+        assert self.ownership.fence is not None
+        self.status.fence = self.ownership.fence
+        self.intake.start(self.ownership.fence)
+
+    def end(self) -> None:
+        """Close the sockets and let go."""
+        assert self.registry.stop(5.0)
+        self.intake.drain(5.0)
+        self.status.drain(5.0)
+        self.ownership.release()
+
+    def company(self, token: str, **fields: Any) -> int:
+        """A company that is wished connected; its number."""
+        given = {"socket_url": self.simulator.url, "connected": True, **fields}
+        number = make_company(self.app, token=token, **given)
+        self.apply(number)
+        return number
+
+    def connected(self, token: str, **fields: Any) -> int:
+        """The same, once it is connected."""
+        number = self.company(token, **fields)
+        self.wait_for_state(number, "connected")
+        return number
+
+    def apply(self, company_id: int) -> None:
+        """Take in what changed about a company, as the engine would."""
+
+        def job(session: Session) -> None:
+            company = find_company(session, company_id)
+            self.routes.apply(company_id, live_webhooks(session, company_id))
+            # Loaded now: the registry may wait for a socket to close, after the session's end.
+            _ = company.connection.state
+            session.expunge_all()
+            found.append(company)
+
+        found: list[Any] = []
+        store_of(self.app).session(job)
+        self.registry.apply(found[0])
+
+    def wish(self, company_id: int, *, connected: bool) -> None:
+        """What the button does."""
+
+        def job(session: Session) -> None:
+            wish_connection(session, find_company(session, company_id), connected=connected)
+
+        store_of(self.app).session(job)
+        self.apply(company_id)
+
+    def edit(self, company_id: int, **fields: Any) -> None:
+        """What the form does."""
+
+        def job(session: Session) -> None:
+            company = find_company(session, company_id)
+            policy = self.app.extensions["policy"]
+            edit_company(session, company, replace(company.input(), **fields), policy)
+
+        store_of(self.app).session(job)
+        self.apply(company_id)
+
+    def delete(self, company_id: int) -> None:
+        """What the command does."""
+        store_of(self.app).session(
+            lambda session: delete_company(session, find_company(session, company_id))
+        )
+        self.registry.forget(company_id)
+
+    def connection(self, company_id: int) -> Any:
+        """The row of the fact."""
+        return rows(self.app, "SELECT * FROM connections WHERE company_id = :id", id=company_id)[0]
+
+    def gaps(self, company_id: int) -> list[tuple[str, bool]]:
+        """Reason of each gap, oldest first, and whether it has ended."""
+        found = rows(
+            self.app, "SELECT * FROM gaps WHERE company_id = :id ORDER BY id", id=company_id
+        )
+        return [(gap.reason, gap.ended_at is not None) for gap in found]
+
+    def events(self) -> list[Any]:
+        """Every stored event, in the order of arrival."""
+        return rows(self.app, "SELECT * FROM events ORDER BY id")
+
+    def wait_for_events(self, count: int, seconds: float = 10.0) -> list[Any]:
+        """The events, once so many are stored."""
+        wait_until(lambda: len(self.events()) >= count, seconds, f"{count} events are stored")
+        return self.events()
+
+    def wait_for_state(self, company_id: int, state: str, seconds: float = 10.0) -> Any:
+        """The row of the fact, once the state is this one."""
+
+        def row() -> Any:
+            found = self.connection(company_id)
+            return found if found.state == state else None
+
+        return wait_until(row, seconds, f"company_{company_id} is {state}")
+
+    def _on_fenced(self) -> None:
+        self.fenced += 1
+
+
+@contextmanager
+def listening(app: Flask, simulator: SimulatorProcess) -> Iterator[Listening]:
+    """A listening half that owns the sockets."""
+    with Path(os.devnull).open("wb") as nowhere:
+        console = Console(nowhere.fileno(), logging.INFO, 200)
+        half = Listening(app, simulator, console)
+        half.begin()
+        try:
+            yield half
+        finally:
+            half.end()
+            console.close()
+
+
+def now_ms() -> float:
+    """Wall time in milliseconds, as the rows have it."""
+    return time.time() * 1000

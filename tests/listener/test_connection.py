@@ -1,0 +1,266 @@
+"""The fact follows the wish: what each connection says it is, and how it comes back."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+import pytest
+from flask import Flask
+from gevent.event import Event
+
+from tests.listener.listening import Listening, listening, now_ms
+from tests.simulator_process import SimulatorProcess
+from tests.world import wait_until
+from webhookproxy.listener import connection, registry
+from webhookproxy.listener.client import Socket
+
+
+def test_a_wished_connection_is_made_and_says_since_when_and_why(half: Listening) -> None:
+    began = now_ms()
+    company = half.company("wished-token-0001")
+    row = half.wait_for_state(company, "connected")
+    assert row.reason == "accepted"
+    assert began - 1 <= row.since <= now_ms() + 1
+    assert row.socket_id
+    assert row.fence == half.ownership.fence
+    assert half.gaps(company) == []
+    assert half.registry.counts() == (1, 1)
+
+
+def test_a_company_that_nobody_wished_connected_has_no_socket(half: Listening) -> None:
+    company = half.connected("unwished-token-0001")
+    half.wish(company, connected=False)
+    assert half.registry.counts() == (0, 0)
+    row = half.wait_for_state(company, "disconnected")
+    assert (row.reason, row.socket_id) == ("not_wished", None)
+    assert half.gaps(company) == []
+
+
+def test_disconnecting_closes_the_socket_at_the_server_within_two_seconds(half: Listening) -> None:
+    company = half.connected("closing-token-0001")
+    asked = time.monotonic()
+    half.wish(company, connected=False)
+    half.simulator.wait_for_sockets("closing-token-0001", 0, seconds=2)
+    assert time.monotonic() - asked < 2.0
+
+
+def test_deleting_a_company_closes_its_socket(half: Listening) -> None:
+    company = half.connected("deleted-token-0001")
+    half.delete(company)
+    half.simulator.wait_for_sockets("deleted-token-0001", 0, seconds=2)
+    assert half.registry.counts() == (0, 0)
+
+
+def test_a_refused_token_says_so_and_leaves_the_others_alone(half: Listening) -> None:
+    # The simulator refuses tokens of fewer than eight characters.
+    refused = half.company("short")
+    other = half.connected("accepted-token-0001")
+    row = half.wait_for_state(refused, "token_refused")
+    assert row.reason == "refused"
+    # Slowly: between half a minute and a minute for the first time.
+    assert 25_000 < row.next_attempt_at - now_ms() < 61_000
+    assert half.connection(other).state == "connected"
+    half.simulator.control("emit", token="accepted-token-0001", event="x", args=[1])
+    half.wait_for_events(1)
+
+
+def test_replacing_a_refused_token_connects_at_once(half: Listening) -> None:
+    company = half.company("tiny")
+    half.wait_for_state(company, "token_refused")
+    half.edit(company, token="replaced-token-0001")
+    half.wait_for_state(company, "connected", seconds=2)
+    assert half.gaps(company) == [("refused", True)]
+
+
+def test_changing_the_token_makes_exactly_one_new_socket(half: Listening) -> None:
+    company = half.connected("old-token-00000001")
+    half.edit(company, token="new-token-00000001")
+    half.wait_for_state(company, "connected")
+    half.simulator.wait_for_sockets("old-token-00000001", 0, seconds=2)
+    state = half.simulator.state("new-token-00000001")
+    assert (state["sockets"], state["handshakes"]) == (1, 1)
+    half.simulator.control("emit", token="new-token-00000001", event="x", args=[1])
+    assert [event.token_mask for event in half.wait_for_events(1)] == ["new-…0001"]
+
+
+def test_changing_the_name_or_hiding_credentials_keeps_the_socket(half: Listening) -> None:
+    token = "steady-token-0001"
+    company = half.connected(token)
+    half.edit(company, name="Outra", hide_credentials=False)
+    half.simulator.control("emit", token=token, event="x", args=[{"api_token": "shown"}])
+    assert half.wait_for_events(1)[0].payload == '{"api_token":"shown"}'
+    assert half.simulator.state(token)["handshakes"] == 1
+
+
+@pytest.fixture
+def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every connection has lived long enough to be made again at once."""
+    monkeypatch.setattr(connection, "LIVED_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("short_lived")
+@pytest.mark.parametrize(
+    ("command", "reason"), [("drop", "dropped"), ("kick", "kicked"), ("close", "kicked")]
+)
+def test_a_lost_connection_comes_back_at_once_and_leaves_a_gap(
+    half: Listening, command: str, reason: str
+) -> None:
+    token = f"lost-by-{command}-token"
+    company = half.connected(token)
+    half.simulator.control(command, token=token)
+    lost = time.monotonic()
+    wait_until(lambda: half.gaps(company) == [(reason, True)], 3, "a gap is opened and closed")
+    assert time.monotonic() - lost < 1.0
+    half.wait_for_state(company, "connected")
+    half.simulator.wait_for_sockets(token, 1, seconds=2)
+    assert half.simulator.state(token)["accepted"] == 2
+    half.simulator.control("emit", token=token, event="after", args=[1])
+    assert [event.name for event in half.wait_for_events(1)] == ["after"]
+
+
+def test_a_connection_that_died_young_is_made_again_after_a_pause(half: Listening) -> None:
+    token = "young-token-0001"
+    company = half.connected(token)
+    half.simulator.control("drop", token=token)
+    row = half.wait_for_state(company, "reconnecting")
+    assert (row.reason, row.socket_id) == ("dropped", None)
+    assert half.gaps(company) == [("dropped", False)]
+    assert 400 < row.next_attempt_at - row.since <= 1000
+    half.wait_for_state(company, "connected", seconds=3)
+    assert half.gaps(company) == [("dropped", True)]
+
+
+@pytest.mark.usefixtures("short_lived")
+def test_a_dead_server_is_noticed_by_its_silence(app: Flask) -> None:
+    with SimulatorProcess() as simulator, listening(app, simulator) as half:
+        simulator.control("pings", interval=1, timeout=1)
+        company = half.connected("silent-token-0001")
+        simulator.control("silence", token="silent-token-0001", pings=False, seconds=60)
+        wait_until(lambda: half.gaps(company) == [("silent", True)], 5, "the silence is noticed")
+        half.wait_for_state(company, "connected")
+        simulator.control("emit", token="silent-token-0001", event="after", args=[1])
+        assert [event.name for event in half.wait_for_events(1)] == ["after"]
+
+
+def test_a_server_that_is_not_there_is_tried_again_with_growing_pauses(
+    half: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BACKOFF_FIRST", 0.02)
+    pauses: set[int] = set()
+
+    def grown() -> bool:
+        row = half.connection(company)
+        pauses.add(row.next_attempt_at - row.since)
+        return max(pauses) > 100
+
+    with socket.socket() as bound:
+        # Bound and not listening: connections to it are refused.
+        bound.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        company = half.company("nowhere-token-0001", socket_url=nowhere)
+        row = half.wait_for_state(company, "reconnecting")
+        assert row.reason == "connection_failed"
+        wait_until(grown, 5, "the pauses grow")
+    assert half.gaps(company) == [("connection_failed", False)]
+
+
+def test_companies_dropped_at_once_do_not_come_back_at_once(
+    app: Flask, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "LIVED_SECONDS", 0.0)
+    tokens = [f"crowd-token-{number:04}" for number in range(12)]
+    with listening(app, simulator) as half:
+        companies = [half.company(token) for token in tokens]
+        for company in companies:
+            half.wait_for_state(company, "connected")
+        for token in tokens:
+            half.simulator.control("drop", token=token)
+        delays: dict[int, int] = {}
+
+        def all_back() -> bool:
+            for company in companies:
+                row = half.connection(company)
+                if row.state == "reconnecting":
+                    delays[company] = row.next_attempt_at - row.since
+            return half.registry.counts() == (12, 12) and all(
+                half.simulator.state(token)["accepted"] == 2 for token in tokens
+            )
+
+        wait_until(all_back, 10, "all are back")
+    # The first nine could not know; from the tenth on each waits for a time of its own.
+    waited = [delay for delay in delays.values() if delay > 0]
+    assert len(waited) >= 2
+    assert len(set(waited)) == len(waited)
+    assert all(400 < delay <= 1000 for delay in waited)
+
+
+def test_no_more_handshakes_than_the_gate_admits_run_at_a_time(
+    app: Flask, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "HANDSHAKES_MAX", 2)
+    open_socket = Socket.open
+    running: list[int] = []
+    most = 0
+    all_wish = Event()
+
+    def counted(socket: Socket, *arguments: Any) -> None:
+        nonlocal most
+        running.append(1)
+        most = max(most, len(running))
+        all_wish.wait(10)
+        try:
+            open_socket(socket, *arguments)
+        finally:
+            running.pop()
+
+    monkeypatch.setattr(Socket, "open", counted)
+    with listening(app, simulator) as half:
+        for number in range(6):
+            half.company(f"gated-token-{number:04}")
+        all_wish.set()
+        wait_until(lambda: half.registry.counts() == (6, 6), 10, "all are connected")
+    assert most == 2
+
+
+def test_stopping_leaves_a_gap_for_the_next_owner_to_close(
+    app: Flask, simulator: SimulatorProcess
+) -> None:
+    with listening(app, simulator) as half:
+        company = half.connected("handed-over-token")
+    assert half.connection(company).state == "reconnecting"
+    assert half.gaps(company) == [("owner_gone", False)]
+    half.simulator.wait_for_sockets("handed-over-token", 0, seconds=2)
+    with listening(app, simulator) as half:
+        half.apply(company)
+        half.wait_for_state(company, "connected")
+        assert half.gaps(company) == [("owner_gone", True)]
+
+
+def test_a_gap_begins_at_the_last_heartbeat_of_an_owner_that_died(half: Listening) -> None:
+    company = half.connected("inherited-token-0001")
+    half.ownership.beat()
+    half.status.inherit()
+    gap = half.app.extensions["store"].session(
+        lambda session: tuple(
+            session.connection()
+            .exec_driver_sql("SELECT g.reason, g.started_at - l.heartbeat_at FROM gaps g, leases l")
+            .one()
+        )
+    )
+    assert gap == ("owner_gone", 0)
+    assert half.gaps(company) == [("owner_gone", False)]
+
+
+def test_a_supervisor_that_a_bug_ended_is_replaced(
+    half: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection.Supervisor, "_connect_once", broken)
+        company = half.company("buggy-token-0001")
+        wait_until(lambda: half.registry._supervisors[company]._greenlet.dead, 2)
+    half.wait_for_state(company, "connected", seconds=5)

@@ -1,0 +1,87 @@
+"""The documents say what is there: settings, commands and links."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import click
+import pytest
+
+from webhookproxy import create_app
+from webhookproxy.config import SETTINGS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
+# Commands that Flask and Flask-Migrate bring along have documents of their own.
+NOT_OURS = ("db", "routes", "run", "shell")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading of the README, its own heading left out."""
+    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def our_commands(tmp_path: Path) -> list[str]:
+    app = create_app(
+        {
+            "SECRET_KEY": "s" * 32,
+            "DATA_KEYS": "d" * 32,
+            "DATABASE_URL": "",
+            "INSTANCE_PATH": str(tmp_path),
+        }
+    )
+
+    def walk(command: click.Command, name: str) -> list[str]:
+        if not isinstance(command, click.Group):
+            return [name]
+        return [
+            found
+            for part, each in command.commands.items()
+            for found in walk(each, f"{name} {part}")
+        ]
+
+    commands = app.cli.commands.items()
+    return [found for name, each in commands if name not in NOT_OURS for found in walk(each, name)]
+
+
+def test_the_readme_has_every_setting_with_its_default_unit_and_reason() -> None:
+    expected = [
+        [
+            f"`{setting.name}`",
+            f"`{setting.default}`" if setting.default else "empty",
+            setting.unit,
+            setting.reason,
+        ]
+        for setting in SETTINGS
+    ]
+    assert rows("Settings") == expected
+
+
+def test_the_readme_has_every_command_and_no_other(tmp_path: Path) -> None:
+    described = [re.match(r"`flask ((?:[a-z]+ ?)+)", row[0]) for row in rows("Commands")]
+    names = [found[1].strip() for found in described if found]
+    assert sorted(names) == sorted(our_commands(tmp_path))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_leads_to_something(document: Path) -> None:
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        parts = urlsplit(target)
+        if not parts.scheme and parts.path:
+            assert (document.parent / unquote(parts.path)).exists(), target
+
+
+def test_every_decision_has_a_number_of_its_own_and_says_why() -> None:
+    decisions = sorted((ROOT / "docs/decisions").glob("*.md"))
+    numbers = [path.name[:4] for path in decisions]
+    assert numbers == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    for path in decisions:
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# "), path.name
+        assert "**Why:**" in text, path.name
