@@ -87,14 +87,18 @@ class Resolver:
         return result
 
     def _run(self, host: str, port: int) -> Sequence[Answer] | Exception:
-        """The answers, or the exception as a value: gevent would print one that is raised."""
         try:
-            task = self._pool.spawn(self._getaddrinfo, host, port, type=socket.SOCK_STREAM)
-            return cast("Sequence[Answer]", task.get())
-        except Exception as error:
-            return error
+            answer = self._pool.apply(self._ask, (host, port))
+            return cast("Sequence[Answer] | Exception", answer)
         finally:
             del self._lookups[host, port]
+
+    def _ask(self, host: str, port: int) -> Sequence[Answer] | Exception:
+        """The answers, or the exception as a value: gevent would print one that is raised."""
+        try:
+            return self._getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except Exception as error:
+            return error
 
 
 def connect(

@@ -61,7 +61,8 @@ class Lane:
         self._health.opened_ms = self._health.next_probe_ms = None
         self._health.failed_probes = 0
         self._hold_until = self._next_slot = 0.0
-        self._window.ask_reset(forgive=True, strict=webhook.parallelism == 1)
+        with self._lock:
+            self._window.ask_reset(forgive=True, strict=webhook.parallelism == 1)
         self.kick()
 
     def offer(self, due: Due) -> None:
@@ -223,7 +224,8 @@ class Lane:
             logger.info("webhook_%d answers again: sending what waited", self.webhook_id)
             self._health.opened_ms = self._health.next_probe_ms = None
             self._health.failed_probes = 0
-            self._window.ask_reset(forgive=True)
+            with self._lock:
+                self._window.ask_reset(forgive=True)
 
     def _failed(self, due: Due, outcome: Outcome, probe: bool) -> None:
         now, now_ms = time.monotonic(), self._lanes.now_ms()
@@ -241,7 +243,8 @@ class Lane:
             logger.warning("webhook_%d keeps failing: probing it from now on", self.webhook_id)
             self._circuit.open(now, outcome.retry_after, random.random)
             self._health.opened_ms = now_ms
-            self._window.ask_reset(forgive=False)
+            with self._lock:
+                self._window.ask_reset(forgive=False)
         elif outcome.retry_after:
             self._hold_until = max(self._hold_until, now + outcome.retry_after)
         if self._circuit.opened:
@@ -271,7 +274,9 @@ class Lane:
         )
 
     def _settled(self, delivery_id: int) -> None:
-        self._window.settle(delivery_id)
+        # A row that is being read this moment may be this one, as it was before the commit.
+        with self._lock:
+            self._window.settle(delivery_id)
         self.kick()
 
     def _wake_at(self, at: float) -> None:
@@ -285,8 +290,10 @@ class Lane:
     def _ring(self) -> None:
         self._alarm = None
         self.kick()
-        if self._workers == 0 and self._circuit.opened:
-            self._wake_at(max(self._circuit.next_probe, time.monotonic() + 0.05))
+        at = self._circuit.next_probe if self._circuit.opened else self._window.soonest()
+        if self._workers == 0 and at is not None:
+            # Timers count from the hub's last look at the clock, so a busy hub's are early.
+            self._wake_at(max(at, time.monotonic() + 0.05))
 
     def _clear_alarm(self) -> None:
         if self._alarm is not None:
