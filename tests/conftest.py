@@ -7,6 +7,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import gc
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,11 @@ pytest_socket._true_gethostbyname = socket.gethostbyname
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_hosts = "127.0.0.1,::1"
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of the collection that ends each test: it is much quicker."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import certifi
 import gevent
@@ -88,8 +88,7 @@ class Resolver:
 
     def _run(self, host: str, port: int) -> Sequence[Answer] | Exception:
         try:
-            answer = self._pool.apply(self._ask, (host, port))
-            return cast("Sequence[Answer] | Exception", answer)
+            return self._pool.apply(self._ask, (host, port))
         finally:
             del self._lookups[host, port]
 

@@ -88,6 +88,8 @@ class Engine:
         self._wake = Event()
         self._stopping = False
         self._lost = False
+        # The class of the error that the last step ended with: said once, not at every tick.
+        self._trouble = ""
         self._revision = 0
         self._beaten = 0.0
         self._loop_lag = 0.0
@@ -146,13 +148,26 @@ class Engine:
             self._wake.clear()
 
     def _guarded(self, step: Callable[[], bool]) -> bool:
-        """Run a step; what the database does not give now is asked for again at the next tick."""
+        """Run a step; whatever fails in it is tried again at the next tick."""
+        trouble = ""
         try:
             return step()
         except (StoreUnavailable, SQLAlchemyError) as error:
-            logger.warning("the engine waits for the database (%s)", type(error).__name__)
+            trouble = type(error).__name__
+            if trouble != self._trouble:
+                logger.warning(
+                    "the engine waits for the database (%s): is it reachable, and was"
+                    " `flask db upgrade` run?",
+                    trouble,
+                )
         except Fenced:
             self._lost = True
+        except Exception as error:  # a bug in one step must not end the engine
+            trouble = type(error).__name__
+            if trouble != self._trouble:
+                logger.exception("a step of the engine failed, and is tried again")
+        finally:
+            self._trouble = trouble
         return self._ownership.fence is not None
 
     def _step(self) -> bool:

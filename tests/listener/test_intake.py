@@ -158,13 +158,13 @@ def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
     write = half.intake._journal.write
     sizes: list[int] = []
 
-    def failing(arrivals: list[Arrival], *, again: bool) -> list[Due]:
+    def failing(arrivals: list[Arrival], fence: int, *, again: bool) -> list[Due]:
         sizes.append(len(arrivals))
         if sizes == [3]:
             raise ValueError("the group cannot be stored")
         if sizes == [3, 1, 1]:
             raise store.Fenced
-        return write(arrivals, again=again)
+        return write(arrivals, fence, again=again)
 
     monkeypatch.setattr(half.intake._journal, "write", failing)
     for number in range(3):

@@ -15,7 +15,6 @@ from webhookproxy.cli.complaints import BadInput, Group
 from webhookproxy.cli.context import policy, write
 from webhookproxy.cli.output import json_option, note, print_json, print_table
 from webhookproxy.cli.reach import lookup_warning
-from webhookproxy.cli.standing import read_owner, standing
 from webhookproxy.cli.values import COMPANY, with_stdin
 from webhookproxy.contract import token_mask
 from webhookproxy.extensions import db
@@ -30,6 +29,7 @@ from webhookproxy.models.companies import (
 )
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE, CompanyInput
+from webhookproxy.standing import read_owner, standing
 
 group = Group("company", help="The companies whose events come in.")
 

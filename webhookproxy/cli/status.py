@@ -10,13 +10,13 @@ from sqlalchemy import select
 
 from webhookproxy.cli.complaints import Command
 from webhookproxy.cli.output import json_option, print_json
-from webhookproxy.cli.standing import Owner, read_owner, standing
 from webhookproxy.contract import timestamp
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Connection, Webhook, WebhookHealth
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason
 from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.standing import Owner, read_owner, standing
 
 
 @click.command("status", cls=Command)

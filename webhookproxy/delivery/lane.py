@@ -74,14 +74,6 @@ class Lane:
         """Take no more; what is being sent ends by itself."""
         self._stopped = True
         self._clear_alarm()
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is being sent and no result waits to be committed."""
-        return self._workers == 0 and self._window.unsettled == 0
-
-    def close(self) -> None:
-        """Close the kept-alive connections."""
         self._sender.close()
 
     def busy(self, delivery_id: int) -> bool:

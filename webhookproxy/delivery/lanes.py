@@ -101,8 +101,6 @@ class Lanes:
         ended = not self._greenlets.greenlets
         self._greenlets.kill(block=False)
         drained = self.results.drain(max(0.0, until - time.monotonic()))
-        for lane in self._lanes.values():
-            lane.close()
         self._lanes.clear()
         self._versions.clear()
         return ended and drained
@@ -150,7 +148,6 @@ class Lanes:
         self._versions.pop(webhook_id, None)
         if lane is not None:
             lane.stop()
-            lane.close()
 
 
 def _log_death(greenlet: object) -> None:

@@ -92,7 +92,6 @@ class Intake:
             self._buffer.clear()
             self._held.clear()
             self._characters = 0
-            self._room.set()
             if lost:
                 logger.error("%d events are given up: another process took over", lost)
         self._fence = fence

@@ -1,0 +1,247 @@
+"""The sending half of a server, in the test's own process."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gevent
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from tests.receiver import Received
+from tests.world import make_company, make_webhook, rows, store_of, wait_until
+from webhookproxy.console import Console
+from webhookproxy.delivery import retry
+from webhookproxy.delivery.lanes import Lanes
+from webhookproxy.dial import Resolver
+from webhookproxy.extensions import db
+from webhookproxy.housekeeping import Housekeeping
+from webhookproxy.lease import Ownership, lock_for
+from webhookproxy.listener.journal import Arrival, Journal
+from webhookproxy.listener.routes import Routes
+from webhookproxy.models.deliveries import Due
+from webhookproxy.models.webhooks import Webhook, delete_webhook, edit_webhook, find_webhook
+from webhookproxy.models.webhooks import switch_webhook as switch
+from webhookproxy.payload import Event
+from webhookproxy.rules.webhooks import WebhookInput, WebhookState
+
+_numbers = itertools.count(1)
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch, *, probe: float = 0.05) -> None:
+    """Both schedules in hundredths of a second, and without jitter."""
+    monkeypatch.setattr(retry, "EVENT_DELAYS", (0.05, 0.1, 0.1, 0.1, 0.1, 0.1))
+    monkeypatch.setattr(retry, "PROBE_FIRST", probe)
+    monkeypatch.setattr(retry, "PROBE_LAST", probe * 4)
+    monkeypatch.setattr(retry, "JITTER", 0.0)
+
+
+class Sending:
+    """Lanes, journal and housekeeping of an owner, with one company."""
+
+    def __init__(self, app: Flask, console: Console) -> None:
+        self.app = app
+        self.store = store_of(app)
+        with app.app_context():
+            self.reading = db.engine
+        self.skew = 0.0
+        self._fence = 0
+        self._console = console
+        self._ownership = Ownership(self.store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
+        self._routes = Routes()
+        self._journal = Journal(self.store)
+        self.company = make_company(app)
+        self.lanes = self._new_lanes()
+        self.housekeeping = Housekeeping(
+            self.store, self.reading, lambda number: self.lanes.lane(number), 7, 24, self.clock
+        )
+
+    def clock(self) -> float:
+        """Wall time, which a test may put forward by `skew` seconds."""
+        return time.time() + self.skew
+
+    def begin(self) -> None:
+        """Become the owner and apply what there is."""
+        assert self._ownership.take()
+        assert self._ownership.fence is not None
+        self._fence = self._ownership.fence
+        self._journal.start(self._fence)
+        self.lanes.start(self._fence)
+        self.apply()
+
+    def end(self) -> None:
+        """Finish and let go."""
+        self.lanes.stop(5.0)
+        self._ownership.release()
+
+    def crash(self) -> None:
+        """Die with what is in flight, and become the owner again as a new process would."""
+        self.lanes.results._commit = lambda _group: False  # type: ignore[method-assign]
+        self.lanes._greenlets.kill(block=True)
+        self.lanes.stop(0.0)
+        self._ownership.release()
+        self.lanes = self._new_lanes()
+        self.begin()
+
+    def apply(self) -> None:
+        """What the engine does when a company changed."""
+        with Session(self.reading) as session:
+            query = select(Webhook).options(joinedload(Webhook.health)).order_by(Webhook.id)
+            found = session.scalars(query.where(Webhook.company_id == self.company)).all()
+            live = [each for each in found if each.deleted_at is None]
+            self._routes.apply(self.company, live)
+            self.lanes.apply(live, [each.id for each in found if each.deleted_at is not None])
+
+    def webhook(self, url: str, **fields: Any) -> int:
+        """A webhook in force; its number."""
+        number = make_webhook(self.app, self.company, url, **fields)
+        self.apply()
+        return number
+
+    def edit(self, webhook_id: int, **fields: Any) -> None:
+        """Save a webhook with other fields."""
+
+        def job(session: Session) -> None:
+            webhook = find_webhook(session, webhook_id)
+            old = webhook.input()
+            given = {name: getattr(old, name) for name in WebhookInput.__dataclass_fields__}
+            policy = self.app.extensions["policy"]
+            edit_webhook(session, webhook, WebhookInput(**{**given, **fields}), policy)
+
+        self.store.session(job)
+        self.apply()
+
+    def switch(self, webhook_id: int, state: WebhookState) -> None:
+        """Pause, resume or simulate."""
+        self.store.session(
+            lambda session: switch(session, find_webhook(session, webhook_id), state)
+        )
+        self.apply()
+
+    def delete(self, webhook_id: int) -> None:
+        """Delete a webhook."""
+        self.store.session(
+            lambda session: delete_webhook(session, find_webhook(session, webhook_id))
+        )
+        self.apply()
+
+    def arrive(self, count: int, key: str | None = None, name: str = "call-was-created") -> None:
+        """Commit so many events and offer what is due; without `key` each has its own."""
+        self.lanes.offer(self.store_events(count, key, name))
+
+    def store_events(self, count: int, key: str | None = None, name: str = "x") -> list[Due]:
+        """Commit so many events; the payload of each is `{"n": …, "key": …}`."""
+        dues: list[Due] = []
+        while count > 0:
+            group = [self._arrival(key, name) for _ in range(min(count, 500))]
+            dues += self._journal.write(group, self._fence, again=False)
+            count -= len(group)
+        return dues
+
+    def _arrival(self, key: str | None, name: str) -> Arrival:
+        number = next(_numbers)
+        order_key = key or f"key-{number}"
+        event = Event(name, json.dumps({"n": number, "key": order_key}), order_key, 0)
+        now_ms = round(self.clock() * 1000)
+        routes = self._routes.interested(self.company, name)
+        public_id = f"evt_{number:032d}"
+        return Arrival(self.company, event, public_id, "sid", "abcd…wxyz", now_ms, None, routes)
+
+    def _new_lanes(self) -> Lanes:
+        policy = self.app.extensions["policy"]
+        return Lanes(
+            self.store,
+            self.reading,
+            self._console,
+            policy,
+            Resolver(),
+            7 * 24,
+            lambda: None,
+            self.clock,
+        )
+
+    def states(self, webhook_id: int) -> list[tuple[str, str]]:
+        """State and reason of every delivery of a webhook, in order of arrival."""
+        query = "SELECT state, reason FROM deliveries WHERE webhook_id = :id ORDER BY id"
+        return [(row[0], row[1]) for row in rows(self.app, query, id=webhook_id)]
+
+    def wait_for_ends(self, webhook_id: int, count: int, seconds: float = 10.0) -> None:
+        """Wait until so many deliveries have ended."""
+        query = "SELECT COUNT(*) FROM deliveries WHERE webhook_id = :id AND ended_ms IS NOT NULL"
+        wait_until(
+            lambda: rows(self.app, query, id=webhook_id)[0][0] >= count, seconds, "enough ends"
+        )
+
+    def wait_for(self, query: str, seconds: float = 10.0) -> Any:
+        """Wait until a SELECT's first value is true; that value."""
+
+        def value() -> Any:
+            found = rows(self.app, query)
+            return found[0][0] if found else None
+
+        return wait_until(value, seconds, query)
+
+    def health(self, webhook_id: int) -> Any:
+        """The health row of a webhook."""
+        return rows(self.app, "SELECT * FROM webhook_health WHERE webhook_id = :id", id=webhook_id)[
+            0
+        ]
+
+    def check_totals(self, webhook_id: int) -> None:
+        """What the health row counts is what the deliveries say."""
+        assert self.lanes.results.drain(5.0)
+        query = "SELECT state, COUNT(*) FROM deliveries WHERE webhook_id = :id GROUP BY state"
+        counted = dict((row[0], row[1]) for row in rows(self.app, query, id=webhook_id))
+        health = self.health(webhook_id)
+        for state in ("delivered", "refused", "expired", "cancelled", "simulated"):
+            assert getattr(health, state) == counted.get(state, 0), state
+        assert health.created == sum(counted.values())
+
+
+def numbers(requests: list[Received]) -> list[int]:
+    """The payloads' numbers, in order of arrival at a receiver."""
+    return [json.loads(each.body)["payload"]["n"] for each in requests]
+
+
+def by_key(requests: list[Received]) -> dict[str, list[int]]:
+    """The same for each ordering key."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for each in requests:
+        payload = json.loads(each.body)["payload"]
+        found[payload["key"]].append(payload["n"])
+    return found
+
+
+def attempt(request: Received) -> int:
+    """The number in X-Webhook-Attempt."""
+    return int(request.headers["X-Webhook-Attempt"])
+
+
+def first(requests: list[Received]) -> int:
+    """The lowest number there is: tests speak of events by their distance from it."""
+    return min(numbers(requests))
+
+
+@contextmanager
+def sending(app: Flask) -> Iterator[Sending]:
+    """A sending half that owns the sockets."""
+    with open(os.devnull, "wb") as nowhere:
+        console = Console(nowhere.fileno(), logging.INFO, 200)
+        half = Sending(app, console)
+        half.begin()
+        try:
+            yield half
+        finally:
+            half.end()
+            console.close()
+            gevent.sleep(0)
