@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gevent import monkey
 
 from webhookproxy.console import NOISY_LOGGERS, QUEUE_LINES, Console, install
 
@@ -35,7 +36,8 @@ class Pipe:
     def lines(self, timeout: float = 5.0) -> list[str]:
         """All lines, after the console has been closed."""
         assert self.console.close(timeout)
-        os.close(self.writer)
+        # gevent's own closes only once its loop runs, which the blocking read below would prevent.
+        monkey.get_original("os", "close")(self.writer)
         with os.fdopen(self.reader, encoding="utf-8") as file:
             return file.read().splitlines()
 

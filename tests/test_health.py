@@ -44,28 +44,48 @@ def execute(app: Flask, statement: str, **values: Any) -> None:
     store_of(app).run(job)
 
 
+def owner_seen(app: Flask, age_ms: int) -> None:
+    """The owner of the sockets last said so long ago that it lives."""
+    execute(
+        app,
+        "INSERT INTO leases (shard, fence, holder, heartbeat_at) VALUES (0, 1, 'host:1',"
+        " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :age)",
+        age=age_ms,
+    )
+
+
 def test_an_owner_that_stores_is_well(app: Flask) -> None:
-    assert ask(app) == (
+    owner_seen(app, 0)
+    status, facts = ask(app)
+    assert facts.pop("owner_seen_ms") < 5000
+    assert (status, facts) == (
         200,
         {
             "storing": True,
             "owner": True,
             "buffered_events": 3,
             "loop_lag_ms": 2,
-            "owner_seen_ms": None,
-            "sockets": {"wished": 0, "connected": 0},
+            "sockets": {"wished": 1, "connected": 1},
             "waiting_deliveries": 0,
             "oldest_waiting_seconds": None,
         },
     )
 
 
+def test_nobody_stores_where_no_owner_was_heard_of_for_long(app: Flask) -> None:
+    owner_seen(app, 11_000)
+    status, facts = ask(app, replace(WELL, owner=False))
+    assert (status, facts["storing"]) == (503, False)
+
+
 def test_a_process_that_only_waits_is_well_too(app: Flask) -> None:
+    owner_seen(app, 0)
     status, facts = ask(app, replace(WELL, owner=False))
     assert (status, facts["owner"]) == (200, False)
 
 
 def test_a_process_that_cannot_store_is_unwell(app: Flask) -> None:
+    owner_seen(app, 0)
     status, facts = ask(app, replace(WELL, storing=False))
     assert (status, facts["storing"]) == (503, False)
 
@@ -86,15 +106,10 @@ def test_a_socket_counts_as_connected_only_while_its_owner_says_that_it_lives(
     app: Flask, age_ms: int, connected: int
 ) -> None:
     make_company(app, connected=True)
-    execute(app, "UPDATE connections SET state = 'connected'")
-    execute(
-        app,
-        "INSERT INTO leases (shard, fence, holder, heartbeat_at) VALUES (0, 1, 'host:1',"
-        " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :age)",
-        age=age_ms,
-    )
-    status, facts = ask(app)
-    assert (status, facts["sockets"]) == (200, {"wished": 1, "connected": connected})
+    execute(app, "UPDATE connections SET state = 'connected', fence = 1")
+    owner_seen(app, age_ms)
+    _, facts = ask(app, replace(WELL, owner=False))
+    assert facts["sockets"] == {"wished": 1, "connected": connected}
     assert age_ms <= facts["owner_seen_ms"] < age_ms + 5000
 
 

@@ -173,7 +173,7 @@ class Housekeeping:
         past = [row.id for row in batch if row.received_ms < old]
         # What is still due is passed over, or it would hide the rest from the next batch.
         self._kept = past[-1] if past and len(past) == len(batch) else 0
-        return self._purge(ids) or did
+        return self._purge(ids) or did or self._kept > 0
 
     def _purge_unwanted(self) -> bool:
         old = self._now_ms() - self._unwanted_ms

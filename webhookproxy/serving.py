@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
-    """Start the engine of this process; SIGTERM and SIGINT drain it, then call `stop_worker`."""
+    """Start the engine of this process; the signals to stop drain it, then call `stop_worker`."""
     lines = console.install(app.config["LOG_LEVEL"], app.config["LOG_LINES_PER_SECOND"])
     warning = ephemeral_disk_warning(app.config)
     if warning is not None:
@@ -46,6 +46,7 @@ def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
     def on_signal() -> None:
         gevent.spawn(stop)
 
-    gevent.signal_handler(signal.SIGTERM, on_signal)
-    gevent.signal_handler(signal.SIGINT, on_signal)
+    # gunicorn's master sends SIGQUIT to its worker when somebody presses Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        gevent.signal_handler(number, on_signal)
     return engine

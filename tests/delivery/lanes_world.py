@@ -10,12 +10,13 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session, joinedload
 
 from tests.receiver import Received
@@ -33,6 +34,7 @@ from webhookproxy.models.deliveries import Due
 from webhookproxy.models.webhooks import Webhook, delete_webhook, edit_webhook, find_webhook
 from webhookproxy.models.webhooks import switch_webhook as switch
 from webhookproxy.payload import Event
+from webhookproxy.reasons import EventNote
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState
 
 _numbers = itertools.count(1)
@@ -86,7 +88,7 @@ class Sending:
 
     def crash(self) -> None:
         """Die with what is in flight, and become the owner again as a new process would."""
-        self.lanes.results._commit = lambda _group: False  # type: ignore[method-assign]
+        self.lanes.results._commit = lambda *_: False  # type: ignore[method-assign]
         self.lanes._greenlets.kill(block=True)
         self.lanes.stop(0.0)
         self._ownership.release()
@@ -155,7 +157,8 @@ class Sending:
         now_ms = round(self.clock() * 1000)
         routes = self._routes.interested(self.company, name)
         public_id = f"evt_{number:032d}"
-        return Arrival(self.company, event, public_id, "sid", "abcd…wxyz", now_ms, None, routes)
+        note = None if routes else EventNote.UNWANTED
+        return Arrival(self.company, event, public_id, "sid", "abcd…wxyz", now_ms, note, routes)
 
     def _new_lanes(self) -> Lanes:
         policy = self.app.extensions["policy"]
@@ -169,6 +172,14 @@ class Sending:
             lambda: None,
             self.clock,
         )
+
+    def execute(self, statement: str) -> None:
+        """Run a statement that changes rows behind everybody's back."""
+
+        def job(connection: Connection) -> None:
+            connection.exec_driver_sql(statement)
+
+        self.store.run(job)
 
     def states(self, webhook_id: int) -> list[tuple[str, str]]:
         """State and reason of every delivery of a webhook, in order of arrival."""
@@ -201,7 +212,7 @@ class Sending:
         """What the health row counts is what the deliveries say."""
         assert self.lanes.results.drain(5.0)
         query = "SELECT state, COUNT(*) FROM deliveries WHERE webhook_id = :id GROUP BY state"
-        counted = dict((row[0], row[1]) for row in rows(self.app, query, id=webhook_id))
+        counted = {row[0]: row[1] for row in rows(self.app, query, id=webhook_id)}
         health = self.health(webhook_id)
         for state in ("delivered", "refused", "expired", "cancelled", "simulated"):
             assert getattr(health, state) == counted.get(state, 0), state
@@ -235,7 +246,7 @@ def first(requests: list[Received]) -> int:
 @contextmanager
 def sending(app: Flask) -> Iterator[Sending]:
     """A sending half that owns the sockets."""
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         console = Console(nowhere.fileno(), logging.INFO, 200)
         half = Sending(app, console)
         half.begin()

@@ -23,7 +23,13 @@ from webhookproxy.delivery import window as window_module
 from webhookproxy.models.deliveries import Due
 
 # Small, so that every bound is met within a few steps; their relations are the real ones.
-BOUNDS = {"FRESH_MAX": 4, "HELD_MAX": 6, "FOLLOWERS_MAX": 3, "CHUNK": 3, "WAITING_KEYS_MAX": 2}
+BOUNDS: dict[str, Any] = {
+    "FRESH_MAX": 4,
+    "HELD_MAX": 6,
+    "FOLLOWERS_MAX": 3,
+    "CHUNK": 3,
+    "WAITING_KEYS_MAX": 2,
+}
 
 
 class WindowMachine(RuleBasedStateMachine):
@@ -103,14 +109,6 @@ class WindowMachine(RuleBasedStateMachine):
         self.circuit_open = False
         self._ask_reset(forgive=True, strict=strict)
 
-    @rule(pick=st.integers(0, 20))
-    def cancel(self, pick: int) -> None:
-        idle = [each for each in self.bench.table.open if not self.bench.window.busy(each)]
-        waiting = [each for each in idle if each in self.not_before]
-        if waiting:
-            self.bench.table.end(waiting[pick % len(waiting)])
-            self.ended.add(waiting[pick % len(waiting)])
-
     @rule(seconds=st.sampled_from([0.5, 1.0, 10.0]))
     def let_time_pass(self, seconds: float) -> None:
         self.bench.now += seconds
@@ -138,8 +136,8 @@ class WindowMachine(RuleBasedStateMachine):
             self.bounds.stop()
 
     def _finish(self) -> None:
-        for due in list(self.sending.values()):
-            self._succeed(due)
+        for under_way in list(self.sending.values()):
+            self._succeed(under_way)
         for delivery_id in list(self.uncommitted):
             self._commit(delivery_id)
         self.circuit_open = False
@@ -194,7 +192,7 @@ class WindowMachine(RuleBasedStateMachine):
     def _check_handed_out(self, due: Due) -> None:
         assert due.id not in self.sending, "handed out twice"
         assert due.id not in self.ended, "handed out after its end"
-        assert due.id not in self.uncommitted or self.uncommitted[due.id] is not None
+        assert due.id not in self.uncommitted, "its last result is not committed"
         assert self.not_before.get(due.id, 0.0) <= self.bench.now, "tried too early"
         strict = self.bench.window.strict
         earlier = [

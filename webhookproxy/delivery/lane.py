@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 from gevent.lock import BoundedSemaphore
+from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.delivery.backlog import Backlog
 from webhookproxy.delivery.results import Health, Result
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 # Results sent but not committed yet, beyond one for each worker: what a crash may repeat.
 UNSETTLED_MAX = 64
+# How soon a database that gave nothing is asked again, in seconds.
+READ_AGAIN = 1.0
 
 
 class Lane:
@@ -96,8 +99,7 @@ class Lane:
         self._state = WebhookState(webhook.state)
         self._parallelism = webhook.parallelism
         self._rate_limit = webhook.rate_limit
-        limit = min(webhook.max_age, self._lanes.retention_hours)
-        self._max_age_ms = round(limit * 3_600_000)
+        self._max_age_ms = round(min(webhook.max_age, self._lanes.retention_hours) * 3_600_000)
         self._paused_ms = webhook.paused_ms
         self._paused_at = optional_ms(webhook.paused_at)
 
@@ -132,8 +134,18 @@ class Lane:
                     break
                 self.kick()
                 self._deliver(due, probe)
+        except SQLAlchemyError as error:
+            with self._lock:
+                self._read_anew(error)
         finally:
             self._workers -= 1
+
+    def _read_anew(self, error: SQLAlchemyError) -> None:
+        """Have everything read again, a second from now: the database gave nothing."""
+        name = type(error).__name__
+        logger.warning("webhook_%d waits for the database (%s)", self.webhook_id, name)
+        self._window.ask_reset(forgive=False)
+        self._wake_at(time.monotonic() + READ_AGAIN)
 
     def _take(self) -> tuple[Due | None, bool]:
         """The next delivery to send, and whether it is a probe of the open circuit."""
@@ -148,8 +160,7 @@ class Lane:
             return self._take_probe(now), True
         due = self._window.next(now, self._lanes.now_ms())
         if due is None:
-            soonest = self._window.soonest()
-            if soonest is not None:
+            if (soonest := self._window.soonest()) is not None:
                 self._wake_at(soonest)
         elif self._rate_limit is not None:
             self._next_slot = now + 1 / self._rate_limit
@@ -185,8 +196,7 @@ class Lane:
             self._end(due, None, verdict, probe)
         else:
             sender = self._sender
-            outcome = sender.send(due)
-            self._conclude(due, outcome, probe, sender)
+            self._conclude(due, sender.send(due), probe, sender)
 
     def _conclude(self, due: Due, outcome: Outcome, probe: bool, sender: Sender) -> None:
         """Say what an attempt means for the delivery, its key and the circuit."""
@@ -247,23 +257,19 @@ class Lane:
 
     def _end(self, due: Due, outcome: Outcome | None, verdict: Verdict, probe: bool) -> None:
         with self._lock:
-            if verdict.delay is None:
-                self._window.release(due)
-            else:
-                self._window.hold(due, time.monotonic() + verdict.delay)
+            try:
+                if verdict.delay is None:
+                    self._window.release(due)
+                else:
+                    self._window.hold(due, time.monotonic() + verdict.delay)
+            except SQLAlchemyError as error:
+                # The attempt was made: its result is kept, whatever cannot be read after it.
+                self._read_anew(error)
         if probe:
             self._probing = False
-        self._lanes.results.put(
-            Result(
-                due,
-                outcome,
-                verdict,
-                self._lanes.now_ms(),
-                probe,
-                self._health,
-                self._settled,
-            )
-        )
+        now_ms = self._lanes.now_ms()
+        result = Result(due, outcome, verdict, now_ms, probe, self._health, self._settled)
+        self._lanes.results.put(result)
 
     def _settled(self, delivery_id: int) -> None:
         # A row that is being read this moment may be this one, as it was before the commit.

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
+import gevent
 from gevent.pool import Group
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # How long the start waits for results that an earlier ownership left.
 RESULTS_SECONDS = 5.0
+# How soon a database that took no writes is asked again to pause a webhook.
+PAUSE_AGAIN = 0.5
 
 
 class Lanes:
@@ -126,11 +129,16 @@ class Lanes:
             webhook = find_webhook(session, webhook_id)
             switch_webhook(session, webhook, WebhookState.PAUSED, DeliveryReason.GONE.value)
 
-        try:
-            self._store.session(job)
-        except (Refused, StoreUnavailable):
-            # Deleted meanwhile, or the database takes nothing: at the next 410 it is tried again.
-            logger.warning("webhook_%d wants no more (410) but could not be paused", webhook_id)
+        while True:
+            try:
+                self._store.session(job)
+            except Refused:
+                # Deleted meanwhile.
+                return
+            except StoreUnavailable:
+                gevent.sleep(PAUSE_AGAIN)
+            else:
+                return
 
     def report(self, due: Due, outcome: Outcome, verdict: Verdict, shown_url: str) -> None:
         """Print an attempt's lines."""

@@ -234,23 +234,34 @@ def _write_group(connection: Connection, group: list[Result], *, again: bool) ->
     """Write a group. `again`: an earlier try may have been committed without our hearing of it."""
     if again and _written(connection, group):
         return
+    # Read first: what was expired or cancelled meanwhile ended so, and must not count twice.
+    still_open = _still_open(connection, group)
     update_rows(
         connection, _DELIVERIES, _DELIVERY_CASTS, [result.delivery_row() for result in group]
     )
     attempts = [each.attempt_row(each.outcome) for each in group if each.outcome is not None]
     if attempts:
         insert_rows(connection, "attempts", _ATTEMPT_COLUMNS, attempts)
-    _count(connection, group)
+    _count(connection, group, still_open)
 
 
 def _written(connection: Connection, group: list[Result]) -> bool:
-    first = group[0]
+    # What ended without an attempt leaves no other trace than its state, which counts once.
+    first = next((each for each in group if each.outcome is not None), None)
+    if first is None:
+        return False
     query = text("SELECT 1 FROM attempts WHERE delivery_id = :id AND number = :number")
     values = {"id": first.due.id, "number": first.due.attempts + 1}
     return connection.execute(query, values).first() is not None
 
 
-def _count(connection: Connection, group: list[Result]) -> None:
+def _still_open(connection: Connection, group: list[Result]) -> set[int]:
+    numbers = ", ".join(str(each.due.id) for each in group)
+    query = text(f"SELECT id FROM deliveries WHERE id IN ({numbers}) AND {OPEN}")
+    return {row[0] for row in connection.execute(query)}
+
+
+def _count(connection: Connection, group: list[Result], still_open: set[int]) -> None:
     totals: defaultdict[int, list[int]] = defaultdict(lambda: [0] * len(_ENDED))
     health: dict[int, Health] = {}
     hours: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
@@ -258,7 +269,7 @@ def _count(connection: Connection, group: list[Result]) -> None:
         webhook_id, state = each.due.webhook_id, each.verdict.state
         health[webhook_id] = each.health
         counts = totals[webhook_id]
-        if state in _ENDED:
+        if state in _ENDED and each.due.id in still_open:
             counts[_ENDED.index(state)] += 1
             took = max(0, each.now_ms - each.due.facts.received_ms)
             hours[webhook_id, each.now_ms // _HOUR_MS, state.value, took.bit_length()] += 1

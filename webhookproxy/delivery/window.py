@@ -19,6 +19,8 @@ WAITING_KEYS_MAX = 10_000
 # A stored due time that lies further ahead than any schedule sets one comes from a clock that
 # jumped: it is pulled in. Seconds.
 DUE_AHEAD_MAX = 4000.0
+# How long a row that is due again waits for the commit of its last result, at a time. Seconds.
+UNSETTLED_WAIT = 0.1
 
 
 class Rows(Protocol):
@@ -129,6 +131,10 @@ class Window:
         state = self._keys.get(key)
         if state is None or state.head != due.id:
             return
+        if self.strict and due.id > self._cursor:
+            # A probe that overtook the rows before it: they come first.
+            del self._keys[key]
+            return
         if self.strict:
             self._rewind(due.id)
         elif state.followers:
@@ -184,6 +190,10 @@ class Window:
     def _next_waiting(self, now: float) -> Due | None:
         while self._due and self._due[0][0] <= now:
             _, delivery_id, key = heapq.heappop(self._due)
+            if delivery_id in self._unsettled:
+                # The database takes no writes: what it says of this row is not true yet.
+                heapq.heappush(self._due, (now + UNSETTLED_WAIT, delivery_id, key))
+                continue
             self._waiting -= 1
             state = self._keys.get(key)
             if state is None or not state.waiting or state.head != delivery_id:

@@ -175,19 +175,15 @@ class Socket:
         if self._lost is not None:
             raise NotConnected(ConnectionReason.HANDSHAKE_FAILED)
 
-    def wait(self, seconds: float | None = None) -> ConnectionReason | None:
-        """Wait until the connection is lost; None if seconds passed or interrupt() was called."""
-        until = None if seconds is None else time.monotonic() + seconds
+    def wait(self) -> ConnectionReason | None:
+        """Wait until the connection is lost and return why; None if interrupt() was called."""
         while self._lost is None and not self._interrupted:
-            left = None if until is None else until - time.monotonic()
             silence = self._silence_left()
             if silence <= 0:
                 self._lose(ConnectionReason.SILENT)
-            elif left is not None and left <= 0:
-                return None
             else:
                 self._changed.clear()
-                self._changed.wait(silence if left is None else min(silence, left))
+                self._changed.wait(silence)
         return self._lost
 
     def interrupt(self) -> None:

@@ -117,7 +117,6 @@ class Supervisor:
         return reason, time.monotonic() - began if began else 0.0
 
     def _connected(self, socket_id: str) -> None:
-        self._attempts = 0
         self._link.socket_id = socket_id
         self._tell(ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, gap="close")
         self._registry.console.connected(self.company_id)
@@ -125,8 +124,11 @@ class Supervisor:
     def _delay(self, reason: ConnectionReason, lived: float) -> float:
         """Seconds until the next attempt."""
         crowded = self._registry.count_drop() if lived else False
-        if lived >= LIVED_SECONDS and not crowded:
-            return 0.0
+        if lived >= LIVED_SECONDS:
+            # One that is dropped right after it was accepted goes on waiting longer each time.
+            self._attempts = 0
+            if not crowded:
+                return 0.0
         self._attempts += 1
         first, last = BACKOFF_FIRST, BACKOFF_MAX
         if reason is ConnectionReason.REFUSED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import JSON, ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -39,6 +39,8 @@ class Webhook(Base):
     paused_ms: Mapped[int] = mapped_column(Id, default=0)
     paused_reason: Mapped[str | None] = mapped_column(String(30))
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
+    # Set at every save, also one that changes nothing: that closes the circuit too.
+    saved_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)
     health: Mapped[WebhookHealth] = relationship(back_populates="webhook", uselist=False)
@@ -121,6 +123,8 @@ def create_webhook(
 def edit_webhook(session: Session, webhook: Webhook, given: WebhookInput, policy: Policy) -> None:
     """Replace the fields of a webhook; its circuit closes and it is tried at once."""
     _fill(webhook, check_webhook(given, policy))
+    # One save after another is a later one, even within a millisecond.
+    webhook.saved_at = max(datetime.now(UTC), webhook.saved_at + timedelta(milliseconds=1))
     session.flush()
     note_change(session, webhook.company_id)
 

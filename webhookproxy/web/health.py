@@ -16,8 +16,9 @@ from webhookproxy.models.deliveries import OPEN
 blueprint = Blueprint("health", __name__)
 
 _SOCKETS = text(
-    "SELECT COUNT(*), COALESCE(SUM(CASE WHEN n.state = 'connected' THEN 1 ELSE 0 END), 0)"
-    " FROM companies c JOIN connections n ON n.company_id = c.id"
+    "SELECT COUNT(*), COALESCE(SUM(CASE WHEN n.state = 'connected' AND n.fence = l.fence"
+    " THEN 1 ELSE 0 END), 0) FROM companies c JOIN connections n ON n.company_id = c.id"
+    " LEFT JOIN leases l ON l.shard = 0"
     " WHERE c.should_connect AND c.deleted_at IS NULL"
 )
 # The first open delivery of each webhook is one step into an index: no rows are counted.
@@ -32,38 +33,43 @@ _WAITING = text(
 
 @blueprint.get("/saude")
 def show() -> tuple[Response, int]:
-    """Facts as JSON; 503 when events are not being stored."""
+    """Facts as JSON; 503 when events are not being stored, by this process or the owner."""
     engine: Engine | None = current_app.extensions.get("engine")
-    facts: dict[str, object] = {"storing": False, "owner": False}
-    status = 503
-    if engine is not None:
-        health = engine.health()
-        facts = {
-            "storing": health.storing,
-            "owner": health.owner,
-            "buffered_events": health.buffered,
-            "loop_lag_ms": health.loop_lag_ms,
-        }
-        status = 200 if health.storing else 503
     try:
-        facts.update(_stored())
+        owner_lives, facts = _stored()
     except SQLAlchemyError:
-        facts["storing"] = False
-        status = 503
-    return jsonify(facts), status
+        owner_lives, facts = False, {}
+    if engine is None:
+        return jsonify({"storing": False, "owner": False, **facts}), 503
+    health = engine.health()
+    if health.owner:
+        # The owner knows its sockets; the rows say what it wrote of them last.
+        facts["sockets"] = {
+            "wished": health.sockets_wished,
+            "connected": health.sockets_connected,
+        }
+    storing = health.storing and owner_lives
+    facts = {
+        "storing": storing,
+        "owner": health.owner,
+        "buffered_events": health.buffered,
+        "loop_lag_ms": health.loop_lag_ms,
+        **facts,
+    }
+    return jsonify(facts), 200 if storing else 503
 
 
-def _stored() -> dict[str, object]:
-    """What the database says of all processes together."""
+def _stored() -> tuple[bool, dict[str, object]]:
+    """Whether the owner of the sockets lives, and what the database says of all processes."""
     connection = db.session.connection()
     seen_ms = owner_seen_ms(connection)
     wished, connected = connection.execute(_SOCKETS).one()
     waiting, oldest_ms = connection.execute(_WAITING).one()
-    fresh = seen_ms is not None and seen_ms < HEARTBEAT_MS
-    return {
+    lives = seen_ms is not None and seen_ms < HEARTBEAT_MS
+    return lives, {
         "owner_seen_ms": seen_ms,
         # Without a living owner no socket is open, whatever the rows still say.
-        "sockets": {"wished": int(wished), "connected": int(connected) if fresh else 0},
+        "sockets": {"wished": int(wished), "connected": int(connected) if lives else 0},
         "waiting_deliveries": int(waiting),
         "oldest_waiting_seconds": None
         if oldest_ms is None

@@ -238,6 +238,7 @@ def upgrade() -> None:
         sa.Column("paused_ms", ID, nullable=False),
         sa.Column("paused_reason", sa.String(length=30), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("saved_at", sa.BigInteger(), nullable=False),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
