@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_socket
 from flask import Flask
@@ -28,6 +29,9 @@ pytest_socket._true_gethostbyname = socket.gethostbyname
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_hosts = "127.0.0.1,::1"
+    # The same examples in every run: a failure here means a change, not a different draw.
+    hypothesis.settings.register_profile("fixed", derandomize=True)
+    hypothesis.settings.load_profile("fixed")
 
 
 def pytest_collection_finish() -> None:

@@ -56,7 +56,9 @@ class Window:
         # Every row up to `_cursor` was taken into account; rows up to `_highest` exist.
         self._cursor = 0
         self._highest = highest
+        # Rows up to `_forgiven` are due at once, but for those that failed again since.
         self._forgiven = 0
+        self._failed_since: set[int] = set()
         self._fresh: deque[Due] = deque()
         self._ready: deque[Due] = deque()
         self._keys: dict[str, _Key] = {}
@@ -101,7 +103,7 @@ class Window:
         """The next row to send, or None. `now` is monotonic seconds, `now_ms` wall time."""
         if self._reset_asked is not None:
             return None
-        due = self._next_waiting(now)
+        due = self._next_waiting(now, now_ms)
         if due is None and not self._ready:
             self._fill(now, now_ms)
         if due is None and self._ready:
@@ -122,21 +124,21 @@ class Window:
     def release(self, due: Due) -> None:
         """A row ended: its key goes on."""
         key = self._returned(due)
+        self._failed_since.discard(due.id)
         if (state := self._keys.get(key)) is not None and state.head == due.id:
             self._go_on(key, state, due.id)
 
     def hold(self, due: Due, at: float) -> None:
         """A row failed: its key waits until `at` (monotonic seconds), the others go on."""
         key = self._returned(due)
+        self._failed_since.add(due.id)
         state = self._keys.get(key)
         if state is None or state.head != due.id:
             return
-        if self.strict and due.id > self._cursor:
-            # A probe that overtook the rows before it: they come first.
-            del self._keys[key]
-            return
         if self.strict:
-            self._rewind(due.id)
+            # What was read after this row is read again after it. A probe, or a row that was in
+            # hand at a reset, has rows before it that were not read yet.
+            self._rewind(min(due.id, self._cursor))
         elif state.followers:
             self._followers -= len(state.followers)
             state.followers.clear()
@@ -165,12 +167,15 @@ class Window:
             return
         if self._reset_asked:
             self._forgiven = self._highest
+            self._failed_since.clear()
         self._reset_asked = None
         self.strict = self._strict_asked
         self._rewind(0)
         self._due.clear()
         self._waiting = 0
-        self._keys = {key: _Key(delivery_id) for delivery_id, key in self._sending.items()}
+        # Of two rows of one key in hand, one is a probe that overtook: the other is the head.
+        in_hand = sorted(self._sending.items(), reverse=True)
+        self._keys = {key: _Key(delivery_id) for delivery_id, key in in_hand}
 
     def _rewind(self, cursor: int) -> None:
         self._cursor = cursor
@@ -187,10 +192,11 @@ class Window:
     def _key_of(self, due: Due) -> str:
         return "" if self.strict else due.order_key
 
-    def _next_waiting(self, now: float) -> Due | None:
+    def _next_waiting(self, now: float, now_ms: int) -> Due | None:
         while self._due and self._due[0][0] <= now:
             _, delivery_id, key = heapq.heappop(self._due)
-            if delivery_id in self._unsettled:
+            due = self._head_of(delivery_id)
+            if delivery_id in self._unsettled or (due is not None and due.id in self._unsettled):
                 # The database takes no writes: what it says of this row is not true yet.
                 heapq.heappush(self._due, (now + UNSETTLED_WAIT, delivery_id, key))
                 continue
@@ -199,15 +205,28 @@ class Window:
             if state is None or not state.waiting or state.head != delivery_id:
                 continue
             state.waiting = False
-            due = self._rows.one(delivery_id)
-            if due is not None:
+            if due is None:
+                # It was cancelled or expired while it waited.
+                self._go_on(key, state, delivery_id)
+            elif due.id == delivery_id:
                 return due
-            # It was cancelled or expired while it waited.
-            self._go_on(key, state, delivery_id)
+            else:
+                state.head = due.id
+                self._head(key, state, due, now, now_ms)
         return None
 
+    def _head_of(self, delivery_id: int) -> Due | None:
+        """The row that is to be sent when this one is due.
+
+        In strict order that is the first of all: this one may have overtaken it as a probe.
+        """
+        if not self.strict:
+            return self._rows.one(delivery_id)
+        first = self._rows.after(0, 1)
+        return first[0] if first else None
+
     def _fill(self, now: float, now_ms: int) -> None:
-        if self.strict and self._keys:
+        if self.strict and (self._keys or self._sending):
             return
         while not self._ready and self._followers < HELD_MAX and self._waiting < WAITING_KEYS_MAX:
             if self._stuck():
@@ -249,7 +268,8 @@ class Window:
 
     def _head(self, key: str, state: _Key, due: Due, now: float, now_ms: int) -> None:
         ahead = 0.0 if due.due_ms is None else (due.due_ms - now_ms) / 1000
-        if ahead > 0 and due.id > self._forgiven:
+        forgiven = due.id <= self._forgiven and due.id not in self._failed_since
+        if ahead > 0 and not forgiven:
             self._wait(key, state, now + min(ahead, DUE_AHEAD_MAX))
         else:
             self._ready.append(due)
