@@ -11,4 +11,7 @@ from webhookproxy.keys import ConfigError
 try:
     app = create_app()
 except ConfigError as error:
-    sys.exit(f"webhookproxy: {error}")
+    sys.stderr.write(f"webhookproxy: {error}\n")
+    # gunicorn's code for an application that cannot be loaded: with any other its master would
+    # start the worker anew, for ever.
+    sys.exit(4)

@@ -146,11 +146,11 @@ def test_an_owner_that_could_not_start_is_none_and_tries_again(
     start = Intake.start
     failures = [1, 2]
 
-    def failing(intake: Intake, fence: int) -> None:
+    def failing(intake: Intake, fence: int, *, continued: bool) -> None:
         if failures:
             failures.pop()
             raise StoreUnavailable("the database is away")
-        start(intake, fence)
+        start(intake, fence, continued=continued)
 
     monkeypatch.setattr(Intake, "start", failing)
     token = "stumbling-token-0001"

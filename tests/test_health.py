@@ -48,8 +48,9 @@ def owner_seen(app: Flask, age_ms: int) -> None:
     """The owner of the sockets last said so long ago that it lives."""
     execute(
         app,
-        "INSERT INTO leases (shard, fence, holder, heartbeat_at) VALUES (0, 1, 'host:1',"
-        " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :age)",
+        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"
+        " last_delivery_id) VALUES (0, 1, 'host:1',"
+        " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :age, 0, 0)",
         age=age_ms,
     )
 

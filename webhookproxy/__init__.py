@@ -32,7 +32,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config.update(config.load(os.environ, given, app.instance_path))
     use_keyring(Keyring(app.config["DATA_KEYS"]))
 
-    db.init_app(app)
     database.init_app(app)
     migrate.init_app(app, db)
     app.extensions["policy"] = Policy(

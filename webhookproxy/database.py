@@ -9,13 +9,35 @@ from sqlalchemy import Engine, event
 
 from webhookproxy.extensions import db
 
+# How long another process may hold the database before a write fails and is tried again, in
+# milliseconds. It is waited for in the writer's own thread: the sockets do not notice.
+LOCK_WAIT_MS = 5000
+
 
 def init_app(app: Flask) -> None:
-    """Make the engine of `db` a reading one."""
+    """Set `db` up with an engine that only reads, and whose waits all end."""
+    options: dict[str, Any] = {"hide_parameters": True}
+    if not app.config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite"):
+        options |= {"pool_pre_ping": True, "connect_args": postgresql_arguments()}
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", options)
+    db.init_app(app)
     with app.app_context():
         engine = db.engine
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite_reader)
+
+
+def postgresql_arguments() -> dict[str, Any]:
+    """Connection arguments under which every wait on PostgreSQL ends."""
+    return {
+        "connect_timeout": 5,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        "options": f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_MS}"
+        " -c idle_in_transaction_session_timeout=60000",
+    }
 
 
 def _prepare_sqlite_reader(connection: Any, _record: object) -> None:

@@ -140,7 +140,7 @@ class Engine:
         while not self._stopping:
             with self._lock:
                 owner = self._guarded(self._step)
-            if not owner and not said_waiting and not self._stopping:
+            if not owner and not said_waiting and not self._stopping and not self._trouble:
                 said_waiting = True
                 logger.info("another process owns the sockets: this one serves pages and waits")
             said_waiting = said_waiting and not owner
@@ -162,6 +162,10 @@ class Engine:
                 )
         except Fenced:
             self._lost = True
+        except OSError as error:
+            trouble = type(error).__name__
+            if trouble != self._trouble:
+                logger.error("cannot write %s: let this process write its folder", error.filename)
         except Exception as error:  # a bug in one step must not end the engine
             trouble = type(error).__name__
             if trouble != self._trouble:
@@ -209,18 +213,15 @@ class Engine:
         self._status.inherit()
         self._ownership.beat()
         self._beaten = time.monotonic()
-        self._intake.start(fence)
-        self._lanes.start(fence)
+        continued = self._ownership.continued
+        self._intake.start(fence, continued=continued)
+        self._lanes.start(fence, continued=continued)
         self._registry.begin()
         with Session(self._reading) as session:
             self._revision, _ = changes_since(session, 0)
-            companies = session.scalars(
-                select(Company)
-                .where(Company.deleted_at.is_(None))
-                .options(joinedload(Company.connection))
-            ).all()
-            for company in companies:
-                self._apply(session, company)
+            live = select(Company.id).where(Company.deleted_at.is_(None)).order_by(Company.id)
+            for company_id in session.scalars(live).all():
+                self._follow(session, company_id)
 
     def _stand_down(self, timeout: float) -> bool:
         """Close the sockets, finish what is in hand, and let the next process own them."""
@@ -238,13 +239,24 @@ class Engine:
     def _follow_changes(self) -> None:
         """Read anew the companies that any process changed since the last look."""
         with Session(self._reading) as session:
-            self._revision, changed = changes_since(session, self._revision)
+            revision, changed = changes_since(session, self._revision)
             for company_id in sorted(changed):
-                company = session.get(Company, company_id, options=[joinedload(Company.connection)])
-                if company is None or company.deleted_at is not None:
-                    self._registry.forget(company_id)
-                if company is not None:
-                    self._apply(session, company)
+                self._follow(session, company_id)
+            # Only now: what the database did not give is asked for again at the next tick.
+            self._revision = revision
+
+    def _follow(self, session: Session, company_id: int) -> None:
+        """Make everything match one company as it is stored now."""
+        try:
+            company = session.get(Company, company_id, options=[joinedload(Company.connection)])
+            if company is None or company.deleted_at is not None:
+                self._registry.forget(company_id)
+            if company is not None:
+                self._apply(session, company)
+        except SQLAlchemyError:
+            raise
+        except Exception:  # such as a secret that no key opens: the others must not wait for it
+            logger.exception("company_%d cannot be followed", company_id)
 
     def _apply(self, session: Session, company: Company) -> None:
         rows = session.scalars(
@@ -259,10 +271,11 @@ class Engine:
         self._lanes.apply(live, gone)
         self._registry.apply(company)
 
-    def _lose(self) -> None:
-        """Take notice, from a writer, that another process owns the sockets."""
-        self._lost = True
-        self._wake.set()
+    def _lose(self, fence: int) -> None:
+        """Take notice, from a writer, that this fence is the lease's no longer."""
+        if fence == self._ownership.fence:
+            self._lost = True
+            self._wake.set()
 
     def _keep_house(self) -> None:
         while not self._stopping:

@@ -118,6 +118,7 @@ class Housekeeping:
 
     def _end_company(self, company_id: int) -> bool:
         def job(connection: Connection) -> bool:
+            _remember_numbers(connection)
             purged = connection.execute(
                 text(
                     "DELETE FROM events WHERE id IN"
@@ -248,6 +249,15 @@ def _end_rows(
         {"n": ended, "id": webhook_id},
     )
     return ended
+
+
+def _remember_numbers(connection: Connection) -> None:
+    """Keep the highest numbers given so far, before the rows that have them may go."""
+    for column, table in (("last_event_id", "events"), ("last_delivery_id", "deliveries")):
+        highest = f"(SELECT COALESCE(MAX(id), 0) FROM {table})"
+        connection.execute(
+            text(f"UPDATE leases SET {column} = {highest} WHERE {column} < {highest}")
+        )
 
 
 def _purge_deliveries(connection: Connection, event_ids: list[int]) -> None:

@@ -194,7 +194,11 @@ def _hmac(key: bytes, text: str) -> str:
 def main(arguments: Sequence[str]) -> None:
     """Create missing key files in the folder given, else where the app looks for them."""
     instance = arguments[0] if arguments else Flask("webhookproxy").instance_path
-    for path in generate(os.environ, instance):
+    try:
+        created = generate(os.environ, instance)
+    except OSError as error:
+        sys.exit(f"The keys cannot be created in {instance}: {error.strerror}.")
+    for path in created:
         sys.stdout.write(f"Created {path}: keep a copy of it with your backups.\n")
 
 

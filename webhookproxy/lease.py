@@ -6,15 +6,18 @@ import fcntl
 import logging
 import os
 import socket
+from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
+from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from webhookproxy.store import Store, postgresql_arguments
+from webhookproxy.database import postgresql_arguments
+from webhookproxy.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +133,10 @@ class Ownership:
     def __init__(self, store: Store, lock: Lock) -> None:
         self._store = store
         self._lock = lock
+        self._holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:12]}"
         self.fence: int | None = None
+        # Whether no other process owned the sockets since this one last did.
+        self.continued = False
 
     def take(self) -> bool:
         """Become the owner if nobody is; True if this process owns the sockets afterwards."""
@@ -138,7 +144,9 @@ class Ownership:
             return False
         if self.fence is None:
             try:
-                self.fence = self._store.run(_raise_fence)
+                self.fence, self.continued = self._store.run(
+                    partial(_raise_fence, holder=self._holder)
+                )
             except Exception:
                 self._lock.free()
                 raise
@@ -171,16 +179,19 @@ def lock_for(url: str) -> Lock:
     return FileLock(Path(f"{parsed.database}.lock"))
 
 
-def _raise_fence(connection: Connection) -> int:
+def _raise_fence(connection: Connection, *, holder: str) -> tuple[int, bool]:
+    """The new fence, and whether the holder before was the same."""
     clock = _CLOCK[connection.dialect.name]
+    query = text(f"SELECT holder FROM leases WHERE shard = {SHARD}")
+    continued = connection.execute(query).scalar() == holder
     statement = text(
-        "INSERT INTO leases (shard, fence, holder, heartbeat_at)"
-        f" VALUES (:shard, 1, :holder, {clock})"
+        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id, last_delivery_id)"
+        f" VALUES (:shard, 1, :holder, {clock}, 0, 0)"
         " ON CONFLICT (shard) DO UPDATE SET fence = leases.fence + 1, holder = excluded.holder"
         " RETURNING fence"
     )
-    holder = f"{socket.gethostname()[:60]}:{os.getpid()}"
-    return int(connection.execute(statement, {"shard": SHARD, "holder": holder}).scalar_one())
+    values = {"shard": SHARD, "holder": holder}
+    return int(connection.execute(statement, values).scalar_one()), continued
 
 
 def _beat(connection: Connection) -> None:

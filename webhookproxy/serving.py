@@ -26,6 +26,7 @@ def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
     store: Store = app.extensions["store"]
     engine = app.extensions["engine"] = Engine(app, store, lines)
     engine.start()
+    logger.info("listening on port %d", app.config["PORT"])
 
     stopping = False
 

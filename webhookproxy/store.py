@@ -13,9 +13,17 @@ from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
+
+from webhookproxy.database import LOCK_WAIT_MS, postgresql_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +32,6 @@ T = TypeVar("T")
 # How many writes may share one commit: enough to make the commit's price small, few enough that
 # a page's write never waits for long.
 GROUP_MAX = 64
-# How long another process may hold the database before a write fails and is tried again, in
-# milliseconds. It is waited for in the writer's own thread: the sockets do not notice.
-LOCK_WAIT_MS = 5000
 
 
 class StoreUnavailable(Exception):
@@ -161,9 +166,11 @@ def _check_fence(connection: Connection, group: list[_Entry[Any]]) -> None:
 
 def _is_outage(error: Exception) -> bool:
     """Whether the database, not the data, is at fault, so that the same write may work later."""
-    if isinstance(error, OperationalError | InterfaceError):
-        return True
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+    if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError | DataError):
+        return False
+    # SQLite's driver says so of a value that it cannot bind; PostgreSQL of a missing right.
+    of_sqlite = type(error.orig).__module__.startswith("sqlite3")
+    return not (of_sqlite and isinstance(error, ProgrammingError | InterfaceError))
 
 
 def writing_engine(url: str) -> Engine:
@@ -190,19 +197,6 @@ def writing_engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite_writer)
     event.listen(engine, "begin", _begin_immediate)
     return engine
-
-
-def postgresql_arguments() -> dict[str, Any]:
-    """Connection arguments under which every wait on PostgreSQL ends."""
-    return {
-        "connect_timeout": 5,
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 10_000,
-        "options": f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_MS}"
-        " -c idle_in_transaction_session_timeout=60000",
-    }
 
 
 def _prepare_sqlite_writer(connection: Any, _record: object) -> None:

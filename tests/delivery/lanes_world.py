@@ -78,7 +78,7 @@ class Sending:
         assert self._ownership.fence is not None
         self._fence = self._ownership.fence
         self._journal.start(self._fence)
-        self.lanes.start(self._fence)
+        self.lanes.start(self._fence, continued=False)
         self.apply()
 
     def end(self) -> None:
@@ -169,7 +169,7 @@ class Sending:
             policy,
             Resolver(),
             7 * 24,
-            lambda: None,
+            lambda _fence: None,
             self.clock,
         )
 

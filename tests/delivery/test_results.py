@@ -130,8 +130,8 @@ def test_one_result_that_cannot_be_written_costs_its_neighbours_nothing(
 def test_a_former_owner_writes_nothing_and_says_so(any_half: Sending) -> None:
     webhook, dues = stored(any_half, 1)
     lost: list[bool] = []
-    results = Results(any_half.store, lambda: lost.append(True))
-    results.start(any_half._fence + 1)
+    results = Results(any_half.store, lambda _fence: lost.append(True))
+    results.start(any_half._fence + 1, continued=False)
     results.put(Result(dues[0], outcome(), ACCEPTED, 1, False, Health(), lambda _: None))
     results.drain(5.0)
     assert lost == [True]

@@ -54,7 +54,7 @@ class Listening:
         assert self.ownership.take()
         assert self.ownership.fence is not None
         self.status.fence = self.ownership.fence
-        self.intake.start(self.ownership.fence)
+        self.intake.start(self.ownership.fence, continued=False)
 
     def end(self) -> None:
         """Close the sockets and let go."""
@@ -147,7 +147,7 @@ class Listening:
 
         return wait_until(row, seconds, f"company_{company_id} is {state}")
 
-    def _on_fenced(self) -> None:
+    def _on_fenced(self, _fence: int) -> None:
         self.fenced += 1
 
 

@@ -130,7 +130,7 @@ def test_a_former_owner_stores_nothing_and_is_told(half: Listening) -> None:
     assert half.intake.waiting == 1
     # Nobody owned the sockets in between: what waits is stored once this process owns them again.
     assert half.ownership.fence is not None
-    half.intake.start(half.ownership.fence + 1)
+    half.intake.start(half.ownership.fence + 1, continued=True)
     half.wait_for_events(1)
 
 
@@ -143,7 +143,7 @@ def test_after_another_owner_what_waited_is_given_up_and_the_sockets_are_read_ag
         half.intake.take(LINK, f'["x",{number}]')
     wait_until(lambda: half.fenced, 2, "the intake is told")
     assert half.ownership.fence is not None
-    half.intake.start(half.ownership.fence + 2)
+    half.intake.start(half.ownership.fence + 2, continued=False)
     assert half.intake.waiting == 0
     with gevent.Timeout(1):
         half.intake.wait_for_room()
@@ -173,7 +173,7 @@ def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
     assert half.intake.waiting == 2
     raise_the_fence(half, by=1)
     assert half.ownership.fence is not None
-    half.intake.start(half.ownership.fence + 1)
+    half.intake.start(half.ownership.fence + 1, continued=True)
     half.wait_for_events(3)
     assert numbers(half) == ["0", "1", "2"]
     assert sizes == [3, 1, 1, 2]

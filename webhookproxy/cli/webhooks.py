@@ -81,6 +81,10 @@ def _given(
 @_fields
 def create(company: int, name: str, url: str, **fields: Any) -> None:
     """Create a webhook that counts from the next event; prints its id."""
+    for option in ("auth", "secret"):
+        # An unset variable of a script must not make a webhook that signs nothing.
+        if fields[option] == "":
+            raise BadInput(f"--{option} is empty: give a value, or leave it out.")
     webhook = WebhookInput(name=name, url=url, **_given(**fields))
     allowed, warning = policy(), lookup_warning(url, check_url)
 

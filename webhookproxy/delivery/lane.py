@@ -7,13 +7,13 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-import gevent
 from gevent.lock import BoundedSemaphore
 from sqlalchemy.exc import SQLAlchemyError
 
+from webhookproxy.delivery.alarm import Alarm
 from webhookproxy.delivery.backlog import Backlog
 from webhookproxy.delivery.results import Health, Result
-from webhookproxy.delivery.retry import Circuit, Kind, Verdict, judge
+from webhookproxy.delivery.retry import PROBE_LAST, Circuit, Kind, Verdict, judge
 from webhookproxy.delivery.sender import Outcome, Sender
 from webhookproxy.delivery.window import Window
 from webhookproxy.models.types import optional_ms
@@ -48,8 +48,7 @@ class Lane:
         self._probing = False
         self._hold_until = 0.0
         self._next_slot = 0.0
-        self._alarm: gevent.Greenlet[..., None] | None = None
-        self._alarm_at = 0.0
+        self._alarm = Alarm(self._ring)
         self._stopped = False
         self._restore_circuit()
         self._take_settings(webhook)
@@ -61,8 +60,7 @@ class Lane:
         self._take_settings(webhook)
         old.close()
         self._circuit.succeed()
-        self._health.opened_ms = self._health.next_probe_ms = None
-        self._health.failed_probes = 0
+        self._health.close_circuit()
         self._hold_until = self._next_slot = 0.0
         with self._lock:
             self._window.ask_reset(forgive=True, strict=webhook.parallelism == 1)
@@ -76,7 +74,7 @@ class Lane:
     def stop(self) -> None:
         """Take no more; what is being sent ends by itself."""
         self._stopped = True
-        self._clear_alarm()
+        self._alarm.end()
         self._sender.close()
 
     def busy(self, delivery_id: int) -> bool:
@@ -96,6 +94,7 @@ class Lane:
 
     def _take_settings(self, webhook: Webhook) -> None:
         self._sender: Sender = self._lanes.sender(webhook)
+        self._version = webhook.version
         self._state = WebhookState(webhook.state)
         self._parallelism = webhook.parallelism
         self._rate_limit = webhook.rate_limit
@@ -106,8 +105,10 @@ class Lane:
     def _restore_circuit(self) -> None:
         if self._health.opened_ms is not None:
             wait = ((self._health.next_probe_ms or 0) - self._lanes.now_ms()) / 1000
-            self._circuit.restore(self._health.failed_probes, time.monotonic() + max(0.0, wait))
-            self._wake_at(self._circuit.next_probe)
+            # A clock that jumped must not put the probe off for longer than any schedule does.
+            at = time.monotonic() + min(max(0.0, wait), PROBE_LAST)
+            self._circuit.restore(self._health.failed_probes, at)
+            self._alarm.set(self._circuit.next_probe)
 
     def _clock_ms(self) -> int:
         """The webhook's own clock: wall time less the time it was paused."""
@@ -142,10 +143,9 @@ class Lane:
 
     def _read_anew(self, error: SQLAlchemyError) -> None:
         """Have everything read again, a second from now: the database gave nothing."""
-        name = type(error).__name__
-        logger.warning("webhook_%d waits for the database (%s)", self.webhook_id, name)
+        logger.warning("webhook_%d waits: %s", self.webhook_id, type(error).__name__)
         self._window.ask_reset(forgive=False)
-        self._wake_at(time.monotonic() + READ_AGAIN)
+        self._alarm.set(time.monotonic() + READ_AGAIN)
 
     def _take(self) -> tuple[Due | None, bool]:
         """The next delivery to send, and whether it is a probe of the open circuit."""
@@ -154,14 +154,14 @@ class Lane:
         if not self._may_send() or self._window.resetting:
             return None, False
         if now < start:
-            self._wake_at(start)
+            self._alarm.set(start)
             return None, False
         if self._circuit.opened:
             return self._take_probe(now), True
         due = self._window.next(now, self._lanes.now_ms())
         if due is None:
             if (soonest := self._window.soonest()) is not None:
-                self._wake_at(soonest)
+                self._alarm.set(soonest)
         elif self._rate_limit is not None:
             self._next_slot = now + 1 / self._rate_limit
         return due, False
@@ -170,7 +170,7 @@ class Lane:
         if self._probing:
             return None
         if now < self._circuit.next_probe:
-            self._wake_at(self._circuit.next_probe)
+            self._alarm.set(self._circuit.next_probe)
             return None
         due = None
         if self._circuit.probed_id and not self._circuit.wants_another():
@@ -181,7 +181,7 @@ class Lane:
         if due is None or self._window.busy(due.id):
             # Nothing to probe with now; what comes in next, or a second from now, may serve.
             self._circuit.next_probe = now + 1.0
-            self._wake_at(self._circuit.next_probe)
+            self._alarm.set(self._circuit.next_probe)
             return None
         self._probing = True
         self._window.lend(due)
@@ -213,19 +213,19 @@ class Lane:
             retry_after=outcome.retry_after,
             random=random.random,
         )
-        if outcome.kind is Kind.SUCCESS:
+        # Of a webhook saved meanwhile this says nothing: it may point elsewhere now.
+        if sender is self._sender and outcome.kind is Kind.SUCCESS:
             self._succeeded()
-        else:
+        elif sender is self._sender:
             self._failed(due, outcome, probe)
-        self._lanes.report(due, outcome, verdict, sender.shown_url)
+        self._lanes.report(due, outcome, self._next_in(verdict), sender.shown_url)
         self._end(due, outcome, verdict, probe)
 
     def _succeeded(self) -> None:
         self._health.success_ms = self._lanes.now_ms()
         if self._circuit.succeed():
             logger.info("webhook_%d answers again: sending what waited", self.webhook_id)
-            self._health.opened_ms = self._health.next_probe_ms = None
-            self._health.failed_probes = 0
+            self._health.close_circuit()
             with self._lock:
                 self._window.ask_reset(forgive=True)
 
@@ -237,7 +237,7 @@ class Lane:
         if outcome.kind is Kind.GONE:
             self._state = WebhookState.PAUSED
             self._paused_at = now_ms
-            self._lanes.pause(self.webhook_id)
+            self._lanes.pause(self.webhook_id, self._version)
             return
         if probe:
             self._circuit.probe_failed(due.id, now, outcome.retry_after, random.random)
@@ -253,7 +253,7 @@ class Lane:
             self._health.failed_probes = self._circuit.failed_probes
             wait = max(0.0, self._circuit.next_probe - now)
             self._health.next_probe_ms = now_ms + round(wait * 1000)
-            self._wake_at(self._circuit.next_probe)
+            self._alarm.set(self._circuit.next_probe)
 
     def _end(self, due: Due, outcome: Outcome | None, verdict: Verdict, probe: bool) -> None:
         with self._lock:
@@ -277,23 +277,16 @@ class Lane:
             self._window.settle(delivery_id)
         self.kick()
 
-    def _wake_at(self, at: float) -> None:
-        """Have kick() called at a monotonic time; the soonest that was asked for counts."""
-        if self._stopped or (self._alarm is not None and self._alarm_at <= at):
-            return
-        self._clear_alarm()
-        self._alarm_at = at
-        self._alarm = gevent.spawn_later(max(0.0, at - time.monotonic()), self._ring)
-
     def _ring(self) -> None:
-        self._alarm = None
         self.kick()
         at = self._circuit.next_probe if self._circuit.opened else self._window.soonest()
         if self._workers == 0 and at is not None:
             # Timers count from the hub's last look at the clock, so a busy hub's are early.
-            self._wake_at(max(at, time.monotonic() + 0.05))
+            self._alarm.set(max(at, time.monotonic() + 0.05))
 
-    def _clear_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.kill(block=False)
-            self._alarm = None
+    def _next_in(self, verdict: Verdict) -> float | None:
+        """Seconds until a delivery is tried again; None if it is not, or somebody has to act."""
+        if verdict.delay is None or self._state is WebhookState.PAUSED:
+            return None
+        wait = self._circuit.next_probe - time.monotonic()
+        return max(0.0, wait) if self._circuit.opened else verdict.delay

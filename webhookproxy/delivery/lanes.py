@@ -5,23 +5,25 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import gevent
 from gevent.pool import Group
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from webhookproxy.console import Console
 from webhookproxy.delivery.backlog import Backlog
 from webhookproxy.delivery.lane import Lane
 from webhookproxy.delivery.results import Results
-from webhookproxy.delivery.retry import Verdict
+from webhookproxy.delivery.retry import Kind
 from webhookproxy.delivery.sender import Outcome, Sender
 from webhookproxy.dial import Resolver
 from webhookproxy.guard import Policy
 from webhookproxy.models.deliveries import Due
 from webhookproxy.models.webhooks import Webhook, find_webhook, switch_webhook
-from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason, DeliveryState
+from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.store import Store, StoreUnavailable
@@ -45,7 +47,7 @@ class Lanes:
         policy: Policy,
         resolver: Resolver,
         retention_hours: float,
-        on_fenced: Callable[[], None],
+        on_fenced: Callable[[int], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.reading = reading
@@ -61,9 +63,9 @@ class Lanes:
         self._greenlets = Group()
         self._highest = 0
 
-    def start(self, fence: int) -> None:
-        """Begin as the owner with this fence."""
-        self.results.start(fence)
+    def start(self, fence: int, *, continued: bool) -> None:
+        """Begin as the owner with this fence; see Results.start."""
+        self.results.start(fence, continued=continued)
         self.results.drain(RESULTS_SECONDS)
         self._highest = Backlog(self.reading, 0).highest()
 
@@ -122,11 +124,19 @@ class Lanes:
         """Wall time in milliseconds."""
         return round(self._clock() * 1000)
 
-    def pause(self, webhook_id: int) -> None:
-        """Pause a webhook whose receiver answered 410; the lane has stopped already."""
+    def pause(self, webhook_id: int, version: int) -> None:
+        """Have a webhook paused whose receiver answered 410; its lane has stopped already.
 
+        Nothing happens if somebody saved the webhook since that version: the answer was to what
+        it was before.
+        """
+        self.spawn(partial(self._pause, webhook_id, version), f"pause webhook_{webhook_id}")
+
+    def _pause(self, webhook_id: int, version: int) -> None:
         def job(session: Session) -> None:
             webhook = find_webhook(session, webhook_id)
+            if webhook.version != version:
+                return
             switch_webhook(session, webhook, WebhookState.PAUSED, DeliveryReason.GONE.value)
 
         while True:
@@ -135,21 +145,21 @@ class Lanes:
             except Refused:
                 # Deleted meanwhile.
                 return
-            except StoreUnavailable:
+            except (StoreUnavailable, StaleDataError):
                 gevent.sleep(PAUSE_AGAIN)
             else:
                 return
 
-    def report(self, due: Due, outcome: Outcome, verdict: Verdict, shown_url: str) -> None:
-        """Print an attempt's lines."""
+    def report(self, due: Due, outcome: Outcome, next_in: float | None, shown_url: str) -> None:
+        """Print an attempt's lines; `next_in`: seconds until the next, None if there is none."""
         self._console.webhook_sent(due.facts.name, shown_url)
-        if verdict.state is DeliveryState.DELIVERED:
+        if outcome.kind is Kind.SUCCESS:
             self._console.webhook_succeeded(shown_url)
         else:
-            words = DELIVERY_WORDS[outcome.reason].english
+            words = DELIVERY_WORDS[outcome.reason].english.removesuffix(".")
             if outcome.status is not None:
                 words = f"{words} (HTTP {outcome.status})"
-            self._console.webhook_failed(due.facts.name, shown_url, words, verdict.delay)
+            self._console.webhook_failed(due.facts.name, shown_url, words, next_in)
 
     def _remove(self, webhook_id: int) -> None:
         lane = self._lanes.pop(webhook_id, None)

@@ -93,6 +93,11 @@ class Health:
             error_ms=optional_ms(row.last_error_at),
         )
 
+    def close_circuit(self) -> None:
+        """Say that the webhook is sent to again."""
+        self.opened_ms = self.next_probe_ms = None
+        self.failed_probes = 0
+
     def row(self) -> Row:
         """The values of the health columns, in the order of the statement."""
         return (
@@ -156,7 +161,7 @@ class Result:
 class Results:
     """Collects results and commits them in groups; one greenlet, while there is work."""
 
-    def __init__(self, store: Store, on_fenced: Callable[[], None]) -> None:
+    def __init__(self, store: Store, on_fenced: Callable[[int], None]) -> None:
         self._store = store
         self._on_fenced = on_fenced
         self._waiting: list[Result] = []
@@ -165,13 +170,13 @@ class Results:
         self._idle.set()
         self._fence = 0
 
-    def start(self, fence: int) -> None:
+    def start(self, fence: int, *, continued: bool) -> None:
         """Begin as the owner with this fence.
 
-        What an earlier ownership of this process left is written first, if no other process
-        owned the sockets in between; if one did, it has sent these deliveries by itself.
+        What an earlier ownership of this process left is written first if `continued`: no other
+        process owned the sockets in between. If one did, it sent these deliveries by itself.
         """
-        if self._waiting and self._fence != fence - 1:
+        if self._waiting and not continued:
             logger.warning("%d results are given up: another process took over", len(self._waiting))
             self._waiting = []
         self._fence = fence
@@ -216,7 +221,7 @@ class Results:
                 again = True
                 gevent.sleep(RETRY_SECONDS)
             except Fenced:
-                self._on_fenced()
+                self._on_fenced(fence)
                 return False
             except Exception:  # one bad row must not stop the others
                 logger.exception("cannot write %d results", len(group))
@@ -234,15 +239,20 @@ def _write_group(connection: Connection, group: list[Result], *, again: bool) ->
     """Write a group. `again`: an earlier try may have been committed without our hearing of it."""
     if again and _written(connection, group):
         return
-    # Read first: what was expired or cancelled meanwhile ended so, and must not count twice.
-    still_open = _still_open(connection, group)
+    # Read first: what was expired or cancelled meanwhile ended so, and must not count twice; what
+    # was purged with its company leaves no attempt behind.
+    stored = _stored(connection, group)
     update_rows(
         connection, _DELIVERIES, _DELIVERY_CASTS, [result.delivery_row() for result in group]
     )
-    attempts = [each.attempt_row(each.outcome) for each in group if each.outcome is not None]
+    attempts = [
+        each.attempt_row(each.outcome)
+        for each in group
+        if each.outcome is not None and each.due.id in stored
+    ]
     if attempts:
         insert_rows(connection, "attempts", _ATTEMPT_COLUMNS, attempts)
-    _count(connection, group, still_open)
+    _count(connection, group, {each for each, is_open in stored.items() if is_open})
 
 
 def _written(connection: Connection, group: list[Result]) -> bool:
@@ -255,10 +265,11 @@ def _written(connection: Connection, group: list[Result]) -> bool:
     return connection.execute(query, values).first() is not None
 
 
-def _still_open(connection: Connection, group: list[Result]) -> set[int]:
+def _stored(connection: Connection, group: list[Result]) -> dict[int, bool]:
+    """Which deliveries of a group are still there, and whether they have not ended."""
     numbers = ", ".join(str(each.due.id) for each in group)
-    query = text(f"SELECT id FROM deliveries WHERE id IN ({numbers}) AND {OPEN}")
-    return {row[0] for row in connection.execute(query)}
+    query = text(f"SELECT id, {OPEN} FROM deliveries WHERE id IN ({numbers})")
+    return {row[0]: bool(row[1]) for row in connection.execute(query)}
 
 
 def _count(connection: Connection, group: list[Result], still_open: set[int]) -> None:

@@ -21,6 +21,9 @@ from webhookproxy.reasons import ConnectionReason, DeliveryReason
 # second is too short for a server that looks a token up.
 HANDSHAKE_SECONDS = 15.0
 
+# Engine.IO's number for a packet that carries something of Socket.IO's.
+_MESSAGE = 4
+
 _DIAL_REASONS = {
     DeliveryReason.NAME_NOT_RESOLVED: ConnectionReason.NAME_NOT_RESOLVED,
     DeliveryReason.ADDRESS_NOT_ALLOWED: ConnectionReason.ADDRESS_NOT_ALLOWED,
@@ -95,8 +98,11 @@ class _Engine(engineio.Client):  # type: ignore[misc]  # the library has no type
 
     def _receive_packet(self, packet: Any) -> None:
         self.last_packet = time.monotonic()
-        self.handlers_of_owner.room()
-        super()._receive_packet(packet)
+        if packet.packet_type == _MESSAGE:
+            self.handlers_of_owner.room()
+        # It may have been closed meanwhile: what is read after that is nobody's any more.
+        if self.state == "connected":
+            super()._receive_packet(packet)
 
 
 class _Client(socketio.Client):  # type: ignore[misc]  # the library has no types

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # A connection that lived so many seconds is made again at once when it drops.
+SOCKET_ID_MAX = 64
 LIVED_SECONDS = 5.0
 BACKOFF_FIRST = 1.0
 BACKOFF_MAX = 30.0
 # A refused token is tried again slowly, until somebody replaces it.
-REFUSED_FIRST = 60.0
+REFUSED_FIRST = 120.0
 REFUSED_MAX = 900.0
 
 
@@ -117,7 +118,7 @@ class Supervisor:
         return reason, time.monotonic() - began if began else 0.0
 
     def _connected(self, socket_id: str) -> None:
-        self._link.socket_id = socket_id
+        self._link.socket_id = socket_id[:SOCKET_ID_MAX]
         self._tell(ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, gap="close")
         self._registry.console.connected(self.company_id)
 

@@ -61,7 +61,7 @@ class Intake:
         routes: Routes,
         console: Console,
         hand_over: Callable[[list[Due]], None],
-        on_fenced: Callable[[], None],
+        on_fenced: Callable[[int], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._journal = Journal(store)
@@ -81,13 +81,13 @@ class Intake:
         self._room = Signal()
         self._room.set()
 
-    def start(self, fence: int) -> None:
+    def start(self, fence: int, *, continued: bool) -> None:
         """Begin as the owner with this fence.
 
-        What was taken before and is not committed yet is committed now, if no other process
-        owned the sockets in between; if one did, its sockets brought these events too.
+        What was taken before and is not committed yet is committed now if `continued`: no other
+        process owned the sockets in between. If one did, its sockets brought these events too.
         """
-        if self._fence != fence - 1:
+        if not continued:
             lost = len(self._buffer) + len(self._held)
             self._buffer.clear()
             self._held.clear()
@@ -205,7 +205,7 @@ class Intake:
                 again = True
                 gevent.sleep(RETRY_SECONDS)
             except Fenced:
-                self._on_fenced()
+                self._on_fenced(fence)
                 return False
             except Exception:  # one bad event must not cost its neighbours
                 logger.exception("cannot store %d events", len(arrivals))

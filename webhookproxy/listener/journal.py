@@ -184,11 +184,12 @@ def _known(connection: Connection, public_id: str) -> bool:
 
 def _last_ids(connection: Connection) -> tuple[int, int]:
     query = text(
-        "SELECT (SELECT COALESCE(MAX(id), 0) FROM events),"
-        " (SELECT COALESCE(MAX(id), 0) FROM deliveries)"
+        "SELECT (SELECT COALESCE(MAX(id), 0) FROM events), last_event_id,"
+        " (SELECT COALESCE(MAX(id), 0) FROM deliveries), last_delivery_id"
+        " FROM leases WHERE shard = 0"
     )
-    event_id, delivery_id = connection.execute(query).one()
-    return int(event_id), int(delivery_id)
+    event_id, removed_event_id, delivery_id, removed_id = connection.execute(query).one()
+    return max(event_id, removed_event_id), max(delivery_id, removed_id)
 
 
 def _count(connection: Connection, arrivals: list[Arrival]) -> None:

@@ -22,7 +22,8 @@ from webhookproxy.reasons import ConnectionReason, ConnectionState
 HANDSHAKES_MAX = 20
 # So many drops within a second mean that the server went away, and not one connection.
 CROWD = 10
-STOP_SECONDS = 5.0
+# A socket closes at once; one in the middle of its handshake is killed.
+STOP_SECONDS = 1.0
 
 
 class Registry:

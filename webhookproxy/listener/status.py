@@ -103,8 +103,19 @@ class StatusWriter:
                 self._waiting.clear()
             except Exception:  # a state that cannot be written must not stop those that can
                 logger.exception("cannot write the state of %d connections", len(group))
+                if len(group) > 1:
+                    self._write_singly(group)
         self._writer = None
         self._idle.set()
+
+    def _write_singly(self, group: list[Status]) -> None:
+        for status in group:
+            try:
+                self._store.run(partial(self._write_group, group=[status]), fence=self.fence)
+            except (StoreUnavailable, Fenced):
+                self._waiting.append(status)
+            except Exception:
+                logger.exception("cannot write the state of company_%d", status.company_id)
 
     def _write_group(self, connection: Connection, group: list[Status]) -> None:
         last = {status.company_id: status for status in group}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from alembic import context
 from flask import current_app
+from sqlalchemy.exc import OperationalError
 
 import webhookproxy.models  # noqa: F401 - fills the metadata
 from webhookproxy.extensions import Base
@@ -13,7 +16,15 @@ from webhookproxy.store import Store
 def run() -> None:
     """Bring the schema to the newest version, in one transaction."""
     store: Store = current_app.extensions["store"]
-    with store.engine.connect() as connection:
+    try:
+        connection = store.engine.connect()
+    except OperationalError:
+        # The error's own text would name the database's address.
+        sys.exit(
+            "The database cannot be opened: check DATABASE_URL, that its server runs, or that "
+            "this user may write the folder of its file."
+        )
+    with connection:
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,

@@ -19,7 +19,11 @@ class Webhook(Base):
     """A URL that gets a company's events; `events` None means all of them."""
 
     __tablename__ = "webhooks"
-    __table_args__ = (Index("ix_webhooks_company_id", "company_id"),)
+    __table_args__ = (
+        Index("ix_webhooks_company_id", "company_id"),
+        # Receivers keep the number: it is never given to another webhook.
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("companies.id", ondelete="CASCADE"))
@@ -123,6 +127,9 @@ def create_webhook(
 def edit_webhook(session: Session, webhook: Webhook, given: WebhookInput, policy: Policy) -> None:
     """Replace the fields of a webhook; its circuit closes and it is tried at once."""
     _fill(webhook, check_webhook(given, policy))
+    webhook.health.circuit_opened_at = None
+    webhook.health.next_probe_at = None
+    webhook.health.failed_probes = 0
     # One save after another is a later one, even within a millisecond.
     webhook.saved_at = max(datetime.now(UTC), webhook.saved_at + timedelta(milliseconds=1))
     session.flush()

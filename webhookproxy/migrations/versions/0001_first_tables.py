@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_companies")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("companies", schema=None) as batch_op:
         batch_op.create_index(
@@ -146,6 +147,8 @@ def upgrade() -> None:
         sa.Column("fence", ID, nullable=False),
         sa.Column("holder", sa.String(length=80), nullable=False),
         sa.Column("heartbeat_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_event_id", ID, nullable=False),
+        sa.Column("last_delivery_id", ID, nullable=False),
         sa.PrimaryKeyConstraint("shard", name=op.f("pk_leases")),
     )
     op.create_table(
@@ -248,6 +251,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("webhooks", schema=None) as batch_op:
         batch_op.create_index("ix_webhooks_company_id", ["company_id"], unique=False)
