@@ -25,8 +25,8 @@ def own(app: Flask, *, fence: int = 3, ago_ms: int = 0) -> None:
     """An owner with this fence, last heard of so long ago."""
     execute(
         app,
-        "INSERT INTO leases (shard, fence, holder, heartbeat_at)"
-        f" VALUES (0, {fence}, 'test', {NOW} - {ago_ms})",
+        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"
+        f" last_delivery_id) VALUES (0, {fence}, 'test', {NOW} - {ago_ms}, 0, 0)",
     )
 
 
