@@ -146,3 +146,9 @@ def test_fingerprints_are_equal_for_equal_texts_and_stable_across_processes() ->
 
 def test_a_secret_stored_by_an_earlier_version_is_still_opened() -> None:
     assert Keyring(["k" * 32]).decrypt(STORED) == "token"
+
+
+def test_a_folder_that_takes_no_keys_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match=r"^The keys cannot be created in .*\.$"):
+        main([str(tmp_path / "file" / "instance")])

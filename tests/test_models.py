@@ -161,3 +161,14 @@ def test_a_paused_webhooks_clock_stands_still(app: Flask) -> None:
     (row,) = rows(app, "SELECT paused_at, paused_ms FROM webhooks")
     assert row.paused_at is None
     assert 60_000 <= row.paused_ms < 70_000
+
+
+def test_a_database_that_cannot_be_opened_is_one_sentence_without_its_address(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'missing' / 'canary.sqlite'}"
+    with application(url, tmp_path) as app, app.app_context():
+        with pytest.raises(SystemExit) as stopped:
+            flask_migrate.upgrade()
+        assert "cannot be opened" in str(stopped.value)
+        assert "canary" not in str(stopped.value)

@@ -179,6 +179,23 @@ def test_editing_changes_what_is_given_and_leaves_the_rest(run: Run) -> None:
     assert (webhook["authorization"], webhook["rate_limit"]) == (False, None)
 
 
+@pytest.mark.parametrize("option", ["--secret", "--auth"])
+def test_an_empty_secret_makes_no_webhook_without_one(
+    refuse: Refuse, app: Flask, option: str
+) -> None:
+    sentence = refuse("webhook", "create", "company_1", "CRM", URL, option, "")
+    assert sentence.startswith(f"{option} is empty")
+    assert world.rows(app, "SELECT COUNT(*) FROM webhooks") == [(0,)]
+
+
+def test_the_number_of_a_deleted_webhook_is_not_given_again(run: Run, app: Flask) -> None:
+    run("webhook", "create", "company_1", "CRM", URL)
+    world.store_of(app).run(
+        lambda connection: connection.exec_driver_sql("DELETE FROM webhooks") and None
+    )
+    assert run("webhook", "create", "company_1", "CRM", URL).stdout == "webhook_2\n"
+
+
 def test_a_new_host_demands_the_secrets_again(run: Run, refuse: Refuse) -> None:
     run("webhook", "create", "1", "CRM", URL, "--auth", AUTH, "--secret", SECRET)
     words = ("webhook", "edit", "1", "--url", "http://127.0.0.2:4009/hook")
