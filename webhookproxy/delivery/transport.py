@@ -202,6 +202,8 @@ class Transport(BaseAdapter):
             ) from None
         finally:
             timer.close()
+            if answer is not None:
+                answer.close()
             if reusable:
                 self._keep(link)
             else:

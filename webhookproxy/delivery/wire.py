@@ -79,13 +79,21 @@ class Link:
         with suppress(BrokenPipeError, ConnectionResetError):
             self.sock.sendall(message)
         answer = HTTPResponse(cast("socket.socket", self), method="POST")
+        try:
+            self._begin(answer)
+        except BaseException:
+            # From Python 3.13 on, one that is left to the garbage collector complains on stderr.
+            answer.close()
+            raise
+        return answer
+
+    def _begin(self, answer: HTTPResponse) -> None:
         answer.begin()
         # http.client takes the end of the connection for the end of the headers.
         if self._incoming.ended:
             raise ConnectionResetError("the connection ended inside the headers")
         if answer.status < 200:
             raise BadStatusLine(str(answer.status))
-        return answer
 
     def read_body(self, answer: HTTPResponse, content: bytearray, limit: int) -> bool:
         """Append at most `limit` bytes of the body; whether the connection can be used again.
