@@ -21,6 +21,8 @@ CHANGES_KEPT = 10_000
 PAUSE_BUSY = 0.05
 PAUSE_IDLE = 5.0
 _HOUR_MS = 3_600_000
+# Later than any `born_ms`.
+_ANY_AGE = 1 << 62
 
 _DELETED_WEBHOOKS = text(
     "SELECT w.id, c.deleted_at IS NOT NULL FROM webhooks w JOIN companies c ON c.id = w.company_id"
@@ -106,10 +108,10 @@ class Housekeeping:
         now_ms = self._now_ms()
 
         def job(connection: Connection) -> bool:
-            cancelled = _end_open(
-                connection, webhook_id, DeliveryState.CANCELLED, reason, now_ms, limit_ms=None
-            )
-            if not cancelled:
+            # Of any age: all that waits ends with its webhook.
+            ids = _overdue(connection, webhook_id, _ANY_AGE)
+            state = DeliveryState.CANCELLED
+            if not _end_rows(connection, webhook_id, ids, state, reason, now_ms):
                 _run(connection, "DELETE FROM webhook_health WHERE webhook_id = :id", webhook_id)
                 _run(connection, "DELETE FROM webhooks WHERE id = :id", webhook_id)
             return True
@@ -211,19 +213,6 @@ def _overdue(connection: Connection, webhook_id: int, limit_ms: int) -> list[int
     )
     values = {"webhook": webhook_id, "limit": limit_ms, "batch": BATCH}
     return [row[0] for row in connection.execute(query, values)]
-
-
-def _end_open(
-    connection: Connection,
-    webhook_id: int,
-    state: DeliveryState,
-    reason: DeliveryReason,
-    now_ms: int,
-    limit_ms: int | None,
-) -> int:
-    """End a batch of a webhook's open deliveries; how many."""
-    ids = _overdue(connection, webhook_id, 1 << 62 if limit_ms is None else limit_ms)
-    return _end_rows(connection, webhook_id, ids, state, reason, now_ms)
 
 
 def _end_rows(

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 
 from tests import world
-from tests.cli.conftest import Refuse, Run, make_company
-from tests.world import TOKEN
+from tests.cli.conftest import Refuse, Run
+from tests.world import TOKEN, make_company
 
 LOOPBACK = "http://127.0.0.1:4000"
 

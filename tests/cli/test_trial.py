@@ -11,7 +11,8 @@ from flask import Flask
 from gevent.pywsgi import WSGIServer
 
 from tests import world
-from tests.cli.conftest import Refuse, Run, make_company
+from tests.cli.conftest import Refuse, Run
+from tests.world import make_company
 
 SECRET = "canary-signing-secret-0001"
 

@@ -6,7 +6,8 @@ import pytest
 from flask import Flask
 
 from tests import world
-from tests.cli.conftest import Refuse, Run, make_company
+from tests.cli.conftest import Refuse, Run
+from tests.world import make_company
 from webhookproxy.models.people import hasher
 
 PASSWORD = "a long enough password"

@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 
 from tests import world
-from tests.cli.conftest import Refuse, Run, make_company
+from tests.cli.conftest import Refuse, Run
+from tests.world import make_company
 from webhookproxy.dial import Resolver
 
 URL = "http://127.0.0.1:4009/hook"
