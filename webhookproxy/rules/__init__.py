@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NAME_MAX = 120
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -45,3 +47,17 @@ class Problems:
         """Refused with all that was noted; nothing if nothing was."""
         if self._found:
             raise Refused(self._found)
+
+
+def check_name(given: str, subject: str, problems: Problems) -> str:
+    """The name, trimmed; `subject` is what it names, in Portuguese with its article ("do …")."""
+    name = given.strip()
+    if not name:
+        problems.add("name", "The name is empty: give one.", f"Informe o nome {subject}.")
+    elif len(name) > NAME_MAX or not name.isprintable():
+        problems.add(
+            "name",
+            f"The name is longer than {NAME_MAX} characters or has control characters.",
+            f"O nome passa de {NAME_MAX} caracteres ou tem caracteres de controle.",
+        )
+    return name

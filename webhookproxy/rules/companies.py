@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from zoneinfo import available_timezones
 
 from webhookproxy.guard import Policy, UrlRefused, check_socket_url
-from webhookproxy.rules import Problems
+from webhookproxy.rules import Problems, check_name
 
-NAME_MAX = 120
 # The longest token seen has 60 characters; a future one may be a JWT.
 TOKEN_MAX = 4096
 DEFAULT_TIMEZONE = "America/Sao_Paulo"
@@ -30,15 +29,7 @@ class CompanyInput:
 def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
     """The same fields, trimmed and normalised; Refused with all that is wrong with them."""
     problems = Problems()
-    name = given.name.strip()
-    if not name:
-        problems.add("name", "The name is empty: give one.", "Informe o nome da empresa.")
-    elif len(name) > NAME_MAX or not name.isprintable():
-        problems.add(
-            "name",
-            f"The name is longer than {NAME_MAX} characters or has control characters.",
-            f"O nome passa de {NAME_MAX} caracteres ou tem caracteres de controle.",
-        )
+    name = check_name(given.name, "da empresa", problems)
     _check_token(given.token, problems)
     _check_short("threec_id", given.threec_id, "The 3C Plus id", "O ID 3C Plus", problems)
     _check_short("agent_id", given.agent_id, "The agent id", "O ID do agente", problems)

@@ -7,9 +7,8 @@ from enum import StrEnum
 
 from webhookproxy.catalog import is_event_name
 from webhookproxy.guard import Policy, UrlRefused, check_url
-from webhookproxy.rules import Problems
+from webhookproxy.rules import Problems, check_name
 
-NAME_MAX = 120
 SECRET_MAX = 1024
 EVENTS_MAX = 500
 
@@ -45,15 +44,7 @@ class WebhookInput:
 def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
     """The same fields, trimmed and normalised; Refused with all that is wrong with them."""
     problems = Problems()
-    name = given.name.strip()
-    if not name:
-        problems.add("name", "The name is empty: give one.", "Informe o nome do webhook.")
-    elif len(name) > NAME_MAX or not name.isprintable():
-        problems.add(
-            "name",
-            f"The name is longer than {NAME_MAX} characters or has control characters.",
-            f"O nome passa de {NAME_MAX} caracteres ou tem caracteres de controle.",
-        )
+    name = check_name(given.name, "do webhook", problems)
     url = given.url.strip()
     try:
         url = check_url(url, policy).url
