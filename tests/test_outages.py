@@ -83,7 +83,12 @@ def test_events_wait_while_the_database_may_only_be_read(
 def test_a_connection_accepted_after_it_was_closed_says_nothing() -> None:
     room, told = Event(), list[str]()
     handlers = Handlers(
-        told.append, lambda _: None, lambda *_: None, lambda *_: None, lambda: room.wait() and None
+        told.append,
+        lambda _: None,
+        lambda *_: None,
+        lambda *_: None,
+        lambda *_: None,
+        lambda: room.wait() and None,
     )
     socket = Socket(handlers)
     engine = socket._engine

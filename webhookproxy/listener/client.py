@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +16,16 @@ from gevent.event import Event
 
 from webhookproxy.dial import DialError, Resolver, connect, wrap
 from webhookproxy.guard import Policy, check_socket_url
+from webhookproxy.listener.frames import MESSAGE_MAX, BoundedSocket
 from webhookproxy.reasons import ConnectionReason, DeliveryReason
 
 # Seconds from the first byte to the namespace being connected; the library's own limit of one
 # second is too short for a server that looks a token up.
 HANDSHAKE_SECONDS = 15.0
+# However rarely the server says that it will ping, a dead one is noticed within so many seconds.
+SILENCE_MAX = 180.0
+# An event announces how many binary frames follow it; 3C Plus sends none at all.
+ATTACHMENTS_MAX = 1_000
 
 # Engine.IO's number for a packet that carries something of Socket.IO's.
 _MESSAGE = 4
@@ -63,6 +69,7 @@ class Handlers:
         event: Callable[[str], None],
         values: Callable[[str, list[Any]], None],
         malformed: Callable[[Exception, str], None],
+        oversized: Callable[[str, int], None],
         room: Callable[[], None],
     ) -> None:
         # The Socket.IO id, before the first event.
@@ -72,6 +79,8 @@ class Handlers:
         # Name and arguments of an event that came with binary attachments.
         self.values = values
         self.malformed = malformed
+        # The beginning of an event's text, and the length of the whole message in bytes.
+        self.oversized = oversized
         # Called before a packet is read: waits while the intake has no room.
         self.room = room
 
@@ -83,6 +92,7 @@ class _Engine(engineio.Client):  # type: ignore[misc]  # the library has no type
     is no back-pressure, and an exception in one goes nowhere.
     """
 
+    client: _Client
     handlers_of_owner: Handlers
     last_packet: float = 0.0
 
@@ -90,7 +100,10 @@ class _Engine(engineio.Client):  # type: ignore[misc]  # the library has no type
         if event != "message":
             return super()._trigger_event(event, *args, **kwargs)
         try:
-            self.handlers["message"](*args)
+            if cut := self.ws.take_cut():
+                self.client.take_cut(args[0], cut)
+            else:
+                self.handlers["message"](*args)
         except Exception as error:  # whatever a broken packet does to the library's parser
             data = args[0] if args and isinstance(args[0], str) else ""
             self.handlers_of_owner.malformed(error, data)
@@ -115,16 +128,45 @@ class _Client(socketio.Client):  # type: ignore[misc]  # the library has no type
         return _Engine
 
     def _handle_eio_message(self, data: Any) -> None:
-        # An EVENT of the default namespace that wants no acknowledgement, as all of 3C Plus' are.
-        if type(data) is str and data.startswith("2[") and self._binary_packet is None:
-            self.handlers_of_owner.event(data[1:])
-            return
+        if type(data) is str:
+            self._expect_no_attachment()
+            # An EVENT of the default namespace that wants no acknowledgement, as all of 3C Plus'.
+            if data.startswith("2["):
+                self.handlers_of_owner.event(data[1:])
+                return
+        else:
+            self._count_attachment(data)
         try:
             super()._handle_eio_message(data)
         except Exception:
             # A binary packet that failed would swallow every later event as its attachment.
             self._binary_packet = None
             raise
+
+    def take_cut(self, data: str | bytes, length: int) -> None:
+        """Handle a message of which only the beginning was kept."""
+        packet, self._binary_packet = self._binary_packet, None
+        if isinstance(data, str) and data.startswith("2"):
+            self.handlers_of_owner.oversized(data[data.find("[") :], length)
+        elif packet is not None and isinstance(packet.data, list):
+            self.handlers_of_owner.oversized(json.dumps(packet.data[:1]), length)
+        else:
+            self.handlers_of_owner.malformed(ValueError(), data if isinstance(data, str) else "")
+
+    def _expect_no_attachment(self) -> None:
+        """Give up a binary event whose frames did not follow: the library would wait for ever."""
+        if self._binary_packet is not None:
+            self._binary_packet = None
+            self.handlers_of_owner.malformed(ValueError("an event without its attachments"), "")
+
+    def _count_attachment(self, data: bytes) -> None:
+        packet = self._binary_packet
+        if packet is None:
+            return
+        held = sum(map(len, packet.attachments)) + len(data)
+        if packet.attachment_count > ATTACHMENTS_MAX or held > MESSAGE_MAX:
+            self._binary_packet = None
+            raise ValueError("more attachments than an event may have")
 
     def _handle_event(self, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002 - the library's name
         if not isinstance(data, list) or not data or not isinstance(data[0], str):
@@ -154,8 +196,8 @@ class Socket:
         self._client.handlers_of_owner = handlers
         self._engine: _Engine = self._client.eio
         self._engine.handlers_of_owner = handlers
+        self._engine.client = self._client
         self._changed = Event()
-        self._refused = False
         self._interrupted = False
         self._lost: ConnectionReason | None = None
         self._client.on("connect", self._on_connect)
@@ -176,10 +218,9 @@ class Socket:
         except Exception:  # the library lets whatever a broken server causes through
             # Not chained: the text of the library's errors holds the URL with its token.
             raise NotConnected(ConnectionReason.HANDSHAKE_FAILED) from None
-        if self._refused:
-            raise NotConnected(ConnectionReason.REFUSED)
         if self._lost is not None:
-            raise NotConnected(ConnectionReason.HANDSHAKE_FAILED)
+            refused = self._lost is ConnectionReason.REFUSED
+            raise NotConnected(self._lost if refused else ConnectionReason.HANDSHAKE_FAILED)
 
     def wait(self) -> ConnectionReason | None:
         """Wait until the connection is lost and return why; None if interrupt() was called."""
@@ -220,6 +261,7 @@ class Socket:
                 query["agent_id"] = address.agent_id
             self._engine.websocket_extra_options = {
                 "socket": sock,
+                "class_": BoundedSocket,
                 # 254 instead of 81 µs an event; decoding refuses bad UTF-8 all the same.
                 "skip_utf8_validation": True,
             }
@@ -237,7 +279,7 @@ class Socket:
         """Seconds until the server has been silent for longer than it promised to be."""
         engine = self._engine
         allowed = (engine.ping_interval or 25) + (engine.ping_timeout or 20)
-        return float(engine.last_packet + allowed - time.monotonic())
+        return float(engine.last_packet + min(allowed, SILENCE_MAX) - time.monotonic())
 
     def _on_connect(self) -> None:
         self._handlers.connected(str(self._client.get_sid("/") or ""))
@@ -245,9 +287,9 @@ class Socket:
 
     def _on_connect_error(self, *_data: object) -> None:
         # Without an Engine.IO session it was the network, and connect() raises for itself.
+        # One that comes later closes the namespace: the socket stays open and hears nothing more.
         if self._engine.state == "connected":
-            self._refused = True
-            self._changed.set()
+            self._lose(ConnectionReason.REFUSED)
 
     def _on_disconnect(self, reason: str) -> None:
         kicked = reason == "server disconnect"

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A connection that lived so many seconds is made again at once when it drops.
 SOCKET_ID_MAX = 64
+# A connection that lived so many seconds is made again at once when it drops.
 LIVED_SECONDS = 5.0
 BACKOFF_FIRST = 1.0
 BACKOFF_MAX = 30.0
@@ -99,6 +99,7 @@ class Supervisor:
             event=lambda text: intake.take(link, text),
             values=lambda name, values: intake.take_values(link, name, values),
             malformed=lambda error, text: intake.take_malformed(link, error, text),
+            oversized=lambda text, length: intake.take_oversized(link, text, length),
             room=intake.wait_for_room,
         )
         socket = self._socket = Socket(handlers)
