@@ -82,5 +82,6 @@ def _sentence(outcome: Outcome) -> str:
         return f"{outcome.status} in {outcome.duration_ms} ms"
     english = DELIVERY_WORDS[outcome.reason].english
     if outcome.status is not None:
-        return f"{english.removesuffix('.')} ({outcome.status} in {outcome.duration_ms} ms)."
+        sentence = f"{english.removesuffix('.')} ({outcome.status} in {outcome.duration_ms} ms)."
+        return sentence if outcome.detail is None else f"{sentence} It leads to {outcome.detail}."
     return english if outcome.detail in (None, english) else f"{english} {outcome.detail}"
