@@ -19,7 +19,8 @@ from tests.test_engine import running
 from tests.world import application, make_company, rows, store_of, wait_until
 from webhookproxy.console import Console
 from webhookproxy.lease import Ownership, lock_for
-from webhookproxy.listener.client import Handlers, Socket
+from webhookproxy.listener.client import Socket
+from webhookproxy.listener.handlers import Handlers
 from webhookproxy.listener.intake import Intake, Link
 from webhookproxy.listener.routes import Routes
 from webhookproxy.listener.status import Status, StatusWriter

@@ -17,6 +17,7 @@ from gevent.event import Event
 from webhookproxy.dial import DialError, Resolver, connect, wrap
 from webhookproxy.guard import Policy, check_socket_url
 from webhookproxy.listener.frames import MESSAGE_MAX, BoundedSocket
+from webhookproxy.listener.handlers import Handlers
 from webhookproxy.reasons import ConnectionReason, DeliveryReason
 
 # Seconds from the first byte to the namespace being connected; the library's own limit of one
@@ -60,31 +61,6 @@ class NotConnected(Exception):
         self.reason = reason
 
 
-class Handlers:
-    """What a connection tells its owner; none of them may yield."""
-
-    def __init__(
-        self,
-        connected: Callable[[str], None],
-        event: Callable[[str], None],
-        values: Callable[[str, list[Any]], None],
-        malformed: Callable[[Exception, str], None],
-        oversized: Callable[[str, int], None],
-        room: Callable[[], None],
-    ) -> None:
-        # The Socket.IO id, before the first event.
-        self.connected = connected
-        # The packet's JSON array as text, exactly as it came.
-        self.event = event
-        # Name and arguments of an event that came with binary attachments.
-        self.values = values
-        self.malformed = malformed
-        # The beginning of an event's text, and the length of the whole message in bytes.
-        self.oversized = oversized
-        # Called before a packet is read: waits while the intake has no room.
-        self.room = room
-
-
 class _Engine(engineio.Client):  # type: ignore[misc]  # the library has no types
     """Handles messages in the order they come, in the greenlet that reads them.
 
@@ -122,6 +98,8 @@ class _Client(socketio.Client):  # type: ignore[misc]  # the library has no type
     """Passes the text of an event on as it came, and leaves all else to the library."""
 
     handlers_of_owner: Handlers
+    # Called with the reason when the connection ends, whoever ends it.
+    ended: Callable[[str], None]
     _binary_packet: Any
 
     def _engineio_client_class(self) -> type[_Engine]:
@@ -176,9 +154,15 @@ class _Client(socketio.Client):  # type: ignore[misc]  # the library has no type
             packet = self.packet_class(3, namespace=namespace or "/", id=id, data=[])
             self._send_packet(packet)
 
-    def _handle_disconnect(self, namespace: str | None) -> None:
+    def _handle_disconnect(self, namespace: str | None) -> None:  # noqa: ARG002 - the library's
         # The library would wait here for the very greenlet that this runs in.
-        self._trigger_event("disconnect", namespace or "/", "server disconnect")
+        self.ended("server disconnect")
+
+    def _handle_eio_disconnect(self, reason: str) -> None:
+        super()._handle_eio_disconnect(reason)
+        # The library tells its handlers only of namespaces that were connected for a while: of an
+        # end during or right after the handshake it says nothing.
+        self.ended(reason)
 
 
 class Socket:
@@ -198,11 +182,12 @@ class Socket:
         self._engine.handlers_of_owner = handlers
         self._engine.client = self._client
         self._changed = Event()
+        self._accepted = False
         self._interrupted = False
         self._lost: ConnectionReason | None = None
         self._client.on("connect", self._on_connect)
         self._client.on("connect_error", self._on_connect_error)
-        self._client.on("disconnect", self._on_disconnect)
+        self._client.ended = self._ended
 
     def open(self, address: Address, policy: Policy, resolver: Resolver) -> None:
         """Connect and be accepted; NotConnected with the reason otherwise."""
@@ -219,8 +204,8 @@ class Socket:
             # Not chained: the text of the library's errors holds the URL with its token.
             raise NotConnected(ConnectionReason.HANDSHAKE_FAILED) from None
         if self._lost is not None:
-            refused = self._lost is ConnectionReason.REFUSED
-            raise NotConnected(self._lost if refused else ConnectionReason.HANDSHAKE_FAILED)
+            told = self._accepted or self._lost is ConnectionReason.REFUSED
+            raise NotConnected(self._lost if told else ConnectionReason.HANDSHAKE_FAILED)
 
     def wait(self) -> ConnectionReason | None:
         """Wait until the connection is lost and return why; None if interrupt() was called."""
@@ -232,6 +217,10 @@ class Socket:
                 self._changed.clear()
                 self._changed.wait(silence)
         return self._lost
+
+    def unheard_for(self) -> float:
+        """Seconds since anything came from the server."""
+        return max(0.0, time.monotonic() - self._engine.last_packet)
 
     def interrupt(self) -> None:
         """Have wait() return now."""
@@ -282,6 +271,7 @@ class Socket:
         return float(engine.last_packet + min(allowed, SILENCE_MAX) - time.monotonic())
 
     def _on_connect(self) -> None:
+        self._accepted = True
         self._handlers.connected(str(self._client.get_sid("/") or ""))
         self._changed.set()
 
@@ -291,7 +281,7 @@ class Socket:
         if self._engine.state == "connected":
             self._lose(ConnectionReason.REFUSED)
 
-    def _on_disconnect(self, reason: str) -> None:
+    def _ended(self, reason: str) -> None:
         kicked = reason == "server disconnect"
         self._lose(ConnectionReason.KICKED if kicked else ConnectionReason.DROPPED)
 
