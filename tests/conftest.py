@@ -29,6 +29,8 @@ pytest_socket._true_gethostbyname = socket.gethostbyname
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_hosts = "127.0.0.1,::1"
+    # A Unix socket leads nowhere else: the tests' PostgreSQL listens on one.
+    config.option.allow_unix_socket = True
     # The same examples in every run: a failure here means a change, not a different draw.
     hypothesis.settings.register_profile("fixed", derandomize=True)
     hypothesis.settings.load_profile("fixed")

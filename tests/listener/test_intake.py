@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 import gevent
 import pytest
-from flask import Flask
 from sqlalchemy import Connection, text
 
-from tests.listener.listening import Listening, listening
-from tests.simulator_process import SimulatorProcess
-from tests.world import rows, store_of, wait_until
+from tests.listener.listening import Listening
+from tests.world import store_of, wait_until
 from webhookproxy import store
 from webhookproxy.listener import intake
 from webhookproxy.listener.intake import Link
@@ -33,47 +29,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "RETRY_SECONDS", 0.05)
 
 
-@contextmanager
-def locked(app: Flask) -> Iterator[None]:
-    """While it lasts another program holds the write lock of the SQLite file."""
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    other = sqlite3.connect(path, isolation_level=None)
-    try:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-    finally:
-        other.close()
-
-
 def numbers(half: Listening) -> list[str]:
     return [event.payload for event in half.events()]
-
-
-@pytest.mark.usefixtures("impatient")
-def test_while_the_store_is_blocked_the_socket_is_not_read_and_nothing_is_lost(
-    simulator: SimulatorProcess,
-    half: Listening,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(intake, "BUFFER_EVENTS", 40)
-    monkeypatch.setattr(intake, "GROUP_EVENTS", 10)
-    token = "blocked-token-0001"
-    half.connected(token)
-    with locked(half.app):
-        for number in range(200):
-            simulator.control("emit", token=token, event="x", args=[number])
-        wait_until(lambda: half.intake.waiting >= 40, 5, "the buffer is full")
-        gevent.idle()
-        # The group in hand and one packet that was being read come on top.
-        assert half.intake.waiting <= 52
-        assert store_of(half.app).failing_since is not None
-    half.wait_for_events(200)
-    assert numbers(half) == [str(number) for number in range(200)]
-    # The rows can be read a moment before the intake hears of their commit.
-    wait_until(lambda: half.intake.waiting == 0, 2, "nothing waits")
-    assert store_of(half.app).failing_since is None
-    assert simulator.state(token)["handshakes"] == 1
 
 
 def test_events_that_wait_together_are_committed_together(
@@ -178,13 +135,3 @@ def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
     half.wait_for_events(3)
     assert numbers(half) == ["0", "1", "2"]
     assert sizes == [3, 1, 1, 2]
-
-
-def test_a_flood_is_stored_whole_and_in_order(app: Flask, simulator: SimulatorProcess) -> None:
-    token = "flooding-token-0001"
-    with listening(app, simulator) as half:
-        half.connected(token)
-        simulator.control("burst", token=token, count=20_000)
-        wait_until(lambda: rows(app, "SELECT COUNT(*) AS n FROM events")[0].n == 20_000, 30)
-        order = rows(app, "SELECT json_extract(payload, '$.seq') AS seq FROM events ORDER BY id")
-    assert [row.seq for row in order] == list(range(1, 20_001))

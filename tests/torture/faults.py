@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import random
 import signal
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import gevent
-import psycopg
-from sqlalchemy.engine import make_url
 
 from tests import postgresql
+from tests.locks import held
 from tests.receiver import endless, hang, raw, reset
 from tests.server_process import ServerProcess
 from tests.torture.stage import Fault, Stage
@@ -129,12 +127,11 @@ class Faults:
     def lock(self) -> None:
         """Another program holds the database, or PostgreSQL ends every session."""
         seconds = self.random.uniform(0.2, 7.0)
-        if self.stage.postgresql is None:
-            self._lock_sqlite(seconds)
-        elif self.random.random() < 0.5:
-            self._lock_postgresql(seconds)
-        else:
+        if self.stage.postgresql is not None and self.random.random() < 0.5:
             self._cut_sessions(self.stage.postgresql)
+            return
+        with held(self.stage.url):
+            gevent.sleep(seconds)
 
     def wait_for_owner(self) -> None:
         """Return when one server owns the sockets and has them all."""
@@ -172,28 +169,3 @@ class Faults:
         self.wait_for_owner()
         # What the former owner was sending meanwhile is sent again by the next.
         self.in_flight |= self.stage.accepted_since(began)
-
-    def _lock_sqlite(self, seconds: float) -> None:
-        path = self.stage.url.removeprefix("sqlite:///")
-        other = sqlite3.connect(path, isolation_level=None, timeout=0)
-        try:
-            wait_until(lambda: _begun(other), 20, "the lock is free for a moment")
-            gevent.sleep(seconds)
-            other.execute("ROLLBACK")
-        finally:
-            other.close()
-
-    def _lock_postgresql(self, seconds: float) -> None:
-        url = make_url(self.stage.url).set(drivername="postgresql")
-        with psycopg.connect(url.render_as_string(hide_password=False)) as other:
-            other.execute("LOCK TABLE events, deliveries IN ACCESS EXCLUSIVE MODE")
-            gevent.sleep(seconds)
-            other.rollback()
-
-
-def _begun(other: sqlite3.Connection) -> bool:
-    try:
-        other.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        return False
-    return True
