@@ -11,6 +11,7 @@ import gc
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -83,3 +84,17 @@ def app(sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The application on a SQLite database of its own."""
     with world.application(sqlite_url, tmp_path) as app:
         yield app
+
+
+@pytest.fixture
+def connects(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every address that a connect() is tried to, while the test runs."""
+    tried: list[Any] = []
+    original = socket.socket.connect
+
+    def recorder(self: socket.socket, address: Any) -> None:
+        tried.append(address)
+        original(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", recorder)
+    return tried
