@@ -148,10 +148,14 @@ class Faults:
         return sockets["connected"] == len(self.stage.tokens)
 
     def _kill(self, server: ServerProcess) -> None:
+        killed = time.monotonic()
         server.kill()
-        # What it wrote in its last moment is read by the receivers now, and by nobody answered.
-        gevent.sleep(0.15)
+        # At once: the next owner may be sending already, and what it commits looks as if it had
+        # never been in flight.
         self._gone(server)
+        # What was written in the last moment is read by the receivers now.
+        gevent.sleep(0.15)
+        self.in_flight |= self.stage.accepted_since(killed)
 
     def _gone(self, server: ServerProcess) -> None:
         self.stage.servers.remove(server)
