@@ -281,6 +281,14 @@ def _derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
         "PREFERRED_URL_SCHEME": "https" if https else "http",
         "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
         "TRUSTED_HOSTS": hosts or None,
+        # A form may stay open as long as its session lives.
+        "WTF_CSRF_TIME_LIMIT": None,
+        # The messages of the forms come from WTForms' own Portuguese, not from Flask-Babel.
+        "WTF_I18N_ENABLED": False,
+        # A live page must reach the browser line by line; the static files are compressed already.
+        "COMPRESS_STREAMS": False,
+        "COMPRESS_ALGORITHM": ["gzip"],
+        "COMPRESS_MIMETYPES": ["text/html"],
     }
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
+from webhookproxy.broadcast import Broadcast
 from webhookproxy.console import Console
 from webhookproxy.delivery.lanes import Lanes
 from webhookproxy.dial import Resolver
@@ -65,7 +66,9 @@ class Engine:
         self._ownership = Ownership(store, lock_for(url))
         policy: Policy = app.extensions["policy"]
         resolver = Resolver()
-        self._status = StatusWriter(store)
+        self._broadcast: Broadcast = app.extensions["broadcast"]
+        tell = self._broadcast.tell
+        self._status = StatusWriter(store, tell)
         self._routes = Routes()
         self._lanes = Lanes(
             store,
@@ -75,8 +78,11 @@ class Engine:
             resolver,
             config["RETENTION_DAYS"] * 24,
             self._lose,
+            tell=tell,
         )
-        self._intake = Intake(store, self._routes, console, self._lanes.offer, self._lose)
+        self._intake = Intake(
+            store, self._routes, console, self._lanes.offer, self._lose, tell=tell
+        )
         self._registry = Registry(self._intake, self._status, console, policy, resolver)
         self._housekeeping = Housekeeping(
             store,
@@ -115,6 +121,7 @@ class Engine:
         Called twice, the second call waits for the first and does nothing else.
         """
         first, self._stopping = not self._stopping, True
+        self._broadcast.close()
         self._wake.set()
         with self._lock:
             if not first:

@@ -12,6 +12,9 @@ from webhookproxy.models import Connection, Lease
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 
 
+Standing = tuple[ConnectionState, ConnectionReason]
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """The process that owns the sockets: whether it lives, and its fence (None: never was one)."""
@@ -29,7 +32,7 @@ def read_owner(session: Session) -> Owner:
 
 def standing(
     connection: Connection, owner: Owner, *, wished: bool
-) -> tuple[ConnectionState, ConnectionReason]:
+) -> Standing:
     """The state that may be shown, and its reason.
 
     What another owner wrote, or one that has not been heard of for 10 s, says nothing of now:
@@ -37,7 +40,7 @@ def standing(
     """
     stored = ConnectionState(connection.state), ConnectionReason(connection.reason)
     if owner.alive and connection.fence == owner.fence:
-        return stored
+        return _under_way(stored, wished=wished)
     # "Disconnected" needs nobody to vouch for it.
     at_rest = stored[0] is ConnectionState.DISCONNECTED
     if not wished:
@@ -45,3 +48,13 @@ def standing(
     if at_rest and owner.alive:
         return ConnectionState.CONNECTING, ConnectionReason.WISHED
     return ConnectionState.CONNECTING, ConnectionReason.OWNER_GONE
+
+
+def _under_way(stored: Standing, *, wished: bool) -> Standing:
+    """What a living owner wrote, and what it is about to make of it: its wish is newer."""
+    at_rest = stored[0] is ConnectionState.DISCONNECTED
+    if wished and at_rest:
+        return ConnectionState.CONNECTING, ConnectionReason.WISHED
+    if not wished and not at_rest:
+        return ConnectionState.DISCONNECTING, ConnectionReason.UNWISHED
+    return stored

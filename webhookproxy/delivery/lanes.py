@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from webhookproxy.broadcast import nobody
 from webhookproxy.console import Console
 from webhookproxy.delivery.backlog import Backlog
 from webhookproxy.delivery.lane import Lane
@@ -49,10 +50,11 @@ class Lanes:
         retention_hours: float,
         on_fenced: Callable[[int], None],
         clock: Callable[[], float] = time.time,
+        tell: Callable[[int], None] = nobody,
     ) -> None:
         self.reading = reading
         self.retention_hours = retention_hours
-        self.results = Results(store, on_fenced)
+        self.results = Results(store, on_fenced, tell)
         self._store = store
         self._console = console
         self._policy = policy

@@ -12,6 +12,7 @@ import gevent
 from gevent.event import Event
 from sqlalchemy import Connection, text
 
+from webhookproxy.broadcast import nobody
 from webhookproxy.bulk import Row, insert_rows, update_rows
 from webhookproxy.delivery.retry import Verdict
 from webhookproxy.delivery.sender import Outcome
@@ -161,8 +162,14 @@ class Result:
 class Results:
     """Collects results and commits them in groups; one greenlet, while there is work."""
 
-    def __init__(self, store: Store, on_fenced: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        on_fenced: Callable[[int], None],
+        tell: Callable[[int], None] = nobody,
+    ) -> None:
         self._store = store
+        self._tell = tell
         self._on_fenced = on_fenced
         self._waiting: list[Result] = []
         self._writer: gevent.Greenlet[..., None] | None = None
@@ -205,6 +212,8 @@ class Results:
                 del waiting[: len(group)]
                 for result in group:
                     result.committed(result.due.id)
+                for company_id in {result.due.facts.company_id for result in group}:
+                    self._tell(company_id)
             elif fence == self._fence:
                 # Owner no more: start() decides what becomes of the rest.
                 break

@@ -14,6 +14,7 @@ import gevent
 from gevent.event import Event as Signal
 
 from webhookproxy import contract, payload
+from webhookproxy.broadcast import nobody
 from webhookproxy.console import Console
 from webhookproxy.listener.journal import Arrival, Journal
 from webhookproxy.listener.routes import Route, Routes
@@ -63,7 +64,9 @@ class Intake:
         hand_over: Callable[[list[Due]], None],
         on_fenced: Callable[[int], None],
         clock: Callable[[], float] = time.time,
+        tell: Callable[[int], None] = nobody,
     ) -> None:
+        self._tell = tell
         self._journal = Journal(store)
         self._routes = routes
         self._console = console
@@ -212,6 +215,8 @@ class Intake:
                 return self._commit_singly(arrivals, fence)
             else:
                 self._hand_over(dues)
+                for company_id in {arrival.company_id for arrival in arrivals}:
+                    self._tell(company_id)
                 self._print(arrivals)
                 return True
 

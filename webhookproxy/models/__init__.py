@@ -6,6 +6,8 @@ from webhookproxy.models.deliveries import Attempt, Delivery, HourlyDeliveries
 from webhookproxy.models.events import Event, HourlyEvents
 from webhookproxy.models.leases import Lease
 from webhookproxy.models.people import Grant, User
+from webhookproxy.models.sign_ins import SignIn
+from webhookproxy.models.submissions import Submission
 from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "HourlyEvents",
     "Lease",
     "Revision",
+    "SignIn",
+    "Submission",
     "User",
     "Webhook",
     "WebhookHealth",

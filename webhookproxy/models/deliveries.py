@@ -13,6 +13,7 @@ from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id
 
 OPEN = "state IN ('queued', 'retrying')"
+ENDED_BADLY = "state IN ('refused', 'expired', 'cancelled')"
 
 
 class Delivery(Base):
@@ -42,6 +43,15 @@ class Delivery(Base):
             postgresql_where=text(OPEN),
         ),
         Index("ix_deliveries_event_id", "event_id"),
+        # The lists of the pages: all of a webhook, and what needs somebody's attention.
+        Index("ix_deliveries_webhook_id_id", "webhook_id", "id"),
+        Index(
+            "ix_deliveries_ended_badly",
+            "webhook_id",
+            "id",
+            sqlite_where=text(ENDED_BADLY),
+            postgresql_where=text(ENDED_BADLY),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)

@@ -74,6 +74,7 @@ class ConnectionState(StrEnum):
 class ConnectionReason(StrEnum):
     NOT_WISHED = "not_wished"
     WISHED = "wished"
+    UNWISHED = "unwished"
     ACCEPTED = "accepted"
     NAME_NOT_RESOLVED = "name_not_resolved"
     ADDRESS_NOT_ALLOWED = "address_not_allowed"

@@ -27,6 +27,12 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
             then="Isso costuma levar poucos segundos.",
             you=_NOTHING,
         ),
+        ConnectionReason.UNWISHED: Words(
+            english="The connection is being closed, as it was asked for.",
+            what="Estamos fechando a conexão com a 3C Plus.",
+            then="Isso costuma levar menos de um segundo; o que já chegou continua sendo enviado.",
+            you=_NOTHING,
+        ),
         ConnectionReason.ACCEPTED: Words(
             english="3C Plus accepted the connection.",
             what="Conectada à 3C Plus desde {since}.",
