@@ -11,7 +11,6 @@ from webhookproxy.lease import HEARTBEAT_MS, SHARD, owner_seen_ms
 from webhookproxy.models import Connection, Lease
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 
-
 Standing = tuple[ConnectionState, ConnectionReason]
 
 
@@ -30,9 +29,7 @@ def read_owner(session: Session) -> Owner:
     return Owner(seen_ms is not None and seen_ms <= HEARTBEAT_MS, fence)
 
 
-def standing(
-    connection: Connection, owner: Owner, *, wished: bool
-) -> Standing:
+def standing(connection: Connection, owner: Owner, *, wished: bool) -> Standing:
     """The state that may be shown, and its reason.
 
     What another owner wrote, or one that has not been heard of for 10 s, says nothing of now:

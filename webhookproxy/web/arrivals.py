@@ -39,7 +39,9 @@ def latest(session: Session, company_id: int, count: int = LATEST) -> list[Arriv
     """The newest events of a company, newest first; two indexed reads."""
     # Columns, not rows: payloads are large, and nobody reads them here.
     events = session.execute(
-        select(Event.id, Event.public_id, Event.name, Event.order_key, Event.received_ms, Event.note)
+        select(
+            Event.id, Event.public_id, Event.name, Event.order_key, Event.received_ms, Event.note
+        )
         .where(Event.company_id == company_id)
         .order_by(Event.id.desc())
         .limit(count)

@@ -196,7 +196,9 @@ def delete(company_id: int) -> str | Response:
     """Say what would be lost; delete it once that is confirmed."""
     company = company_or_404(company_id)
     if request.method == "POST":
-        write(lambda session: delete_company(session, find_company(session, company_id)), company_id)
+        write(
+            lambda session: delete_company(session, find_company(session, company_id)), company_id
+        )
         flash(f"A empresa {company.name} foi excluída.")
         return redirect(url_for("companies.index"), code=303)
     webhooks = live_webhooks(db.session(), company_id)

@@ -14,9 +14,7 @@ class LoginForm(Form):
     """An e-mail and its password."""
 
     email = EmailField("E-mail", [_REQUIRED], render_kw={"autocomplete": "username"})
-    password = PasswordField(
-        "Senha", [_REQUIRED], render_kw={"autocomplete": "current-password"}
-    )
+    password = PasswordField("Senha", [_REQUIRED], render_kw={"autocomplete": "current-password"})
 
 
 class FirstForm(Form):

@@ -17,13 +17,17 @@ logger = logging.getLogger(__name__)
 _WORDS = {
     400: (
         "Não entendemos este pedido",
-        "O formulário pode ter ficado aberto por tempo demais, ou o navegador não guarda cookies. "
-        "Volte, atualize a página e envie de novo.",
+        (
+            "O formulário pode ter ficado aberto por tempo demais, ou o navegador não guarda cookies. "
+            "Volte, atualize a página e envie de novo."
+        ),
     ),
     404: (
         "Página não encontrada",
-        "O endereço pode estar errado, o item pode ter sido excluído, ou seu usuário não tem "
-        "acesso a ele. Peça acesso a um administrador, ou volte ao painel.",
+        (
+            "O endereço pode estar errado, o item pode ter sido excluído, ou seu usuário não tem "
+            "acesso a ele. Peça acesso a um administrador, ou volte ao painel."
+        ),
     ),
     405: ("Este endereço não abre assim", "Volte ao painel e use os botões da página."),
     413: (
@@ -36,9 +40,11 @@ _WORDS = {
     ),
     503: (
         "Não está gravando",
-        "O banco de dados não aceita gravações agora, e nada do que você pediu foi feito. Os "
-        "eventos que chegam esperam na memória. Tente de novo em instantes; se continuar, veja se "
-        "o disco está cheio e se o banco de dados está no ar.",
+        (
+            "O banco de dados não aceita gravações agora, e nada do que você pediu foi feito. Os "
+            "eventos que chegam esperam na memória. Tente de novo em instantes; se continuar, veja se "
+            "o disco está cheio e se o banco de dados está no ar."
+        ),
     ),
 }
 _OTHER = (
@@ -79,5 +85,5 @@ def _database(error: SQLAlchemyError) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    logger.exception("a page failed: %s", type(error).__name__)
+    logger.error("a page failed: %s", type(error).__name__, exc_info=error)
     return page(500)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -85,7 +86,7 @@ def plural(count: int, one: str, many: str) -> str:
     return f"{number(count)} {one if count == 1 else many}"
 
 
-def _static_address(folder: Path):  # type: ignore[no-untyped-def]
+def _static_address(folder: Path) -> Callable[[str], str]:
     @lru_cache(maxsize=64)
     def static_url(name: str) -> str:
         """The address of a static file; it changes with the file, so it may be kept for ever."""

@@ -1,4 +1,4 @@
-"""Streams the parts of a page that change, as HTML drawn by the templates that the page includes."""
+"""Streams the parts of a page that change, drawn by the templates that the page includes."""
 
 from __future__ import annotations
 

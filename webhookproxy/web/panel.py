@@ -109,14 +109,11 @@ def _problems(
 
 def _today(events: dict[int, int], ended: dict[tuple[int, str], int]) -> dict[str, int]:
     since = figures.first_hour_of_today(DEFAULT_TIMEZONE)
+    today = [(outcome, count) for (hour, outcome), count in ended.items() if hour >= since]
     return {
         "events_today": sum(count for hour, count in events.items() if hour >= since),
-        "delivered_today": sum(
-            count for (hour, outcome), count in ended.items() if hour >= since and outcome == "delivered"
-        ),
-        "failed_today": sum(
-            count for (hour, outcome), count in ended.items() if hour >= since and outcome in FAILED
-        ),
+        "delivered_today": sum(count for outcome, count in today if outcome == "delivered"),
+        "failed_today": sum(count for outcome, count in today if outcome in FAILED),
     }
 
 
