@@ -1,10 +1,9 @@
-"""Every setting: its name, default, unit and reason, and what Flask's own settings become."""
+"""Every setting: its name, default, unit and reason."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,15 +12,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from webhookproxy import keys
+from webhookproxy.flask_config import derived
 from webhookproxy.keys import ConfigError
 
 __all__ = ["SETTINGS", "ConfigError", "Setting", "ephemeral_disk_warning", "load"]
-
-SESSION_LIFETIME = timedelta(hours=12)
-MAX_REQUEST_BYTES = 1_048_576
-
-# Werkzeug compares hosts without their port; the two loopback names are for health checks.
-_LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +226,7 @@ def load(
     loaded = keys.load(texts, instance_path)
     config["SECRET_KEY"] = loaded.secret_key
     config["DATA_KEYS"] = loaded.data_keys
-    config.update(_derived(config, Path(instance_path)))
+    config.update(derived(config, Path(instance_path)))
     own = {setting.name for setting in SETTINGS}
     config.update({name: value for name, value in overrides.items() if name not in own})
     return config
@@ -256,40 +250,6 @@ def _refuse_unsafe(config: Mapping[str, Any]) -> None:
             "ALLOW_PRIVATE_TARGETS=1 would let webhooks reach the private network of a public "
             "server: remove it (ALLOW_HTTP=1 is what plain http to public addresses needs)."
         )
-
-
-def _derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
-    """What Flask, Flask-Login and Flask-SQLAlchemy read."""
-    https = config["PUBLIC_URL"].startswith("https://")
-    hosts = list(config["TRUSTED_HOSTS"])
-    if not hosts and config["PUBLIC_URL"]:
-        hosts = [urlsplit(config["PUBLIC_URL"]).hostname or "", *_LOOPBACK_HOSTS]
-    return {
-        "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"]
-        or f"sqlite:///{instance / 'webhookproxy.sqlite'}",
-        # Over plain http a browser keeps neither a Secure cookie nor a __Host- name, and without
-        # the cookie no form would have its CSRF token.
-        "SESSION_COOKIE_NAME": "__Host-session" if https else "session",
-        "SESSION_COOKIE_SECURE": https,
-        "SESSION_COOKIE_HTTPONLY": True,
-        "SESSION_COOKIE_SAMESITE": "Lax",
-        "PERMANENT_SESSION_LIFETIME": SESSION_LIFETIME,
-        "REMEMBER_COOKIE_SECURE": https,
-        "REMEMBER_COOKIE_HTTPONLY": True,
-        "REMEMBER_COOKIE_SAMESITE": "Lax",
-        "REMEMBER_COOKIE_DURATION": SESSION_LIFETIME,
-        "PREFERRED_URL_SCHEME": "https" if https else "http",
-        "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
-        "TRUSTED_HOSTS": hosts or None,
-        # A form may stay open as long as its session lives.
-        "WTF_CSRF_TIME_LIMIT": None,
-        # The messages of the forms come from WTForms' own Portuguese, not from Flask-Babel.
-        "WTF_I18N_ENABLED": False,
-        # A live page must reach the browser line by line; the static files are compressed already.
-        "COMPRESS_STREAMS": False,
-        "COMPRESS_ALGORITHM": ["gzip"],
-        "COMPRESS_MIMETYPES": ["text/html"],
-    }
 
 
 def ephemeral_disk_warning(config: Mapping[str, Any]) -> str | None:

@@ -18,8 +18,8 @@ _WORDS = {
     400: (
         "Não entendemos este pedido",
         (
-            "O formulário pode ter ficado aberto por tempo demais, ou o navegador não guarda cookies. "
-            "Volte, atualize a página e envie de novo."
+            "O formulário pode ter ficado aberto por tempo demais, ou o navegador não guarda "
+            "cookies. Volte, atualize a página e envie de novo."
         ),
     ),
     404: (
@@ -42,8 +42,8 @@ _WORDS = {
         "Não está gravando",
         (
             "O banco de dados não aceita gravações agora, e nada do que você pediu foi feito. Os "
-            "eventos que chegam esperam na memória. Tente de novo em instantes; se continuar, veja se "
-            "o disco está cheio e se o banco de dados está no ar."
+            "eventos que chegam esperam na memória. Tente de novo em instantes; se continuar, veja "
+            "se o disco está cheio e se o banco de dados está no ar."
         ),
     ),
 }
