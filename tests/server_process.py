@@ -38,7 +38,7 @@ class ServerProcess:
         self._environment = {**inherited, **given}
         self._printed = folder / f"server-{next(_numbers)}.txt"
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         command = ("-m", "gunicorn", "-c", "gunicorn.conf.py", f"--bind=127.0.0.1:{self.port}")
@@ -134,7 +134,8 @@ class ServerProcess:
         return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
