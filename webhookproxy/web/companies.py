@@ -45,11 +45,12 @@ def index() -> str:
     rows = visible(db.session(), search)
     owner = read_owner(db.session())
     ids = [company.id for company in rows]
+    busy = figures.usually_busy(db.session(), ids)
     since = figures.first_hour_of_today("America/Sao_Paulo")
     webhooks = {company_id: live_webhooks(db.session(), company_id) for company_id in ids}
     return render_template(
         "companies/index.html",
-        rows=[(company, shown(company, owner), webhooks[company.id]) for company in rows],
+        rows=[(company, shown(company, owner, busy), webhooks[company.id]) for company in rows],
         today=figures.events_by_company(db.session(), ids, since),
         search=search,
         more=len(rows) == LIST_MAX,
@@ -107,7 +108,7 @@ def _facts(company: Company) -> dict[str, Any]:
     session = db.session()
     return {
         "company": company,
-        "shown": shown(company, read_owner(session)),
+        "shown": shown(company, read_owner(session), figures.usually_busy(session, [company.id])),
         "webhooks": [shown_webhook(each) for each in live_webhooks(session, company.id)],
         "gaps": gaps_of_a_day(session, company.id),
         "arrivals": arrivals.latest(session, company.id),

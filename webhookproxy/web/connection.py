@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -63,8 +64,11 @@ class Shown:
         return self.state in trouble or self.silent
 
 
-def shown(company: Company, owner: Owner) -> Shown:
-    """What may be said of a company's connection now; never green on an old heartbeat."""
+def shown(company: Company, owner: Owner, busy: Collection[int]) -> Shown:
+    """What may be said of a company's connection now; never green on an old heartbeat.
+
+    `busy` are the companies of which an hour without an event is odd (figures.usually_busy).
+    """
     connection = company.connection
     state, reason = standing(connection, owner, wished=company.should_connect)
     drawing, colour = _LOOKS[state]
@@ -83,7 +87,7 @@ def shown(company: Company, owner: Owner) -> Shown:
         spins=state in _MOVING,
         since=connection.since,
         words=_words(company, reason),
-        silent=connected and datetime.now(UTC) - quiet_since > SILENT,
+        silent=connected and company.id in busy and datetime.now(UTC) - quiet_since > SILENT,
         socket_id=connection.socket_id if connected else None,
     )
 

@@ -63,7 +63,8 @@ def _facts() -> dict[str, Any]:
     webhooks = _webhooks(session, ids)
     webhook_ids = [each.webhook.id for each in webhooks]
     owner = read_owner(session)
-    connections = [(company, shown(company, owner)) for company in rows]
+    busy = figures.usually_busy(session, ids)
+    connections = [(company, shown(company, owner, busy)) for company in rows]
     problems = _problems(connections, webhooks)
     since = min(figures.first_hour_of_today(DEFAULT_TIMEZONE), figures.this_hour() - 23)
     events = figures.events_by_hour(session, ids, since)
