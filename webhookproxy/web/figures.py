@@ -57,17 +57,13 @@ def events_by_company(session: Session, companies: Collection[int], since: int) 
 
 
 def usually_busy(session: Session, companies: Collection[int]) -> set[int]:
-    """The companies that got events at this hour yesterday or a week ago: silence there is odd.
-
-    Those that never got any are among them: nobody knows yet what is usual.
-    """
+    """The companies that got events at this hour yesterday or a week ago: silence there is odd."""
     now = this_hour()
     hours = (now - 24, now - 24 * 7)
     at_this_hour = select(HourlyEvents.company_id).where(
         HourlyEvents.company_id.in_(companies), HourlyEvents.hour.in_(hours)
     )
-    ever = select(HourlyEvents.company_id).where(HourlyEvents.company_id.in_(companies)).distinct()
-    return set(session.scalars(at_this_hour)) | (set(companies) - set(session.scalars(ever)))
+    return set(session.scalars(at_this_hour))
 
 
 def deliveries_by_outcome(
