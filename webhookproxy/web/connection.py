@@ -67,7 +67,8 @@ class Shown:
 def shown(company: Company, owner: Owner, busy: Collection[int]) -> Shown:
     """What may be said of a company's connection now; never green on an old heartbeat.
 
-    `busy` are the companies of which an hour without an event is odd (figures.usually_busy).
+    `busy` are the companies of which an hour without an event is odd (figures.usually_busy); of one
+    that never had an event it is odd, too.
     """
     connection = company.connection
     state, reason = standing(connection, owner, wished=company.should_connect)
@@ -78,6 +79,7 @@ def shown(company: Company, owner: Owner, busy: Collection[int]) -> Shown:
     label = CONNECTION_LABELS[state] + ("…" if state in _MOVING else "")
     if first:
         label = "Conectada, nenhum evento ainda"
+    odd = company.id in busy or not connection.events
     quiet_since = connection.since if first or heard is None else heard
     return Shown(
         state=state,
@@ -87,7 +89,7 @@ def shown(company: Company, owner: Owner, busy: Collection[int]) -> Shown:
         spins=state in _MOVING,
         since=connection.since,
         words=_words(company, reason),
-        silent=connected and company.id in busy and datetime.now(UTC) - quiet_since > SILENT,
+        silent=connected and odd and datetime.now(UTC) - quiet_since > SILENT,
         socket_id=connection.socket_id if connected else None,
     )
 
