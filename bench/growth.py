@@ -11,6 +11,7 @@ from bench.relays import Product, Stage, install
 from bench.rows import Row, at_least, at_most
 from bench.stage import on_core
 from tests import postgresql
+from webhookproxy.demo.programs import flask
 
 _FILL = text(
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)"
@@ -28,8 +29,11 @@ _FILL_DELIVERIES = text(
 def webhooks(stage: Stage, events: int) -> list[Row]:
     """CPU per delivery with one webhook, and with a thousand in ten companies that rest."""
     one = _burst(stage, install(stage), events)
-    # All but the first company's rest: what exists must cost nothing while nothing is due to it.
-    many = _burst(stage, install(stage, companies=10, webhooks=100, events=("none",)), events)
+    # All but one want nothing: what exists must cost nothing while nothing is due to it.
+    product = install(stage, companies=10, webhooks=100, events=("none",))
+    wanted = ("webhook", "create", "company_1", "bench", f"{stage.receiver.url}/1", "--secret", "-")
+    flask(product.environment, *wanted, stdin=stage.secret + "\n")
+    many = _burst(stage, product, events)
     return [Row("CPU ms per event: 1 webhook, 1,000 uninterested", _both(one, many))]
 
 
