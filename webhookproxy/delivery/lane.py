@@ -259,7 +259,7 @@ class Lane:
         with self._lock:
             try:
                 if verdict.delay is None:
-                    self._window.release(due)
+                    self._window.release(due, time.monotonic(), self._lanes.now_ms())
                 else:
                     self._window.hold(due, time.monotonic() + verdict.delay)
             except SQLAlchemyError as error:
