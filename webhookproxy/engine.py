@@ -28,7 +28,7 @@ from webhookproxy.listener.registry import Registry
 from webhookproxy.listener.routes import Routes
 from webhookproxy.listener.status import StatusWriter
 from webhookproxy.models import Company, Webhook
-from webhookproxy.models.changes import changes_since
+from webhookproxy.models.changes import acts_between, changes_since
 from webhookproxy.store import Fenced, Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -237,11 +237,13 @@ class Engine:
         return ended
 
     def _follow_changes(self) -> None:
-        """Read anew the companies that any process changed since the last look."""
+        """Read anew what any process changed since the last look."""
         with Session(self._reading) as session:
             revision, changed = changes_since(session, self._revision)
             for company_id in sorted(changed):
                 self._follow(session, company_id)
+            if changed:
+                self._lanes.attend(acts_between(session, self._revision, revision))
             # Only now: what the database did not give is asked for again at the next tick.
             self._revision = revision
 
