@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
+from tests.delivery.acting import ACCEPTED
 from tests.delivery.lanes_world import Sending, first, numbers
+from tests.delivery.test_changed_meanwhile import slow
 from tests.receiver import Receiver
 from tests.world import rows, wait_until
 from webhookproxy import housekeeping
@@ -153,4 +155,25 @@ def test_resuming_without_discard_goes_on_with_an_earlier_discarding(half: Sendi
         half.wait_for_ends(webhook, 2)
         sweep(half)
         assert half.states(webhook) == [GONE] * 6 + [DELIVERED] * 2
+    half.check_totals(webhook)
+
+
+def test_what_is_in_hand_when_it_would_be_discarded_ends_as_its_receiver_says(
+    any_half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = any_half
+    webhook = half.webhook("http://127.0.0.1:9999/")
+    send = slow(half, webhook, ACCEPTED, monkeypatch)
+    half.switch(webhook, WebhookState.PAUSED)
+    half.arrive(2)
+    resume(half, webhook, discard=True)
+    half.notice()
+    sweep(half)
+    assert half.states(webhook) == [("queued", "waiting_turn"), GONE, GONE]
+    send.answer.set()
+    half.wait_for_ends(webhook, 3)
+    assert half.lanes.results.drain(5.0)
+    sweep(half)
+    assert half.states(webhook) == [DELIVERED, GONE, GONE]
+    assert rows(half.app, "SELECT discard_until FROM webhooks") == [(None,)]
     half.check_totals(webhook)

@@ -24,7 +24,8 @@ class Delivery(Base):
 
     `attempts` counts HTTP requests, `tries` those that count against the event (probes of an
     open circuit do not). `born_ms` is on the webhook's own clock, which stands while it is
-    paused: age is that clock now less `born_ms`.
+    paused: age is that clock now less `born_ms`. Resending begins `tries`, `born_ms` and
+    `first_attempt_ms` anew; `attempts` goes on.
     """
 
     __tablename__ = "deliveries"
