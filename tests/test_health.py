@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import Connection, text
 
 from tests.world import TOKEN, application, make_company, make_webhook, store_of
-from webhookproxy.engine import Health
+from webhookproxy.health import Health
 
 WELL = Health(
     owner=True, storing=True, sockets_wished=1, sockets_connected=1, buffered=3, loop_lag_ms=2

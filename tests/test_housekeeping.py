@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -13,6 +14,7 @@ from tests import world
 from tests.delivery.lanes_world import Sending, sending
 from tests.world import rows
 from webhookproxy import housekeeping
+from webhookproxy.models.acts import resend
 from webhookproxy.models.companies import delete_company, find_company
 from webhookproxy.models.deliveries import Due
 from webhookproxy.rules.webhooks import WebhookState
@@ -93,6 +95,30 @@ def test_what_waits_is_never_removed_and_hides_nothing_behind_it(half: Sending) 
     assert {due.id for due in waiting} <= left
     assert count(half, "events") == 11
     assert set(half.states(webhook)) == {("queued", "waiting_turn")}
+
+
+def test_what_is_resent_the_moment_before_it_goes_stays(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = half.webhook(URL, state=WebhookState.PAUSED)
+    dues = store_old(half, 8, 3)
+    end(half, dues)
+    half.store_events(1)
+    run = half.store.run
+
+    def after_a_resend(job: Callable[[Connection], Any], *, fence: int | None = None) -> Any:
+        monkeypatch.setattr(half.store, "run", run)
+        half.act(resend, dues[1].id)
+        return run(job, fence=fence)
+
+    monkeypatch.setattr(half.store, "run", after_a_resend)
+    sweep(half)
+    assert [row[0] for row in rows(half.app, "SELECT id FROM deliveries ORDER BY id")] == [
+        dues[1].id,
+        dues[-1].id + 1,
+    ]
+    assert half.states(webhook)[0] == ("queued", "resent")
+    assert count(half, "events") == 2
 
 
 def test_unwanted_events_go_after_a_day(half: Sending) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import gevent
 from flask import Flask
@@ -22,6 +21,7 @@ from webhookproxy.delivery.lanes import Lanes
 from webhookproxy.dial import Resolver
 from webhookproxy.extensions import db
 from webhookproxy.guard import Policy
+from webhookproxy.health import Health, LoopWatch
 from webhookproxy.housekeeping import Housekeeping
 from webhookproxy.lease import Ownership, lock_for
 from webhookproxy.listener.intake import Intake
@@ -29,7 +29,7 @@ from webhookproxy.listener.registry import Registry
 from webhookproxy.listener.routes import Routes
 from webhookproxy.listener.status import StatusWriter
 from webhookproxy.models import Company, Webhook
-from webhookproxy.models.changes import changes_since
+from webhookproxy.models.changes import acts_between, changes_since
 from webhookproxy.store import Fenced, Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -40,18 +40,6 @@ TICK = 0.5
 BEAT_SECONDS = 2.0
 # From SIGTERM to the end: a dyno is killed after 30 s.
 STOP_SECONDS = 18.0
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How the engine is, without a name."""
-
-    owner: bool
-    storing: bool
-    sockets_wished: int
-    sockets_connected: int
-    buffered: int
-    loop_lag_ms: int
 
 
 class Engine:
@@ -98,13 +86,13 @@ class Engine:
         self._trouble = ""
         self._revision = 0
         self._beaten = 0.0
-        self._loop_lag = 0.0
+        self._loop = LoopWatch()
         self._lock = RLock()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
 
     def start(self) -> None:
         """Begin to own the sockets, or to wait for them; returns at once."""
-        for run in (self._run, self._watch_loop, self._keep_house):
+        for run in (self._run, self._loop.watch, self._keep_house):
             greenlet = gevent.Greenlet(run)
             greenlet.name = f"engine{run.__name__}"
             greenlet.link_exception(_log_death)
@@ -139,7 +127,7 @@ class Engine:
             sockets_wished=wished,
             sockets_connected=connected,
             buffered=self._intake.waiting,
-            loop_lag_ms=round(self._loop_lag * 1000),
+            loop_lag_ms=self._loop.lag_ms,
         )
 
     def _run(self) -> None:
@@ -244,11 +232,13 @@ class Engine:
         return ended
 
     def _follow_changes(self) -> None:
-        """Read anew the companies that any process changed since the last look."""
+        """Read anew what any process changed since the last look."""
         with Session(self._reading) as session:
             revision, changed = changes_since(session, self._revision)
             for company_id in sorted(changed):
                 self._follow(session, company_id)
+            if changed:
+                self._lanes.attend(acts_between(session, self._revision, revision))
             # Only now: what the database did not give is asked for again at the next tick.
             self._revision = revision
 
@@ -289,12 +279,6 @@ class Engine:
             if self._ownership.fence is not None:
                 self._guarded(self._housekeeping.step)
             gevent.sleep(self._housekeeping.pause)
-
-    def _watch_loop(self) -> None:
-        while not self._stopping:
-            before = time.monotonic()
-            gevent.sleep(1.0)
-            self._loop_lag = max(0.0, time.monotonic() - before - 1.0)
 
 
 def _log_death(greenlet: gevent.Greenlet[..., None]) -> None:

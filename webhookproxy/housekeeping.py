@@ -8,8 +8,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.orm import Session
 
-from webhookproxy.models.deliveries import OPEN
+from webhookproxy.models.changes import note_change
+from webhookproxy.models.deliveries import OPEN, end_deliveries
+from webhookproxy.purge import purge_deliveries, purge_events, remember_numbers
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 from webhookproxy.store import Store
 
@@ -34,8 +37,17 @@ _DELETED_COMPANIES = text(
 )
 _OPEN_WEBHOOKS = text(
     "SELECT h.webhook_id FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id"
-    " WHERE w.deleted_at IS NULL AND"
+    " WHERE w.deleted_at IS NULL AND w.discard_until IS NULL AND"
     " h.created > h.delivered + h.refused + h.expired + h.cancelled + h.simulated"
+)
+_DISCARDING = text(
+    "SELECT w.id, w.discard_until FROM webhooks w JOIN companies c ON c.id = w.company_id"
+    " WHERE w.discard_until IS NOT NULL AND w.deleted_at IS NULL AND c.deleted_at IS NULL"
+)
+# No new version: the webhook's settings and its circuit stay as they are.
+_DISCARDED_ALL = text(
+    "UPDATE webhooks SET discard_until = NULL WHERE id = :id AND discard_until = :until"
+    " RETURNING company_id"
 )
 # The newest event stays, because the next owner numbers on from it.
 _OLDEST = text(
@@ -80,6 +92,7 @@ class Housekeeping:
     def step(self) -> bool:
         """Do one batch of each kind; True if any did something, so that more may be waiting."""
         did = self._end_deleted()
+        did = self._discard() or did
         did = self._expire() or did
         did = self._purge_events() or did
         if not did:
@@ -111,7 +124,7 @@ class Housekeeping:
             # Of any age: all that waits ends with its webhook.
             ids = _overdue(connection, webhook_id, _ANY_AGE)
             state = DeliveryState.CANCELLED
-            if not _end_rows(connection, webhook_id, ids, state, reason, now_ms):
+            if not end_deliveries(connection, webhook_id, ids, state, reason, now_ms):
                 _run(connection, "DELETE FROM webhook_health WHERE webhook_id = :id", webhook_id)
                 _run(connection, "DELETE FROM webhooks WHERE id = :id", webhook_id)
             return True
@@ -120,7 +133,7 @@ class Housekeeping:
 
     def _end_company(self, company_id: int) -> bool:
         def job(connection: Connection) -> bool:
-            _remember_numbers(connection)
+            remember_numbers(connection)
             purged = connection.execute(
                 text(
                     "DELETE FROM events WHERE id IN"
@@ -130,7 +143,7 @@ class Housekeeping:
                 {"id": company_id, "batch": BATCH},
             )
             ids = [row[0] for row in purged]
-            _purge_deliveries(connection, ids)
+            purge_deliveries(connection, ids)
             if not ids:
                 for table in ("gaps", "connections", "grants", "hourly_events"):
                     _run(connection, f"DELETE FROM {table} WHERE company_id = :id", company_id)
@@ -138,6 +151,36 @@ class Housekeeping:
             return True
 
         return self._store.run(job)
+
+    def _discard(self) -> bool:
+        """Cancel what waited for webhooks that were resumed without it."""
+        with self._reading.connect() as connection:
+            webhooks = [(row[0], row[1]) for row in connection.execute(_DISCARDING)]
+        did = False
+        for webhook_id, until in webhooks:
+            lane = self._lane(webhook_id)
+            if lane is not None:
+                did = self._discard_batch(webhook_id, until, lane) or did
+        return did
+
+    def _discard_batch(self, webhook_id: int, until: int, lane: LaneLimits) -> bool:
+        with self._reading.connect() as connection:
+            waiting = _waiting(connection, webhook_id, until)
+        # What is being sent right now ends by itself.
+        ids, now_ms = [each for each in waiting if not lane.busy(each)], self._now_ms()
+        if waiting and not ids:
+            return False
+
+        def job(session: Session) -> None:
+            state, reason = DeliveryState.CANCELLED, DeliveryReason.DISCARDED
+            end_deliveries(session.connection(), webhook_id, ids, state, reason, now_ms)
+            if not waiting:
+                values = {"id": webhook_id, "until": until}
+                if company_id := session.execute(_DISCARDED_ALL, values).scalar():
+                    note_change(session, company_id)
+
+        self._store.session(job)
+        return True
 
     def _expire(self) -> bool:
         """End what waited longer than its webhook allows."""
@@ -161,7 +204,7 @@ class Housekeeping:
             return False
 
         def job(connection: Connection) -> bool:
-            ended = _end_rows(connection, webhook_id, ids, state, reason, now_ms)
+            ended = end_deliveries(connection, webhook_id, ids, state, reason, now_ms)
             return ended > 0
 
         return self._store.run(job)
@@ -188,12 +231,7 @@ class Housekeeping:
         if not ids:
             return False
 
-        def job(connection: Connection) -> bool:
-            _purge_deliveries(connection, ids)
-            _delete(connection, "events", "id", ids)
-            return True
-
-        return self._store.run(job)
+        return self._store.run(lambda connection: purge_events(connection, ids) > 0)
 
 
 def _forget_changes(connection: Connection) -> None:
@@ -215,54 +253,10 @@ def _overdue(connection: Connection, webhook_id: int, limit_ms: int) -> list[int
     return [row[0] for row in connection.execute(query, values)]
 
 
-def _end_rows(
-    connection: Connection,
-    webhook_id: int,
-    ids: list[int],
-    state: DeliveryState,
-    reason: DeliveryReason,
-    now_ms: int,
-) -> int:
-    if not ids:
-        return 0
-    ended = connection.execute(
-        text(
-            "UPDATE deliveries SET state = :state, reason = :reason, ended_ms = :now"
-            f" WHERE id IN ({_numbers(ids)}) AND {OPEN}"
-        ),
-        {"state": state.value, "reason": reason.value, "now": now_ms},
-    ).rowcount
-    column = {DeliveryState.EXPIRED: "expired", DeliveryState.CANCELLED: "cancelled"}[state]
-    connection.execute(
-        text(f"UPDATE webhook_health SET {column} = {column} + :n WHERE webhook_id = :id"),
-        {"n": ended, "id": webhook_id},
+def _waiting(connection: Connection, webhook_id: int, upto: int) -> list[int]:
+    query = text(
+        f"SELECT id FROM deliveries WHERE webhook_id = :webhook AND {OPEN}"
+        " AND id <= :upto ORDER BY id LIMIT :batch"
     )
-    return ended
-
-
-def _remember_numbers(connection: Connection) -> None:
-    """Keep the highest numbers given so far, before the rows that have them may go."""
-    for column, table in (("last_event_id", "events"), ("last_delivery_id", "deliveries")):
-        highest = f"(SELECT COALESCE(MAX(id), 0) FROM {table})"
-        connection.execute(
-            text(f"UPDATE leases SET {column} = {highest} WHERE {column} < {highest}")
-        )
-
-
-def _purge_deliveries(connection: Connection, event_ids: list[int]) -> None:
-    if not event_ids:
-        return
-    query = text(f"SELECT id FROM deliveries WHERE event_id IN ({_numbers(event_ids)})")
-    ids = [row[0] for row in connection.execute(query)]
-    _delete(connection, "attempts", "delivery_id", ids)
-    _delete(connection, "deliveries", "id", ids)
-
-
-def _delete(connection: Connection, table: str, column: str, ids: list[int]) -> None:
-    if ids:
-        connection.execute(text(f"DELETE FROM {table} WHERE {column} IN ({_numbers(ids)})"))
-
-
-def _numbers(ids: list[int]) -> str:
-    # Numbers from our own tables: thousands of parameters would pass SQLite's limit.
-    return ", ".join(str(int(each)) for each in ids)
+    values = {"webhook": webhook_id, "upto": upto, "batch": BATCH}
+    return [row[0] for row in connection.execute(query, values)]

@@ -168,3 +168,13 @@ def test_an_edit_without_options_is_refused(refuse: Refuse, app: Flask) -> None:
 def test_nothing_on_standard_input_is_refused(refuse: Refuse) -> None:
     assert "Nothing came" in refuse("company", "create", "E", "--token", "-", stdin="")
     assert "More than one line" in refuse("company", "create", "E", "--token", "-", stdin="a\nb\n")
+
+
+def test_a_new_socket_host_demands_the_token_again(run: Run, refuse: Refuse) -> None:
+    run("company", "create", "Empresa", "--token", TOKEN, "--socket-url", LOOPBACK)
+    words = ("company", "edit", "1", "--socket-url", "http://127.0.0.2:4000")
+    assert "give --token again" in refuse(*words)
+    run("company", "edit", "1", "--socket-url", f"{LOOPBACK}/", "--name", "Outra")
+    run(*words, "--token", "-", stdin=TOKEN)
+    stored = json.loads(run("company", "list", "--json").stdout)[0]["socket_url"]
+    assert stored == "http://127.0.0.2:4000/"

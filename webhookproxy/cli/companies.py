@@ -28,7 +28,7 @@ from webhookproxy.models.companies import (
     wish_connection,
 )
 from webhookproxy.models.webhooks import live_webhooks
-from webhookproxy.rules.companies import DEFAULT_TIMEZONE, CompanyInput
+from webhookproxy.rules.companies import DEFAULT_TIMEZONE, CompanyInput, changed_company
 from webhookproxy.standing import read_owner, standing
 
 group = Group("company", help="The companies whose events come in.")
@@ -112,7 +112,7 @@ def list_companies(as_json: bool) -> None:
 @group.command("edit")
 @click.argument("company", type=COMPANY)
 @click.option("--name")
-@click.option("--token", help=_ABOUT_API)
+@click.option("--token", help=f"{_ABOUT_API} A new socket host needs it again.")
 @_fields
 def edit(company: int, token: str | None, **fields: Any) -> None:
     """Change what is given and leave the rest; a new token or server connects anew."""
@@ -123,7 +123,7 @@ def edit(company: int, token: str | None, **fields: Any) -> None:
 
     def job(session: Session) -> None:
         found = find_company(session, company)
-        edit_company(session, found, replace(found.input(), **given), allowed)
+        edit_company(session, found, changed_company(found.input(), given), allowed)
 
     write(job)
     click.echo(f"company_{company} is saved.")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 from sqlalchemy.orm import Session
@@ -27,9 +25,10 @@ from webhookproxy.models.webhooks import (
     edit_webhook,
     find_webhook,
     live_webhooks,
+    resume_webhook,
     switch_webhook,
 )
-from webhookproxy.rules.webhooks import WebhookInput, WebhookState
+from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
 
 group = Group("webhook", help="Where the events of a company go.")
 
@@ -141,7 +140,7 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
 
     def job(session: Session) -> None:
         found = find_webhook(session, webhook)
-        edit_webhook(session, found, _changed(found, given), allowed)
+        edit_webhook(session, found, changed_webhook(found.input(), given), allowed)
 
     write(job)
     click.echo(f"webhook_{webhook} is saved.")
@@ -152,14 +151,24 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
 @click.argument("webhook", type=WEBHOOK)
 def pause(webhook: int) -> None:
     """Keep what comes for a webhook without sending it."""
-    _switch(webhook, WebhookState.PAUSED)
+    state = WebhookState.PAUSED
+    new = write(lambda session: switch_webhook(session, find_webhook(session, webhook), state))
+    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} paused.")
 
 
 @group.command("resume")
 @click.argument("webhook", type=WEBHOOK)
-def resume(webhook: int) -> None:
+@click.option("--discard", is_flag=True, help="Send nothing of what was kept: it is cancelled.")
+def resume(webhook: int, discard: bool) -> None:
     """Send again, what was kept first; ends a simulation too."""
-    _switch(webhook, WebhookState.ACTIVE)
+
+    def job(session: Session) -> bool:
+        return resume_webhook(session, find_webhook(session, webhook), discard=discard)
+
+    new = write(job)
+    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} active.")
+    if discard and not new:
+        note("Nothing was discarded: that is for a webhook that is paused.")
 
 
 @group.command("delete")
@@ -175,34 +184,6 @@ def delete(webhook: int, yes: bool) -> None:
         )
     write(lambda session: delete_webhook(session, find_webhook(session, webhook)))
     click.echo(f"webhook_{webhook} is deleted.")
-
-
-def _switch(webhook: int, state: WebhookState) -> None:
-    new = write(lambda session: switch_webhook(session, find_webhook(session, webhook), state))
-    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} {state.value}.")
-
-
-def _changed(webhook: Webhook, given: dict[str, Any]) -> WebhookInput:
-    """The webhook's fields with what was given in their place."""
-    kept = [
-        option
-        for field, option in (("authorization", "--auth"), ("secret", "--secret"))
-        if getattr(webhook, field) and field not in given
-    ]
-    # Otherwise whoever may edit a webhook could have its secrets sent to a server of theirs.
-    if "url" in given and kept and _host(given["url"]) != _host(webhook.url):
-        raise BadInput(
-            f"The new URL leads to another host: give {' and '.join(kept)} again (or empty), "
-            "because what was set was meant for the old one."
-        )
-    return replace(webhook.input(), **given)
-
-
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url.strip()).hostname
-    except ValueError:
-        return None
 
 
 def _row(webhook: Webhook) -> dict[str, Any]:

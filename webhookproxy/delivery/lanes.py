@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import gevent
@@ -79,9 +79,18 @@ class Lanes:
             lane = self._lanes.get(webhook.id)
             if lane is None:
                 self._lanes[webhook.id] = Lane(self, webhook, self._highest)
-            elif self._versions[webhook.id] != webhook.version:
-                lane.configure(webhook)
+            else:
+                # First of all: a lane that is resumed must not send what is to be discarded.
+                lane.discard(webhook.discard_until or 0)
+                if self._versions[webhook.id] != webhook.version:
+                    lane.configure(webhook)
             self._versions[webhook.id] = webhook.version
+
+    def attend(self, acts: Mapping[int, list[int]]) -> None:
+        """Take up what people did with deliveries of these webhooks; see Lane.attend."""
+        for webhook_id, asked in acts.items():
+            if (lane := self._lanes.get(webhook_id)) is not None:
+                lane.attend(asked)
 
     def offer(self, dues: Iterable[Due]) -> None:
         """Hand over deliveries that were just committed, in the order of their numbers."""

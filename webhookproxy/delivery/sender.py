@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from requests import PreparedRequest, Response
 
 from webhookproxy import contract
+from webhookproxy.delivery.request import body_of
 from webhookproxy.delivery.retry import RETRY_AFTER_MAX, Kind, classify
 from webhookproxy.delivery.transport import Transport, TransportError, prepared
 from webhookproxy.dial import Resolver
@@ -45,7 +46,6 @@ class Sender:
 
     def __init__(self, webhook: Webhook, policy: Policy, resolver: Resolver, clock: Clock) -> None:
         self.shown_url = masked_url(webhook.url)
-        self._webhook_id = webhook.id
         self._timeout = webhook.timeout
         self._authorization = webhook.authorization
         self._secrets = (webhook.secret,) if webhook.secret else ()
@@ -59,7 +59,7 @@ class Sender:
         started = time.monotonic()
         try:
             request = self._request.copy()
-            request.body = self.body(due)
+            request.body = body_of(due)
             request.headers.update(self._headers(due, request.body, int(now)))
             response = self._transport.send(request, timeout=self._timeout)
         except TransportError as error:
@@ -72,20 +72,6 @@ class Sender:
             duration = round((time.monotonic() - started) * 1000)
             return Outcome(Kind.FAILURE, DeliveryReason.INTERNAL_ERROR, round(now * 1000), duration)
         return self._outcome(response, round(now * 1000), started)
-
-    def body(self, due: Due) -> bytes:
-        """The body of the POST: the same bytes at every attempt."""
-        facts = due.facts
-        return contract.body(
-            event=facts.name,
-            payload=facts.payload,
-            socket_id=facts.socket_id,
-            token_mask=facts.token_mask,
-            received_at_ms=facts.received_ms,
-            webhook_id=self._webhook_id,
-            company_id=facts.company_id,
-            event_id=facts.public_id,
-        )
 
     def close(self) -> None:
         """Close the kept-alive connections."""

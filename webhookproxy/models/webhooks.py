@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy import JSON, ForeignKey, Index, String, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webhookproxy.extensions import Base
 from webhookproxy.guard import Policy
 from webhookproxy.models.changes import note_change
+from webhookproxy.models.deliveries import OPEN, Delivery
 from webhookproxy.models.types import Id, Instant, Secret, to_ms
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_webhook
@@ -42,6 +43,8 @@ class Webhook(Base):
     paused_at: Mapped[datetime | None] = mapped_column(Instant)
     paused_ms: Mapped[int] = mapped_column(Id, default=0)
     paused_reason: Mapped[str | None] = mapped_column(String(30))
+    # Deliveries up to this number are being discarded: none is sent, and housekeeping ends them.
+    discard_until: Mapped[int | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
     # Set at every save, also one that changes nothing: that closes the circuit too.
     saved_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
@@ -66,6 +69,10 @@ class Webhook(Base):
             max_age=self.max_age,
         )
 
+    def clock_ms(self, now: datetime) -> int:
+        """The webhook's own clock: this instant less the time it was paused, in milliseconds."""
+        return to_ms(self.paused_at or now) - self.paused_ms
+
     def change_state(self, state: WebhookState, now: datetime, reason: str | None = None) -> None:
         """Pause, resume or simulate, keeping account of how long the webhook's clock stood."""
         if state == WebhookState.PAUSED:
@@ -78,10 +85,11 @@ class Webhook(Base):
 
 
 class WebhookHealth(Base):
-    """The totals and the circuit of a webhook; written only by the process that sends.
+    """The totals and the circuit of a webhook.
 
-    Pages and `flask status` read these and never count rows: what waits is `created` less what
-    ended.
+    The circuit is written by the process that sends, from its memory. The totals change only by
+    an amount, because whoever resends or cancels a delivery changes them too. Pages and `flask
+    status` read these and never count rows: what waits is `created` less what ended.
     """
 
     __tablename__ = "webhook_health"
@@ -160,6 +168,21 @@ def switch_webhook(
     session.flush()
     note_change(session, webhook.company_id)
     return True
+
+
+def resume_webhook(session: Session, webhook: Webhook, *, discard: bool) -> bool:
+    """Send again; False, and nothing is discarded, if the webhook was active already.
+
+    With `discard`, nothing that waits at this moment is sent: the process that owns the sockets
+    ends it as cancelled, in batches. What arrives later is sent.
+    """
+    if webhook.state == WebhookState.ACTIVE.value:
+        return False
+    if discard:
+        # Numbers are given by one process, in order: what is committed later has a higher one.
+        newest = select(func.max(Delivery.id)).where(Delivery.webhook_id == webhook.id, text(OPEN))
+        webhook.discard_until = session.scalar(newest) or webhook.discard_until
+    return switch_webhook(session, webhook, WebhookState.ACTIVE)
 
 
 def find_webhook(session: Session, webhook_id: int) -> Webhook:

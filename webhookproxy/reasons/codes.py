@@ -19,6 +19,7 @@ class DeliveryState(StrEnum):
 class DeliveryReason(StrEnum):
     # while it waits
     WAITING_TURN = "waiting_turn"
+    RESENT = "resent"
     WEBHOOK_PAUSED = "webhook_paused"
     CIRCUIT_OPEN = "circuit_open"
     INTERRUPTED = "interrupted"

@@ -22,6 +22,12 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             then="Enviamos assim que chegar a vez dele.",
             you="Se a fila não diminui, aumente o paralelismo ou o limite de envios do webhook.",
         ),
+        DeliveryReason.RESENT: Words(
+            english="Somebody had the delivery sent again.",
+            what="Alguém da sua equipe pediu para reenviar o evento.",
+            then="Enviamos assim que chegar a vez dele, com o mesmo event_id.",
+            you="Se quem recebe já tratou este evento, use o event_id para ignorar a repetição.",
+        ),
         DeliveryReason.WEBHOOK_PAUSED: Words(
             english="The webhook is paused.",
             what="O webhook está pausado desde {since}.",
