@@ -1,17 +1,258 @@
-"""Stub."""
+"""The webhooks: one of them, live; the form; pausing, resuming, testing, the end of one."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from webhookproxy.contract import whsec
+from webhookproxy.delivery.trial import run_trial
+from webhookproxy.extensions import db
+from webhookproxy.models import Webhook
+from webhookproxy.models.webhooks import (
+    create_webhook,
+    delete_webhook,
+    edit_webhook,
+    find_webhook,
+    resume_webhook,
+    switch_webhook,
+)
+from webhookproxy.reasons import DELIVERY_WORDS
+from webhookproxy.rules import Refused
+from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.web import delivery_list, figures, live, throttle
+from webhookproxy.web.access import administrators, company_or_404, may_see, webhook_or_404
+from webhookproxy.web.delivery_words import shown_words
+from webhookproxy.web.forms import Conflict, policy, write
+from webhookproxy.web.webhook_forms import WebhookForm, events_by_category
+from webhookproxy.web.webhook_health import shown_webhook
 
 blueprint = Blueprint("webhooks", __name__)
+
+LATEST = 8
 
 
 @blueprint.get("/webhooks/<webhook:webhook_id>")
 def show(webhook_id: int) -> str:
-    return ""
+    """One webhook: is it delivering, what waits, what was sent last, how to check a signature."""
+    live_url = url_for("webhooks.watch", webhook_id=webhook_id)
+    facts = _facts(webhook_or_404(webhook_id))
+    return render_template("webhooks/show.html", live_url=live_url, **facts)
 
 
-@blueprint.get("/empresas/<company:company_id>/webhooks/novo")
-def create(company_id: int) -> str:
-    return ""
+@blueprint.get("/webhooks/<webhook:webhook_id>/ao-vivo")
+def watch(webhook_id: int) -> Response:
+    """The same, as it changes."""
+    company_id = webhook_or_404(webhook_id).company_id
+
+    def draw() -> live.Parts:
+        webhook = db.session.get(Webhook, webhook_id)
+        if webhook is None or not may_see(db.session(), company_id):
+            return {}
+        facts = _facts(webhook)
+        return {
+            "aviso": render_template("alarms.html"),
+            "situacao": render_template("webhooks/_state.html", **facts),
+            "numeros": render_template("webhooks/_numbers.html", **facts),
+            "entregas": render_template("webhooks/_latest.html", **facts),
+        }
+
+    return live.stream(draw, frozenset({company_id}))
+
+
+def _facts(webhook: Webhook) -> dict[str, Any]:
+    session = db.session()
+    company = company_or_404(webhook.company_id)
+    since = figures.this_hour() - 23
+    ended = figures.deliveries_by_outcome(session, [webhook.id], since)
+    delivered = {hour: count for (hour, outcome), count in ended.items() if outcome == "delivered"}
+    failed: dict[int, int] = {}
+    for (hour, outcome), count in ended.items():
+        if outcome in ("refused", "expired"):
+            failed[hour] = failed.get(hour, 0) + count
+            delivered[hour] = delivered.get(hour, 0) + count
+    page = delivery_list.find(session, delivery_list.Wanted([webhook.id]))
+    rows = page.rows[:LATEST]
+    return {
+        "webhook": webhook,
+        "company": company,
+        "shown": shown_webhook(webhook),
+        "latency": figures.latency(session, webhook.id, since),
+        "bars_of_day": figures.last_day(delivered, failed),
+        "rows": rows,
+        "words": {row.id: shown_words(row, company.timezone) for row in rows},
+    }
+
+
+@blueprint.route("/empresas/<company:company_id>/webhooks/novo", methods=["GET", "POST"])
+@administrators
+def create(company_id: int) -> str | Response:
+    """Create a webhook; it is in force from the next event on."""
+    company = company_or_404(company_id)
+    form = WebhookForm()
+    if form.validate_on_submit():
+        generated, allowed = form.generated(), policy()
+        try:
+            given = form.given()
+            made = write(
+                lambda session: form.make(
+                    session, lambda: create_webhook(session, company_id, given, allowed).id
+                ),
+                company_id,
+            )
+        except Refused as refused:
+            form.take(refused)
+        else:
+            return _saved(made, generated, "O webhook foi criado e vale a partir de agora.")
+    return _form_page(form, None, company.name, company_id, {})
+
+
+@blueprint.route("/webhooks/<webhook:webhook_id>/editar", methods=["GET", "POST"])
+def edit(webhook_id: int) -> str | Response:
+    """Change a webhook; refused, with both versions shown, if somebody else did meanwhile."""
+    webhook = webhook_or_404(webhook_id)
+    company = company_or_404(webhook.company_id)
+    form = WebhookForm()
+    newer: dict[str, str] = {}
+    if request.method == "GET" and not form.recovered:
+        form.fill(webhook)
+    if form.validate_on_submit():
+        generated = form.generated()
+        try:
+            _save(webhook, form)
+        except Refused as refused:
+            form.take(refused)
+        except Conflict:
+            newer = _newer(form, webhook_id)
+        else:
+            return _saved(webhook_id, generated, "O webhook foi salvo, e o que espera é tentado.")
+    return _form_page(form, webhook, company.name, company.id, newer)
+
+
+def _form_page(
+    form: WebhookForm, webhook: Webhook | None, company: str, company_id: int, newer: dict[str, str]
+) -> str:
+    return render_template(
+        "webhooks/form.html",
+        form=form,
+        webhook=webhook,
+        company_name=company,
+        company_id=company_id,
+        newer=newer,
+        categories=events_by_category(),
+        chosen=set(form.events.data or ()),
+    )
+
+
+def _save(webhook: Webhook, form: WebhookForm) -> None:
+    webhook_id, allowed, seen = webhook.id, policy(), form.version.data
+
+    def job(session: Session) -> None:
+        found = find_webhook(session, webhook_id)
+        if str(found.version) != seen:
+            raise Conflict
+        edit_webhook(session, found, form.given(found.input()), allowed)
+
+    write(job, webhook.company_id)
+
+
+def _saved(webhook_id: int, generated: str | None, said: str) -> str | Response:
+    """Back to the webhook; a generated secret is in this one answer and nowhere else."""
+    if generated is None or webhook_or_404(webhook_id).secret != generated:
+        flash(said)
+        return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
+    webhook = webhook_or_404(webhook_id)
+    standard = whsec(generated)
+    return render_template(
+        "webhooks/secret.html", webhook=webhook, secret=generated, standard=standard
+    )
+
+
+def _newer(form: WebhookForm, webhook_id: int) -> dict[str, str]:
+    """What somebody else saved, where it differs; saving once more puts this form over it."""
+    db.session.expire_all()
+    webhook = webhook_or_404(webhook_id)
+    form.form_errors.append(
+        "Outra pessoa salvou este webhook enquanto você editava. O que ela salvou está ao lado de "
+        "cada campo que mudou; salve de novo para ficar com o que você digitou."
+    )
+    stored = WebhookForm(formdata=None)
+    stored.fill(webhook)
+    form.version.data = stored.version.data
+    names = ("name", "url", "which", "events", "more_events", "state")
+    numbers = ("parallelism", "timeout", "rate_limit", "max_age")
+    return {
+        name: _text(stored[name].data)
+        for name in (*names, *numbers)
+        if (stored[name].data or "") != (form[name].data or "")
+    }
+
+
+def _text(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value or "(vazio)")
+
+
+@blueprint.post("/webhooks/<webhook:webhook_id>/pausar")
+def pause(webhook_id: int) -> Response:
+    """Keep what comes without sending it."""
+    webhook = webhook_or_404(webhook_id)
+    write(
+        lambda session: switch_webhook(
+            session, find_webhook(session, webhook_id), WebhookState.PAUSED
+        ),
+        webhook.company_id,
+    )
+    flash("O webhook está pausado: os eventos ficam guardados até você retomar.")
+    return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
+
+
+@blueprint.route("/webhooks/<webhook:webhook_id>/retomar", methods=["GET", "POST"])
+def resume(webhook_id: int) -> str | Response:
+    """Ask what is to become of what waited; then send again."""
+    webhook = webhook_or_404(webhook_id)
+    if request.method == "GET":
+        company = company_or_404(webhook.company_id)
+        return render_template("webhooks/resume.html", webhook=webhook, company=company)
+    discard = request.form.get("esperando") == "descartar"
+    write(
+        lambda session: resume_webhook(session, find_webhook(session, webhook_id), discard=discard),
+        webhook.company_id,
+    )
+    flash("O webhook está ativo." + (" O que esperava foi descartado." if discard else ""))
+    return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
+
+
+@blueprint.post("/webhooks/<webhook:webhook_id>/testar")
+def try_out(webhook_id: int) -> str:
+    """Send one made-up event now, and show what was sent and what came back."""
+    throttle.limit("trial", throttle.address())
+    webhook = webhook_or_404(webhook_id)
+    name = request.form.get("evento", "").strip() or None
+    try:
+        result = run_trial(db.session(), webhook, name, policy())
+    except Refused as refused:
+        problem = refused.problems[0].portuguese
+        return render_template("webhooks/trial.html", webhook=webhook, problem=problem)
+    outcome = result.outcome
+    words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "de erro")
+    return render_template(
+        "webhooks/trial.html", webhook=webhook_or_404(webhook_id), result=result, words=words
+    )
+
+
+@blueprint.route("/webhooks/<webhook:webhook_id>/excluir", methods=["GET", "POST"])
+@administrators
+def delete(webhook_id: int) -> str | Response:
+    """Say what would be lost; delete it once that is confirmed."""
+    webhook = webhook_or_404(webhook_id)
+    company_id = webhook.company_id
+    if request.method == "POST":
+        write(
+            lambda session: delete_webhook(session, find_webhook(session, webhook_id)), company_id
+        )
+        flash(f"O webhook {webhook.name} foi excluído.")
+        return redirect(url_for("companies.show", company_id=company_id), code=303)
+    return render_template("webhooks/delete.html", webhook=webhook)
