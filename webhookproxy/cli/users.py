@@ -13,7 +13,14 @@ from webhookproxy.cli.values import COMPANY, on_terminal, read_secret
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Grant, User
 from webhookproxy.models.companies import find_company
-from webhookproxy.models.people import create_user, find_user, grant, hash_password, revoke
+from webhookproxy.models.people import (
+    create_user,
+    find_user,
+    grant,
+    hash_password,
+    revoke,
+    set_password,
+)
 from webhookproxy.rules.people import check_email
 
 group = Group("user", help="Who may log in, and which companies an operator sees.")
@@ -60,7 +67,7 @@ def password(email: str, password_stdin: bool) -> None:
 
     def job(session: Session) -> str:
         user = find_user(session, email)
-        user.password_hash = hashed
+        set_password(session, user, hashed, but=None)
         return user.email
 
     click.echo(f"{write(job)} has a new password.")

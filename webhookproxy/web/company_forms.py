@@ -10,7 +10,7 @@ from wtforms import BooleanField, HiddenField, PasswordField, SelectField, Strin
 
 from webhookproxy.models import Company
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE, CompanyInput
-from webhookproxy.web.forms import CreatingForm
+from webhookproxy.web.forms import CreatingForm, choices
 
 # The hosts that 3C Plus is known to serve, in the order in which they are worth trying.
 KNOWN_HOSTS = (
@@ -59,10 +59,9 @@ class CompanyForm(CreatingForm):
         hosts = list(dict.fromkeys((current_app.config["SOCKET_URL"], *KNOWN_HOSTS)))
         if company is not None and company.socket_url not in hosts:
             hosts.append(company.socket_url)
-        self.host.choices = [(host, host) for host in hosts]
-        if administrator:
-            self.host.choices.append((OTHER_HOST, "outro…"))
-        self.timezone.choices = [(each, each.replace("_", " ")) for each in _timezones()]
+        others = {OTHER_HOST: "outro…"} if administrator else {}
+        self.host.choices = choices({**{host: host for host in hosts}, **others})
+        self.timezone.choices = choices({each: each.replace("_", " ") for each in _timezones()})
 
     def fill(self, company: Company) -> None:
         """Show what is stored, but for the token."""

@@ -15,17 +15,15 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Attempt, Company, Delivery, Event, Webhook
 from webhookproxy.models.acts import Cancelled, Resent, Tried, cancel, resend, try_now
 from webhookproxy.models.deliveries import find_delivery
-from webhookproxy.reasons import DeliveryState
+from webhookproxy.reasons import Words
 from webhookproxy.rules import Refused
 from webhookproxy.web import delivery_list, live
 from webhookproxy.web.access import company_or_404, delivery_or_404, may_see
 from webhookproxy.web.delivery_filter import PERIODS, Filter
-from webhookproxy.web.delivery_words import attempt_words, shown_words
+from webhookproxy.web.delivery_words import WAITING, attempt_words, shown_words
 from webhookproxy.web.forms import write
 
 blueprint = Blueprint("deliveries", __name__)
-
-WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
 
 
 @blueprint.get("/entregas")
@@ -39,8 +37,16 @@ def index() -> str:
         page=page,
         states=delivery_list.STATES,
         periods=PERIODS,
-        words={row.id: shown_words(row, chosen.timezone) for row in page.rows},
+        words=_list_words(page, chosen),
     )
+
+
+def _list_words(page: delivery_list.Page, chosen: Filter) -> dict[int, Words]:
+    webhooks = {webhook.id: webhook for webhook in chosen.webhooks}
+    return {
+        row.id: shown_words(row, webhooks[row.webhook_id], chosen.timezone, row.received_ms)
+        for row in page.rows
+    }
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>")
@@ -84,7 +90,7 @@ def _facts(delivery_id: int) -> dict[str, Any]:
         "company": company,
         "waits": delivery.state in WAITING,
         "since_ms": since_ms,
-        "words": shown_words(delivery, company.timezone, since_ms),
+        "words": shown_words(delivery, webhook, company.timezone, since_ms),
         "attempts": attempts,
         "siblings": _siblings(event, delivery),
         **_request(delivery),

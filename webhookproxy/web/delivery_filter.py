@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from flask import abort
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 from werkzeug.datastructures import MultiDict
 
 from webhookproxy.models import Company, Webhook
@@ -57,6 +57,7 @@ class Filter:
     def _offer(self, session: Session) -> None:
         query = select(Webhook, Company).join(Company, Company.id == Webhook.company_id)
         query = query.where(Webhook.deleted_at.is_(None), Company.deleted_at.is_(None))
+        query = query.options(joinedload(Webhook.health))
         allowed = visible_companies(session)
         if allowed is not None:
             query = query.where(Webhook.company_id.in_(allowed))

@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models import User
-from webhookproxy.models.people import create_user
-from webhookproxy.models.sign_ins import sign_in, sign_out, sign_out_everywhere
+from webhookproxy.models.people import create_user, set_password
+from webhookproxy.models.sign_ins import sign_in, sign_out
 from webhookproxy.rules import Refused
 from webhookproxy.web import passwords, throttle
 from webhookproxy.web.access import Account, account, public
@@ -164,8 +164,7 @@ def _new_password(form: PasswordForm) -> bool:
         return False
 
     def job(writing: Session) -> None:
-        writing.get_one(User, user_id).password_hash = fresh
-        sign_out_everywhere(writing, user_id, but=key)
+        set_password(writing, writing.get_one(User, user_id), fresh, but=key)
 
     write(job)
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -11,6 +11,9 @@ from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 from wtforms import Field, HiddenField
+
+# The published types are of WTForms 3.2, which did not have it yet.
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined]
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.engine import Engine
@@ -21,6 +24,11 @@ from webhookproxy.store import Store
 from webhookproxy.web import drafts
 
 T = TypeVar("T")
+
+
+def choices(names: Mapping[str, str]) -> list[SelectChoice]:
+    """The options of a choice: what is sent, and what is shown."""
+    return [SelectChoice(value, label=name) for value, name in names.items()]
 
 
 class Form(FlaskForm):

@@ -83,7 +83,9 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "latency": figures.latency(session, webhook.id, since),
         "bars_of_day": figures.last_day(delivered, failed),
         "rows": rows,
-        "words": {row.id: shown_words(row, company.timezone) for row in rows},
+        "words": {
+            row.id: shown_words(row, webhook, company.timezone, row.received_ms) for row in rows
+        },
     }
 
 
