@@ -32,6 +32,10 @@ def first_fields(code: str, **changed: str) -> dict[str, Any]:
     }
 
 
+def new_password(current: str) -> dict[str, Any]:
+    return {"current": current, "password": OTHER_PASSWORD, "repeated": OTHER_PASSWORD}
+
+
 def test_the_first_visit_creates_the_administrator_with_the_code_of_the_console(
     app: Flask, nobody: Browser
 ) -> None:
