@@ -37,6 +37,7 @@ def index() -> str:
         page=page,
         states=delivery_list.STATES,
         periods=PERIODS,
+        now_ms=delivery_list.now_ms(),
         words=_list_words(page, chosen),
     )
 
@@ -89,6 +90,7 @@ def _facts(delivery_id: int) -> dict[str, Any]:
         "webhook": webhook,
         "company": company,
         "waits": delivery.state in WAITING,
+        "now_ms": delivery_list.now_ms(),
         "since_ms": since_ms,
         "words": shown_words(delivery, webhook, company.timezone, since_ms),
         "attempts": attempts,

@@ -17,6 +17,7 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined]
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.engine import Engine
+from webhookproxy.extensions import db
 from webhookproxy.guard import Policy
 from webhookproxy.models.submissions import once
 from webhookproxy.rules import Refused
@@ -87,6 +88,8 @@ def write(job: Callable[[Session], T], company_id: int | None = None) -> T:
         value = store.session(job)
     except StaleDataError:
         raise Conflict from None
+    # What this request read before is old now.
+    db.session.expire_all()
     engine: Engine | None = current_app.extensions.get("engine")
     if engine is not None:
         engine.wake()
