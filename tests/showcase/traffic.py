@@ -94,11 +94,7 @@ class Traffic:
 
     def _payload(self, company: Company, name: str) -> str:
         world = self._world(company)
-        for _ in range(20_000):
-            emission = world.next_event()
-            if emission.name == name:
-                return emission.payload
-        return '{"agent":{"id":7007,"name":"Márcia Gonçalves"}}'
+        return world.event(name, world.new_call()).payload
 
     def _store(self, happened: Happened) -> None:
         event_id = next(self._event_ids)
