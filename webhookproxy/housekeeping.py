@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
 
+from webhookproxy.models.audit import has_entries_before, purge_entries
 from webhookproxy.models.deliveries import OPEN
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 from webhookproxy.store import Store
@@ -67,6 +68,7 @@ class Housekeeping:
         retention_days: int,
         unwanted_hours: int,
         clock: Callable[[], float] = time.time,
+        audit_days: int = 365,
     ) -> None:
         self.pause = PAUSE_IDLE
         self._store = store
@@ -74,6 +76,7 @@ class Housekeeping:
         self._lane = lane
         self._retention_ms = retention_days * 24 * _HOUR_MS
         self._unwanted_ms = unwanted_hours * _HOUR_MS
+        self._audit_ms = audit_days * 24 * _HOUR_MS
         self._clock = clock
         self._kept = 0
 
@@ -82,6 +85,7 @@ class Housekeeping:
         did = self._end_deleted()
         did = self._expire() or did
         did = self._purge_events() or did
+        did = self._purge_audit() or did
         if not did:
             self._store.run(_forget_changes)
         self.pause = PAUSE_BUSY if did else PAUSE_IDLE
@@ -183,6 +187,13 @@ class Housekeeping:
         with self._reading.connect() as connection:
             batch = connection.execute(_UNWANTED, {"batch": BATCH}).all()
         return self._purge([row.id for row in batch if row.received_ms < old])
+
+    def _purge_audit(self) -> bool:
+        old = self._now_ms() - self._audit_ms
+        with self._reading.connect() as connection:
+            if not has_entries_before(connection, old):
+                return False
+        return self._store.run(lambda connection: purge_entries(connection, old, BATCH)) > 0
 
     def _purge(self, ids: list[int]) -> bool:
         if not ids:

@@ -19,6 +19,7 @@ from webhookproxy.cli.reach import lookup_warning
 from webhookproxy.cli.values import COMPANY, WEBHOOK, Number, with_stdin
 from webhookproxy.extensions import db
 from webhookproxy.guard import check_url, masked_url
+from webhookproxy.models.audit import CLI, Action, record, record_edit
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.webhooks import (
     Webhook,
@@ -89,7 +90,9 @@ def create(company: int, name: str, url: str, **fields: Any) -> None:
     allowed, warning = policy(), lookup_warning(url, check_url)
 
     def job(session: Session) -> int:
-        return create_webhook(session, find_company(session, company).id, webhook, allowed).id
+        created = create_webhook(session, find_company(session, company).id, webhook, allowed)
+        _record(session, Action.WEBHOOK_CREATED, created)
+        return created.id
 
     click.echo(f"webhook_{write(job)}")
     _say_notes(warning, fields["events"])
@@ -141,7 +144,17 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
 
     def job(session: Session) -> None:
         found = find_webhook(session, webhook)
+        before = found.input()
         edit_webhook(session, found, _changed(found, given), allowed)
+        record_edit(
+            session,
+            CLI,
+            Action.WEBHOOK_CHANGED,
+            before,
+            found.input(),
+            company_id=found.company_id,
+            subject=f"webhook_{webhook}",
+        )
 
     write(job)
     click.echo(f"webhook_{webhook} is saved.")
@@ -173,13 +186,31 @@ def delete(webhook: int, yes: bool) -> None:
             f"Deleting webhook_{webhook} ({found.name}) would lose its settings and the deliveries "
             f"that wait ({found.health.waiting}): repeat the command with --yes if that is meant."
         )
-    write(lambda session: delete_webhook(session, find_webhook(session, webhook)))
+
+    def job(session: Session) -> None:
+        found = find_webhook(session, webhook)
+        delete_webhook(session, found)
+        _record(session, Action.WEBHOOK_DELETED, found)
+
+    write(job)
     click.echo(f"webhook_{webhook} is deleted.")
 
 
 def _switch(webhook: int, state: WebhookState) -> None:
-    new = write(lambda session: switch_webhook(session, find_webhook(session, webhook), state))
+    def job(session: Session) -> bool:
+        found = find_webhook(session, webhook)
+        changed = switch_webhook(session, found, state)
+        if changed:
+            paused = state is WebhookState.PAUSED
+            _record(session, Action.WEBHOOK_PAUSED if paused else Action.WEBHOOK_RESUMED, found)
+        return changed
+
+    new = write(job)
     click.echo(f"webhook_{webhook} {'is' if new else 'was already'} {state.value}.")
+
+
+def _record(session: Session, action: Action, webhook: Webhook) -> None:
+    record(session, CLI, action, company_id=webhook.company_id, subject=f"webhook_{webhook.id}")
 
 
 def _changed(webhook: Webhook, given: dict[str, Any]) -> WebhookInput:

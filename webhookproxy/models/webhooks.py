@@ -32,6 +32,9 @@ class Webhook(Base):
     events: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     authorization: Mapped[str | None] = mapped_column(Secret)
     secret: Mapped[str | None] = mapped_column(Secret)
+    # After a rotation this one signs too, until then (webhookproxy.models.rotation).
+    previous_secret: Mapped[str | None] = mapped_column(Secret)
+    previous_secret_until: Mapped[datetime | None] = mapped_column(Instant)
     state: Mapped[str] = mapped_column(String(12), default=WebhookState.ACTIVE.value)
     parallelism: Mapped[int] = mapped_column(default=8)
     timeout: Mapped[float] = mapped_column(default=15.0)
