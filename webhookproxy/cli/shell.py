@@ -10,7 +10,7 @@ from webhookproxy import models
 from webhookproxy.extensions import db
 from webhookproxy.models.companies import create_company, find_company, wish_connection
 from webhookproxy.models.people import create_user, find_user, grant, hash_password
-from webhookproxy.models.webhooks import create_webhook, find_webhook, switch_webhook
+from webhookproxy.models.webhooks import create_webhook, find_webhook, rotate_secret, switch_webhook
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
 
@@ -23,6 +23,7 @@ _FACTORIES = (
     find_webhook,
     grant,
     hash_password,
+    rotate_secret,
     switch_webhook,
     wish_connection,
     CompanyInput,
