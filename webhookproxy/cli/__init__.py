@@ -6,6 +6,7 @@ from flask import Flask
 
 from webhookproxy.cli.companies import group as company_group
 from webhookproxy.cli.keys import group as key_group
+from webhookproxy.cli.privacy import group as privacy_group
 from webhookproxy.cli.secrets import rotate_secret_command
 from webhookproxy.cli.shell import names
 from webhookproxy.cli.simulator import simulator as simulator_command
@@ -19,7 +20,7 @@ def init_app(app: Flask) -> None:
     """Register every command, and what `flask shell` has at hand."""
     webhook_group.add_command(test_command)
     webhook_group.add_command(rotate_secret_command)
-    groups = (user_group, company_group, webhook_group, key_group)
+    groups = (user_group, company_group, webhook_group, key_group, privacy_group)
     for command in (*groups, status_command, simulator_command):
         app.cli.add_command(command)
     app.shell_context_processor(lambda: names(app))
