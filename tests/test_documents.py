@@ -87,3 +87,11 @@ def test_every_decision_has_a_number_of_its_own_and_says_why() -> None:
         text = path.read_text(encoding="utf-8")
         assert text.startswith("# "), path.name
         assert "**Why:**" in text, path.name
+
+
+def test_the_security_page_names_code_and_tests_that_are_there() -> None:
+    text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z_/]+\.py)`", text)
+    assert len(named) > 40
+    for name in named:
+        assert (ROOT / "tests" / name).exists() or (ROOT / "webhookproxy" / name).exists(), name
