@@ -146,9 +146,9 @@ SETTINGS: tuple[Setting, ...] = (
         "AUDIT_DAYS",
         "365",
         "days",
-        "How long it is kept who did what; never less than the 30 days in which the database "
-        "itself refuses to forget it.",
-        parse.number(30, 3_650),
+        "How long it is kept who did what; never less than 31, because the database itself refuses "
+        "to forget it for 30 and its clock may differ.",
+        parse.number(31, 3_650),
     ),
 )
 

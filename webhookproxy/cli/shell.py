@@ -8,6 +8,7 @@ from flask import Flask
 
 from webhookproxy import models
 from webhookproxy.extensions import db
+from webhookproxy.models.audit import find_entries
 from webhookproxy.models.companies import create_company, find_company, wish_connection
 from webhookproxy.models.people import create_user, find_user, grant, hash_password
 from webhookproxy.models.webhooks import create_webhook, find_webhook, rotate_secret, switch_webhook
@@ -19,6 +20,7 @@ _FACTORIES = (
     create_user,
     create_webhook,
     find_company,
+    find_entries,
     find_user,
     find_webhook,
     grant,

@@ -16,7 +16,7 @@ depends_on = None
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 # Whoever may write to the database through this program may not rewrite what was done. The purge
-# may take what is older than thirty days: AUDIT_DAYS is never less.
+# may take what is older than thirty days: AUDIT_DAYS is always more.
 SQLITE = (
     (
         "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN"
