@@ -25,15 +25,12 @@ from gevent.pywsgi import WSGIServer
 from sqlalchemy.orm import Session
 
 from tests.showcase import companies, webhooks
+from tests.showcase.people import EMAIL, NEWCOMER, OPERATOR, PASSWORD
 from tests.showcase.traffic import Traffic
 from tests.world import application, store_of
 from webhookproxy.lease import Ownership, lock_for
 from webhookproxy.models.people import create_user, grant, hash_password
 
-EMAIL = "ana@empresa.com.br"
-OPERATOR = "beto@empresa.com.br"
-NEWCOMER = "carla@empresa.com.br"
-PASSWORD = "uma senha comprida"
 BEAT_SECONDS = 2.0
 
 
