@@ -68,6 +68,7 @@ class Action(StrEnum):
     PAYLOAD_VIEWED = "payload_viewed"
     RESEND = "resend"
     TRY_NOW = "try_now"
+    CANCEL = "cancel"
     DELETE = "delete"
     EXPORT = "export"
     PRIVACY_EXPUNGE = "privacy_expunge"

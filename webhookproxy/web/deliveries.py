@@ -14,11 +14,12 @@ from webhookproxy.delivery.request import curl_command, stored_request
 from webhookproxy.extensions import db
 from webhookproxy.models import Attempt, Company, Delivery, Event, Webhook
 from webhookproxy.models.acts import Cancelled, Resent, Tried, cancel, resend, try_now
+from webhookproxy.models.audit import Action, record
 from webhookproxy.models.deliveries import find_delivery
 from webhookproxy.reasons import Words
 from webhookproxy.rules import Refused
 from webhookproxy.web import delivery_list, live
-from webhookproxy.web.access import company_or_404, delivery_or_404, may_see
+from webhookproxy.web.access import actor, company_or_404, delivery_or_404, may_see
 from webhookproxy.web.delivery_filter import PERIODS, Filter
 from webhookproxy.web.delivery_words import WAITING, attempt_words, shown_words
 from webhookproxy.web.forms import write
@@ -134,7 +135,7 @@ def try_again(delivery_id: int) -> Response:
             return "Esta entrega já tinha terminado: não há o que tentar."
         return "Tentando agora."
 
-    return _act(delivery_id, act)
+    return _act(delivery_id, Action.TRY_NOW, act)
 
 
 @blueprint.post("/entregas/<delivery:delivery_id>/reenviar")
@@ -146,7 +147,7 @@ def send_again(delivery_id: int) -> Response:
             return "Reenvio na fila: a sua URL recebe o mesmo event_id e o mesmo corpo."
         return "Esta entrega já estava na fila."
 
-    return _act(delivery_id, act)
+    return _act(delivery_id, Action.RESEND, act)
 
 
 @blueprint.route("/entregas/<delivery:delivery_id>/cancelar", methods=["GET", "POST"])
@@ -162,14 +163,21 @@ def give_up(delivery_id: int) -> str | Response:
             return "A entrega foi cancelada e não será enviada."
         return "Esta entrega já tinha terminado: nada foi cancelado."
 
-    return _act(delivery_id, act)
+    return _act(delivery_id, Action.CANCEL, act)
 
 
-def _act(delivery_id: int, act: Callable[[Session], str]) -> Response:
+def _act(delivery_id: int, action: Action, act: Callable[[Session], str]) -> Response:
     """Do it, say what was done (or why not), and go back to the delivery."""
     _, event, _ = delivery_or_404(delivery_id)
+    who, company_id = actor(), event.company_id
+
+    def job(session: Session) -> str:
+        subject = f"delivery_{delivery_id}"
+        record(session, who, action, company_id=company_id, subject=subject)
+        return act(session)
+
     try:
-        said = write(act, event.company_id)
+        said = write(job, company_id)
     except Refused as refused:
         said = " ".join(problem.portuguese for problem in refused.problems)
     flash(said)

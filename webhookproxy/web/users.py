@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Grant, User
+from webhookproxy.models.audit import Action, record
 from webhookproxy.models.people import (
     change_role,
     create_user,
@@ -20,7 +21,7 @@ from webhookproxy.models.people import (
 )
 from webhookproxy.rules import Refused
 from webhookproxy.web import passwords
-from webhookproxy.web.access import account, administrators
+from webhookproxy.web.access import account, actor, administrators
 from webhookproxy.web.forms import write
 from webhookproxy.web.user_forms import UserForm
 
@@ -64,10 +65,12 @@ def create() -> str | Response:
             generated, typed = _password(form)
             fresh = passwords.hashed(typed)
             email, is_admin, granted = str(form.email.data), form.is_admin, form.granted()
+            who = actor()
 
             def make(writing: Session) -> int:
                 user = create_user(writing, email, fresh, admin=is_admin)
                 grant_only(writing, user, granted)
+                record(writing, who, Action.USER_CREATED, subject=user.email)
                 return user.id
 
             made = write(lambda writing: form.make(writing, lambda: make(writing)))
@@ -107,6 +110,7 @@ def _save(user_id: int, form: UserForm) -> str | None:
         fresh = passwords.hashed(typed)
     is_admin, granted = form.is_admin, form.granted()
     kept = account().key if user_id == account().id else None
+    who = actor()
 
     def job(writing: Session) -> None:
         user = writing.get(User, user_id)
@@ -114,8 +118,10 @@ def _save(user_id: int, form: UserForm) -> str | None:
             raise Refused.one("email", "", "Este usuário foi excluído por outra pessoa.")
         change_role(writing, user, admin=is_admin)
         grant_only(writing, user, granted)
+        record(writing, who, Action.USER_CHANGED, subject=user.email)
         if fresh is not None:
             set_password(writing, user, fresh, but=kept)
+            record(writing, who, Action.PASSWORD_CHANGED, subject=user.email)
 
     write(job)
     return generated
@@ -127,12 +133,18 @@ def delete(user_id: int) -> str | Response:
     """Say what is lost; delete the user once that is confirmed. Nobody deletes themselves."""
     user = _user_or_404(user_id)
     if request.method == "POST" and user_id != account().id:
+        who, email = actor(), user.email
+
+        def job(writing: Session) -> None:
+            delete_user(writing, writing.get(User, user_id))
+            record(writing, who, Action.USER_DELETED, subject=email)
+
         try:
-            write(lambda writing: delete_user(writing, writing.get(User, user_id)))
+            write(job)
         except Refused as refused:
             flash(refused.problems[0].portuguese)
         else:
-            flash(f"O usuário {user.email} foi excluído, e as sessões dele terminaram.")
+            flash(f"O usuário {email} foi excluído, e as sessões dele terminaram.")
         return redirect(url_for("users.index"), code=303)
     return render_template("users/delete.html", user=user)
 
