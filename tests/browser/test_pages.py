@@ -81,6 +81,18 @@ def test_every_page_can_be_used_by_everybody_and_fits_the_screen(
     assert strangers == []
 
 
+def test_the_first_page_of_all_can_be_used_by_everybody(
+    open_context: OpenContext, tmp_path: Path
+) -> None:
+    with process.running(tmp_path, "--empty") as empty:
+        for scheme, viewport in (("light", DESK), ("dark", PHONE)):
+            context = open_context(viewport=viewport, color_scheme=scheme)
+            context.add_init_script(path=AXE)
+            page = context.new_page()
+            for stop in walk.NOBODY_YET:
+                assert inspect(page, stop, empty) == []
+
+
 @pytest.mark.slow
 def test_the_pages_of_an_empty_installation_can_be_used_by_everybody(
     open_context: OpenContext, base: str

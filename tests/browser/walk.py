@@ -51,6 +51,10 @@ class Stop:
             page.wait_for_load_state()
 
 
+NOBODY_YET = (
+    Stop("primeiro acesso", "/primeiro-acesso"),
+    Stop("primeiro acesso com erros", "/primeiro-acesso", _submit),
+)
 OUTSIDE = (Stop("entrar", "/entrar"), Stop("entrar com erro", "/entrar", _submit))
 INSIDE = (
     Stop("painel", "/"),

@@ -1,5 +1,7 @@
 """Serve the showcase: `python -m tests.showcase FOLDER` prints its address, and serves.
 
+With `--empty` behind the folder nobody has been there yet.
+
 Nothing is connected anywhere: this process only says that it is the owner of the sockets, so the
 states that it wrote are shown as they are. It is always ten in the morning in São Paulo, when a
 call centre is busy.
@@ -58,7 +60,7 @@ def ten_in_the_morning() -> datetime:
     return today if today > now else today + timedelta(days=1)
 
 
-def serve(folder: Path) -> None:
+def serve(folder: Path, *, empty: bool) -> None:
     """Serve until killed."""
     url = f"sqlite:///{folder / 'showcase.sqlite'}"
     with application(url, folder) as app:
@@ -67,7 +69,8 @@ def serve(folder: Path) -> None:
         owner = Ownership(store_of(app), lock_for(url))
         owner.take()
         assert owner.fence is not None
-        fill(app, owner.fence)
+        if not empty:
+            fill(app, owner.fence)
         server = WSGIServer(("127.0.0.1", 0), app, log=None)
         server.start()
         sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
@@ -78,4 +81,4 @@ def serve(folder: Path) -> None:
 
 if __name__ == "__main__":
     with time_machine.travel(ten_in_the_morning(), tick=True):
-        serve(Path(sys.argv[1]))
+        serve(Path(sys.argv[1]), empty="--empty" in sys.argv)

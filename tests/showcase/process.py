@@ -12,10 +12,10 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
+def running(folder: Path, *arguments: str) -> Iterator[str]:
     """The address of a showcase whose database lies in that folder."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.showcase", str(folder)],
+        [sys.executable, "-m", "tests.showcase", str(folder), *arguments],
         cwd=_ROOT,
         stdout=subprocess.PIPE,
         text=True,
