@@ -74,8 +74,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         if outcome in ("refused", "expired"):
             failed[hour] = failed.get(hour, 0) + count
             delivered[hour] = delivered.get(hour, 0) + count
-    page = delivery_list.find(session, delivery_list.Wanted([webhook.id]))
-    rows = page.rows[:LATEST]
+    rows = delivery_list.find(session, delivery_list.Wanted([webhook.id]), LATEST).rows
     return {
         "webhook": webhook,
         "company": company,
@@ -83,7 +82,9 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "latency": figures.latency(session, webhook.id, since),
         "bars_of_day": figures.last_day(delivered, failed),
         "rows": rows,
-        "words": {row.id: shown_words(row, company.timezone) for row in rows},
+        "words": {
+            row.id: shown_words(row, webhook, company.timezone, row.received_ms) for row in rows
+        },
     }
 
 
