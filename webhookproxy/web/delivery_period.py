@@ -9,9 +9,10 @@ from webhookproxy.models import Delivery, Event
 
 
 def first_event(session: Session, moment_ms: int) -> int:
-    """The lowest event that came at that moment or later; one past the last if none did.
+    """The number from which on the events came at that moment or later.
 
-    This halves the range of numbers: a few dozen reads by primary key, however many events.
+    It need not be an event's own: numbers may have gaps. This halves their range: a few dozen
+    reads by primary key, however many events there are.
     """
     low, high = _bounds(session)
     while low < high:
