@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tests import world
 from tests.delivery.lanes_world import Sending, sending
 from tests.world import rows
-from webhookproxy import housekeeping
+from webhookproxy import housekeeping, purge
 from webhookproxy.models.companies import delete_company, find_company
 from webhookproxy.models.deliveries import Due
 from webhookproxy.rules.webhooks import WebhookState
@@ -30,7 +30,8 @@ URL = "http://127.0.0.1:9999/"
 @pytest.fixture
 def half(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
     # Small, so that a handful of rows makes several batches.
-    monkeypatch.setattr(housekeeping, "BATCH", 4)
+    for module in (housekeeping, purge):
+        monkeypatch.setattr(module, "BATCH", 4)
     with world.application(database_url, tmp_path) as app, sending(app) as half:
         yield half
 
