@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from webhookproxy.cli.backups import backup, restore
 from webhookproxy.cli.companies import group as company_group
 from webhookproxy.cli.shell import names
 from webhookproxy.cli.simulator import simulator as simulator_command
@@ -16,6 +17,8 @@ from webhookproxy.cli.webhooks import group as webhook_group
 def init_app(app: Flask) -> None:
     """Register every command, and what `flask shell` has at hand."""
     webhook_group.add_command(test_command)
-    for command in (user_group, company_group, webhook_group, status_command, simulator_command):
+    for group in (user_group, company_group, webhook_group):
+        app.cli.add_command(group)
+    for command in (status_command, backup, restore, simulator_command):
         app.cli.add_command(command)
     app.shell_context_processor(lambda: names(app))
