@@ -27,10 +27,11 @@ class Server:
         world.migrate(self._url(self._template))
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of an empty, migrated database, dropped afterwards."""
+    def database(self, *, empty: bool = False) -> Iterator[str]:
+        """The URL of a migrated database without rows, or without tables; dropped afterwards."""
         name = f"test_{secrets.token_hex(6)}"
-        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
+        template = "template1" if empty else self._template
+        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         yield self._url(name)
         self._run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
