@@ -12,6 +12,7 @@ from webhookproxy.engine import Engine
 from webhookproxy.extensions import db
 from webhookproxy.lease import HEARTBEAT_MS, owner_seen_ms
 from webhookproxy.models.deliveries import OPEN
+from webhookproxy.reasons import StoringReason
 from webhookproxy.room import look
 from webhookproxy.standing import storing
 
@@ -39,10 +40,13 @@ def show() -> tuple[Response, int]:
     engine: Engine | None = current_app.extensions.get("engine")
     health = None if engine is None else engine.health()
     now = storing(db.session(), here=health is None or health.storing)
+    facts: dict[str, object] = {}
     try:
-        facts = _stored()
+        # What was not reached a moment ago would only be waited for once more.
+        if now.reason is not StoringReason.DATABASE_GONE:
+            facts = _stored()
     except SQLAlchemyError:
-        facts = {}
+        pass
     if health is None:
         return jsonify({"storing": False, "owner": False, **facts}), 503
     if health.owner:
