@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
@@ -41,12 +42,10 @@ def show() -> tuple[Response, int]:
     health = None if engine is None else engine.health()
     now = storing(db.session(), here=health is None or health.storing)
     facts: dict[str, object] = {}
-    try:
-        # What was not reached a moment ago would only be waited for once more.
-        if now.reason is not StoringReason.DATABASE_GONE:
+    # What was not reached a moment ago would only be waited for once more.
+    if now.reason is not StoringReason.DATABASE_GONE:
+        with suppress(SQLAlchemyError):
             facts = _stored()
-    except SQLAlchemyError:
-        pass
     if health is None:
         return jsonify({"storing": False, "owner": False, **facts}), 503
     if health.owner:
