@@ -74,6 +74,7 @@ def test_near_the_limit_the_oldest_finished_events_go_until_there_is_room(half: 
     before = fill(half, 1000)
     limit = state(half).data_bytes
     assert state(half, limit).reason is RoomReason.LIMIT_NEAR
+    assert "limite deste servidor" in state(half, limit).words.what
     make_room(half, limit, rounds=3)
     now = state(half, limit)
     assert not now.alarm

@@ -16,12 +16,12 @@ logger = logging.getLogger(__name__)
 # Rows that are looked at, or changed, in one step.
 BATCH = 500
 # A removal ends its statements after so many seconds.
-BUDGET = 0.008
-# What a removal should take with its commit: beyond it the next one gets less.
-HOLD = 0.02
+BUDGET = 0.01
+# What a removal should take with its commit: where commits are slow, the statements get less.
+HOLD = 0.03
 # What none should take; on a machine with too much to do one may all the same.
 HOLD_MOST = 0.05
-BUDGET_LEAST = 0.002
+BUDGET_LEAST = 0.004
 # The events of one statement: more after a quick one, fewer after a slow one.
 CHUNK_FIRST = 10
 CHUNK_MOST = 200
@@ -35,6 +35,7 @@ class Purge:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._budget = BUDGET
+        self._spent = 0.0
         self._chunk = CHUNK_FIRST
         self._removed = 0
         self._holds: list[float] = []
@@ -47,7 +48,7 @@ class Purge:
         if not ids:
             return 0
         removed, held = self._store.measured(lambda connection: self._remove(connection, ids))
-        self._budget = min(BUDGET, max(BUDGET_LEAST, self._budget * HOLD / max(held, 0.001)))
+        self._budget = min(BUDGET, max(BUDGET_LEAST, HOLD - (held - self._spent)))
         self._holds.append(held)
         self._removed += removed
         return removed
@@ -71,7 +72,7 @@ class Purge:
 
     def _remove(self, connection: Connection, ids: list[int]) -> int:
         remember_numbers(connection)
-        until = time.perf_counter() + self._budget
+        started = time.perf_counter()
         done = 0
         while done < len(ids):
             began = time.perf_counter()
@@ -80,7 +81,8 @@ class Purge:
             done += len(chunk)
             now = time.perf_counter()
             self._adapt(now - began)
-            if now >= until:
+            self._spent = now - started
+            if self._spent >= self._budget:
                 break
         return done
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 
 from webhookproxy.purge import Purge, Walk
-from webhookproxy.reasons import ROOM_WORDS, RoomReason
+from webhookproxy.reasons import ROOM_WORDS, RoomReason, Words
 from webhookproxy.store import Store
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,11 @@ class DiskState:
     def alarm(self) -> bool:
         """Whether there is so little room that finished events go before their time."""
         return self.reason is not RoomReason.ENOUGH
+
+    @property
+    def words(self) -> Words:
+        """What is to be said of it."""
+        return ROOM_WORDS[self.reason]
 
 
 def look(connection: Connection, limit_bytes: int) -> DiskState:
