@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 # Rows that are looked at, or changed, in one step.
 BATCH = 500
 # A removal ends its statements after so many seconds.
-BUDGET = 0.01
-# What a removal should take with its commit: where commits are slow, the statements get less.
-HOLD = 0.03
+BUDGET = 0.008
+# What a removal should take with its commit: beyond it the next one gets less.
+HOLD = 0.02
 # What none should take; on a machine with too much to do one may all the same.
 HOLD_MOST = 0.05
 BUDGET_LEAST = 0.004
@@ -35,7 +35,6 @@ class Purge:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._budget = BUDGET
-        self._spent = 0.0
         self._chunk = CHUNK_FIRST
         self._removed = 0
         self._holds: list[float] = []
@@ -48,7 +47,7 @@ class Purge:
         if not ids:
             return 0
         removed, held = self._store.measured(lambda connection: self._remove(connection, ids))
-        self._budget = min(BUDGET, max(BUDGET_LEAST, HOLD - (held - self._spent)))
+        self._budget = min(BUDGET, max(BUDGET_LEAST, self._budget * HOLD / max(held, 0.001)))
         self._holds.append(held)
         self._removed += removed
         return removed
@@ -81,8 +80,7 @@ class Purge:
             done += len(chunk)
             now = time.perf_counter()
             self._adapt(now - began)
-            self._spent = now - started
-            if self._spent >= self._budget:
+            if now - started >= self._budget:
                 break
         return done
 
