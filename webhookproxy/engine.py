@@ -78,6 +78,7 @@ class Engine:
             self._lanes.lane,
             config["RETENTION_DAYS"],
             config["UNWANTED_HOURS"],
+            audit_days=config["AUDIT_DAYS"],
         )
         self._wake = Event()
         self._stopping = False

@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
+from webhookproxy.models.audit import has_entries_before, purge_entries
 from webhookproxy.models.changes import note_change
 from webhookproxy.models.deliveries import OPEN, end_deliveries
 from webhookproxy.purge import purge_deliveries, purge_events, remember_numbers
@@ -79,6 +80,7 @@ class Housekeeping:
         retention_days: int,
         unwanted_hours: int,
         clock: Callable[[], float] = time.time,
+        audit_days: int = 365,
     ) -> None:
         self.pause = PAUSE_IDLE
         self._store = store
@@ -86,6 +88,7 @@ class Housekeeping:
         self._lane = lane
         self._retention_ms = retention_days * 24 * _HOUR_MS
         self._unwanted_ms = unwanted_hours * _HOUR_MS
+        self._audit_ms = audit_days * 24 * _HOUR_MS
         self._clock = clock
         self._kept = 0
 
@@ -95,6 +98,7 @@ class Housekeeping:
         did = self._discard() or did
         did = self._expire() or did
         did = self._purge_events() or did
+        did = self._purge_audit() or did
         if not did:
             self._store.run(_forget_changes)
         self.pause = PAUSE_BUSY if did else PAUSE_IDLE
@@ -226,6 +230,13 @@ class Housekeeping:
         with self._reading.connect() as connection:
             batch = connection.execute(_UNWANTED, {"batch": BATCH}).all()
         return self._purge([row.id for row in batch if row.received_ms < old])
+
+    def _purge_audit(self) -> bool:
+        old = self._now_ms() - self._audit_ms
+        with self._reading.connect() as connection:
+            if not has_entries_before(connection, old):
+                return False
+        return self._store.run(lambda connection: purge_entries(connection, old, BATCH)) > 0
 
     def _purge(self, ids: list[int]) -> bool:
         if not ids:

@@ -101,6 +101,17 @@ def test_a_delivery_of_a_deleted_webhook_is_not_resent(half: Sending) -> None:
             half.act(resend, 99)
 
 
+def test_what_personal_data_was_taken_out_of_is_not_resent(half: Sending) -> None:
+    with Receiver() as receiver:
+        webhook = half.webhook(receiver.url())
+        half.arrive(1)
+        half.wait_for_ends(webhook, 1)
+        half.execute("UPDATE events SET note = 'masked'")
+        with pytest.raises(Refused, match="Personal data was taken out"):
+            half.act(resend, ids(half, webhook)[0])
+        assert len(receiver.requests) == 1
+
+
 @pytest.mark.parametrize("parallelism", [1, 8])
 def test_a_resent_delivery_goes_before_the_later_one_of_its_key_that_failed(
     half: Sending, parallelism: int, monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,7 @@ from webhookproxy.contract import token_mask
 from webhookproxy.extensions import db
 from webhookproxy.guard import check_socket_url
 from webhookproxy.models import Company
+from webhookproxy.models.audit import CLI, Action, record, record_edit
 from webhookproxy.models.companies import (
     create_company,
     delete_company,
@@ -72,7 +73,13 @@ def create(name: str, token: str, **fields: Any) -> None:
         **_given(fields),
     )
     allowed, warning = policy(), _socket_warning(fields["socket_url"])
-    click.echo(f"company_{write(lambda session: create_company(session, company, allowed).id)}")
+
+    def job(session: Session) -> int:
+        created = create_company(session, company, allowed).id
+        _record(session, Action.COMPANY_CREATED, created)
+        return created
+
+    click.echo(f"company_{write(job)}")
     if warning:
         note(warning)
 
@@ -123,7 +130,17 @@ def edit(company: int, token: str | None, **fields: Any) -> None:
 
     def job(session: Session) -> None:
         found = find_company(session, company)
-        edit_company(session, found, changed_company(found.input(), given), allowed)
+        before = found.input()
+        edit_company(session, found, changed_company(before, given), allowed)
+        record_edit(
+            session,
+            CLI,
+            Action.COMPANY_CHANGED,
+            before,
+            found.input(),
+            company_id=company,
+            subject=f"company_{company}",
+        )
 
     write(job)
     click.echo(f"company_{company} is saved.")
@@ -154,17 +171,29 @@ def delete(company: int, yes: bool) -> None:
     """Delete a company, with its webhooks, events and waiting deliveries."""
     if not yes:
         raise BadInput(_what_would_be_lost(company))
-    write(lambda session: delete_company(session, find_company(session, company)))
+
+    def job(session: Session) -> None:
+        delete_company(session, find_company(session, company))
+        _record(session, Action.COMPANY_DELETED, company)
+
+    write(job)
     click.echo(f"company_{company} is deleted; what was stored of it is being removed.")
 
 
 def _wish(company: int, *, connected: bool) -> None:
     def job(session: Session) -> bool:
-        return wish_connection(session, find_company(session, company), connected=connected)
+        changed = wish_connection(session, find_company(session, company), connected=connected)
+        if changed:
+            _record(session, Action.CONNECT if connected else Action.DISCONNECT, company)
+        return changed
 
     new = write(job)
     state = "connected" if connected else "disconnected"
     click.echo(f"company_{company} {'is to be' if new else 'was already to be'} {state}.")
+
+
+def _record(session: Session, action: Action, company: int) -> None:
+    record(session, CLI, action, company_id=company, subject=f"company_{company}")
 
 
 def _socket_warning(socket_url: str | None) -> str | None:

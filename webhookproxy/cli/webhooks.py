@@ -17,6 +17,7 @@ from webhookproxy.cli.reach import lookup_warning
 from webhookproxy.cli.values import COMPANY, WEBHOOK, Number, with_stdin
 from webhookproxy.extensions import db
 from webhookproxy.guard import check_url, masked_url
+from webhookproxy.models.audit import CLI, Action, record, record_edit
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.webhooks import (
     Webhook,
@@ -88,7 +89,9 @@ def create(company: int, name: str, url: str, **fields: Any) -> None:
     allowed, warning = policy(), lookup_warning(url, check_url)
 
     def job(session: Session) -> int:
-        return create_webhook(session, find_company(session, company).id, webhook, allowed).id
+        created = create_webhook(session, find_company(session, company).id, webhook, allowed)
+        _record(session, Action.WEBHOOK_CREATED, created)
+        return created.id
 
     click.echo(f"webhook_{write(job)}")
     _say_notes(warning, fields["events"])
@@ -140,7 +143,17 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
 
     def job(session: Session) -> None:
         found = find_webhook(session, webhook)
-        edit_webhook(session, found, changed_webhook(found.input(), given), allowed)
+        before = found.input()
+        edit_webhook(session, found, changed_webhook(before, given), allowed)
+        record_edit(
+            session,
+            CLI,
+            Action.WEBHOOK_CHANGED,
+            before,
+            found.input(),
+            company_id=found.company_id,
+            subject=f"webhook_{webhook}",
+        )
 
     write(job)
     click.echo(f"webhook_{webhook} is saved.")
@@ -151,8 +164,15 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
 @click.argument("webhook", type=WEBHOOK)
 def pause(webhook: int) -> None:
     """Keep what comes for a webhook without sending it."""
-    state = WebhookState.PAUSED
-    new = write(lambda session: switch_webhook(session, find_webhook(session, webhook), state))
+
+    def job(session: Session) -> bool:
+        found = find_webhook(session, webhook)
+        changed = switch_webhook(session, found, WebhookState.PAUSED)
+        if changed:
+            _record(session, Action.WEBHOOK_PAUSED, found)
+        return changed
+
+    new = write(job)
     click.echo(f"webhook_{webhook} {'is' if new else 'was already'} paused.")
 
 
@@ -163,7 +183,11 @@ def resume(webhook: int, discard: bool) -> None:
     """Send again, what was kept first; ends a simulation too."""
 
     def job(session: Session) -> bool:
-        return resume_webhook(session, find_webhook(session, webhook), discard=discard)
+        found = find_webhook(session, webhook)
+        changed = resume_webhook(session, found, discard=discard)
+        if changed:
+            _record(session, Action.WEBHOOK_RESUMED, found)
+        return changed
 
     new = write(job)
     click.echo(f"webhook_{webhook} {'is' if new else 'was already'} active.")
@@ -182,8 +206,18 @@ def delete(webhook: int, yes: bool) -> None:
             f"Deleting webhook_{webhook} ({found.name}) would lose its settings and the deliveries "
             f"that wait ({found.health.waiting}): repeat the command with --yes if that is meant."
         )
-    write(lambda session: delete_webhook(session, find_webhook(session, webhook)))
+
+    def job(session: Session) -> None:
+        found = find_webhook(session, webhook)
+        delete_webhook(session, found)
+        _record(session, Action.WEBHOOK_DELETED, found)
+
+    write(job)
     click.echo(f"webhook_{webhook} is deleted.")
+
+
+def _record(session: Session, action: Action, webhook: Webhook) -> None:
+    record(session, CLI, action, company_id=webhook.company_id, subject=f"webhook_{webhook.id}")
 
 
 def _row(webhook: Webhook) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from webhookproxy.delivery.retry import Kind
 from webhookproxy.delivery.sender import Outcome, Sender
 from webhookproxy.dial import Resolver
 from webhookproxy.guard import Policy
+from webhookproxy.models.audit import SERVER, Action, record
 from webhookproxy.models.deliveries import Due
 from webhookproxy.models.webhooks import Webhook, find_webhook, switch_webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
@@ -149,6 +150,14 @@ class Lanes:
             if webhook.version != version:
                 return
             switch_webhook(session, webhook, WebhookState.PAUSED, DeliveryReason.GONE.value)
+            record(
+                session,
+                SERVER,
+                Action.WEBHOOK_PAUSED,
+                company_id=webhook.company_id,
+                subject=f"webhook_{webhook_id}",
+                detail=DeliveryReason.GONE.value,
+            )
 
         while True:
             try:

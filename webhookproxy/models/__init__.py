@@ -1,9 +1,11 @@
 """The tables, by subject; importing this package registers them all."""
 
+from webhookproxy.models.audit import AuditEntry
 from webhookproxy.models.changes import Change, Revision
 from webhookproxy.models.companies import Company, Connection, Gap
 from webhookproxy.models.deliveries import Attempt, Delivery, HourlyDeliveries
 from webhookproxy.models.events import Event, HourlyEvents
+from webhookproxy.models.keycheck import KeyCheck
 from webhookproxy.models.leases import Lease
 from webhookproxy.models.people import Grant, User
 from webhookproxy.models.sign_ins import SignIn
@@ -12,6 +14,7 @@ from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
 __all__ = [
     "Attempt",
+    "AuditEntry",
     "Change",
     "Company",
     "Connection",
@@ -21,6 +24,7 @@ __all__ = [
     "Grant",
     "HourlyDeliveries",
     "HourlyEvents",
+    "KeyCheck",
     "Lease",
     "Revision",
     "SignIn",

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from webhookproxy.models.changes import note_change
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.deliveries import OPEN, Delivery, end_deliveries
+from webhookproxy.models.events import Event
 from webhookproxy.models.types import to_ms
 from webhookproxy.models.webhooks import Webhook, WebhookHealth, find_webhook
-from webhookproxy.reasons import DeliveryReason, DeliveryState
+from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 
@@ -66,10 +67,12 @@ def resend(session: Session, delivery: Delivery) -> Resent:
     """Queue a delivery that ended once more: same event id, same bytes, attempts counted on.
 
     Its tries and its age begin anew. Of two at the same moment one finds it waiting already.
-    Refused if its webhook or company is deleted, it was filtered, or it is still to be discarded.
+    Refused if its webhook or company is deleted, it was filtered, it is still to be discarded, or
+    personal data was taken out of its event.
     """
     webhook = _webhook_of(session, delivery)
     _refuse_discarding(webhook, delivery)
+    _refuse_masked(session, delivery)
     values = {
         "state": DeliveryState.QUEUED.value,
         "reason": DeliveryReason.RESENT.value,
@@ -145,6 +148,18 @@ def _refuse_discarding(webhook: Webhook, delivery: Delivery) -> None:
             f"What waited for webhook_{webhook.id} is still being discarded: try again when that "
             "is done, which takes a running server some seconds.",
             "As entregas guardadas ainda estão sendo descartadas: tente de novo em instantes.",
+        )
+
+
+def _refuse_masked(session: Session, delivery: Delivery) -> None:
+    # The same id would come with other bytes than before.
+    note = session.scalar(select(Event.note).where(Event.id == delivery.event_id))
+    if note == EventNote.MASKED:
+        raise Refused.one(
+            "delivery",
+            f"Personal data was taken out of the event of delivery_{delivery.id}, so it is not "
+            "sent again.",
+            "Dados pessoais foram retirados deste evento, e por isso ele não pode ser reenviado.",
         )
 
 

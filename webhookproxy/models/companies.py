@@ -101,12 +101,14 @@ class Gap(Base):
     note: Mapped[str | None] = mapped_column(Text)
 
 
-def _fingerprint_text(given: CompanyInput) -> str:
-    return "\n".join((given.socket_url, given.agent_id, given.token))
+def fingerprint_text(socket_url: str, agent_id: str, token: str) -> str:
+    """What `token_fingerprint` is the fingerprint of: these three make a connection one."""
+    return "\n".join((socket_url, agent_id, token))
 
 
 def _refuse_taken(session: Session, given: CompanyInput, but: int | None) -> str:
-    marks = keyring().fingerprints(_fingerprint_text(given))
+    whole = fingerprint_text(given.socket_url, given.agent_id, given.token)
+    marks = keyring().fingerprints(whole)
     taken = select(Company.id).where(
         Company.token_fingerprint.in_(marks), Company.deleted_at.is_(None), Company.id != (but or 0)
     )

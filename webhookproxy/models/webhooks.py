@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from sqlalchemy import JSON, ForeignKey, Index, String, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -13,7 +15,10 @@ from webhookproxy.models.changes import note_change
 from webhookproxy.models.deliveries import OPEN, Delivery
 from webhookproxy.models.types import Id, Instant, Secret, to_ms
 from webhookproxy.rules import Refused
-from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_webhook
+from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_secret, check_webhook
+
+# How long after a rotation the old signing secret signs too, in hours.
+ROTATION_HOURS = 24
 
 
 class Webhook(Base):
@@ -33,6 +38,9 @@ class Webhook(Base):
     events: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     authorization: Mapped[str | None] = mapped_column(Secret)
     secret: Mapped[str | None] = mapped_column(Secret)
+    # After a rotation this one signs too, until then (see rotate_secret).
+    previous_secret: Mapped[str | None] = mapped_column(Secret)
+    previous_secret_until: Mapped[datetime | None] = mapped_column(Instant)
     state: Mapped[str] = mapped_column(String(12), default=WebhookState.ACTIVE.value)
     parallelism: Mapped[int] = mapped_column(default=8)
     timeout: Mapped[float] = mapped_column(default=15.0)
@@ -144,7 +152,58 @@ def edit_webhook(session: Session, webhook: Webhook, given: WebhookInput, policy
     note_change(session, webhook.company_id)
 
 
+def rotate_secret(session: Session, webhook: Webhook, new_secret: str | None = None) -> str:
+    """Replace the signing secret; for ROTATION_HOURS the old one signs too. Returns the new one.
+
+    Without `new_secret` one is made: show it once, it is never shown again. Of three within the
+    time only the last two sign. Refused if the webhook signs nothing, or with that very secret.
+    """
+    if webhook.secret is None:
+        raise Refused.one(
+            "secret",
+            f"webhook_{webhook.id} has no secret to replace: set one with `flask webhook edit`.",
+            "Este webhook não tem segredo para trocar: defina um.",
+        )
+    # 43 characters of 32 random bytes, which is what Standard Webhooks asks for.
+    secret = secrets.token_urlsafe(32) if new_secret is None else new_secret
+    check_secret(secret)
+    if secret == webhook.secret:
+        raise Refused.one(
+            "secret",
+            "This is the secret that is in force: give another one, or none to have one made.",
+            "Este já é o segredo em uso: informe outro, ou deixe em branco para gerarmos um.",
+        )
+    webhook.previous_secret = webhook.secret
+    webhook.previous_secret_until = datetime.now(UTC) + timedelta(hours=ROTATION_HOURS)
+    webhook.secret = secret
+    session.flush()
+    note_change(session, webhook.company_id)
+    return secret
+
+
+def end_rotation(session: Session, webhook: Webhook) -> bool:
+    """Have only the new secret sign from now on; False if the old one signed no more already.
+
+    For whoever has given the new one to the receiver, which then need not wait.
+    """
+    until = webhook.previous_secret_until
+    if webhook.previous_secret is None or until is None:
+        return False
+    _forget_previous(webhook)
+    session.flush()
+    note_change(session, webhook.company_id)
+    return until > datetime.now(UTC)
+
+
+def _forget_previous(webhook: Webhook) -> None:
+    webhook.previous_secret = webhook.previous_secret_until = None
+
+
 def _fill(webhook: Webhook, clean: WebhookInput) -> None:
+    moved = webhook.url is not None and urlsplit(webhook.url).netloc != urlsplit(clean.url).netloc
+    # Who sets a secret by hand wants it now, and another host was never given the old one.
+    if webhook.secret != clean.secret or moved:
+        _forget_previous(webhook)
     webhook.name = clean.name
     webhook.url = clean.url
     webhook.events = None if clean.events is None else list(clean.events)

@@ -50,16 +50,18 @@ class DeliveryReason(StrEnum):
     WEBHOOK_DELETED = "webhook_deleted"
     COMPANY_DELETED = "company_deleted"
     DISCARDED = "discarded"
+    EXPUNGED = "expunged"
     FILTERED_OUT = "filtered_out"
     SIMULATION = "simulation"
 
 
 class EventNote(StrEnum):
-    """Why a stored event has no delivery, when that needs saying."""
+    """Why a stored event has no delivery, or is not as it came, when that needs saying."""
 
     UNWANTED = "unwanted"
     TOO_LARGE = "too_large"
     UNREADABLE = "unreadable"
+    MASKED = "masked"
 
 
 class ConnectionState(StrEnum):

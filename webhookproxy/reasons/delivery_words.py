@@ -193,6 +193,12 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             then="O evento não será enviado.",
             you="Se mudou de ideia, reenvie o evento.",
         ),
+        DeliveryReason.EXPUNGED: Words(
+            english="Personal data was taken out of the event, so it is not sent any more.",
+            what="Dados pessoais deste evento foram apagados a pedido de quem os dados são (LGPD).",
+            then="O evento não será enviado.",
+            you=_NOTHING,
+        ),
         DeliveryReason.FILTERED_OUT: Words(
             english="The webhook's filter left the event out.",
             what="O evento não atende aos filtros deste webhook.",
@@ -225,11 +231,18 @@ _FINAL_REASONS = frozenset(
         DeliveryReason.WEBHOOK_DELETED,
         DeliveryReason.COMPANY_DELETED,
         DeliveryReason.DISCARDED,
+        DeliveryReason.EXPUNGED,
     }
 )
 
 EVENT_WORDS: Mapping[EventNote, Words] = MappingProxyType(
     {
+        EventNote.MASKED: Words(
+            english="Personal data was taken out of this event.",
+            what="Dados pessoais deste evento foram apagados a pedido de quem os dados são (LGPD).",
+            then="O evento continua na lista, com os dados ocultos, e não será mais enviado.",
+            you=_NOTHING,
+        ),
         EventNote.UNWANTED: Words(
             english="No webhook asked for this event.",
             what="Nenhum webhook desta empresa pediu este evento.",

@@ -97,6 +97,15 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
     )
 
 
+def check_secret(secret: str) -> None:
+    """Refused if a signing secret is empty or could not be one."""
+    problems = Problems()
+    if not secret:
+        problems.add("secret", "The secret is empty: give one.", "Informe o segredo.")
+    _check_header_value("secret", secret, problems)
+    problems.raise_any()
+
+
 def _check_events(events: tuple[str, ...] | None, problems: Problems) -> tuple[str, ...] | None:
     if events is None:
         return None

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db, login_manager
 from webhookproxy.models import Company, Delivery, Event, Grant, Webhook
+from webhookproxy.models.audit import Actor
 from webhookproxy.models.sign_ins import saw, signed_in
 from webhookproxy.store import Store, StoreUnavailable
 from webhookproxy.web import alarms, drafts
@@ -131,6 +132,11 @@ def account() -> Account:
     if found is None:
         abort(404)
     return found
+
+
+def actor() -> Actor:
+    """Whoever is asking, for the audit."""
+    return Actor(account().id, account().email, request.remote_addr or "")
 
 
 def visible_companies(reading: Session) -> frozenset[int] | None:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
+from webhookproxy.models.audit import Action, record, record_edit
 from webhookproxy.models.companies import (
     create_company,
     delete_company,
@@ -23,6 +24,7 @@ from webhookproxy.standing import read_owner
 from webhookproxy.web import arrivals, figures, live
 from webhookproxy.web.access import (
     account,
+    actor,
     administrators,
     company_or_404,
     may_see,
@@ -122,13 +124,16 @@ def create() -> str | Response:
     form = CompanyForm()
     form.offer(None, administrator=True)
     if form.validate_on_submit():
-        given, allowed = form.given(), policy()
+        given, allowed, who = form.given(), policy(), actor()
+
+        def make(session: Session) -> int:
+            made = create_company(session, given, allowed).id
+            subject = f"company_{made}"
+            record(session, who, Action.COMPANY_CREATED, company_id=made, subject=subject)
+            return made
+
         try:
-            made = write(
-                lambda session: form.make(
-                    session, lambda: create_company(session, given, allowed).id
-                )
-            )
+            made = write(lambda session: form.make(session, lambda: make(session)))
         except Refused as refused:
             form.take(refused)
         else:
@@ -161,13 +166,23 @@ def edit(company_id: int) -> str | Response:
 
 
 def _save(company: Company, form: CompanyForm) -> None:
-    company_id, allowed, seen = company.id, policy(), form.version.data
+    company_id, allowed, seen, who = company.id, policy(), form.version.data, actor()
 
     def job(session: Session) -> None:
         found = find_company(session, company_id)
         if str(found.version) != seen:
             raise Conflict
-        edit_company(session, found, form.given(found.input()), allowed)
+        before = found.input()
+        edit_company(session, found, form.given(before), allowed)
+        record_edit(
+            session,
+            who,
+            Action.COMPANY_CHANGED,
+            before,
+            found.input(),
+            company_id=company_id,
+            subject=f"company_{company_id}",
+        )
 
     write(job, company_id)
 
@@ -197,9 +212,13 @@ def delete(company_id: int) -> str | Response:
     """Say what would be lost; delete it once that is confirmed."""
     company = company_or_404(company_id)
     if request.method == "POST":
-        write(
-            lambda session: delete_company(session, find_company(session, company_id)), company_id
-        )
+        who, subject = actor(), f"company_{company_id}"
+
+        def job(session: Session) -> None:
+            delete_company(session, find_company(session, company_id))
+            record(session, who, Action.COMPANY_DELETED, company_id=company_id, subject=subject)
+
+        write(job, company_id)
         flash(f"A empresa {company.name} foi excluída.")
         return redirect(url_for("companies.index"), code=303)
     webhooks = live_webhooks(db.session(), company_id)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict
 from zoneinfo import available_timezones
 
 from flask import current_app
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
 
 from webhookproxy.models import Company
-from webhookproxy.rules.companies import DEFAULT_TIMEZONE, CompanyInput
-from webhookproxy.web.forms import CreatingForm
+from webhookproxy.rules.companies import DEFAULT_TIMEZONE, CompanyInput, changed_company
+from webhookproxy.web.forms import CreatingForm, choices
 
 # The hosts that 3C Plus is known to serve, in the order in which they are worth trying.
 KNOWN_HOSTS = (
@@ -59,10 +59,9 @@ class CompanyForm(CreatingForm):
         hosts = list(dict.fromkeys((current_app.config["SOCKET_URL"], *KNOWN_HOSTS)))
         if company is not None and company.socket_url not in hosts:
             hosts.append(company.socket_url)
-        self.host.choices = [(host, host) for host in hosts]
-        if administrator:
-            self.host.choices.append((OTHER_HOST, "outro…"))
-        self.timezone.choices = [(each, each.replace("_", " ")) for each in _timezones()]
+        others = {OTHER_HOST: "outro…"} if administrator else {}
+        self.host.choices = choices({**{host: host for host in hosts}, **others})
+        self.timezone.choices = choices({each: each.replace("_", " ") for each in _timezones()})
 
     def fill(self, company: Company) -> None:
         """Show what is stored, but for the token."""
@@ -74,8 +73,11 @@ class CompanyForm(CreatingForm):
         self.timezone.data = company.timezone
         self.hide_credentials.data = company.hide_credentials
 
-    def given(self, kept: CompanyInput | None = None) -> CompanyInput:
-        """What was typed; a blank token keeps the stored one."""
+    def given(self, stored: CompanyInput | None = None) -> CompanyInput:
+        """What was typed; a blank token keeps the stored one.
+
+        Refused if that was for another host than the one that was typed.
+        """
         host = str(self.host.data or "")
         token = str(self.token.data or "").strip()
         typed = CompanyInput(
@@ -87,4 +89,9 @@ class CompanyForm(CreatingForm):
             timezone=str(self.timezone.data or ""),
             hide_credentials=bool(self.hide_credentials.data),
         )
-        return typed if token or kept is None else replace(typed, token=kept.token)
+        if stored is None:
+            return typed
+        given = asdict(typed)
+        if not token:
+            del given["token"]
+        return changed_company(stored, given)

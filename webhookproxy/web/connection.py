@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.models import Company, Gap
+from webhookproxy.models.audit import Action, record
 from webhookproxy.models.companies import find_company, wish_connection
 from webhookproxy.reasons import (
     CONNECTION_LABELS,
@@ -21,7 +22,7 @@ from webhookproxy.reasons import (
     Words,
 )
 from webhookproxy.standing import Owner, standing
-from webhookproxy.web.access import company_or_404
+from webhookproxy.web.access import actor, company_or_404
 from webhookproxy.web.filters import ago, clock
 from webhookproxy.web.forms import write
 
@@ -119,8 +120,12 @@ def disconnect(company_id: int) -> Response:
 def _wish(company_id: int, *, connected: bool) -> Response:
     company_or_404(company_id)
 
+    who, action = actor(), Action.CONNECT if connected else Action.DISCONNECT
+
     def job(session: Session) -> None:
-        wish_connection(session, find_company(session, company_id), connected=connected)
+        if wish_connection(session, find_company(session, company_id), connected=connected):
+            subject = f"company_{company_id}"
+            record(session, who, action, company_id=company_id, subject=subject)
 
     write(job, company_id)
     return redirect(url_for("companies.show", company_id=company_id), code=303)

@@ -13,10 +13,11 @@ from webhookproxy.delivery.request import stored_request
 from webhookproxy.extensions import db
 from webhookproxy.models import Attempt, Delivery, Webhook
 from webhookproxy.models.acts import Cancelled, Resent, Tried, cancel, resend, try_now
+from webhookproxy.models.audit import Action, record
 from webhookproxy.models.deliveries import find_delivery
 from webhookproxy.rules import Refused
 from webhookproxy.web import delivery_list, live
-from webhookproxy.web.access import delivery_or_404, may_see
+from webhookproxy.web.access import actor, delivery_or_404, may_see
 from webhookproxy.web.delivery_facts import request_of, situation
 from webhookproxy.web.delivery_filter import PERIODS, Filter
 from webhookproxy.web.delivery_words import next_ms, shown_words
@@ -121,7 +122,7 @@ def try_again(delivery_id: int) -> BaseResponse:
             return "Esta entrega já tinha terminado: não há o que tentar."
         return "Pedimos a tentativa: ela é feita agora."
 
-    return _act(delivery_id, act)
+    return _act(delivery_id, Action.TRY_NOW, act)
 
 
 @blueprint.post("/entregas/<delivery:delivery_id>/reenviar")
@@ -133,7 +134,7 @@ def send_again(delivery_id: int) -> BaseResponse:
             return "Reenvio na fila: sua URL recebe o mesmo event_id e o mesmo corpo."
         return "Esta entrega já estava na fila: nada mudou."
 
-    return _act(delivery_id, act)
+    return _act(delivery_id, Action.RESEND, act)
 
 
 @blueprint.route("/entregas/<delivery:delivery_id>/cancelar", methods=["GET", "POST"])
@@ -149,14 +150,21 @@ def give_up(delivery_id: int) -> str | BaseResponse:
             return "A entrega foi cancelada e não será enviada."
         return "Esta entrega já tinha terminado: nada foi cancelado."
 
-    return _act(delivery_id, act)
+    return _act(delivery_id, Action.CANCEL, act)
 
 
-def _act(delivery_id: int, act: Callable[[Session], str]) -> BaseResponse:
+def _act(delivery_id: int, action: Action, act: Callable[[Session], str]) -> BaseResponse:
     """Do it, say what was done (or why not), and go back to the delivery."""
     _, event, _ = delivery_or_404(delivery_id)
+    who, company_id = actor(), event.company_id
+
+    def job(session: Session) -> str:
+        subject = f"delivery_{delivery_id}"
+        record(session, who, action, company_id=company_id, subject=subject)
+        return act(session)
+
     try:
-        flash(write(act, event.company_id))
+        flash(write(job, company_id))
     except Refused as refused:
         flash(" ".join(problem.portuguese for problem in refused.problems), "warning")
     return redirect(url_for("deliveries.show", delivery_id=delivery_id), code=303)

@@ -13,11 +13,12 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models import User
-from webhookproxy.models.people import create_user
-from webhookproxy.models.sign_ins import sign_in, sign_out, sign_out_everywhere
+from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models.people import create_user, set_password
+from webhookproxy.models.sign_ins import sign_in, sign_out
 from webhookproxy.rules import Refused
 from webhookproxy.web import passwords, throttle
-from webhookproxy.web.access import Account, account, public
+from webhookproxy.web.access import Account, account, actor, public
 from webhookproxy.web.entry_forms import FirstForm, LoginForm, PasswordForm
 from webhookproxy.web.forms import write
 
@@ -47,8 +48,13 @@ def show() -> str | Response:
 @blueprint.post("/sair")
 def leave() -> Response:
     """Log out; the cookie is worth nothing afterwards."""
-    key = account().key
-    write(lambda writing: sign_out(writing, key))
+    key, who = account().key, actor()
+
+    def job(writing: Session) -> None:
+        sign_out(writing, key)
+        record(writing, who, Action.LOGOUT)
+
+    write(job)
     logout_user()
     session.clear()
     g.account = None
@@ -96,6 +102,8 @@ def _checked(email: str, password: str) -> User | None:
     throttle.limit("account", email)
     user = db.session.scalar(select(User).where(User.email == email))
     if not passwords.verified(None if user is None else user.password_hash, password):
+        who = Actor(None, email, throttle.address())
+        write(lambda writing: record(writing, who, Action.LOGIN_REFUSED))
         return None
     if user is not None and passwords.needs_rehash(user.password_hash):
         _rehash(user.id, password)
@@ -115,7 +123,13 @@ def _rehash(user_id: int, password: str) -> None:
 
 def _enter(user: User) -> Response:
     user_id, email, is_admin = user.id, user.email, user.is_admin
-    key = write(lambda writing: sign_in(writing, user_id))
+    who = Actor(user_id, email, throttle.address())
+
+    def job(writing: Session) -> str:
+        record(writing, who, Action.LOGIN)
+        return sign_in(writing, user_id)
+
+    key = write(job)
     target, draft = session.get("next"), session.get("draft")
     # Nothing of the session before the login is kept but what was being typed.
     session.clear()
@@ -152,7 +166,7 @@ def _create_first(writing: Session, email: str, password_hash: str) -> int:
 
 def _new_password(form: PasswordForm) -> bool:
     throttle.limit("login", throttle.address(), account().email)
-    user_id, key = account().id, account().key
+    user_id, key, who = account().id, account().key, actor()
     user = db.session.get(User, user_id)
     try:
         if user is None or not passwords.verified(user.password_hash, str(form.current.data)):
@@ -164,8 +178,8 @@ def _new_password(form: PasswordForm) -> bool:
         return False
 
     def job(writing: Session) -> None:
-        writing.get_one(User, user_id).password_hash = fresh
-        sign_out_everywhere(writing, user_id, but=key)
+        set_password(writing, writing.get_one(User, user_id), fresh, but=key)
+        record(writing, who, Action.PASSWORD_CHANGED)
 
     write(job)
     return True

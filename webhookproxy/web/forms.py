@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -12,8 +12,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 from wtforms import Field, HiddenField
 
+# The published types are of WTForms 3.2, which did not have it yet.
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined]
+
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.engine import Engine
+from webhookproxy.extensions import db
 from webhookproxy.guard import Policy
 from webhookproxy.models.submissions import once
 from webhookproxy.rules import Refused
@@ -21,6 +25,11 @@ from webhookproxy.store import Store
 from webhookproxy.web import drafts
 
 T = TypeVar("T")
+
+
+def choices(names: Mapping[str, str]) -> list[SelectChoice]:
+    """The options of a choice: what is sent, and what is shown."""
+    return [SelectChoice(value, label=name) for value, name in names.items()]
 
 
 class Form(FlaskForm):
@@ -79,6 +88,8 @@ def write(job: Callable[[Session], T], company_id: int | None = None) -> T:
         value = store.session(job)
     except StaleDataError:
         raise Conflict from None
+    # What this request read before is old now.
+    db.session.expire_all()
     engine: Engine | None = current_app.extensions.get("engine")
     if engine is not None:
         engine.wake()

@@ -21,10 +21,10 @@ from webhookproxy.models import Webhook
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
 from webhookproxy.web.filters import number
-from webhookproxy.web.forms import CreatingForm
+from webhookproxy.web.forms import CreatingForm, choices
 
 _OFF = {"autocomplete": "off", "spellcheck": "false"}
-STATES = {
+STATES: dict[str, str] = {
     WebhookState.ACTIVE: "Ativo: envia",
     WebhookState.PAUSED: "Pausado: guarda e não envia",
     WebhookState.SIMULATED: "Simulado: faz tudo menos o POST",
@@ -44,10 +44,12 @@ class WebhookForm(CreatingForm):
     )
     which = SelectField(
         "Quais eventos",
-        choices=[("todos", "Todos, também os futuros"), ("escolhidos", "Só os escolhidos abaixo")],
+        choices=choices(
+            {"todos": "Todos, também os futuros", "escolhidos": "Só os escolhidos abaixo"}
+        ),
         default="escolhidos",
     )
-    events = SelectMultipleField("Eventos", validate_choice=False)
+    events = SelectMultipleField("Eventos", validate_choice=False, choices=[])
     more_events = TextAreaField(
         "Outros eventos",
         description="Nomes que não estão na lista, um por linha: qualquer um serve.",
@@ -90,7 +92,7 @@ class WebhookForm(CreatingForm):
         description="Por quanto tempo tentamos entregar um evento, de 1 a 168.",
         render_kw={"inputmode": "decimal"},
     )
-    state = SelectField("Situação", choices=[(each.value, name) for each, name in STATES.items()])
+    state = SelectField("Situação", choices=choices(STATES))
 
     def fill(self, webhook: Webhook) -> None:
         """Show what is stored, but for the secrets."""

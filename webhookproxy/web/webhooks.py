@@ -12,6 +12,7 @@ from webhookproxy.contract import whsec
 from webhookproxy.delivery.trial import run_trial
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
+from webhookproxy.models.audit import Action, Actor, record, record_edit
 from webhookproxy.models.webhooks import (
     create_webhook,
     delete_webhook,
@@ -24,7 +25,7 @@ from webhookproxy.reasons import DELIVERY_WORDS
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web import delivery_list, figures, live, throttle
-from webhookproxy.web.access import administrators, company_or_404, may_see, webhook_or_404
+from webhookproxy.web.access import actor, administrators, company_or_404, may_see, webhook_or_404
 from webhookproxy.web.delivery_words import shown_words
 from webhookproxy.web.forms import Conflict, policy, write
 from webhookproxy.web.webhook_forms import WebhookForm, events_by_category
@@ -95,15 +96,16 @@ def create(company_id: int) -> str | Response:
     company = company_or_404(company_id)
     form = WebhookForm()
     if form.validate_on_submit():
-        generated, allowed = form.generated(), policy()
+        generated, allowed, who = form.generated(), policy(), actor()
+
+        def make(session: Session) -> int:
+            webhook = create_webhook(session, company_id, given, allowed)
+            _record(session, who, Action.WEBHOOK_CREATED, webhook)
+            return webhook.id
+
         try:
             given = form.given()
-            made = write(
-                lambda session: form.make(
-                    session, lambda: create_webhook(session, company_id, given, allowed).id
-                ),
-                company_id,
-            )
+            made = write(lambda session: form.make(session, lambda: make(session)), company_id)
         except Refused as refused:
             form.take(refused)
         else:
@@ -149,13 +151,23 @@ def _form_page(
 
 
 def _save(webhook: Webhook, form: WebhookForm) -> None:
-    webhook_id, allowed, seen = webhook.id, policy(), form.version.data
+    webhook_id, allowed, seen, who = webhook.id, policy(), form.version.data, actor()
 
     def job(session: Session) -> None:
         found = find_webhook(session, webhook_id)
         if str(found.version) != seen:
             raise Conflict
-        edit_webhook(session, found, form.given(found.input()), allowed)
+        before = found.input()
+        edit_webhook(session, found, form.given(before), allowed)
+        record_edit(
+            session,
+            who,
+            Action.WEBHOOK_CHANGED,
+            before,
+            found.input(),
+            company_id=found.company_id,
+            subject=f"webhook_{webhook_id}",
+        )
 
     write(job, webhook.company_id)
 
@@ -199,13 +211,14 @@ def _text(value: Any) -> str:
 @blueprint.post("/webhooks/<webhook:webhook_id>/pausar")
 def pause(webhook_id: int) -> Response:
     """Keep what comes without sending it."""
-    webhook = webhook_or_404(webhook_id)
-    write(
-        lambda session: switch_webhook(
-            session, find_webhook(session, webhook_id), WebhookState.PAUSED
-        ),
-        webhook.company_id,
-    )
+    company_id, who = webhook_or_404(webhook_id).company_id, actor()
+
+    def job(session: Session) -> None:
+        webhook = find_webhook(session, webhook_id)
+        if switch_webhook(session, webhook, WebhookState.PAUSED):
+            _record(session, who, Action.WEBHOOK_PAUSED, webhook)
+
+    write(job, company_id)
     flash("O webhook está pausado: os eventos ficam guardados até você retomar.")
     return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
 
@@ -217,11 +230,14 @@ def resume(webhook_id: int) -> str | Response:
     if request.method == "GET":
         company = company_or_404(webhook.company_id)
         return render_template("webhooks/resume.html", webhook=webhook, company=company)
-    discard = request.form.get("esperando") == "descartar"
-    write(
-        lambda session: resume_webhook(session, find_webhook(session, webhook_id), discard=discard),
-        webhook.company_id,
-    )
+    discard, who = request.form.get("esperando") == "descartar", actor()
+
+    def job(session: Session) -> None:
+        found = find_webhook(session, webhook_id)
+        if resume_webhook(session, found, discard=discard):
+            _record(session, who, Action.WEBHOOK_RESUMED, found)
+
+    write(job, webhook.company_id)
     flash("O webhook está ativo." + (" O que esperava foi descartado." if discard else ""))
     return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
 
@@ -232,11 +248,21 @@ def try_out(webhook_id: int) -> str:
     throttle.limit("trial", throttle.address())
     webhook = webhook_or_404(webhook_id)
     name = request.form.get("evento", "").strip() or None
+    who, company_id = actor(), webhook.company_id
     try:
         result = run_trial(db.session(), webhook, name, policy())
     except Refused as refused:
         problem = refused.problems[0].portuguese
         return render_template("webhooks/trial.html", webhook=webhook, problem=problem)
+    write(
+        lambda session: record(
+            session,
+            who,
+            Action.WEBHOOK_TESTED,
+            company_id=company_id,
+            subject=f"webhook_{webhook_id}",
+        )
+    )
     outcome = result.outcome
     words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "de erro")
     return render_template(
@@ -251,9 +277,19 @@ def delete(webhook_id: int) -> str | Response:
     webhook = webhook_or_404(webhook_id)
     company_id = webhook.company_id
     if request.method == "POST":
-        write(
-            lambda session: delete_webhook(session, find_webhook(session, webhook_id)), company_id
-        )
+        who = actor()
+
+        def job(session: Session) -> None:
+            found = find_webhook(session, webhook_id)
+            delete_webhook(session, found)
+            _record(session, who, Action.WEBHOOK_DELETED, found)
+
+        write(job, company_id)
         flash(f"O webhook {webhook.name} foi excluído.")
         return redirect(url_for("companies.show", company_id=company_id), code=303)
     return render_template("webhooks/delete.html", webhook=webhook)
+
+
+def _record(session: Session, who: Actor, action: Action, webhook: Webhook) -> None:
+    subject = f"webhook_{webhook.id}"
+    record(session, who, action, company_id=webhook.company_id, subject=subject)
