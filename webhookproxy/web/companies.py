@@ -111,7 +111,9 @@ def _facts(company: Company) -> dict[str, Any]:
     return {
         "company": company,
         "shown": shown(company, read_owner(session), figures.usually_busy(session, [company.id])),
-        "webhooks": [shown_webhook(each) for each in live_webhooks(session, company.id)],
+        "webhooks": [
+            shown_webhook(each, company.timezone) for each in live_webhooks(session, company.id)
+        ],
         "gaps": gaps_of_a_day(session, company.id),
         "arrivals": arrivals.latest(session, company.id),
     }
