@@ -21,6 +21,7 @@ from webhookproxy.web import (
     health,
     panel,
     users,
+    webhook_running,
     webhooks,
 )
 
@@ -48,6 +49,6 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     compress.init_app(app)
 
-    subjects = (entry, panel, companies, connection, webhooks, deliveries, users, health)
-    for subject in subjects:
+    of_webhooks = (webhooks, webhook_running, deliveries)
+    for subject in (entry, panel, companies, connection, *of_webhooks, users, health):
         app.register_blueprint(subject.blueprint)

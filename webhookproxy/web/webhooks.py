@@ -1,4 +1,4 @@
-"""The webhooks: one of them, live; the form; pausing, resuming, testing, the end of one."""
+"""The webhooks: one of them, live; the form; the secret that is shown once; the end of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.contract import whsec
-from webhookproxy.delivery.trial import run_trial
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, Actor, record, record_edit
@@ -18,17 +17,20 @@ from webhookproxy.models.webhooks import (
     delete_webhook,
     edit_webhook,
     find_webhook,
-    resume_webhook,
-    switch_webhook,
 )
-from webhookproxy.reasons import DELIVERY_WORDS
 from webhookproxy.rules import Refused
-from webhookproxy.rules.webhooks import WebhookState
-from webhookproxy.web import delivery_list, figures, live, throttle
-from webhookproxy.web.access import actor, administrators, company_or_404, may_see, webhook_or_404
+from webhookproxy.web import delivery_list, figures, live, shown_once
+from webhookproxy.web.access import (
+    account,
+    actor,
+    administrators,
+    company_or_404,
+    may_see,
+    webhook_or_404,
+)
 from webhookproxy.web.delivery_words import shown_words
 from webhookproxy.web.forms import Conflict, policy, write
-from webhookproxy.web.webhook_forms import WebhookForm, events_by_category
+from webhookproxy.web.webhook_forms import WebhookForm, events_by_category, newer_than
 from webhookproxy.web.webhook_health import shown_webhook
 
 blueprint = Blueprint("webhooks", __name__)
@@ -51,7 +53,7 @@ def watch(webhook_id: int) -> Response:
 
     def draw() -> live.Parts:
         webhook = db.session.get(Webhook, webhook_id)
-        if webhook is None or not may_see(db.session(), company_id):
+        if webhook is None or webhook.deleted_at or not may_see(db.session(), company_id):
             return {}
         facts = _facts(webhook)
         return {
@@ -79,7 +81,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
     return {
         "webhook": webhook,
         "company": company,
-        "shown": shown_webhook(webhook),
+        "shown": shown_webhook(webhook, company.timezone),
         "latency": figures.latency(session, webhook.id, since),
         "bars_of_day": figures.last_day(delivered, failed),
         "rows": rows,
@@ -129,9 +131,12 @@ def edit(webhook_id: int) -> str | Response:
         except Refused as refused:
             form.take(refused)
         except Conflict:
-            newer = _newer(form, webhook_id)
+            newer = newer_than(form, webhook_or_404(webhook_id))
+            if _was_sent_twice(form, webhook_id, newer):
+                return _saved(webhook_id, generated, "O webhook foi salvo.")
+            form.form_errors.append(_CONFLICT)
         else:
-            return _saved(webhook_id, generated, "O webhook foi salvo, e o que espera é tentado.")
+            return _saved(webhook_id, generated, "O webhook foi salvo.")
     return _form_page(form, webhook, company.name, company.id, newer)
 
 
@@ -172,101 +177,40 @@ def _save(webhook: Webhook, form: WebhookForm) -> None:
     write(job, webhook.company_id)
 
 
-def _saved(webhook_id: int, generated: str | None, said: str) -> str | Response:
-    """Back to the webhook; a generated secret is in this one answer and nowhere else."""
-    if generated is None or webhook_or_404(webhook_id).secret != generated:
-        flash(said)
-        return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
+_CONFLICT = (
+    "Outra pessoa salvou este webhook enquanto você editava. O que ela salvou está ao lado de "
+    "cada campo que mudou; salve de novo para ficar com o que você digitou."
+)
+
+
+def _was_sent_twice(form: WebhookForm, webhook_id: int, newer: dict[str, str]) -> bool:
+    """Whether what is stored is this very form: then nobody else is to blame."""
+    if newer or form.problems():
+        return False
+    if form.generate_secret.data:
+        return shown_once.waits(account().key, webhook_id)
+    return form.keeps_the_secrets_of(webhook_or_404(webhook_id))
+
+
+def _saved(webhook_id: int, generated: str | None, said: str) -> Response:
+    """Back to the webhook, or first to the page that shows its new secret."""
+    if generated is not None and webhook_or_404(webhook_id).secret == generated:
+        shown_once.keep(account().key, webhook_id, generated)
+    flash(said)
+    # A double click's second answer is the one that is seen, and its own secret was not stored.
+    waits = generated is not None and shown_once.waits(account().key, webhook_id)
+    place = "webhooks.show_secret" if waits else "webhooks.show"
+    return redirect(url_for(place, webhook_id=webhook_id), code=303)
+
+
+@blueprint.get("/webhooks/<webhook:webhook_id>/segredo")
+def show_secret(webhook_id: int) -> str:
+    """The secret that was just made, in this one answer and nowhere else."""
     webhook = webhook_or_404(webhook_id)
-    standard = whsec(generated)
+    secret = shown_once.take(account().key, webhook_id)
+    standard = None if secret is None else whsec(secret)
     return render_template(
-        "webhooks/secret.html", webhook=webhook, secret=generated, standard=standard
-    )
-
-
-def _newer(form: WebhookForm, webhook_id: int) -> dict[str, str]:
-    """What somebody else saved, where it differs; saving once more puts this form over it."""
-    db.session.expire_all()
-    webhook = webhook_or_404(webhook_id)
-    form.form_errors.append(
-        "Outra pessoa salvou este webhook enquanto você editava. O que ela salvou está ao lado de "
-        "cada campo que mudou; salve de novo para ficar com o que você digitou."
-    )
-    stored = WebhookForm(formdata=None)
-    stored.fill(webhook)
-    form.version.data = stored.version.data
-    names = ("name", "url", "which", "events", "more_events", "state")
-    numbers = ("parallelism", "timeout", "rate_limit", "max_age")
-    return {
-        name: _text(stored[name].data)
-        for name in (*names, *numbers)
-        if (stored[name].data or "") != (form[name].data or "")
-    }
-
-
-def _text(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value or "(vazio)")
-
-
-@blueprint.post("/webhooks/<webhook:webhook_id>/pausar")
-def pause(webhook_id: int) -> Response:
-    """Keep what comes without sending it."""
-    company_id, who = webhook_or_404(webhook_id).company_id, actor()
-
-    def job(session: Session) -> None:
-        webhook = find_webhook(session, webhook_id)
-        if switch_webhook(session, webhook, WebhookState.PAUSED):
-            _record(session, who, Action.WEBHOOK_PAUSED, webhook)
-
-    write(job, company_id)
-    flash("O webhook está pausado: os eventos ficam guardados até você retomar.")
-    return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
-
-
-@blueprint.route("/webhooks/<webhook:webhook_id>/retomar", methods=["GET", "POST"])
-def resume(webhook_id: int) -> str | Response:
-    """Ask what is to become of what waited; then send again."""
-    webhook = webhook_or_404(webhook_id)
-    if request.method == "GET":
-        company = company_or_404(webhook.company_id)
-        return render_template("webhooks/resume.html", webhook=webhook, company=company)
-    discard, who = request.form.get("esperando") == "descartar", actor()
-
-    def job(session: Session) -> None:
-        found = find_webhook(session, webhook_id)
-        if resume_webhook(session, found, discard=discard):
-            _record(session, who, Action.WEBHOOK_RESUMED, found)
-
-    write(job, webhook.company_id)
-    flash("O webhook está ativo." + (" O que esperava foi descartado." if discard else ""))
-    return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
-
-
-@blueprint.post("/webhooks/<webhook:webhook_id>/testar")
-def try_out(webhook_id: int) -> str:
-    """Send one made-up event now, and show what was sent and what came back."""
-    throttle.limit("trial", throttle.address())
-    webhook = webhook_or_404(webhook_id)
-    name = request.form.get("evento", "").strip() or None
-    who, company_id = actor(), webhook.company_id
-    try:
-        result = run_trial(db.session(), webhook, name, policy())
-    except Refused as refused:
-        problem = refused.problems[0].portuguese
-        return render_template("webhooks/trial.html", webhook=webhook, problem=problem)
-    write(
-        lambda session: record(
-            session,
-            who,
-            Action.WEBHOOK_TESTED,
-            company_id=company_id,
-            subject=f"webhook_{webhook_id}",
-        )
-    )
-    outcome = result.outcome
-    words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "de erro")
-    return render_template(
-        "webhooks/trial.html", webhook=webhook_or_404(webhook_id), result=result, words=words
+        "webhooks/secret.html", webhook=webhook, secret=secret, standard=standard
     )
 
 
