@@ -107,7 +107,7 @@ STORIES = (
         "call-was-finished",
         6,
         State.RETRYING,
-        Reason.CIRCUIT_OPEN,
+        Reason.FAILED_STATUS,
         (
             Try(0.4, 640, Reason.FAILED_STATUS, 503, _OVERLOAD),
             Try(150, 588, Reason.FAILED_STATUS, 503, _OVERLOAD, probe=True),
@@ -123,8 +123,8 @@ STORIES = (
         _fails(Reason.THROTTLED, 429, _LIMIT, 4),
         due=1_290,
     ),
-    Story(BITRIX, "call-history-was-created", 4, State.QUEUED, Reason.CIRCUIT_OPEN, due=750),
-    Story(BITRIX, "call-was-not-answered", 2, State.QUEUED, Reason.CIRCUIT_OPEN, due=750),
+    Story(BITRIX, "call-history-was-created", 4, State.QUEUED, Reason.WAITING_TURN),
+    Story(BITRIX, "call-was-not-answered", 2, State.QUEUED, Reason.WAITING_TURN),
     Story(
         HUBSPOT,
         "call-history-was-created",
@@ -133,7 +133,7 @@ STORIES = (
         Reason.GONE,
         (Try(0.3, 405, Reason.GONE, 410, _GONE),),
     ),
-    Story(HUBSPOT, "call-history-was-created", 31, State.QUEUED, Reason.WEBHOOK_PAUSED),
+    Story(HUBSPOT, "call-history-was-created", 31, State.QUEUED, Reason.WAITING_TURN),
     Story(
         N8N,
         "call-was-finished",

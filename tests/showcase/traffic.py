@@ -127,10 +127,9 @@ class Traffic:
             usual = (webhook.name, happened.name, 0.0)
             if webhook.state == WebhookState.SIMULATED:
                 yield Story(*usual, DeliveryState.SIMULATED, DeliveryReason.SIMULATION)
-            elif webhook.state == WebhookState.PAUSED:
-                yield Story(*usual, DeliveryState.QUEUED, DeliveryReason.WEBHOOK_PAUSED)
-            elif webhook.health.circuit_opened_at is not None:
-                yield Story(*usual, DeliveryState.QUEUED, DeliveryReason.CIRCUIT_OPEN, due=750)
+            elif webhook.paused_at is not None or webhook.health.circuit_opened_at is not None:
+                # What holds the webhook is not written on the rows.
+                yield Story(*usual, DeliveryState.QUEUED, DeliveryReason.WAITING_TURN)
             else:
                 took = self._random.randint(38, 240)
                 done = Try(0.02, took, DeliveryReason.ACCEPTED, 200, OK)
