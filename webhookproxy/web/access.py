@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from itertools import chain
 from typing import ParamSpec, TypeVar
 
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
@@ -83,6 +84,7 @@ def init_app(app: Flask) -> None:
         app.url_map.converters[kind] = type(kind, (PublicId,), {"kind": kind})
     login_manager.session_protection = "basic"
     login_manager.user_loader(_load)
+    app.before_request(_refuse_nul)
     app.before_request(_require_login)
     app.context_processor(lambda: {"account": g.get("account"), "alarms": alarms.current()})
 
@@ -106,6 +108,13 @@ def _note_seen(key: str) -> None:
         return
 
 
+def _refuse_nul() -> None:
+    """Nobody types this character, and PostgreSQL fails on it wherever it is compared or stored."""
+    values = chain(request.args.values(), request.form.values())
+    if any("\0" in value for value in values):
+        abort(400)
+
+
 def _require_login() -> Response | None:
     view = current_app.view_functions.get(request.endpoint or "")
     is_public = view is None or getattr(view, _PUBLIC, False)
@@ -122,8 +131,16 @@ def _require_login() -> Response | None:
 
 
 def holds(key: str) -> bool:
-    """Whether the login with this key still holds; asked again and again by live pages."""
-    return signed_in(db.session(), key) is not None
+    """Whether the login with this key still holds; asked again and again by live pages.
+
+    What the account may see is read anew, too: an administrator may have become an operator.
+    """
+    found = signed_in(db.session(), key)
+    if found is None:
+        return False
+    user = found[0]
+    g.account = Account(user.id, user.email, user.is_admin, key)
+    return True
 
 
 def account() -> Account:

@@ -25,7 +25,7 @@ from webhookproxy.reasons import DELIVERY_WORDS
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web import delivery_list, figures, live, throttle
-from webhookproxy.web.access import actor, administrators, company_or_404, may_see, webhook_or_404
+from webhookproxy.web.access import actor, administrators, company_or_404, webhook_or_404
 from webhookproxy.web.delivery_words import shown_words
 from webhookproxy.web.forms import Conflict, policy, write
 from webhookproxy.web.webhook_forms import WebhookForm, events_by_category
@@ -50,10 +50,7 @@ def watch(webhook_id: int) -> Response:
     company_id = webhook_or_404(webhook_id).company_id
 
     def draw() -> live.Parts:
-        webhook = db.session.get(Webhook, webhook_id)
-        if webhook is None or not may_see(db.session(), company_id):
-            return {}
-        facts = _facts(webhook)
+        facts = _facts(webhook_or_404(webhook_id))
         return {
             "aviso": render_template("alarms.html"),
             "situacao": render_template("webhooks/_state.html", **facts),
