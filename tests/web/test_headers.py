@@ -59,6 +59,7 @@ def test_every_answer_carries_the_headers(
 
 def test_static_files_are_kept_for_a_year_and_not_guessed_at(nobody: Browser) -> None:
     answer = nobody.client.get("/static/app.css")
+    answer.close()
     assert answer.status_code == 200
     assert "max-age=31536000" in answer.headers["Cache-Control"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -91,6 +92,7 @@ def test_the_cookie_and_hsts_go_by_the_public_address(
         assert answer.status_code == 303
         hsts = answer.headers.get("Strict-Transport-Security")
         static = client.get("/static/app.css", base_url=public)
+        static.close()
         assert static.headers.get("Strict-Transport-Security") == hsts
         cookie = answer.headers["Set-Cookie"]
     assert (hsts == "max-age=31536000; includeSubDomains") is https

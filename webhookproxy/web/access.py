@@ -26,6 +26,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PUBLIC = "is_public"
+# What asks for nobody at all: monitors, and files that are not there.
+_FOR_EVERYBODY = ("health.show", "static")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def _refuse_nul() -> None:
 def _require_login() -> Response | None:
     view = current_app.view_functions.get(request.endpoint or "")
     is_public = view is None or getattr(view, _PUBLIC, False)
-    if request.endpoint == "health.show":
+    if request.endpoint in _FOR_EVERYBODY:
         return None
     if current_user.is_authenticated:
         # The object itself, not Flask-Login's proxy, which would look the user up anew.
