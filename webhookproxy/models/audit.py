@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Index, Select, String, delete, select
@@ -30,6 +30,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, Instant, from_ms
 from webhookproxy.redaction import one_line
+
+Q = TypeVar("Q")
 
 DETAIL_MAX = 500
 PAGE = 50
@@ -211,6 +213,14 @@ def find_entries(
     return Entries(page, page[-1].id if len(found) > limit else None)
 
 
+def logged_in_from(session: Session, who: str, since: datetime) -> set[str]:
+    """The addresses from which this e-mail logged in since then."""
+    query = select(AuditEntry.address).where(
+        AuditEntry.who == who, AuditEntry.action == Action.LOGIN.value
+    )
+    return set(session.scalars(_within(query, since, None).distinct()))
+
+
 def has_entries_before(connection: Connection, before_ms: int) -> bool:
     """Whether there is anything to purge, asked without writing."""
     old = select(AuditEntry.id).where(AuditEntry.at < from_ms(before_ms)).limit(1)
@@ -227,9 +237,7 @@ def purge_entries(connection: Connection, before_ms: int, batch: int) -> int:
     return connection.execute(delete(AuditEntry).where(AuditEntry.id.in_(chosen))).rowcount
 
 
-def _within(
-    query: Select[AuditEntry], since: datetime | None, until: datetime | None
-) -> Select[AuditEntry]:
+def _within(query: Select[Q], since: datetime | None, until: datetime | None) -> Select[Q]:
     if since is not None:
         query = query.where(AuditEntry.at >= since)
     return query if until is None else query.where(AuditEntry.at < until)

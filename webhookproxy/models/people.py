@@ -103,8 +103,10 @@ def delete_user(session: Session, user: User | None) -> None:
 
 
 def _keep_an_administrator(session: Session, user: User) -> None:
-    others = select(User.id).where(User.is_admin, User.id != user.id).limit(1)
-    if user.is_admin and session.scalar(others) is None:
+    # Locked where the database can: two processes must not take away the last two at once.
+    query = select(User.id).where(User.is_admin).order_by(User.id).with_for_update()
+    administrators = set(session.scalars(query))
+    if administrators == {user.id}:
         raise Refused.one(
             "role",
             f"{user.email} is the only administrator: make somebody else one first.",

@@ -31,7 +31,13 @@ STATIC_SECONDS = 31_536_000
 
 def init_app(app: Flask) -> None:
     """Register every page, and believe exactly as many proxies as there are in front."""
-    static = WhiteNoise(app.wsgi_app, max_age=STATIC_SECONDS)
+    https = app.config["PREFERRED_URL_SCHEME"] == "https"
+    static = WhiteNoise(
+        app.wsgi_app,
+        max_age=STATIC_SECONDS,
+        allow_all_origins=False,
+        add_headers_function=lambda found, _path, _url: headers.add_to_file(found, https=https),
+    )
     static.add_files(str(Path(app.root_path) / "static"), prefix="static/")
     # mypy: a method may be replaced on an instance, as Werkzeug documents.
     app.wsgi_app = static  # type: ignore[method-assign]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from itertools import chain
 from typing import ParamSpec, TypeVar
 
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
@@ -25,6 +26,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PUBLIC = "is_public"
+# What asks for nobody at all: monitors, and files that are not there.
+_FOR_EVERYBODY = ("health.show", "static")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def init_app(app: Flask) -> None:
         app.url_map.converters[kind] = type(kind, (PublicId,), {"kind": kind})
     login_manager.session_protection = "basic"
     login_manager.user_loader(_load)
+    app.before_request(_refuse_nul)
     app.before_request(_require_login)
     app.context_processor(lambda: {"account": g.get("account"), "alarms": alarms.current()})
 
@@ -106,10 +110,17 @@ def _note_seen(key: str) -> None:
         return
 
 
+def _refuse_nul() -> None:
+    """Nobody types this character, and PostgreSQL fails on it wherever it is compared or stored."""
+    values = chain(request.args.values(), request.form.values())
+    if any("\0" in value for value in values):
+        abort(400)
+
+
 def _require_login() -> Response | None:
     view = current_app.view_functions.get(request.endpoint or "")
     is_public = view is None or getattr(view, _PUBLIC, False)
-    if request.endpoint == "health.show":
+    if request.endpoint in _FOR_EVERYBODY:
         return None
     if current_user.is_authenticated:
         # The object itself, not Flask-Login's proxy, which would look the user up anew.
@@ -122,8 +133,16 @@ def _require_login() -> Response | None:
 
 
 def holds(key: str) -> bool:
-    """Whether the login with this key still holds; asked again and again by live pages."""
-    return signed_in(db.session(), key) is not None
+    """Whether the login with this key still holds; asked again and again by live pages.
+
+    What the account may see is read anew, too: an administrator may have become an operator.
+    """
+    found = signed_in(db.session(), key)
+    if found is None:
+        return False
+    user = found[0]
+    g.account = Account(user.id, user.email, user.is_admin, key)
+    return True
 
 
 def account() -> Account:

@@ -27,7 +27,6 @@ from webhookproxy.web.access import (
     actor,
     administrators,
     company_or_404,
-    may_see,
     visible_companies,
 )
 from webhookproxy.web.company_forms import CompanyForm
@@ -91,10 +90,7 @@ def watch(company_id: int) -> Response:
     company_or_404(company_id)
 
     def draw() -> live.Parts:
-        company = db.session.get(Company, company_id)
-        if company is None or not may_see(db.session(), company_id):
-            return {}
-        facts = _facts(company)
+        facts = _facts(company_or_404(company_id))
         return {
             "aviso": render_template("alarms.html"),
             "conexao": render_template("companies/_connection.html", **facts),

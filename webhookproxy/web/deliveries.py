@@ -11,13 +11,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhookproxy.delivery.request import stored_request
 from webhookproxy.extensions import db
-from webhookproxy.models import Attempt, Delivery, Webhook
+from webhookproxy.models import Attempt, Webhook
 from webhookproxy.models.acts import Cancelled, Resent, Tried, cancel, resend, try_now
 from webhookproxy.models.audit import Action, record
 from webhookproxy.models.deliveries import find_delivery
 from webhookproxy.rules import Refused
 from webhookproxy.web import delivery_list, live
-from webhookproxy.web.access import actor, delivery_or_404, may_see
+from webhookproxy.web.access import actor, delivery_or_404
 from webhookproxy.web.delivery_facts import request_of, situation
 from webhookproxy.web.delivery_filter import PERIODS, Filter
 from webhookproxy.web.delivery_words import next_ms, shown_words
@@ -82,8 +82,7 @@ def watch(delivery_id: int) -> BaseResponse:
 
     def draw() -> live.Parts:
         # It may be purged while its page is open.
-        if db.session.get(Delivery, delivery_id) is None or not may_see(db.session(), company_id):
-            return {}
+        delivery_or_404(delivery_id)
         facts = situation(delivery_id, chosen)
         return {
             "aviso": render_template("alarms.html"),

@@ -9,6 +9,8 @@ from collections import OrderedDict
 from flask import request, session
 from werkzeug.datastructures import MultiDict
 
+from webhookproxy.web import throttle
+
 DRAFTS_MAX = 100
 DRAFT_SECONDS = 1800.0
 DRAFT_CHARACTERS = 100_000
@@ -29,16 +31,20 @@ def keep_and_return() -> str:
     """
     path = request.full_path.removesuffix("?")
     if request.method == "GET":
-        return path
+        # A live page asking for what changed is not where somebody was going.
+        streams = "text/event-stream" in request.headers.get("Accept", "")
+        return str(session.get("next", "/")) if streams else path
     fields = [(name, text) for name, text in request.form.items(multi=True) if _kept(name)]
     size = sum(len(name) + len(text) for name, text in fields)
-    if request.headers.get("Sec-Fetch-Site") == "same-origin" and size <= DRAFT_CHARACTERS:
+    ours = request.headers.get("Sec-Fetch-Site") == "same-origin" and size <= DRAFT_CHARACTERS
+    if ours and throttle.allowed("draft", throttle.address()):
         key = session["draft"] = secrets.token_urlsafe(16)
         _drafts[key] = (time.monotonic(), request.path, fields)
         while len(_drafts) > DRAFTS_MAX:
             _drafts.popitem(last=False)
     # An address that only takes a button's press has no page: back to the one it was on.
-    return path if "text" in request.form or "name" in request.form else "/"
+    rule = request.url_rule
+    return path if rule is not None and "GET" in (rule.methods or ()) else "/"
 
 
 def _kept(name: str) -> bool:

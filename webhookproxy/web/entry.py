@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import hmac
 import re
+from datetime import UTC, datetime, timedelta
 
-from flask import Blueprint, current_app, flash, g, redirect, render_template, session, url_for
+from flask import (
+    Blueprint,
+    current_app,
+    flash,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import current_user, login_user, logout_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +24,7 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models import User
-from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models.audit import Action, Actor, logged_in_from, record
 from webhookproxy.models.people import create_user, set_password
 from webhookproxy.models.sign_ins import sign_in, sign_out
 from webhookproxy.rules import Refused
@@ -23,6 +34,9 @@ from webhookproxy.web.entry_forms import FirstForm, LoginForm, PasswordForm
 from webhookproxy.web.forms import write
 
 blueprint = Blueprint("entry", __name__)
+
+# So long an address from which somebody logged in is taken for theirs.
+KNOWN_FOR = timedelta(days=30)
 
 # Printable ASCII after one slash: browsers read "//", "/\" and control characters as another site.
 _OWN_PAGE = re.compile(r"/(?![/\\])[!-\[\]-~]*")
@@ -99,15 +113,23 @@ def _checked(email: str, password: str) -> User | None:
     """The user, if the password is right; one answer and one duration if not."""
     throttle.limit("address", throttle.address())
     throttle.limit("login", throttle.address(), email)
-    throttle.limit("account", email)
+    if not throttle.allowed("account", email) and not _known_here(email):
+        throttle.refuse("account", email)
     user = db.session.scalar(select(User).where(User.email == email))
     if not passwords.verified(None if user is None else user.password_hash, password):
-        who = Actor(None, email, throttle.address())
+        who = Actor(None, email, request.remote_addr or "")
         write(lambda writing: record(writing, who, Action.LOGIN_REFUSED))
         return None
     if user is not None and passwords.needs_rehash(user.password_hash):
         _rehash(user.id, password)
     return user
+
+
+def _known_here(email: str) -> bool:
+    """Whether this e-mail logged in from here lately: others' guesses must not lock it out."""
+    since = datetime.now(UTC) - KNOWN_FOR
+    addresses = logged_in_from(db.session(), email, since)
+    return throttle.address() in {throttle.network(address) for address in addresses}
 
 
 def _rehash(user_id: int, password: str) -> None:
@@ -123,7 +145,7 @@ def _rehash(user_id: int, password: str) -> None:
 
 def _enter(user: User) -> Response:
     user_id, email, is_admin = user.id, user.email, user.is_admin
-    who = Actor(user_id, email, throttle.address())
+    who = Actor(user_id, email, request.remote_addr or "")
 
     def job(writing: Session) -> str:
         record(writing, who, Action.LOGIN)

@@ -6,7 +6,7 @@ import logging
 
 from flask import Flask, render_template
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
 from webhookproxy.store import StoreUnavailable
@@ -51,6 +51,10 @@ _OTHER = (
     "Algo deu errado do nosso lado",
     "O erro ficou registrado no log do servidor. Tente de novo; se continuar, avise o suporte.",
 )
+_OTHER_HOST = (
+    "Este servidor não atende por este nome. Use o endereço combinado; se for este, inclua-o em "
+    "PUBLIC_URL ou TRUSTED_HOSTS e reinicie.\n"
+)
 
 
 def init_app(app: Flask) -> None:
@@ -72,6 +76,9 @@ def _http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         # Such as a redirect to the address with its last slash.
         return error.get_response()
+    if isinstance(error, SecurityError):
+        # Of a host that is not ours no address can be made, and so no page.
+        return Response(_OTHER_HOST, 400, mimetype="text/plain")
     answer = page(error.code)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import gevent
 from flask import Response, abort, current_app, stream_with_context
+from werkzeug.exceptions import NotFound
 
 from webhookproxy.broadcast import Broadcast, Listener
 from webhookproxy.engine import Engine
@@ -30,8 +31,9 @@ def stream(draw: Callable[[], Parts], companies: frozenset[int] | None) -> Respo
     """Server-sent events with each part of a page whenever it changed.
 
     `companies` is whose changes the page shows (None: everybody's). 503 when too many pages are
-    open. The stream ends when the login does, when there is nothing to draw any more, and when the
-    server stops; between two looks it holds no connection to the database.
+    open. The stream ends when the login does, when `draw` ends in a 404 because what it shows was
+    deleted or may not be seen any more, and when the server stops; between two looks it holds no
+    connection to the database.
     """
     broadcast: Broadcast = current_app.extensions["broadcast"]
     if broadcast.full or broadcast.closed:
@@ -65,9 +67,11 @@ def _lines(
 
 
 def _look(draw: Callable[[], Parts], key: str) -> Parts | None:
-    """The parts as they are now; None if the login is over, or what they show is gone."""
+    """The parts as they are now; None if the login is over, or there is nothing more to see."""
     try:
-        return (draw() or None) if access.holds(key) else None
+        return draw() if access.holds(key) else None
+    except NotFound:
+        return None
     finally:
         db.session.remove()
 

@@ -109,7 +109,12 @@ def _save(user_id: int, form: UserForm) -> str | None:
         generated, typed = _password(form)
         fresh = passwords.hashed(typed)
     is_admin, granted = form.is_admin, form.granted()
-    kept = account().key if user_id == account().id else None
+    themselves = user_id == account().id
+    if themselves and not is_admin:
+        raise Refused.one(
+            "role", "", "Você não pode tirar de si o papel de administrador: peça a outro."
+        )
+    kept = account().key if themselves else None
     who = actor()
 
     def job(writing: Session) -> None:
@@ -168,6 +173,8 @@ def _saved(user_id: int, generated: str | None, said: str) -> str | Response:
     """Back to the list; a generated password is in this one answer and nowhere else."""
     user = _user_or_404(user_id)
     if generated is None or not passwords.verified(user.password_hash, generated):
+        if generated is not None:
+            said += " A senha gerada estava na resposta anterior; se não a copiou, gere outra aqui."
         flash(said)
         return redirect(url_for("users.index"), code=303)
     return render_template("users/password.html", user=user, password=generated)

@@ -25,7 +25,6 @@ from webhookproxy.web.access import (
     actor,
     administrators,
     company_or_404,
-    may_see,
     webhook_or_404,
 )
 from webhookproxy.web.delivery_words import shown_words
@@ -52,10 +51,7 @@ def watch(webhook_id: int) -> Response:
     company_id = webhook_or_404(webhook_id).company_id
 
     def draw() -> live.Parts:
-        webhook = db.session.get(Webhook, webhook_id)
-        if webhook is None or webhook.deleted_at or not may_see(db.session(), company_id):
-            return {}
-        facts = _facts(webhook)
+        facts = _facts(webhook_or_404(webhook_id))
         return {
             "aviso": render_template("alarms.html"),
             "situacao": render_template("webhooks/_state.html", **facts),
