@@ -70,6 +70,11 @@ class ServerProcess:
             print(f"the output of the server on port {self.port}:\n{self.output}")  # noqa: T201
 
     @property
+    def pid(self) -> int:
+        """The process id of gunicorn's master; the worker is its only child."""
+        return self._running().pid
+
+    @property
     def output(self) -> str:
         """Everything it printed so far."""
         return self._printed.read_text(encoding="utf-8", errors="replace")
@@ -96,6 +101,10 @@ class ServerProcess:
     def wait_until_settled(self, seconds: float = 10.0) -> None:
         """Return when no delivery waits; AssertionError when some do after so many seconds."""
         wait_until(lambda: self.health()["waiting_deliveries"] == 0, seconds, "no delivery waits")
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to master and worker."""
+        os.killpg(self._running().pid, number)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to gunicorn's master."""
