@@ -150,6 +150,27 @@ def test_no_page_of_a_webhook_shows_its_secrets(app: Flask, ana: Browser, place:
     assert "Já configurada" in ana.get(address_of(webhook) + "/editar").text
 
 
+@pytest.mark.parametrize("authorization", [None, "abc"])
+@pytest.mark.parametrize("secret", [None, SECRET])
+def test_exactly_the_headers_of_this_webhook_are_listed(
+    app: Flask, beto: Browser, place: Place, authorization: str | None, secret: str | None
+) -> None:
+    url = "http://127.0.0.1:9999/"
+    webhook = make_webhook(app, place.company, url, authorization=authorization, secret=secret)
+    sent = contract.headers(
+        event="agent-is-idle",
+        event_id="evt_1",
+        attempt=1,
+        body=BODY,
+        authorization_value=authorization,
+        secrets=[secret] if secret else [],
+        now_s=0,
+    )
+    page = beto.get(address_of(webhook)).text
+    listed = page[page.index('<dl class="headers">') :]
+    assert re.findall("<dt>(.*?)</dt>", listed) == list(sent)
+
+
 def code_of(page: str, language: str) -> str:
     found = re.search(rf'id="codigo-{language}"[^>]*>(.*?)</pre>', page, re.DOTALL)
     assert found
