@@ -38,6 +38,8 @@ def derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
         "REMEMBER_COOKIE_DURATION": SESSION_LIFETIME,
         "PREFERRED_URL_SCHEME": "https" if https else "http",
         "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
+        # The same, or a field of half of it would be refused by a sentence that says 1 MB.
+        "MAX_FORM_MEMORY_SIZE": MAX_REQUEST_BYTES,
         "TRUSTED_HOSTS": hosts or None,
         # A form may stay open as long as its session lives.
         "WTF_CSRF_TIME_LIMIT": None,
