@@ -122,8 +122,16 @@ def _require_login() -> Response | None:
 
 
 def holds(key: str) -> bool:
-    """Whether the login with this key still holds; asked again and again by live pages."""
-    return signed_in(db.session(), key) is not None
+    """Whether the login with this key still holds; asked again and again by live pages.
+
+    The account is read anew: whoever is an administrator no longer must not go on seeing all.
+    """
+    found = signed_in(db.session(), key)
+    if found is None:
+        return False
+    user, _ = found
+    g.account = Account(user.id, user.email, user.is_admin, key)
+    return True
 
 
 def account() -> Account:
