@@ -30,7 +30,13 @@ STATIC_SECONDS = 31_536_000
 
 def init_app(app: Flask) -> None:
     """Register every page, and believe exactly as many proxies as there are in front."""
-    static = WhiteNoise(app.wsgi_app, max_age=STATIC_SECONDS)
+    static = WhiteNoise(
+        app.wsgi_app,
+        max_age=STATIC_SECONDS,
+        # No other site's pages have any use for these files.
+        allow_all_origins=False,
+        add_headers_function=headers.for_static(app),
+    )
     static.add_files(str(Path(app.root_path) / "static"), prefix="static/")
     # mypy: a method may be replaced on an instance, as Werkzeug documents.
     app.wsgi_app = static  # type: ignore[method-assign]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, MutableMapping
+
 from flask import Flask, Response, g, request
 
 # Every page works without a line of script or style inside itself; Tabler's own style sheet
@@ -21,18 +23,35 @@ _HSTS = "max-age=31536000; includeSubDomains"
 
 def init_app(app: Flask) -> None:
     """Have every answer carry the headers."""
-    https = app.config["PREFERRED_URL_SCHEME"] == "https"
 
     def add(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["X-Frame-Options"] = "DENY"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        if https:
-            response.headers["Strict-Transport-Security"] = _HSTS
+        response.headers.update(_always(app))
         if g.get("account") is not None or request.method != "GET":
             response.headers["Cache-Control"] = "no-store"
         return response
 
     app.after_request(add)
+
+
+def for_static(app: Flask) -> Callable[[MutableMapping[str, str], str, str], None]:
+    """The same for the static files, which are sent before Flask is asked."""
+    always = _always(app)
+
+    def add(headers: MutableMapping[str, str], _path: str, _url: str) -> None:
+        for name, value in always.items():
+            headers[name] = value
+
+    return add
+
+
+def _always(app: Flask) -> dict[str, str]:
+    found = {
+        "Content-Security-Policy": _POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    if app.config["PREFERRED_URL_SCHEME"] == "https":
+        found["Strict-Transport-Security"] = _HSTS
+    return found
