@@ -25,6 +25,7 @@ FOR_ADMINISTRATORS = {
     "users.create",
     "users.edit",
     "users.delete",
+    "audit.index",
 }
 DELIVERY = 1
 

@@ -11,6 +11,7 @@ from whitenoise import WhiteNoise
 from webhookproxy.extensions import compress, csrf, login_manager
 from webhookproxy.web import (
     access,
+    audit,
     companies,
     connection,
     deliveries,
@@ -48,6 +49,6 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     compress.init_app(app)
 
-    subjects = (entry, panel, companies, connection, webhooks, deliveries, users, health)
+    subjects = (entry, panel, companies, connection, webhooks, deliveries, users, audit, health)
     for subject in subjects:
         app.register_blueprint(subject.blueprint)
