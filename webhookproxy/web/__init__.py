@@ -22,6 +22,7 @@ from webhookproxy.web import (
     health,
     panel,
     users,
+    webhook_acts,
     webhooks,
 )
 
@@ -49,6 +50,17 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     compress.init_app(app)
 
-    subjects = (entry, panel, companies, connection, webhooks, deliveries, users, audit, health)
+    subjects = (
+        entry,
+        panel,
+        companies,
+        connection,
+        webhooks,
+        webhook_acts,
+        deliveries,
+        users,
+        audit,
+        health,
+    )
     for subject in subjects:
         app.register_blueprint(subject.blueprint)

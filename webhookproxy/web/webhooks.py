@@ -1,7 +1,8 @@
-"""The webhooks: one of them, live; the form; pausing, resuming, testing, the end of one."""
+"""The webhooks: one of them, live; the form; the end of one."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -9,25 +10,21 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.contract import whsec
-from webhookproxy.delivery.trial import run_trial
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
-from webhookproxy.models.audit import Action, Actor, record, record_edit
+from webhookproxy.models.audit import Action, record_edit
 from webhookproxy.models.webhooks import (
     create_webhook,
     delete_webhook,
     edit_webhook,
     find_webhook,
-    resume_webhook,
-    switch_webhook,
 )
-from webhookproxy.reasons import DELIVERY_WORDS
 from webhookproxy.rules import Refused
-from webhookproxy.rules.webhooks import WebhookState
-from webhookproxy.web import delivery_list, figures, live, throttle
+from webhookproxy.web import delivery_list, figures, live
 from webhookproxy.web.access import actor, administrators, company_or_404, may_see, webhook_or_404
 from webhookproxy.web.delivery_words import shown_words
 from webhookproxy.web.forms import Conflict, policy, write
+from webhookproxy.web.webhook_acts import record_act
 from webhookproxy.web.webhook_forms import WebhookForm, events_by_category
 from webhookproxy.web.webhook_health import shown_webhook
 
@@ -81,6 +78,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "webhook": webhook,
         "company": company,
         "shown": shown_webhook(webhook),
+        "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
         "bars_of_day": figures.last_day(delivered, failed),
         "rows": rows,
@@ -101,7 +99,7 @@ def create(company_id: int) -> str | Response:
 
         def make(session: Session) -> int:
             webhook = create_webhook(session, company_id, given, allowed)
-            _record(session, who, Action.WEBHOOK_CREATED, webhook)
+            record_act(session, who, Action.WEBHOOK_CREATED, webhook)
             return webhook.id
 
         try:
@@ -209,68 +207,6 @@ def _text(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value or "(vazio)")
 
 
-@blueprint.post("/webhooks/<webhook:webhook_id>/pausar")
-def pause(webhook_id: int) -> Response:
-    """Keep what comes without sending it."""
-    company_id, who = webhook_or_404(webhook_id).company_id, actor()
-
-    def job(session: Session) -> None:
-        webhook = find_webhook(session, webhook_id)
-        if switch_webhook(session, webhook, WebhookState.PAUSED):
-            _record(session, who, Action.WEBHOOK_PAUSED, webhook)
-
-    write(job, company_id)
-    flash("O webhook está pausado: os eventos ficam guardados até você retomar.")
-    return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
-
-
-@blueprint.route("/webhooks/<webhook:webhook_id>/retomar", methods=["GET", "POST"])
-def resume(webhook_id: int) -> str | Response:
-    """Ask what is to become of what waited; then send again."""
-    webhook = webhook_or_404(webhook_id)
-    if request.method == "GET":
-        company = company_or_404(webhook.company_id)
-        return render_template("webhooks/resume.html", webhook=webhook, company=company)
-    discard, who = request.form.get("esperando") == "descartar", actor()
-
-    def job(session: Session) -> None:
-        found = find_webhook(session, webhook_id)
-        if resume_webhook(session, found, discard=discard):
-            _record(session, who, Action.WEBHOOK_RESUMED, found)
-
-    write(job, webhook.company_id)
-    flash("O webhook está ativo." + (" O que esperava foi descartado." if discard else ""))
-    return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
-
-
-@blueprint.post("/webhooks/<webhook:webhook_id>/testar")
-def try_out(webhook_id: int) -> str:
-    """Send one made-up event now, and show what was sent and what came back."""
-    throttle.limit("trial", throttle.address())
-    webhook = webhook_or_404(webhook_id)
-    name = request.form.get("evento", "").strip() or None
-    who, company_id = actor(), webhook.company_id
-    try:
-        result = run_trial(db.session(), webhook, name, policy())
-    except Refused as refused:
-        problem = refused.problems[0].portuguese
-        return render_template("webhooks/trial.html", webhook=webhook, problem=problem)
-    write(
-        lambda session: record(
-            session,
-            who,
-            Action.WEBHOOK_TESTED,
-            company_id=company_id,
-            subject=f"webhook_{webhook_id}",
-        )
-    )
-    outcome = result.outcome
-    words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "de erro")
-    return render_template(
-        "webhooks/trial.html", webhook=webhook_or_404(webhook_id), result=result, words=words
-    )
-
-
 @blueprint.route("/webhooks/<webhook:webhook_id>/excluir", methods=["GET", "POST"])
 @administrators
 def delete(webhook_id: int) -> str | Response:
@@ -283,14 +219,9 @@ def delete(webhook_id: int) -> str | Response:
         def job(session: Session) -> None:
             found = find_webhook(session, webhook_id)
             delete_webhook(session, found)
-            _record(session, who, Action.WEBHOOK_DELETED, found)
+            record_act(session, who, Action.WEBHOOK_DELETED, found)
 
         write(job, company_id)
         flash(f"O webhook {webhook.name} foi excluído.")
         return redirect(url_for("companies.show", company_id=company_id), code=303)
     return render_template("webhooks/delete.html", webhook=webhook)
-
-
-def _record(session: Session, who: Actor, action: Action, webhook: Webhook) -> None:
-    subject = f"webhook_{webhook.id}"
-    record(session, who, action, company_id=webhook.company_id, subject=subject)
