@@ -97,6 +97,10 @@ class ServerProcess:
         """Return when no delivery waits; AssertionError when some do after so many seconds."""
         wait_until(lambda: self.health()["waiting_deliveries"] == 0, seconds, "no delivery waits")
 
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to master and worker."""
+        os.killpg(self._running().pid, number)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to gunicorn's master."""
         self._running().send_signal(number)

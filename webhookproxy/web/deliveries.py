@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import select
-from sqlalchemy.orm import Session
-from werkzeug.wrappers import Response
+from sqlalchemy.orm import Session, joinedload
+from werkzeug.wrappers import Response as BaseResponse
 
-from webhookproxy.delivery.request import curl_command, stored_request
+from webhookproxy.delivery.request import stored_request
 from webhookproxy.extensions import db
-from webhookproxy.models import Attempt, Company, Delivery, Event, Webhook
+from webhookproxy.models import Attempt, Delivery, Webhook
 from webhookproxy.models.acts import Cancelled, Resent, Tried, cancel, resend, try_now
 from webhookproxy.models.audit import Action, record
 from webhookproxy.models.deliveries import find_delivery
-from webhookproxy.reasons import Words
 from webhookproxy.rules import Refused
 from webhookproxy.web import delivery_list, live
-from webhookproxy.web.access import actor, company_or_404, delivery_or_404, may_see
+from webhookproxy.web.access import actor, delivery_or_404, may_see
+from webhookproxy.web.delivery_facts import request_of, situation
 from webhookproxy.web.delivery_filter import PERIODS, Filter
-from webhookproxy.web.delivery_words import WAITING, attempt_words, shown_words
+from webhookproxy.web.delivery_words import next_ms, shown_words
 from webhookproxy.web.forms import write
 
 blueprint = Blueprint("deliveries", __name__)
@@ -32,44 +31,60 @@ def index() -> str:
     """The deliveries that match what the address asks for, newest first."""
     chosen = Filter.read(request.args, db.session())
     page = delivery_list.find(db.session(), chosen.wanted())
+    webhooks = _webhooks({row.webhook_id for row in page.rows})
+    rows = []
+    for row in page.rows:
+        of, webhook = chosen.webhooks[row.webhook_id], webhooks[row.webhook_id]
+        words = shown_words(row, webhook, of.timezone, row.received_ms)
+        rows.append((row, of, words, next_ms(row, webhook)))
     return render_template(
         "deliveries/index.html",
         chosen=chosen,
         page=page,
+        rows=rows,
         states=delivery_list.STATES,
         periods=PERIODS,
-        now_ms=delivery_list.now_ms(),
-        words=_list_words(page, chosen),
     )
 
 
-def _list_words(page: delivery_list.Page, chosen: Filter) -> dict[int, Words]:
-    webhooks = {webhook.id: webhook for webhook in chosen.webhooks}
-    return {
-        row.id: shown_words(row, webhooks[row.webhook_id], chosen.timezone, row.received_ms)
-        for row in page.rows
-    }
+def _webhooks(ids: set[int]) -> dict[int, Webhook]:
+    query = select(Webhook).where(Webhook.id.in_(ids)).options(joinedload(Webhook.health))
+    return {webhook.id: webhook for webhook in db.session.scalars(query)}
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>")
 def show(delivery_id: int) -> str:
     """One delivery: did it arrive, what was sent, what came back, and why."""
-    facts = _facts(delivery_id)
-    waits = facts["delivery"].state in WAITING
-    live_url = url_for("deliveries.watch", delivery_id=delivery_id) if waits else ""
-    return render_template("deliveries/show.html", live_url=live_url, **facts)
+    chosen = _chosen(delivery_id)
+    facts = situation(delivery_id, chosen)
+    live_url = ""
+    if facts["waits"]:
+        live_url = url_for("deliveries.watch", delivery_id=delivery_id, tentativa=chosen)
+    asked = request_of(facts["delivery"], chosen)
+    return render_template("deliveries/show.html", live_url=live_url, **facts, **asked)
+
+
+def _chosen(delivery_id: int) -> int | None:
+    """The attempt that is asked for; 404 if there is none of that number."""
+    text = request.args.get("tentativa", "")
+    if not text:
+        return None
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    if db.session.get(Attempt, (delivery_id, number)) is None:
+        abort(404)
+    return number
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>/ao-vivo")
-def watch(delivery_id: int) -> Response:
+def watch(delivery_id: int) -> BaseResponse:
     """The same, as it changes."""
-    _, event, _ = delivery_or_404(delivery_id)
-    company_id = event.company_id
+    company_id, chosen = delivery_or_404(delivery_id)[1].company_id, _chosen(delivery_id)
 
     def draw() -> live.Parts:
-        if not may_see(db.session(), company_id):
+        # It may be purged while its page is open.
+        if db.session.get(Delivery, delivery_id) is None or not may_see(db.session(), company_id):
             return {}
-        facts = _facts(delivery_id)
+        facts = situation(delivery_id, chosen)
         return {
             "aviso": render_template("alarms.html"),
             "situacao": render_template("deliveries/_state.html", **facts),
@@ -79,49 +94,21 @@ def watch(delivery_id: int) -> Response:
     return live.stream(draw, frozenset({company_id}))
 
 
-def _facts(delivery_id: int) -> dict[str, Any]:
-    delivery, event, webhook = delivery_or_404(delivery_id)
-    company = company_or_404(webhook.company_id)
-    attempts = _attempts(delivery, company)
-    last_ms = attempts[0][0].started_ms if attempts else event.received_ms
-    since_ms = delivery.ended_ms or last_ms
-    return {
-        "delivery": delivery,
-        "event": event,
-        "webhook": webhook,
-        "company": company,
-        "waits": delivery.state in WAITING,
-        "now_ms": delivery_list.now_ms(),
-        "since_ms": since_ms,
-        "words": shown_words(delivery, webhook, company.timezone, since_ms),
-        "attempts": attempts,
-        "siblings": _siblings(event, delivery),
-        **_request(delivery),
-    }
-
-
-def _attempts(delivery: Delivery, company: Company) -> list[tuple[Attempt, Any]]:
-    query = select(Attempt).where(Attempt.delivery_id == delivery.id)
-    rows = db.session.scalars(query.order_by(Attempt.number.desc()).limit(100))
-    return [(attempt, attempt_words(attempt, company.timezone)) for attempt in rows]
-
-
-def _siblings(event: Event, delivery: Delivery) -> list[tuple[Delivery, Webhook]]:
-    others = delivery_list.siblings(db.session(), event.id, delivery.id)
-    found = [(each, db.session.get(Webhook, each.webhook_id)) for each in others]
-    return [(each, webhook) for each, webhook in found if webhook is not None]
-
-
-def _request(delivery: Delivery) -> dict[str, Any]:
+@blueprint.get("/entregas/<delivery:delivery_id>/corpo")
+def body(delivery_id: int) -> BaseResponse:
+    """The exact bytes of the body, as a file."""
+    delivery, event, _ = delivery_or_404(delivery_id)
     try:
-        shown = stored_request(db.session(), delivery)
+        text = stored_request(db.session(), delivery).body
     except Refused:
-        return {"shown_request": None, "curl": ""}
-    return {"shown_request": shown, "curl": curl_command(shown)}
+        abort(404)
+    answer = Response(text.encode(), mimetype="application/json")
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{event.public_id}.json")
+    return answer
 
 
 @blueprint.post("/entregas/<delivery:delivery_id>/tentar")
-def try_again(delivery_id: int) -> Response:
+def try_again(delivery_id: int) -> BaseResponse:
     """Have it tried at once; an earlier one of its key goes first."""
 
     def act(session: Session) -> str:
@@ -133,25 +120,25 @@ def try_again(delivery_id: int) -> Response:
             )
         if done.outcome is Tried.ALREADY_ENDED:
             return "Esta entrega já tinha terminado: não há o que tentar."
-        return "Tentando agora."
+        return "Pedimos a tentativa: ela é feita agora."
 
     return _act(delivery_id, Action.TRY_NOW, act)
 
 
 @blueprint.post("/entregas/<delivery:delivery_id>/reenviar")
-def send_again(delivery_id: int) -> Response:
+def send_again(delivery_id: int) -> BaseResponse:
     """Queue one that ended once more, with the same event_id."""
 
     def act(session: Session) -> str:
         if resend(session, find_delivery(session, delivery_id)) is Resent.QUEUED:
-            return "Reenvio na fila: a sua URL recebe o mesmo event_id e o mesmo corpo."
-        return "Esta entrega já estava na fila."
+            return "Reenvio na fila: sua URL recebe o mesmo event_id e o mesmo corpo."
+        return "Esta entrega já estava na fila: nada mudou."
 
     return _act(delivery_id, Action.RESEND, act)
 
 
 @blueprint.route("/entregas/<delivery:delivery_id>/cancelar", methods=["GET", "POST"])
-def give_up(delivery_id: int) -> str | Response:
+def give_up(delivery_id: int) -> str | BaseResponse:
     """End one that waits, once that is confirmed; it is not sent."""
     delivery, event, webhook = delivery_or_404(delivery_id)
     if request.method == "GET":
@@ -166,7 +153,7 @@ def give_up(delivery_id: int) -> str | Response:
     return _act(delivery_id, Action.CANCEL, act)
 
 
-def _act(delivery_id: int, action: Action, act: Callable[[Session], str]) -> Response:
+def _act(delivery_id: int, action: Action, act: Callable[[Session], str]) -> BaseResponse:
     """Do it, say what was done (or why not), and go back to the delivery."""
     _, event, _ = delivery_or_404(delivery_id)
     who, company_id = actor(), event.company_id
@@ -177,8 +164,7 @@ def _act(delivery_id: int, action: Action, act: Callable[[Session], str]) -> Res
         return act(session)
 
     try:
-        said = write(job, company_id)
+        flash(write(job, company_id))
     except Refused as refused:
-        said = " ".join(problem.portuguese for problem in refused.problems)
-    flash(said)
+        flash(" ".join(problem.portuguese for problem in refused.problems), "warning")
     return redirect(url_for("deliveries.show", delivery_id=delivery_id), code=303)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from webhookproxy.models import Attempt, Webhook
-from webhookproxy.models.types import from_ms, optional_ms
+from webhookproxy.models import Webhook
+from webhookproxy.models.types import from_ms, to_ms
 from webhookproxy.reasons import (
     DELIVERY_WORDS,
     DeliveryReason,
@@ -16,9 +16,11 @@ from webhookproxy.reasons import (
     delivery_words,
 )
 from webhookproxy.rules.webhooks import WebhookState
-from webhookproxy.web.filters import ago, clock
+from webhookproxy.web.filters import clock
 
 WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
+# Reasons of one that nothing was tried for yet: what holds its webhook says it better.
+_UNTRIED = (DeliveryReason.WAITING_TURN, DeliveryReason.RESENT)
 
 
 class Told(Protocol):
@@ -29,50 +31,105 @@ class Told(Protocol):
     @property
     def reason(self) -> str: ...
     @property
+    def born_ms(self) -> int: ...
+    @property
+    def first_attempt_ms(self) -> int | None: ...
+    @property
     def due_ms(self) -> int | None: ...
+    @property
+    def ended_ms(self) -> int | None: ...
     @property
     def status(self) -> int | None: ...
 
 
-def shown_words(delivery: Told, webhook: Webhook, timezone: str, since_ms: int) -> Words:
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """Why nothing is sent to a webhook now, since when, and until when if that is known."""
+
+    reason: DeliveryReason
+    since_ms: int
+    until_ms: int | None
+    status: int | None
+
+
+def shown_words(delivery: Told, webhook: Webhook, timezone: str, received_ms: int) -> Words:
     """The words for a delivery as it is now, with the times in that timezone.
 
-    One that waits waits for its webhook first of all: paused, or failing with everything.
+    A webhook that is paused or failing keeps its deliveries waiting, which their rows do not say.
     """
-    words = delivery_words(DeliveryState(delivery.state), DeliveryReason(delivery.reason)).filled(
-        when=_when(delivery.due_ms),
-        since=clock(since_ms, timezone),
+    hold = _hold(webhook) if waits(delivery) else None
+    reason = DeliveryReason(delivery.reason)
+    own = delivery_words(DeliveryState(delivery.state), reason).filled(
+        when=_moment(delivery.due_ms, timezone),
+        since=clock(since_ms(delivery, webhook, received_ms), timezone),
         status=delivery.status or "de erro",
     )
-    held = _held(webhook, timezone) if delivery.state in WAITING else None
-    if held is None:
-        return words
-    # What came of the last attempt is still said; what comes next is the webhook's matter.
-    tried = delivery.state == DeliveryState.RETRYING
-    return replace(words, then=held.then, you=held.you) if tried else held
-
-
-def _held(webhook: Webhook, timezone: str) -> Words | None:
-    """The words for what keeps everything of a webhook waiting, if anything does."""
-    opened = webhook.health.circuit_opened_at
-    if webhook.state == WebhookState.PAUSED and webhook.paused_at is not None:
-        since = clock(webhook.paused_at, timezone)
-        return DELIVERY_WORDS[DeliveryReason.WEBHOOK_PAUSED].filled(since=since)
-    if opened is None:
-        return None
-    return DELIVERY_WORDS[DeliveryReason.CIRCUIT_OPEN].filled(
-        when=_when(optional_ms(webhook.health.next_probe_at)), since=clock(opened, timezone)
+    if hold is None:
+        return own
+    held = DELIVERY_WORDS[hold.reason].filled(
+        when=_moment(hold.until_ms, timezone),
+        since=clock(hold.since_ms, timezone),
+        status=hold.status or "de erro",
     )
+    if reason in _UNTRIED or reason is hold.reason:
+        return held
+    # What became of its own attempt, then what its webhook waits for.
+    return replace(held, what=own.what, then=f"{held.what} {held.then}")
 
 
-def _when(due_ms: int | None) -> str:
-    past = due_ms is None or due_ms <= time.time() * 1000
-    return "em breve" if past or due_ms is None else ago(from_ms(due_ms))
+def waits(delivery: Told) -> bool:
+    """Whether a delivery has not ended."""
+    return delivery.state in WAITING
 
 
-def attempt_words(attempt: Attempt, timezone: str) -> str:
+def since_ms(delivery: Told, webhook: Webhook, received_ms: int) -> int:
+    """Since when a delivery is as it is: ended, not getting through, or in the queue.
+
+    `received_ms` is when its event came.
+    """
+    if delivery.ended_ms is not None:
+        return delivery.ended_ms
+    if delivery.state == DeliveryState.RETRYING and delivery.first_attempt_ms is not None:
+        return delivery.first_attempt_ms
+    if delivery.reason == DeliveryReason.RESENT:
+        # Kept on the webhook's clock only, which stands while that is paused.
+        return min(_now_ms(), delivery.born_ms + webhook.paused_ms)
+    return received_ms
+
+
+def attempt_words(reason: str, status: int | None) -> str:
     """What came of one attempt, in one sentence."""
-    words = DELIVERY_WORDS[DeliveryReason(attempt.reason)].filled(
-        since=clock(attempt.started_ms, timezone), status=attempt.status or "de erro"
-    )
-    return words.what
+    return DELIVERY_WORDS[DeliveryReason(reason)].filled(status=status or "de erro").what
+
+
+def next_ms(delivery: Told, webhook: Webhook) -> int | None:
+    """When it is tried next, if that is known and still to come."""
+    hold = _hold(webhook)
+    due_ms = delivery.due_ms if hold is None else hold.until_ms
+    return due_ms if waits(delivery) and due_ms is not None and due_ms > _now_ms() else None
+
+
+def _hold(webhook: Webhook) -> _Hold | None:
+    health = webhook.health
+    if webhook.state == WebhookState.PAUSED:
+        gone = webhook.paused_reason == DeliveryReason.GONE
+        reason = DeliveryReason.GONE if gone else DeliveryReason.WEBHOOK_PAUSED
+        since = webhook.paused_at or webhook.saved_at
+        return _Hold(reason, to_ms(since), None, health.last_error_status)
+    if health.circuit_opened_at is not None:
+        probe = None if health.next_probe_at is None else to_ms(health.next_probe_at)
+        return _Hold(DeliveryReason.CIRCUIT_OPEN, to_ms(health.circuit_opened_at), probe, None)
+    return None
+
+
+def _moment(moment_ms: int | None, timezone: str) -> str:
+    """When something is to happen; a clock's time, for counted seconds would redraw live pages."""
+    if moment_ms is None or moment_ms <= _now_ms():
+        return "em instantes"
+    text = clock(from_ms(moment_ms), timezone)
+    date, _, hour = text.rpartition(" ")
+    return f"em {date} às {hour}" if date else f"às {hour}"
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)

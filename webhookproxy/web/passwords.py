@@ -9,14 +9,17 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from flask import current_app
 from gevent.threadpool import ThreadPool
 
-from webhookproxy.models.people import hash_password, hasher
+from webhookproxy.models.people import hasher
+from webhookproxy.rules.people import check_password
 
 _pool = ThreadPool(1)
 
 
 def hashed(password: str) -> str:
     """The hash of a password; Refused if it is too short or too long."""
-    return str(_pool.apply(hash_password, (password,)))
+    # Checked here: what is raised in a thread of the pool is printed on the console, with a trace.
+    check_password(password)
+    return str(_pool.apply(hasher.hash, (password,)))
 
 
 def verified(password_hash: str | None, password: str) -> bool:

@@ -72,8 +72,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         if outcome in ("refused", "expired"):
             failed[hour] = failed.get(hour, 0) + count
             delivered[hour] = delivered.get(hour, 0) + count
-    page = delivery_list.find(session, delivery_list.Wanted([webhook.id]))
-    rows = page.rows[:LATEST]
+    rows = delivery_list.find(session, delivery_list.Wanted([webhook.id]), LATEST).rows
     return {
         "webhook": webhook,
         "company": company,
