@@ -26,6 +26,8 @@ FOR_ADMINISTRATORS = {
     "users.edit",
     "users.delete",
     "audit.index",
+    "privacy.show",
+    "privacy.expunge",
 }
 DELIVERY = 1
 

@@ -21,6 +21,7 @@ from webhookproxy.web import (
     headers,
     health,
     panel,
+    privacy,
     users,
     webhook_acts,
     webhooks,
@@ -50,17 +51,6 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     compress.init_app(app)
 
-    subjects = (
-        entry,
-        panel,
-        companies,
-        connection,
-        webhooks,
-        webhook_acts,
-        deliveries,
-        users,
-        audit,
-        health,
-    )
-    for subject in subjects:
+    of_companies = (companies, connection, webhooks, webhook_acts, deliveries)
+    for subject in (entry, panel, *of_companies, users, audit, privacy, health):
         app.register_blueprint(subject.blueprint)

@@ -19,6 +19,8 @@ _LIMITS: dict[str, RateLimitItem] = {
     "address": RateLimitItemPerMinute(20),
     "code": RateLimitItemPerMinute(5),
     "trial": RateLimitItemPerMinute(20),
+    # Each one reads every stored payload.
+    "privacy": RateLimitItemPerMinute(20),
 }
 
 
