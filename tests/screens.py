@@ -18,7 +18,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "telas"
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 # As of the picture's name: the colours, and the window.
-LOOKS = {"clara": ("light", DESK), "escura": ("dark", DESK), "celular": ("light", PHONE)}
+LOOKS = {"light": ("light", DESK), "dark": ("dark", DESK), "phone": ("light", PHONE)}
 
 
 @dataclass(frozen=True, slots=True)

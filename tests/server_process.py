@@ -70,6 +70,11 @@ class ServerProcess:
             print(f"the output of the server on port {self.port}:\n{self.output}")  # noqa: T201
 
     @property
+    def pid(self) -> int:
+        """The process id of gunicorn's master; the worker is its only child."""
+        return self._running().pid
+
+    @property
     def output(self) -> str:
         """Everything it printed so far."""
         return self._printed.read_text(encoding="utf-8", errors="replace")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from tests import world
 from tests.delivery.lanes_world import Sending, sending
 from tests.world import rows
-from webhookproxy import housekeeping
+from webhookproxy import housekeeping, purge
 from webhookproxy.models.acts import resend
 from webhookproxy.models.companies import delete_company, find_company
 from webhookproxy.models.deliveries import Due
@@ -32,7 +32,8 @@ URL = "http://127.0.0.1:9999/"
 @pytest.fixture
 def half(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
     # Small, so that a handful of rows makes several batches.
-    monkeypatch.setattr(housekeeping, "BATCH", 4)
+    for module in (housekeeping, purge):
+        monkeypatch.setattr(module, "BATCH", 4)
     with world.application(database_url, tmp_path) as app, sending(app) as half:
         yield half
 
@@ -104,14 +105,14 @@ def test_what_is_resent_the_moment_before_it_goes_stays(
     dues = store_old(half, 8, 3)
     end(half, dues)
     half.store_events(1)
-    run = half.store.run
+    measured = half.store.measured
 
-    def after_a_resend(job: Callable[[Connection], Any], *, fence: int | None = None) -> Any:
-        monkeypatch.setattr(half.store, "run", run)
+    def after_a_resend(job: Callable[[Connection], Any]) -> Any:
+        monkeypatch.setattr(half.store, "measured", measured)
         half.act(resend, dues[1].id)
-        return run(job, fence=fence)
+        return measured(job)
 
-    monkeypatch.setattr(half.store, "run", after_a_resend)
+    monkeypatch.setattr(half.store, "measured", after_a_resend)
     sweep(half)
     assert [row[0] for row in rows(half.app, "SELECT id FROM deliveries ORDER BY id")] == [
         dues[1].id,

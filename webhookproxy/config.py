@@ -129,6 +129,14 @@ SETTINGS: tuple[Setting, ...] = (
         parse.number(1, 365),
     ),
     Setting(
+        "MAX_DATA_GB",
+        "0",
+        "GB of 1,000,000,000 bytes",
+        "Near it the oldest events of which nothing waits go before their time; 0 is no limit "
+        "but the disk's.",
+        parse.gigabytes,
+    ),
+    Setting(
         "UNWANTED_HOURS",
         "24",
         "hours",

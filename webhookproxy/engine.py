@@ -79,6 +79,7 @@ class Engine:
             config["RETENTION_DAYS"],
             config["UNWANTED_HOURS"],
             audit_days=config["AUDIT_DAYS"],
+            max_data_bytes=config["MAX_DATA_BYTES"],
         )
         self._wake = Event()
         self._stopping = False
@@ -124,7 +125,7 @@ class Engine:
         wished, connected = self._registry.counts()
         return Health(
             owner=self._ownership.fence is not None,
-            storing=self._store.failing_since is None,
+            storing=self._failing_since() is None,
             sockets_wished=wished,
             sockets_connected=connected,
             buffered=self._intake.waiting,
@@ -181,7 +182,7 @@ class Engine:
             return self._stand_up()
         if time.monotonic() - self._beaten >= BEAT_SECONDS:
             self._beaten = time.monotonic()
-            if not self._ownership.beat():
+            if not self._ownership.beat(self._failing_since()):
                 self._lost = True
                 return False
         self._follow_changes()
@@ -268,6 +269,11 @@ class Engine:
         self._routes.apply(company.id, live)
         self._lanes.apply(live, gone)
         self._registry.apply(company)
+
+    def _failing_since(self) -> float | None:
+        # The intake speaks for itself: on a full disk its rows may fail and a heartbeat fit.
+        times = (self._intake.failing_since, self._store.failing_since)
+        return min((each for each in times if each is not None), default=None)
 
     def _lose(self, fence: int) -> None:
         """Take notice, from a writer, that this fence is the lease's no longer."""

@@ -24,6 +24,7 @@ def derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
     return {
         "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"]
         or f"sqlite:///{instance / 'webhookproxy.sqlite'}",
+        "MAX_DATA_BYTES": round(config["MAX_DATA_GB"] * 1_000_000_000),
         # Over plain http a browser keeps neither a Secure cookie nor a __Host- name, and without
         # the cookie no form would have its CSRF token.
         "SESSION_COOKIE_NAME": "__Host-session" if https else "session",

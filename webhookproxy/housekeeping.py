@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -13,14 +12,12 @@ from sqlalchemy.orm import Session
 from webhookproxy.models.audit import has_entries_before, purge_entries
 from webhookproxy.models.changes import note_change
 from webhookproxy.models.deliveries import OPEN, end_deliveries
-from webhookproxy.purge import purge_deliveries, purge_events, remember_numbers
+from webhookproxy.purge import BATCH, Purge, remove_rows
 from webhookproxy.reasons import DeliveryReason, DeliveryState
+from webhookproxy.retention import Retention
+from webhookproxy.room import Room
 from webhookproxy.store import Store
 
-logger = logging.getLogger(__name__)
-
-# Rows in one transaction: a batch holds the writer for a few milliseconds.
-BATCH = 500
 CHANGES_KEPT = 10_000
 PAUSE_BUSY = 0.05
 PAUSE_IDLE = 5.0
@@ -50,15 +47,8 @@ _DISCARDED_ALL = text(
     "UPDATE webhooks SET discard_until = NULL WHERE id = :id AND discard_until = :until"
     " RETURNING company_id"
 )
-# The newest event stays, because the next owner numbers on from it.
-_OLDEST = text(
-    "SELECT e.id, e.received_ms, EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id"
-    f" AND d.{OPEN}) AS due FROM events e"
-    " WHERE e.id > :after AND e.id < (SELECT MAX(id) FROM events) ORDER BY e.id LIMIT :batch"
-)
-_UNWANTED = text(
-    "SELECT id, received_ms FROM events WHERE note = 'unwanted'"
-    " AND id < (SELECT MAX(id) FROM events) ORDER BY id LIMIT :batch"
+_COMPANYS_EVENTS = text(
+    "SELECT id FROM events WHERE company_id = :company ORDER BY id LIMIT :batch"
 )
 
 
@@ -81,25 +71,28 @@ class Housekeeping:
         unwanted_hours: int,
         clock: Callable[[], float] = time.time,
         audit_days: int = 365,
+        max_data_bytes: int = 0,
     ) -> None:
         self.pause = PAUSE_IDLE
         self._store = store
         self._reading = reading
         self._lane = lane
-        self._retention_ms = retention_days * 24 * _HOUR_MS
-        self._unwanted_ms = unwanted_hours * _HOUR_MS
         self._audit_ms = audit_days * 24 * _HOUR_MS
         self._clock = clock
-        self._kept = 0
+        self._purge = Purge(store)
+        self._room = Room(store, reading, self._purge, max_data_bytes)
+        self._retention = Retention(store, reading, self._purge, retention_days, unwanted_hours)
 
     def step(self) -> bool:
         """Do one batch of each kind; True if any did something, so that more may be waiting."""
         did = self._end_deleted()
         did = self._discard() or did
         did = self._expire() or did
-        did = self._purge_events() or did
+        did = self._retention.step(self._now_ms()) or did
+        did = self._room.step() or did
         did = self._purge_audit() or did
         if not did:
+            self._purge.end_pass()
             self._store.run(_forget_changes)
         self.pause = PAUSE_BUSY if did else PAUSE_IDLE
         return did
@@ -136,22 +129,20 @@ class Housekeeping:
         return self._store.run(job)
 
     def _end_company(self, company_id: int) -> bool:
+        with self._reading.connect() as connection:
+            given = {"company": company_id, "batch": BATCH}
+            ids = [row[0] for row in connection.execute(_COMPANYS_EVENTS, given)]
+        if ids:
+            return self._purge.remove(ids, due_too=True) > 0
+
         def job(connection: Connection) -> bool:
-            remember_numbers(connection)
-            purged = connection.execute(
-                text(
-                    "DELETE FROM events WHERE id IN"
-                    " (SELECT id FROM events WHERE company_id = :id ORDER BY id LIMIT :batch)"
-                    " RETURNING id"
-                ),
-                {"id": company_id, "batch": BATCH},
-            )
-            ids = [row[0] for row in purged]
-            purge_deliveries(connection, ids)
-            if not ids:
-                for table in ("gaps", "connections", "grants", "hourly_events"):
-                    _run(connection, f"DELETE FROM {table} WHERE company_id = :id", company_id)
-                _run(connection, "DELETE FROM companies WHERE id = :id", company_id)
+            where = f"company_id = {int(company_id)}"
+            for table in ("hourly_events", "gaps"):
+                if remove_rows(connection, table=table, where=where) == BATCH:
+                    return True
+            for table in ("connections", "grants"):
+                _run(connection, f"DELETE FROM {table} WHERE company_id = :id", company_id)
+            _run(connection, "DELETE FROM companies WHERE id = :id", company_id)
             return True
 
         return self._store.run(job)
@@ -213,36 +204,12 @@ class Housekeeping:
 
         return self._store.run(job)
 
-    def _purge_events(self) -> bool:
-        """Remove events past their time of which nothing is due any more."""
-        did = self._purge_unwanted()
-        old = self._now_ms() - self._retention_ms
-        with self._reading.connect() as connection:
-            batch = connection.execute(_OLDEST, {"after": self._kept, "batch": BATCH}).all()
-        ids = [row.id for row in batch if row.received_ms < old and not row.due]
-        past = [row.id for row in batch if row.received_ms < old]
-        # What is still due is passed over, or it would hide the rest from the next batch.
-        self._kept = past[-1] if past and len(past) == len(batch) else 0
-        return self._purge(ids) or did or self._kept > 0
-
-    def _purge_unwanted(self) -> bool:
-        old = self._now_ms() - self._unwanted_ms
-        with self._reading.connect() as connection:
-            batch = connection.execute(_UNWANTED, {"batch": BATCH}).all()
-        return self._purge([row.id for row in batch if row.received_ms < old])
-
     def _purge_audit(self) -> bool:
         old = self._now_ms() - self._audit_ms
         with self._reading.connect() as connection:
             if not has_entries_before(connection, old):
                 return False
         return self._store.run(lambda connection: purge_entries(connection, old, BATCH)) > 0
-
-    def _purge(self, ids: list[int]) -> bool:
-        if not ids:
-            return False
-
-        return self._store.run(lambda connection: purge_events(connection, ids) > 0)
 
 
 def _forget_changes(connection: Connection) -> None:

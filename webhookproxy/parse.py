@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -30,6 +31,16 @@ def number(lowest: int, highest: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def gigabytes(text: str) -> float:
+    """A size that may have decimals; 0 means none."""
+    rule = "must be a number from 0.01 to 100000, or 0 for no limit"
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text, re.ASCII):
+        raise ValueError(rule)
+    if float(text) and not 0.01 <= float(text) <= 100_000:
+        raise ValueError(rule)
+    return float(text)
 
 
 def origin(text: str) -> str:

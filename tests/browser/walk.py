@@ -35,6 +35,16 @@ def _open_and_unfold(page: Page) -> None:
     _unfold(page)
 
 
+def _ask_to_cancel(page: Page) -> None:
+    _open_first(page)
+    page.get_by_role("link", name="Cancelar").click()
+
+
+def _generate_secret(page: Page) -> None:
+    page.get_by_label("Gerar um segredo novo").check()
+    _submit(page)
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """A page: its address, and what one does there before looking at it."""
@@ -74,6 +84,7 @@ INSIDE = (
     Stop("webhook simulado", "/webhooks/webhook_6"),
     Stop("webhook: formulário", "/webhooks/webhook_4/editar", _unfold),
     Stop("webhook: erros", "/empresas/company_1/webhooks/novo", _submit_emptied),
+    Stop("webhook: segredo novo", "/webhooks/webhook_7/editar", _generate_secret),
     Stop("webhook: retomar", "/webhooks/webhook_3/retomar"),
     Stop("webhook: excluir", "/webhooks/webhook_1/excluir"),
     Stop("entregas", "/entregas"),
@@ -82,6 +93,7 @@ INSIDE = (
     Stop("entrega esperando", "/entregas?webhook=webhook_5&estado=aguardando", _open_and_unfold),
     Stop("entrega entregue", "/entregas?webhook=webhook_4&estado=entregue", _open_first),
     Stop("entrega simulada", "/entregas?webhook=webhook_6", _open_first),
+    Stop("entrega: cancelar", "/entregas?webhook=webhook_2&estado=aguardando", _ask_to_cancel),
     Stop("usuários", "/usuarios"),
     Stop("usuário: formulário", "/usuarios/user_2/editar"),
     Stop("usuário: erros", "/usuarios/novo", _submit_emptied),

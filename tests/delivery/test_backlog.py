@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from sqlalchemy import text
 
 from tests.delivery.lanes_world import Sending
-from webhookproxy.delivery.backlog import _AFTER, _HEAD_AFTER, _OF_KEY, Backlog
+from webhookproxy.delivery.backlog import Backlog
 from webhookproxy.models.deliveries import Due
 from webhookproxy.rules.webhooks import WebhookState
 
@@ -84,16 +81,3 @@ def test_nothing_waits_so_nothing_is_probed(stored: Stored) -> None:
 
 def test_the_highest_number_is_that_of_all_webhooks(stored: Stored) -> None:
     assert stored.backlog.highest() == stored.dues[-1].id + 1
-
-
-def test_the_lanes_read_the_small_indices_and_not_every_row_of_a_webhook(half: Sending) -> None:
-    """What was delivered long ago must cost nothing: see migration 0002."""
-    found: list[str] = []
-    with half.reading.connect() as connection:
-        for query in (_AFTER, _OF_KEY, _HEAD_AFTER):
-            values = dict.fromkeys(query.compile().params, 1)
-            explained = text(f"EXPLAIN QUERY PLAN {query.text}")
-            found += [str(row[-1]) for row in connection.execute(explained, values)]
-    read = [line for line in found if re.match(r"(SEARCH|SCAN) (deliveries|d|p)\b", line)]
-    assert len(read) == 4
-    assert [line for line in read if "ix_deliveries_open" not in line] == []

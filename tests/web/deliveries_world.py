@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
+from tests.web.browser import Page
 from tests.world import store_of
 from webhookproxy.bulk import insert_rows
 from webhookproxy.models.people import create_user, grant
@@ -131,10 +132,8 @@ def read(client: FlaskClient, path: str) -> str:
     """A page that is there, with what every page must have."""
     answer = client.get(path)
     assert answer.status_code == 200, (path, answer.status_code)
-    page = answer.get_data(as_text=True)
-    assert page.count("<h1") == 1
-    assert '<html lang="pt-BR">' in page
-    return page
+    assert Page(answer.text).problems == []
+    return answer.text
 
 
 def press(client: FlaskClient, page_path: str, path: str) -> str:

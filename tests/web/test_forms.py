@@ -156,13 +156,15 @@ def test_a_generated_secret_is_shown_once(app: Flask, ana: Browser, place: Place
     from webhookproxy.models import Webhook
 
     address = f"/webhooks/webhook_{place.webhook}/editar"
-    page = ana.send(address, {**ana.fields(address), "generate_secret": "y"}, 200).text
+    shown = ana.send(address, {**ana.fields(address), "generate_secret": "y"}, 303).location
+    assert shown
+    page = ana.get(shown).text
     found = re.search(r'id="segredo"[^>]*>([^<]+)<', page)
     assert found
     with app.app_context():
         assert db.session.get_one(Webhook, place.webhook).secret == found[1]
     assert whsec(found[1]) in page
-    for other in (address, f"/webhooks/webhook_{place.webhook}"):
+    for other in (shown, address, f"/webhooks/webhook_{place.webhook}"):
         assert found[1] not in ana.get(other).text
 
 

@@ -108,7 +108,7 @@ def test_a_number_in_a_setting_is_reported(app: Flask, ana: Browser, place: Plac
 
     store_of(app).run(job)
     page = ana.post("/privacidade", 200, number=PHONE).text
-    assert f"nome de <code>company_{place.company}</code>" in page
+    assert f'nome de <a href="/empresas/company_{place.company}/editar">' in page
 
 
 def test_operators_have_no_such_page(beto: Browser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from webhookproxy.cli.backups import backup, restore
 from webhookproxy.cli.companies import group as company_group
 from webhookproxy.cli.deliveries import group as delivery_group
 from webhookproxy.cli.keys import group as key_group
@@ -29,6 +30,6 @@ def init_app(app: Flask) -> None:
         key_group,
         privacy_group,
     )
-    for command in (*groups, status_command, simulator_command):
+    for command in (*groups, status_command, backup, restore, simulator_command):
         app.cli.add_command(command)
     app.shell_context_processor(lambda: names(app))

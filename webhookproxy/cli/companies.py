@@ -15,7 +15,7 @@ from webhookproxy.cli.complaints import BadInput, Group
 from webhookproxy.cli.context import policy, write
 from webhookproxy.cli.output import json_option, note, print_json, print_table
 from webhookproxy.cli.reach import lookup_warning
-from webhookproxy.cli.values import COMPANY, with_stdin
+from webhookproxy.cli.values import COMPANY, Number, with_stdin
 from webhookproxy.contract import token_mask
 from webhookproxy.extensions import db
 from webhookproxy.guard import check_socket_url
@@ -29,7 +29,12 @@ from webhookproxy.models.companies import (
     wish_connection,
 )
 from webhookproxy.models.webhooks import live_webhooks
-from webhookproxy.rules.companies import DEFAULT_TIMEZONE, CompanyInput, changed_company
+from webhookproxy.rules.companies import (
+    DEFAULT_TIMEZONE,
+    CompanyInput,
+    changed_company,
+    check_retention,
+)
 from webhookproxy.standing import read_owner, standing
 
 group = Group("company", help="The companies whose events come in.")
@@ -49,6 +54,11 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--timezone", help=f"For the times on the pages (default {DEFAULT_TIMEZONE})."
         ),
+        click.option(
+            "--retention-days",
+            type=Number(int, 0, 365),
+            help="How long its events are kept (default 0: as the setting RETENTION_DAYS says).",
+        ),
         click.option("--agent-id", help="Connect as this agent (default: none)."),
         click.option("--socket-url", help="Socket.IO server (default: the setting SOCKET_URL)."),
         click.option("--threec-id", help="The company's number at 3C Plus."),
@@ -58,6 +68,7 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    check_retention(fields.get("retention_days"), current_app.config["RETENTION_DAYS"])
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -103,6 +114,7 @@ def list_companies(as_json: bool) -> None:
             "token_mask": token_mask(each.token),
             "socket_url": each.socket_url,
             "agent_id": each.agent_id,
+            "retention_days": each.retention_days,
             "wished": each.should_connect,
             "state": standing(each.connection, owner, wished=each.should_connect)[0].value,
         }

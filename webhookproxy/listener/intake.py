@@ -77,6 +77,8 @@ class Intake:
         self._characters = 0
         # A group that was read but could not be committed as the owner any more.
         self._held: list[Arrival] = []
+        # Wall seconds, from the first group on that could not be committed; None while all can.
+        self.failing_since: float | None = None
         self._fence = 0
         self._writer: gevent.Greenlet[..., None] | None = None
         self._idle = Signal()
@@ -206,14 +208,17 @@ class Intake:
                 dues = self._journal.write(arrivals, fence, again=again)
             except StoreUnavailable:
                 again = True
+                self.failing_since = self.failing_since or self._clock()
                 gevent.sleep(RETRY_SECONDS)
             except Fenced:
+                self.failing_since = None
                 self._on_fenced(fence)
                 return False
             except Exception:  # one bad event must not cost its neighbours
                 logger.exception("cannot store %d events", len(arrivals))
                 return self._commit_singly(arrivals, fence)
             else:
+                self.failing_since = None
                 self._hand_over(dues)
                 for company_id in {arrival.company_id for arrival in arrivals}:
                     self._tell(company_id)

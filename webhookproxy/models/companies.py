@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, select, text
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webhookproxy.extensions import Base
@@ -43,6 +43,8 @@ class Company(Base):
     timezone: Mapped[str] = mapped_column(String(64))
     hide_credentials: Mapped[bool] = mapped_column(default=True)
     should_connect: Mapped[bool] = mapped_column(default=False)
+    # None: as long as the setting RETENTION_DAYS says, which is also the most.
+    retention_days: Mapped[int | None] = mapped_column(SmallInteger)
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)
@@ -61,6 +63,7 @@ class Company(Base):
             agent_id=self.agent_id,
             timezone=self.timezone,
             hide_credentials=self.hide_credentials,
+            retention_days=self.retention_days,
         )
 
 
@@ -135,6 +138,7 @@ def create_company(session: Session, given: CompanyInput, policy: Policy) -> Com
         agent_id=clean.agent_id,
         timezone=clean.timezone,
         hide_credentials=clean.hide_credentials,
+        retention_days=clean.retention_days,
         connection=Connection(),
     )
     session.add(company)
@@ -154,6 +158,7 @@ def edit_company(session: Session, company: Company, given: CompanyInput, policy
     company.agent_id = clean.agent_id
     company.timezone = clean.timezone
     company.hide_credentials = clean.hide_credentials
+    company.retention_days = clean.retention_days
     session.flush()
     note_change(session, company.id)
 

@@ -55,6 +55,23 @@ class DeliveryReason(StrEnum):
     SIMULATION = "simulation"
 
 
+class StoringReason(StrEnum):
+    """Whether events are stored now, or why not."""
+
+    STORING = "storing"
+    DATABASE_REFUSES = "database_refuses"
+    DATABASE_GONE = "database_gone"
+    NO_OWNER = "no_owner"
+
+
+class RoomReason(StrEnum):
+    """Whether there is enough room for new events, or what is nearly full."""
+
+    ENOUGH = "enough"
+    LIMIT_NEAR = "limit_near"
+    DISK_NEARLY_FULL = "disk_nearly_full"
+
+
 class EventNote(StrEnum):
     """Why a stored event has no delivery, or is not as it came, when that needs saying."""
 

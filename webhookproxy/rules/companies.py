@@ -26,6 +26,8 @@ class CompanyInput:
     agent_id: str = ""
     timezone: str = DEFAULT_TIMEZONE
     hide_credentials: bool = True
+    # None or 0: as the setting RETENTION_DAYS says.
+    retention_days: int | None = None
 
 
 def changed_company(stored: CompanyInput, given: Mapping[str, Any]) -> CompanyInput:
@@ -73,7 +75,23 @@ def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
         agent_id=given.agent_id.strip(),
         timezone=given.timezone,
         hide_credentials=given.hide_credentials,
+        retention_days=given.retention_days or None,
     )
+
+
+def check_retention(days: int | None, most: int) -> None:
+    """Refused if a company's own retention is none; `most` is the setting RETENTION_DAYS.
+
+    None and 0 mean the setting itself.
+    """
+    if days and not 1 <= days <= most:
+        raise Refused.one(
+            "retention_days",
+            f"A company's events are kept for 1 to {most} days (the setting RETENTION_DAYS), or 0 "
+            "for as long as the setting says.",
+            f"Os eventos de uma empresa são guardados por 1 a {most} dias, ou deixe em branco para "
+            "usar o padrão do servidor.",
+        )
 
 
 def _check_token(token: str, problems: Problems) -> None:

@@ -23,7 +23,8 @@ from webhookproxy.web import (
     panel,
     privacy,
     users,
-    webhook_acts,
+    webhook_running,
+    webhook_secret,
     webhooks,
 )
 
@@ -51,6 +52,15 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     compress.init_app(app)
 
-    of_companies = (companies, connection, webhooks, webhook_acts, deliveries)
-    for subject in (entry, panel, *of_companies, users, audit, privacy, health):
+    of_webhooks = (webhooks, webhook_running, webhook_secret, deliveries)
+    for_administrators = (users, audit, privacy)
+    for subject in (
+        entry,
+        panel,
+        companies,
+        connection,
+        *of_webhooks,
+        *for_administrators,
+        health,
+    ):
         app.register_blueprint(subject.blueprint)

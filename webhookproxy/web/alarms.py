@@ -7,30 +7,21 @@ from dataclasses import dataclass
 from flask import current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
+from webhookproxy import room
 from webhookproxy.engine import Engine
 from webhookproxy.extensions import db
-from webhookproxy.standing import read_owner
+from webhookproxy.reasons import Words
+from webhookproxy.standing import Storing, storing
+from webhookproxy.web.filters import clock
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A heading, and what it means and what to do."""
+    """A heading, what it means, and whether events are at stake (else only their history)."""
 
     heading: str
-    advice: str
-
-
-_NOT_STORING = Alarm(
-    "Não está gravando.",
-    "O banco de dados não aceita gravações. Os eventos que chegam esperam na memória e são "
-    "gravados assim que ele voltar: não reinicie o serviço. Veja se o disco está cheio e se o "
-    "banco de dados está no ar. As páginas continuam abrindo, mas nada pode ser salvo.",
-)
-_NO_OWNER = Alarm(
-    "Nenhum processo está conectado à 3C Plus.",
-    "O serviço que mantém as conexões está parado ou reiniciando, e os eventos deste intervalo "
-    "não chegam. Se isto durar mais de um minuto, reinicie o servidor.",
-)
+    words: Words
+    grave: bool
 
 
 def current() -> list[Alarm]:
@@ -38,10 +29,16 @@ def current() -> list[Alarm]:
     if g.get("account") is None:
         return []
     engine: Engine | None = current_app.extensions.get("engine")
-    if engine is not None and not engine.health().storing:
-        return [_NOT_STORING]
+    found = storing(db.session(), here=engine is None or engine.health().storing)
+    if not found.ok:
+        return [Alarm("Não está gravando.", _words(found), grave=True)]
     try:
-        owner = read_owner(db.session())
+        disk = room.look(db.session.connection(), current_app.config["MAX_DATA_BYTES"])
     except SQLAlchemyError:
-        return [_NOT_STORING]
-    return [] if owner.alive else [_NO_OWNER]
+        return []
+    return [Alarm("Pouco espaço.", disk.words.filled(), grave=False)] if disk.alarm else []
+
+
+def _words(found: Storing) -> Words:
+    since = "há pouco" if found.since is None else clock(found.since)
+    return found.words.filled(since=since)

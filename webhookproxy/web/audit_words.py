@@ -82,6 +82,10 @@ _WORDS = MappingProxyType(
         (Action.SECRET_ROTATED, "finished"): "encerrou o segredo antigo",
         (Action.PRIVACY_EXPUNGE, "begun"): "começou",
         (Action.WEBHOOK_PAUSED, "gone"): "a URL respondeu 410: não existe mais",
+        # Pausing and resuming say it already.
+        (Action.WEBHOOK_PAUSED, "state"): "",
+        (Action.WEBHOOK_RESUMED, "state"): "",
+        (Action.WEBHOOK_RESUMED, "discard"): "descartou o que esperava",
     }
 )
 _EXPUNGED = re.compile(r"(\d+) events, (\d+) attempts, (\d+) cancelled")

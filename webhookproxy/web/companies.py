@@ -111,7 +111,9 @@ def _facts(company: Company) -> dict[str, Any]:
     return {
         "company": company,
         "shown": shown(company, read_owner(session), figures.usually_busy(session, [company.id])),
-        "webhooks": [shown_webhook(each) for each in live_webhooks(session, company.id)],
+        "webhooks": [
+            shown_webhook(each, company.timezone) for each in live_webhooks(session, company.id)
+        ],
         "gaps": gaps_of_a_day(session, company.id),
         "arrivals": arrivals.latest(session, company.id),
     }
@@ -124,7 +126,7 @@ def create() -> str | Response:
     form = CompanyForm()
     form.offer(None, administrator=True)
     if form.validate_on_submit():
-        given, allowed, who = form.given(), policy(), actor()
+        allowed, who = policy(), actor()
 
         def make(session: Session) -> int:
             made = create_company(session, given, allowed).id
@@ -133,6 +135,7 @@ def create() -> str | Response:
             return made
 
         try:
+            given = form.given()
             made = write(lambda session: form.make(session, lambda: make(session)))
         except Refused as refused:
             form.take(refused)
@@ -202,6 +205,7 @@ def _newer(form: CompanyForm, company_id: int) -> dict[str, str]:
         "agent_id": company.agent_id,
         "host": company.socket_url,
         "timezone": company.timezone,
+        "retention_days": str(company.retention_days or ""),
     }
     return {name: text or "(vazio)" for name, text in stored.items() if form[name].data != text}
 

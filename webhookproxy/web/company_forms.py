@@ -9,7 +9,13 @@ from flask import current_app
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
 
 from webhookproxy.models import Company
-from webhookproxy.rules.companies import DEFAULT_TIMEZONE, CompanyInput, changed_company
+from webhookproxy.rules import Refused
+from webhookproxy.rules.companies import (
+    DEFAULT_TIMEZONE,
+    CompanyInput,
+    changed_company,
+    check_retention,
+)
 from webhookproxy.web.forms import CreatingForm, choices
 
 # The hosts that 3C Plus is known to serve, in the order in which they are worth trying.
@@ -52,6 +58,11 @@ class CompanyForm(CreatingForm):
         "Outro servidor", description="Só se escolher “outro” acima, como https://socket.exemplo."
     )
     timezone = SelectField("Fuso horário", description="Para as horas mostradas nas páginas.")
+    retention_days = StringField(
+        "Dias de guarda",
+        description="Por quantos dias guardamos os eventos desta empresa; vazio é o do servidor.",
+        render_kw={"inputmode": "numeric"},
+    )
     hide_credentials = BooleanField("Ocultar credenciais que vêm dentro dos eventos", default=True)
 
     def offer(self, company: Company | None, *, administrator: bool) -> None:
@@ -71,6 +82,7 @@ class CompanyForm(CreatingForm):
         self.agent_id.data = company.agent_id
         self.host.data = company.socket_url
         self.timezone.data = company.timezone
+        self.retention_days.data = str(company.retention_days or "")
         self.hide_credentials.data = company.hide_credentials
 
     def given(self, stored: CompanyInput | None = None) -> CompanyInput:
@@ -88,6 +100,7 @@ class CompanyForm(CreatingForm):
             agent_id=str(self.agent_id.data or ""),
             timezone=str(self.timezone.data or ""),
             hide_credentials=bool(self.hide_credentials.data),
+            retention_days=self._days(),
         )
         if stored is None:
             return typed
@@ -95,3 +108,13 @@ class CompanyForm(CreatingForm):
         if not token:
             del given["token"]
         return changed_company(stored, given)
+
+    def _days(self) -> int | None:
+        text = str(self.retention_days.data or "").strip()
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit()) or len(text) > 4:
+            raise Refused.one("retention_days", "", "Isto não é um número de dias.")
+        days = int(text)
+        check_retention(days, current_app.config["RETENTION_DAYS"])
+        return days

@@ -21,7 +21,7 @@ from webhookproxy.version import __version__
 
 def init_app(app: Flask) -> None:
     """Register the filters of the templates."""
-    for each in (when, clock, number, duration, plural, token_mask, masked_url):
+    for each in (when, clock, number, exact, duration, plural, token_mask, masked_url):
         app.add_template_filter(each)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.add_template_global(_static_address(Path(app.root_path) / "static"), "static_url")
@@ -70,6 +70,11 @@ def number(value: float) -> str:
     """A number as Brazil writes it: 1.234.567 or 0,5."""
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}".removesuffix(".0")
     return text.translate(str.maketrans(",.", ".,"))
+
+
+def exact(value: float) -> str:
+    """A number with all its digits and nothing between them, as a form takes it: 1000 or 0,25."""
+    return repr(float(value)).removesuffix(".0").replace(".", ",")
 
 
 def duration(milliseconds: float) -> str:

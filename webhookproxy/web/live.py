@@ -30,8 +30,8 @@ def stream(draw: Callable[[], Parts], companies: frozenset[int] | None) -> Respo
     """Server-sent events with each part of a page whenever it changed.
 
     `companies` is whose changes the page shows (None: everybody's). 503 when too many pages are
-    open. The stream ends when the login does, and when the server stops; between two looks it
-    holds no connection to the database.
+    open. The stream ends when the login does, when there is nothing to draw any more, and when the
+    server stops; between two looks it holds no connection to the database.
     """
     broadcast: Broadcast = current_app.extensions["broadcast"]
     if broadcast.full or broadcast.closed:
@@ -65,9 +65,9 @@ def _lines(
 
 
 def _look(draw: Callable[[], Parts], key: str) -> Parts | None:
-    """The parts as they are now; None if the login is over."""
+    """The parts as they are now; None if the login is over, or what they show is gone."""
     try:
-        return draw() if access.holds(key) else None
+        return (draw() or None) if access.holds(key) else None
     finally:
         db.session.remove()
 

@@ -6,8 +6,9 @@ The number travels in forms only, so that no address, log or history of a browse
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, current_app, render_template, request, url_for
 from sqlalchemy import select
 
 from webhookproxy import privacy
@@ -30,6 +31,8 @@ _SETTINGS = {
     "url": "URL",
     "email": "e-mail",
 }
+# Where a setting is changed by hand, by the word before the number.
+_EDIT = {"company": "companies.edit", "webhook": "webhooks.edit", "user": "users.edit"}
 
 
 @blueprint.route("/privacidade", methods=["GET", "POST"])
@@ -91,7 +94,10 @@ def _let_go_of_the_database() -> None:
     db.session.rollback()
 
 
-def _setting(found: str) -> tuple[str, str]:
-    """The public id of what has the number in a setting, and which setting."""
+def _setting(found: str) -> tuple[str, str, str]:
+    """What has the number in a setting: its public id, where that is changed, which setting."""
     subject, _, column = found.partition(" ")
-    return subject, _SETTINGS.get(column, column)
+    kind, _, number = subject.partition("_")
+    ids: dict[str, Any] = {f"{kind}_id": int(number)}
+    address = url_for(_EDIT[kind], **ids)
+    return subject, address, _SETTINGS.get(column, column)

@@ -1,7 +1,8 @@
-"""The form of a webhook."""
+"""The form of a webhook: what is typed, what is stored, and where the two differ."""
 
 from __future__ import annotations
 
+import re
 import secrets
 from itertools import groupby
 from typing import Any
@@ -14,13 +15,14 @@ from wtforms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
+    ValidationError,
 )
 
 from webhookproxy.catalog import CATALOG, CatalogEvent
 from webhookproxy.models import Webhook
-from webhookproxy.rules import Refused
+from webhookproxy.rules import Problems
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
-from webhookproxy.web.filters import number
+from webhookproxy.web.filters import exact
 from webhookproxy.web.forms import CreatingForm, choices
 
 _OFF = {"autocomplete": "off", "spellcheck": "false"}
@@ -29,7 +31,11 @@ STATES: dict[str, str] = {
     WebhookState.PAUSED: "Pausado: guarda e não envia",
     WebhookState.SIMULATED: "Simulado: faz tudo menos o POST",
 }
+_WHICH = {"todos": "Todos, também os futuros", "escolhidos": "Só os escolhidos abaixo"}
+_LABELS = {**STATES, **_WHICH}
 _NUMBERS = ("parallelism", "timeout", "rate_limit", "max_age")
+# As Brazil writes a thousand: 1.000, but neither 0.125 nor 10.5.
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
 
 
 class WebhookForm(CreatingForm):
@@ -44,9 +50,7 @@ class WebhookForm(CreatingForm):
     )
     which = SelectField(
         "Quais eventos",
-        choices=choices(
-            {"todos": "Todos, também os futuros", "escolhidos": "Só os escolhidos abaixo"}
-        ),
+        choices=choices(_WHICH),
         default="escolhidos",
     )
     events = SelectMultipleField("Eventos", validate_choice=False, choices=[])
@@ -104,7 +108,7 @@ class WebhookForm(CreatingForm):
         self.more_events.data = "\n".join(name for name in chosen if name not in CATALOG)
         for name in _NUMBERS:
             value = getattr(webhook, name)
-            self[name].data = "" if value is None else number(value)
+            self[name].data = "" if value is None else exact(value)
 
     def given(self, stored: WebhookInput | None = None) -> WebhookInput:
         """What was typed; blank secrets keep the stored ones. Refused for what is no number."""
@@ -118,6 +122,13 @@ class WebhookForm(CreatingForm):
             **self._secret("secret"),
         }
         return WebhookInput(**fields) if stored is None else changed_webhook(stored, fields)
+
+    def validate_generate_secret(self, field: BooleanField) -> None:
+        """One secret or the other, not both."""
+        if field.data and self.secret.data:
+            raise ValidationError(
+                "Você digitou um segredo e pediu para gerar outro: apague um ou desmarque o outro."
+            )
 
     def generated(self) -> str | None:
         """A new secret, if one was asked for; it is in `secret` from now on."""
@@ -139,17 +150,57 @@ class WebhookForm(CreatingForm):
 
     def _numbers(self) -> dict[str, float | None]:
         found: dict[str, float | None] = {}
+        problems = Problems()
         for name in _NUMBERS:
-            text = str(self[name].data or "").strip().replace(",", ".")
+            text = _plain(str(self[name].data or ""))
+            whole = name == "parallelism"
+            example = "um número inteiro, como 8" if whole else "por exemplo, 2 ou 0,5"
             try:
-                found[name] = None if name == "rate_limit" and not text else float(text)
-                if name == "parallelism":
-                    found[name] = int(text)
+                found[name] = int(text) if whole else float(text or "nothing")
             except ValueError:
-                raise Refused.one(
-                    name, "", "Isto não é um número: escreva, por exemplo, 2 ou 0,5."
-                ) from None
+                found[name] = None
+                if text or name != "rate_limit":
+                    problems.add(name, "", f"Isto não é um número: escreva {example}.")
+        problems.raise_any()
         return found
+
+    def keeps_the_secrets_of(self, webhook: Webhook) -> bool:
+        """Whether the stored secrets are what this form says of them."""
+        return all(
+            getattr(webhook, name) == value
+            for field in ("authorization", "secret")
+            for name, value in self._secret(field).items()
+        )
+
+
+def _plain(text: str) -> str:
+    """A number typed as in Brazil, as Python reads it: "1.000,5" is 1000.5, "7,5" is 7.5."""
+    text = text.strip()
+    if "," in text or _THOUSANDS.fullmatch(text):
+        return text.replace(".", "").replace(",", ".")
+    return text
+
+
+def newer_than(form: WebhookForm, webhook: Webhook) -> dict[str, str]:
+    """What is stored, where the form says otherwise; saving once more puts the form over it."""
+    stored = WebhookForm(formdata=None)
+    stored.fill(webhook)
+    form.version.data = stored.version.data
+    names = ("name", "url", "which", "events", "more_events", "state", *_NUMBERS)
+    return {
+        name: _text(stored[name].data)
+        for name in names
+        if _words(stored[name].data) != _words(form[name].data)
+    }
+
+
+def _words(value: Any) -> list[str]:
+    return sorted(value if isinstance(value, list) else str(value or "").split())
+
+
+def _text(value: Any) -> str:
+    text = ", ".join(_words(value)) if isinstance(value, list) else str(value or "")
+    return _LABELS.get(text, text) or "(vazio)"
 
 
 def events_by_category() -> list[tuple[str, list[CatalogEvent]]]:

@@ -1,4 +1,4 @@
-"""The webhooks: one of them, live; the form; the end of one."""
+"""The webhooks: one of them, live; the form; the secret that is shown once; the end of one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from webhookproxy.contract import whsec
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
-from webhookproxy.models.audit import Action, record_edit
+from webhookproxy.models.audit import Action, Actor, record, record_edit
 from webhookproxy.models.webhooks import (
     create_webhook,
     delete_webhook,
@@ -20,12 +20,18 @@ from webhookproxy.models.webhooks import (
     find_webhook,
 )
 from webhookproxy.rules import Refused
-from webhookproxy.web import delivery_list, figures, live
-from webhookproxy.web.access import actor, administrators, company_or_404, may_see, webhook_or_404
+from webhookproxy.web import delivery_list, figures, live, shown_once
+from webhookproxy.web.access import (
+    account,
+    actor,
+    administrators,
+    company_or_404,
+    may_see,
+    webhook_or_404,
+)
 from webhookproxy.web.delivery_words import shown_words
 from webhookproxy.web.forms import Conflict, policy, write
-from webhookproxy.web.webhook_acts import record_act
-from webhookproxy.web.webhook_forms import WebhookForm, events_by_category
+from webhookproxy.web.webhook_forms import WebhookForm, events_by_category, newer_than
 from webhookproxy.web.webhook_health import shown_webhook
 
 blueprint = Blueprint("webhooks", __name__)
@@ -48,7 +54,7 @@ def watch(webhook_id: int) -> Response:
 
     def draw() -> live.Parts:
         webhook = db.session.get(Webhook, webhook_id)
-        if webhook is None or not may_see(db.session(), company_id):
+        if webhook is None or webhook.deleted_at or not may_see(db.session(), company_id):
             return {}
         facts = _facts(webhook)
         return {
@@ -76,7 +82,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
     return {
         "webhook": webhook,
         "company": company,
-        "shown": shown_webhook(webhook),
+        "shown": shown_webhook(webhook, company.timezone),
         "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
         "bars_of_day": figures.last_day(delivered, failed),
@@ -98,7 +104,7 @@ def create(company_id: int) -> str | Response:
 
         def make(session: Session) -> int:
             webhook = create_webhook(session, company_id, given, allowed)
-            record_act(session, who, Action.WEBHOOK_CREATED, webhook)
+            _record(session, who, Action.WEBHOOK_CREATED, webhook)
             return webhook.id
 
         try:
@@ -127,9 +133,12 @@ def edit(webhook_id: int) -> str | Response:
         except Refused as refused:
             form.take(refused)
         except Conflict:
-            newer = _newer(form, webhook_id)
+            newer = newer_than(form, webhook_or_404(webhook_id))
+            if _was_sent_twice(form, webhook_id, newer):
+                return _saved(webhook_id, generated, "O webhook foi salvo.")
+            form.form_errors.append(_CONFLICT)
         else:
-            return _saved(webhook_id, generated, "O webhook foi salvo, e o que espera é tentado.")
+            return _saved(webhook_id, generated, "O webhook foi salvo.")
     return _form_page(form, webhook, company.name, company.id, newer)
 
 
@@ -170,40 +179,46 @@ def _save(webhook: Webhook, form: WebhookForm) -> None:
     write(job, webhook.company_id)
 
 
-def _saved(webhook_id: int, generated: str | None, said: str) -> str | Response:
-    """Back to the webhook; a generated secret is in this one answer and nowhere else."""
-    if generated is None or webhook_or_404(webhook_id).secret != generated:
-        flash(said)
-        return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
+_CONFLICT = (
+    "Outra pessoa salvou este webhook enquanto você editava. O que ela salvou está ao lado de "
+    "cada campo que mudou; salve de novo para ficar com o que você digitou."
+)
+
+
+def _was_sent_twice(form: WebhookForm, webhook_id: int, newer: dict[str, str]) -> bool:
+    """Whether what is stored is this very form: then nobody else is to blame."""
+    if newer or form.problems():
+        return False
+    if form.generate_secret.data:
+        return shown_once.waits(account().key, webhook_id)
+    return form.keeps_the_secrets_of(webhook_or_404(webhook_id))
+
+
+def _saved(webhook_id: int, generated: str | None, said: str) -> Response:
+    """Back to the webhook, or first to the page that shows its new secret."""
+    if generated is not None and webhook_or_404(webhook_id).secret == generated:
+        shown_once.keep(account().key, webhook_id, generated)
+    flash(said)
+    # A double click's second answer is the one that is seen, and its own secret was not stored.
+    waits = generated is not None and shown_once.waits(account().key, webhook_id)
+    place = "webhooks.show_secret" if waits else "webhooks.show"
+    return redirect(url_for(place, webhook_id=webhook_id), code=303)
+
+
+@blueprint.get("/webhooks/<webhook:webhook_id>/segredo")
+def show_secret(webhook_id: int) -> str:
+    """The secret that was just made, in this one answer and nowhere else."""
     webhook = webhook_or_404(webhook_id)
-    standard = whsec(generated)
+    secret = shown_once.take(account().key, webhook_id)
+    standard = None if secret is None else whsec(secret)
     return render_template(
-        "webhooks/secret.html", webhook=webhook, secret=generated, standard=standard
+        "webhooks/secret.html",
+        webhook=webhook,
+        company=company_or_404(webhook.company_id),
+        secret=secret,
+        standard=standard,
+        twice_until=webhook.signs_twice_until(datetime.now(UTC)),
     )
-
-
-def _newer(form: WebhookForm, webhook_id: int) -> dict[str, str]:
-    """What somebody else saved, where it differs; saving once more puts this form over it."""
-    db.session.expire_all()
-    webhook = webhook_or_404(webhook_id)
-    form.form_errors.append(
-        "Outra pessoa salvou este webhook enquanto você editava. O que ela salvou está ao lado de "
-        "cada campo que mudou; salve de novo para ficar com o que você digitou."
-    )
-    stored = WebhookForm(formdata=None)
-    stored.fill(webhook)
-    form.version.data = stored.version.data
-    names = ("name", "url", "which", "events", "more_events", "state")
-    numbers = ("parallelism", "timeout", "rate_limit", "max_age")
-    return {
-        name: _text(stored[name].data)
-        for name in (*names, *numbers)
-        if (stored[name].data or "") != (form[name].data or "")
-    }
-
-
-def _text(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value or "(vazio)")
 
 
 @blueprint.route("/webhooks/<webhook:webhook_id>/excluir", methods=["GET", "POST"])
@@ -218,9 +233,14 @@ def delete(webhook_id: int) -> str | Response:
         def job(session: Session) -> None:
             found = find_webhook(session, webhook_id)
             delete_webhook(session, found)
-            record_act(session, who, Action.WEBHOOK_DELETED, found)
+            _record(session, who, Action.WEBHOOK_DELETED, found)
 
         write(job, company_id)
         flash(f"O webhook {webhook.name} foi excluído.")
         return redirect(url_for("companies.show", company_id=company_id), code=303)
     return render_template("webhooks/delete.html", webhook=webhook)
+
+
+def _record(session: Session, who: Actor, action: Action, webhook: Webhook) -> None:
+    subject = f"webhook_{webhook.id}"
+    record(session, who, action, company_id=webhook.company_id, subject=subject)

@@ -9,7 +9,7 @@ from flask import current_app
 from webhookproxy.keys import Keyring, KeyringError
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

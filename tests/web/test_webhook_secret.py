@@ -38,7 +38,8 @@ def stored(app: Flask, place: Place) -> tuple[str | None, str | None]:
 
 def rotate(person: Browser, page: str) -> str:
     fields = person.fields(f"{page}/trocar-segredo")
-    shown = person.send(f"{page}/trocar-segredo", fields, 200).text
+    answer = person.send(f"{page}/trocar-segredo", fields, 303)
+    shown = person.get(answer.location).text
     found = re.search(r'id="segredo"[^>]*>([^<]+)<', shown)
     assert found, shown
     assert whsec(found[1]) in shown
@@ -67,17 +68,27 @@ def test_the_new_secret_is_shown_once_and_both_sign(
     assert entries == [("beto@exemplo.com.br", f"webhook_{place.webhook}", "")]
 
 
-def test_a_confirmation_that_is_sent_twice_does_not_lose_the_receivers_secret(
+def test_a_double_click_shows_the_secret_that_was_stored(
     app: Flask, beto: Browser, page: str, place: Place
 ) -> None:
     fields = beto.fields(f"{page}/trocar-segredo")
-    beto.send(f"{page}/trocar-segredo", fields, 200)
+    beto.send(f"{page}/trocar-segredo", fields, 303)
     made, _ = stored(app, place)
+    second = beto.send(f"{page}/trocar-segredo", fields, 303)
+    assert stored(app, place) == (made, OLD)
+    assert str(made) in beto.get(second.location).text
+
+
+def test_an_old_confirmation_does_not_lose_the_receivers_secret(
+    app: Flask, beto: Browser, page: str, place: Place
+) -> None:
+    fields = beto.fields(f"{page}/trocar-segredo")
+    made = rotate(beto, page)
     again = beto.send(f"{page}/trocar-segredo", fields, 200).text
     assert "Nada mudou agora" in again
     assert "Já há uma troca em andamento" in again
     assert stored(app, place) == (made, OLD)
-    beto.send(f"{page}/trocar-segredo", form_fields(again), 200)
+    beto.send(f"{page}/trocar-segredo", form_fields(again), 303)
     assert stored(app, place)[1] == made
 
 
