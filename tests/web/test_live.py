@@ -39,7 +39,7 @@ class Stream:
             chunk = next(self._lines, None)
         if chunk is None:
             return None
-        text = chunk.decode() if isinstance(chunk, bytes) else chunk
+        text = chunk.decode() if isinstance(chunk, bytes) else str(chunk)
         name, data = text.strip("\n").split("\n") if "\n" in text.strip("\n") else (text, "")
         given: dict[str, Any] = json.loads(data.removeprefix("data: ") or "{}")
         return name.removeprefix("event: ").strip(), given

@@ -25,6 +25,9 @@ FOR_ADMINISTRATORS = {
     "users.create",
     "users.edit",
     "users.delete",
+    "audit.index",
+    "privacy.show",
+    "privacy.expunge",
 }
 DELIVERY = 1
 

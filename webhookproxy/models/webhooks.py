@@ -81,6 +81,11 @@ class Webhook(Base):
         """The webhook's own clock: this instant less the time it was paused, in milliseconds."""
         return to_ms(self.paused_at or now) - self.paused_ms
 
+    def signs_twice_until(self, now: datetime) -> datetime | None:
+        """Until when the secret before the last signs too; None if only one signs now."""
+        until = self.previous_secret_until
+        return until if self.previous_secret and until and until > now else None
+
     def change_state(self, state: WebhookState, now: datetime, reason: str | None = None) -> None:
         """Pause, resume or simulate, keeping account of how long the webhook's clock stood."""
         if state == WebhookState.PAUSED:

@@ -11,6 +11,7 @@ from whitenoise import WhiteNoise
 from webhookproxy.extensions import compress, csrf, login_manager
 from webhookproxy.web import (
     access,
+    audit,
     companies,
     connection,
     deliveries,
@@ -20,8 +21,10 @@ from webhookproxy.web import (
     headers,
     health,
     panel,
+    privacy,
     users,
     webhook_running,
+    webhook_secret,
     webhooks,
 )
 
@@ -55,6 +58,15 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     compress.init_app(app)
 
-    of_webhooks = (webhooks, webhook_running, deliveries)
-    for subject in (entry, panel, companies, connection, *of_webhooks, users, health):
+    of_webhooks = (webhooks, webhook_running, webhook_secret, deliveries)
+    for_administrators = (users, audit, privacy)
+    for subject in (
+        entry,
+        panel,
+        companies,
+        connection,
+        *of_webhooks,
+        *for_administrators,
+        health,
+    ):
         app.register_blueprint(subject.blueprint)

@@ -22,6 +22,7 @@ from webhookproxy.web.delivery_facts import request_of, situation
 from webhookproxy.web.delivery_filter import PERIODS, Filter
 from webhookproxy.web.delivery_words import next_ms, shown_words
 from webhookproxy.web.forms import write
+from webhookproxy.web.viewings import note_viewing
 
 blueprint = Blueprint("deliveries", __name__)
 
@@ -61,6 +62,7 @@ def show(delivery_id: int) -> str:
     if facts["waits"]:
         live_url = url_for("deliveries.watch", delivery_id=delivery_id, tentativa=chosen)
     asked = request_of(facts["delivery"], chosen)
+    note_viewing(delivery_id, facts["event"].company_id)
     return render_template("deliveries/show.html", live_url=live_url, **facts, **asked)
 
 
@@ -101,6 +103,7 @@ def body(delivery_id: int) -> BaseResponse:
         text = stored_request(db.session(), delivery).body
     except Refused:
         abort(404)
+    note_viewing(delivery_id, event.company_id)
     answer = Response(text.encode(), mimetype="application/json")
     answer.headers.set("Content-Disposition", "attachment", filename=f"{event.public_id}.json")
     return answer

@@ -16,7 +16,17 @@ DRAFT_SECONDS = 1800.0
 DRAFT_CHARACTERS = 100_000
 # What must not lie about in memory, or would be worth nothing.
 _LEFT_OUT = frozenset(
-    {"csrf_token", "token", "authorization", "secret", "password", "current", "repeated", "code"}
+    {
+        "csrf_token",
+        "token",
+        "authorization",
+        "secret",
+        "password",
+        "current",
+        "repeated",
+        "code",
+        "number",
+    }
 )
 
 _Draft = tuple[float, str, list[tuple[str, str]]]

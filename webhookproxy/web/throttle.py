@@ -23,6 +23,8 @@ _LIMITS: dict[str, RateLimitItem] = {
     "trial": RateLimitItemPerMinute(20),
     # What is kept of a form behind which the session expired, so that nobody pushes out another's.
     "draft": RateLimitItemPerMinute(10),
+    # Each one reads every stored payload.
+    "privacy": RateLimitItemPerMinute(20),
 }
 # No e-mail is longer; a key is kept in memory for as long as its limit lasts.
 _KEY_CHARACTERS = 254

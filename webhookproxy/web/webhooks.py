@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -78,6 +79,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "webhook": webhook,
         "company": company,
         "shown": shown_webhook(webhook, company.timezone),
+        "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
         "bars_of_day": figures.last_day(delivered, failed),
         "rows": rows,
@@ -206,7 +208,12 @@ def show_secret(webhook_id: int) -> str:
     secret = shown_once.take(account().key, webhook_id)
     standard = None if secret is None else whsec(secret)
     return render_template(
-        "webhooks/secret.html", webhook=webhook, secret=secret, standard=standard
+        "webhooks/secret.html",
+        webhook=webhook,
+        company=company_or_404(webhook.company_id),
+        secret=secret,
+        standard=standard,
+        twice_until=webhook.signs_twice_until(datetime.now(UTC)),
     )
 
 
