@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -110,7 +111,7 @@ def test_silence_is_pointed_at_only_where_it_is_odd(
 ) -> None:
     owner(app)
     long_ago = now_ms() - 2 * HOUR_MS
-    facts = {"since": long_ago - 1, "last_event_at": long_ago, "events": 5}
+    facts: dict[str, Any] = {"since": long_ago - 1, "last_event_at": long_ago, "events": 5}
     connection(app, place.company, "connected", "accepted", **facts)
     silence = "Nenhum evento há mais de uma hora"
     assert silence not in panel_of(beto, place)
