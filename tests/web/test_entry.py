@@ -11,6 +11,7 @@ from flask import Flask
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Place
 from tests.world import rows
+from webhookproxy.web import throttle
 from webhookproxy.web.entry import is_own_page
 from webhookproxy.web.passwords import first_code
 
@@ -131,6 +132,92 @@ def test_guessing_a_password_is_slowed_down_and_nobody_else_is_locked_out(
     answer = nobody.post("/entrar", 429, email="eva@exemplo.com.br", password="wrong password")
     assert int(answer.headers["Retry-After"]) > 0
     nobody.post("/entrar", 303, email="ana@exemplo.com.br", password=PASSWORD)
+
+
+def wrong(browser: Browser, email: str, address: str) -> int:
+    """What a wrong password from there is answered with."""
+    fields = {"email": email, "password": "wrong password", "csrf_token": browser.token()}
+    return browser.client.post(
+        "/entrar", data=fields, environ_overrides={"REMOTE_ADDR": address}
+    ).status_code
+
+
+@pytest.mark.usefixtures("ana")
+def test_guesses_from_many_addresses_are_slowed_down_but_the_user_still_comes_in(
+    app: Flask, nobody: Browser
+) -> None:
+    """Ana logged in from 127.0.0.1, so that nobody locks her out from elsewhere."""
+    email = "ana@exemplo.com.br"
+    answers = [wrong(nobody, email, f"10.0.0.{number}") for number in range(32)]
+    assert answers[:29] == [200] * 29
+    assert answers[-1] == 429
+    nobody.post("/entrar", 303, email=email, password=PASSWORD)
+    assert wrong(Browser(app), email, "10.0.1.1") == 429
+
+
+@pytest.mark.usefixtures("ana")
+def test_the_addresses_of_one_network_are_one(nobody: Browser) -> None:
+    answers = [wrong(nobody, "ana@exemplo.com.br", f"2001:db8::{n:x}") for n in range(6)]
+    assert answers == [200] * 5 + [429]
+    assert wrong(nobody, "ana@exemplo.com.br", "2001:db8:0:1::1") == 200
+
+
+@pytest.mark.usefixtures("ana")
+def test_many_names_from_one_address_are_slowed_down(nobody: Browser) -> None:
+    names = [f"eva{number}@exemplo.com.br" for number in range(21)]
+    assert [wrong(nobody, name, "10.0.0.1") for name in names] == [200] * 20 + [429]
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("::ffff:10.0.0.1", "::ffff:10.0.0.1"),
+        ("?", "?"),
+    ],
+)
+def test_tries_are_counted_by_network(address: str, counted: str) -> None:
+    assert throttle.network(address) == counted
+
+
+def test_a_refused_login_is_written_down_with_its_address_and_without_the_password(
+    app: Flask, ana: Browser, nobody: Browser
+) -> None:
+    ana.get("/")
+    wrong(nobody, "ana@exemplo.com.br", "2001:db8::7")
+    query = "SELECT who, address, detail FROM audit WHERE action = 'login_refused'"
+    assert rows(app, query) == [("ana@exemplo.com.br", "2001:db8::7", "")]
+
+
+def test_the_key_of_the_session_is_new_at_each_login(ana: Browser, nobody: Browser) -> None:
+    def key_of(browser: Browser) -> str:
+        with browser.client.session_transaction() as session:
+            return str(session["_user_id"])
+
+    first = key_of(ana)
+    ana.post("/sair")
+    ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    nobody.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    assert len({first, key_of(ana), key_of(nobody)}) == 3
+
+
+def test_a_form_of_before_the_login_is_worth_nothing_after_it(ana: Browser) -> None:
+    old = ana.token()
+    ana.post("/sair")
+    ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    ana.send("/sair", {"csrf_token": old}, 400)
+    ana.get("/")
+
+
+@pytest.mark.usefixtures("ana")
+@pytest.mark.parametrize("planted", ["//evil.com", "/\\evil.com", "https://evil.com"])
+def test_a_planted_target_leads_home(planted: str, nobody: Browser) -> None:
+    nobody.get("/entrar?next=" + planted)
+    with nobody.client.session_transaction() as session:
+        session["next"] = planted
+    answer = nobody.post("/entrar?next=" + planted, email="ana@exemplo.com.br", password=PASSWORD)
+    assert answer.location == "/"
 
 
 def test_after_a_logout_a_copied_cookie_is_worth_nothing(app: Flask, ana: Browser) -> None:

@@ -10,6 +10,7 @@ from flask import Flask
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Place
 from tests.world import TOKEN, rows
+from webhookproxy.web import drafts
 
 NEW_TOKEN = "canary-token-of-a-new-company"
 
@@ -138,6 +139,40 @@ def test_what_was_typed_survives_a_session_that_expired_but_for_secrets(
     assert NEW_TOKEN not in page
     assert not rows(app, "SELECT 1 FROM companies")
     assert 'value="Guarapuava"' not in ana.get("/empresas/nova").text
+
+
+def test_every_form_that_has_a_page_is_kept(ana: Browser, place: Place) -> None:
+    """Not only those that happen to have a name in them."""
+    assert place.company
+    user = {**ana.fields("/usuarios/novo"), "email": "eva@exemplo.com.br", "password": PASSWORD}
+    ana.client.delete_cookie("session")
+    ana.send("/usuarios/novo", user, 303)
+    answer = ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    assert answer.location == "/usuarios/novo"
+    page = ana.get("/usuarios/novo").text
+    assert 'value="eva@exemplo.com.br"' in page
+    assert PASSWORD not in page
+
+
+def test_a_button_behind_which_the_session_expired_is_not_pressed_later(
+    app: Flask, ana: Browser, place: Place
+) -> None:
+    ana.client.delete_cookie("session")
+    ana.send(f"/empresas/company_{place.company}/conectar", {}, 303)
+    answer = ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    assert answer.location == "/"
+    assert not rows(app, "SELECT 1 FROM companies WHERE should_connect")
+
+
+@pytest.mark.usefixtures("ana")
+def test_nobody_pushes_out_what_others_typed(app: Flask, ana: Browser) -> None:
+    fields = company_fields(ana, name="Guarapuava")
+    ana.client.delete_cookie("session")
+    ana.send("/empresas/nova", fields, 303)
+    for _ in range(drafts.DRAFTS_MAX + 10):
+        Browser(app).send("/empresas/nova", {"name": "x"}, 303)
+    ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    assert 'value="Guarapuava"' in ana.get("/empresas/nova").text
 
 
 @pytest.mark.usefixtures("ana")

@@ -39,10 +39,9 @@ class Stream:
             chunk = next(self._lines, None)
         if chunk is None:
             return None
-        text = chunk.decode() if isinstance(chunk, bytes) else str(chunk)
-        name, data = text.strip("\n").split("\n") if "\n" in text.strip("\n") else (text, "")
-        given: dict[str, Any] = json.loads(data.removeprefix("data: ") or "{}")
-        return name.removeprefix("event: ").strip(), given
+        lines = (chunk.decode() if isinstance(chunk, bytes) else str(chunk)).strip("\n").split("\n")
+        given: dict[str, Any] = json.loads(lines[-1].removeprefix("data: ") or "{}")
+        return lines[0].removeprefix("event: "), given
 
     def until(self, name: str, part: str = "") -> list[Said | None]:
         """Everything up to this, and this."""

@@ -30,7 +30,7 @@ def fail(app: Flask, webhook: int) -> None:
     """A webhook whose receiver has not answered for long."""
     execute(
         app,
-        "UPDATE webhook_health SET failures = 9, circuit_opened_at = :now WHERE webhook_id = :id",
+        "UPDATE webhook_health SET circuit_opened_at = :now WHERE webhook_id = :id",
         now=int(time.time() * 1000),
         id=webhook,
     )
@@ -60,6 +60,12 @@ def test_what_is_under_way_is_not_green_either(app: Flask, beto: Browser, place:
 def test_all_connected_is_all_right(app: Flask, beto: Browser, place: Place) -> None:
     connect(app, place.company)
     assert "Tudo certo: 1 empresa conectada e 1 webhook em dia" in beto.get("/").text
+
+
+def test_a_paused_webhook_is_not_counted_as_well(app: Flask, beto: Browser, place: Place) -> None:
+    connect(app, place.company)
+    execute(app, "UPDATE webhooks SET state = 'paused' WHERE id = :id", id=place.webhook)
+    assert "Tudo certo: 1 empresa conectada e 0 webhooks em dia" in beto.get("/").text
 
 
 def test_problems_come_first_the_cut_off_before_the_failing(
