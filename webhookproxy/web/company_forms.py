@@ -114,9 +114,7 @@ class CompanyForm(CreatingForm):
         if not text:
             return None
         if not (text.isascii() and text.isdigit()) or len(text) > 4:
-            raise Refused.one(
-                "retention_days", "", "Isto não é um número de dias."
-            )
+            raise Refused.one("retention_days", "", "Isto não é um número de dias.")
         days = int(text)
         check_retention(days, current_app.config["RETENTION_DAYS"])
         return days
