@@ -62,6 +62,26 @@ def test_the_first_thing_a_page_says_is_whether_it_delivers(
     assert "Sua URL vem falhando desde" in situation(page)
 
 
+def test_a_webhook_that_failed_and_never_delivered_is_not_called_new(
+    app: Flask, beto: Browser, place: Place
+) -> None:
+    change(
+        app,
+        "UPDATE webhook_health SET created = 1, last_error_at = 1795600000000,"
+        " last_error_status = 422 WHERE webhook_id = :id",
+        id=place.webhook,
+    )
+    said = situation(beto.get(address_of(place.webhook)).text)
+    assert "Nenhuma entrega aceita ainda." in said
+    assert "com HTTP 422" in said
+
+
+def test_a_page_says_so_when_no_event_can_come(beto: Browser, place: Place) -> None:
+    said = situation(beto.get(address_of(place.webhook)).text)
+    assert "A empresa está com o socket em “Desconectada”" in said
+    assert f'href="/empresas/company_{place.company}"' in said
+
+
 def test_each_counter_leads_to_the_deliveries_it_counts(
     app: Flask, beto: Browser, place: Place
 ) -> None:

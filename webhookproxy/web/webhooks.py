@@ -20,6 +20,7 @@ from webhookproxy.models.webhooks import (
     find_webhook,
 )
 from webhookproxy.rules import Refused
+from webhookproxy.standing import read_owner
 from webhookproxy.web import delivery_list, figures, live, shown_once
 from webhookproxy.web.access import (
     account,
@@ -28,6 +29,7 @@ from webhookproxy.web.access import (
     company_or_404,
     webhook_or_404,
 )
+from webhookproxy.web.connection import shown
 from webhookproxy.web.delivery_words import shown_words
 from webhookproxy.web.forms import Conflict, policy, write
 from webhookproxy.web.webhook_forms import WebhookForm, events_by_category, newer_than
@@ -78,6 +80,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
     return {
         "webhook": webhook,
         "company": company,
+        "connection": shown(company, read_owner(session), ()),
         "shown": shown_webhook(webhook, company.timezone),
         "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
