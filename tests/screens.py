@@ -38,7 +38,7 @@ INSIDE = (
     Screen("empresa", "/empresas/company_1"),
     Screen("empresa-formulario", "/empresas/company_1/editar"),
     Screen("webhook", "/webhooks/webhook_2"),
-    Screen("webhook-formulario", "/webhooks/webhook_4/editar"),
+    Screen("webhook-formulario", "/webhooks/webhook_1/editar"),
     Screen("entregas", "/entregas?estado=falhou"),
     Screen("entrega", "/entregas?webhook=webhook_4&estado=recusada", ".rows .row-item a"),
     Screen("usuarios", "/usuarios"),

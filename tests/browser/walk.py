@@ -82,7 +82,7 @@ INSIDE = (
     Stop("webhook falhando", "/webhooks/webhook_2"),
     Stop("webhook pausado por 410", "/webhooks/webhook_3"),
     Stop("webhook simulado", "/webhooks/webhook_6"),
-    Stop("webhook: formulário", "/webhooks/webhook_4/editar", _unfold),
+    Stop("webhook: formulário", "/webhooks/webhook_1/editar", _unfold),
     Stop("webhook: erros", "/empresas/company_1/webhooks/novo", _submit_emptied),
     Stop("webhook: segredo novo", "/webhooks/webhook_7/editar", _generate_secret),
     Stop("webhook: retomar", "/webhooks/webhook_3/retomar"),

@@ -1,4 +1,5 @@
-"""Serve the showcase: `python -m tests.showcase FOLDER` prints its address, and serves.
+"""Serve the showcase: `python -m tests.showcase FOLDER` prints its address, and serves
+as long as whoever started it is there.
 
 With `--empty` behind the folder nobody has been there yet.
 
@@ -14,6 +15,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import os
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -75,7 +77,9 @@ def serve(folder: Path, *, empty: bool) -> None:
         server.start()
         sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
         sys.stdout.flush()
-        while owner.beat():
+        # Whoever started it may be killed: nothing may be left behind.
+        parent = os.getppid()
+        while os.getppid() == parent and owner.beat():
             gevent.sleep(BEAT_SECONDS)
 
 
