@@ -73,7 +73,7 @@ def test_every_action_can_be_shown(app: Flask, ana: Browser) -> None:
 def test_a_filter_leaves_what_fits(app: Flask, ana: Browser, place: Place, query: str) -> None:
     add(app, company_id=place.company)
     page = ana.get("/auditoria?" + query.format(company=place.company)).text
-    rows = page[page.index('class="rows') :]
+    rows = page[page.index('class="rows audit-rows') :]
     assert "Reenviou" in rows
     assert "Entrou" not in rows
 
@@ -88,11 +88,11 @@ def test_a_period_and_what_nobody_did(app: Flask, ana: Browser) -> None:
 def test_older_ones_are_on_the_next_page_and_none_is_twice(app: Flask, ana: Browser) -> None:
     add(app, PAGE + 3)
     first = ana.get("/auditoria?acao=resend").text
-    assert first.count("audit-row") == PAGE
+    assert first.count("row-item audit-row") == PAGE
     assert "delivery_0<" not in first
     found = first.split("antes=")[1].split('"')[0]
     second = ana.get(f"/auditoria?acao=resend&antes={found}").text
-    assert second.count("audit-row") == 3
+    assert second.count("row-item audit-row") == 3
     assert "delivery_0<" in second
     assert "Mais antigos" not in second
 
