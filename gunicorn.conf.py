@@ -15,8 +15,10 @@ workers = 1
 worker_connections = 500
 # The sockets live as long as the worker does: it is never recycled.
 max_requests = 0
-# From SIGTERM to SIGKILL of the worker, in seconds: the engine stops within 18.
+# From SIGTERM to SIGKILL of the worker, in seconds: the engine stops within 16.
 graceful_timeout = 25
+# How long open pages get once the engine has stopped.
+PAGES_SECONDS = 1
 timeout = 60
 keepalive = 5
 # The access log would print the addresses people open; what is worth saying the app prints.
@@ -30,4 +32,7 @@ def post_worker_init(worker: Worker) -> None:
     # Imported here: in the master process nothing is patched by gevent.
     from webhookproxy.serving import serve
 
+    # Of this process only: the engine stops first, and then a page that is still being read, or
+    # never ends, must not keep the worker for another 25 s.
+    worker.cfg.set("graceful_timeout", PAGES_SECONDS)
     serve(worker.wsgi, stop_worker=lambda: worker.handle_exit(0, None))

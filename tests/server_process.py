@@ -127,6 +127,14 @@ class ServerProcess:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def freeze(self) -> None:
+        """Stop master and worker where they are (SIGSTOP), until thaw()."""
+        os.killpg(self._running().pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on (SIGCONT)."""
+        os.killpg(self._running().pid, signal.SIGCONT)
+
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None
         return self._process

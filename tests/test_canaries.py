@@ -17,10 +17,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import inspect
 
-from tests.listener.test_handshake import OPEN, websocket
 from tests.receiver import Answer, Plain, Received, Receiver, hang, raw, reset
 from tests.server_process import ServerProcess
 from tests.simulator_process import SimulatorProcess
+from tests.socket_server import OPEN, websocket
 from tests.world import application, make_company, make_webhook, rows, store_of, wait_until
 from webhookproxy import dial
 from webhookproxy.extensions import db

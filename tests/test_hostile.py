@@ -22,7 +22,8 @@ from webhookproxy.addresses import address_allowed
 from webhookproxy.delivery.sender import Outcome, Sender
 from webhookproxy.dial import Answer, Resolver
 from webhookproxy.guard import Policy, UrlRefused, check_socket_url, check_url
-from webhookproxy.listener.client import Address, Handlers, NotConnected, Socket
+from webhookproxy.listener.client import Address, NotConnected, Socket
+from webhookproxy.listener.handlers import Handlers
 from webhookproxy.models.deliveries import Due, Facts
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.reasons import ConnectionReason, DeliveryReason
@@ -105,6 +106,7 @@ def listen(url: str, policy: Policy, resolver: Resolver) -> ConnectionReason:
         event=lambda _text: None,
         values=lambda _name, _values: None,
         malformed=lambda _error, _text: None,
+        oversized=lambda _text, _length: None,
         room=lambda: None,
     )
     connection = Socket(handlers)

@@ -19,7 +19,8 @@ from tests.test_engine import running
 from tests.world import application, make_company, rows, store_of, wait_until
 from webhookproxy.console import Console
 from webhookproxy.lease import Ownership, lock_for
-from webhookproxy.listener.client import Handlers, Socket
+from webhookproxy.listener.client import Socket
+from webhookproxy.listener.handlers import Handlers
 from webhookproxy.listener.intake import Intake, Link
 from webhookproxy.listener.routes import Routes
 from webhookproxy.listener.status import Status, StatusWriter
@@ -83,7 +84,12 @@ def test_events_wait_while_the_database_may_only_be_read(
 def test_a_connection_accepted_after_it_was_closed_says_nothing() -> None:
     room, told = Event(), list[str]()
     handlers = Handlers(
-        told.append, lambda _: None, lambda *_: None, lambda *_: None, lambda: room.wait() and None
+        told.append,
+        lambda _: None,
+        lambda *_: None,
+        lambda *_: None,
+        lambda *_: None,
+        lambda: room.wait() and None,
     )
     socket = Socket(handlers)
     engine = socket._engine

@@ -57,7 +57,7 @@ def test_every_part_is_a_sentence_with_known_placeholders(words: Words) -> None:
         assert "  " not in part
     for part in (words.what, words.then, words.you):
         fields = {field for _, field, _, _ in string.Formatter().parse(part) if field}
-        assert fields <= {"when", "since", "status"}
+        assert fields <= {"when", "since", "status", "target"}
     assert "{" not in words.english
 
 
@@ -70,6 +70,13 @@ def test_the_placeholders_are_filled_in() -> None:
     words = DELIVERY_WORDS[DeliveryReason.FAILED_STATUS].filled(when="em 30 s", status=503)
     assert words.what == "Sua URL respondeu com erro: status 503."
     assert words.then == "Guardamos o evento e tentamos de novo em 30 s."
+
+
+def test_a_redirect_says_where_it_leads() -> None:
+    words = DELIVERY_WORDS[DeliveryReason.REDIRECTED]
+    told = words.filled(status=301, target="https://final.example/hook")
+    assert told.what.startswith("A URL redireciona para https://final.example/hook")
+    assert "outro endereço" in words.filled().what
 
 
 def test_the_guides_own_sentences_are_there() -> None:

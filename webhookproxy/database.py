@@ -36,7 +36,9 @@ def postgresql_arguments() -> dict[str, Any]:
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
         "options": f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_MS}"
-        " -c idle_in_transaction_session_timeout=60000",
+        " -c idle_in_transaction_session_timeout=60000"
+        # For the server's side of it: a host that is gone without a word must not keep a lock.
+        " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
     }
 
 

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 TICK = 0.5
 BEAT_SECONDS = 2.0
 # From SIGTERM to the end: a dyno is killed after 30 s.
-STOP_SECONDS = 18.0
+STOP_SECONDS = 16.0
 
 
 class Engine:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Protocol
 from uuid import uuid4
 
+import gevent
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,11 +28,22 @@ HEARTBEAT_MS = 10_000
 # Any number, as long as every process of this program uses the same.
 _ADVISORY_KEY = 0x3C9_0000 + SHARD
 
+# PostgreSQL frees the lock of an owner that was stopped, or whose host is gone without a word,
+# after so long: more than a draining owner needs, which beats no more (engine.STOP_SECONDS).
+SILENCE_MS = 30_000
+# An owner cut off from the database must not wait for ever to learn whether it still is one.
+ANSWER_SECONDS = 10.0
+
 _CLOCK = {
     # unixepoch('subsec') would need SQLite 3.42.
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
+
+
+_LIMIT_SILENCE = text(
+    "SELECT set_config(name, :limit, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
+)
 
 
 class Lock(Protocol):
@@ -100,6 +112,8 @@ class AdvisoryLock:
             connection = self._engine.connect()
             query = text("SELECT pg_try_advisory_lock(:key)")
             if connection.execute(query, {"key": _ADVISORY_KEY}).scalar():
+                # Older servers than PostgreSQL 14 have no such setting: then nothing is set.
+                connection.execute(_LIMIT_SILENCE, {"limit": str(SILENCE_MS)})
                 self._connection = connection
                 return True
         except SQLAlchemyError as error:
@@ -113,8 +127,9 @@ class AdvisoryLock:
         if self._connection is None:
             return False
         try:
-            self._connection.execute(text("SELECT 1"))
-        except SQLAlchemyError:
+            with gevent.Timeout(ANSWER_SECONDS):
+                self._connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, gevent.Timeout):
             self.free()
             return False
         return True

@@ -154,6 +154,14 @@ def unreadable(error_class: str, text: str) -> Unreadable:
     return Unreadable(error_class, len(text), _masked_head(text))
 
 
+def oversized(beginning: str, length: int) -> Unreadable | TooLarge:
+    """What to say of an event of which only the beginning was read; `length` is its bytes."""
+    match = _NAME.match(beginning)
+    if match is None:
+        return Unreadable("TooLong", length, _masked_head(beginning))
+    return TooLarge(_readable_name(match[1]), length, _masked_head(beginning))
+
+
 def _too_deep(text: str) -> bool:
     depth = 0
     for token in _BRACKET.finditer(text):

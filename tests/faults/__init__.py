@@ -1,1 +1,1 @@
-"""The fault matrix: one test or more for each row, over what the bench's oracle counts."""
+"""The fault matrix: each test carries the number of its row (docs/reliability.md has the table)."""

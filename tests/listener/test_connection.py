@@ -94,56 +94,6 @@ def test_changing_the_name_or_hiding_credentials_keeps_the_socket(half: Listenin
     assert half.simulator.state(token)["handshakes"] == 1
 
 
-@pytest.fixture
-def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every connection has lived long enough to be made again at once."""
-    monkeypatch.setattr(connection, "LIVED_SECONDS", 0.0)
-
-
-@pytest.mark.usefixtures("short_lived")
-@pytest.mark.parametrize(
-    ("command", "reason"), [("drop", "dropped"), ("kick", "kicked"), ("close", "kicked")]
-)
-def test_a_lost_connection_comes_back_at_once_and_leaves_a_gap(
-    half: Listening, command: str, reason: str
-) -> None:
-    token = f"lost-by-{command}-token"
-    company = half.connected(token)
-    half.simulator.control(command, token=token)
-    lost = time.monotonic()
-    wait_until(lambda: half.gaps(company) == [(reason, True)], 3, "a gap is opened and closed")
-    assert time.monotonic() - lost < 1.0
-    half.wait_for_state(company, "connected")
-    half.simulator.wait_for_sockets(token, 1, seconds=2)
-    assert half.simulator.state(token)["accepted"] == 2
-    half.simulator.control("emit", token=token, event="after", args=[1])
-    assert [event.name for event in half.wait_for_events(1)] == ["after"]
-
-
-def test_a_connection_that_died_young_is_made_again_after_a_pause(half: Listening) -> None:
-    token = "young-token-0001"
-    company = half.connected(token)
-    half.simulator.control("drop", token=token)
-    row = half.wait_for_state(company, "reconnecting")
-    assert (row.reason, row.socket_id) == ("dropped", None)
-    assert half.gaps(company) == [("dropped", False)]
-    assert 400 < row.next_attempt_at - row.since <= 1000
-    half.wait_for_state(company, "connected", seconds=3)
-    assert half.gaps(company) == [("dropped", True)]
-
-
-@pytest.mark.usefixtures("short_lived")
-def test_a_dead_server_is_noticed_by_its_silence(app: Flask) -> None:
-    with SimulatorProcess() as simulator, listening(app, simulator) as half:
-        simulator.control("pings", interval=1, timeout=1)
-        company = half.connected("silent-token-0001")
-        simulator.control("silence", token="silent-token-0001", pings=False, seconds=60)
-        wait_until(lambda: half.gaps(company) == [("silent", True)], 5, "the silence is noticed")
-        half.wait_for_state(company, "connected")
-        simulator.control("emit", token="silent-token-0001", event="after", args=[1])
-        assert [event.name for event in half.wait_for_events(1)] == ["after"]
-
-
 def test_a_server_that_is_not_there_is_tried_again_with_growing_pauses(
     half: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,36 +114,6 @@ def test_a_server_that_is_not_there_is_tried_again_with_growing_pauses(
         assert row.reason == "connection_failed"
         wait_until(grown, 5, "the pauses grow")
     assert half.gaps(company) == [("connection_failed", False)]
-
-
-def test_companies_dropped_at_once_do_not_come_back_at_once(
-    app: Flask, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "LIVED_SECONDS", 0.0)
-    tokens = [f"crowd-token-{number:04}" for number in range(12)]
-    with listening(app, simulator) as half:
-        companies = [half.company(token) for token in tokens]
-        for company in companies:
-            half.wait_for_state(company, "connected")
-        for token in tokens:
-            half.simulator.control("drop", token=token)
-        delays: dict[int, int] = {}
-
-        def all_back() -> bool:
-            for company in companies:
-                row = half.connection(company)
-                if row.state == "reconnecting":
-                    delays[company] = row.next_attempt_at - row.since
-            return half.registry.counts() == (12, 12) and all(
-                half.simulator.state(token)["accepted"] == 2 for token in tokens
-            )
-
-        wait_until(all_back, 10, "all are back")
-    # The first nine could not know; from the tenth on each waits for a time of its own.
-    waited = [delay for delay in delays.values() if delay > 0]
-    assert len(waited) >= 2
-    assert len(set(waited)) == len(waited)
-    assert all(400 < delay <= 1000 for delay in waited)
 
 
 def test_no_more_handshakes_than_the_gate_admits_run_at_a_time(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
@@ -14,7 +13,6 @@ from tests.listener.listening import Listening
 from tests.world import make_webhook, rows, wait_until
 from webhookproxy.bulk import insert_rows
 from webhookproxy.listener import journal
-from webhookproxy.payload import MAX_PAYLOAD_BYTES
 
 DIGITS = "1234567890" * 4
 # What the payload's text must be, byte for byte, for each packet.
@@ -41,76 +39,6 @@ def test_an_unusual_event_is_stored_in_its_defined_form(
     first, second = half.wait_for_events(2)
     assert (first.name, first.payload, second.name) == ("x", payload, "after")
     assert first.note == "unwanted"
-
-
-def test_bytes_are_stored_as_base64(half: Listening) -> None:
-    token = "bytes-token-0001"
-    half.connected(token)
-    data = base64.b64encode(b"\x00\xff").decode()
-    packet = '451-["x",{"file":{"_placeholder":true,"num":0}}]'
-    half.simulator.control("raw", token=token, packet=packet, binary_base64=[data])
-    assert half.wait_for_events(1)[0].payload == f'{{"file":{{"_base64":"{data}"}}}}'
-
-
-def test_up_to_a_megabyte_is_sent_and_more_is_a_marker(half: Listening) -> None:
-    token = "large-token-0001"
-    company = half.connected(token)
-    make_webhook(half.app, company, "http://127.0.0.1:4001/")
-    half.apply(company)
-    for length in (MAX_PAYLOAD_BYTES - 2, MAX_PAYLOAD_BYTES - 1):
-        half.simulator.control("emit", token=token, event="large", args=["x" * length])
-    half.simulator.control("emit", token=token, event="after", args=[1])
-    fits, over, after = half.wait_for_events(3)
-    assert (len(fits.payload), fits.note) == (MAX_PAYLOAD_BYTES, None)
-    assert (over.name, over.note) == ("large", "too_large")
-    assert json.loads(over.payload)["length"] == MAX_PAYLOAD_BYTES + 1
-    assert len(over.payload) < 200
-    assert after.name == "after"
-    wait_until(lambda: len(half.dues) == 2, 2, "two deliveries are due")
-    assert [due.facts.name for due in half.dues] == ["large", "after"]
-
-
-BROKEN = {
-    "JSON that is cut off": '42["x",{"cut":"canary-of-a-customer',
-    "no name": "42[]",
-    "an object": '42{"a":"canary-of-a-customer"}',
-    "a name that is no text": "42[null]",
-    "an unknown packet type": '49["canary-of-a-customer"]',
-    "too deep": '42["x",' + "[" * 5000 + "]" * 5000 + "]",
-}
-
-
-@pytest.mark.parametrize("packet", BROKEN.values(), ids=list(BROKEN))
-def test_a_broken_packet_is_counted_and_kept_as_a_marker_without_its_texts(
-    half: Listening, packet: str
-) -> None:
-    token = f"broken-token-{list(BROKEN.values()).index(packet):04}"
-    company = half.connected(token)
-    half.simulator.control("raw", token=token, packet=packet)
-    half.simulator.control("emit", token=token, event="after", args=[1])
-    marker, after = half.wait_for_events(2)
-    assert (marker.name, marker.note, after.name) == ("", "unreadable", "after")
-    kept = json.loads(marker.payload)
-    assert list(kept) == ["error", "length", "head"]
-    assert "canary" not in marker.payload
-    assert len(kept["head"]) <= 64
-    row = half.connection(company)
-    assert (row.malformed, row.events, row.state) == (1, 2, "connected")
-    assert half.simulator.state(token)["handshakes"] == 1
-
-
-def test_a_binary_event_with_a_bad_placeholder_does_not_make_the_socket_deaf(
-    half: Listening,
-) -> None:
-    token = "deaf-token-0001"
-    company = half.connected(token)
-    packet = '451-["x",{"_placeholder":true,"num":7}]'
-    half.simulator.control("raw", token=token, packet=packet, binary_base64=["AAH/"])
-    for number in range(20):
-        half.simulator.control("emit", token=token, event="after", args=[number])
-    found = half.wait_for_events(21)
-    assert [event.payload for event in found[1:]] == [str(number) for number in range(20)]
-    assert half.connection(company).malformed == 1
 
 
 def test_the_hour_and_the_connection_count_what_came(half: Listening) -> None:

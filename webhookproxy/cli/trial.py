@@ -33,5 +33,6 @@ def test(webhook: int, event: str | None) -> None:
 def _sentence(outcome: Outcome) -> str:
     english = DELIVERY_WORDS[outcome.reason].english
     if outcome.status is not None:
-        return f"{english.removesuffix('.')} ({outcome.status} in {outcome.duration_ms} ms)."
+        sentence = f"{english.removesuffix('.')} ({outcome.status} in {outcome.duration_ms} ms)."
+        return sentence if outcome.detail is None else f"{sentence} It leads to {outcome.detail}."
     return english if outcome.detail in (None, english) else f"{english} {outcome.detail}"

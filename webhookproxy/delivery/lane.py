@@ -243,7 +243,7 @@ class Lane:
         if outcome.kind is Kind.GONE:
             self._state = WebhookState.PAUSED
             self._paused_at = now_ms
-            self._lanes.pause(self.webhook_id, self._version)
+            self._lanes.pause(self.webhook_id, self._version, outcome.reason)
             return
         if probe:
             self._probes.failed(due, now, outcome.retry_after, random.random)

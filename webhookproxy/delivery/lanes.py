@@ -136,27 +136,28 @@ class Lanes:
         """Wall time in milliseconds."""
         return round(self._clock() * 1000)
 
-    def pause(self, webhook_id: int, version: int) -> None:
+    def pause(self, webhook_id: int, version: int, reason: DeliveryReason) -> None:
         """Have a webhook paused whose receiver answered 410; its lane has stopped already.
 
         Nothing happens if somebody saved the webhook since that version: the answer was to what
         it was before.
         """
-        self.spawn(partial(self._pause, webhook_id, version), f"pause webhook_{webhook_id}")
+        work = partial(self._pause, webhook_id, version, reason)
+        self.spawn(work, f"pause webhook_{webhook_id}")
 
-    def _pause(self, webhook_id: int, version: int) -> None:
+    def _pause(self, webhook_id: int, version: int, reason: DeliveryReason) -> None:
         def job(session: Session) -> None:
             webhook = find_webhook(session, webhook_id)
             if webhook.version != version:
                 return
-            switch_webhook(session, webhook, WebhookState.PAUSED, DeliveryReason.GONE.value)
+            switch_webhook(session, webhook, WebhookState.PAUSED, reason.value)
             record(
                 session,
                 SERVER,
                 Action.WEBHOOK_PAUSED,
                 company_id=webhook.company_id,
                 subject=f"webhook_{webhook_id}",
-                detail=DeliveryReason.GONE.value,
+                detail=reason.value,
             )
 
         while True:

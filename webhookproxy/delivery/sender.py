@@ -12,8 +12,9 @@ from email.utils import parsedate_to_datetime
 from requests import PreparedRequest, Response
 
 from webhookproxy import contract
+from webhookproxy.delivery.receivers import read_status, redirect_target
 from webhookproxy.delivery.request import body_of
-from webhookproxy.delivery.retry import RETRY_AFTER_MAX, Kind, classify
+from webhookproxy.delivery.retry import RETRY_AFTER_MAX, Kind
 from webhookproxy.delivery.transport import Transport, TransportError, prepared
 from webhookproxy.dial import Resolver
 from webhookproxy.guard import Policy, masked_url
@@ -33,7 +34,7 @@ Clock = Callable[[], float]
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one attempt came to. `retry_after` is in seconds, clamped; `answer` is cut by the
-    transport."""
+    transport; `detail` is an English sentence or, of a redirect, where it leads."""
 
     kind: Kind
     reason: DeliveryReason
@@ -105,16 +106,19 @@ class Sender:
         return [self._secret]
 
     def _outcome(self, response: Response, started_ms: int, started: float) -> Outcome:
-        kind, reason = classify(response.status_code)
-        retry_after = None
+        kind, reason = read_status(response.status_code, response.url)
+        retry_after = detail = None
         if kind is Kind.FAILURE:
             retry_after = read_retry_after(response.headers.get("Retry-After"), self._clock())
+        if reason is DeliveryReason.REDIRECTED:
+            detail = redirect_target(response.url, response.headers.get("Location"))
         return Outcome(
             kind,
             reason,
             started_ms,
             round((time.monotonic() - started) * 1000),
             status=response.status_code,
+            detail=detail,
             answer=self._storable(response.content or b""),
             retry_after=retry_after,
         )

@@ -11,7 +11,8 @@ import gevent
 from gevent.event import Event
 
 from webhookproxy.contract import token_mask
-from webhookproxy.listener.client import Address, Handlers, NotConnected, Socket
+from webhookproxy.listener.client import Address, NotConnected, Socket
+from webhookproxy.listener.handlers import Handlers
 from webhookproxy.listener.intake import Link
 from webhookproxy.listener.status import Status
 from webhookproxy.reasons import ConnectionReason, ConnectionState
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A connection that lived so many seconds is made again at once when it drops.
 SOCKET_ID_MAX = 64
+# A connection that lived so many seconds is made again at once when it drops.
 LIVED_SECONDS = 5.0
 BACKOFF_FIRST = 1.0
 BACKOFF_MAX = 30.0
@@ -46,6 +47,8 @@ class Supervisor:
         self._stopping = Event()
         self._socket: Socket | None = None
         self._attempts = 0
+        # How long the server had said nothing when that was noticed, in seconds.
+        self._silence = 0.0
         self._greenlet = gevent.Greenlet(self._run)
         self._greenlet.name = f"company_{company_id}"
         self._greenlet.link_exception(self._died)
@@ -99,6 +102,7 @@ class Supervisor:
             event=lambda text: intake.take(link, text),
             values=lambda name, values: intake.take_values(link, name, values),
             malformed=lambda error, text: intake.take_malformed(link, error, text),
+            oversized=lambda text, length: intake.take_oversized(link, text, length),
             room=intake.wait_for_room,
         )
         socket = self._socket = Socket(handlers)
@@ -110,6 +114,8 @@ class Supervisor:
                 socket.open(self.address, self._registry.policy, self._registry.resolver)
             began = time.monotonic()
             reason = socket.wait() or ConnectionReason.NOT_WISHED
+            if reason is ConnectionReason.SILENT:
+                self._silence = socket.unheard_for()
         except NotConnected as error:
             reason = error.reason
         finally:
@@ -169,8 +175,10 @@ class Supervisor:
                 next_attempt_ms=None if delay is None else now_ms + round(delay * 1000),
                 socket_id=self._link.socket_id if state is ConnectionState.CONNECTED else None,
                 gap=gap,
+                gap_ms=now_ms - round(self._silence * 1000),
             )
         )
+        self._silence = 0.0
 
     def _died(self, greenlet: gevent.Greenlet[..., None]) -> None:
         logger.error(

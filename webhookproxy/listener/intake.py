@@ -44,13 +44,15 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """An event as it was taken from the socket; `problem` if the library could not read it."""
+    """An event as it was taken from the socket; `problem` if the library could not read it,
+    `length` in bytes if `text` is only the beginning of it."""
 
     link: Link
     socket_id: str
     text: str
     received_ms: int
     problem: str | None = None
+    length: int = 0
 
 
 class Intake:
@@ -117,6 +119,10 @@ class Intake:
         problem = type(error).__name__
         self._put(_Raw(link, link.socket_id, text, self._now_ms(), problem))
 
+    def take_oversized(self, link: Link, text: str, length: int) -> None:
+        """Take notice of an event too long to be read: its beginning, its bytes. Never yields."""
+        self._put(_Raw(link, link.socket_id, text, self._now_ms(), length=length))
+
     def wait_for_room(self) -> None:
         """Wait while the buffer is full; the socket that asks is not read meanwhile."""
         if not self._room.is_set():
@@ -176,6 +182,8 @@ class Intake:
         try:
             if raw.problem is not None:
                 raise payload.unreadable(raw.problem, raw.text)
+            if raw.length:
+                raise payload.oversized(raw.text, raw.length)
             event = payload.read(raw.text, raw.link.hide_credentials)
         except payload.TooLarge as error:
             event = _marker(error.name, "TooLarge", error.length, error.head)

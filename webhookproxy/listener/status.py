@@ -56,6 +56,8 @@ class Status:
     socket_id: str | None = None
     # What this change does to the gap: "open", "close" or nothing.
     gap: str | None = None
+    # When the gap began, if not at `since_ms`: a dead server is noticed by its silence.
+    gap_ms: int | None = None
 
 
 class StatusWriter:
@@ -128,7 +130,7 @@ class StatusWriter:
         for status in group:
             values = {
                 "company_id": status.company_id,
-                "at": status.since_ms,
+                "at": status.since_ms if status.gap_ms is None else status.gap_ms,
                 "reason": status.reason.value,
             }
             if status.gap == "open":

@@ -30,6 +30,9 @@ class DeliveryReason(StrEnum):
     THROTTLED = "throttled"
     REDIRECTED = "redirected"
     GONE = "gone"
+    # what two receivers that many people use say of a workflow that is off
+    N8N_TEST_URL = "n8n_test_url"
+    MAKE_OFF = "make_off"
     # the receiver was not reached, or its answer could not be read
     NAME_NOT_RESOLVED = "name_not_resolved"
     ADDRESS_NOT_ALLOWED = "address_not_allowed"

@@ -72,8 +72,8 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             you="Se isso se repete, defina um limite de envios por segundo no webhook.",
         ),
         DeliveryReason.REDIRECTED: Words(
-            english="The receiver answered with a redirect, which is never followed.",
-            what="Sua URL redireciona para outro endereço (status {status}).",
+            english="The receiver redirects, which is never followed: use the final address.",
+            what="A URL redireciona para {target} (status {status}): use o endereço final.",
             then="Por segurança não seguimos o redirecionamento. " + _AGAIN,
             you="Coloque no webhook o endereço final, aquele que retorna status 200.",
         ),
@@ -83,9 +83,22 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             then="Pausamos o webhook e guardamos os eventos.",
             you="Confira se o fluxo que recebe está ligado, corrija a URL e reative o webhook.",
         ),
+        DeliveryReason.N8N_TEST_URL: Words(
+            english="The n8n workflow does not listen on its test URL (404).",
+            what="O fluxo do n8n está desativado (404 na URL de teste).",
+            then=_AGAIN,
+            you='Ative o fluxo no n8n e use a "Production URL", que tem /webhook/ no lugar de '
+            "/webhook-test/. A de teste só escuta depois de um clique no n8n.",
+        ),
+        DeliveryReason.MAKE_OFF: Words(
+            english="The Make scenario is switched off (410), so the webhook was paused.",
+            what="O cenário do Make está desligado (410).",
+            then="Pausamos o webhook e guardamos os eventos.",
+            you="Ligue o cenário no Make e reative o webhook.",
+        ),
         DeliveryReason.NAME_NOT_RESOLVED: Words(
             english="The host name does not resolve.",
-            what="URL não acessível: o domínio não foi encontrado.",
+            what="URL não acessível: o nome do domínio não resolve (não foi encontrado).",
             then=_AGAIN,
             you="Verifique se o domínio está escrito corretamente e se está no ar.",
         ),

@@ -15,8 +15,8 @@ class Words:
 
     `english` is one sentence for the command line and the log. The rest is Portuguese, for the
     pages: `what` happened, what we do `then` and when, what `you` can do. Those three may hold
-    {when} ("em 30 s", "às 14:02"), {since} (follows "desde": "14:02") and {status} (an HTTP
-    status); `filled` puts them in.
+    {when} ("em 30 s", "às 14:02"), {since} (follows "desde": "14:02"), {status} (an HTTP
+    status) and {target} (where a redirect leads: the attempt's detail); `filled` puts them in.
     """
 
     english: str
@@ -30,9 +30,10 @@ class Words:
         when: str = "em breve",
         since: str = "há pouco",
         status: int | str = "inesperado",
+        target: str = "outro endereço",
     ) -> Words:
         """The same words with the placeholders filled in; the defaults read well when unknown."""
-        values = {"when": when, "since": since, "status": status}
+        values = {"when": when, "since": since, "status": status, "target": target}
         return Words(
             english=self.english,
             what=self.what.format_map(values),

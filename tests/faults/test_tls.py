@@ -1,3 +1,5 @@
+"""What a receiver's certificate must be, and what is said of one that is not so."""
+
 from __future__ import annotations
 
 import ssl
@@ -60,7 +62,7 @@ def failure(receiver: Receiver) -> TransportError:
     return error
 
 
-def test_a_receiver_with_a_good_certificate_is_sent_to_and_kept(authority: trustme.CA) -> None:
+def test_f11_a_receiver_with_a_good_certificate_is_sent_to_and_kept(authority: trustme.CA) -> None:
     with Receiver(tls=server_context(authority, "127.0.0.1")) as receiver, transport() as way:
         for _ in range(3):
             assert way.send(prepared(receiver.url("/hook"))).status_code == 200
@@ -68,32 +70,32 @@ def test_a_receiver_with_a_good_certificate_is_sent_to_and_kept(authority: trust
         assert receiver.connections == 1
 
 
-def test_the_name_of_the_url_is_what_the_certificate_must_be_for(authority: trustme.CA) -> None:
+def test_f11_the_name_of_the_url_is_what_the_certificate_must_be_for(authority: trustme.CA) -> None:
     with Receiver(tls=server_context(authority, "localhost")) as receiver, transport() as way:
         response = way.send(prepared(receiver.url(host="localhost")))
         assert response.status_code == 200
         assert receiver.requests[0].headers["Host"] == f"localhost:{receiver.port}"
 
 
-def test_an_expired_certificate_is_told_apart(authority: trustme.CA) -> None:
+def test_f11_an_expired_certificate_is_told_apart(authority: trustme.CA) -> None:
     past = datetime(2020, 1, 1, tzinfo=UTC)
     with Receiver(tls=server_context(authority, "127.0.0.1", expires=past)) as receiver:
         assert failure(receiver).reason is DeliveryReason.TLS_EXPIRED
 
 
 @pytest.mark.parametrize("name", ["other.example", "127.0.0.2"])
-def test_a_certificate_for_another_name_is_told_apart(authority: trustme.CA, name: str) -> None:
+def test_f11_a_certificate_for_another_name_is_told_apart(authority: trustme.CA, name: str) -> None:
     with Receiver(tls=server_context(authority, name)) as receiver:
         assert failure(receiver).reason is DeliveryReason.TLS_WRONG_NAME
 
 
 @pytest.mark.usefixtures("authority")
-def test_a_certificate_of_an_unknown_authority_is_told_apart() -> None:
+def test_f11_a_certificate_of_an_unknown_authority_is_told_apart() -> None:
     with Receiver(tls=server_context(trustme.CA(), "127.0.0.1")) as receiver:
         assert failure(receiver).reason is DeliveryReason.TLS_UNTRUSTED
 
 
-def test_without_settings_the_public_authorities_are_trusted_and_a_private_one_is_not(
+def test_f11_without_settings_the_public_authorities_are_trusted_and_a_private_one_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
@@ -105,7 +107,7 @@ def test_without_settings_the_public_authorities_are_trusted_and_a_private_one_i
     dial.tls_context.cache_clear()
 
 
-def test_tls_before_1_2_is_refused(authority: trustme.CA) -> None:
+def test_f11_tls_before_1_2_is_refused(authority: trustme.CA) -> None:
     context = server_context(authority, "127.0.0.1")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -119,14 +121,14 @@ def test_tls_before_1_2_is_refused(authority: trustme.CA) -> None:
 @pytest.mark.parametrize(
     "greeting", [raw(b"HTTP/1.1 400 Bad Request\r\n\r\n"), raw(b"")], ids=["http", "close"]
 )
-def test_no_tls_on_an_https_port_is_a_failed_attempt(greeting: Behaviour) -> None:
+def test_f11_no_tls_on_an_https_port_is_a_failed_attempt(greeting: Behaviour) -> None:
     with Receiver(greeting=greeting) as receiver, transport() as way:
         error = failed(way, receiver.url().replace("http:", "https:"), timeout=5)
     assert error.reason is DeliveryReason.TLS_FAILED
 
 
 @pytest.mark.usefixtures("authority")
-def test_a_handshake_that_hangs_ends_at_the_deadline() -> None:
+def test_f11_a_handshake_that_hangs_ends_at_the_deadline() -> None:
     with Receiver(greeting=hang()) as receiver, transport() as way:
         error = failed(way, receiver.url().replace("http:", "https:"), timeout=0.2)
     assert error.reason is DeliveryReason.CONNECT_TIMEOUT

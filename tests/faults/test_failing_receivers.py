@@ -24,7 +24,7 @@ def number_of(request: Received) -> int:
     return int(json.loads(request.body)["payload"]["n"])
 
 
-def test_one_poison_payload_ends_exhausted_and_stops_nobody_else(half: Sending) -> None:
+def test_f05_one_poison_payload_ends_exhausted_and_stops_nobody_else(half: Sending) -> None:
     with Receiver() as receiver:
         poison: list[int] = []
 
@@ -58,7 +58,7 @@ def test_one_poison_payload_ends_exhausted_and_stops_nobody_else(half: Sending) 
         half.check_totals(webhook)
 
 
-def test_events_answered_404_are_refused_after_three_tries(half: Sending) -> None:
+def test_f05_events_answered_404_are_refused_after_three_tries(half: Sending) -> None:
     with Receiver(lambda each: status(404) if number_of(each) % 4 == 0 else OK) as receiver:
         webhook = half.webhook(receiver.url())
         half.arrive(20)
@@ -76,7 +76,7 @@ def test_events_answered_404_are_refused_after_three_tries(half: Sending) -> Non
         )
 
 
-def test_400_on_everything_opens_the_circuit_and_refuses_nothing(half: Sending) -> None:
+def test_f05_400_on_everything_opens_the_circuit_and_refuses_nothing(half: Sending) -> None:
     with Receiver(status(400)) as receiver:
         webhook = half.webhook(receiver.url())
         half.arrive(30, key=None)
@@ -96,7 +96,7 @@ def test_400_on_everything_opens_the_circuit_and_refuses_nothing(half: Sending) 
         half.check_totals(webhook)
 
 
-def test_503_for_a_while_is_probed_on_its_own_schedule_and_then_all_arrives(
+def test_f04_503_for_a_while_is_probed_on_its_own_schedule_and_then_all_arrives(
     half: Sending,
 ) -> None:
     with Receiver(status(503)) as receiver:
@@ -125,7 +125,7 @@ def test_503_for_a_while_is_probed_on_its_own_schedule_and_then_all_arrives(
         half.check_totals(webhook)
 
 
-def test_a_probe_that_failed_twice_gives_way_to_another_event(half: Sending) -> None:
+def test_f04_a_probe_that_failed_twice_gives_way_to_another_event(half: Sending) -> None:
     with Receiver(status(503)) as receiver:
         half.webhook(receiver.url())
         half.arrive(5)
@@ -137,7 +137,7 @@ def test_a_probe_that_failed_twice_gives_way_to_another_event(half: Sending) -> 
         assert ids[0] == ids[1] != ids[2] == ids[3] != ids[4] == ids[5]
 
 
-def test_a_receiver_that_was_not_there_gets_everything_when_it_starts(half: Sending) -> None:
+def test_f04_a_receiver_that_was_not_there_gets_everything_when_it_starts(half: Sending) -> None:
     with Receiver() as receiver:
         url = receiver.url()
         port = receiver.port
@@ -156,7 +156,7 @@ def test_a_receiver_that_was_not_there_gets_everything_when_it_starts(half: Send
     half.check_totals(webhook)
 
 
-def test_410_pauses_the_webhook_and_a_resume_delivers_what_it_kept(half: Sending) -> None:
+def test_f05_410_pauses_the_webhook_and_a_resume_delivers_what_it_kept(half: Sending) -> None:
     with Receiver(status(410)) as receiver:
         webhook = half.webhook(receiver.url(), parallelism=1)
         half.arrive(5)

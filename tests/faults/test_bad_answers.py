@@ -59,13 +59,15 @@ def answered(way: Transport, behaviour: Behaviour, timeout: float = 5.0) -> Resp
 
 @pytest.mark.parametrize(("status", "kept"), [(200, 1_024), (302, 16_384), (500, 16_384)])
 @pytest.mark.parametrize("framing", [b"", b"Content-Length: 99999999\r\n"])
-def test_a_body_without_end_is_cut(way: Transport, status: int, kept: int, framing: bytes) -> None:
+def test_f08_a_body_without_end_is_cut(
+    way: Transport, status: int, kept: int, framing: bytes
+) -> None:
     head = b"HTTP/1.1 %d X\r\nContent-Encoding: gzip\r\n%s\r\n" % (status, framing)
     response = answered(way, endless(b"\x1f\x8b" * 8_192, first=head))
     assert (response.status_code, len(response.content)) == (status, kept)
 
 
-def test_an_endless_chunked_body_is_cut(way: Transport) -> None:
+def test_f08_an_endless_chunked_body_is_cut(way: Transport) -> None:
     response = answered(way, endless(b"1\r\nx\r\n" * 1_000, first=CHUNKED))
     assert response.content == b"x" * 1_024
 
@@ -80,14 +82,14 @@ def test_an_endless_chunked_body_is_cut(way: Transport) -> None:
     ],
     ids=["silence", "half a head", "header drip", "endless continue"],
 )
-def test_the_deadline_is_for_the_whole_attempt(way: Transport, behaviour: Behaviour) -> None:
+def test_f06_the_deadline_is_for_the_whole_attempt(way: Transport, behaviour: Behaviour) -> None:
     started = time.monotonic()
     error = failure(way, behaviour, timeout=0.25)
     assert error.reason is DeliveryReason.ANSWER_TIMEOUT
     assert time.monotonic() - started < 2
 
 
-def test_a_flood_of_interim_answers_is_cut_before_the_deadline(way: Transport) -> None:
+def test_f06_a_flood_of_interim_answers_is_cut_before_the_deadline(way: Transport) -> None:
     error = failure(way, endless(b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000), timeout=30)
     assert error.reason is DeliveryReason.BAD_ANSWER
 
@@ -115,7 +117,7 @@ def test_a_flood_of_interim_answers_is_cut_before_the_deadline(way: Transport) -
     ],
     ids=lambda value: value if isinstance(value, DeliveryReason) else None,
 )
-def test_an_answer_that_cannot_be_read_is_one_failed_attempt(
+def test_f07_f10_an_answer_that_cannot_be_read_is_one_failed_attempt(
     way: Transport, behaviour: Behaviour, reason: DeliveryReason
 ) -> None:
     assert failure(way, behaviour).reason is reason
@@ -135,7 +137,7 @@ def test_an_answer_that_cannot_be_read_is_one_failed_attempt(
         (endless(b"1\r\nx\r\n", first=CHUNKED, every=0.03), None),
     ],
 )
-def test_a_body_that_is_cut_short_leaves_the_status_to_decide(
+def test_f07_a_body_that_is_cut_short_leaves_the_status_to_decide(
     way: Transport, behaviour: Behaviour, kept: bytes | None
 ) -> None:
     started = time.monotonic()
@@ -145,11 +147,11 @@ def test_a_body_that_is_cut_short_leaves_the_status_to_decide(
     assert time.monotonic() - started < 2
 
 
-def test_a_status_that_nobody_knows_is_an_answer(way: Transport) -> None:
+def test_f07_a_status_that_nobody_knows_is_an_answer(way: Transport) -> None:
     assert answered(way, raw(b"HTTP/1.1 999 Odd\r\nConnection: close\r\n\r\n")).status_code == 999
 
 
-def test_an_answer_before_the_body_was_taken_is_read(way: Transport) -> None:
+def test_f07_an_answer_before_the_body_was_taken_is_read(way: Transport) -> None:
     def too_large(sock: gevent.socket.socket) -> None:
         sock.recv(100)
         sock.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
@@ -163,7 +165,7 @@ def test_an_answer_before_the_body_was_taken_is_read(way: Transport) -> None:
     assert response.status_code == 413
 
 
-def test_a_thousand_failures_leave_no_descriptor_open(way: Transport) -> None:
+def test_f07_a_thousand_failures_leave_no_descriptor_open(way: Transport) -> None:
     behaviours: list[Callable[[], Behaviour]] = [reset, lambda: raw(b"garbage\n")]
     with Receiver(lambda got: behaviours[got.number % 2]()) as receiver:
         made = request(receiver.url())

@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import gevent
-import pytest
 from flask import Flask
 
 from tests.receiver import OK, Plain, Received, Receiver
 from tests.server_process import ServerProcess
 from tests.simulator_process import SimulatorProcess
-from tests.world import application, make_company, make_webhook, rows, wait_until
+from tests.world import make_company, make_webhook, rows, wait_until
 from webhookproxy.delivery.lane import UNSETTLED_MAX
 
 SECRET = "canary-secret-of-the-webhooks"
 PARALLELISM = 8
-
-
-@pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with application(database_url, tmp_path) as app:
-        yield app
-
-
-@pytest.fixture
-def token() -> str:
-    """The simulator counts by token, and each test counts from nought."""
-    return f"canary-{secrets.token_hex(16)}"
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 def slowly(seconds: float) -> Callable[[Received], Plain]:
@@ -61,16 +35,16 @@ def event_id(request: Received) -> str:
     return request.headers["webhook-id"]
 
 
-def test_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
-    app: Flask,
+def test_f01_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
+    any_app: Flask,
     database_url: str,
     tmp_path: Path,
     simulator: SimulatorProcess,
     receiver: Receiver,
     token: str,
 ) -> None:
-    company = make_company(app, simulator.url, token, connected=True)
-    make_webhook(app, company, receiver.url(), secret=SECRET, parallelism=PARALLELISM)
+    company = make_company(any_app, simulator.url, token, connected=True)
+    make_webhook(any_app, company, receiver.url(), secret=SECRET, parallelism=PARALLELISM)
     receiver.answer = slowly(0.03)
 
     with ServerProcess(database_url, tmp_path) as server:
@@ -82,11 +56,11 @@ def test_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
         server.kill()
     burst.get(timeout=10)
     before = list(receiver.requests)
-    stored = {row.public_id for row in rows(app, "SELECT public_id FROM events")}
+    stored = {row.public_id for row in rows(any_app, "SELECT public_id FROM events")}
     ended = {
         row.public_id
         for row in rows(
-            app,
+            any_app,
             "SELECT e.public_id FROM deliveries d JOIN events e ON e.id = d.event_id"
             " WHERE d.state = 'delivered'",
         )
@@ -112,16 +86,16 @@ def test_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
     assert all(len(each) == 1 for each in bodies.values())
 
 
-def test_a_second_server_waits_says_so_and_takes_over_when_the_first_is_killed(
-    app: Flask,
+def test_f28_a_second_server_waits_says_so_and_takes_over_when_the_first_is_killed(
+    any_app: Flask,
     database_url: str,
     tmp_path: Path,
     simulator: SimulatorProcess,
     receiver: Receiver,
     token: str,
 ) -> None:
-    company = make_company(app, simulator.url, token, connected=True)
-    make_webhook(app, company, receiver.url(), secret=SECRET)
+    company = make_company(any_app, simulator.url, token, connected=True)
+    make_webhook(any_app, company, receiver.url(), secret=SECRET)
     with (
         ServerProcess(database_url, tmp_path) as first,
         ServerProcess(database_url, tmp_path) as second,
@@ -148,25 +122,25 @@ def test_a_second_server_waits_says_so_and_takes_over_when_the_first_is_killed(
     print(f"the second server was connected {took:.2f} s after the first was killed")  # noqa: T201
     assert took < 4.0
     assert len(receiver.requests) == len({event_id(each) for each in receiver.requests}) == 100
-    gaps = rows(app, "SELECT reason, ended_at FROM gaps ORDER BY id")
+    gaps = rows(any_app, "SELECT reason, ended_at FROM gaps ORDER BY id")
     assert [(gap.reason, gap.ended_at is not None) for gap in gaps] == [("owner_gone", True)]
 
 
-def test_sigterm_finishes_what_is_in_hand_and_a_second_one_does_no_harm(
-    app: Flask,
+def test_f03_sigterm_finishes_what_is_in_hand_and_a_second_one_does_no_harm(
+    any_app: Flask,
     database_url: str,
     tmp_path: Path,
     simulator: SimulatorProcess,
     receiver: Receiver,
     token: str,
 ) -> None:
-    company = make_company(app, simulator.url, token, connected=True)
-    make_webhook(app, company, receiver.url(), secret=SECRET)
+    company = make_company(any_app, simulator.url, token, connected=True)
+    make_webhook(any_app, company, receiver.url(), secret=SECRET)
     receiver.answer = slowly(0.5)
     with ServerProcess(database_url, tmp_path) as server:
         server.wait_for_sockets(1)
         simulator.control("burst", token=token, count=20)
-        wait_until(lambda: len(rows(app, "SELECT id FROM events")) == 20, 5, "all are stored")
+        wait_until(lambda: len(rows(any_app, "SELECT id FROM events")) == 20, 5, "all are stored")
         asked = time.monotonic()
         server.signal(signal.SIGTERM)
         wait_until(lambda: "stopping:" in server.output, 5, "the server says that it stops")
@@ -176,7 +150,7 @@ def test_sigterm_finishes_what_is_in_hand_and_a_second_one_does_no_harm(
 
     assert code == 0
     assert took < 20
-    found = rows(app, "SELECT state, COUNT(*) AS n FROM deliveries GROUP BY state")
+    found = rows(any_app, "SELECT state, COUNT(*) AS n FROM deliveries GROUP BY state")
     counts = {row.state: row.n for row in found}
     assert sum(counts.values()) == 20
     assert counts["delivered"] == len(receiver.requests) >= 8

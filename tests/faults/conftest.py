@@ -1,0 +1,58 @@
+"""The halves and the programs that the rows of the matrix are tried on."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.delivery.lanes_world import Sending, hurry, sending
+from tests.listener.listening import Listening, listening
+from tests.receiver import Receiver
+from tests.simulator_process import SimulatorProcess
+from tests.world import application
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorProcess]:
+    """3C Plus, for each file of tests."""
+    with SimulatorProcess() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def token() -> str:
+    """The simulator counts by token, and each test counts from nought."""
+    return f"canary-{secrets.token_hex(16)}"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver that accepts until it is told otherwise."""
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def any_app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """The application, on each database."""
+    with application(database_url, tmp_path) as app:
+        yield app
+
+
+@pytest.fixture
+def ears(app: Flask, simulator: SimulatorProcess) -> Iterator[Listening]:
+    """The listening half of a server."""
+    with listening(app, simulator) as half:
+        yield half
+
+
+@pytest.fixture
+def half(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
+    """The sending half of a server, with quick schedules."""
+    hurry(monkeypatch)
+    with sending(app) as half:
+        yield half
