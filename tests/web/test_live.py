@@ -44,10 +44,11 @@ class Stream:
         return lines[0].removeprefix("event: "), given
 
     def until(self, name: str, part: str = "") -> list[Said | None]:
-        """Everything up to this, and this."""
+        """Everything up to this, and this, or to the end; within 10 s."""
         said = [self.next()]
-        while said[-1] is not None and (said[-1][0], said[-1][1].get("id", "")) != (name, part):
-            said.append(self.next())
+        with gevent.Timeout(10):
+            while said[-1] is not None and (said[-1][0], said[-1][1].get("id", "")) != (name, part):
+                said.append(self.next())
         return said
 
 

@@ -8,8 +8,8 @@ from webhookproxy.models import Company
 from webhookproxy.web.forms import CreatingForm, choices
 
 ROLES = {
-    "operador": "Operador: vê e opera as empresas marcadas",
-    "administrador": "Administrador: faz tudo, em todas as empresas",
+    "operador": "Operador: as empresas marcadas",
+    "administrador": "Administrador: tudo",
 }
 
 
