@@ -24,6 +24,8 @@ _HSTS = "max-age=31536000; includeSubDomains"
 def add_to_file(headers: Headers, *, https: bool) -> None:
     """The headers of a static file, which is served before the application is asked."""
     headers["X-Content-Type-Options"] = "nosniff"
+    # A drawing that is opened by itself could run a script of its own.
+    headers["Content-Security-Policy"] = _POLICY
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     if https:
         headers["Strict-Transport-Security"] = _HSTS

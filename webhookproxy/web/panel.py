@@ -60,7 +60,7 @@ def _facts() -> dict[str, Any]:
     session = db.session()
     rows = companies.visible(session)
     ids = [company.id for company in rows]
-    webhooks = _webhooks(session, ids)
+    webhooks = _webhooks(session, rows)
     webhook_ids = [each.webhook.id for each in webhooks]
     owner = read_owner(session)
     busy = figures.usually_busy(session, ids)
@@ -82,14 +82,15 @@ def _facts() -> dict[str, Any]:
     }
 
 
-def _webhooks(session: Session, company_ids: list[int]) -> list[ShownWebhook]:
+def _webhooks(session: Session, companies: list[Company]) -> list[ShownWebhook]:
+    timezones = {company.id: company.timezone for company in companies}
     rows = session.scalars(
         select(Webhook)
-        .where(Webhook.company_id.in_(company_ids), Webhook.deleted_at.is_(None))
+        .where(Webhook.company_id.in_(timezones), Webhook.deleted_at.is_(None))
         .options(joinedload(Webhook.health))
         .order_by(Webhook.id)
     )
-    return [shown_webhook(webhook) for webhook in rows]
+    return [shown_webhook(webhook, timezones[webhook.company_id]) for webhook in rows]
 
 
 def _problems(
