@@ -6,10 +6,12 @@ monkey.patch_all()  # before anything else is imported: what is not patched bloc
 import sys
 
 from webhookproxy import create_app
+from webhookproxy.keycheck import check_keys
 from webhookproxy.keys import ConfigError
 
 try:
     app = create_app()
+    check_keys(app)
 except ConfigError as error:
     sys.stderr.write(f"webhookproxy: {error}\n")
     # gunicorn's code for an application that cannot be loaded: with any other its master would

@@ -1,7 +1,9 @@
 """`python -m bench.receiver SECRET`: a receiver cheap enough not to be what is measured.
 
-Answers every POST with 200 and remembers, per path and `seq` of the payload, when it came first.
-`GET /arrivals` tells; `DELETE /arrivals` forgets. Times are seconds of the machine's monotonic
+Answers every POST with 200 and remembers, per path and `seq` of the payload, when it came first,
+and in `took` how many milliseconds after it left the simulator. `GET /arrivals` tells;
+`DELETE /arrivals` forgets. `PUT /down` has it answer every POST with 503, `PUT /up` ends that; a
+path that begins with `/slow` is answered after 0.3 s. Times are seconds of the machine's monotonic
 clock, which all processes share.
 """
 
@@ -17,7 +19,10 @@ from collections import defaultdict
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _SIGNATURE = re.compile(rb"\r\nx-signature-sha256: *([0-9a-f]{64})\r\n", re.IGNORECASE)
+_EMITTED_AT = re.compile(rb'"emitted_at": ?([0-9.]+)')
 _SEQ = re.compile(rb'"seq": ?(\d+)')
+_SLOW_SECONDS = 0.3
+_DOWN = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 # A relay that opens a connection for each event opens thousands at once.
 _BACKLOG = 4096
@@ -28,11 +33,13 @@ class Arrivals:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self.down = False
         self.forget()
 
     def forget(self) -> None:
         """Begin anew."""
         self._first: defaultdict[str, dict[int, float]] = defaultdict(dict)
+        self._took: list[float] = []
         self._doubled = 0
         self._unsigned = 0
 
@@ -50,12 +57,14 @@ class Arrivals:
             self._doubled += 1
         else:
             seen[seq] = now
+            if (emitted := _EMITTED_AT.search(body)) is not None:
+                self._took.append(round((now - float(emitted[1])) * 1000, 3))
 
     def told(self) -> bytes:
         """The arrivals as JSON."""
         total = sum(len(seen) for seen in self._first.values())
         facts = {"total": total, "doubled": self._doubled, "unsigned": self._unsigned}
-        return json.dumps({**facts, "first": self._first}).encode()
+        return json.dumps({**facts, "took": self._took, "first": self._first}).encode()
 
     def count(self) -> bytes:
         """Only how many came: asked for often while events arrive."""
@@ -82,11 +91,21 @@ class Protocol(asyncio.Protocol):
             if len(self._buffer) < whole:
                 return
             body, self._buffer = self._buffer[end + 4 : whole], self._buffer[whole:]
-            self._transport.write(self._answer(head, body))
+            answer = self._answer(head, body)
+            if head.startswith(b"POST /slow"):
+                loop = asyncio.get_running_loop()
+                loop.call_later(_SLOW_SECONDS, self._transport.write, answer)
+            else:
+                self._transport.write(answer)
 
     def _answer(self, head: bytes, body: bytes) -> bytes:
         if head.startswith(b"POST "):
+            if self._arrivals.down:
+                return _DOWN
             self._arrivals.take(head, body)
+            return _OK
+        if head.startswith(b"PUT "):
+            self._arrivals.down = head.startswith(b"PUT /down ")
             return _OK
         if head.startswith(b"DELETE "):
             self._arrivals.forget()

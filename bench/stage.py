@@ -32,7 +32,9 @@ _QUIET = 0.03
 
 
 class Relay(Program):
-    """A program whose processes are measured, children included."""
+    """A program whose processes are measured, children included; `url` is where it serves."""
+
+    url = ""
 
     def processes(self) -> list[psutil.Process]:
         """The program and what it started."""
@@ -102,6 +104,10 @@ class Receiver:
     def forget(self) -> None:
         """Begin anew."""
         self._ask("DELETE", "/arrivals")
+
+    def switch(self, *, down: bool) -> None:
+        """Have it refuse everything with 503, or accept again."""
+        self._ask("PUT", "/down" if down else "/up")
 
     def _ask(self, method: str, path: str) -> bytes:
         request = Request(self.url + path, method=method)  # noqa: S310 - loopback
@@ -177,6 +183,8 @@ def register(
 def start_server(environment: dict[str, str], stack: ExitStack) -> Relay:
     """The server as bin/serve starts it."""
     command = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
-    server = Relay(*command, environment={**environment, "PORT": str(free_port())})
+    port = free_port()
+    server = Relay(*command, environment={**environment, "PORT": str(port)})
+    server.url = f"http://127.0.0.1:{port}"
     stack.callback(server.stop)
     return server

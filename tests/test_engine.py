@@ -23,7 +23,9 @@ from tests.world import application, make_company, make_webhook, rows, store_of,
 from webhookproxy.console import Console
 from webhookproxy.engine import Engine
 from webhookproxy.listener.intake import Intake
+from webhookproxy.models.acts import Resent, resend
 from webhookproxy.models.companies import delete_company, find_company, wish_connection
+from webhookproxy.models.deliveries import find_delivery
 from webhookproxy.models.webhooks import edit_webhook, find_webhook
 from webhookproxy.store import StoreUnavailable
 
@@ -116,6 +118,28 @@ def test_an_edited_webhook_is_in_force_without_touching_the_socket(
         store_of(app).session(move)
         wait_until(moved, 2, "the new address is in force")
         assert simulator.state(token)["handshakes"] == 1
+
+
+def test_a_delivery_resent_by_another_process_is_sent_within_two_seconds(
+    sqlite_url: str, tmp_path: Path, simulator: SimulatorProcess, receiver: Receiver
+) -> None:
+    token = "resent-token-0001"
+
+    def job(session: Session) -> Resent:
+        return resend(session, find_delivery(session, 1))
+
+    with application(sqlite_url, tmp_path) as app, running(app) as engine:
+        company = make_company(app, simulator.url, token, connected=True)
+        make_webhook(app, company, receiver.url())
+        wait_until_connected(engine)
+        emit(simulator, token)
+        wait_until(lambda: rows(app, "SELECT 1 FROM deliveries WHERE state = 'delivered'"))
+        with application(sqlite_url, tmp_path) as other:
+            assert store_of(other).session(job) is Resent.QUEUED
+        again = receiver.wait_for(2, timeout=2.0)[1]
+        assert again.headers["X-Webhook-Attempt"] == "2"
+        wait_until(lambda: rows(app, "SELECT 1 FROM webhook_health WHERE delivered = 2"))
+        assert rows(app, "SELECT created FROM webhook_health") == [(2,)]
 
 
 def test_an_owner_that_lost_the_lease_lets_go_and_owns_it_again_when_it_is_free(

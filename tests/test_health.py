@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import Connection, text
 
 from tests.world import TOKEN, application, make_company, make_webhook, store_of
-from webhookproxy.engine import Health
+from webhookproxy.health import Health
 
 WELL = Health(
     owner=True, storing=True, sockets_wished=1, sockets_connected=1, buffered=3, loop_lag_ms=2
@@ -59,10 +59,14 @@ def test_an_owner_that_stores_is_well(app: Flask) -> None:
     owner_seen(app, 0)
     status, facts = ask(app)
     assert facts.pop("owner_seen_ms") < 5000
+    disk = facts.pop("disk")
+    assert (disk["alarm"], disk["reason"], disk["limit_bytes"]) == (False, "enough", 0)
+    assert 0 < disk["data_bytes"] < disk["free_bytes"]
     assert (status, facts) == (
         200,
         {
             "storing": True,
+            "storing_reason": "storing",
             "owner": True,
             "buffered_events": 3,
             "loop_lag_ms": 2,

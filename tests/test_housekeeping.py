@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session
 from tests import world
 from tests.delivery.lanes_world import Sending, sending
 from tests.world import rows
-from webhookproxy import housekeeping
+from webhookproxy import housekeeping, purge
+from webhookproxy.models.acts import resend
 from webhookproxy.models.companies import delete_company, find_company
 from webhookproxy.models.deliveries import Due
 from webhookproxy.rules.webhooks import WebhookState
@@ -30,7 +32,8 @@ URL = "http://127.0.0.1:9999/"
 @pytest.fixture
 def half(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
     # Small, so that a handful of rows makes several batches.
-    monkeypatch.setattr(housekeeping, "BATCH", 4)
+    for module in (housekeeping, purge):
+        monkeypatch.setattr(module, "BATCH", 4)
     with world.application(database_url, tmp_path) as app, sending(app) as half:
         yield half
 
@@ -93,6 +96,30 @@ def test_what_waits_is_never_removed_and_hides_nothing_behind_it(half: Sending) 
     assert {due.id for due in waiting} <= left
     assert count(half, "events") == 11
     assert set(half.states(webhook)) == {("queued", "waiting_turn")}
+
+
+def test_what_is_resent_the_moment_before_it_goes_stays(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = half.webhook(URL, state=WebhookState.PAUSED)
+    dues = store_old(half, 8, 3)
+    end(half, dues)
+    half.store_events(1)
+    measured = half.store.measured
+
+    def after_a_resend(job: Callable[[Connection], Any]) -> Any:
+        monkeypatch.setattr(half.store, "measured", measured)
+        half.act(resend, dues[1].id)
+        return measured(job)
+
+    monkeypatch.setattr(half.store, "measured", after_a_resend)
+    sweep(half)
+    assert [row[0] for row in rows(half.app, "SELECT id FROM deliveries ORDER BY id")] == [
+        dues[1].id,
+        dues[-1].id + 1,
+    ]
+    assert half.states(webhook)[0] == ("queued", "resent")
+    assert count(half, "events") == 2
 
 
 def test_unwanted_events_go_after_a_day(half: Sending) -> None:

@@ -152,3 +152,11 @@ def test_a_folder_that_takes_no_keys_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit, match=r"^The keys cannot be created in .*\.$"):
         main([str(tmp_path / "file" / "instance")])
+
+
+def test_a_key_knows_what_the_newest_encrypted() -> None:
+    both = Keyring([NEW, OLD])
+    assert both.is_newest(both.encrypt("text"))
+    assert not both.is_newest(Keyring([OLD]).encrypt("text"))
+    assert not both.is_newest(both.encrypt("text").removeprefix("f1:"))
+    assert not both.is_newest("f1:é")

@@ -14,11 +14,15 @@ from webhookproxy.reasons import (
     DELIVERY_LABELS,
     DELIVERY_WORDS,
     EVENT_WORDS,
+    ROOM_WORDS,
+    STORING_WORDS,
     ConnectionReason,
     ConnectionState,
     DeliveryReason,
     DeliveryState,
     EventNote,
+    RoomReason,
+    StoringReason,
     Words,
     delivery_words,
 )
@@ -28,6 +32,8 @@ ALL_WORDS = list(
         ((f"delivery {code}", words) for code, words in DELIVERY_WORDS.items()),
         ((f"event {code}", words) for code, words in EVENT_WORDS.items()),
         ((f"connection {code}", words) for code, words in CONNECTION_WORDS.items()),
+        ((f"storing {code}", words) for code, words in STORING_WORDS.items()),
+        ((f"room {code}", words) for code, words in ROOM_WORDS.items()),
     )
 )
 
@@ -36,6 +42,8 @@ def test_no_code_is_without_words() -> None:
     assert set(DELIVERY_WORDS) == set(DeliveryReason)
     assert set(EVENT_WORDS) == set(EventNote)
     assert set(CONNECTION_WORDS) == set(ConnectionReason)
+    assert set(STORING_WORDS) == set(StoringReason)
+    assert set(ROOM_WORDS) == set(RoomReason)
     assert set(DELIVERY_LABELS) == set(DeliveryState)
     assert set(CONNECTION_LABELS) == set(ConnectionState)
 

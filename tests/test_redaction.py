@@ -27,6 +27,11 @@ from webhookproxy.redaction import Redaction, one_line, redact
         ("token=bcanary&x=1", "token=…&x=1"),
         ("sent Bearer canary.canary-x", "sent Bearer …"),
         ("whsec_canary+/canary==", "whsec_…"),
+        ("cpf 123.456.789-09, next", "cpf …, next"),
+        ("to +55 (11) 98765-4321.", "to …."),
+        ("to (11) 3333-4444", "to …"),
+        ("to +5511987654321.", "to …."),
+        ('{"phone":"5511987654321","cpf":12345678909}', '{"phone":"…","cpf":…}'),
         ("postgresql+psycopg://user:canary@host/db", "postgresql+psycopg://…@host/db"),
     ],
 )
@@ -41,6 +46,8 @@ def test_credentials_are_hidden_by_their_form(text: str, printed: str) -> None:
         "the keys of call:TEL1 wait",
         "Is it connected? Yes.",
         "https://api.exemplo.com/webhook",
+        "delivery 1234567890 of call:1700000000.12345678901 waits since 2026-11-25 10:00:00",
+        "evt_018cc251f4007000800000000000002a",
         "📥 Evento recebido: agent-is-idle para empresa company_123",
     ],
 )

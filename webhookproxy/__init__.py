@@ -20,6 +20,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """
     # Imported here: the simulator and the key generator import this package, and need none of it.
     from webhookproxy import cli, config, database, web
+    from webhookproxy.broadcast import Broadcast
     from webhookproxy.extensions import db, migrate
     from webhookproxy.guard import Policy
     from webhookproxy.keys import Keyring
@@ -38,6 +39,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         allow_private=app.config["ALLOW_PRIVATE_TARGETS"], allow_http=app.config["ALLOW_HTTP"]
     )
     app.extensions["store"] = Store(app.config["SQLALCHEMY_DATABASE_URI"])
+
+    app.extensions["broadcast"] = Broadcast()
 
     web.init_app(app)
     cli.init_app(app)

@@ -1,27 +1,17 @@
-"""Every setting: its name, default, unit and reason, and what Flask's own settings become."""
+"""Every setting: its name, default, unit and reason."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
-from webhookproxy import keys
+from webhookproxy import keys, parse
+from webhookproxy.flask_config import derived
 from webhookproxy.keys import ConfigError
 
 __all__ = ["SETTINGS", "ConfigError", "Setting", "ephemeral_disk_warning", "load"]
-
-SESSION_LIFETIME = timedelta(hours=12)
-MAX_REQUEST_BYTES = 1_048_576
-
-# Werkzeug compares hosts without their port; the two loopback names are for health checks.
-_LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,72 +29,6 @@ class Setting:
     parse: Callable[[str], Any]
 
 
-def _switch(text: str) -> bool:
-    answers = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
-    try:
-        return answers[text.lower()]
-    except KeyError:
-        raise ValueError("must be 0 or 1 (false, true, no and yes do too)") from None
-
-
-def _number(lowest: int, highest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        rule = f"must be a whole number from {lowest} to {highest}"
-        if not (text.isascii() and text.isdigit()) or len(text) > len(str(highest)):
-            raise ValueError(rule)
-        if not lowest <= int(text) <= highest:
-            raise ValueError(rule)
-        return int(text)
-
-    return parse
-
-
-def _origin(text: str) -> str:
-    rule = "must be an address like https://example.com, without user, path or query"
-    if not text:
-        return ""
-    try:
-        parts = urlsplit(text)
-        # `port` is read because that is what raises ValueError when it is no port number.
-        bare = f"{parts.scheme}://{parts.netloc}" == text.rstrip("/") and parts.port != 0
-    except ValueError:
-        raise ValueError(rule) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or not bare:
-        raise ValueError(rule)
-    if "@" in parts.netloc or not parts.netloc.isprintable() or " " in parts.netloc:
-        raise ValueError(rule)
-    return text.rstrip("/")
-
-
-def _hosts(text: str) -> tuple[str, ...]:
-    hosts = tuple(text.replace(",", " ").split())
-    if any(set(host) & set("/@?#*") or not host.isprintable() for host in hosts):
-        raise ValueError("must be host names separated by commas (.example.com: subdomains too)")
-    return hosts
-
-
-def _level(text: str) -> str:
-    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
-    return text.upper()
-
-
-def _database(text: str) -> str:
-    rule = "must start with sqlite:///, postgres:// or postgresql:// and be a complete address"
-    for scheme in ("postgres://", "postgresql://"):
-        # psycopg 3 by name: SQLAlchemy's default for PostgreSQL is another driver.
-        if text.startswith(scheme):
-            text = "postgresql+psycopg://" + text.removeprefix(scheme)
-    if text and not text.startswith(("sqlite://", "postgresql+psycopg://")):
-        raise ValueError(rule)
-    try:
-        if text:
-            make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError(rule) from None
-    return text
-
-
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DATABASE_URL",
@@ -112,7 +36,7 @@ SETTINGS: tuple[Setting, ...] = (
         "address",
         "Empty keeps everything in instance/webhookproxy.sqlite; postgres:// and postgresql:// "
         "addresses are for servers whose disk does not last.",
-        _database,
+        parse.database,
     ),
     Setting(
         "SECRET_KEY",
@@ -134,7 +58,7 @@ SETTINGS: tuple[Setting, ...] = (
         "https://socket.3c.plus",
         "address",
         "The Socket.IO server of 3C Plus, for every company that names no other.",
-        _origin,
+        parse.origin,
     ),
     Setting(
         "ALLOW_PRIVATE_TARGETS",
@@ -142,21 +66,21 @@ SETTINGS: tuple[Setting, ...] = (
         "0 or 1",
         "1 lets sockets and webhooks reach loopback and private addresses, over plain http too: "
         "development and tests only, so a public server refuses to start with it.",
-        _switch,
+        parse.switch,
     ),
     Setting(
         "ALLOW_HTTP",
         "0",
         "0 or 1",
         "1 lets webhooks be plain http to public addresses, because some CRMs have no https.",
-        _switch,
+        parse.switch,
     ),
     Setting(
         "PUBLIC_URL",
         "",
         "address",
         "Where people open the pages; https makes the cookies travel encrypted only.",
-        _origin,
+        parse.origin,
     ),
     Setting(
         "TRUSTED_HOSTS",
@@ -164,7 +88,7 @@ SETTINGS: tuple[Setting, ...] = (
         "host names separated by commas",
         "Requests for any other host are refused; empty means the host of PUBLIC_URL and "
         "loopback, or any host if there is no PUBLIC_URL.",
-        _hosts,
+        parse.hosts,
     ),
     Setting(
         "PROXY_HOPS",
@@ -172,21 +96,21 @@ SETTINGS: tuple[Setting, ...] = (
         "proxies",
         "How many proxies stand in front (1 on Heroku): more than there are would let visitors "
         "forge their address.",
-        _number(0, 5),
+        parse.number(0, 5),
     ),
     Setting(
         "PORT",
         "5000",
         "TCP port",
         "Where the pages are served; hosting services set it themselves, and 0 takes a free one.",
-        _number(0, 65_535),
+        parse.number(0, 65_535),
     ),
     Setting(
         "LOG_LEVEL",
         "INFO",
         "DEBUG, INFO, WARNING or ERROR",
         "INFO prints a line for each event and webhook, DEBUG prints them above the limit too.",
-        _level,
+        parse.level,
     ),
     Setting(
         "LOG_LINES_PER_SECOND",
@@ -194,7 +118,7 @@ SETTINGS: tuple[Setting, ...] = (
         "lines per second",
         "Above it the lines of events and webhooks become one summary, because printing each "
         "would cost a sixth of the time there is for an event.",
-        _number(1, 100_000),
+        parse.number(1, 100_000),
     ),
     Setting(
         "RETENTION_DAYS",
@@ -202,14 +126,30 @@ SETTINGS: tuple[Setting, ...] = (
         "days",
         "How long events and deliveries are kept; payloads hold personal data, so no longer than "
         "a retry or a question about last week needs.",
-        _number(1, 365),
+        parse.number(1, 365),
+    ),
+    Setting(
+        "MAX_DATA_GB",
+        "0",
+        "GB of 1,000,000,000 bytes",
+        "Near it the oldest events of which nothing waits go before their time; 0 is no limit "
+        "but the disk's.",
+        parse.gigabytes,
     ),
     Setting(
         "UNWANTED_HOURS",
         "24",
         "hours",
         "How long events that no webhook asked for are kept, for looking at what arrives.",
-        _number(1, 8_760),
+        parse.number(1, 8_760),
+    ),
+    Setting(
+        "AUDIT_DAYS",
+        "365",
+        "days",
+        "How long it is kept who did what; never less than 31, because the database itself refuses "
+        "to forget it for 30 and its clock may differ.",
+        parse.number(31, 3_650),
     ),
 )
 
@@ -232,7 +172,7 @@ def load(
     loaded = keys.load(texts, instance_path)
     config["SECRET_KEY"] = loaded.secret_key
     config["DATA_KEYS"] = loaded.data_keys
-    config.update(_derived(config, Path(instance_path)))
+    config.update(derived(config, Path(instance_path)))
     own = {setting.name for setting in SETTINGS}
     config.update({name: value for name, value in overrides.items() if name not in own})
     return config
@@ -256,32 +196,6 @@ def _refuse_unsafe(config: Mapping[str, Any]) -> None:
             "ALLOW_PRIVATE_TARGETS=1 would let webhooks reach the private network of a public "
             "server: remove it (ALLOW_HTTP=1 is what plain http to public addresses needs)."
         )
-
-
-def _derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
-    """What Flask, Flask-Login and Flask-SQLAlchemy read."""
-    https = config["PUBLIC_URL"].startswith("https://")
-    hosts = list(config["TRUSTED_HOSTS"])
-    if not hosts and config["PUBLIC_URL"]:
-        hosts = [urlsplit(config["PUBLIC_URL"]).hostname or "", *_LOOPBACK_HOSTS]
-    return {
-        "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"]
-        or f"sqlite:///{instance / 'webhookproxy.sqlite'}",
-        # Over plain http a browser keeps neither a Secure cookie nor a __Host- name, and without
-        # the cookie no form would have its CSRF token.
-        "SESSION_COOKIE_NAME": "__Host-session" if https else "session",
-        "SESSION_COOKIE_SECURE": https,
-        "SESSION_COOKIE_HTTPONLY": True,
-        "SESSION_COOKIE_SAMESITE": "Lax",
-        "PERMANENT_SESSION_LIFETIME": SESSION_LIFETIME,
-        "REMEMBER_COOKIE_SECURE": https,
-        "REMEMBER_COOKIE_HTTPONLY": True,
-        "REMEMBER_COOKIE_SAMESITE": "Lax",
-        "REMEMBER_COOKIE_DURATION": SESSION_LIFETIME,
-        "PREFERRED_URL_SCHEME": "https" if https else "http",
-        "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
-        "TRUSTED_HOSTS": hosts or None,
-    }
 
 
 def ephemeral_disk_warning(config: Mapping[str, Any]) -> str | None:

@@ -143,15 +143,18 @@ def headers(
 ) -> dict[str, str]:
     """The headers of one attempt, in the order they are sent.
 
-    `secrets` has the newest first: X-Signature-SHA256 has room for one signature and uses that
-    one. `attempt` counts from 1; `now_s` is the moment of the attempt in seconds since 1970.
+    `secrets` has the newest first. X-Signature-SHA256 has room for one signature and uses the
+    oldest, which every receiver still has; while there are two, X-Signature-SHA256-Next is by the
+    newest. `attempt` counts from 1; `now_s` is the moment of the attempt in seconds since 1970.
     What is not visible ASCII in an event's name is percent-encoded.
     """
     result = {"Content-Type": "application/json"}
     if authorization_value:
         result["Authorization"] = authorization(authorization_value)
     if secrets:
-        result["X-Signature-SHA256"] = signature(secrets[0], body)
+        result["X-Signature-SHA256"] = signature(secrets[-1], body)
+        if len(secrets) > 1:
+            result["X-Signature-SHA256-Next"] = signature(secrets[0], body)
         result["webhook-id"] = event_id
         result["webhook-timestamp"] = str(now_s)
         result["webhook-signature"] = standard_signature(secrets, event_id, now_s, body)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import gevent
 from flask import Flask
@@ -16,11 +15,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
+from webhookproxy.broadcast import Broadcast
 from webhookproxy.console import Console
 from webhookproxy.delivery.lanes import Lanes
 from webhookproxy.dial import Resolver
 from webhookproxy.extensions import db
 from webhookproxy.guard import Policy
+from webhookproxy.health import Health, LoopWatch
 from webhookproxy.housekeeping import Housekeeping
 from webhookproxy.lease import Ownership, lock_for
 from webhookproxy.listener.intake import Intake
@@ -28,7 +29,7 @@ from webhookproxy.listener.registry import Registry
 from webhookproxy.listener.routes import Routes
 from webhookproxy.listener.status import StatusWriter
 from webhookproxy.models import Company, Webhook
-from webhookproxy.models.changes import changes_since
+from webhookproxy.models.changes import acts_between, changes_since
 from webhookproxy.store import Fenced, Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -39,18 +40,6 @@ TICK = 0.5
 BEAT_SECONDS = 2.0
 # From SIGTERM to the end: a dyno is killed after 30 s.
 STOP_SECONDS = 16.0
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How the engine is, without a name."""
-
-    owner: bool
-    storing: bool
-    sockets_wished: int
-    sockets_connected: int
-    buffered: int
-    loop_lag_ms: int
 
 
 class Engine:
@@ -65,7 +54,9 @@ class Engine:
         self._ownership = Ownership(store, lock_for(url))
         policy: Policy = app.extensions["policy"]
         resolver = Resolver()
-        self._status = StatusWriter(store)
+        self._broadcast: Broadcast = app.extensions["broadcast"]
+        tell = self._broadcast.tell
+        self._status = StatusWriter(store, tell)
         self._routes = Routes()
         self._lanes = Lanes(
             store,
@@ -75,8 +66,11 @@ class Engine:
             resolver,
             config["RETENTION_DAYS"] * 24,
             self._lose,
+            tell=tell,
         )
-        self._intake = Intake(store, self._routes, console, self._lanes.offer, self._lose)
+        self._intake = Intake(
+            store, self._routes, console, self._lanes.offer, self._lose, tell=tell
+        )
         self._registry = Registry(self._intake, self._status, console, policy, resolver)
         self._housekeeping = Housekeeping(
             store,
@@ -84,6 +78,8 @@ class Engine:
             self._lanes.lane,
             config["RETENTION_DAYS"],
             config["UNWANTED_HOURS"],
+            audit_days=config["AUDIT_DAYS"],
+            max_data_bytes=config["MAX_DATA_BYTES"],
         )
         self._wake = Event()
         self._stopping = False
@@ -92,13 +88,13 @@ class Engine:
         self._trouble = ""
         self._revision = 0
         self._beaten = 0.0
-        self._loop_lag = 0.0
+        self._loop = LoopWatch()
         self._lock = RLock()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
 
     def start(self) -> None:
         """Begin to own the sockets, or to wait for them; returns at once."""
-        for run in (self._run, self._watch_loop, self._keep_house):
+        for run in (self._run, self._loop.watch, self._keep_house):
             greenlet = gevent.Greenlet(run)
             greenlet.name = f"engine{run.__name__}"
             greenlet.link_exception(_log_death)
@@ -115,6 +111,7 @@ class Engine:
         Called twice, the second call waits for the first and does nothing else.
         """
         first, self._stopping = not self._stopping, True
+        self._broadcast.close()
         self._wake.set()
         with self._lock:
             if not first:
@@ -128,11 +125,11 @@ class Engine:
         wished, connected = self._registry.counts()
         return Health(
             owner=self._ownership.fence is not None,
-            storing=self._store.failing_since is None,
+            storing=self._failing_since() is None,
             sockets_wished=wished,
             sockets_connected=connected,
             buffered=self._intake.waiting,
-            loop_lag_ms=round(self._loop_lag * 1000),
+            loop_lag_ms=self._loop.lag_ms,
         )
 
     def _run(self) -> None:
@@ -185,7 +182,7 @@ class Engine:
             return self._stand_up()
         if time.monotonic() - self._beaten >= BEAT_SECONDS:
             self._beaten = time.monotonic()
-            if not self._ownership.beat():
+            if not self._ownership.beat(self._failing_since()):
                 self._lost = True
                 return False
         self._follow_changes()
@@ -237,11 +234,13 @@ class Engine:
         return ended
 
     def _follow_changes(self) -> None:
-        """Read anew the companies that any process changed since the last look."""
+        """Read anew what any process changed since the last look."""
         with Session(self._reading) as session:
             revision, changed = changes_since(session, self._revision)
             for company_id in sorted(changed):
                 self._follow(session, company_id)
+            if changed:
+                self._lanes.attend(acts_between(session, self._revision, revision))
             # Only now: what the database did not give is asked for again at the next tick.
             self._revision = revision
 
@@ -271,6 +270,11 @@ class Engine:
         self._lanes.apply(live, gone)
         self._registry.apply(company)
 
+    def _failing_since(self) -> float | None:
+        # The intake speaks for itself: on a full disk its rows may fail and a heartbeat fit.
+        times = (self._intake.failing_since, self._store.failing_since)
+        return min((each for each in times if each is not None), default=None)
+
     def _lose(self, fence: int) -> None:
         """Take notice, from a writer, that this fence is the lease's no longer."""
         if fence == self._ownership.fence:
@@ -282,12 +286,6 @@ class Engine:
             if self._ownership.fence is not None:
                 self._guarded(self._housekeeping.step)
             gevent.sleep(self._housekeeping.pause)
-
-    def _watch_loop(self) -> None:
-        while not self._stopping:
-            before = time.monotonic()
-            gevent.sleep(1.0)
-            self._loop_lag = max(0.0, time.monotonic() - before - 1.0)
 
 
 def _log_death(greenlet: gevent.Greenlet[..., None]) -> None:

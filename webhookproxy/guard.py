@@ -36,6 +36,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _LOCALHOST = re.compile(r"(?:.*\.)?localhost(?:\.localdomain)?|ip6-(?:localhost|loopback)")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_BRACKETED = re.compile(r"\[[^\[\]]*\](?::[0-9]*)?")
 # Written by hand in Chinese, Japanese and half-width text, and read as a dot by browsers.
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._[]"
@@ -174,19 +175,18 @@ def _host(parts: SplitResult, policy: Policy) -> str:
     if not name:
         raise UrlRefused("no_host", "The URL has no host.", "A URL não tem domínio.")
     if "[" in parts.netloc:
+        # urlsplit() of several Pythons passes over what stands between the bracket and the port.
+        if not _BRACKETED.fullmatch(parts.netloc):
+            raise _bad_host()
         return _checked_address(name, policy)
-    name = unicodedata.normalize("NFKC", name).translate(_DOTS).lower().removesuffix(".")
+    name = _ascii(unicodedata.normalize("NFKC", name).translate(_DOTS).lower().removesuffix("."))
+    # Only now: what punycode leaves out (a variation selector) must not hide a number.
     try:
         address = ipv4_in_any_spelling(name)
     except ValueError:
         raise _bad_host() from None
     if address is not None:
         return _checked_address(address, policy)
-    if not name.isascii():
-        try:
-            name = idna.encode(name, uts46=True).decode("ascii")
-        except UnicodeError:
-            raise _bad_host() from None
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise _bad_host()
     if _LOCALHOST.fullmatch(name) and not policy.allow_private:
@@ -196,6 +196,16 @@ def _host(parts: SplitResult, policy: Policy) -> str:
             "A URL leva ao próprio servidor: use uma acessível pela internet.",
         )
     return name
+
+
+def _ascii(name: str) -> str:
+    """The name in punycode."""
+    if name.isascii():
+        return name
+    try:
+        return idna.encode(name, uts46=True).decode("ascii")
+    except UnicodeError:
+        raise _bad_host() from None
 
 
 def _checked_address(text: str, policy: Policy) -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.orm import Session
 
-from webhookproxy.models.deliveries import OPEN
+from webhookproxy.models.audit import has_entries_before, purge_entries
+from webhookproxy.models.changes import note_change
+from webhookproxy.models.deliveries import OPEN, end_deliveries
+from webhookproxy.purge import BATCH, Purge, remove_rows
 from webhookproxy.reasons import DeliveryReason, DeliveryState
+from webhookproxy.retention import Retention
+from webhookproxy.room import Room
 from webhookproxy.store import Store
 
-logger = logging.getLogger(__name__)
-
-# Rows in one transaction: a batch holds the writer for a few milliseconds.
-BATCH = 500
 CHANGES_KEPT = 10_000
 PAUSE_BUSY = 0.05
 PAUSE_IDLE = 5.0
@@ -34,18 +35,20 @@ _DELETED_COMPANIES = text(
 )
 _OPEN_WEBHOOKS = text(
     "SELECT h.webhook_id FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id"
-    " WHERE w.deleted_at IS NULL AND"
+    " WHERE w.deleted_at IS NULL AND w.discard_until IS NULL AND"
     " h.created > h.delivered + h.refused + h.expired + h.cancelled + h.simulated"
 )
-# The newest event stays, because the next owner numbers on from it.
-_OLDEST = text(
-    "SELECT e.id, e.received_ms, EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id"
-    f" AND d.{OPEN}) AS due FROM events e"
-    " WHERE e.id > :after AND e.id < (SELECT MAX(id) FROM events) ORDER BY e.id LIMIT :batch"
+_DISCARDING = text(
+    "SELECT w.id, w.discard_until FROM webhooks w JOIN companies c ON c.id = w.company_id"
+    " WHERE w.discard_until IS NOT NULL AND w.deleted_at IS NULL AND c.deleted_at IS NULL"
 )
-_UNWANTED = text(
-    "SELECT id, received_ms FROM events WHERE note = 'unwanted'"
-    " AND id < (SELECT MAX(id) FROM events) ORDER BY id LIMIT :batch"
+# No new version: the webhook's settings and its circuit stay as they are.
+_DISCARDED_ALL = text(
+    "UPDATE webhooks SET discard_until = NULL WHERE id = :id AND discard_until = :until"
+    " RETURNING company_id"
+)
+_COMPANYS_EVENTS = text(
+    "SELECT id FROM events WHERE company_id = :company ORDER BY id LIMIT :batch"
 )
 
 
@@ -67,22 +70,29 @@ class Housekeeping:
         retention_days: int,
         unwanted_hours: int,
         clock: Callable[[], float] = time.time,
+        audit_days: int = 365,
+        max_data_bytes: int = 0,
     ) -> None:
         self.pause = PAUSE_IDLE
         self._store = store
         self._reading = reading
         self._lane = lane
-        self._retention_ms = retention_days * 24 * _HOUR_MS
-        self._unwanted_ms = unwanted_hours * _HOUR_MS
+        self._audit_ms = audit_days * 24 * _HOUR_MS
         self._clock = clock
-        self._kept = 0
+        self._purge = Purge(store)
+        self._room = Room(store, reading, self._purge, max_data_bytes)
+        self._retention = Retention(store, reading, self._purge, retention_days, unwanted_hours)
 
     def step(self) -> bool:
         """Do one batch of each kind; True if any did something, so that more may be waiting."""
         did = self._end_deleted()
+        did = self._discard() or did
         did = self._expire() or did
-        did = self._purge_events() or did
+        did = self._retention.step(self._now_ms()) or did
+        did = self._room.step() or did
+        did = self._purge_audit() or did
         if not did:
+            self._purge.end_pass()
             self._store.run(_forget_changes)
         self.pause = PAUSE_BUSY if did else PAUSE_IDLE
         return did
@@ -111,7 +121,7 @@ class Housekeeping:
             # Of any age: all that waits ends with its webhook.
             ids = _overdue(connection, webhook_id, _ANY_AGE)
             state = DeliveryState.CANCELLED
-            if not _end_rows(connection, webhook_id, ids, state, reason, now_ms):
+            if not end_deliveries(connection, webhook_id, ids, state, reason, now_ms):
                 _run(connection, "DELETE FROM webhook_health WHERE webhook_id = :id", webhook_id)
                 _run(connection, "DELETE FROM webhooks WHERE id = :id", webhook_id)
             return True
@@ -119,25 +129,53 @@ class Housekeeping:
         return self._store.run(job)
 
     def _end_company(self, company_id: int) -> bool:
+        with self._reading.connect() as connection:
+            given = {"company": company_id, "batch": BATCH}
+            ids = [row[0] for row in connection.execute(_COMPANYS_EVENTS, given)]
+        if ids:
+            return self._purge.remove(ids, due_too=True) > 0
+
         def job(connection: Connection) -> bool:
-            _remember_numbers(connection)
-            purged = connection.execute(
-                text(
-                    "DELETE FROM events WHERE id IN"
-                    " (SELECT id FROM events WHERE company_id = :id ORDER BY id LIMIT :batch)"
-                    " RETURNING id"
-                ),
-                {"id": company_id, "batch": BATCH},
-            )
-            ids = [row[0] for row in purged]
-            _purge_deliveries(connection, ids)
-            if not ids:
-                for table in ("gaps", "connections", "grants", "hourly_events"):
-                    _run(connection, f"DELETE FROM {table} WHERE company_id = :id", company_id)
-                _run(connection, "DELETE FROM companies WHERE id = :id", company_id)
+            where = f"company_id = {int(company_id)}"
+            for table in ("hourly_events", "gaps"):
+                if remove_rows(connection, table=table, where=where) == BATCH:
+                    return True
+            for table in ("connections", "grants"):
+                _run(connection, f"DELETE FROM {table} WHERE company_id = :id", company_id)
+            _run(connection, "DELETE FROM companies WHERE id = :id", company_id)
             return True
 
         return self._store.run(job)
+
+    def _discard(self) -> bool:
+        """Cancel what waited for webhooks that were resumed without it."""
+        with self._reading.connect() as connection:
+            webhooks = [(row[0], row[1]) for row in connection.execute(_DISCARDING)]
+        did = False
+        for webhook_id, until in webhooks:
+            lane = self._lane(webhook_id)
+            if lane is not None:
+                did = self._discard_batch(webhook_id, until, lane) or did
+        return did
+
+    def _discard_batch(self, webhook_id: int, until: int, lane: LaneLimits) -> bool:
+        with self._reading.connect() as connection:
+            waiting = _waiting(connection, webhook_id, until)
+        # What is being sent right now ends by itself.
+        ids, now_ms = [each for each in waiting if not lane.busy(each)], self._now_ms()
+        if waiting and not ids:
+            return False
+
+        def job(session: Session) -> None:
+            state, reason = DeliveryState.CANCELLED, DeliveryReason.DISCARDED
+            end_deliveries(session.connection(), webhook_id, ids, state, reason, now_ms)
+            if not waiting:
+                values = {"id": webhook_id, "until": until}
+                if company_id := session.execute(_DISCARDED_ALL, values).scalar():
+                    note_change(session, company_id)
+
+        self._store.session(job)
+        return True
 
     def _expire(self) -> bool:
         """End what waited longer than its webhook allows."""
@@ -161,39 +199,17 @@ class Housekeeping:
             return False
 
         def job(connection: Connection) -> bool:
-            ended = _end_rows(connection, webhook_id, ids, state, reason, now_ms)
+            ended = end_deliveries(connection, webhook_id, ids, state, reason, now_ms)
             return ended > 0
 
         return self._store.run(job)
 
-    def _purge_events(self) -> bool:
-        """Remove events past their time of which nothing is due any more."""
-        did = self._purge_unwanted()
-        old = self._now_ms() - self._retention_ms
+    def _purge_audit(self) -> bool:
+        old = self._now_ms() - self._audit_ms
         with self._reading.connect() as connection:
-            batch = connection.execute(_OLDEST, {"after": self._kept, "batch": BATCH}).all()
-        ids = [row.id for row in batch if row.received_ms < old and not row.due]
-        past = [row.id for row in batch if row.received_ms < old]
-        # What is still due is passed over, or it would hide the rest from the next batch.
-        self._kept = past[-1] if past and len(past) == len(batch) else 0
-        return self._purge(ids) or did or self._kept > 0
-
-    def _purge_unwanted(self) -> bool:
-        old = self._now_ms() - self._unwanted_ms
-        with self._reading.connect() as connection:
-            batch = connection.execute(_UNWANTED, {"batch": BATCH}).all()
-        return self._purge([row.id for row in batch if row.received_ms < old])
-
-    def _purge(self, ids: list[int]) -> bool:
-        if not ids:
-            return False
-
-        def job(connection: Connection) -> bool:
-            _purge_deliveries(connection, ids)
-            _delete(connection, "events", "id", ids)
-            return True
-
-        return self._store.run(job)
+            if not has_entries_before(connection, old):
+                return False
+        return self._store.run(lambda connection: purge_entries(connection, old, BATCH)) > 0
 
 
 def _forget_changes(connection: Connection) -> None:
@@ -215,54 +231,10 @@ def _overdue(connection: Connection, webhook_id: int, limit_ms: int) -> list[int
     return [row[0] for row in connection.execute(query, values)]
 
 
-def _end_rows(
-    connection: Connection,
-    webhook_id: int,
-    ids: list[int],
-    state: DeliveryState,
-    reason: DeliveryReason,
-    now_ms: int,
-) -> int:
-    if not ids:
-        return 0
-    ended = connection.execute(
-        text(
-            "UPDATE deliveries SET state = :state, reason = :reason, ended_ms = :now"
-            f" WHERE id IN ({_numbers(ids)}) AND {OPEN}"
-        ),
-        {"state": state.value, "reason": reason.value, "now": now_ms},
-    ).rowcount
-    column = {DeliveryState.EXPIRED: "expired", DeliveryState.CANCELLED: "cancelled"}[state]
-    connection.execute(
-        text(f"UPDATE webhook_health SET {column} = {column} + :n WHERE webhook_id = :id"),
-        {"n": ended, "id": webhook_id},
+def _waiting(connection: Connection, webhook_id: int, upto: int) -> list[int]:
+    query = text(
+        f"SELECT id FROM deliveries WHERE webhook_id = :webhook AND {OPEN}"
+        " AND id <= :upto ORDER BY id LIMIT :batch"
     )
-    return ended
-
-
-def _remember_numbers(connection: Connection) -> None:
-    """Keep the highest numbers given so far, before the rows that have them may go."""
-    for column, table in (("last_event_id", "events"), ("last_delivery_id", "deliveries")):
-        highest = f"(SELECT COALESCE(MAX(id), 0) FROM {table})"
-        connection.execute(
-            text(f"UPDATE leases SET {column} = {highest} WHERE {column} < {highest}")
-        )
-
-
-def _purge_deliveries(connection: Connection, event_ids: list[int]) -> None:
-    if not event_ids:
-        return
-    query = text(f"SELECT id FROM deliveries WHERE event_id IN ({_numbers(event_ids)})")
-    ids = [row[0] for row in connection.execute(query)]
-    _delete(connection, "attempts", "delivery_id", ids)
-    _delete(connection, "deliveries", "id", ids)
-
-
-def _delete(connection: Connection, table: str, column: str, ids: list[int]) -> None:
-    if ids:
-        connection.execute(text(f"DELETE FROM {table} WHERE {column} IN ({_numbers(ids)})"))
-
-
-def _numbers(ids: list[int]) -> str:
-    # Numbers from our own tables: thousands of parameters would pass SQLite's limit.
-    return ", ".join(str(int(each)) for each in ids)
+    values = {"webhook": webhook_id, "upto": upto, "batch": BATCH}
+    return [row[0] for row in connection.execute(query, values)]

@@ -150,9 +150,9 @@ class Keyring:
 
     def __init__(self, data_keys: Sequence[str]) -> None:
         """`data_keys`: newest first, at least one (`Keys.data_keys`)."""
-        self._fernet = MultiFernet(
-            [Fernet(base64.urlsafe_b64encode(_derive(key, _ENCRYPTION))) for key in data_keys]
-        )
+        fernets = [Fernet(base64.urlsafe_b64encode(_derive(key, _ENCRYPTION))) for key in data_keys]
+        self._newest = fernets[0]
+        self._fernet = MultiFernet(fernets)
         self._fingerprint_keys = [_derive(key, _FINGERPRINT) for key in data_keys]
 
     def encrypt(self, text: str) -> str:
@@ -173,6 +173,14 @@ class Keyring:
                 "None of the DATA_KEYS opens a stored secret: put the key it was written with "
                 "back at the end of DATA_KEYS, or enter the secret again."
             ) from None
+
+    def is_newest(self, stored: str) -> bool:
+        """Whether this is what `encrypt` made of a text with the newest key."""
+        try:
+            self._newest.decrypt(stored.removeprefix(_PREFIX).encode())
+        except InvalidToken:
+            return False
+        return stored.startswith(_PREFIX)
 
     def fingerprint(self, text: str) -> str:
         """64 hex digits that are equal for equal texts, by the newest key (HMAC-SHA256)."""

@@ -167,8 +167,10 @@ class Ownership:
                 raise
         return True
 
-    def beat(self) -> bool:
+    def beat(self, failing_since: float | None = None) -> bool:
         """Say that the owner lives; False if it is the owner no longer.
+
+        `failing_since`: the wall second from which on it could not store events; None if it can.
 
         A database that takes no writes does not end ownership: the lock still keeps others out.
         Raises StoreUnavailable then.
@@ -177,7 +179,8 @@ class Ownership:
             self.fence = None
             return False
         fence = self.fence
-        self._store.run(_beat, fence=fence)
+        since_ms = None if failing_since is None else round(failing_since * 1000)
+        self._store.run(partial(_beat, failing_since_ms=since_ms), fence=fence)
         return True
 
     def release(self) -> None:
@@ -209,9 +212,10 @@ def _raise_fence(connection: Connection, *, holder: str) -> tuple[int, bool]:
     return int(connection.execute(statement, values).scalar_one()), continued
 
 
-def _beat(connection: Connection) -> None:
+def _beat(connection: Connection, *, failing_since_ms: int | None) -> None:
     clock = _CLOCK[connection.dialect.name]
-    connection.execute(text(f"UPDATE leases SET heartbeat_at = {clock} WHERE shard = {SHARD}"))
+    statement = f"UPDATE leases SET heartbeat_at = {clock}, failing_since = :since"
+    connection.execute(text(f"{statement} WHERE shard = {SHARD}"), {"since": failing_since_ms})
 
 
 def owner_seen_ms(connection: Connection) -> int | None:

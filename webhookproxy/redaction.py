@@ -1,4 +1,4 @@
-"""Keeps tokens, secrets and query strings out of everything that is printed."""
+"""Keeps tokens, secrets, query strings and personal numbers out of everything that is printed."""
 
 from __future__ import annotations
 
@@ -37,11 +37,21 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1{HIDDEN}",
     ),
+    # Brazilian documents and telephones, which only a payload that strayed into a text would show:
+    # 123.456.789-09, (11) 98765-4321, and eleven digits, or 55 and ten or eleven, on their own.
+    (
+        re.compile(
+            r"(?<![\w.])\d{3}\.\d{3}\.\d{3}-\d{2}(?!\w)"
+            r"|(?<![\w.])(?:\+?55[ -]?)?\(?\d{2}\)?[ -]?9?\d{4}-\d{4}(?!\w)"
+            r"|(?<![\w.])\+?(?:55\d{10,11}|\d{11})(?![\w.]\w|\w)"
+        ),
+        HIDDEN,
+    ),
 )
 
 
 def redact(text: str) -> str:
-    """The text with every credential it shows by its form replaced by an ellipsis."""
+    """The text with what shows by its form that it is a credential, a CPF or a telephone hidden."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

@@ -8,11 +8,16 @@ from collections.abc import Callable
 
 import gevent
 from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy import console
 from webhookproxy.config import ephemeral_disk_warning
 from webhookproxy.engine import Engine
+from webhookproxy.extensions import db
+from webhookproxy.models import User
 from webhookproxy.store import Store
+from webhookproxy.web.passwords import first_code
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +32,7 @@ def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
     engine = app.extensions["engine"] = Engine(app, store, lines)
     engine.start()
     logger.info("listening on port %d", app.config["PORT"])
+    _say_first_code(app)
 
     stopping = False
 
@@ -51,3 +57,13 @@ def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         gevent.signal_handler(number, on_signal)
     return engine
+
+
+def _say_first_code(app: Flask) -> None:
+    """Print the code that whoever opens the pages first must know, while there is no user."""
+    try:
+        with app.app_context():
+            if db.session.scalar(select(User.id).limit(1)) is None:
+                logger.info("first access: open /primeiro-acesso, the code is %s", first_code())
+    except SQLAlchemyError as error:
+        logger.warning("cannot see whether there is a user yet: %s", type(error).__name__)

@@ -50,6 +50,8 @@ class _Entry(Generic[T]):
         self.fence = fence
         self.value: T | None = None
         self.error: Exception | None = None
+        # For how long it held the writer: its own time and the commit's.
+        self.seconds = 0.0
         self.done: AsyncResult[None] = AsyncResult()
 
 
@@ -73,15 +75,16 @@ class Store:
         Raises what the job raised (only its own writes are undone), StoreUnavailable if the
         database did not take the group, and Fenced if `fence` is no longer the lease's.
         """
-        entry = _Entry(job, fence)
-        self._waiting.append(entry)
-        if self._writer is None:
-            self._writer = gevent.spawn(self._write)
-            self._writer.name = "store"
-        entry.done.get()
-        if entry.error is not None:
-            raise entry.error
+        entry = self._wait(_Entry(job, fence))
         return entry.value  # type: ignore[return-value]  # set wherever error is not
+
+    def measured(self, job: Callable[[Connection], T]) -> tuple[T, float]:
+        """The job's value, as `run`, and for how many seconds nobody else could write for it.
+
+        The commit counts whole, whoever shares it.
+        """
+        entry = self._wait(_Entry(job, None))
+        return entry.value, entry.seconds  # type: ignore[return-value]  # as above
 
     def session(self, job: Callable[[Session], T]) -> T:
         """The same for a job that works with models; it must return plain values."""
@@ -101,6 +104,16 @@ class Store:
         self._pool.join()
         self.engine.dispose()
 
+    def _wait(self, entry: _Entry[T]) -> _Entry[T]:
+        self._waiting.append(entry)
+        if self._writer is None:
+            self._writer = gevent.spawn(self._write)
+            self._writer.name = "store"
+        entry.done.get()
+        if entry.error is not None:
+            raise entry.error
+        return entry
+
     def _write(self) -> None:
         while self._waiting:
             group = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
@@ -112,11 +125,16 @@ class Store:
 
     def _commit(self, group: list[_Entry[Any]]) -> None:
         try:
-            with self.engine.connect() as connection, connection.begin():
-                _check_fence(connection, group)
-                for entry in group:
-                    if entry.error is None:
-                        _run_entry(connection, entry, alone=len(group) == 1)
+            with self.engine.connect() as connection:
+                with connection.begin():
+                    _check_fence(connection, group)
+                    for entry in group:
+                        if entry.error is None:
+                            _run_entry(connection, entry, alone=len(group) == 1)
+                    ended = time.perf_counter()
+                committing = time.perf_counter() - ended
+            for entry in group:
+                entry.seconds += committing
         except Exception as error:  # every waiting caller must get an answer, whatever happened
             failure = StoreUnavailable(type(error).__name__) if _is_outage(error) else error
             for entry in group:
@@ -135,8 +153,10 @@ class Store:
 
 def _run_entry(connection: Connection, entry: _Entry[Any], *, alone: bool) -> None:
     """Run one job; in company, inside a savepoint that keeps its failure to itself."""
+    began = time.perf_counter()
     if alone:
         entry.value = entry.job(connection)
+        entry.seconds = time.perf_counter() - began
         return
     connection.exec_driver_sql("SAVEPOINT job")
     try:
@@ -147,6 +167,7 @@ def _run_entry(connection: Connection, entry: _Entry[Any], *, alone: bool) -> No
         entry.error = error
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
     connection.exec_driver_sql("RELEASE SAVEPOINT job")
+    entry.seconds = time.perf_counter() - began
 
 
 def _check_fence(connection: Connection, group: list[_Entry[Any]]) -> None:

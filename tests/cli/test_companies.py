@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -30,6 +31,7 @@ def test_the_list_as_json_shows_a_mask_instead_of_the_token(run: Run) -> None:
             "token_mask": f"{TOKEN[:4]}…{TOKEN[-4:]}",
             "socket_url": f"{LOOPBACK}/",
             "agent_id": "5",
+            "retention_days": None,
             "wished": False,
             "state": "disconnected",
         }
@@ -168,3 +170,30 @@ def test_an_edit_without_options_is_refused(refuse: Refuse, app: Flask) -> None:
 def test_nothing_on_standard_input_is_refused(refuse: Refuse) -> None:
     assert "Nothing came" in refuse("company", "create", "E", "--token", "-", stdin="")
     assert "More than one line" in refuse("company", "create", "E", "--token", "-", stdin="a\nb\n")
+
+
+def test_a_new_socket_host_demands_the_token_again(run: Run, refuse: Refuse) -> None:
+    run("company", "create", "Empresa", "--token", TOKEN, "--socket-url", LOOPBACK)
+    words = ("company", "edit", "1", "--socket-url", "http://127.0.0.2:4000")
+    assert "give --token again" in refuse(*words)
+    run("company", "edit", "1", "--socket-url", f"{LOOPBACK}/", "--name", "Outra")
+    run(*words, "--token", "-", stdin=TOKEN)
+    stored = json.loads(run("company", "list", "--json").stdout)[0]["socket_url"]
+    assert stored == "http://127.0.0.2:4000/"
+
+
+def test_a_company_keeps_its_events_for_days_of_its_own_and_never_longer_than_the_setting(
+    run: Run, refuse: Refuse
+) -> None:
+    def days() -> Any:
+        return json.loads(run("company", "list", "--json").stdout)[0]["retention_days"]
+
+    create = ("company", "create", "Empresa", "--token", TOKEN, "--socket-url", LOOPBACK)
+    assert "1 to 7 days" in refuse(*create, "--retention-days", "8")
+    assert "from 0 to 365" in refuse(*create, "--retention-days", "-1")
+    run(*create, "--retention-days", "2")
+    assert days() == 2
+    run("company", "edit", "1", "--name", "Outra")
+    assert days() == 2
+    run("company", "edit", "1", "--retention-days", "0")
+    assert days() is None

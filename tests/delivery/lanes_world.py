@@ -8,10 +8,10 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gevent
 import pytest
@@ -30,12 +30,15 @@ from webhookproxy.housekeeping import Housekeeping
 from webhookproxy.lease import Ownership, lock_for
 from webhookproxy.listener.journal import Arrival, Journal
 from webhookproxy.listener.routes import Routes
-from webhookproxy.models.deliveries import Due
+from webhookproxy.models.changes import acts_between, changes_since
+from webhookproxy.models.deliveries import Delivery, Due, find_delivery
 from webhookproxy.models.webhooks import Webhook, delete_webhook, edit_webhook, find_webhook
 from webhookproxy.models.webhooks import switch_webhook as switch
 from webhookproxy.payload import Event
 from webhookproxy.reasons import EventNote
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState
+
+T = TypeVar("T")
 
 _numbers = itertools.count(1)
 
@@ -58,6 +61,7 @@ class Sending:
             self.reading = db.engine
         self.skew = 0.0
         self._fence = 0
+        self._revision = 0
         self._console = console
         self._ownership = Ownership(self.store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
         self._routes = Routes()
@@ -180,6 +184,18 @@ class Sending:
             connection.exec_driver_sql(statement)
 
         self.store.run(job)
+
+    def act(self, do: Callable[[Session, Delivery], T], delivery_id: int) -> T:
+        """Do something with a delivery in a transaction of its own, as another process would."""
+        return self.store.session(lambda session: do(session, find_delivery(session, delivery_id)))
+
+    def notice(self) -> None:
+        """What the engine does twice a second: look for changes that other processes made."""
+        self.apply()
+        with Session(self.reading) as session:
+            after = self._revision
+            self._revision, _ = changes_since(session, after)
+            self.lanes.attend(acts_between(session, after, self._revision))
 
     def states(self, webhook_id: int) -> list[tuple[str, str]]:
         """State and reason of every delivery of a webhook, in order of arrival."""

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from tests.delivery.lanes_world import Sending
 from tests.world import rows
 from webhookproxy.delivery import results as results_module
-from webhookproxy.delivery.results import Health, Result, Results
+from webhookproxy.delivery.ledger import Health, Result
+from webhookproxy.delivery.results import Results
 from webhookproxy.delivery.retry import Kind, Verdict
 from webhookproxy.delivery.sender import Outcome
 from webhookproxy.models.deliveries import Due

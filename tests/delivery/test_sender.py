@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tests.delivery.window_rows import NOW_MS
-from tests.receiver import Receiver, hang, raw
+from tests.receiver import Plain, Received, Receiver, hang, raw
 from webhookproxy.delivery.retry import Kind
 from webhookproxy.delivery.sender import Sender
 from webhookproxy.dial import Resolver
@@ -77,6 +77,20 @@ def test_a_refusal_keeps_status_and_answer(make: MakeSender) -> None:
     assert (outcome.kind, outcome.status) == (Kind.REFUSAL, 422)
     assert outcome.answer == "no\N{REPLACEMENT CHARACTER} such \N{REPLACEMENT CHARACTER} lead"
     assert outcome.retry_after is None
+
+
+def test_an_answer_that_shows_what_was_sent_is_kept_without_our_secrets(make: MakeSender) -> None:
+    def echo(got: Received) -> Plain:
+        return 500, {}, f"{dict(got.headers)} canary-secret abc".encode()
+
+    with Receiver(echo) as receiver:
+        typed = make(receiver.url(), authorization="Basic canary-auth", secret="canary-secret")
+        assert "canary" not in (typed.send(DUE).answer or "canary")
+        bare = make(receiver.url(), authorization="canary-auth", secret="abc")
+        answer = bare.send(DUE).answer or ""
+    assert "'Authorization': 'Bearer …'" in answer
+    # Hidden wherever it is found, so short a secret would only spoil the answer.
+    assert answer.endswith(" abc")
 
 
 @pytest.mark.parametrize(("status", "seconds"), [(429, 30.0), (503, 30.0), (404, None)])

@@ -33,7 +33,7 @@ BOUNDS: dict[str, Any] = {
 
 
 class WindowMachine(RuleBasedStateMachine):
-    """Plays the lane, its workers, the results' writer and the intake."""
+    """Plays the lane, its workers, the results' writer, the intake, and people at a page."""
 
     in_hand = Bundle("in_hand")
     unsettled = Bundle("unsettled")
@@ -45,7 +45,10 @@ class WindowMachine(RuleBasedStateMachine):
         self.bench = Bench()
         self.sending: dict[int, Due] = {}
         self.probes: set[int] = set()
-        self.ended: set[int] = set()
+        self.ended: dict[int, Due] = {}
+        # What people did and the window was not told yet.
+        self.resent: set[int] = set()
+        self.cancelled: set[int] = set()
         self.not_before: dict[int, float] = {}
         self.uncommitted: dict[int, float | None] = {}
         self.forgiving = False
@@ -109,6 +112,41 @@ class WindowMachine(RuleBasedStateMachine):
         self.circuit_open = False
         self._ask_reset(forgive=True, strict=strict)
 
+    @rule(pick=st.integers(0, 20))
+    def resend(self, pick: int) -> None:
+        ids = [each for each in self.ended if each not in self.uncommitted | self.sending]
+        if ids:
+            due = self.ended.pop(ids[pick % len(ids)])
+            self.not_before.pop(due.id, None)
+            self.cancelled.discard(due.id)
+            self.resent.add(due.id)
+            self.bench.table.resend(due)
+
+    @rule(pick=st.integers(0, 20))
+    def cancel(self, pick: int) -> None:
+        rows = [due for due in self.bench.table.open.values() if due.id not in self.ended]
+        if rows:
+            due = rows[pick % len(rows)]
+            self.bench.table.end(due.id)
+            self.ended[due.id] = due
+            self.cancelled.add(due.id)
+
+    @rule(pick=st.integers(0, 20))
+    def try_now(self, pick: int) -> None:
+        heads = {due.order_key: due for due in reversed(list(self.bench.table.open.values()))}
+        rows = [due for due in heads.values() if due.id not in self.ended]
+        if rows:
+            due = rows[pick % len(rows)]
+            self.bench.table.retry_at(due.id, None)
+            self.not_before.pop(due.id, None)
+
+    @rule()
+    def look_again(self) -> None:
+        self.resent.clear()
+        self.cancelled.clear()
+        self.bench.window.look_again()
+        self._note_reset()
+
     @rule(seconds=st.sampled_from([0.5, 1.0, 10.0]))
     def let_time_pass(self, seconds: float) -> None:
         self.bench.now += seconds
@@ -140,8 +178,10 @@ class WindowMachine(RuleBasedStateMachine):
             self._succeed(under_way)
         for delivery_id in list(self.uncommitted):
             self._commit(delivery_id)
-        self.circuit_open = False
-        self._ask_reset(forgive=True)
+        if self.circuit_open:
+            self.circuit_open = False
+            self._ask_reset(forgive=True)
+        self.look_again()
         for _ in range(len(self.bench.table.open) + 1):
             self.bench.now += 10.0
             while (due := self._hand_out()) is not None:
@@ -163,7 +203,7 @@ class WindowMachine(RuleBasedStateMachine):
             self._ask_reset(forgive=True)
         self._returned(due)
         self.bench.end(due, settle=False)
-        self.ended.add(due.id)
+        self.ended[due.id] = due
         self.uncommitted[due.id] = None
 
     def _ask_reset(self, *, forgive: bool, strict: bool | None = None) -> None:
@@ -184,21 +224,22 @@ class WindowMachine(RuleBasedStateMachine):
         at = self.uncommitted.pop(delivery_id)
         if at is None:
             self.bench.table.end(delivery_id)
-        else:
+        elif delivery_id in self.bench.table.open:
             self.bench.table.retry_at(delivery_id, NOW_MS + round(at * 1000))
         self.bench.window.settle(delivery_id)
         self._note_reset()
 
     def _check_handed_out(self, due: Due) -> None:
         assert due.id not in self.sending, "handed out twice"
-        assert due.id not in self.ended, "handed out after its end"
+        gone = due.id in self.ended and due.id not in self.cancelled
+        assert not gone, "handed out after its end"
         assert due.id not in self.uncommitted, "its last result is not committed"
         assert self.not_before.get(due.id, 0.0) <= self.bench.now, "tried too early"
         strict = self.bench.window.strict
         earlier = [
             each
             for each in self.bench.table.open.values()
-            if each.id < due.id and each.id not in self.ended
+            if each.id < due.id and each.id not in self.ended and each.id not in self.resent
             if strict or each.order_key == due.order_key
         ]
         assert not earlier, "an earlier one waits"

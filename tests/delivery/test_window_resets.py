@@ -124,3 +124,59 @@ def test_a_failed_probe_makes_its_key_wait(bench: Bench) -> None:
     assert ids(bench.drain()) == [2]
     bench.now += 5.0
     assert ids(bench.drain()) == [1]
+
+
+def test_a_resent_row_goes_before_the_later_ones_of_its_key_that_wait() -> None:
+    bench = Bench()
+    one, two = bench.arrive("aa")
+    assert bench.next() == one
+    bench.end(one)
+    assert bench.next() == two
+    bench.fail(two, 100.0)
+    bench.table.resend(one)
+    bench.window.look_again()
+    assert ids(bench.take()) == [1]
+    bench.end(one)
+    # Its own time has not come, whatever the one before it did.
+    assert bench.next() is None
+    bench.now += 101.0
+    assert ids(bench.take()) == [2]
+
+
+def test_what_was_in_hand_when_a_row_was_resent_does_not_keep_it_waiting_by_failing() -> None:
+    for strict in (False, True):
+        bench = Bench(strict=strict)
+        one, two = bench.arrive("aa")
+        assert bench.next() == one
+        bench.end(one)
+        assert bench.next() == two
+        bench.table.resend(one)
+        bench.window.look_again()
+        assert bench.next() is None
+        bench.fail(two, 100.0)
+        assert ids(bench.take()) == [1]
+
+
+def test_a_row_cancelled_in_hand_that_fails_lets_strict_order_go_on() -> None:
+    bench = Bench(strict=True)
+    one, two = bench.arrive("ab")
+    assert bench.next() == one
+    bench.table.end(one.id)
+    bench.window.look_again()
+    bench.window.hold(one, bench.now + 100.0)
+    bench.window.settle(one.id)
+    assert bench.next() == two
+
+
+def test_only_what_was_in_hand_when_somebody_acted_makes_its_failure_read_all_again() -> None:
+    bench = Bench()
+    one, *_ = bench.arrive("abcd")
+    assert bench.next() == one
+    bench.window.look_again()
+    others = bench.take()
+    bench.fail(one, 100.0)
+    reads = bench.table.reads
+    for due in others:
+        bench.fail(due, 100.0)
+        assert bench.next() is None
+    assert bench.table.reads == reads + 1

@@ -26,12 +26,17 @@ class Table:
         self.open[due.id] = due
         return due
 
+    def resend(self, due: Due) -> None:
+        """Commit that a row which had ended is to be sent again."""
+        self.open[due.id] = replace(due, tries=0, due_ms=None)
+        self.open = dict(sorted(self.open.items()))
+
     def end(self, delivery_id: int) -> None:
         """Commit that a row ended."""
         self.open.pop(delivery_id, None)
 
-    def retry_at(self, delivery_id: int, due_ms: int) -> None:
-        """Commit that a row failed."""
+    def retry_at(self, delivery_id: int, due_ms: int | None) -> None:
+        """Commit that a row failed, or (None) is to be tried at once."""
         self.open[delivery_id] = replace(self.open[delivery_id], due_ms=due_ms)
 
     def after(self, delivery_id: int, limit: int) -> list[Due]:
@@ -85,7 +90,7 @@ class Bench:
 
     def end(self, due: Due, *, settle: bool = True) -> None:
         """A row ended; with `settle` its result is committed at once."""
-        self.window.release(due)
+        self.window.release(due, self.now, self.now_ms)
         if settle:
             self.commit_end(due)
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
+from webhookproxy.cli.backups import backup, restore
 from webhookproxy.cli.companies import group as company_group
+from webhookproxy.cli.deliveries import group as delivery_group
+from webhookproxy.cli.keys import group as key_group
+from webhookproxy.cli.privacy import group as privacy_group
+from webhookproxy.cli.secrets import rotate_secret_command
 from webhookproxy.cli.shell import names
 from webhookproxy.cli.simulator import simulator as simulator_command
 from webhookproxy.cli.status import show as status_command
@@ -16,6 +21,15 @@ from webhookproxy.cli.webhooks import group as webhook_group
 def init_app(app: Flask) -> None:
     """Register every command, and what `flask shell` has at hand."""
     webhook_group.add_command(test_command)
-    for command in (user_group, company_group, webhook_group, status_command, simulator_command):
+    webhook_group.add_command(rotate_secret_command)
+    groups = (
+        user_group,
+        company_group,
+        webhook_group,
+        delivery_group,
+        key_group,
+        privacy_group,
+    )
+    for command in (*groups, status_command, backup, restore, simulator_command):
         app.cli.add_command(command)
     app.shell_context_processor(lambda: names(app))

@@ -15,11 +15,12 @@ from webhookproxy.cli.complaints import BadInput, Group
 from webhookproxy.cli.context import policy, write
 from webhookproxy.cli.output import json_option, note, print_json, print_table
 from webhookproxy.cli.reach import lookup_warning
-from webhookproxy.cli.values import COMPANY, with_stdin
+from webhookproxy.cli.values import COMPANY, Number, with_stdin
 from webhookproxy.contract import token_mask
 from webhookproxy.extensions import db
 from webhookproxy.guard import check_socket_url
 from webhookproxy.models import Company
+from webhookproxy.models.audit import CLI, Action, record, record_edit
 from webhookproxy.models.companies import (
     create_company,
     delete_company,
@@ -28,7 +29,12 @@ from webhookproxy.models.companies import (
     wish_connection,
 )
 from webhookproxy.models.webhooks import live_webhooks
-from webhookproxy.rules.companies import DEFAULT_TIMEZONE, CompanyInput
+from webhookproxy.rules.companies import (
+    DEFAULT_TIMEZONE,
+    CompanyInput,
+    changed_company,
+    check_retention,
+)
 from webhookproxy.standing import read_owner, standing
 
 group = Group("company", help="The companies whose events come in.")
@@ -48,6 +54,11 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--timezone", help=f"For the times on the pages (default {DEFAULT_TIMEZONE})."
         ),
+        click.option(
+            "--retention-days",
+            type=Number(int, 0, 365),
+            help="How long its events are kept (default 0: as the setting RETENTION_DAYS says).",
+        ),
         click.option("--agent-id", help="Connect as this agent (default: none)."),
         click.option("--socket-url", help="Socket.IO server (default: the setting SOCKET_URL)."),
         click.option("--threec-id", help="The company's number at 3C Plus."),
@@ -57,6 +68,7 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    check_retention(fields.get("retention_days"), current_app.config["RETENTION_DAYS"])
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -72,7 +84,13 @@ def create(name: str, token: str, **fields: Any) -> None:
         **_given(fields),
     )
     allowed, warning = policy(), _socket_warning(fields["socket_url"])
-    click.echo(f"company_{write(lambda session: create_company(session, company, allowed).id)}")
+
+    def job(session: Session) -> int:
+        created = create_company(session, company, allowed).id
+        _record(session, Action.COMPANY_CREATED, created)
+        return created
+
+    click.echo(f"company_{write(job)}")
     if warning:
         note(warning)
 
@@ -96,6 +114,7 @@ def list_companies(as_json: bool) -> None:
             "token_mask": token_mask(each.token),
             "socket_url": each.socket_url,
             "agent_id": each.agent_id,
+            "retention_days": each.retention_days,
             "wished": each.should_connect,
             "state": standing(each.connection, owner, wished=each.should_connect)[0].value,
         }
@@ -112,7 +131,7 @@ def list_companies(as_json: bool) -> None:
 @group.command("edit")
 @click.argument("company", type=COMPANY)
 @click.option("--name")
-@click.option("--token", help=_ABOUT_API)
+@click.option("--token", help=f"{_ABOUT_API} A new socket host needs it again.")
 @_fields
 def edit(company: int, token: str | None, **fields: Any) -> None:
     """Change what is given and leave the rest; a new token or server connects anew."""
@@ -123,7 +142,17 @@ def edit(company: int, token: str | None, **fields: Any) -> None:
 
     def job(session: Session) -> None:
         found = find_company(session, company)
-        edit_company(session, found, replace(found.input(), **given), allowed)
+        before = found.input()
+        edit_company(session, found, changed_company(before, given), allowed)
+        record_edit(
+            session,
+            CLI,
+            Action.COMPANY_CHANGED,
+            before,
+            found.input(),
+            company_id=company,
+            subject=f"company_{company}",
+        )
 
     write(job)
     click.echo(f"company_{company} is saved.")
@@ -154,17 +183,29 @@ def delete(company: int, yes: bool) -> None:
     """Delete a company, with its webhooks, events and waiting deliveries."""
     if not yes:
         raise BadInput(_what_would_be_lost(company))
-    write(lambda session: delete_company(session, find_company(session, company)))
+
+    def job(session: Session) -> None:
+        delete_company(session, find_company(session, company))
+        _record(session, Action.COMPANY_DELETED, company)
+
+    write(job)
     click.echo(f"company_{company} is deleted; what was stored of it is being removed.")
 
 
 def _wish(company: int, *, connected: bool) -> None:
     def job(session: Session) -> bool:
-        return wish_connection(session, find_company(session, company), connected=connected)
+        changed = wish_connection(session, find_company(session, company), connected=connected)
+        if changed:
+            _record(session, Action.CONNECT if connected else Action.DISCONNECT, company)
+        return changed
 
     new = write(job)
     state = "connected" if connected else "disconnected"
     click.echo(f"company_{company} {'is to be' if new else 'was already to be'} {state}.")
+
+
+def _record(session: Session, action: Action, company: int) -> None:
+    record(session, CLI, action, company_id=company, subject=f"company_{company}")
 
 
 def _socket_warning(socket_url: str | None) -> str | None:

@@ -8,22 +8,38 @@ from flask import Flask
 
 from webhookproxy import models
 from webhookproxy.extensions import db
+from webhookproxy.models.acts import cancel, resend, try_now
+from webhookproxy.models.audit import find_entries
 from webhookproxy.models.companies import create_company, find_company, wish_connection
+from webhookproxy.models.deliveries import find_delivery
 from webhookproxy.models.people import create_user, find_user, grant, hash_password
-from webhookproxy.models.webhooks import create_webhook, find_webhook, switch_webhook
+from webhookproxy.models.webhooks import (
+    create_webhook,
+    find_webhook,
+    resume_webhook,
+    rotate_secret,
+    switch_webhook,
+)
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
 
 _FACTORIES = (
+    cancel,
     create_company,
     create_user,
     create_webhook,
     find_company,
+    find_delivery,
+    find_entries,
     find_user,
     find_webhook,
     grant,
     hash_password,
+    resend,
+    resume_webhook,
+    rotate_secret,
     switch_webhook,
+    try_now,
     wish_connection,
     CompanyInput,
     WebhookInput,

@@ -12,8 +12,16 @@ from webhookproxy.cli.output import json_option, print_json, print_table
 from webhookproxy.cli.values import COMPANY, on_terminal, read_secret
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Grant, User
+from webhookproxy.models.audit import CLI, Action, record
 from webhookproxy.models.companies import find_company
-from webhookproxy.models.people import create_user, find_user, grant, hash_password, revoke
+from webhookproxy.models.people import (
+    create_user,
+    find_user,
+    grant,
+    hash_password,
+    revoke,
+    set_password,
+)
 from webhookproxy.rules.people import check_email
 
 group = Group("user", help="Who may log in, and which companies an operator sees.")
@@ -31,7 +39,13 @@ def create(email: str, admin: bool, password_stdin: bool) -> None:
     """Create a user; asks for the password."""
     check_email(email)
     hashed = hash_password(_password(password_stdin))
-    click.echo(write(lambda session: create_user(session, email, hashed, admin=admin).email))
+
+    def job(session: Session) -> str:
+        user = create_user(session, email, hashed, admin=admin)
+        _record(session, Action.USER_CREATED, user, "administrator" if admin else "operator")
+        return user.email
+
+    click.echo(write(job))
 
 
 @group.command("list")
@@ -60,7 +74,8 @@ def password(email: str, password_stdin: bool) -> None:
 
     def job(session: Session) -> str:
         user = find_user(session, email)
-        user.password_hash = hashed
+        set_password(session, user, hashed, but=None)
+        _record(session, Action.PASSWORD_CHANGED, user)
         return user.email
 
     click.echo(f"{write(job)} has a new password.")
@@ -75,7 +90,10 @@ def grant_company(email: str, company: int) -> None:
     def job(session: Session) -> tuple[str, bool]:
         user = find_user(session, email)
         find_company(session, company)
-        return user.email, grant(session, user, company)
+        new = grant(session, user, company)
+        if new:
+            _record(session, Action.USER_CHANGED, user, "granted", company)
+        return user.email, new
 
     address, new = write(job)
     click.echo(f"{address} {'sees' if new else 'already saw'} company_{company}.")
@@ -90,10 +108,20 @@ def revoke_company(email: str, company: int) -> None:
     def job(session: Session) -> tuple[str, bool]:
         user = find_user(session, email)
         find_company(session, company)
-        return user.email, revoke(session, user, company)
+        had = revoke(session, user, company)
+        if had:
+            _record(session, Action.USER_CHANGED, user, "revoked", company)
+        return user.email, had
 
     address, had = write(job)
     click.echo(f"{address} {'no longer has' if had else 'had no'} right to company_{company}.")
+
+
+def _record(
+    session: Session, action: Action, user: User, detail: str = "", company: int | None = None
+) -> None:
+    subject, words = f"user_{user.id}", f"{user.email} {detail}".strip()
+    record(session, CLI, action, company_id=company, subject=subject, detail=words)
 
 
 def _password(from_stdin: bool) -> str:

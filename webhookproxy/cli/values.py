@@ -65,6 +65,7 @@ class Number(click.ParamType[float]):
 
 COMPANY = PublicId("company")
 WEBHOOK = PublicId("webhook")
+DELIVERY = PublicId("delivery")
 
 
 def with_stdin(values: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 from sqlalchemy.orm import Session
@@ -19,6 +17,7 @@ from webhookproxy.cli.reach import lookup_warning
 from webhookproxy.cli.values import COMPANY, WEBHOOK, Number, with_stdin
 from webhookproxy.extensions import db
 from webhookproxy.guard import check_url, masked_url
+from webhookproxy.models.audit import CLI, Action, record, record_edit
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.webhooks import (
     Webhook,
@@ -27,9 +26,10 @@ from webhookproxy.models.webhooks import (
     edit_webhook,
     find_webhook,
     live_webhooks,
+    resume_webhook,
     switch_webhook,
 )
-from webhookproxy.rules.webhooks import WebhookInput, WebhookState
+from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
 
 group = Group("webhook", help="Where the events of a company go.")
 
@@ -89,7 +89,9 @@ def create(company: int, name: str, url: str, **fields: Any) -> None:
     allowed, warning = policy(), lookup_warning(url, check_url)
 
     def job(session: Session) -> int:
-        return create_webhook(session, find_company(session, company).id, webhook, allowed).id
+        created = create_webhook(session, find_company(session, company).id, webhook, allowed)
+        _record(session, Action.WEBHOOK_CREATED, created)
+        return created.id
 
     click.echo(f"webhook_{write(job)}")
     _say_notes(warning, fields["events"])
@@ -141,7 +143,17 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
 
     def job(session: Session) -> None:
         found = find_webhook(session, webhook)
-        edit_webhook(session, found, _changed(found, given), allowed)
+        before = found.input()
+        edit_webhook(session, found, changed_webhook(before, given), allowed)
+        record_edit(
+            session,
+            CLI,
+            Action.WEBHOOK_CHANGED,
+            before,
+            found.input(),
+            company_id=found.company_id,
+            subject=f"webhook_{webhook}",
+        )
 
     write(job)
     click.echo(f"webhook_{webhook} is saved.")
@@ -152,14 +164,35 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
 @click.argument("webhook", type=WEBHOOK)
 def pause(webhook: int) -> None:
     """Keep what comes for a webhook without sending it."""
-    _switch(webhook, WebhookState.PAUSED)
+
+    def job(session: Session) -> bool:
+        found = find_webhook(session, webhook)
+        changed = switch_webhook(session, found, WebhookState.PAUSED)
+        if changed:
+            _record(session, Action.WEBHOOK_PAUSED, found)
+        return changed
+
+    new = write(job)
+    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} paused.")
 
 
 @group.command("resume")
 @click.argument("webhook", type=WEBHOOK)
-def resume(webhook: int) -> None:
+@click.option("--discard", is_flag=True, help="Send nothing of what was kept: it is cancelled.")
+def resume(webhook: int, discard: bool) -> None:
     """Send again, what was kept first; ends a simulation too."""
-    _switch(webhook, WebhookState.ACTIVE)
+
+    def job(session: Session) -> bool:
+        found = find_webhook(session, webhook)
+        changed = resume_webhook(session, found, discard=discard)
+        if changed:
+            _record(session, Action.WEBHOOK_RESUMED, found)
+        return changed
+
+    new = write(job)
+    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} active.")
+    if discard and not new:
+        note("Nothing was discarded: that is for a webhook that is paused.")
 
 
 @group.command("delete")
@@ -173,36 +206,18 @@ def delete(webhook: int, yes: bool) -> None:
             f"Deleting webhook_{webhook} ({found.name}) would lose its settings and the deliveries "
             f"that wait ({found.health.waiting}): repeat the command with --yes if that is meant."
         )
-    write(lambda session: delete_webhook(session, find_webhook(session, webhook)))
+
+    def job(session: Session) -> None:
+        found = find_webhook(session, webhook)
+        delete_webhook(session, found)
+        _record(session, Action.WEBHOOK_DELETED, found)
+
+    write(job)
     click.echo(f"webhook_{webhook} is deleted.")
 
 
-def _switch(webhook: int, state: WebhookState) -> None:
-    new = write(lambda session: switch_webhook(session, find_webhook(session, webhook), state))
-    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} {state.value}.")
-
-
-def _changed(webhook: Webhook, given: dict[str, Any]) -> WebhookInput:
-    """The webhook's fields with what was given in their place."""
-    kept = [
-        option
-        for field, option in (("authorization", "--auth"), ("secret", "--secret"))
-        if getattr(webhook, field) and field not in given
-    ]
-    # Otherwise whoever may edit a webhook could have its secrets sent to a server of theirs.
-    if "url" in given and kept and _host(given["url"]) != _host(webhook.url):
-        raise BadInput(
-            f"The new URL leads to another host: give {' and '.join(kept)} again (or empty), "
-            "because what was set was meant for the old one."
-        )
-    return replace(webhook.input(), **given)
-
-
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url.strip()).hostname
-    except ValueError:
-        return None
+def _record(session: Session, action: Action, webhook: Webhook) -> None:
+    record(session, CLI, action, company_id=webhook.company_id, subject=f"webhook_{webhook.id}")
 
 
 def _row(webhook: Webhook) -> dict[str, Any]:

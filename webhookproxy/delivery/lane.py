@@ -12,8 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.delivery.alarm import Alarm
 from webhookproxy.delivery.backlog import Backlog
-from webhookproxy.delivery.results import Health, Result
-from webhookproxy.delivery.retry import PROBE_LAST, Circuit, Kind, Verdict, judge
+from webhookproxy.delivery.ledger import Health, Result
+from webhookproxy.delivery.probes import Probes
+from webhookproxy.delivery.retry import Circuit, Kind, Verdict, judge
 from webhookproxy.delivery.sender import Outcome, Sender
 from webhookproxy.delivery.window import Window
 from webhookproxy.models.types import optional_ms
@@ -43,15 +44,16 @@ class Lane:
         self._window = Window(self._backlog, strict=webhook.parallelism == 1, highest=highest)
         self._lock = BoundedSemaphore()
         self._circuit = Circuit()
+        self._probes = Probes(self._circuit, self._backlog, self._window)
         self._health = Health.stored(webhook.health)
         self._workers = 0
-        self._probing = False
         self._hold_until = 0.0
         self._next_slot = 0.0
         self._alarm = Alarm(self._ring)
         self._stopped = False
         self._restore_circuit()
         self._take_settings(webhook)
+        self._backlog.discard_until = webhook.discard_until or 0
         self.kick()
 
     def configure(self, webhook: Webhook) -> None:
@@ -59,17 +61,34 @@ class Lane:
         old = self._sender
         self._take_settings(webhook)
         old.close()
-        self._circuit.succeed()
-        self._health.close_circuit()
+        self._close_circuit()
         self._hold_until = self._next_slot = 0.0
         with self._lock:
             self._window.ask_reset(forgive=True, strict=webhook.parallelism == 1)
         self.kick()
 
+    def attend(self, asked: list[int]) -> None:
+        """Take up what somebody did with deliveries; `asked` are wanted tried now."""
+        if asked:
+            # Whoever asks knows more than the receiver did at its last Retry-After.
+            self._hold_until = 0.0
+            self._probes.ask(asked)
+        with self._lock:
+            self._window.look_again()
+        self.kick()
+
+    def discard(self, until: int) -> None:
+        """Send nothing up to this number; housekeeping ends it. 0: nothing is to be discarded."""
+        raised, self._backlog.discard_until = until > self._backlog.discard_until, until
+        if raised:
+            with self._lock:
+                self._window.look_again()
+
     def offer(self, due: Due) -> None:
         """Take a delivery that was just committed."""
-        self._window.offer(due)
-        self.kick()
+        if due.id > self._backlog.discard_until:
+            self._window.offer(due)
+            self.kick()
 
     def stop(self) -> None:
         """Take no more; what is being sent ends by itself."""
@@ -104,11 +123,14 @@ class Lane:
 
     def _restore_circuit(self) -> None:
         if self._health.opened_ms is not None:
-            wait = ((self._health.next_probe_ms or 0) - self._lanes.now_ms()) / 1000
-            # A clock that jumped must not put the probe off for longer than any schedule does.
-            at = time.monotonic() + min(max(0.0, wait), PROBE_LAST)
-            self._circuit.restore(self._health.failed_probes, at)
+            wait = (self._health.next_probe_ms or 0) - self._lanes.now_ms()
+            self._probes.restore(self._health.failed_probes, wait / 1000, time.monotonic())
             self._alarm.set(self._circuit.next_probe)
+
+    def _close_circuit(self) -> bool:
+        self._probes.forget()
+        self._health.close_circuit()
+        return self._circuit.succeed()
 
     def _clock_ms(self) -> int:
         """The webhook's own clock: wall time less the time it was paused."""
@@ -122,7 +144,7 @@ class Lane:
 
     def _may_have_work(self) -> bool:
         if self._circuit.opened:
-            return not self._probing and time.monotonic() >= self._circuit.next_probe
+            return self._probes.ready(time.monotonic())
         soonest = self._window.soonest()
         return self._window.more() or (soonest is not None and soonest <= time.monotonic())
 
@@ -167,24 +189,9 @@ class Lane:
         return due, False
 
     def _take_probe(self, now: float) -> Due | None:
-        if self._probing:
-            return None
-        if now < self._circuit.next_probe:
-            self._alarm.set(self._circuit.next_probe)
-            return None
-        due = None
-        if self._circuit.probed_id and not self._circuit.wants_another():
-            due = self._backlog.one(self._circuit.probed_id)
-        if due is None:
-            strict = self._window.strict
-            due = self._backlog.head_after(self._circuit.probed_id, strict=strict)
-        if due is None or self._window.busy(due.id):
-            # Nothing to probe with now; what comes in next, or a second from now, may serve.
-            self._circuit.next_probe = now + 1.0
-            self._alarm.set(self._circuit.next_probe)
-            return None
-        self._probing = True
-        self._window.lend(due)
+        due = self._probes.take(now)
+        if due is None and not self._probes.under_way:
+            self._alarm.set(self._probes.next_at(now))
         return due
 
     def _deliver(self, due: Due, probe: bool) -> None:
@@ -223,9 +230,8 @@ class Lane:
 
     def _succeeded(self) -> None:
         self._health.success_ms = self._lanes.now_ms()
-        if self._circuit.succeed():
+        if self._close_circuit():
             logger.info("webhook_%d answers again: sending what waited", self.webhook_id)
-            self._health.close_circuit()
             with self._lock:
                 self._window.ask_reset(forgive=True)
 
@@ -240,7 +246,7 @@ class Lane:
             self._lanes.pause(self.webhook_id, self._version, outcome.reason)
             return
         if probe:
-            self._circuit.probe_failed(due.id, now, outcome.retry_after, random.random)
+            self._probes.failed(due, now, outcome.retry_after, random.random)
         elif self._circuit.fail(outcome.kind, due.id, strict=self._window.strict):
             logger.warning("webhook_%d keeps failing: probing it from now on", self.webhook_id)
             self._circuit.open(now, outcome.retry_after, random.random)
@@ -259,14 +265,14 @@ class Lane:
         with self._lock:
             try:
                 if verdict.delay is None:
-                    self._window.release(due)
+                    self._window.release(due, time.monotonic(), self._lanes.now_ms())
                 else:
                     self._window.hold(due, time.monotonic() + verdict.delay)
             except SQLAlchemyError as error:
                 # The attempt was made: its result is kept, whatever cannot be read after it.
                 self._read_anew(error)
         if probe:
-            self._probing = False
+            self._probes.under_way = False
         now_ms = self._lanes.now_ms()
         result = Result(due, outcome, verdict, now_ms, probe, self._health, self._settled)
         self._lanes.results.put(result)
@@ -279,10 +285,11 @@ class Lane:
 
     def _ring(self) -> None:
         self.kick()
-        at = self._circuit.next_probe if self._circuit.opened else self._window.soonest()
+        now = time.monotonic()
+        at = self._probes.next_at(now) if self._circuit.opened else self._window.soonest()
         if self._workers == 0 and at is not None:
             # Timers count from the hub's last look at the clock, so a busy hub's are early.
-            self._alarm.set(max(at, time.monotonic() + 0.05))
+            self._alarm.set(max(at, now + 0.05))
 
     def _next_in(self, verdict: Verdict) -> float | None:
         """Seconds until a delivery is tried again; None if it is not, or somebody has to act."""

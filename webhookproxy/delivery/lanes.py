@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import gevent
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from webhookproxy.broadcast import nobody
 from webhookproxy.console import Console
 from webhookproxy.delivery.backlog import Backlog
 from webhookproxy.delivery.lane import Lane
@@ -21,6 +22,7 @@ from webhookproxy.delivery.retry import Kind
 from webhookproxy.delivery.sender import Outcome, Sender
 from webhookproxy.dial import Resolver
 from webhookproxy.guard import Policy
+from webhookproxy.models.audit import SERVER, Action, record
 from webhookproxy.models.deliveries import Due
 from webhookproxy.models.webhooks import Webhook, find_webhook, switch_webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
@@ -49,10 +51,11 @@ class Lanes:
         retention_hours: float,
         on_fenced: Callable[[int], None],
         clock: Callable[[], float] = time.time,
+        tell: Callable[[int], None] = nobody,
     ) -> None:
         self.reading = reading
         self.retention_hours = retention_hours
-        self.results = Results(store, on_fenced)
+        self.results = Results(store, on_fenced, tell)
         self._store = store
         self._console = console
         self._policy = policy
@@ -77,9 +80,18 @@ class Lanes:
             lane = self._lanes.get(webhook.id)
             if lane is None:
                 self._lanes[webhook.id] = Lane(self, webhook, self._highest)
-            elif self._versions[webhook.id] != webhook.version:
-                lane.configure(webhook)
+            else:
+                # First of all: a lane that is resumed must not send what is to be discarded.
+                lane.discard(webhook.discard_until or 0)
+                if self._versions[webhook.id] != webhook.version:
+                    lane.configure(webhook)
             self._versions[webhook.id] = webhook.version
+
+    def attend(self, acts: Mapping[int, list[int]]) -> None:
+        """Take up what people did with deliveries of these webhooks; see Lane.attend."""
+        for webhook_id, asked in acts.items():
+            if (lane := self._lanes.get(webhook_id)) is not None:
+                lane.attend(asked)
 
     def offer(self, dues: Iterable[Due]) -> None:
         """Hand over deliveries that were just committed, in the order of their numbers."""
@@ -139,6 +151,14 @@ class Lanes:
             if webhook.version != version:
                 return
             switch_webhook(session, webhook, WebhookState.PAUSED, reason.value)
+            record(
+                session,
+                SERVER,
+                Action.WEBHOOK_PAUSED,
+                company_id=webhook.company_id,
+                subject=f"webhook_{webhook_id}",
+                detail=reason.value,
+            )
 
         while True:
             try:

@@ -13,6 +13,7 @@ from requests import PreparedRequest, Response
 
 from webhookproxy import contract
 from webhookproxy.delivery.receivers import read_status, redirect_target
+from webhookproxy.delivery.request import body_of
 from webhookproxy.delivery.retry import RETRY_AFTER_MAX, Kind
 from webhookproxy.delivery.transport import Transport, TransportError, prepared
 from webhookproxy.dial import Resolver
@@ -20,8 +21,12 @@ from webhookproxy.guard import Policy, masked_url
 from webhookproxy.models.deliveries import Due
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.reasons import DeliveryReason
+from webhookproxy.redaction import HIDDEN
 
 logger = logging.getLogger(__name__)
+
+# What is shorter may be any word of an answer, and hiding it would only spoil that.
+_SECRET_MIN = 6
 
 Clock = Callable[[], float]
 
@@ -46,10 +51,12 @@ class Sender:
 
     def __init__(self, webhook: Webhook, policy: Policy, resolver: Resolver, clock: Clock) -> None:
         self.shown_url = masked_url(webhook.url)
-        self._webhook_id = webhook.id
         self._timeout = webhook.timeout
         self._authorization = webhook.authorization
-        self._secrets = (webhook.secret,) if webhook.secret else ()
+        self._secret = webhook.secret
+        self._previous = webhook.previous_secret
+        self._previous_until = webhook.previous_secret_until
+        self._hidden = _shown_forms(webhook)
         self._clock = clock
         self._transport = Transport(policy, resolver, max_idle=webhook.parallelism)
         self._request: PreparedRequest = prepared(webhook.url)
@@ -60,7 +67,7 @@ class Sender:
         started = time.monotonic()
         try:
             request = self._request.copy()
-            request.body = self.body(due)
+            request.body = body_of(due)
             request.headers.update(self._headers(due, request.body, int(now)))
             response = self._transport.send(request, timeout=self._timeout)
         except TransportError as error:
@@ -74,20 +81,6 @@ class Sender:
             return Outcome(Kind.FAILURE, DeliveryReason.INTERNAL_ERROR, round(now * 1000), duration)
         return self._outcome(response, round(now * 1000), started)
 
-    def body(self, due: Due) -> bytes:
-        """The body of the POST: the same bytes at every attempt."""
-        facts = due.facts
-        return contract.body(
-            event=facts.name,
-            payload=facts.payload,
-            socket_id=facts.socket_id,
-            token_mask=facts.token_mask,
-            received_at_ms=facts.received_ms,
-            webhook_id=self._webhook_id,
-            company_id=facts.company_id,
-            event_id=facts.public_id,
-        )
-
     def close(self) -> None:
         """Close the kept-alive connections."""
         self._transport.close()
@@ -99,9 +92,18 @@ class Sender:
             attempt=due.attempts + 1,
             body=body,
             authorization_value=self._authorization,
-            secrets=self._secrets,
+            secrets=self._secrets(now),
             now_s=now,
         )
+
+    def _secrets(self, now: int) -> list[str]:
+        """What signs at this moment, the newest first: two for a while after a rotation."""
+        if not self._secret:
+            return []
+        until = self._previous_until
+        if self._previous and until is not None and now < until.timestamp():
+            return [self._secret, self._previous]
+        return [self._secret]
 
     def _outcome(self, response: Response, started_ms: int, started: float) -> Outcome:
         kind, reason = read_status(response.status_code, response.url)
@@ -117,11 +119,26 @@ class Sender:
             round((time.monotonic() - started) * 1000),
             status=response.status_code,
             detail=detail,
-            answer=(response.content or b"")
-            .decode("utf-8", "replace")
-            .replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            answer=self._storable(response.content or b""),
             retry_after=retry_after,
         )
+
+    def _storable(self, content: bytes) -> str:
+        """The answer as text, without our own secrets: some receivers show what they were sent."""
+        text = content.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        for secret in self._hidden:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+
+def _shown_forms(webhook: Webhook) -> list[str]:
+    """What of a webhook's secrets may come back in an answer, the longest first."""
+    forms = {webhook.secret, webhook.previous_secret, webhook.authorization}
+    if webhook.authorization:
+        # Without its scheme too: what parsed the header shows the credentials alone.
+        forms.add(webhook.authorization.split()[-1])
+    long = (form for form in forms if form and len(form) >= _SECRET_MIN)
+    return sorted(long, key=len, reverse=True)
 
 
 def read_retry_after(value: str | None, now: float) -> float | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from typing import Protocol
 
+from webhookproxy.delivery.backlog import Rows
 from webhookproxy.models.deliveries import Due
 
 # Rows that come straight from memory; a lane that falls further behind reads from the database.
@@ -16,19 +16,10 @@ FOLLOWERS_MAX = 64
 CHUNK = 64
 # Keys whose head failed and waits for its next try. At this bound new keys wait, in the database.
 WAITING_KEYS_MAX = 10_000
-# A stored due time that lies further ahead than any schedule sets one comes from a clock that
-# jumped: it is pulled in. Seconds.
+# A due time further ahead than any schedule sets one comes from a clock that jumped. Seconds.
 DUE_AHEAD_MAX = 4000.0
 # How long a row that is due again waits for the commit of its last result, at a time. Seconds.
 UNSETTLED_WAIT = 0.1
-
-
-class Rows(Protocol):
-    """Where the window reads rows that are not in memory (webhookproxy.delivery.backlog)."""
-
-    def after(self, delivery_id: int, limit: int) -> list[Due]: ...
-    def of_key(self, key: str, after: int, upto: int, limit: int) -> list[Due]: ...
-    def one(self, delivery_id: int) -> Due | None: ...
 
 
 class _Key:
@@ -68,6 +59,8 @@ class Window:
         # What is being sent, each with the key it keeps busy.
         self._sending: dict[int, str] = {}
         self._unsettled: set[int] = set()
+        # What was in hand when somebody changed rows: some that come before it may wait now.
+        self._doubted: set[int] = set()
         self._reset_asked: bool | None = None
         self._strict_asked = strict
 
@@ -76,10 +69,9 @@ class Window:
         known = self._fresh[-1].id if self._fresh else self._cursor
         if due.id <= known:
             return
-        behind = self._highest > known
-        self._highest = due.id
-        if not behind and len(self._fresh) < FRESH_MAX:
+        if self._highest <= known and len(self._fresh) < FRESH_MAX:
             self._fresh.append(due)
+        self._highest = due.id
 
     @property
     def resetting(self) -> bool:
@@ -94,6 +86,10 @@ class Window:
     def busy(self, delivery_id: int) -> bool:
         """Whether a row is being sent, or was and its result is not committed yet."""
         return delivery_id in self._sending or delivery_id in self._unsettled
+
+    def taken(self, due: Due) -> bool:
+        """Whether a row cannot be lent: it, or another of its key, is in hand."""
+        return self.busy(due.id) or self._key_of(due) in self._sending.values()
 
     def more(self) -> bool:
         """Whether next() may have something, without looking."""
@@ -121,34 +117,34 @@ class Window:
         """When the next waiting key is due, in monotonic seconds."""
         return self._due[0][0] if self._due else None
 
-    def release(self, due: Due) -> None:
+    def release(self, due: Due, now: float, now_ms: int) -> None:
         """A row ended: its key goes on."""
         key = self._returned(due)
+        self._doubted.discard(due.id)
         self._failed_since.discard(due.id)
         if (state := self._keys.get(key)) is not None and state.head == due.id:
-            self._go_on(key, state, due.id)
+            self._go_on(key, state, now, now_ms)
 
     def hold(self, due: Due, at: float) -> None:
         """A row failed: its key waits until `at` (monotonic seconds), the others go on."""
         key = self._returned(due)
         self._failed_since.add(due.id)
-        state = self._keys.get(key)
-        if state is None or state.head != due.id:
-            return
-        if self.strict:
-            # What was read after this row is read again after it. A probe, or a row that was in
-            # hand at a reset, has rows before it that were not read yet.
-            self._rewind(min(due.id, self._cursor))
-        elif state.followers:
-            self._followers -= len(state.followers)
-            state.followers.clear()
-            state.skipped = True
-        self._wait(key, state, at)
+        if (state := self._keys.get(key)) is not None and state.head == due.id:
+            self._wait(key, state, at)
+        if due.id in self._doubted:
+            self._doubted.discard(due.id)
+            self.ask_reset(forgive=False)
 
     def settle(self, delivery_id: int) -> None:
         """The result of a row is committed."""
         self._unsettled.discard(delivery_id)
         self._reset()
+
+    def look_again(self) -> None:
+        """Read all anew, because somebody resent or ended rows; what is in hand stays so."""
+        # Should one of these fail, it must not keep a row waiting that now comes before it.
+        self._doubted.update(self._sending)
+        self.ask_reset(forgive=False)
 
     def ask_reset(self, *, forgive: bool, strict: bool | None = None) -> None:
         """Forget all that is not being sent and read it again from the database.
@@ -207,7 +203,7 @@ class Window:
             state.waiting = False
             if due is None:
                 # It was cancelled or expired while it waited.
-                self._go_on(key, state, delivery_id)
+                self._go_on(key, state, now, now_ms)
             elif due.id == delivery_id:
                 return due
             else:
@@ -222,8 +218,7 @@ class Window:
         """
         if not self.strict:
             return self._rows.one(delivery_id)
-        first = self._rows.after(0, 1)
-        return first[0] if first else None
+        return next(iter(self._rows.after(0, 1)), None)
 
     def _fill(self, now: float, now_ms: int) -> None:
         if self.strict and (self._keys or self._sending):
@@ -275,21 +270,30 @@ class Window:
             self._ready.append(due)
 
     def _wait(self, key: str, state: _Key, at: float) -> None:
+        if self.strict:
+            # What was read after this row is read again after it. A probe, or a row that was in
+            # hand at a reset, has rows before it that were not read yet.
+            self._rewind(min(state.head, self._cursor))
+        elif state.followers:
+            self._followers -= len(state.followers)
+            state.followers.clear()
+            state.skipped = True
         state.waiting = True
         self._waiting += 1
         heapq.heappush(self._due, (at, state.head, key))
 
-    def _go_on(self, key: str, state: _Key, after: int) -> None:
+    def _go_on(self, key: str, state: _Key, now: float, now_ms: int) -> None:
         """Make the next row of a key its head."""
         if not state.followers and state.skipped:
-            rows = self._rows.of_key(key, after, self._cursor, FOLLOWERS_MAX)
+            rows = self._rows.of_key(key, state.head, self._cursor, FOLLOWERS_MAX)
             state.skipped = len(rows) == FOLLOWERS_MAX
-            state.followers.extend(rows)
-            self._followers += len(rows)
+            # A row that was resent may be the head while a later one's result is not committed.
+            state.followers.extend(row for row in rows if not self.busy(row.id))
+            self._followers += len(state.followers)
         if not state.followers:
             del self._keys[key]
             return
         due = state.followers.popleft()
         self._followers -= 1
         state.head = due.id
-        self._ready.append(due)
+        self._head(key, state, due, now, now_ms)

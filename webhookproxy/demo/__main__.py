@@ -24,6 +24,7 @@ from webhookproxy.demo.programs import (
 )
 from webhookproxy.demo.receiver import Receiver
 
+EMAIL = "admin@demo.example"
 TOKEN = "demo-" + secrets.token_urlsafe(32)
 # What is sent with --events: ten kinds, some joined by a call, some by an agent.
 NAMES = (
@@ -87,7 +88,8 @@ def run(events: int | None, stack: ExitStack) -> int:
     wait_until_connected(url, server)
     if events:
         return count(events, simulator_url, receiver)
-    print(f"\nServer: {url} (health: {url}/saude). Ctrl-C ends the demo.\n", flush=True)
+    print(f"\nPages: {url}  e-mail: {EMAIL}  password: {password}\nCtrl-C ends the demo.\n")
+    sys.stdout.flush()
     while True:
         time.sleep(1)
         server.check_alive()
@@ -116,7 +118,7 @@ def register(
     """Create the administrator, the company and its two webhooks, and wish the connection."""
     flask(environment, "db", "upgrade")
     flask(
-        environment, "user", "create", "admin@demo.example", "--admin", "--password-stdin",
+        environment, "user", "create", EMAIL, "--admin", "--password-stdin",
         stdin=password + "\n",
     )  # fmt: skip
     company = flask(

@@ -88,7 +88,7 @@ def flask(environment: dict[str, str], *arguments: str, stdin: str | None = None
 def post_json(url: str, body: dict[str, Any]) -> dict[str, Any]:
     """POST to the simulator's control and return its answer."""
     request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310 - loopback
-    with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+    with urlopen(request, timeout=300) as answer:  # noqa: S310 - loopback
         result: dict[str, Any] = json.load(answer)
     return result
 

@@ -250,6 +250,8 @@ class Socket:
                 query["agent_id"] = address.agent_id
             self._engine.websocket_extra_options = {
                 "socket": sock,
+                # The library would follow a redirect by itself, past the guard.
+                "redirect_limit": 0,
                 "class_": BoundedSocket,
                 # 254 instead of 81 µs an event; decoding refuses bad UTF-8 all the same.
                 "skip_utf8_validation": True,

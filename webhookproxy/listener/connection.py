@@ -141,8 +141,9 @@ class Supervisor:
         if reason is ConnectionReason.REFUSED:
             first, last = REFUSED_FIRST, REFUSED_MAX
         grown = min(first * 2.0 ** min(self._attempts - 1, 16), last)
-        # Jitter downwards, so that companies dropped together do not come back together.
-        return grown * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        # Jitter downwards, so that companies dropped together do not come back together: it spreads
+        # load and guards nothing.
+        return grown * random.uniform(0.5, 1.0)  # noqa: S311 # nosec B311
 
     def _tell_lost(self, reason: ConnectionReason, delay: float) -> None:
         refused = reason is ConnectionReason.REFUSED

@@ -14,6 +14,7 @@ import gevent
 from gevent.event import Event as Signal
 
 from webhookproxy import contract, payload
+from webhookproxy.broadcast import nobody
 from webhookproxy.console import Console
 from webhookproxy.listener.journal import Arrival, Journal
 from webhookproxy.listener.routes import Route, Routes
@@ -65,7 +66,9 @@ class Intake:
         hand_over: Callable[[list[Due]], None],
         on_fenced: Callable[[int], None],
         clock: Callable[[], float] = time.time,
+        tell: Callable[[int], None] = nobody,
     ) -> None:
+        self._tell = tell
         self._journal = Journal(store)
         self._routes = routes
         self._console = console
@@ -76,6 +79,8 @@ class Intake:
         self._characters = 0
         # A group that was read but could not be committed as the owner any more.
         self._held: list[Arrival] = []
+        # Wall seconds, from the first group on that could not be committed; None while all can.
+        self.failing_since: float | None = None
         self._fence = 0
         self._writer: gevent.Greenlet[..., None] | None = None
         self._idle = Signal()
@@ -211,15 +216,20 @@ class Intake:
                 dues = self._journal.write(arrivals, fence, again=again)
             except StoreUnavailable:
                 again = True
+                self.failing_since = self.failing_since or self._clock()
                 gevent.sleep(RETRY_SECONDS)
             except Fenced:
+                self.failing_since = None
                 self._on_fenced(fence)
                 return False
             except Exception:  # one bad event must not cost its neighbours
                 logger.exception("cannot store %d events", len(arrivals))
                 return self._commit_singly(arrivals, fence)
             else:
+                self.failing_since = None
                 self._hand_over(dues)
+                for company_id in {arrival.company_id for arrival in arrivals}:
+                    self._tell(company_id)
                 self._print(arrivals)
                 return True
 

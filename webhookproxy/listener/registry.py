@@ -54,7 +54,7 @@ class Registry:
         supervisor = self._supervisors.get(company.id)
         wished = company.should_connect and company.deleted_at is None
         if supervisor is not None and (not wished or supervisor.address != address_of(company)):
-            self._tell(company.id, ConnectionState.DISCONNECTING, ConnectionReason.NOT_WISHED)
+            self._tell(company.id, ConnectionState.DISCONNECTING, ConnectionReason.UNWISHED)
             self._stop(supervisor)
             self._tell(
                 company.id, ConnectionState.DISCONNECTED, ConnectionReason.NOT_WISHED, "close"

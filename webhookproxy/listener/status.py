@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +11,7 @@ import gevent
 from gevent.event import Event
 from sqlalchemy import Connection, text
 
+from webhookproxy.broadcast import nobody
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 from webhookproxy.store import Fenced, Store, StoreUnavailable
 
@@ -61,9 +63,10 @@ class Status:
 class StatusWriter:
     """Writes states in groups, never holding up the supervisor that reports one."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, tell: Callable[[int], None] = nobody) -> None:
         self.fence = 0
         self._store = store
+        self._tell = tell
         self._waiting: list[Status] = []
         self._writer: gevent.Greenlet[..., None] | None = None
         self._idle = Event()
@@ -107,6 +110,9 @@ class StatusWriter:
                 logger.exception("cannot write the state of %d connections", len(group))
                 if len(group) > 1:
                     self._write_singly(group)
+            else:
+                for status in group:
+                    self._tell(status.company_id)
         self._writer = None
         self._idle.set()
 

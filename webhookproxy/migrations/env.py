@@ -6,6 +6,7 @@ import sys
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 import webhookproxy.models  # noqa: F401 - fills the metadata
@@ -16,8 +17,10 @@ from webhookproxy.store import Store
 def run() -> None:
     """Bring the schema to the newest version, in one transaction."""
     store: Store = current_app.extensions["store"]
+    # A copy of a database is brought to a revision through an engine of its own.
+    engine: Engine = context.config.attributes.get("engine") or store.engine
     try:
-        connection = store.engine.connect()
+        connection = engine.connect()
     except OperationalError:
         # The error's own text would name the database's address.
         sys.exit(

@@ -1,15 +1,20 @@
 """The tables, by subject; importing this package registers them all."""
 
+from webhookproxy.models.audit import AuditEntry
 from webhookproxy.models.changes import Change, Revision
 from webhookproxy.models.companies import Company, Connection, Gap
 from webhookproxy.models.deliveries import Attempt, Delivery, HourlyDeliveries
 from webhookproxy.models.events import Event, HourlyEvents
+from webhookproxy.models.keycheck import KeyCheck
 from webhookproxy.models.leases import Lease
 from webhookproxy.models.people import Grant, User
+from webhookproxy.models.sign_ins import SignIn
+from webhookproxy.models.submissions import Submission
 from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
 __all__ = [
     "Attempt",
+    "AuditEntry",
     "Change",
     "Company",
     "Connection",
@@ -19,8 +24,11 @@ __all__ = [
     "Grant",
     "HourlyDeliveries",
     "HourlyEvents",
+    "KeyCheck",
     "Lease",
     "Revision",
+    "SignIn",
+    "Submission",
     "User",
     "Webhook",
     "WebhookHealth",

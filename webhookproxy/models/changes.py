@@ -26,23 +26,39 @@ class Revision(Base):
 
 
 class Change(Base):
-    """Company `company_id`, or one of its webhooks, was created, edited or deleted."""
+    """Company `company_id`, or one of its webhooks, was created, edited or deleted.
+
+    With `webhook_id`, somebody did something with deliveries of that webhook; with `delivery_id`
+    too, that one is wanted tried at once.
+    """
 
     __tablename__ = "changes"
 
     number: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     company_id: Mapped[int] = mapped_column(Id)
+    webhook_id: Mapped[int | None] = mapped_column(Id)
+    delivery_id: Mapped[int | None] = mapped_column(Id)
     at: Mapped[datetime] = mapped_column(Instant)
 
 
-def note_change(session: Session, company_id: int) -> None:
-    """Tell every running server, once this transaction commits, to read the company anew."""
+def note_change(
+    session: Session, company_id: int, webhook_id: int | None = None, delivery_id: int | None = None
+) -> None:
+    """Tell every running server, once this transaction commits, to read the company anew.
+
+    `webhook_id` and `delivery_id`: see Change.
+    """
     number = session.scalar(
         update(Revision).values(number=Revision.number + 1).returning(Revision.number)
     )
-    session.execute(
-        insert(Change).values(number=number, company_id=company_id, at=datetime.now(UTC))
+    change = insert(Change).values(
+        number=number,
+        company_id=company_id,
+        webhook_id=webhook_id,
+        delivery_id=delivery_id,
+        at=datetime.now(UTC),
     )
+    session.execute(change)
 
 
 def changes_since(session: Session, number: int) -> tuple[int, set[int]]:
@@ -50,3 +66,19 @@ def changes_since(session: Session, number: int) -> tuple[int, set[int]]:
     rows = session.execute(select(Change.number, Change.company_id).where(Change.number > number))
     found = [(row.number, row.company_id) for row in rows]
     return max([number, *(each for each, _ in found)]), {company for _, company in found}
+
+
+def acts_between(session: Session, after: int, upto: int) -> dict[int, list[int]]:
+    """The webhooks with whose deliveries somebody did something, after one change and up to
+    another; of each the deliveries that are wanted tried at once, in the order of the wishes."""
+    rows = session.execute(
+        select(Change.webhook_id, Change.delivery_id)
+        .where(Change.number > after, Change.number <= upto, Change.webhook_id.is_not(None))
+        .order_by(Change.number)
+    )
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        asked = found.setdefault(int(row.webhook_id), [])
+        if row.delivery_id is not None:
+            asked.append(row.delivery_id)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, select, text
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webhookproxy.extensions import Base
@@ -43,6 +43,8 @@ class Company(Base):
     timezone: Mapped[str] = mapped_column(String(64))
     hide_credentials: Mapped[bool] = mapped_column(default=True)
     should_connect: Mapped[bool] = mapped_column(default=False)
+    # None: as long as the setting RETENTION_DAYS says, which is also the most.
+    retention_days: Mapped[int | None] = mapped_column(SmallInteger)
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)
@@ -61,6 +63,7 @@ class Company(Base):
             agent_id=self.agent_id,
             timezone=self.timezone,
             hide_credentials=self.hide_credentials,
+            retention_days=self.retention_days,
         )
 
 
@@ -101,12 +104,14 @@ class Gap(Base):
     note: Mapped[str | None] = mapped_column(Text)
 
 
-def _fingerprint_text(given: CompanyInput) -> str:
-    return "\n".join((given.socket_url, given.agent_id, given.token))
+def fingerprint_text(socket_url: str, agent_id: str, token: str) -> str:
+    """What `token_fingerprint` is the fingerprint of: these three make a connection one."""
+    return "\n".join((socket_url, agent_id, token))
 
 
 def _refuse_taken(session: Session, given: CompanyInput, but: int | None) -> str:
-    marks = keyring().fingerprints(_fingerprint_text(given))
+    whole = fingerprint_text(given.socket_url, given.agent_id, given.token)
+    marks = keyring().fingerprints(whole)
     taken = select(Company.id).where(
         Company.token_fingerprint.in_(marks), Company.deleted_at.is_(None), Company.id != (but or 0)
     )
@@ -133,6 +138,7 @@ def create_company(session: Session, given: CompanyInput, policy: Policy) -> Com
         agent_id=clean.agent_id,
         timezone=clean.timezone,
         hide_credentials=clean.hide_credentials,
+        retention_days=clean.retention_days,
         connection=Connection(),
     )
     session.add(company)
@@ -152,6 +158,7 @@ def edit_company(session: Session, company: Company, given: CompanyInput, policy
     company.agent_id = clean.agent_id
     company.timezone = clean.timezone
     company.hide_credentials = clean.hide_credentials
+    company.retention_days = clean.retention_days
     session.flush()
     note_change(session, company.id)
 

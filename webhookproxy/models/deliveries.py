@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Index, SmallInteger, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Connection, Index, SmallInteger, String, Text, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id
+from webhookproxy.reasons import DeliveryReason, DeliveryState
+from webhookproxy.rules import Refused
 
 OPEN = "state IN ('queued', 'retrying')"
+ENDED_BADLY = "state IN ('refused', 'expired', 'cancelled')"
+# Ended by somebody, and not because its webhook or company was deleted.
+DISCARDED = "reason = 'discarded'"
 
 
 class Delivery(Base):
@@ -20,7 +25,8 @@ class Delivery(Base):
 
     `attempts` counts HTTP requests, `tries` those that count against the event (probes of an
     open circuit do not). `born_ms` is on the webhook's own clock, which stands while it is
-    paused: age is that clock now less `born_ms`.
+    paused: age is that clock now less `born_ms`. Resending begins `tries`, `born_ms` and
+    `first_attempt_ms` anew; `attempts` goes on.
     """
 
     __tablename__ = "deliveries"
@@ -42,6 +48,15 @@ class Delivery(Base):
             postgresql_where=text(OPEN),
         ),
         Index("ix_deliveries_event_id", "event_id"),
+        # The lists of the pages: all of a webhook, and what needs somebody's attention.
+        Index("ix_deliveries_webhook_id_id", "webhook_id", "id"),
+        Index(
+            "ix_deliveries_ended_badly",
+            "webhook_id",
+            "id",
+            sqlite_where=text(ENDED_BADLY),
+            postgresql_where=text(ENDED_BADLY),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
@@ -141,3 +156,57 @@ def due_from_row(row: Sequence[Any]) -> Due:
         due_ms,
         Facts(*facts),
     )
+
+
+def stored_due(session: Session, delivery_id: int) -> Due | None:
+    """A delivery with what its body is built from, ended or not; None if there is none."""
+    query = text(f"SELECT {DUE_COLUMNS} FROM {DUE_TABLES} WHERE d.id = :id")
+    row = session.execute(query, {"id": delivery_id}).one_or_none()
+    return None if row is None else due_from_row(row)
+
+
+def find_delivery(session: Session, delivery_id: int) -> Delivery:
+    """A delivery as it is stored now; Refused if there is none with this number."""
+    delivery = session.get(Delivery, delivery_id, populate_existing=True)
+    if delivery is None:
+        raise Refused.one(
+            "delivery",
+            f"There is no delivery_{delivery_id}: it may be older than what is kept.",
+            f"Não há entrega {delivery_id}: ela pode ser mais antiga que o período guardado.",
+        )
+    return delivery
+
+
+# The column of webhook_health in which what ends without an attempt is counted.
+_COUNTED_IN = {DeliveryState.EXPIRED: "expired", DeliveryState.CANCELLED: "cancelled"}
+
+
+def end_deliveries(
+    connection: Connection,
+    webhook_id: int,
+    ids: Sequence[int],
+    state: DeliveryState,
+    reason: DeliveryReason,
+    now_ms: int,
+) -> int:
+    """End those of a webhook's deliveries that wait, as expired or cancelled; how many did.
+
+    What ended meanwhile stays as it is, and is not counted again.
+    """
+    if not ids:
+        return 0
+    # Numbers from our own tables: thousands of parameters would pass SQLite's limit.
+    numbers = ", ".join(str(int(each)) for each in ids)
+    ended = connection.execute(
+        text(
+            "UPDATE deliveries SET state = :state, reason = :reason, ended_ms = :now"
+            f" WHERE id IN ({numbers}) AND {OPEN}"
+        ),
+        {"state": state.value, "reason": reason.value, "now": now_ms},
+    ).rowcount
+    column = _COUNTED_IN[state]
+    connection.execute(
+        text(f"UPDATE webhook_health SET {column} = {column} + :n WHERE webhook_id = :id"),
+        {"n": ended, "id": webhook_id},
+    )
+    return ended

@@ -24,6 +24,8 @@ class Lease(Base):
     fence: Mapped[int] = mapped_column(Id)
     holder: Mapped[str] = mapped_column(String(80))
     heartbeat_at: Mapped[datetime | None] = mapped_column(Instant)
+    # Since when the owner takes events and cannot store them; None while it can.
+    failing_since: Mapped[datetime | None] = mapped_column(Instant)
     # The highest numbers of rows that were removed: a number is never given twice.
     last_event_id: Mapped[int] = mapped_column(Id, default=0)
     last_delivery_id: Mapped[int] = mapped_column(Id, default=0)

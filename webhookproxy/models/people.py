@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from argon2 import PasswordHasher
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
@@ -76,6 +77,50 @@ def find_user(session: Session, email: str) -> User:
             "Não há usuário com este e-mail.",
         )
     return user
+
+
+def set_password(session: Session, user: User, password_hash: str, *, but: str | None) -> None:
+    """Give a user a new password, which ends every login but the one with the key `but`."""
+    # Imported here: logins belong to users, and their module imports this one.
+    from webhookproxy.models.sign_ins import sign_out_everywhere
+
+    user.password_hash = password_hash
+    sign_out_everywhere(session, user.id, but=but)
+
+
+def change_role(session: Session, user: User, *, admin: bool) -> None:
+    """Make a user an administrator or an operator; Refused for the last administrator."""
+    if not admin:
+        _keep_an_administrator(session, user)
+    user.is_admin = admin
+
+
+def delete_user(session: Session, user: User | None) -> None:
+    """Delete a user with the logins and grants; Refused for the last administrator."""
+    if user is not None:
+        _keep_an_administrator(session, user)
+        session.delete(user)
+
+
+def _keep_an_administrator(session: Session, user: User) -> None:
+    # Locked where the database can: two processes must not take away the last two at once.
+    query = select(User.id).where(User.is_admin).order_by(User.id).with_for_update()
+    administrators = set(session.scalars(query))
+    if administrators == {user.id}:
+        raise Refused.one(
+            "role",
+            f"{user.email} is the only administrator: make somebody else one first.",
+            "Este é o único administrador: torne outra pessoa administradora antes.",
+        )
+
+
+def grant_only(session: Session, user: User, company_ids: Collection[int]) -> None:
+    """Let an operator see these companies and no other."""
+    session.execute(
+        delete(Grant).where(Grant.user_id == user.id, Grant.company_id.not_in(company_ids))
+    )
+    for company_id in company_ids:
+        grant(session, user, company_id)
 
 
 def grant(session: Session, user: User, company_id: int) -> bool:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy import JSON, ForeignKey, Index, String, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webhookproxy.extensions import Base
 from webhookproxy.guard import Policy
 from webhookproxy.models.changes import note_change
+from webhookproxy.models.deliveries import OPEN, Delivery
 from webhookproxy.models.types import Id, Instant, Secret, to_ms
 from webhookproxy.rules import Refused
-from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_webhook
+from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_secret, check_webhook
+
+# How long after a rotation the old signing secret signs too, in hours.
+ROTATION_HOURS = 24
 
 
 class Webhook(Base):
@@ -32,6 +38,9 @@ class Webhook(Base):
     events: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     authorization: Mapped[str | None] = mapped_column(Secret)
     secret: Mapped[str | None] = mapped_column(Secret)
+    # After a rotation this one signs too, until then (see rotate_secret).
+    previous_secret: Mapped[str | None] = mapped_column(Secret)
+    previous_secret_until: Mapped[datetime | None] = mapped_column(Instant)
     state: Mapped[str] = mapped_column(String(12), default=WebhookState.ACTIVE.value)
     parallelism: Mapped[int] = mapped_column(default=8)
     timeout: Mapped[float] = mapped_column(default=15.0)
@@ -42,6 +51,8 @@ class Webhook(Base):
     paused_at: Mapped[datetime | None] = mapped_column(Instant)
     paused_ms: Mapped[int] = mapped_column(Id, default=0)
     paused_reason: Mapped[str | None] = mapped_column(String(30))
+    # Deliveries up to this number are being discarded: none is sent, and housekeeping ends them.
+    discard_until: Mapped[int | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
     # Set at every save, also one that changes nothing: that closes the circuit too.
     saved_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
@@ -66,6 +77,15 @@ class Webhook(Base):
             max_age=self.max_age,
         )
 
+    def clock_ms(self, now: datetime) -> int:
+        """The webhook's own clock: this instant less the time it was paused, in milliseconds."""
+        return to_ms(self.paused_at or now) - self.paused_ms
+
+    def signs_twice_until(self, now: datetime) -> datetime | None:
+        """Until when the secret before the last signs too; None if only one signs now."""
+        until = self.previous_secret_until
+        return until if self.previous_secret and until and until > now else None
+
     def change_state(self, state: WebhookState, now: datetime, reason: str | None = None) -> None:
         """Pause, resume or simulate, keeping account of how long the webhook's clock stood."""
         if state == WebhookState.PAUSED:
@@ -78,10 +98,11 @@ class Webhook(Base):
 
 
 class WebhookHealth(Base):
-    """The totals and the circuit of a webhook; written only by the process that sends.
+    """The totals and the circuit of a webhook.
 
-    Pages and `flask status` read these and never count rows: what waits is `created` less what
-    ended.
+    The circuit is written by the process that sends, from its memory. The totals change only by
+    an amount, because whoever resends or cancels a delivery changes them too. Pages and `flask
+    status` read these and never count rows: what waits is `created` less what ended.
     """
 
     __tablename__ = "webhook_health"
@@ -136,7 +157,58 @@ def edit_webhook(session: Session, webhook: Webhook, given: WebhookInput, policy
     note_change(session, webhook.company_id)
 
 
+def rotate_secret(session: Session, webhook: Webhook, new_secret: str | None = None) -> str:
+    """Replace the signing secret; for ROTATION_HOURS the old one signs too. Returns the new one.
+
+    Without `new_secret` one is made: show it once, it is never shown again. Of three within the
+    time only the last two sign. Refused if the webhook signs nothing, or with that very secret.
+    """
+    if webhook.secret is None:
+        raise Refused.one(
+            "secret",
+            f"webhook_{webhook.id} has no secret to replace: set one with `flask webhook edit`.",
+            "Este webhook não tem segredo para trocar: defina um.",
+        )
+    # 43 characters of 32 random bytes, which is what Standard Webhooks asks for.
+    secret = secrets.token_urlsafe(32) if new_secret is None else new_secret
+    check_secret(secret)
+    if secret == webhook.secret:
+        raise Refused.one(
+            "secret",
+            "This is the secret that is in force: give another one, or none to have one made.",
+            "Este já é o segredo em uso: informe outro, ou deixe em branco para gerarmos um.",
+        )
+    webhook.previous_secret = webhook.secret
+    webhook.previous_secret_until = datetime.now(UTC) + timedelta(hours=ROTATION_HOURS)
+    webhook.secret = secret
+    session.flush()
+    note_change(session, webhook.company_id)
+    return secret
+
+
+def end_rotation(session: Session, webhook: Webhook) -> bool:
+    """Have only the new secret sign from now on; False if the old one signed no more already.
+
+    For whoever has given the new one to the receiver, which then need not wait.
+    """
+    until = webhook.previous_secret_until
+    if webhook.previous_secret is None or until is None:
+        return False
+    _forget_previous(webhook)
+    session.flush()
+    note_change(session, webhook.company_id)
+    return until > datetime.now(UTC)
+
+
+def _forget_previous(webhook: Webhook) -> None:
+    webhook.previous_secret = webhook.previous_secret_until = None
+
+
 def _fill(webhook: Webhook, clean: WebhookInput) -> None:
+    moved = webhook.url is not None and urlsplit(webhook.url).netloc != urlsplit(clean.url).netloc
+    # Who sets a secret by hand wants it now, and another host was never given the old one.
+    if webhook.secret != clean.secret or moved:
+        _forget_previous(webhook)
     webhook.name = clean.name
     webhook.url = clean.url
     webhook.events = None if clean.events is None else list(clean.events)
@@ -160,6 +232,21 @@ def switch_webhook(
     session.flush()
     note_change(session, webhook.company_id)
     return True
+
+
+def resume_webhook(session: Session, webhook: Webhook, *, discard: bool) -> bool:
+    """Send again; False, and nothing is discarded, if the webhook was active already.
+
+    With `discard`, nothing that waits at this moment is sent: the process that owns the sockets
+    ends it as cancelled, in batches. What arrives later is sent.
+    """
+    if webhook.state == WebhookState.ACTIVE.value:
+        return False
+    if discard:
+        # Numbers are given by one process, in order: what is committed later has a higher one.
+        newest = select(func.max(Delivery.id)).where(Delivery.webhook_id == webhook.id, text(OPEN))
+        webhook.discard_until = session.scalar(newest) or webhook.discard_until
+    return switch_webhook(session, webhook, WebhookState.ACTIVE)
 
 
 def find_webhook(session: Session, webhook_id: int) -> Webhook:

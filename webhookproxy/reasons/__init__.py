@@ -1,4 +1,4 @@
-"""Every state and reason a delivery, an event or a connection can have, and its words."""
+"""Every state and reason of deliveries, events, connections and the store, and their words."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from webhookproxy.reasons.codes import (
     DeliveryReason,
     DeliveryState,
     EventNote,
+    RoomReason,
+    StoringReason,
 )
 from webhookproxy.reasons.connection_words import CONNECTION_WORDS
 from webhookproxy.reasons.delivery_words import DELIVERY_WORDS, EVENT_WORDS, delivery_words
+from webhookproxy.reasons.store_words import ROOM_WORDS, STORING_WORDS
 from webhookproxy.reasons.words import CONNECTION_LABELS, DELIVERY_LABELS, Words
 
 __all__ = [
@@ -19,11 +22,15 @@ __all__ = [
     "DELIVERY_LABELS",
     "DELIVERY_WORDS",
     "EVENT_WORDS",
+    "ROOM_WORDS",
+    "STORING_WORDS",
     "ConnectionReason",
     "ConnectionState",
     "DeliveryReason",
     "DeliveryState",
     "EventNote",
+    "RoomReason",
+    "StoringReason",
     "Words",
     "delivery_words",
 ]

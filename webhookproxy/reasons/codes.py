@@ -19,6 +19,7 @@ class DeliveryState(StrEnum):
 class DeliveryReason(StrEnum):
     # while it waits
     WAITING_TURN = "waiting_turn"
+    RESENT = "resent"
     WEBHOOK_PAUSED = "webhook_paused"
     CIRCUIT_OPEN = "circuit_open"
     INTERRUPTED = "interrupted"
@@ -52,16 +53,35 @@ class DeliveryReason(StrEnum):
     WEBHOOK_DELETED = "webhook_deleted"
     COMPANY_DELETED = "company_deleted"
     DISCARDED = "discarded"
+    EXPUNGED = "expunged"
     FILTERED_OUT = "filtered_out"
     SIMULATION = "simulation"
 
 
+class StoringReason(StrEnum):
+    """Whether events are stored now, or why not."""
+
+    STORING = "storing"
+    DATABASE_REFUSES = "database_refuses"
+    DATABASE_GONE = "database_gone"
+    NO_OWNER = "no_owner"
+
+
+class RoomReason(StrEnum):
+    """Whether there is enough room for new events, or what is nearly full."""
+
+    ENOUGH = "enough"
+    LIMIT_NEAR = "limit_near"
+    DISK_NEARLY_FULL = "disk_nearly_full"
+
+
 class EventNote(StrEnum):
-    """Why a stored event has no delivery, when that needs saying."""
+    """Why a stored event has no delivery, or is not as it came, when that needs saying."""
 
     UNWANTED = "unwanted"
     TOO_LARGE = "too_large"
     UNREADABLE = "unreadable"
+    MASKED = "masked"
 
 
 class ConnectionState(StrEnum):
@@ -77,6 +97,7 @@ class ConnectionState(StrEnum):
 class ConnectionReason(StrEnum):
     NOT_WISHED = "not_wished"
     WISHED = "wished"
+    UNWISHED = "unwished"
     ACCEPTED = "accepted"
     NAME_NOT_RESOLVED = "name_not_resolved"
     ADDRESS_NOT_ALLOWED = "address_not_allowed"

@@ -9,7 +9,7 @@ from webhookproxy.reasons.codes import ConnectionReason
 from webhookproxy.reasons.words import Words
 
 _AGAIN = "Tentamos de novo {when}, sem parar, até conseguir."
-_RECONNECT = "Reconectamos sozinhos, e o intervalo sem conexão fica registrado."
+_RECONNECT = "Tentamos reconectar {when}, e o intervalo sem conexão fica registrado."
 _NOTHING = "Você não precisa fazer nada."
 _CHECK_HOST = "Confira o endereço do socket no cadastro da empresa."
 
@@ -25,6 +25,12 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
             english="The connection was asked for and is being opened.",
             what="Estamos abrindo a conexão com a 3C Plus.",
             then="Isso costuma levar poucos segundos.",
+            you=_NOTHING,
+        ),
+        ConnectionReason.UNWISHED: Words(
+            english="The connection is being closed, as it was asked for.",
+            what="Estamos fechando a conexão com a 3C Plus.",
+            then="Isso costuma levar menos de um segundo; o que já chegou continua sendo enviado.",
             you=_NOTHING,
         ),
         ConnectionReason.ACCEPTED: Words(
@@ -98,7 +104,7 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
         ConnectionReason.DEAF: Words(
             english="The connection was open but no longer took in events.",
             what="A conexão estava aberta, mas deixou de entregar eventos.",
-            then="Abrimos uma conexão nova, e o intervalo fica registrado.",
+            then="Abrimos uma conexão nova {when}, e o intervalo fica registrado.",
             you="Se isso se repete, avise o suporte.",
         ),
         ConnectionReason.TOKEN_CHANGED: Words(

@@ -22,6 +22,12 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             then="Enviamos assim que chegar a vez dele.",
             you="Se a fila não diminui, aumente o paralelismo ou o limite de envios do webhook.",
         ),
+        DeliveryReason.RESENT: Words(
+            english="Somebody had the delivery sent again.",
+            what="Alguém da sua equipe pediu para reenviar o evento.",
+            then="Enviamos assim que chegar a vez dele, com o mesmo event_id.",
+            you="Se quem recebe já tratou este evento, use o event_id para ignorar a repetição.",
+        ),
         DeliveryReason.WEBHOOK_PAUSED: Words(
             english="The webhook is paused.",
             what="O webhook está pausado desde {since}.",
@@ -200,6 +206,12 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             then="O evento não será enviado.",
             you="Se mudou de ideia, reenvie o evento.",
         ),
+        DeliveryReason.EXPUNGED: Words(
+            english="Personal data was taken out of the event, so it is not sent any more.",
+            what="Dados pessoais deste evento foram apagados a pedido de quem os dados são (LGPD).",
+            then="O evento não será enviado.",
+            you=_NOTHING,
+        ),
         DeliveryReason.FILTERED_OUT: Words(
             english="The webhook's filter left the event out.",
             what="O evento não atende aos filtros deste webhook.",
@@ -232,11 +244,18 @@ _FINAL_REASONS = frozenset(
         DeliveryReason.WEBHOOK_DELETED,
         DeliveryReason.COMPANY_DELETED,
         DeliveryReason.DISCARDED,
+        DeliveryReason.EXPUNGED,
     }
 )
 
 EVENT_WORDS: Mapping[EventNote, Words] = MappingProxyType(
     {
+        EventNote.MASKED: Words(
+            english="Personal data was taken out of this event.",
+            what="Dados pessoais deste evento foram apagados a pedido de quem os dados são (LGPD).",
+            then="O evento continua na lista, com os dados ocultos, e não será mais enviado.",
+            you=_NOTHING,
+        ),
         EventNote.UNWANTED: Words(
             english="No webhook asked for this event.",
             what="Nenhum webhook desta empresa pediu este evento.",

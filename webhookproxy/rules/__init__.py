@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 NAME_MAX = 120
 
@@ -61,3 +62,15 @@ def check_name(given: str, subject: str, problems: Problems) -> str:
             f"O nome passa de {NAME_MAX} caracteres ou tem caracteres de controle.",
         )
     return name
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two addresses lead to one host; what is no address leads nowhere."""
+    return _host(one) is not None and _host(one) == _host(other)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url.strip()).hostname
+    except ValueError:
+        return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 from zoneinfo import available_timezones
 
 from webhookproxy.guard import Policy, UrlRefused, check_socket_url
-from webhookproxy.rules import Problems, check_name
+from webhookproxy.rules import Problems, Refused, check_name, same_host
 
 # The longest token seen has 60 characters; a future one may be a JWT.
 TOKEN_MAX = 4096
@@ -24,6 +26,26 @@ class CompanyInput:
     agent_id: str = ""
     timezone: str = DEFAULT_TIMEZONE
     hide_credentials: bool = True
+    # None or 0: as the setting RETENTION_DAYS says.
+    retention_days: int | None = None
+
+
+def changed_company(stored: CompanyInput, given: Mapping[str, Any]) -> CompanyInput:
+    """The stored fields with what was given, by their names, in their place.
+
+    A new socket host demands the token again: Refused without it, or whoever may edit a company
+    could have its token sent to a server of theirs.
+    """
+    socket_url = given.get("socket_url", stored.socket_url)
+    if "token" not in given and not same_host(socket_url, stored.socket_url):
+        raise Refused.one(
+            "token",
+            "The new socket URL leads to another host: give --token again, because the one that is "
+            "set was meant for the old one.",
+            "O novo endereço do socket é de outro servidor: informe o token de novo, porque o "
+            "guardado era para o servidor antigo.",
+        )
+    return replace(stored, **given)
 
 
 def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
@@ -53,7 +75,23 @@ def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
         agent_id=given.agent_id.strip(),
         timezone=given.timezone,
         hide_credentials=given.hide_credentials,
+        retention_days=given.retention_days or None,
     )
+
+
+def check_retention(days: int | None, most: int) -> None:
+    """Refused if a company's own retention is none; `most` is the setting RETENTION_DAYS.
+
+    None and 0 mean the setting itself.
+    """
+    if days and not 1 <= days <= most:
+        raise Refused.one(
+            "retention_days",
+            f"A company's events are kept for 1 to {most} days (the setting RETENTION_DAYS), or 0 "
+            "for as long as the setting says.",
+            f"Os eventos de uma empresa são guardados por 1 a {most} dias, ou deixe em branco para "
+            "usar o padrão do servidor.",
+        )
 
 
 def _check_token(token: str, problems: Problems) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from webhookproxy.catalog import is_event_name
 from webhookproxy.guard import Policy, UrlRefused, check_url
-from webhookproxy.rules import Problems, check_name
+from webhookproxy.rules import Problems, Refused, check_name, same_host
 
 SECRET_MAX = 1024
 EVENTS_MAX = 500
@@ -41,6 +43,32 @@ class WebhookInput:
     max_age: float = 72.0
 
 
+_SECRETS = {
+    "authorization": ("--auth", "a autorização"),
+    "secret": ("--secret", "o segredo"),
+}
+
+
+def changed_webhook(stored: WebhookInput, given: Mapping[str, Any]) -> WebhookInput:
+    """The stored fields with what was given, by their names, in their place.
+
+    A new host demands the secrets again (empty to clear one): Refused if one that is set was not
+    given, or whoever may edit a webhook could have it sent to a server of theirs.
+    """
+    kept = [
+        words for field, words in _SECRETS.items() if getattr(stored, field) and field not in given
+    ]
+    if kept and "url" in given and not same_host(given["url"], stored.url):
+        raise Refused.one(
+            "url",
+            f"The new URL leads to another host: give {' and '.join(each[0] for each in kept)} "
+            "again (or empty), because what was set was meant for the old one.",
+            f"A nova URL leva a outro servidor: informe de novo {' e '.join(w[1] for w in kept)}, "
+            "porque o valor guardado era para o servidor antigo.",
+        )
+    return replace(stored, **given)
+
+
 def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
     """The same fields, trimmed and normalised; Refused with all that is wrong with them."""
     problems = Problems()
@@ -67,6 +95,15 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
         rate_limit=given.rate_limit,
         max_age=given.max_age,
     )
+
+
+def check_secret(secret: str) -> None:
+    """Refused if a signing secret is empty or could not be one."""
+    problems = Problems()
+    if not secret:
+        problems.add("secret", "The secret is empty: give one.", "Informe o segredo.")
+    _check_header_value("secret", secret, problems)
+    problems.raise_any()
 
 
 def _check_events(events: tuple[str, ...] | None, problems: Problems) -> tuple[str, ...] | None:

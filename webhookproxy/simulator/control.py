@@ -83,6 +83,7 @@ class Control:
     ) -> dict[str, Any]:
         """Emit `count` samples with a top-level `seq` 1 to `count`, at most `rate` a second.
 
+        `emitted_at` is when each left, in seconds of the machine's monotonic clock.
         Answers when the sockets have taken them all. With `distinct_keys` each is about a call,
         a chat and a customer of its own; without, all are about one.
         """
@@ -96,7 +97,8 @@ class Control:
                     ids[place] = company.world.new_call()
                 text = _sample(company, event, ids[place])
                 comma = "" if text == "{}" else ","
-                await company.emit(event, [f'{text[:-1]}{comma}"seq":{seq}}}'])
+                marks = f'"seq":{seq},"emitted_at":{time.monotonic():.6f}'
+                await company.emit(event, [f"{text[:-1]}{comma}{marks}}}"])
         await _taken(companies, 0)
         seconds = round(time.monotonic() - start, 6)
         return {"emitted": count, "seconds": seconds, **_sockets(companies)}

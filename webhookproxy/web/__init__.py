@@ -1,17 +1,72 @@
-"""What people and their monitors see."""
+"""The pages: what people and their monitors see."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
+from whitenoise import WhiteNoise
 
-from webhookproxy.web import health
+from webhookproxy.extensions import compress, csrf, login_manager
+from webhookproxy.web import (
+    access,
+    audit,
+    companies,
+    connection,
+    deliveries,
+    entry,
+    errors,
+    filters,
+    headers,
+    health,
+    panel,
+    privacy,
+    users,
+    webhook_running,
+    webhook_secret,
+    webhooks,
+)
+
+# Every address of a static file carries its version: it may be kept for a year.
+STATIC_SECONDS = 31_536_000
 
 
 def init_app(app: Flask) -> None:
     """Register every page, and believe exactly as many proxies as there are in front."""
+    https = app.config["PREFERRED_URL_SCHEME"] == "https"
+    static = WhiteNoise(
+        app.wsgi_app,
+        max_age=STATIC_SECONDS,
+        allow_all_origins=False,
+        add_headers_function=lambda found, _path, _url: headers.add_to_file(found, https=https),
+    )
+    static.add_files(str(Path(app.root_path) / "static"), prefix="static/")
+    # mypy: a method may be replaced on an instance, as Werkzeug documents.
+    app.wsgi_app = static  # type: ignore[method-assign]
     hops = app.config["PROXY_HOPS"]
     if hops:
-        # mypy: a method may be replaced on an instance, as Werkzeug documents.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
-    app.register_blueprint(health.blueprint)
+
+    headers.init_app(app)
+    filters.init_app(app)
+    errors.init_app(app)
+    login_manager.init_app(app)
+    # Before the check of the form's token: whoever is not logged in is sent to log in, also when
+    # the session, and the token with it, expired behind an open form.
+    access.init_app(app)
+    csrf.init_app(app)
+    compress.init_app(app)
+
+    of_webhooks = (webhooks, webhook_running, webhook_secret, deliveries)
+    for_administrators = (users, audit, privacy)
+    for subject in (
+        entry,
+        panel,
+        companies,
+        connection,
+        *of_webhooks,
+        *for_administrators,
+        health,
+    ):
+        app.register_blueprint(subject.blueprint)

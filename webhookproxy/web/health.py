@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
@@ -12,6 +13,9 @@ from webhookproxy.engine import Engine
 from webhookproxy.extensions import db
 from webhookproxy.lease import HEARTBEAT_MS, owner_seen_ms
 from webhookproxy.models.deliveries import OPEN
+from webhookproxy.reasons import StoringReason
+from webhookproxy.room import look
+from webhookproxy.standing import storing
 
 blueprint = Blueprint("health", __name__)
 
@@ -35,41 +39,51 @@ _WAITING = text(
 def show() -> tuple[Response, int]:
     """Facts as JSON; 503 when events are not being stored, by this process or the owner."""
     engine: Engine | None = current_app.extensions.get("engine")
-    try:
-        owner_lives, facts = _stored()
-    except SQLAlchemyError:
-        owner_lives, facts = False, {}
-    if engine is None:
+    health = None if engine is None else engine.health()
+    now = storing(db.session(), here=health is None or health.storing)
+    facts: dict[str, object] = {}
+    # What was not reached a moment ago would only be waited for once more.
+    if now.reason is not StoringReason.DATABASE_GONE:
+        with suppress(SQLAlchemyError):
+            facts = _stored()
+    if health is None:
         return jsonify({"storing": False, "owner": False, **facts}), 503
-    health = engine.health()
     if health.owner:
         # The owner knows its sockets; the rows say what it wrote of them last.
         facts["sockets"] = {
             "wished": health.sockets_wished,
             "connected": health.sockets_connected,
         }
-    storing = health.storing and owner_lives
     facts = {
-        "storing": storing,
+        "storing": now.ok,
+        "storing_reason": now.reason.value,
         "owner": health.owner,
         "buffered_events": health.buffered,
         "loop_lag_ms": health.loop_lag_ms,
         **facts,
     }
-    return jsonify(facts), 200 if storing else 503
+    return jsonify(facts), 200 if now.ok else 503
 
 
-def _stored() -> tuple[bool, dict[str, object]]:
-    """Whether the owner of the sockets lives, and what the database says of all processes."""
+def _stored() -> dict[str, object]:
+    """What the database says of all processes."""
     connection = db.session.connection()
     seen_ms = owner_seen_ms(connection)
     wished, connected = connection.execute(_SOCKETS).one()
     waiting, oldest_ms = connection.execute(_WAITING).one()
-    lives = seen_ms is not None and seen_ms < HEARTBEAT_MS
-    return lives, {
+    lives = seen_ms is not None and seen_ms <= HEARTBEAT_MS
+    disk = look(connection, current_app.config["MAX_DATA_BYTES"])
+    return {
         "owner_seen_ms": seen_ms,
         # Without a living owner no socket is open, whatever the rows still say.
         "sockets": {"wished": int(wished), "connected": int(connected) if lives else 0},
+        "disk": {
+            "alarm": disk.alarm,
+            "reason": disk.reason.value,
+            "data_bytes": disk.data_bytes,
+            "limit_bytes": disk.limit_bytes,
+            "free_bytes": disk.free_bytes,
+        },
         "waiting_deliveries": int(waiting),
         "oldest_waiting_seconds": None
         if oldest_ms is None

@@ -1,0 +1,75 @@
+"""`bin/bench [--quick]`: the product beside the relays it would replace, in one run.
+
+The relay that is measured has one core to itself; the simulator, the receiver and this program
+share the other. The machine may be slow or noisy: what counts is the ratio to the reference relays
+of the same run. Prints a table and writes `bench/results.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from bench import growth, scale, speed
+from bench.relays import Stage, has_node
+from bench.rows import Row, text
+from webhookproxy.demo.programs import DemoError
+
+RESULTS = Path(__file__).parent / "results.json"
+
+
+def main() -> int:
+    """Measure; 0 unless a floor was missed or something was lost."""
+    parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round, smaller loads")
+    quick = parser.parse_args().quick
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        parser.error("this needs two cores: one for the relay, one for what it talks to")
+    os.sched_setaffinity(0, {cores[0]})
+    node = has_node()
+    if not node:
+        print("There is no Node here: the ratios to N1 and N64 are left out.")
+    with ExitStack() as stack:
+        found = measure(Stage(stack, cores[1]), quick=quick, node=node, other_core=cores[0])
+    print(text(found))
+    RESULTS.write_text(json.dumps([asdict(row) for row in found], indent=1, ensure_ascii=False))
+    return 1 if any(row.reached == "missed" for row in found) else 0
+
+
+def measure(stage: Stage, *, quick: bool, node: bool, other_core: int) -> list[Row]:
+    """Every row of the table; one that fails says so and does not stop the others."""
+    small = 5 if quick else 1
+    found, reference = speed.measure(stage, rounds=1 if quick else 3, events=5000, node=node)
+    parts: list[Callable[[], list[Row]]] = [
+        lambda: scale.many_companies(stage, reference, 60 / small),
+        lambda: scale.slow_receiver(stage, 20 / small),
+        lambda: scale.backlog(stage, 200_000 // (small * small)),
+        lambda: scale.start_of_many(stage, 1000 // small),
+        lambda: scale.pages(stage, 5000),
+        lambda: growth.webhooks(stage, 5000 // small),
+        lambda: growth.rows(stage, 2_500_000 // (small * small), 5000 // small),
+        lambda: growth.on_postgresql(stage, 5000, other_core),
+    ]
+    for part in parts:
+        began = time.monotonic()
+        try:
+            rows = part()
+        except DemoError as error:
+            rows = [Row("a measurement failed", str(error)[:200], reached="missed")]
+        for row in rows:
+            print(f"{row.name}: {row.shown} {row.reached}", flush=True)
+        print(f"  ({time.monotonic() - began:.0f} s)", file=sys.stderr)
+        found += rows
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""What the relays are given to do, and what is read off it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from bench.relays import Stage
+from bench.stage import Relay, wait_for
+from webhookproxy.demo.programs import DemoError
+
+EVENT = "call-was-connected"
+# Connections, caches and code are warm before anything is measured.
+WARM_UP = 200
+ARRIVE_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one load showed; `cpu_ms` is per event, the latencies are in milliseconds."""
+
+    per_second: float
+    cpu_ms: float
+    p50: float
+    p99: float
+    core_share: float
+    rss_mb: float
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which so much of them lies; 0 for none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
+
+
+def burst(stage: Stage, relay: Relay, token: str, events: int) -> Load:
+    """As many events as fast as the relay takes them."""
+    _run(stage, relay, (token,), WARM_UP, None, 1)
+    return _run(stage, relay, (token,), events, None, 1)
+
+
+def steady(
+    stage: Stage,
+    relay: Relay,
+    tokens: tuple[str, ...],
+    *,
+    rate: float,
+    seconds: float,
+    copies: int = 1,
+) -> Load:
+    """Events of each token at a rate, each due to `copies` webhooks."""
+    _run(stage, relay, tokens, max(1, WARM_UP // len(tokens)), None, copies)
+    return _run(stage, relay, tokens, round(rate * seconds), rate, copies)
+
+
+def _run(
+    stage: Stage,
+    relay: Relay,
+    tokens: tuple[str, ...],
+    events: int,
+    rate: float | None,
+    copies: int,
+) -> Load:
+    stage.receiver.forget()
+    expected = events * len(tokens) * copies
+    cpu, began = relay.cpu_seconds(), time.monotonic()
+    _emit(stage, tokens, events, rate)
+    wait_for(
+        lambda: _alive(relay) and stage.receiver.count() >= expected,
+        f"the arrival of {expected} events",
+        ARRIVE_SECONDS,
+    )
+    wall, used = time.monotonic() - began, relay.cpu_seconds() - cpu
+    relay.wait_until_quiet()
+    arrivals = stage.receiver.arrivals()
+    _check(arrivals, expected)
+    last = max(max(seen.values()) for seen in arrivals["first"].values())
+    return Load(
+        per_second=expected / (last - began),
+        cpu_ms=(relay.cpu_seconds() - cpu) * 1000 / expected,
+        p50=percentile(arrivals["took"], 0.50),
+        p99=percentile(arrivals["took"], 0.99),
+        core_share=used / wall,
+        rss_mb=relay.rss_mb(),
+    )
+
+
+def _emit(stage: Stage, tokens: tuple[str, ...], events: int, rate: float | None) -> None:
+    """Emit to every token; where there are many they begin one after the other, evenly spread."""
+    given: dict[str, Any] = {"count": events, "event": EVENT}
+    if rate is not None:
+        given["rate"] = rate
+    if len(tokens) == 1:
+        stage.simulator.command("burst", token=tokens[0], **given)
+        return
+
+    def one(token: str, delay: float) -> None:
+        time.sleep(delay)
+        stage.simulator.command("burst", token=token, **given)
+
+    spread = 1 / (rate or 1000) / len(tokens)
+    threads = [
+        threading.Thread(target=one, args=(token, place * spread))
+        for place, token in enumerate(tokens)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _check(arrivals: dict[str, Any], expected: int) -> None:
+    """DemoError unless each event came to each webhook, once and signed."""
+    came = sum(len(seen) for seen in arrivals["first"].values())
+    if came != expected or arrivals["unsigned"] or arrivals["doubled"]:
+        raise DemoError(
+            f"{came} of {expected} arrived, {arrivals['doubled']} twice, "
+            f"{arrivals['unsigned']} with a wrong signature"
+        )
+
+
+def _alive(relay: Relay) -> bool:
+    relay.check_alive()
+    return True

@@ -1,0 +1,135 @@
+"""The relays that are compared, each started on the relays' core."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.stage import Receiver, Relay, Simulator, on_core, settings, start_server, wait_for
+from webhookproxy import create_app
+from webhookproxy.demo.programs import ROOT, flask
+from webhookproxy.models.companies import create_company, wish_connection
+from webhookproxy.models.webhooks import create_webhook
+from webhookproxy.rules.companies import CompanyInput
+from webhookproxy.rules.webhooks import WebhookInput
+
+_NODE_RELAY = ROOT / "bench" / "node_relay"
+# A thousand companies take a while to connect.
+CONNECT_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class Stage:
+    """What every relay talks to, and the core it runs on."""
+
+    stack: ExitStack
+    core: int
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    simulator: Simulator = field(init=False)
+    receiver: Receiver = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.simulator = Simulator(self.stack)
+        self.receiver = Receiver(self.stack, self.secret)
+
+
+def new_token() -> str:
+    """A token that no relay had before: its counts begin at nought."""
+    return f"bench-{secrets.token_urlsafe(24)}"
+
+
+def has_node() -> bool:
+    """Whether the Node relays can run; installs their packages, if npm can."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return False
+    if (_NODE_RELAY / "node_modules").is_dir():
+        return True
+    done = subprocess.run(["npm", "ci", "--silent"], cwd=_NODE_RELAY, check=False)
+    return done.returncode == 0
+
+
+def start_node(stage: Stage, token: str, parallel: int, started: ExitStack) -> Relay:
+    """The Node relay, sending so many events at a time."""
+    command = ("node", str(_NODE_RELAY / "relay.mjs"), stage.simulator.url, token)
+    return _start(stage, started, token, *command, _target(stage), stage.secret, str(parallel))
+
+
+def start_plain(stage: Stage, token: str, started: ExitStack) -> Relay:
+    """The plain relay in Python."""
+    command = (sys.executable, "-m", "bench.plain_relay", stage.simulator.url, token)
+    return _start(stage, started, token, *command, _target(stage), stage.secret)
+
+
+def _target(stage: Stage) -> str:
+    return f"{stage.receiver.url}/relay"
+
+
+def _start(stage: Stage, started: ExitStack, token: str, *command: str) -> Relay:
+    with on_core(stage.core):
+        relay = Relay(*command, environment={})
+    started.callback(relay.stop)
+    wait_for(lambda: stage.simulator.sockets(token) == 1, "the relay's connection")
+    return relay
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The product on a database of its own, with companies that are wished connected."""
+
+    environment: dict[str, str]
+    tokens: tuple[str, ...]
+
+    def start(self, stage: Stage, started: ExitStack) -> Relay:
+        """Serve it, as shipped, and wait until every company is connected."""
+        with on_core(stage.core):
+            server = start_server(self.environment, started)
+
+        def connected() -> bool:
+            server.check_alive()
+            return sum(map(stage.simulator.sockets, self.tokens[:1])) == 1 and (
+                len(self.tokens) == 1 or stage.simulator.sockets() >= len(self.tokens)
+            )
+
+        wait_for(connected, f"the connection of {len(self.tokens)} companies", CONNECT_SECONDS)
+        return server
+
+
+def install(
+    stage: Stage,
+    *,
+    companies: int = 1,
+    webhooks: int = 1,
+    path: str = "",
+    database_url: str = "",
+    **fields: Any,
+) -> Product:
+    """A product with so many connected companies, each with so many signed webhooks.
+
+    `fields` are those of the webhooks; an empty `database_url` is a SQLite file of its own.
+    """
+    environment = settings(stage.stack)
+    if database_url:
+        environment["DATABASE_URL"] = database_url
+    flask(environment, "db", "upgrade")
+    tokens = tuple(new_token() for _ in range(companies))
+    app = create_app(environment)
+    policy, store = app.extensions["policy"], app.extensions["store"]
+
+    def job(session: Any) -> None:
+        for number, token in enumerate(tokens, start=1):
+            given = CompanyInput(f"Empresa {number}", token, stage.simulator.url)
+            company = create_company(session, given, policy)
+            for each in range(webhooks):
+                url = f"{stage.receiver.url}{path}/{number}-{each}"
+                target = WebhookInput("bench", url, secret=stage.secret, **fields)
+                create_webhook(session, company.id, target, policy)
+            wish_connection(session, company, connected=True)
+
+    store.session(job)
+    store.close()
+    return Product(environment, tokens)

@@ -1,0 +1,92 @@
+"""Bursts and latency beside the reference relays, round by round in one run."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import astuple
+
+from bench.load import Load, burst, steady
+from bench.relays import Product, Stage, install, new_token, start_node, start_plain
+from bench.rows import Row, at_least, at_most
+from bench.stage import Relay
+
+RATE = 300.0
+Start = Callable[[ExitStack], tuple[Relay, str]]
+
+
+def measure(stage: Stage, *, rounds: int, events: int, node: bool) -> tuple[list[Row], Load]:
+    """The rows on bursts, strict order and latency; and the reference's latency at 300/s."""
+    starts = _starts(stage, node=node)
+    found: dict[str, list[Load]] = defaultdict(list)
+    for number in range(1, rounds + 1):
+        for name, start in starts.items():
+            found[f"{name} burst"].append(_burst(stage, start, events))
+            print(f"round {number}  {name:8} {found[f'{name} burst'][-1].per_second:6.0f}/s")
+        for name in ("product", "N1" if node else "plain"):
+            found[f"{name} steady"].append(_steady(stage, starts[name], 3.0 + 2.0 * rounds))
+    medians = {name: _median(loads) for name, loads in found.items()}
+    return _rows(medians, node=node), medians["N1 steady" if node else "plain steady"]
+
+
+def _starts(stage: Stage, *, node: bool) -> dict[str, Start]:
+    default, strict = install(stage), install(stage, parallelism=1)
+    starts: dict[str, Start] = {
+        "product": lambda started: _product(stage, default, started),
+        "strict": lambda started: _product(stage, strict, started),
+        "plain": lambda started: _fresh(lambda token: start_plain(stage, token, started)),
+    }
+    if node:
+        starts["N1"] = lambda started: _fresh(lambda token: start_node(stage, token, 1, started))
+        starts["N64"] = lambda started: _fresh(lambda token: start_node(stage, token, 64, started))
+    return starts
+
+
+def _product(stage: Stage, product: Product, started: ExitStack) -> tuple[Relay, str]:
+    return product.start(stage, started), product.tokens[0]
+
+
+def _fresh(start: Callable[[str], Relay]) -> tuple[Relay, str]:
+    token = new_token()
+    return start(token), token
+
+
+def _burst(stage: Stage, start: Start, events: int) -> Load:
+    with ExitStack() as started:
+        relay, token = start(started)
+        return burst(stage, relay, token, events)
+
+
+def _steady(stage: Stage, start: Start, seconds: float) -> Load:
+    with ExitStack() as started:
+        relay, token = start(started)
+        return steady(stage, relay, (token,), rate=RATE, seconds=seconds)
+
+
+def _median(loads: list[Load]) -> Load:
+    columns = zip(*map(astuple, loads), strict=True)
+    return Load(*(statistics.median(column) for column in columns))
+
+
+def _rows(medians: dict[str, Load], *, node: bool) -> list[Row]:
+    plain = medians["plain burst"].per_second
+    rows = [at_least("burst / plain", medians["product burst"].per_second / plain, 1.7, 4.0)]
+    rows += [
+        Row(f"{name}: events/s; CPU ms per event", f"{load.per_second:,.0f}; {load.cpu_ms:.2f}")
+        for name, load in medians.items()
+        if name.endswith("burst")
+    ]
+    if not node:
+        return rows
+    burst_ratio = medians["product burst"].per_second / medians["N64 burst"].per_second
+    strict_ratio = medians["strict burst"].per_second / medians["N1 burst"].per_second
+    ours, theirs = medians["product steady"], medians["N1 steady"]
+    return [
+        *rows,
+        at_least("burst / N64", burst_ratio, 0.45, 1.0),
+        at_least("burst in strict order / N1", strict_ratio, 0.6, 1.0),
+        at_most(f"p50 at 300/s / N1 ({ours.p50:.2f} ms)", ours.p50 / theirs.p50, 4.0, 1.5),
+        at_most(f"p99 at 300/s / N1 ({ours.p99:.2f} ms)", ours.p99 / theirs.p99, 2.0, 1.0),
+    ]

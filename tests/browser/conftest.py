@@ -1,0 +1,120 @@
+"""A browser, a server, a simulator and a receiver: all real, each in its own process.
+
+These tests run in a process of their own, which gevent does not patch (`bin/test` starts it):
+Playwright lives on asyncio, and asyncio does not work on a patched hub.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser import chromium
+from tests.browser.receiver import Receiver
+from tests.server_process import ServerProcess
+from tests.simulator_process import SimulatorProcess
+from tests.world import KEYS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Everything a person waits for here is there within moments, also on a busy machine.
+expect.set_options(timeout=15_000)
+
+OpenContext = Callable[..., BrowserContext]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip all of them, and say why, where there is no chromium."""
+    if chromium.find() is None:
+        names = ", ".join(chromium.NAMES)
+        mark = pytest.mark.skip(reason=f"no browser: none of {names} is installed")
+        for item in items:
+            item.add_marker(mark)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all the tests; each opens windows of its own."""
+    with chromium.running() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_context(browser: Browser) -> Iterator[OpenContext]:
+    """Opens a window with cookies of its own, on a Brazilian's machine; closed at the end."""
+    opened: list[BrowserContext] = []
+
+    def open_one(**options: object) -> BrowserContext:
+        given = {"locale": "pt-BR", "viewport": {"width": 1280, "height": 800}, **options}
+        context = browser.new_context(**given)  # type: ignore[arg-type]
+        opened.append(context)
+        return context
+
+    yield open_one
+    for context in opened:
+        context.close()
+
+
+@pytest.fixture
+def page(open_context: OpenContext) -> Page:
+    """A window with JavaScript."""
+    return open_context().new_page()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A SQLite file with all tables and no rows."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.sqlite"
+    flask(f"sqlite:///{path}", "db", "upgrade")
+    return path.read_bytes()
+
+
+@pytest.fixture
+def database_url(empty_database: bytes, tmp_path: Path) -> str:
+    """The URL of an empty database of this test's own."""
+    path = tmp_path / "test.sqlite"
+    path.write_bytes(empty_database)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def server(
+    database_url: str, tmp_path: Path, simulator: SimulatorProcess
+) -> Iterator[ServerProcess]:
+    """The server on an empty database; the simulator is its 3C Plus."""
+    with ServerProcess(database_url, tmp_path, SOCKET_URL=simulator.url) as server:
+        yield server
+
+
+def flask(database_url: str, *arguments: str, typed: str = "") -> str:
+    """What an administrator's command prints."""
+    given = {**KEYS, "DATABASE_URL": database_url, "ALLOW_PRIVATE_TARGETS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **given},
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

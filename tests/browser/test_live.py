@@ -1,0 +1,102 @@
+"""Pages that change by themselves, and that stop being green when nobody vouches for it."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import flask
+from tests.browser.visitor import EMAIL, PASSWORD, address, log_in
+from tests.server_process import ServerProcess
+from tests.simulator_process import SimulatorProcess
+from tests.world import wait_until
+
+SECOND_MS = 1_000
+# What live.js waits for before it calls a stream lost, and a moment for a busy machine.
+LOST_MS = 12_000 + 3_000
+
+
+@pytest.fixture
+def token() -> str:
+    """The simulator remembers what it refuses: each test has a token of its own."""
+    return f"token-{secrets.token_hex(16)}"
+
+
+@pytest.fixture
+def watching(
+    page: Page, database_url: str, server: ServerProcess, simulator: SimulatorProcess, token: str
+) -> Page:
+    """The page of a company that is connected, open in a browser."""
+    flask(database_url, "user", "create", EMAIL, "--admin", "--password-stdin", typed=PASSWORD)
+    created = ("company", "create", "Minha Empresa", "--token", "-", "--socket-url", simulator.url)
+    flask(database_url, *created, typed=token)
+    flask(database_url, "company", "connect", "company_1")
+    simulator.wait_for_sockets(token)
+    log_in(page, server)
+    page.goto(address(server, "/empresas/company_1"))
+    expect(page.locator("#conexao .state.is-green")).to_contain_text("Conectada")
+    return page
+
+
+def greens(page: Page) -> int:
+    """How many states look green now, whatever their class says."""
+    return int(
+        page.evaluate(
+            """() => {
+              const probe = document.createElement("span");
+              probe.style.color = "var(--green)";
+              document.body.append(probe);
+              const green = getComputedStyle(probe).color;
+              probe.remove();
+              const states = [...document.querySelectorAll(".state, .connection, .verdict")];
+              return states.filter((it) => [it, ...it.children].some((part) => {
+                const style = getComputedStyle(part);
+                return style.color === green || style.borderLeftColor === green;
+              })).length;
+            }"""
+        )
+    )
+
+
+@pytest.mark.slow
+def test_the_page_shows_within_a_second_what_happened(
+    watching: Page, simulator: SimulatorProcess, token: str
+) -> None:
+    arrivals, connection = watching.locator("#chegadas"), watching.locator("#conexao")
+    simulator.control("emit", token=token, event="agent-is-idle")
+    arrivals.get_by_text("agent-is-idle").wait_for(timeout=SECOND_MS)
+    simulator.control("refuse", token=token)
+    connection.locator(".state:not(.is-green)").wait_for(timeout=SECOND_MS)
+    expect(connection).to_contain_text("Token recusado", timeout=15_000)
+    expect(connection.locator(".state")).to_have_class("state is-red")
+
+
+@pytest.mark.slow
+def test_a_page_of_a_server_that_hangs_says_so_and_is_not_green(
+    watching: Page, server: ServerProcess
+) -> None:
+    assert greens(watching) > 0
+    server.signal_group(signal.SIGSTOP)
+    try:
+        watching.locator(".live-lost").wait_for(timeout=LOST_MS)
+        assert greens(watching) == 0
+    finally:
+        server.signal_group(signal.SIGCONT)
+    wait_until(lambda: greens(watching) > 0, 20, "the page is live again")
+    expect(watching.locator(".live-lost")).to_be_hidden()
+
+
+@pytest.mark.slow
+def test_a_page_of_a_server_that_was_killed_says_so_at_once(
+    watching: Page, server: ServerProcess
+) -> None:
+    killed = time.monotonic()
+    server.kill()
+    watching.locator(".live-lost").wait_for(timeout=2 * SECOND_MS)
+    assert greens(watching) == 0
+    assert time.monotonic() - killed < 3
+    expect(watching.locator(".live-lost")).to_contain_text("Sem atualização ao vivo.")

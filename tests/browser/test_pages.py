@@ -1,0 +1,136 @@
+"""Every page: readable by everybody, on a phone too, and from this server alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser import walk
+from tests.browser.conftest import OpenContext
+from tests.showcase import process
+from tests.showcase.people import NEWCOMER, OPERATOR
+
+AXE = Path(__file__).with_name("axe-4.14.1.min.js")
+_RUN_AXE = """async () => {
+  const found = await axe.run(document, { resultTypes: ["violations"] });
+  return found.violations.filter((it) => ["serious", "critical"].includes(it.impact)).map(
+    (it) => [it.id, it.help, it.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))]);
+}"""
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the showcase."""
+    with process.running(tmp_path_factory.mktemp("showcase")) as address:
+        yield address
+
+
+def inspect(page: Page, stop: walk.Stop, base: str) -> list[str]:
+    """What is wrong with a page."""
+    stop.go(page, base)
+    found: list[Any] = page.evaluate(_RUN_AXE)
+    wrong = [f"{stop.name}: {violation}" for violation in found]
+    size: list[int] = page.evaluate(
+        "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    if size[0] > size[1]:
+        wrong.append(f"{stop.name}: {size[0]} px wide on a screen of {size[1]}")
+    return wrong
+
+
+def watch_hosts(context: BrowserContext, base: str) -> list[str]:
+    """Collects the addresses of requests that would leave the host; none of them is made."""
+    strangers: list[str] = []
+
+    def decide(route: Any) -> None:
+        if route.request.url.startswith(base):
+            route.continue_()
+        else:
+            strangers.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", decide)
+    return strangers
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["1280", "390"])
+def test_every_page_can_be_used_by_everybody_and_fits_the_screen(
+    open_context: OpenContext, base: str, scheme: str, viewport: dict[str, int]
+) -> None:
+    # The inspector goes in beside the page's own policy, which is looked at elsewhere.
+    context = open_context(viewport=viewport, color_scheme=scheme)
+    strangers = watch_hosts(context, base)
+    context.add_init_script(path=AXE)
+    page = context.new_page()
+    failed: list[str] = []
+    page.on("pageerror", lambda error: failed.append(f"{page.url}: {error}"))
+    for stop in walk.OUTSIDE:
+        failed += inspect(page, stop, base)
+    walk.log_in(page, base)
+    for stop in walk.INSIDE:
+        failed += inspect(page, stop, base)
+    assert failed == []
+    assert strangers == []
+
+
+def test_the_first_page_of_all_can_be_used_by_everybody(
+    open_context: OpenContext, tmp_path: Path
+) -> None:
+    with process.running(tmp_path, "--empty") as empty:
+        for scheme, viewport in (("light", DESK), ("dark", PHONE)):
+            context = open_context(viewport=viewport, color_scheme=scheme)
+            context.add_init_script(path=AXE)
+            page = context.new_page()
+            for stop in walk.NOBODY_YET:
+                assert inspect(page, stop, empty) == []
+
+
+@pytest.mark.slow
+def test_the_pages_of_an_empty_installation_can_be_used_by_everybody(
+    open_context: OpenContext, base: str
+) -> None:
+    for scheme in ("light", "dark"):
+        context = open_context(viewport=PHONE, color_scheme=scheme)
+        context.add_init_script(path=AXE)
+        page = context.new_page()
+        walk.log_in(page, base, NEWCOMER)
+        for name, path in (("painel", "/"), ("empresas", "/empresas"), ("entregas", "/entregas")):
+            assert inspect(page, walk.Stop(f"{name} vazio", path), base) == []
+
+
+def test_an_operator_sees_the_companies_that_were_granted_and_no_other(
+    page: Page, base: str
+) -> None:
+    walk.log_in(page, base, OPERATOR)
+    assert page.get_by_role("link", name="Usuários").count() == 0
+    page.goto(f"{base}/empresas")
+    names = page.locator(".rows .row-title").all_inner_texts()
+    assert names == ["Clínica Sorriso Recife"]
+    assert page.get_by_role("link", name="Cadastrar empresa").count() == 0
+    page.get_by_role("link", name="Clínica Sorriso Recife").click()
+    for word in ("Editar", "Excluir", "Criar webhook"):
+        assert page.get_by_role("link", name=word).count() == 0
+    page.get_by_role("link", name="Bitrix24: negócios").click()
+    page.locator("h1", has_text="Bitrix24: negócios").wait_for()
+    assert page.get_by_role("link", name="Editar").count() == 1
+    assert page.get_by_role("link", name="Excluir").count() == 0
+    for path in (
+        "/empresas/company_2",
+        "/webhooks/webhook_5",
+        "/usuarios",
+        "/empresas/nova",
+        "/webhooks/webhook_1/excluir",
+    ):
+        answer = page.goto(base + path)
+        assert answer is not None
+        assert answer.status == 404, path
+        assert page.locator("h1").inner_text() == "Página não encontrada"

@@ -1,0 +1,46 @@
+"""What the tests of resending, trying and cancelling share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.delivery.lanes_world import Sending
+from tests.receiver import Plain
+from tests.world import rows, wait_until
+from webhookproxy.delivery import retry
+from webhookproxy.delivery.retry import Kind
+from webhookproxy.delivery.sender import Outcome
+from webhookproxy.reasons import DeliveryReason
+
+URL = "http://127.0.0.1:9999/"
+BUSY: Plain = (503, {}, b"")
+ACCEPTED = Outcome(Kind.SUCCESS, DeliveryReason.ACCEPTED, 1, 1, status=200, answer="")
+FAILED = Outcome(Kind.FAILURE, DeliveryReason.FAILED_STATUS, 1, 1, status=500, answer="")
+
+
+def never_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails is tried again in ten minutes, unless somebody acts."""
+    monkeypatch.setattr(retry, "EVENT_DELAYS", (600.0,) * 6)
+    monkeypatch.setattr(retry, "PROBE_FIRST", 600.0)
+    monkeypatch.setattr(retry, "PROBE_LAST", 600.0)
+
+
+def ids(half: Sending, webhook: int) -> list[int]:
+    query = "SELECT id FROM deliveries WHERE webhook_id = :id ORDER BY id"
+    return [row[0] for row in rows(half.app, query, id=webhook)]
+
+
+def check_waiting(half: Sending, webhook: int) -> None:
+    """What the health row says of what waits is what the deliveries say."""
+    assert half.lanes.results.drain(5.0)
+    health = half.health(webhook)
+    ended = health.delivered + health.refused + health.expired
+    query = (
+        "SELECT COUNT(*) FROM deliveries WHERE webhook_id = :id AND state IN ('queued', 'retrying')"
+    )
+    waiting = rows(half.app, query, id=webhook)[0][0]
+    assert health.created - ended - health.cancelled - health.simulated == waiting
+
+
+def wait_for_attempts(half: Sending, count: int) -> None:
+    wait_until(lambda: len(rows(half.app, "SELECT 1 FROM attempts")) == count, 5, "attempts")

@@ -1,0 +1,82 @@
+"""A stamped stream of events, and the account of what became of it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from flask import Flask
+
+from tests.receiver import Receiver
+from tests.simulator_process import SimulatorProcess
+from tests.world import make_company, make_webhook, rows, wait_until
+
+# Between the emit's answer here and what the rows say of the same moment.
+SLACK_MS = 500
+
+
+@dataclass
+class Stream:
+    """One company's events, in order of their stamp `seq`, to one webhook in strict order."""
+
+    app: Flask
+    simulator: SimulatorProcess
+    receiver: Receiver
+    token: str = field(default_factory=lambda: f"canary-{secrets.token_hex(16)}")
+    # Wall milliseconds at which each number left, while a socket was open.
+    sent: dict[int, float] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Create the company, wished connected, and its webhook."""
+        company = make_company(self.app, self.simulator.url, self.token, connected=True)
+        make_webhook(self.app, company, self.receiver.url(), parallelism=1)
+
+    def emit(self, count: int, size: int = 0) -> None:
+        """Emit so many events, each with so many characters of ballast."""
+        for _ in range(count):
+            number = len(self.sent) + 1
+            # A call of its own: webhooks that are not strict send them side by side.
+            call = {"telephony_id": f"call-{number}"}
+            payload = {"seq": number, "call": call, "ballast": "x" * size}
+            answer = self.simulator.control("emit", token=self.token, event="x", args=[payload])
+            if answer["sockets"]:
+                self.sent[number] = time.time() * 1000
+
+    def stored(self) -> list[int]:
+        """The stamps in the database, in order of arrival."""
+        found = rows(self.app, "SELECT payload FROM events ORDER BY id")
+        return [json.loads(row.payload)["seq"] for row in found]
+
+    def received(self) -> list[int]:
+        """The stamps at the receiver, in order of arrival."""
+        return [json.loads(each.body)["payload"]["seq"] for each in self.receiver.requests]
+
+    def wait_for_all(self, seconds: float = 20.0) -> None:
+        """Return when everything that is stored has arrived."""
+        wait_until(lambda: len(set(self.received())) >= len(self.sent), seconds, "all has arrived")
+
+    def check(self, doubled: int = 0) -> None:
+        """Nothing lost, in order, and no more than so many doubled."""
+        assert self.stored() == sorted(self.sent)
+        received = self.received()
+        assert list(dict.fromkeys(received)) == sorted(self.sent)
+        assert len(received) - len(set(received)) <= doubled
+
+    def check_but_for_gaps(self, doubled: int = 0) -> list[int]:
+        """The same, but what left while a recorded gap lasted may be missing; its stamps."""
+        stored, received = self.stored(), self.received()
+        gaps = [(row.started_at, row.ended_at) for row in rows(self.app, "SELECT * FROM gaps")]
+        missing = sorted(set(self.sent) - set(stored))
+        for number in missing:
+            assert any(_within(self.sent[number], gap) for gap in gaps), f"{number} has no gap"
+        assert stored == sorted(set(stored))
+        assert list(dict.fromkeys(received)) == stored
+        assert len(received) - len(set(received)) <= doubled
+        return missing
+
+
+def _within(at: float, gap: tuple[int, int | None]) -> bool:
+    started, ended = gap
+    return started - SLACK_MS <= at <= (at if ended is None else ended + SLACK_MS)

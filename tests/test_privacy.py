@@ -1,0 +1,217 @@
+"""A person's number is found in all that is stored, and taken out while a server runs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from gevent.event import Event
+
+from tests import world
+from tests.delivery.lanes_world import Sending, hurry, sending
+from tests.receiver import OK, Plain, Received, Receiver
+from tests.world import rows, wait_until
+from webhookproxy import privacy
+from webhookproxy.listener.journal import Arrival
+from webhookproxy.models.audit import CLI
+from webhookproxy.payload import read
+from webhookproxy.personal import PersonalNumber, read_number
+from webhookproxy.privacy import Expunged, expunge, find
+from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.store import Store, StoreUnavailable
+
+PHONE = "11987654321"
+SHOWN = "+55 (11) 98765-4321"
+URL = "http://127.0.0.1:4009/"
+
+
+@pytest.fixture
+def half(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
+    monkeypatch.setattr(privacy, "BATCH", 3)
+    hurry(monkeypatch)
+    with world.application(database_url, tmp_path) as app, sending(app) as half:
+        yield half
+
+
+def number() -> PersonalNumber:
+    return read_number(PHONE)
+
+
+def arrive(half: Sending, *payloads: Any, offer: bool = True) -> None:
+    """Events with these payloads, of which a phone in a chat's id is the ordering key too."""
+    arrivals = []
+    for payload in payloads:
+        event = read(f'["new-message-whatsapp",{json.dumps(payload)}]', hide_credentials=False)
+        arrivals.append(as_arrival(half, event))
+    dues = half._journal.write(arrivals, half._fence, again=False)
+    if offer:
+        half.lanes.offer(dues)
+
+
+def as_arrival(half: Sending, event: Any) -> Arrival:
+    made = half._arrival(None, event.name)
+    return Arrival(
+        made.company_id,
+        event,
+        made.public_id,
+        made.socket_id,
+        made.token_mask,
+        made.received_ms,
+        made.note,
+        made.routes,
+    )
+
+
+def run_expunge(half: Sending) -> Expunged:
+    return expunge(half.store, half.reading, number(), CLI)
+
+
+def everything(app: Flask) -> str:
+    """All cells of all tables, as text."""
+    names = ("events", "deliveries", "attempts", "audit", "changes", "webhook_health", "gaps")
+    return "\n".join(str(rows(app, f"SELECT * FROM {name}")) for name in names)
+
+
+def test_nothing_is_found_where_nothing_is(half: Sending) -> None:
+    half.webhook(URL, state=WebhookState.PAUSED)
+    arrive(half, {"phone": "11987654322"})
+    found = find(half.reading, number())
+    assert (found.events, found.attempts, found.waiting, found.settings) == (0, 0, 0, [])
+    assert run_expunge(half) == Expunged()
+
+
+def test_payloads_keys_and_answers_are_masked_in_place(half: Sending) -> None:
+    def echo(got: Received) -> Plain:
+        return 200, {}, got.body
+
+    with Receiver(echo) as receiver:
+        webhook = half.webhook(receiver.url())
+        arrive(half, {"phone": SHOWN, "n": 1.10}, {"chat": {"id": f"55{PHONE}@c.us"}})
+        arrive(half, *({"n": each} for each in range(5)), {"cpf": int(PHONE)})
+        half.wait_for_ends(webhook, 8)
+        assert half.lanes.results.drain(5)
+    found = find(half.reading, number())
+    assert (found.companies, found.attempts) == (Counter({half.company: 3}), 3)
+    assert found.waiting == 0
+    assert run_expunge(half) == Expunged(events=3, attempts=3)
+    stored = rows(half.app, "SELECT payload, order_key, note FROM events ORDER BY id")
+    assert len(stored) == 8
+    assert [row.payload for row in stored if row.note == "masked"] == [
+        '{"phone": "[oculto]", "n": 1.1}',
+        '{"chat": {"id": "[oculto]@c.us"}}',
+        '{"cpf": "[oculto]"}',
+    ]
+    left = everything(half.app)
+    assert "98765" not in left
+    assert PHONE not in left
+    assert find(half.reading, number()).events == 0
+    half.check_totals(webhook)
+
+
+def test_what_waits_of_a_masked_event_is_cancelled_also_in_a_running_lane(half: Sending) -> None:
+    go_on = Event()
+
+    def slow(_got: Received) -> Plain:
+        go_on.wait(10)
+        return OK
+
+    with Receiver(slow) as receiver:
+        webhook = half.webhook(receiver.url())
+        other = half.webhook(URL, state=WebhookState.PAUSED)
+        # One ordering key: the lane holds the others in memory while the first is being sent.
+        arrive(half, {"agent_id": 5, "n": 1})
+        receiver.wait_for(1)
+        arrive(half, {"agent_id": 5, "phone": SHOWN}, {"agent_id": 5, "n": 2})
+        assert find(half.reading, number()).waiting == 2
+        assert run_expunge(half) == Expunged(events=1, cancelled=2)
+        half.lanes.attend({webhook: []})
+        go_on.set()
+        half.wait_for_ends(webhook, 3)
+    states = half.states(webhook)
+    assert [state for state, _ in states] == ["delivered", "cancelled", "delivered"]
+    assert states[1] == ("cancelled", "expunged")
+    assert len(receiver.requests) == 2
+    bodies = b"".join(each.body for each in receiver.requests)
+    assert b"98765" not in bodies
+    assert b"oculto" not in bodies
+    assert half.states(other)[1] == ("cancelled", "expunged")
+    half.check_totals(webhook)
+    half.check_totals(other)
+
+
+def test_the_audit_has_counts_and_not_the_number(half: Sending) -> None:
+    half.webhook(URL, state=WebhookState.PAUSED)
+    arrive(half, *({"phone": SHOWN, "n": each} for each in range(7)))
+    run_expunge(half)
+    found = rows(half.app, "SELECT who, action, detail FROM audit ORDER BY id")
+    assert [tuple(row) for row in found] == [
+        ("cli", "privacy_expunge", "begun"),
+        ("cli", "privacy_expunge", "7 events, 0 attempts, 7 cancelled"),
+    ]
+
+
+def test_an_expunge_that_is_cut_short_says_how_far_it_came_and_is_run_again(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half.webhook(URL, state=WebhookState.PAUSED)
+    arrive(half, *({"phone": SHOWN, "n": each} for each in range(7)))
+    mask = privacy._mask_events
+    left = [1, 2]
+
+    def failing(session: Any, batch: Any) -> int:
+        if not left:
+            raise StoreUnavailable("full")
+        left.pop()
+        return mask(session, batch)
+
+    monkeypatch.setattr(privacy, "_mask_events", failing)
+    with pytest.raises(StoreUnavailable):
+        run_expunge(half)
+    details = [row[0] for row in rows(half.app, "SELECT detail FROM audit ORDER BY id")]
+    assert details == ["begun", "6 events, 0 attempts, 6 cancelled"]
+    monkeypatch.setattr(privacy, "_mask_events", mask)
+    assert run_expunge(half) == Expunged(events=1, cancelled=1)
+
+
+def test_settings_are_reported_and_left_alone(half: Sending) -> None:
+    webhook = half.webhook(f"{URL}?to={PHONE}", name=f"Ana {SHOWN}", state=WebhookState.PAUSED)
+    found = find(half.reading, number())
+    assert found.settings == [f"webhook_{webhook} name", f"webhook_{webhook} url"]
+    run_expunge(half)
+    assert find(half.reading, number()).settings == found.settings
+
+
+def test_the_old_bytes_are_not_in_the_files_any_more(sqlite_url: str, tmp_path: Path) -> None:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+
+    def held() -> list[bool]:
+        files = (path, path.with_name(f"{path.name}-wal"))
+        return [b"98765-4321" in each.read_bytes() for each in files if each.exists()]
+
+    with world.application(sqlite_url, tmp_path) as app, sending(app) as half:
+        half.webhook(URL, state=WebhookState.PAUSED)
+        for size in (1, 500, 9_000, 60_000):
+            arrive(half, {"fill": "x" * size, "phone": SHOWN, "more": "y" * size})
+        assert any(held())
+        assert run_expunge(half).events == 4
+        wait_until(lambda: not any(held()), 5, "the bytes are gone")
+        switch = half.store.run(
+            lambda connection: connection.exec_driver_sql("PRAGMA secure_delete").scalar()
+        )
+        assert switch == 0
+
+
+def test_a_store_that_takes_nothing_masks_nothing(half: Sending, monkeypatch: Any) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreUnavailable("full")
+
+    arrive(half, {"phone": SHOWN})
+    monkeypatch.setattr(Store, "run", refuse)
+    with pytest.raises(StoreUnavailable):
+        run_expunge(half)
+    assert find(half.reading, number()).events == 1

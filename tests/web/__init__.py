@@ -1,0 +1,1 @@
+"""The pages, as somebody with a browser uses them."""

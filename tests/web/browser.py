@@ -1,0 +1,180 @@
+"""A client that looks at every page it is given, as somebody careful would."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+# Words of WTForms that nobody translated.
+_ENGLISH = ("This field", "Not a valid", "Invalid input", "Field must", "CSRF token")
+_VOID = ("hidden", "submit", "button")
+
+
+class Page(HTMLParser):
+    """What of a page can be checked without drawing it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.problems: list[str] = []
+        self.headings = 0
+        self.title = ""
+        self.language = ""
+        self._labels: set[str] = set()
+        self._inputs: list[dict[str, str | None]] = []
+        self._depth_of_labels = 0
+        self._in_title = False
+        self._form: dict[str, str | None] | None = None
+        self._form_has_token = False
+        self.feed(text)
+        self._conclude()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        if tag == "html":
+            self.language = given.get("lang") or ""
+        self.headings += tag == "h1"
+        self._in_title = tag == "title"
+        if tag == "label":
+            self._depth_of_labels += 1
+            self._labels.add(given.get("for") or "")
+        self._check_form(tag, given)
+        self._check_policy(tag, given)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_title = False
+        if tag == "label":
+            self._depth_of_labels -= 1
+        if tag == "form" and self._form is not None:
+            if self._form.get("method") == "post" and not self._form_has_token:
+                self.problems.append(f"a form without a token: {self._form}")
+            self._form = None
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.title += data
+
+    def _check_form(self, tag: str, given: dict[str, str | None]) -> None:
+        if tag == "form":
+            self._form, self._form_has_token = given, False
+        if tag in ("input", "select", "textarea"):
+            self._form_has_token |= given.get("name") == "csrf_token"
+            labelled = self._depth_of_labels or given.get("aria-label")
+            if given.get("type") not in _VOID and not labelled:
+                self._inputs.append(given)
+
+    def _check_policy(self, tag: str, given: dict[str, str | None]) -> None:
+        if tag == "style" or (tag == "script" and not given.get("src")):
+            self.problems.append(f"an inline {tag}")
+        for name, value in given.items():
+            if name.startswith("on") or name == "style":
+                self.problems.append(f"an inline {name} on {tag}")
+            outside = re.match(r"(https?:)?//", value or "")
+            if name in ("src", "action") and outside:
+                self.problems.append(f"{tag} {name} leads to another host: {value}")
+            if tag == "link" and name == "href" and outside:
+                self.problems.append(f"a link to another host: {value}")
+
+    def _conclude(self) -> None:
+        if self.language != "pt-BR":
+            self.problems.append("the page is not marked as pt-BR")
+        if self.headings != 1:
+            self.problems.append(f"{self.headings} h1")
+        if not self.title.removesuffix(" · webhookproxy").strip():
+            self.problems.append("no title")
+        self.problems += [
+            f"no label for {given}" for given in self._inputs if given.get("id") not in self._labels
+        ]
+
+
+class Browser:
+    """Flask's client with a cookie jar; `get` and `post` check each page that comes back."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.client = app.test_client()
+
+    def get(self, path: str, status: int = 200, **given: Any) -> TestResponse:
+        """A page, which must have this status."""
+        answer = self.client.get(path, **given)
+        assert answer.status_code == status, (path, answer.status_code, answer.text[:2000])
+        return self._checked(path, answer)
+
+    def post(self, path: str, status: int | None = 303, **fields: Any) -> TestResponse:
+        """Send a form with the token of this session; None allows every status."""
+        return self.send(path, {"csrf_token": self.token(), **fields}, status)
+
+    def send(self, path: str, fields: dict[str, Any], status: int | None) -> TestResponse:
+        """Send exactly these fields, as a browser would from a page of ours."""
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        answer = self.client.post(path, data=fields, headers=headers)
+        if status is not None:
+            assert answer.status_code == status, (path, answer.status_code, answer.text[:2000])
+        return self._checked(path, answer)
+
+    def token(self) -> str:
+        """The token that a form of this session would carry."""
+        page = self.client.get("/entrar")
+        if page.status_code == 303:
+            page = self.client.get("/conta" if page.location == "/" else page.location)
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+        assert found, page.text[:500]
+        return found[1]
+
+    def fields(self, path: str) -> dict[str, Any]:
+        """What the form on a page would send as it stands."""
+        return form_fields(self.get(path).text)
+
+    def _checked(self, path: str, answer: TestResponse) -> TestResponse:
+        if answer.mimetype == "text/html" and answer.status_code not in (301, 302, 303, 308):
+            page = Page(answer.text)
+            assert not page.problems, (path, page.problems)
+            assert not [words for words in _ENGLISH if words in answer.text], path
+        return answer
+
+
+class _Fields(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, Any] = {}
+        self._select = ""
+        self._textarea = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        name = given.get("name") or ""
+        if tag == "select":
+            self._select = name
+        elif tag == "option" and ("selected" in given or self._select not in self.found):
+            self.found[self._select] = given.get("value") or ""
+        elif tag == "textarea":
+            self._textarea = name
+            self.found[name] = ""
+        elif tag == "input" and name:
+            self._take_input(name, given)
+
+    def _take_input(self, name: str, given: dict[str, str | None]) -> None:
+        if given.get("type") in ("checkbox", "radio"):
+            if "checked" in given:
+                self.found.setdefault(name, []).append(given.get("value") or "y")
+        else:
+            self.found[name] = given.get("value") or ""
+
+    def handle_data(self, data: str) -> None:
+        if self._textarea:
+            self.found[self._textarea] += data.removeprefix("\n").removeprefix("\r\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._textarea = ""
+
+
+def form_fields(text: str) -> dict[str, Any]:
+    """The fields of a page's main form, which is its last."""
+    main = text[text.index("<main") :]
+    parser = _Fields()
+    parser.feed(main)
+    return parser.found

@@ -1,0 +1,84 @@
+"""Three people, as in real life: Ana administers, Beto runs one company, Carla another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from tests.web.browser import Browser
+from tests.world import make_company, make_webhook, store_of
+from webhookproxy.models.people import create_user, grant_only, hasher
+
+PASSWORD = "uma senha bem comprida"
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """Made once: hashing takes 0.1 s."""
+    return hasher.hash(PASSWORD)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Two companies, each with a webhook."""
+
+    company: int
+    webhook: int
+    other_company: int
+    other_webhook: int
+
+
+@pytest.fixture
+def place(app: Flask) -> Place:
+    """Beto's company and Carla's."""
+    company = make_company(app, name="Televendas Guarapuava")
+    other = make_company(app, token="canary-token-of-the-company-0002", name="Outra Empresa")
+    webhook = make_webhook(app, company, "http://127.0.0.1:9999/crm", secret="canary-secret")
+    other_webhook = make_webhook(app, other, "http://127.0.0.1:9999/outro")
+    return Place(company, webhook, other, other_webhook)
+
+
+@pytest.fixture
+def log_in(app: Flask, password_hash: str) -> Callable[..., Browser]:
+    """Makes a user, logs in as them and gives their browser."""
+
+    def make(email: str, *companies: int, admin: bool = False) -> Browser:
+        def job(session: Session) -> None:
+            user = create_user(session, email, password_hash, admin=admin)
+            grant_only(session, user, companies)
+
+        store_of(app).session(job)
+        browser = Browser(app)
+        answer = browser.post("/entrar", email=email, password=PASSWORD)
+        assert answer.location == "/"
+        return browser
+
+    return make
+
+
+@pytest.fixture
+def ana(log_in: Callable[..., Browser]) -> Browser:
+    """An administrator."""
+    return log_in("ana@exemplo.com.br", admin=True)
+
+
+@pytest.fixture
+def beto(log_in: Callable[..., Browser], place: Place) -> Browser:
+    """The operator of the company."""
+    return log_in("beto@exemplo.com.br", place.company)
+
+
+@pytest.fixture
+def carla(log_in: Callable[..., Browser], place: Place) -> Browser:
+    """The operator of the other company."""
+    return log_in("carla@exemplo.com.br", place.other_company)
+
+
+@pytest.fixture
+def nobody(app: Flask) -> Browser:
+    """Somebody who has not logged in."""
+    return Browser(app)

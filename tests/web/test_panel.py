@@ -1,0 +1,120 @@
+"""The panel: is everything all right?"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from flask import Flask
+
+from tests.web.browser import Browser
+from tests.web.conftest import Place
+from tests.web.sockets import arrived, connection, execute, owner
+from webhookproxy.web import panel
+
+SOON_MS = 1000
+
+
+@pytest.fixture(autouse=True)
+def owned(app: Flask) -> None:
+    """A process owns the sockets."""
+    owner(app)
+
+
+def connect(app: Flask, company: int) -> None:
+    heard = int(time.time() * 1000) + SOON_MS
+    connection(app, company, "connected", "accepted", events=1, last_event_at=heard)
+
+
+def fail(app: Flask, webhook: int) -> None:
+    """A webhook whose receiver has not answered for long."""
+    execute(
+        app,
+        "UPDATE webhook_health SET circuit_opened_at = :now WHERE webhook_id = :id",
+        now=int(time.time() * 1000),
+        id=webhook,
+    )
+
+
+def test_an_empty_installation_says_what_to_do_first(app: Flask, ana: Browser) -> None:
+    assert "Cadastrar empresa" in ana.get("/").text
+    execute(app, "UPDATE users SET is_admin = :no", no=False)
+    page = ana.get("/").text
+    assert "Peça a um administrador" in page
+    assert "Cadastrar empresa" not in page
+
+
+def test_with_nothing_switched_on_nothing_is_green(beto: Browser) -> None:
+    page = beto.get("/").text
+    assert "Nenhuma empresa está ligada" in page
+    assert "is-green" not in page
+
+
+def test_what_is_under_way_is_not_green_either(app: Flask, beto: Browser, place: Place) -> None:
+    connection(app, place.company, "connecting", "wished")
+    page = beto.get("/").text
+    assert "0 de 1 empresa conectada; o resto está conectando" in page
+    assert "is-green" not in page
+
+
+def test_all_connected_is_all_right(app: Flask, beto: Browser, place: Place) -> None:
+    connect(app, place.company)
+    assert "Tudo certo: 1 empresa conectada e 1 webhook em dia" in beto.get("/").text
+
+
+def test_a_paused_webhook_is_not_counted_as_well(app: Flask, beto: Browser, place: Place) -> None:
+    connect(app, place.company)
+    execute(app, "UPDATE webhooks SET state = 'paused' WHERE id = :id", id=place.webhook)
+    assert "Tudo certo: 1 empresa conectada e 0 webhooks em dia" in beto.get("/").text
+
+
+def test_problems_come_first_the_cut_off_before_the_failing(
+    app: Flask, ana: Browser, place: Place
+) -> None:
+    connect(app, place.company)
+    fail(app, place.webhook)
+    connection(app, place.other_company, "token_refused", "kicked")
+    page = ana.get("/").text
+    assert "2 pontos precisam de atenção" in page
+    assert page.index(">Outra Empresa</a>") < page.index("Televendas Guarapuava")
+    assert page.index("precisam de atenção") < page.index("empresas conectadas")
+
+
+def test_an_operator_hears_of_their_companies_problems_only(
+    app: Flask, beto: Browser, place: Place
+) -> None:
+    connect(app, place.company)
+    connection(app, place.other_company, "token_refused", "kicked")
+    page = beto.get("/").text
+    assert "Outra Empresa" not in page
+    assert "Tudo certo" in page
+
+
+def test_of_many_problems_the_first_are_shown_and_the_rest_is_counted(
+    app: Flask, ana: Browser, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panel, "PROBLEMS_MAX", 1)
+    for company in (place.company, place.other_company):
+        connection(app, company, "token_refused", "kicked")
+    page = ana.get("/").text
+    assert "2 pontos precisam de atenção" in page
+    assert "E mais 1" in page
+
+
+def test_the_counters_are_of_ones_own_companies_and_lead_to_what_they_count(
+    app: Flask, beto: Browser, place: Place
+) -> None:
+    arrived(app, place.company, hours_ago=0, count=1500)
+    arrived(app, place.other_company, hours_ago=0, count=70_000)
+    execute(
+        app,
+        "UPDATE webhook_health SET created = 9, delivered = 2 WHERE webhook_id = :id",
+        id=place.webhook,
+    )
+    page = beto.get("/").text
+    assert ">1.500<" in page
+    assert "71.500" not in page
+    assert 'href="/entregas?estado=aguardando"><span class="number-value">7<' in page
+    beto.get("/entregas?estado=aguardando")
+    beto.get("/entregas?periodo=hoje")
+    beto.get("/entregas?estado=falhou&periodo=hoje")

@@ -1,0 +1,75 @@
+"""`flask webhook rotate-secret`: a new signing secret, while the old one goes on signing."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy.orm import Session
+
+from webhookproxy.cli.complaints import BadInput, Command
+from webhookproxy.cli.context import write
+from webhookproxy.cli.output import note
+from webhookproxy.cli.values import WEBHOOK, with_stdin
+from webhookproxy.contract import whsec
+from webhookproxy.models.audit import CLI, Action, record
+from webhookproxy.models.webhooks import (
+    ROTATION_HOURS,
+    Webhook,
+    end_rotation,
+    find_webhook,
+    rotate_secret,
+)
+
+
+@click.command("rotate-secret", cls=Command)
+@click.argument("webhook", type=WEBHOOK)
+@click.option("--secret", help="This one instead of a new one; - reads it from standard input.")
+@click.option("--finish", is_flag=True, help="The receiver has the new one: drop the old one now.")
+@with_appcontext
+def rotate_secret_command(webhook: int, secret: str | None, finish: bool) -> None:
+    """Replace the signing secret; the old one signs too for 24 hours. Prints the new one."""
+    if finish:
+        if secret is not None:
+            raise BadInput("--finish and --secret contradict each other: give one of them.")
+        _finish(webhook)
+        return
+    given = with_stdin({"--secret": secret})["--secret"]
+
+    def job(session: Session) -> str:
+        found = find_webhook(session, webhook)
+        made = rotate_secret(session, found, given)
+        _record(session, found, "")
+        return made
+
+    made = write(job)
+    # What somebody gave is not shown to whoever looks over a shoulder.
+    if given is None:
+        click.echo(made)
+        note(f"For a Standard Webhooks library: {whsec(made)}")
+    note(
+        f"Both secrets sign for {ROTATION_HOURS} hours. Give the receiver the new one, then run "
+        f"`flask webhook rotate-secret webhook_{webhook} --finish`."
+    )
+
+
+def _finish(webhook: int) -> None:
+    def job(session: Session) -> bool:
+        found = find_webhook(session, webhook)
+        ended = end_rotation(session, found)
+        if ended:
+            _record(session, found, "finished")
+        return ended
+
+    ended = write(job)
+    click.echo(f"webhook_{webhook} {'now signs' if ended else 'signed already'} with one secret.")
+
+
+def _record(session: Session, webhook: Webhook, detail: str) -> None:
+    record(
+        session,
+        CLI,
+        Action.SECRET_ROTATED,
+        company_id=webhook.company_id,
+        subject=f"webhook_{webhook.id}",
+        detail=detail,
+    )

@@ -1,0 +1,52 @@
+"""What Flask and its extensions read, as it follows from our settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+SESSION_LIFETIME = timedelta(hours=12)
+MAX_REQUEST_BYTES = 1_048_576
+
+# Werkzeug compares hosts without their port; the two loopback names are for health checks.
+_LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
+
+
+def derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
+    """The configuration of Flask, Flask-Login, Flask-WTF, Flask-SQLAlchemy and Flask-Compress."""
+    https = config["PUBLIC_URL"].startswith("https://")
+    hosts = list(config["TRUSTED_HOSTS"])
+    if not hosts and config["PUBLIC_URL"]:
+        hosts = [urlsplit(config["PUBLIC_URL"]).hostname or "", *_LOOPBACK_HOSTS]
+    return {
+        "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"]
+        or f"sqlite:///{instance / 'webhookproxy.sqlite'}",
+        "MAX_DATA_BYTES": round(config["MAX_DATA_GB"] * 1_000_000_000),
+        # Over plain http a browser keeps neither a Secure cookie nor a __Host- name, and without
+        # the cookie no form would have its CSRF token.
+        "SESSION_COOKIE_NAME": "__Host-session" if https else "session",
+        "SESSION_COOKIE_SECURE": https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": SESSION_LIFETIME,
+        "REMEMBER_COOKIE_SECURE": https,
+        "REMEMBER_COOKIE_HTTPONLY": True,
+        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "REMEMBER_COOKIE_DURATION": SESSION_LIFETIME,
+        "PREFERRED_URL_SCHEME": "https" if https else "http",
+        "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
+        # The same, or a field of half of it would be refused by a sentence that says 1 MB.
+        "MAX_FORM_MEMORY_SIZE": MAX_REQUEST_BYTES,
+        "TRUSTED_HOSTS": hosts or None,
+        # A form may stay open as long as its session lives.
+        "WTF_CSRF_TIME_LIMIT": None,
+        # The messages of the forms come from WTForms' own Portuguese, not from Flask-Babel.
+        "WTF_I18N_ENABLED": False,
+        # A live page must reach the browser line by line; the static files are compressed already.
+        "COMPRESS_STREAMS": False,
+        "COMPRESS_ALGORITHM": ["gzip"],
+        "COMPRESS_MIMETYPES": ["text/html"],
+    }

@@ -1,0 +1,39 @@
+"""How the running whole is: what /saude and the pages ask the engine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import gevent
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the engine is, without a name."""
+
+    owner: bool
+    storing: bool
+    sockets_wished: int
+    sockets_connected: int
+    buffered: int
+    loop_lag_ms: int
+
+
+class LoopWatch:
+    """Measures how late the event loop wakes a greenlet that slept a second."""
+
+    def __init__(self) -> None:
+        self._lag = 0.0
+
+    @property
+    def lag_ms(self) -> int:
+        """How late the last time, in milliseconds."""
+        return round(self._lag * 1000)
+
+    def watch(self) -> None:
+        """Measure until the greenlet is killed."""
+        while True:
+            before = time.monotonic()
+            gevent.sleep(1.0)
+            self._lag = max(0.0, time.monotonic() - before - 1.0)

@@ -1,0 +1,248 @@
+"""Who did what: a table that is only ever added to.
+
+Whoever changes something for a person calls `record` (or `record_edit`) in the very transaction of
+the change, so that both are committed or neither is:
+
+    def job(session: Session) -> None:
+        webhook = find_webhook(session, number)
+        delete_webhook(session, webhook)
+        record(session, actor, Action.WEBHOOK_DELETED, company_id=webhook.company_id,
+               subject=f"webhook_{webhook.id}")
+
+A page makes its Actor before the job, while it has a request: `Actor(user.id, user.email,
+request.remote_addr or "")`. Secrets, payloads and what was searched for never go in. Triggers in
+the database refuse any UPDATE, and a DELETE of what is younger than thirty days.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, Index, Select, String, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from webhookproxy.extensions import Base
+from webhookproxy.models.types import Id, Instant, from_ms
+from webhookproxy.redaction import one_line
+
+Q = TypeVar("Q")
+
+DETAIL_MAX = 500
+PAGE = 50
+
+_SECRETS = ("token", "authorization", "secret")
+_ADDRESSES = ("url", "socket_url")
+# A telephone or a CPF that somebody typed where an e-mail belongs could never be taken out again.
+_NUMBER = re.compile(r"\d[\d .()/-]{8,}\d")
+
+
+class Action(StrEnum):
+    """What was done; the codes are stored, so that none is ever renamed."""
+
+    LOGIN = "login"
+    LOGIN_REFUSED = "login_refused"
+    LOGOUT = "logout"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    SECOND_FACTOR_CHANGED = "second_factor_changed"
+    USER_CREATED = "user_created"
+    USER_CHANGED = "user_changed"
+    USER_DELETED = "user_deleted"
+    COMPANY_CREATED = "company_created"
+    COMPANY_CHANGED = "company_changed"
+    COMPANY_DELETED = "company_deleted"
+    CONNECT = "connect"
+    DISCONNECT = "disconnect"
+    WEBHOOK_CREATED = "webhook_created"
+    WEBHOOK_CHANGED = "webhook_changed"
+    WEBHOOK_DELETED = "webhook_deleted"
+    WEBHOOK_PAUSED = "webhook_paused"
+    WEBHOOK_RESUMED = "webhook_resumed"
+    WEBHOOK_TESTED = "webhook_tested"
+    SECRET_SET = "secret_set"  # noqa: S105
+    SECRET_ROTATED = "secret_rotated"  # noqa: S105
+    HOST_CHANGED = "host_changed"
+    PAYLOAD_VIEWED = "payload_viewed"
+    RESEND = "resend"
+    TRY_NOW = "try_now"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    EXPORT = "export"
+    PRIVACY_EXPUNGE = "privacy_expunge"
+    KEYS_ROTATED = "keys_rotated"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: a user, with the e-mail as it is now, or a program by its name.
+
+    Of a refused login `who` is what was typed and `user_id` None. `address` is where the request
+    came from.
+    """
+
+    user_id: int | None
+    who: str
+    address: str = ""
+
+
+CLI = Actor(None, "cli")
+SERVER = Actor(None, "server")
+
+
+class AuditEntry(Base):
+    """One thing that somebody did. It outlives the user and the company: no foreign keys."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_at", "at"),
+        Index("ix_audit_who_id", "who", "id"),
+        Index("ix_audit_action_id", "action", "id"),
+        Index("ix_audit_company_id_id", "company_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    user_id: Mapped[int | None] = mapped_column(Id)
+    who: Mapped[str] = mapped_column(String(254))
+    action: Mapped[str] = mapped_column(String(30))
+    company_id: Mapped[int | None] = mapped_column(Id)
+    subject: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[str] = mapped_column(String(DETAIL_MAX))
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    action: Action,
+    *,
+    company_id: int | None = None,
+    subject: str = "",
+    detail: str = "",
+) -> None:
+    """Add an entry, which commits with the session's other changes.
+
+    `subject` is a public id (webhook_7, evt_…, or a user's e-mail), `detail` a few words: names of
+    fields, counts. Line breaks become escapes; what is too long is cut.
+    """
+    typed = actor.who if actor.user_id is not None else _NUMBER.sub("…", actor.who)
+    entry = AuditEntry(
+        at=datetime.now(UTC),
+        user_id=actor.user_id,
+        who=_line(typed, 254),
+        action=action.value,
+        company_id=company_id,
+        subject=_line(subject, 64),
+        address=_line(actor.address, 64),
+        detail=_line(detail, DETAIL_MAX),
+    )
+    session.add(entry)
+
+
+def record_edit(
+    session: Session,
+    actor: Actor,
+    action: Action,
+    before: Any,
+    after: Any,
+    *,
+    company_id: int,
+    subject: str,
+) -> None:
+    """Add what an edit changed: `before` and `after` are the row's `input()` around it.
+
+    One entry with the names of the fields, one more if a secret was set or cleared, and one if the
+    host changed. A save that changed nothing adds the first alone: it closes a circuit.
+    """
+    names = [
+        field.name
+        for field in fields(before)
+        if getattr(before, field.name) != getattr(after, field.name)
+    ]
+    about: dict[str, Any] = {"company_id": company_id, "subject": subject}
+    record(session, actor, action, detail=" ".join(names), **about)
+    if secrets := [name for name in names if name in _SECRETS]:
+        record(session, actor, Action.SECRET_SET, detail=" ".join(secrets), **about)
+    for name in names:
+        if name in _ADDRESSES:
+            old, new = (urlsplit(getattr(each, name)).netloc for each in (before, after))
+            if old != new:
+                record(session, actor, Action.HOST_CHANGED, detail=f"{old} -> {new}", **about)
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """One page of entries, newest first; `more` is the `before` of the next page, if any."""
+
+    entries: Sequence[AuditEntry]
+    more: int | None
+
+
+def find_entries(
+    session: Session,
+    *,
+    who: str | None = None,
+    action: Action | None = None,
+    company_id: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int = PAGE,
+) -> Entries:
+    """The newest entries that fit every filter given; `before` is the `more` of the last page.
+
+    `since` counts, `until` does not. `who` is an e-mail, "cli" or "server", exactly.
+    """
+    query = select(AuditEntry)
+    for column, value in (
+        (AuditEntry.who, who),
+        (AuditEntry.action, action and action.value),
+        (AuditEntry.company_id, company_id),
+    ):
+        query = query if value is None else query.where(column == value)
+    query = _within(query, since, until)
+    query = query if before is None else query.where(AuditEntry.id < before)
+    found = list(session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit + 1)))
+    page = found[:limit]
+    return Entries(page, page[-1].id if len(found) > limit else None)
+
+
+def logged_in_from(session: Session, who: str, since: datetime) -> set[str]:
+    """The addresses from which this e-mail logged in since then."""
+    query = select(AuditEntry.address).where(
+        AuditEntry.who == who, AuditEntry.action == Action.LOGIN.value
+    )
+    return set(session.scalars(_within(query, since, None).distinct()))
+
+
+def has_entries_before(connection: Connection, before_ms: int) -> bool:
+    """Whether there is anything to purge, asked without writing."""
+    old = select(AuditEntry.id).where(AuditEntry.at < from_ms(before_ms)).limit(1)
+    return connection.execute(old).first() is not None
+
+
+def purge_entries(connection: Connection, before_ms: int, batch: int) -> int:
+    """Remove up to `batch` of the entries older than that moment; how many went.
+
+    The database refuses what is younger than thirty days.
+    """
+    old = select(AuditEntry.id).where(AuditEntry.at < from_ms(before_ms))
+    chosen = old.order_by(AuditEntry.at).limit(batch)
+    return connection.execute(delete(AuditEntry).where(AuditEntry.id.in_(chosen))).rowcount
+
+
+def _within(query: Select[Q], since: datetime | None, until: datetime | None) -> Select[Q]:
+    if since is not None:
+        query = query.where(AuditEntry.at >= since)
+    return query if until is None else query.where(AuditEntry.at < until)
+
+
+def _line(text: str, length: int) -> str:
+    line = one_line(text)
+    return line if len(line) <= length else f"{line[: length - 1]}…"

@@ -1,0 +1,93 @@
+"""How the text of a setting becomes its value: ValueError says the rule as "must be ..."."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+def switch(text: str) -> bool:
+    """0 or 1, in the ways people write them."""
+    answers = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+    try:
+        return answers[text.lower()]
+    except KeyError:
+        raise ValueError("must be 0 or 1 (false, true, no and yes do too)") from None
+
+
+def number(lowest: int, highest: int) -> Callable[[str], int]:
+    """A parser of whole numbers between two limits, both allowed."""
+
+    def parse(text: str) -> int:
+        rule = f"must be a whole number from {lowest} to {highest}"
+        if not (text.isascii() and text.isdigit()) or len(text) > len(str(highest)):
+            raise ValueError(rule)
+        if not lowest <= int(text) <= highest:
+            raise ValueError(rule)
+        return int(text)
+
+    return parse
+
+
+def gigabytes(text: str) -> float:
+    """A size that may have decimals; 0 means none."""
+    rule = "must be a number from 0.01 to 100000, or 0 for no limit"
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text, re.ASCII):
+        raise ValueError(rule)
+    if float(text) and not 0.01 <= float(text) <= 100_000:
+        raise ValueError(rule)
+    return float(text)
+
+
+def origin(text: str) -> str:
+    """Scheme, host and port of a server; empty stays empty."""
+    rule = "must be an address like https://example.com, without user, path or query"
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        # `port` is read because that is what raises ValueError when it is no port number.
+        bare = f"{parts.scheme}://{parts.netloc}" == text.rstrip("/") and parts.port != 0
+    except ValueError:
+        raise ValueError(rule) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not bare:
+        raise ValueError(rule)
+    if "@" in parts.netloc or not parts.netloc.isprintable() or " " in parts.netloc:
+        raise ValueError(rule)
+    return text.rstrip("/")
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Host names, separated by commas or spaces."""
+    hosts = tuple(text.replace(",", " ").split())
+    if any(set(host) & set("/@?#*") or not host.isprintable() for host in hosts):
+        raise ValueError("must be host names separated by commas (.example.com: subdomains too)")
+    return hosts
+
+
+def level(text: str) -> str:
+    """The name of a log level."""
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+def database(text: str) -> str:
+    """A database's address as SQLAlchemy wants it; empty stays empty."""
+    rule = "must start with sqlite:///, postgres:// or postgresql:// and be a complete address"
+    for scheme in ("postgres://", "postgresql://"):
+        # psycopg 3 by name: SQLAlchemy's default for PostgreSQL is another driver.
+        if text.startswith(scheme):
+            text = "postgresql+psycopg://" + text.removeprefix(scheme)
+    if text and not text.startswith(("sqlite://", "postgresql+psycopg://")):
+        raise ValueError(rule)
+    try:
+        if text:
+            make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError(rule) from None
+    return text

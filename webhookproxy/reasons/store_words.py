@@ -1,0 +1,71 @@
+"""What is said about the database: whether it takes events, and whether it has room for more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from webhookproxy.reasons.codes import RoomReason, StoringReason
+from webhookproxy.reasons.words import Words
+
+_NOTHING = "Você não precisa fazer nada."
+_WAITS = (
+    "Os eventos esperam na memória e são gravados assim que der; com a memória cheia, deixamos de "
+    "ler os sockets. O que já foi gravado continua guardado."
+)
+_OLDEST = (
+    "Os eventos mais antigos já encerrados são apagados antes do prazo; o que ainda espera envio "
+    "fica."
+)
+
+STORING_WORDS: Mapping[StoringReason, Words] = MappingProxyType(
+    {
+        StoringReason.STORING: Words(
+            english="Events are being stored.",
+            what="Os eventos estão sendo gravados.",
+            then="Cada evento é gravado antes de ser enviado.",
+            you=_NOTHING,
+        ),
+        StoringReason.DATABASE_REFUSES: Words(
+            english="The database takes no events: it is locked, full, read-only or gone.",
+            what="O servidor não está gravando desde {since}: o banco de dados recusa os eventos.",
+            then=_WAITS,
+            you="Veja se o disco está cheio ou o banco de dados bloqueado ou somente para leitura.",
+        ),
+        StoringReason.DATABASE_GONE: Words(
+            english="The database cannot be reached.",
+            what="O servidor não está gravando: não há acesso ao banco de dados.",
+            then=_WAITS,
+            you="Veja se o servidor do banco de dados está no ar e se DATABASE_URL está certo.",
+        ),
+        StoringReason.NO_OWNER: Words(
+            english="No server that receives events has been heard of for ten seconds.",
+            what="O servidor não está gravando desde {since}: quem recebe os eventos não dá sinal.",
+            then="Outro servidor assume em segundos, se houver um; senão, os eventos se perdem.",
+            you="Veja se o servidor está no ar e se o disco não está cheio.",
+        ),
+    }
+)
+
+ROOM_WORDS: Mapping[RoomReason, Words] = MappingProxyType(
+    {
+        RoomReason.ENOUGH: Words(
+            english="There is enough room for events.",
+            what="Há espaço para os eventos.",
+            then="Eles são guardados pelo prazo normal.",
+            you=_NOTHING,
+        ),
+        RoomReason.LIMIT_NEAR: Words(
+            english="The database is near MAX_DATA_GB: the oldest finished events go early.",
+            what="Os dados estão perto do limite deste servidor (MAX_DATA_GB).",
+            then=_OLDEST,
+            you="Aumente MAX_DATA_GB, ou diminua RETENTION_DAYS.",
+        ),
+        RoomReason.DISK_NEARLY_FULL: Words(
+            english="The disk is nearly full: the oldest finished events go early.",
+            what="O disco do servidor está quase cheio.",
+            then=_OLDEST,
+            you="Libere espaço no disco, ou diminua RETENTION_DAYS.",
+        ),
+    }
+)

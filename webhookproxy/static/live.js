@@ -1,0 +1,58 @@
+// Keeps the parts of a page that change up to date. The server sends the HTML of a part, drawn by
+// the same template as in the page, whenever it differs from what it sent before.
+(function () {
+  // The server says that it is there every 5 s at least.
+  const LOST_AFTER = 12000;
+  const AGAIN_AFTER = 3000;
+  const notice = document.querySelector(".live-lost");
+  let source = null;
+  let watchdog = 0;
+
+  function heard() {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(lost, LOST_AFTER);
+    notice.hidden = true;
+    document.body.classList.remove("is-stale");
+  }
+
+  // What cannot be kept up to date must not go on looking as if it were.
+  function lost() {
+    close();
+    notice.hidden = false;
+    document.body.classList.add("is-stale");
+    if (!document.hidden) watchdog = setTimeout(open, AGAIN_AFTER);
+  }
+
+  function show(event) {
+    const part = JSON.parse(event.data);
+    const place = document.getElementById(part.id);
+    if (!place) return;
+    const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
+    place.innerHTML = part.html;
+    if (focused) document.getElementById(focused)?.focus();
+  }
+
+  function open() {
+    close();
+    source = new EventSource(document.body.dataset.live);
+    source.addEventListener("part", (event) => {
+      heard();
+      show(event);
+    });
+    source.addEventListener("beat", heard);
+    source.addEventListener("over", () => location.reload());
+    source.onerror = lost;
+    watchdog = setTimeout(lost, LOST_AFTER);
+  }
+
+  function close() {
+    clearTimeout(watchdog);
+    if (source) source.close();
+    source = null;
+  }
+
+  // A browser allows six connections to a host: a hidden page must not hold one.
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  addEventListener("pagehide", close);
+  if (!document.hidden) open();
+})();

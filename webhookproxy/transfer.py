@@ -1,0 +1,111 @@
+"""Rows from one database into another, of either kind, and the schema that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from flask import current_app
+from sqlalchemy import JSON, Connection, Engine, MetaData, Table, insert, inspect, select, text
+
+# Alembic writes it; the migrations do.
+VERSION_TABLE = "alembic_version"
+ROWS = 1000
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of a database's schema; None if it has none of ours."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    query = text(f"SELECT version_num FROM {VERSION_TABLE}")
+    found: str | None = connection.execute(query).scalar()
+    return found
+
+
+def is_known(revision: str) -> bool:
+    """Whether this version of the program has that revision."""
+    try:
+        return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
+def bring_to(engine: Engine, revision: str) -> None:
+    """Run the migrations up to a revision ("head": all) on an engine that may write."""
+    config = _config()
+    config.attributes["engine"] = engine
+    command.upgrade(config, revision)
+
+
+def _config() -> Config:
+    found: Config = current_app.extensions["migrate"].migrate.get_config()
+    return found
+
+
+def copy_rows(source: Connection, target: Connection) -> None:
+    """Replace all rows of the target by the source's; both have the same tables and columns.
+
+    Runs in the transactions of both, and ends neither.
+    """
+    tables = _tables(source)
+    into = {table.name: table for table in _tables(target)}
+    for table in reversed(tables):
+        target.execute(into[table.name].delete())
+    for table in tables:
+        rows = source.execution_options(yield_per=ROWS).execute(select(table))
+        for some in rows.mappings().partitions():
+            target.execute(insert(into[table.name]), [dict(row) for row in some])
+    _set_numbers(target, tables, _numbers_given(source, tables))
+
+
+def _tables(connection: Connection) -> list[Table]:
+    """Every table but the migrations' own, the referenced before those that refer to them."""
+    metadata = MetaData()
+    metadata.reflect(connection, only=lambda name, _: name != VERSION_TABLE)
+    for table in metadata.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, JSON):
+                # Otherwise a column without a value would come out as the JSON text "null".
+                column.type = JSON(none_as_null=True)
+    return metadata.sorted_tables
+
+
+def _numbers_given(connection: Connection, tables: Iterable[Table]) -> dict[str, int]:
+    """The highest number ever given by each table that gives numbers, also to rows long gone."""
+    if connection.dialect.name == "sqlite":
+        query = text("SELECT name, seq FROM sqlite_sequence")
+        return {row.name: int(row.seq) for row in connection.execute(query)}
+    found: dict[str, int] = {}
+    for table in tables:
+        sequence = _sequence(connection, table.name)
+        if sequence is not None:
+            query = text(f"SELECT last_value FROM {sequence} WHERE is_called")
+            found[table.name] = int(connection.execute(query).scalar() or 0)
+    return found
+
+
+def _set_numbers(connection: Connection, tables: Iterable[Table], given: dict[str, int]) -> None:
+    for table in tables:
+        values: dict[str, Any] = {"name": table.name, "number": given.get(table.name, 0)}
+        if connection.dialect.name == "sqlite":
+            connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), values)
+            statement = "INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :number)"
+            connection.execute(text(statement), values)
+        elif (sequence := _sequence(connection, table.name)) is not None:
+            highest = connection.execute(text(f"SELECT MAX(id) FROM {table.name}")).scalar() or 0
+            last = max(values["number"], highest)
+            statement = "SELECT setval(CAST(:sequence AS regclass), :number, :called)"
+            values = {"sequence": sequence, "number": max(1, last), "called": last > 0}
+            connection.execute(text(statement), values)
+
+
+def _sequence(connection: Connection, table: str) -> str | None:
+    if not any(column["name"] == "id" for column in inspect(connection).get_columns(table)):
+        return None
+    query = text("SELECT pg_get_serial_sequence(:table, 'id')")
+    found: str | None = connection.execute(query, {"table": table}).scalar()
+    return found

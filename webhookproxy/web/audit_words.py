@@ -1,0 +1,116 @@
+"""What people did, in the words of the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from webhookproxy.models.audit import Action, AuditEntry
+
+# By the action: what somebody did, and the drawing beside it.
+ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
+    {
+        Action.LOGIN: ("Entrou", "user"),
+        Action.LOGIN_REFUSED: ("Entrada recusada", "ban"),
+        Action.LOGOUT: ("Saiu", "logout"),
+        Action.PASSWORD_CHANGED: ("Trocou a senha", "key"),
+        Action.SECOND_FACTOR_CHANGED: ("Mudou o segundo fator", "shield-lock"),
+        Action.USER_CREATED: ("Criou o usuário", "plus"),
+        Action.USER_CHANGED: ("Mudou o usuário", "pencil"),
+        Action.USER_DELETED: ("Excluiu o usuário", "trash"),
+        Action.COMPANY_CREATED: ("Criou a empresa", "plus"),
+        Action.COMPANY_CHANGED: ("Mudou a empresa", "pencil"),
+        Action.COMPANY_DELETED: ("Excluiu a empresa", "trash"),
+        Action.CONNECT: ("Conectou", "plug-connected"),
+        Action.DISCONNECT: ("Desconectou", "plug-connected-x"),
+        Action.WEBHOOK_CREATED: ("Criou o webhook", "plus"),
+        Action.WEBHOOK_CHANGED: ("Mudou o webhook", "pencil"),
+        Action.WEBHOOK_DELETED: ("Excluiu o webhook", "trash"),
+        Action.WEBHOOK_PAUSED: ("Pausou o webhook", "player-pause"),
+        Action.WEBHOOK_RESUMED: ("Retomou o webhook", "player-play"),
+        Action.WEBHOOK_TESTED: ("Enviou um teste", "flask-2"),
+        Action.SECRET_SET: ("Definiu ou removeu um segredo", "key"),
+        Action.SECRET_ROTATED: ("Trocou o segredo da assinatura", "key"),
+        Action.HOST_CHANGED: ("Mudou o servidor de destino", "external-link"),
+        Action.PAYLOAD_VIEWED: ("Abriu o conteúdo de um evento", "search"),
+        Action.RESEND: ("Reenviou", "send"),
+        Action.TRY_NOW: ("Pediu nova tentativa", "refresh"),
+        Action.CANCEL: ("Cancelou a entrega", "ban"),
+        Action.DELETE: ("Excluiu", "trash"),
+        Action.EXPORT: ("Exportou", "download"),
+        Action.PRIVACY_EXPUNGE: ("Apagou dados de uma pessoa (LGPD)", "shield-lock"),
+        Action.KEYS_ROTATED: ("Trocou a chave que cifra os segredos", "key"),
+    }
+)
+
+# Whoever acts without being a user.
+PROGRAMS = MappingProxyType({"cli": "Linha de comando", "server": "O próprio servidor"})
+
+_FIELDS = MappingProxyType(
+    {
+        "name": "nome",
+        "url": "URL",
+        "socket_url": "endereço do socket",
+        "threec_id": "ID 3C Plus",
+        "agent_id": "ID do agente",
+        "timezone": "fuso horário",
+        "hide_credentials": "credenciais ocultas",
+        "token": "token",
+        "authorization": "autenticação",
+        "secret": "segredo da assinatura",
+        "events": "eventos",
+        "state": "situação",
+        "parallelism": "paralelismo",
+        "timeout": "tempo limite",
+        "rate_limit": "limite de envios",
+        "max_age": "idade máxima",
+    }
+)
+_NAMES_OF_FIELDS = frozenset({Action.COMPANY_CHANGED, Action.WEBHOOK_CHANGED, Action.SECRET_SET})
+_OF_USERS = MappingProxyType(
+    {
+        "administrator": "administrador",
+        "operator": "operador",
+        "granted": "ganhou a empresa",
+        "revoked": "perdeu a empresa",
+    }
+)
+# What is one word, by that word.
+_WORDS = MappingProxyType(
+    {
+        (Action.SECRET_ROTATED, "finished"): "encerrou o segredo antigo",
+        (Action.PRIVACY_EXPUNGE, "begun"): "começou",
+        (Action.WEBHOOK_PAUSED, "gone"): "a URL respondeu 410: não existe mais",
+        # Pausing and resuming say it already.
+        (Action.WEBHOOK_PAUSED, "state"): "",
+        (Action.WEBHOOK_RESUMED, "state"): "",
+        (Action.WEBHOOK_RESUMED, "discard"): "descartou o que esperava",
+    }
+)
+_EXPUNGED = re.compile(r"(\d+) events, (\d+) attempts, (\d+) cancelled")
+
+
+def who_words(entry: AuditEntry) -> str:
+    """The person's e-mail, or what a program is called."""
+    if entry.user_id is None and entry.who in PROGRAMS:
+        return PROGRAMS[entry.who]
+    return entry.who or "(nada digitado)"
+
+
+def detail_words(entry: AuditEntry) -> str:
+    """The detail of an entry as the page shows it; what has no words yet is shown as stored."""
+    action, detail = Action(entry.action), entry.detail
+    if action in _NAMES_OF_FIELDS:
+        named = ", ".join(_FIELDS.get(name, name) for name in detail.split())
+        return named or "salvou sem mudar nada"
+    if action is Action.KEYS_ROTATED and detail.isdigit():
+        return f"segredos cifrados de novo: {detail}"
+    if action is Action.HOST_CHANGED:
+        return detail.replace(" -> ", " → ")
+    if action in (Action.USER_CREATED, Action.USER_CHANGED):
+        return " ".join(_OF_USERS.get(word, word) for word in detail.split())
+    counted = _EXPUNGED.fullmatch(detail)
+    if action is Action.PRIVACY_EXPUNGE and counted is not None:
+        return "eventos: {}, tentativas: {}, entregas canceladas: {}".format(*counted.groups())
+    return _WORDS.get((action, detail), detail)

@@ -1,0 +1,188 @@
+"""The search for deliveries: it looks at a bounded number of rows, found by index.
+
+There may be millions of deliveries, and no index knows the name of the event or most of the
+states. So the rows that the indices can tell apart are read in rounds and looked through here,
+until enough were found, nothing is left, or enough were looked at for once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import gevent
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from webhookproxy.models.deliveries import ENDED_BADLY, OPEN
+from webhookproxy.web.delivery_period import first_delivery
+
+# How many rows are looked at for one page, and in one round: a statement holds the hub.
+LOOK_AT = 20_000
+ROUND_MAX = 5_000
+FIRST_ROUND = 51
+# SQLite takes 500 selects in a UNION.
+PARTS_MAX = 100
+# In place of a webhook: no webhook has this number.
+_ALL = 0
+
+WAITING = ("queued", "retrying")
+BAD = ("refused", "expired", "cancelled")
+# The conditions of the partial indices, to the letter: that is how a database knows them again.
+_INDEXED = {WAITING: OPEN, BAD: ENDED_BADLY}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is searched for; `since_ms` and `until_ms` bound the time of arrival.
+
+    `everything` says that nearly all deliveries are of these webhooks: they are read in the order
+    of their numbers then, and not webhook by webhook.
+    """
+
+    webhooks: Collection[int]
+    states: tuple[str, ...] = ()
+    event: str = ""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    # Only rows older, or only rows newer, than this delivery.
+    before: int | None = None
+    after: int | None = None
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One delivery of a list."""
+
+    id: int
+    webhook_id: int
+    order_key: str
+    state: str
+    reason: str
+    born_ms: int
+    first_attempt_ms: int | None
+    due_ms: int | None
+    ended_ms: int | None
+    attempts: int
+    status: int | None
+    event: str
+    received_ms: int
+
+
+_COLUMNS = (
+    "id, webhook_id, order_key, state, reason, born_ms, first_attempt_ms, due_ms, ended_ms,"
+    " attempts, status, event_id"
+)
+# Looked up row by row, and not joined: PostgreSQL would read all events to join some thousands.
+_OF_EVENT = "COALESCE((SELECT e.{column} FROM events e WHERE e.id = d.event_id), {missing})"
+_SHOWN = (
+    "d.id, d.webhook_id, d.order_key, d.state, d.reason, d.born_ms, d.first_attempt_ms, d.due_ms,"
+    " d.ended_ms, d.attempts, d.status, "
+    + _OF_EVENT.format(column="name", missing="''")
+    + ", "
+    + _OF_EVENT.format(column="received_ms", missing="-1")
+)
+
+
+class Search:
+    """Reads away from where the page begins; every webhook, or all of them, is one source.
+
+    `found` are the deliveries that match, the nearest first. `edge` is the last one that was
+    looked at, if there may be more beyond it.
+    """
+
+    def __init__(self, session: Session, wanted: Wanted) -> None:
+        self.found: list[Found] = []
+        self.edge: Found | None = None
+        self.looked_at = 0
+        self._session = session
+        self._wanted = wanted
+        # Numbers grow towards newer rows: times this, they grow away from the page's beginning.
+        self._sign = -1 if wanted.after is None else 1
+        self._beyond: list[Found] = []
+        start = wanted.before if wanted.after is None else wanted.after
+        # How far each source was read, without those that were read to their end.
+        self._edges = dict.fromkeys(self._sources(), start)
+
+    def run(self, enough: int) -> None:
+        """Search until so many are found, nothing is left, or enough was looked at."""
+        limits, each = self._limits(), FIRST_ROUND
+        while self._edges and len(self.found) < enough and self.looked_at < LOOK_AT:
+            each = min(each, max(2, ROUND_MAX // len(self._edges)))
+            self._round(limits, each)
+            each *= 4
+            # Another round must not keep the sockets waiting.
+            gevent.sleep(0)
+
+    def _sources(self) -> list[int]:
+        """The webhooks to read one by one; _ALL to read all rows in their order."""
+        wanted = self._wanted
+        # A partial index has the rows of each webhook in their order, not those of all.
+        indexed = wanted.states and any(set(wanted.states) <= set(each) for each in _INDEXED)
+        return [_ALL] if wanted.everything and not indexed else sorted(set(wanted.webhooks))
+
+    def _limits(self) -> str:
+        wanted, limits = self._wanted, ""
+        for states, condition in _INDEXED.items():
+            if wanted.states and set(wanted.states) <= set(states):
+                limits += f" AND {condition}"
+        if wanted.since_ms is not None:
+            limits += f" AND id >= {first_delivery(self._session, wanted.since_ms)}"
+        if wanted.until_ms is not None:
+            limits += f" AND id < {first_delivery(self._session, wanted.until_ms)}"
+        return limits
+
+    def _round(self, limits: str, each: int) -> None:
+        """Read so many more rows of each source, and take what is certain to come next."""
+        counts = dict.fromkeys(self._edges, 0)
+        for row in self._rows(limits, each):
+            source = _ALL if _ALL in counts else row.webhook_id
+            counts[source] += 1
+            edge = self._edges[source]
+            if edge is None or self._sign * row.id > self._sign * edge:
+                self._edges[source] = row.id
+            self._beyond.append(row)
+        self.looked_at += sum(counts.values())
+        for source, count in counts.items():
+            if count < each:
+                del self._edges[source]
+        self._take()
+
+    def _rows(self, limits: str, each: int) -> Iterator[Found]:
+        order = "DESC" if self._sign < 0 else "ASC"
+        edges = list(self._edges.items())
+        for start in range(0, len(edges), PARTS_MAX):
+            # Only numbers and words of our own go into this text.
+            parts = " UNION ALL ".join(
+                f"SELECT * FROM (SELECT {_COLUMNS} FROM deliveries"
+                f" WHERE {self._where(source, edge)}{limits} ORDER BY id {order} LIMIT {each}) p"
+                for source, edge in edges[start : start + PARTS_MAX]
+            )
+            for row in self._session.execute(text(f"SELECT {_SHOWN} FROM ({parts}) d")):
+                yield Found(*row)
+
+    def _where(self, source: int, edge: int | None) -> str:
+        whose = "id > 0" if source == _ALL else f"webhook_id = {source}"
+        if edge is None:
+            return whose
+        return f"{whose} AND id {'<' if self._sign < 0 else '>'} {edge}"
+
+    def _take(self) -> None:
+        """Move the edge to the source that was read least far: up to there nothing is missing."""
+        rows = sorted(self._beyond, key=lambda row: self._sign * row.id)
+        edges = {edge for edge in self._edges.values() if edge is not None}
+        count = next((n for n, row in enumerate(rows, 1) if row.id in edges), len(rows))
+        self.edge = rows[count - 1] if edges else None
+        self.found += [row for row in rows[:count] if self._matches(row)]
+        self._beyond = rows[count:]
+
+    def _matches(self, row: Found) -> bool:
+        wanted = self._wanted
+        return (
+            # Its event may be purged already.
+            row.received_ms >= 0
+            and row.webhook_id in wanted.webhooks
+            and (not wanted.states or row.state in wanted.states)
+            and (not wanted.event or row.event == wanted.event)
+        )

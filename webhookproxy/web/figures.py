@@ -1,0 +1,115 @@
+"""How much there was, hour by hour: from the counters that are kept, never by counting rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webhookproxy.models import HourlyDeliveries, HourlyEvents
+
+HOUR_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hour: when it began (seconds since 1970), and how many came and failed in it."""
+
+    began: int
+    count: int
+    failed: int = 0
+
+
+def this_hour() -> int:
+    """The number of this hour since 1970."""
+    return int(time.time()) // HOUR_SECONDS
+
+
+def first_hour_of_today(timezone: str) -> int:
+    """The number of the hour in which today began there."""
+    today = datetime.now(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(today.timestamp()) // HOUR_SECONDS
+
+
+def events_by_hour(session: Session, companies: Collection[int], since: int) -> dict[int, int]:
+    """How many events came in each hour from `since` on; hours without any are left out."""
+    rows = session.execute(
+        select(HourlyEvents.hour, func.sum(HourlyEvents.count))
+        .where(HourlyEvents.company_id.in_(companies), HourlyEvents.hour >= since)
+        .group_by(HourlyEvents.hour)
+    )
+    return {hour: int(count) for hour, count in rows}
+
+
+def events_by_company(session: Session, companies: Collection[int], since: int) -> dict[int, int]:
+    """How many events came to each company from hour `since` on."""
+    rows = session.execute(
+        select(HourlyEvents.company_id, func.sum(HourlyEvents.count))
+        .where(HourlyEvents.company_id.in_(companies), HourlyEvents.hour >= since)
+        .group_by(HourlyEvents.company_id)
+    )
+    return {company_id: int(count) for company_id, count in rows}
+
+
+def usually_busy(session: Session, companies: Collection[int]) -> set[int]:
+    """The companies that got events at this hour yesterday or a week ago: silence there is odd."""
+    now = this_hour()
+    hours = (now - 24, now - 24 * 7)
+    at_this_hour = select(HourlyEvents.company_id).where(
+        HourlyEvents.company_id.in_(companies), HourlyEvents.hour.in_(hours)
+    )
+    return set(session.scalars(at_this_hour))
+
+
+def deliveries_by_outcome(
+    session: Session, webhooks: Collection[int], since: int
+) -> dict[tuple[int, str], int]:
+    """How many deliveries of these webhooks ended in each hour from `since` on, by outcome."""
+    rows = session.execute(
+        select(HourlyDeliveries.hour, HourlyDeliveries.outcome, func.sum(HourlyDeliveries.count))
+        .where(HourlyDeliveries.webhook_id.in_(webhooks), HourlyDeliveries.hour >= since)
+        .group_by(HourlyDeliveries.hour, HourlyDeliveries.outcome)
+    )
+    return {(hour, outcome): int(count) for hour, outcome, count in rows}
+
+
+def latency(session: Session, webhook_id: int, since: int) -> tuple[int, int] | None:
+    """p50 and p95 of arrival to delivery in milliseconds, as upper bounds; None without any."""
+    rows = session.execute(
+        select(HourlyDeliveries.bucket, func.sum(HourlyDeliveries.count))
+        .where(
+            HourlyDeliveries.webhook_id == webhook_id,
+            HourlyDeliveries.hour >= since,
+            HourlyDeliveries.outcome == "delivered",
+        )
+        .group_by(HourlyDeliveries.bucket)
+        .order_by(HourlyDeliveries.bucket)
+    ).all()
+    total = sum(int(count) for _, count in rows)
+    if not total:
+        return None
+    return _percentile(rows, total * 0.50), _percentile(rows, total * 0.95)
+
+
+def _percentile(rows: Collection[tuple[int, int]], rank: float) -> int:
+    passed, bound = 0.0, 1
+    for bucket, count in rows:
+        bound = 1 << int(bucket)
+        passed += int(count)
+        if passed >= rank:
+            break
+    return bound
+
+
+def last_day(counts: dict[int, int], failed: dict[int, int] | None = None) -> list[Bar]:
+    """24 bars, the last of which is this hour."""
+    now = this_hour()
+    return [
+        Bar(hour * HOUR_SECONDS, counts.get(hour, 0), (failed or {}).get(hour, 0))
+        for hour in range(now - 23, now + 1)
+    ]

@@ -1,0 +1,127 @@
+"""The panel: is everything all right? Problems first, then how much came and went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, render_template, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+from werkzeug.wrappers import Response
+
+from webhookproxy.extensions import db
+from webhookproxy.models import Company, Webhook
+from webhookproxy.rules.companies import DEFAULT_TIMEZONE
+from webhookproxy.standing import read_owner
+from webhookproxy.web import companies, figures, live
+from webhookproxy.web.access import visible_companies
+from webhookproxy.web.connection import Shown, shown
+from webhookproxy.web.webhook_health import ShownWebhook, shown_webhook
+
+blueprint = Blueprint("panel", __name__)
+
+PROBLEMS_MAX = 20
+FAILED = ("refused", "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something somebody should look at: a company's connection, or one of its webhooks."""
+
+    company: Company
+    connection: Shown | None = None
+    webhook: ShownWebhook | None = None
+
+
+@blueprint.get("/")
+def show() -> str:
+    """Is everything all right?"""
+    return render_template("panel/show.html", live_url=url_for("panel.watch"), **_facts())
+
+
+@blueprint.get("/ao-vivo")
+def watch() -> Response:
+    """The same, as it changes."""
+
+    def draw() -> live.Parts:
+        facts = _facts()
+        return {
+            "aviso": render_template("alarms.html"),
+            "numeros": render_template("panel/_numbers.html", **facts),
+            "problemas": render_template("panel/_problems.html", **facts),
+            "dia": render_template("panel/_day.html", **facts),
+        }
+
+    return live.stream(draw, visible_companies(db.session()))
+
+
+def _facts() -> dict[str, Any]:
+    session = db.session()
+    rows = companies.visible(session)
+    ids = [company.id for company in rows]
+    webhooks = _webhooks(session, rows)
+    webhook_ids = [each.webhook.id for each in webhooks]
+    owner = read_owner(session)
+    busy = figures.usually_busy(session, ids)
+    connections = [(company, shown(company, owner, busy)) for company in rows]
+    problems = _problems(connections, webhooks)
+    since = min(figures.first_hour_of_today(DEFAULT_TIMEZONE), figures.this_hour() - 23)
+    events = figures.events_by_hour(session, ids, since)
+    ended = figures.deliveries_by_outcome(session, webhook_ids, since)
+    return {
+        "companies": rows,
+        "connected": sum(each.colour == "green" for _, each in connections),
+        "wished": sum(company.should_connect for company in rows),
+        "problems": problems[:PROBLEMS_MAX],
+        "more_problems": max(0, len(problems) - PROBLEMS_MAX),
+        "waiting": sum(each.webhook.health.waiting for each in webhooks),
+        "webhooks": webhooks,
+        **_today(events, ended),
+        "bars_of_day": figures.last_day(events, _failed_by_hour(ended)),
+    }
+
+
+def _webhooks(session: Session, companies: list[Company]) -> list[ShownWebhook]:
+    timezones = {company.id: company.timezone for company in companies}
+    rows = session.scalars(
+        select(Webhook)
+        .where(Webhook.company_id.in_(timezones), Webhook.deleted_at.is_(None))
+        .options(joinedload(Webhook.health))
+        .order_by(Webhook.id)
+    )
+    return [shown_webhook(webhook, timezones[webhook.company_id]) for webhook in rows]
+
+
+def _problems(
+    connections: list[tuple[Company, Shown]], webhooks: list[ShownWebhook]
+) -> list[Problem]:
+    """Companies without a socket, then webhooks that fail, then companies that are silent."""
+    by_id = {company.id: company for company, _ in connections}
+    found = [Problem(company, connection=each) for company, each in connections if each.is_problem]
+    failing = [
+        Problem(by_id[each.webhook.company_id], webhook=each)
+        for each in webhooks
+        if each.is_problem
+    ]
+    cut_off = [each for each in found if each.connection and not each.connection.silent]
+    silent = [each for each in found if each.connection and each.connection.silent]
+    return cut_off + failing + silent
+
+
+def _today(events: dict[int, int], ended: dict[tuple[int, str], int]) -> dict[str, int]:
+    since = figures.first_hour_of_today(DEFAULT_TIMEZONE)
+    today = [(outcome, count) for (hour, outcome), count in ended.items() if hour >= since]
+    return {
+        "events_today": sum(count for hour, count in events.items() if hour >= since),
+        "delivered_today": sum(count for outcome, count in today if outcome == "delivered"),
+        "failed_today": sum(count for outcome, count in today if outcome in FAILED),
+    }
+
+
+def _failed_by_hour(ended: dict[tuple[int, str], int]) -> dict[int, int]:
+    failed: dict[int, int] = {}
+    for (hour, outcome), count in ended.items():
+        if outcome in FAILED:
+            failed[hour] = failed.get(hour, 0) + count
+    return failed

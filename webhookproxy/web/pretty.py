@@ -1,0 +1,34 @@
+"""JSON laid out for reading, without touching a character of it that means something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
+_INDENT = "  "
+
+
+def pretty(text: str) -> str:
+    """The same JSON with its white space made anew.
+
+    Numbers, escapes, repeated keys and the order of keys stay as they are, which parsing and
+    writing it again would change. `text` must be JSON.
+    """
+    return "".join(_laid_out(_TOKEN.findall(text)))
+
+
+def _laid_out(parts: list[str]) -> Iterator[str]:
+    depth = 0
+    before = ""
+    for part in parts:
+        if part in ("}", "]"):
+            depth -= 1
+            if before not in ("{", "["):
+                yield "\n" + _INDENT * depth
+        elif before in ("{", "[", ","):
+            yield "\n" + _INDENT * depth
+        yield ": " if part == ":" else part
+        if part in ("{", "["):
+            depth += 1
+        before = part

@@ -1,0 +1,75 @@
+"""How often something may be tried, so that nobody can guess or flood."""
+
+from __future__ import annotations
+
+import time
+from ipaddress import IPv6Address, ip_address
+from typing import NoReturn
+
+from flask import abort, current_app, request
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+# One process serves the pages, so its memory is the right place.
+_LIMITS: dict[str, RateLimitItem] = {
+    # An address with a user's name: somebody guesses that user's password.
+    "login": RateLimitItemPerMinute(5),
+    # The same from anywhere: a guess spread over many addresses.
+    "account": RateLimitItemPerHour(30),
+    # One address with many names.
+    "address": RateLimitItemPerMinute(20),
+    "code": RateLimitItemPerMinute(5),
+    "trial": RateLimitItemPerMinute(20),
+    # What is kept of a form behind which the session expired, so that nobody pushes out another's.
+    "draft": RateLimitItemPerMinute(10),
+    # Each one reads every stored payload.
+    "privacy": RateLimitItemPerMinute(20),
+}
+# No e-mail is longer; a key is kept in memory for as long as its limit lasts.
+_KEY_CHARACTERS = 254
+
+
+def limit(kind: str, *key: str) -> None:
+    """Count one try; 429 with Retry-After once there were too many with this key."""
+    if not allowed(kind, *key):
+        refuse(kind, *key)
+
+
+def allowed(kind: str, *key: str) -> bool:
+    """Count one try, and say whether there were not too many with this key."""
+    return _limiter().hit(_LIMITS[kind], kind, *_short(key))
+
+
+def refuse(kind: str, *key: str) -> NoReturn:
+    """429, with Retry-After for this key."""
+    reset, _ = _limiter().get_window_stats(_LIMITS[kind], kind, *_short(key))
+    abort(429, response=None, retry_after=max(1, round(reset - time.time())))
+
+
+def address() -> str:
+    """Whose tries are counted together: where the request comes from, as far as proxies tell."""
+    return network(request.remote_addr or "?")
+
+
+def network(given: str) -> str:
+    """The address itself; of IPv6 its network, for whoever has one there has 2^64 of them."""
+    try:
+        parsed = ip_address(given)
+    except ValueError:
+        return given
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(IPv6Address(int(parsed) >> 64 << 64))
+    return given
+
+
+def _short(key: tuple[str, ...]) -> list[str]:
+    return [part[:_KEY_CHARACTERS] for part in key]
+
+
+def _limiter() -> MovingWindowRateLimiter:
+    limiter: MovingWindowRateLimiter | None = current_app.extensions.get("throttle")
+    if limiter is None:
+        limiter = MovingWindowRateLimiter(MemoryStorage())
+        current_app.extensions["throttle"] = limiter
+    return limiter

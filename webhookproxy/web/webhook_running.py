@@ -1,0 +1,110 @@
+"""Running a webhook: pausing, resuming, simulating and testing it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from webhookproxy.delivery.trial import run_trial
+from webhookproxy.extensions import db
+from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models.webhooks import find_webhook, resume_webhook, switch_webhook
+from webhookproxy.reasons import DELIVERY_WORDS
+from webhookproxy.rules import Refused
+from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.web import throttle
+from webhookproxy.web.access import actor, company_or_404, webhook_or_404
+from webhookproxy.web.forms import policy, write
+
+blueprint = Blueprint("webhook_running", __name__)
+
+
+@blueprint.post("/webhooks/<webhook:webhook_id>/pausar")
+def pause(webhook_id: int) -> Response:
+    """Keep what comes without sending it."""
+    _switch(webhook_id, WebhookState.PAUSED, Action.WEBHOOK_PAUSED)
+    flash("O webhook está pausado: os eventos ficam guardados até você retomar.")
+    return _back(webhook_id)
+
+
+@blueprint.route("/webhooks/<webhook:webhook_id>/simular", methods=["GET", "POST"])
+def simulate(webhook_id: int) -> str | Response:
+    """Say what simulating means; then do everything but the POST."""
+    webhook = webhook_or_404(webhook_id)
+    if request.method == "GET":
+        company = company_or_404(webhook.company_id)
+        return render_template("webhooks/simulate.html", webhook=webhook, company=company)
+    _switch(webhook_id, WebhookState.SIMULATED, Action.WEBHOOK_CHANGED)
+    flash("O webhook está em modo simulado: nada é enviado até você ativar.")
+    return _back(webhook_id)
+
+
+@blueprint.route("/webhooks/<webhook:webhook_id>/retomar", methods=["GET", "POST"])
+def resume(webhook_id: int) -> str | Response:
+    """Ask what is to become of what waited; then send again."""
+    webhook = webhook_or_404(webhook_id)
+    if request.method == "GET":
+        company = company_or_404(webhook.company_id)
+        return render_template("webhooks/resume.html", webhook=webhook, company=company)
+    discard, who = request.form.get("esperando") == "descartar", actor()
+
+    def job(session: Session) -> bool:
+        found = find_webhook(session, webhook_id)
+        resumed = resume_webhook(session, found, discard=discard)
+        if resumed:
+            about = "discard" if discard else ""
+            _record(session, who, Action.WEBHOOK_RESUMED, found.company_id, webhook_id, about)
+        return resumed
+
+    # Somebody else may have resumed it meanwhile; then nothing was discarded.
+    discarded = write(job, webhook.company_id) and discard
+    flash("O webhook está ativo." + (" O que esperava foi descartado." if discarded else ""))
+    return _back(webhook_id)
+
+
+def _switch(webhook_id: int, state: WebhookState, action: Action) -> None:
+    company_id, who = webhook_or_404(webhook_id).company_id, actor()
+
+    def job(session: Session) -> None:
+        if switch_webhook(session, find_webhook(session, webhook_id), state):
+            _record(session, who, action, company_id, webhook_id, "state")
+
+    write(job, company_id)
+
+
+def _back(webhook_id: int) -> Response:
+    return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
+
+
+@blueprint.post("/webhooks/<webhook:webhook_id>/testar")
+def try_out(webhook_id: int) -> str:
+    """Send one made-up event now, and show what was sent and what came back."""
+    throttle.limit("trial", throttle.address())
+    webhook = webhook_or_404(webhook_id)
+    name = request.form.get("evento", "").strip()
+    who, company_id = actor(), webhook.company_id
+    try:
+        result = run_trial(db.session(), webhook, name or None, policy())
+    except Refused as refused:
+        problem = refused.problems[0].portuguese
+        return render_template("webhooks/trial.html", webhook=webhook, problem=problem)
+    write(
+        lambda session: _record(session, who, Action.WEBHOOK_TESTED, company_id, webhook_id, name)
+    )
+    outcome = result.outcome
+    words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "de erro")
+    return render_template(
+        "webhooks/trial.html",
+        webhook=webhook_or_404(webhook_id),
+        result=result,
+        words=words,
+        event=name,
+    )
+
+
+def _record(
+    session: Session, who: Actor, action: Action, company_id: int, webhook_id: int, detail: str
+) -> None:
+    subject = f"webhook_{webhook_id}"
+    record(session, who, action, company_id=company_id, subject=subject, detail=detail)

@@ -1,0 +1,245 @@
+"""The webhooks: one of them, live; the form; the secret that is shown once; the end of one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from webhookproxy.contract import whsec
+from webhookproxy.extensions import db
+from webhookproxy.models import Webhook
+from webhookproxy.models.audit import Action, Actor, record, record_edit
+from webhookproxy.models.webhooks import (
+    create_webhook,
+    delete_webhook,
+    edit_webhook,
+    find_webhook,
+)
+from webhookproxy.rules import Refused
+from webhookproxy.standing import read_owner
+from webhookproxy.web import delivery_list, figures, live, shown_once
+from webhookproxy.web.access import (
+    account,
+    actor,
+    administrators,
+    company_or_404,
+    webhook_or_404,
+)
+from webhookproxy.web.connection import shown
+from webhookproxy.web.delivery_words import shown_words
+from webhookproxy.web.forms import Conflict, policy, write
+from webhookproxy.web.webhook_forms import WebhookForm, events_by_category, newer_than
+from webhookproxy.web.webhook_health import shown_webhook
+
+blueprint = Blueprint("webhooks", __name__)
+
+LATEST = 8
+
+
+@blueprint.get("/webhooks/<webhook:webhook_id>")
+def show(webhook_id: int) -> str:
+    """One webhook: is it delivering, what waits, what was sent last, how to check a signature."""
+    live_url = url_for("webhooks.watch", webhook_id=webhook_id)
+    facts = _facts(webhook_or_404(webhook_id))
+    return render_template("webhooks/show.html", live_url=live_url, **facts)
+
+
+@blueprint.get("/webhooks/<webhook:webhook_id>/ao-vivo")
+def watch(webhook_id: int) -> Response:
+    """The same, as it changes."""
+    company_id = webhook_or_404(webhook_id).company_id
+
+    def draw() -> live.Parts:
+        facts = _facts(webhook_or_404(webhook_id))
+        return {
+            "aviso": render_template("alarms.html"),
+            "situacao": render_template("webhooks/_state.html", **facts),
+            "numeros": render_template("webhooks/_numbers.html", **facts),
+            "entregas": render_template("webhooks/_latest.html", **facts),
+        }
+
+    return live.stream(draw, frozenset({company_id}))
+
+
+def _facts(webhook: Webhook) -> dict[str, Any]:
+    session = db.session()
+    company = company_or_404(webhook.company_id)
+    since = figures.this_hour() - 23
+    ended = figures.deliveries_by_outcome(session, [webhook.id], since)
+    delivered = {hour: count for (hour, outcome), count in ended.items() if outcome == "delivered"}
+    failed: dict[int, int] = {}
+    for (hour, outcome), count in ended.items():
+        if outcome in ("refused", "expired"):
+            failed[hour] = failed.get(hour, 0) + count
+            delivered[hour] = delivered.get(hour, 0) + count
+    rows = delivery_list.find(session, delivery_list.Wanted([webhook.id]), LATEST).rows
+    return {
+        "webhook": webhook,
+        "company": company,
+        "connection": shown(company, read_owner(session), ()),
+        "shown": shown_webhook(webhook, company.timezone),
+        "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
+        "latency": figures.latency(session, webhook.id, since),
+        "bars_of_day": figures.last_day(delivered, failed),
+        "rows": rows,
+        "words": {
+            row.id: shown_words(row, webhook, company.timezone, row.received_ms) for row in rows
+        },
+    }
+
+
+@blueprint.route("/empresas/<company:company_id>/webhooks/novo", methods=["GET", "POST"])
+@administrators
+def create(company_id: int) -> str | Response:
+    """Create a webhook; it is in force from the next event on."""
+    company = company_or_404(company_id)
+    form = WebhookForm()
+    if form.validate_on_submit():
+        generated, allowed, who = form.generated(), policy(), actor()
+
+        def make(session: Session) -> int:
+            webhook = create_webhook(session, company_id, given, allowed)
+            _record(session, who, Action.WEBHOOK_CREATED, webhook)
+            return webhook.id
+
+        try:
+            given = form.given()
+            made = write(lambda session: form.make(session, lambda: make(session)), company_id)
+        except Refused as refused:
+            form.take(refused)
+        else:
+            return _saved(made, generated, "O webhook foi criado e vale a partir de agora.")
+    return _form_page(form, None, company.name, company_id, {})
+
+
+@blueprint.route("/webhooks/<webhook:webhook_id>/editar", methods=["GET", "POST"])
+def edit(webhook_id: int) -> str | Response:
+    """Change a webhook; refused, with both versions shown, if somebody else did meanwhile."""
+    webhook = webhook_or_404(webhook_id)
+    company = company_or_404(webhook.company_id)
+    form = WebhookForm()
+    newer: dict[str, str] = {}
+    if request.method == "GET" and not form.recovered:
+        form.fill(webhook)
+    if form.validate_on_submit():
+        generated = form.generated()
+        try:
+            _save(webhook, form)
+        except Refused as refused:
+            form.take(refused)
+        except Conflict:
+            newer = newer_than(form, webhook_or_404(webhook_id))
+            if _was_sent_twice(form, webhook_id, newer):
+                return _saved(webhook_id, generated, "O webhook foi salvo.")
+            form.form_errors.append(_CONFLICT)
+        else:
+            return _saved(webhook_id, generated, "O webhook foi salvo.")
+    return _form_page(form, webhook, company.name, company.id, newer)
+
+
+def _form_page(
+    form: WebhookForm, webhook: Webhook | None, company: str, company_id: int, newer: dict[str, str]
+) -> str:
+    return render_template(
+        "webhooks/form.html",
+        form=form,
+        webhook=webhook,
+        company_name=company,
+        company_id=company_id,
+        newer=newer,
+        categories=events_by_category(),
+        chosen=set(form.events.data or ()),
+    )
+
+
+def _save(webhook: Webhook, form: WebhookForm) -> None:
+    webhook_id, allowed, seen, who = webhook.id, policy(), form.version.data, actor()
+
+    def job(session: Session) -> None:
+        found = find_webhook(session, webhook_id)
+        if str(found.version) != seen:
+            raise Conflict
+        before = found.input()
+        edit_webhook(session, found, form.given(before), allowed)
+        record_edit(
+            session,
+            who,
+            Action.WEBHOOK_CHANGED,
+            before,
+            found.input(),
+            company_id=found.company_id,
+            subject=f"webhook_{webhook_id}",
+        )
+
+    write(job, webhook.company_id)
+
+
+_CONFLICT = (
+    "Outra pessoa salvou este webhook enquanto você editava. O que ela salvou está ao lado de "
+    "cada campo que mudou; salve de novo para ficar com o que você digitou."
+)
+
+
+def _was_sent_twice(form: WebhookForm, webhook_id: int, newer: dict[str, str]) -> bool:
+    """Whether what is stored is this very form: then nobody else is to blame."""
+    if newer or form.problems():
+        return False
+    if form.generate_secret.data:
+        return shown_once.waits(account().key, webhook_id)
+    return form.keeps_the_secrets_of(webhook_or_404(webhook_id))
+
+
+def _saved(webhook_id: int, generated: str | None, said: str) -> Response:
+    """Back to the webhook, or first to the page that shows its new secret."""
+    if generated is not None and webhook_or_404(webhook_id).secret == generated:
+        shown_once.keep(account().key, webhook_id, generated)
+    flash(said)
+    # A double click's second answer is the one that is seen, and its own secret was not stored.
+    waits = generated is not None and shown_once.waits(account().key, webhook_id)
+    place = "webhooks.show_secret" if waits else "webhooks.show"
+    return redirect(url_for(place, webhook_id=webhook_id), code=303)
+
+
+@blueprint.get("/webhooks/<webhook:webhook_id>/segredo")
+def show_secret(webhook_id: int) -> str:
+    """The secret that was just made, in this one answer and nowhere else."""
+    webhook = webhook_or_404(webhook_id)
+    secret = shown_once.take(account().key, webhook_id)
+    standard = None if secret is None else whsec(secret)
+    return render_template(
+        "webhooks/secret.html",
+        webhook=webhook,
+        company=company_or_404(webhook.company_id),
+        secret=secret,
+        standard=standard,
+        twice_until=webhook.signs_twice_until(datetime.now(UTC)),
+    )
+
+
+@blueprint.route("/webhooks/<webhook:webhook_id>/excluir", methods=["GET", "POST"])
+@administrators
+def delete(webhook_id: int) -> str | Response:
+    """Say what would be lost; delete it once that is confirmed."""
+    webhook = webhook_or_404(webhook_id)
+    company_id = webhook.company_id
+    if request.method == "POST":
+        who = actor()
+
+        def job(session: Session) -> None:
+            found = find_webhook(session, webhook_id)
+            delete_webhook(session, found)
+            _record(session, who, Action.WEBHOOK_DELETED, found)
+
+        write(job, company_id)
+        flash(f"O webhook {webhook.name} foi excluído.")
+        return redirect(url_for("companies.show", company_id=company_id), code=303)
+    return render_template("webhooks/delete.html", webhook=webhook)
+
+
+def _record(session: Session, who: Actor, action: Action, webhook: Webhook) -> None:
+    subject = f"webhook_{webhook.id}"
+    record(session, who, action, company_id=webhook.company_id, subject=subject)
