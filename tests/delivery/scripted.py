@@ -18,6 +18,7 @@ from tests.delivery.lanes_world import Sending, sending
 from webhookproxy.delivery import retry
 from webhookproxy.delivery.lanes import Lanes
 from webhookproxy.delivery.retry import Kind
+from webhookproxy.delivery.request import body_of
 from webhookproxy.delivery.sender import Outcome, Sender
 from webhookproxy.models.deliveries import Due
 from webhookproxy.models.webhooks import Webhook
@@ -61,7 +62,7 @@ class Script:
 
         class Scripted(Sender):
             def send(self, due: Due) -> Outcome:
-                post = Post(due, self.body(due))
+                post = Post(due, body_of(due))
                 script.posts.append(post)
                 outcome = post.answer.get()
                 assert outcome is not None

@@ -203,7 +203,9 @@ def test_f01_fifty_kills_at_random_moments_lose_nothing_and_double_only_what_was
     None
 ):
     with stage("sqlite") as made:
-        faults, stream = Faults(made, Random(1)), Stream(made, Random(2))
+        # Chance for the faults and for the stream.
+        chances = Random(1), Random(2)  # noqa: S311
+        faults, stream = Faults(made, chances[0]), Stream(made, chances[1])
         made.start_server()
         faults.wait_for_owner()
         stream.start()
@@ -213,7 +215,7 @@ def test_f01_fifty_kills_at_random_moments_lose_nothing_and_double_only_what_was
         stream.stop()
         assert made.settle(60)
         assert made.servers[0].terminate() == 0
-        account = take(made, stream.sent, faults.in_flight)
+        account = take(made, stream.sent, faults)
     assert account.good, account.lines()
     assert account.stored > 500
     assert account.doubled <= account.in_flight

@@ -11,7 +11,10 @@ ROWS = 28
 def test_every_row_of_the_matrix_has_a_test() -> None:
     found: set[int] = set()
     for path in Path(__file__).parent.glob("test_*.py"):
-        for name in re.findall(r"^def (test_f\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+        text = path.read_text(encoding="utf-8")
+        # A file about one row says so in its first line.
+        found.update(int(each) for each in re.findall(r'^"""F(\d\d): ', text))
+        for name in re.findall(r"^def (test_f\w+)", text, re.MULTILINE):
             numbers = [int(each) for each in re.findall(r"_f(\d\d)(?=b?_)", name)]
             spans = range(numbers[0], numbers[-1] + 1) if "_to_f" in name else numbers
             found.update(spans)

@@ -62,7 +62,7 @@ def run(database: str, seconds: float, seed: int) -> tuple[Account, Faults, bool
         settled = made.settle(SETTLE_SECONDS)
         while made.servers:
             assert made.servers.pop().terminate() == 0
-        return take(made, stream.sent, faults.in_flight), faults, settled
+        return take(made, stream.sent, faults), faults, settled
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.torture.stage import Stage
+from tests.torture.faults import Faults
+from tests.torture.stage import Log, Stage
 from tests.torture.stream import Sent
 from tests.world import rows
 
@@ -60,9 +61,9 @@ class Account:
         return ["| | |", "|---|---|", *table, *wrong[:20]]
 
 
-def take(stage: Stage, sent: list[Sent], in_flight: set[tuple[int, str]]) -> Account:
+def take(stage: Stage, sent: list[Sent], faults: Faults) -> Account:
     """The account, once the stream has ended and nothing waits."""
-    account = Account(sent=len(sent), in_flight=len(in_flight))
+    account = Account(sent=len(sent), in_flight=len(faults.in_flight))
     stored = _stored(stage, account)
     _check_stored(stage, account, sent, stored)
     for log in stage.logs:
@@ -73,7 +74,7 @@ def take(stage: Stage, sent: list[Sent], in_flight: set[tuple[int, str]]) -> Acc
         account.delivered += len(mine.keys() & log.accepted.keys())
         for identity in mine.keys() - log.accepted.keys():
             account.lost.append(f"webhook_{log.webhook_id}: {identity} was never accepted")
-        _check_doubled(account, log.webhook_id, log.accepted, in_flight)
+        _check_doubled(account, log, faults)
         _check_order(account, log.webhook_id, [mine[each] for each in log.first if each in mine])
     return account
 
@@ -116,13 +117,15 @@ def _check_stored(
             )
 
 
-def _check_doubled(
-    account: Account, webhook_id: int, accepted: dict[str, int], in_flight: set[tuple[int, str]]
-) -> None:
-    for identity, count in accepted.items():
-        account.doubled += count - 1
-        if count > 1 and (webhook_id, identity) not in in_flight:
-            account.needless.append(f"webhook_{webhook_id}: {identity} was accepted {count} times")
+def _check_doubled(account: Account, log: Log, faults: Faults) -> None:
+    for identity, times in log.accepted.items():
+        account.doubled += len(times) - 1
+        if len(times) > 1 and (log.webhook_id, identity) not in faults.in_flight:
+            began, name = max(each for each in faults.history if each[0] <= times[-1])
+            after = ", ".join(f"{at - began:.2f} s" for at in times)
+            account.needless.append(
+                f"webhook_{log.webhook_id}: {identity} was accepted {after} after a {name} began"
+            )
 
 
 def _check_order(account: Account, webhook_id: int, firsts: list[dict[str, Any]]) -> None:

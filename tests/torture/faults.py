@@ -45,6 +45,8 @@ class Faults:
     counts: dict[str, int] = field(default_factory=dict)
     in_flight: set[tuple[int, str]] = field(default_factory=set)
     slowest_takeover: float = 0.0
+    # What was thrown, and when (monotonic).
+    history: list[tuple[float, str]] = field(default_factory=list)
 
     def throw(self, *, deadly: bool) -> None:
         """One fault; a deadly one ends the process that owns the sockets with SIGKILL."""
@@ -53,9 +55,10 @@ class Faults:
         choice = self.random.choice(fatal if deadly else gentle)
         if choice is not self.receiver and self.random.random() < 0.4:
             self.receiver()
-        choice()
         name = choice.__name__
+        self.history.append((time.monotonic(), name))
         self.counts[name] = self.counts.get(name, 0) + 1
+        choice()
         self.wait_for_owner()
 
     def kill(self) -> None:

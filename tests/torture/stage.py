@@ -41,10 +41,9 @@ class Log:
     webhook_id: int = 0
     fault: Fault | None = None
     latency: random.Random = field(default_factory=lambda: random.Random(0))
-    # Event ids in the order of their first receipt, and how often each was accepted.
+    # Event ids in the order of their first receipt, and when each was accepted (monotonic).
     first: dict[str, float] = field(default_factory=dict)
-    accepted: dict[str, int] = field(default_factory=dict)
-    last: dict[str, float] = field(default_factory=dict)
+    accepted: dict[str, list[float]] = field(default_factory=dict)
 
     def answer(self, request: Received) -> Plain | Behaviour:
         """Note the request; accept it unless a fault is on."""
@@ -53,8 +52,7 @@ class Log:
         self.receiver.requests.clear()
         if self.fault is not None:
             return self.fault(request)
-        self.accepted[identity] = self.accepted.get(identity, 0) + 1
-        self.last[identity] = time.monotonic()
+        self.accepted.setdefault(identity, []).append(time.monotonic())
         # Accepted and not answered: what a kill in this moment repeats.
         gevent.sleep(self.latency.uniform(0.0, 0.1))
         return OK
@@ -98,8 +96,8 @@ class Stage:
         return {
             (log.webhook_id, identity)
             for log in self.logs
-            for identity, at in log.last.items()
-            if at >= began
+            for identity, times in log.accepted.items()
+            if times[-1] >= began
         }
 
     def settle(self, seconds: float) -> bool:
