@@ -17,8 +17,8 @@ from tests import world
 from tests.delivery.lanes_world import Sending, sending
 from webhookproxy.delivery import retry
 from webhookproxy.delivery.lanes import Lanes
-from webhookproxy.delivery.retry import Kind
 from webhookproxy.delivery.request import body_of
+from webhookproxy.delivery.retry import Kind
 from webhookproxy.delivery.sender import Outcome, Sender
 from webhookproxy.models.deliveries import Due
 from webhookproxy.models.webhooks import Webhook
