@@ -19,6 +19,7 @@ from webhookproxy.models.webhooks import find_webhook, switch_webhook
 from webhookproxy.reasons import DELIVERY_LABELS, DeliveryReason, DeliveryState, delivery_words
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web import filters
+from webhookproxy.web.delivery_words import attempt_words
 
 WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
 MINUTE_MS = 60_000
@@ -175,3 +176,10 @@ def test_a_moment_that_is_past_is_not_promised(
     line, said = shown(client, 1)
     assert "tentamos de novo em instantes" in said
     assert "próxima" not in line
+
+
+def test_an_attempt_that_was_redirected_says_where_to() -> None:
+    said = attempt_words("redirected", 301, "https://final.example/hook")
+    assert said.startswith("A URL redireciona para https://final.example/hook (status 301)")
+    assert "outro endereço" in attempt_words("redirected", 301, None)
+    assert "canary" not in attempt_words("failed_status", 500, "canary")

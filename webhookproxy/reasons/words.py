@@ -30,10 +30,15 @@ class Words:
         when: str = "em breve",
         since: str = "há pouco",
         status: int | str = "inesperado",
-        target: str = "outro endereço",
+        target: str | None = None,
     ) -> Words:
         """The same words with the placeholders filled in; the defaults read well when unknown."""
-        values = {"when": when, "since": since, "status": status, "target": target}
+        values = {
+            "when": when,
+            "since": since,
+            "status": status,
+            "target": target or "outro endereço",
+        }
         return Words(
             english=self.english,
             what=self.what.format_map(values),

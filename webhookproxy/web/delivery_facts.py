@@ -78,6 +78,7 @@ def attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sho
             Attempt.duration_ms,
             Attempt.status,
             Attempt.reason,
+            Attempt.detail,
             Attempt.probe,
         )
         .where(Attempt.delivery_id == delivery_id)
@@ -94,7 +95,7 @@ def attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sho
             status=row.status,
             accepted=row.reason == "accepted",
             probe=row.probe,
-            what=attempt_words(row.reason, row.status),
+            what=attempt_words(row.reason, row.status, row.detail),
             answer=answers.get(row.number),
             is_cut=len(answers.get(row.number, "")) >= ANSWER_CUT,
             is_open=row.number == newest,

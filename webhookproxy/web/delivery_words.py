@@ -97,9 +97,11 @@ def since_ms(delivery: Told, webhook: Webhook, received_ms: int) -> int:
     return received_ms
 
 
-def attempt_words(reason: str, status: int | None) -> str:
-    """What came of one attempt, in one sentence."""
-    return DELIVERY_WORDS[DeliveryReason(reason)].filled(status=status or "de erro").what
+def attempt_words(reason: str, status: int | None, detail: str | None) -> str:
+    """What came of one attempt, in one sentence; of a redirect the detail is where it leads."""
+    words = DELIVERY_WORDS[DeliveryReason(reason)]
+    target = detail if reason == DeliveryReason.REDIRECTED else None
+    return words.filled(status=status or "de erro", target=target).what
 
 
 def next_ms(delivery: Told, webhook: Webhook) -> int | None:

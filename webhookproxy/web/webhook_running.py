@@ -10,7 +10,7 @@ from webhookproxy.delivery.trial import run_trial
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.models.webhooks import find_webhook, resume_webhook, switch_webhook
-from webhookproxy.reasons import DELIVERY_WORDS
+from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web import throttle
@@ -93,7 +93,8 @@ def try_out(webhook_id: int) -> str:
         lambda session: _record(session, who, Action.WEBHOOK_TESTED, company_id, webhook_id, name)
     )
     outcome = result.outcome
-    words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "de erro")
+    target = outcome.detail if outcome.reason is DeliveryReason.REDIRECTED else None
+    words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "de erro", target=target)
     return render_template(
         "webhooks/trial.html",
         webhook=webhook_or_404(webhook_id),
