@@ -154,6 +154,7 @@ def test_f03_sigterm_ends_within_twenty_seconds_although_receivers_and_a_page_ha
         server.wait_for_sockets(1)
         simulator.control("burst", token=token, count=20)
         in_hand = receiver.wait_for(8)
+        wait_until(lambda: len(rows(app, "SELECT id FROM events")) == 20, 5, "all are stored")
         asked = time.monotonic()
         assert server.terminate() == 0
         assert time.monotonic() - asked < 20
