@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from logging import LogRecord
+
     from gunicorn.workers.base import Worker
 
 bind = f"0.0.0.0:{os.environ.get('PORT') or 5000}"
@@ -30,7 +32,15 @@ control_socket_disable = True
 def post_worker_init(worker: Worker) -> None:
     """Start the engine in the worker, and have SIGTERM drain it before the worker ends."""
     # Imported here: in the master process nothing is patched by gevent.
+    from gevent import GreenletExit
+
     from webhookproxy.serving import serve
+
+    def is_worth_a_line(record: LogRecord) -> bool:
+        # An idle browser's connection ends with the worker, which is no error of anybody's.
+        return not (record.exc_info and record.exc_info[0] is GreenletExit)
+
+    worker.log.error_log.addFilter(is_worth_a_line)
 
     # Of this process only: the engine stops first, and then a page that is still being read, or
     # never ends, must not keep the worker for another 25 s.
