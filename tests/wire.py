@@ -1,4 +1,4 @@
-"""A cable between two programs on loopback, which a test can cut, block and mend."""
+"""A cable between two programs on loopback, which a test can cut and mend."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Self
 
 import gevent
-from gevent.event import Event
 from gevent.server import StreamServer
 
 
@@ -17,8 +16,6 @@ class Wire:
     def __init__(self, path: str) -> None:
         self._target = path
         self._open: set[socket.socket] = set()
-        self._flowing = Event()
-        self._flowing.set()
         self._connected = True
         self._server = StreamServer(("127.0.0.1", 0), self._forward)
         self.port = 0
@@ -40,18 +37,12 @@ class Wire:
     def cut(self) -> None:
         """End every connection, and each new one at once."""
         self._connected = False
-        self._flowing.set()
         for sock in list(self._open):
             sock.close()
-
-    def block(self) -> None:
-        """Let nothing through, and end nothing: what a broken network looks like."""
-        self._flowing.clear()
 
     def mend(self) -> None:
         """Let everything through again."""
         self._connected = True
-        self._flowing.set()
 
     def _forward(self, near: socket.socket, _address: object) -> None:
         if not self._connected:
@@ -69,7 +60,6 @@ class Wire:
     def _copy(self, source: socket.socket, target: socket.socket) -> None:
         try:
             while data := source.recv(65_536):
-                self._flowing.wait()
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:

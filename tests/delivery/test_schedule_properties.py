@@ -27,7 +27,7 @@ from webhookproxy.delivery.window import DUE_AHEAD_MAX
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 
 CHANCE = st.floats(0.0, 1.0, exclude_max=True)
-RETRY_AFTER = st.none() | st.floats(0.0, RETRY_AFTER_MAX)
+RETRY_AFTER = st.sampled_from([None, 0.0, RETRY_AFTER_MAX]) | st.floats(0.0, RETRY_AFTER_MAX)
 KINDS = st.sampled_from([Kind.SUCCESS, Kind.REFUSAL, Kind.FAILURE, Kind.GONE])
 FAILURES = st.lists(st.tuples(st.sampled_from([Kind.REFUSAL, Kind.FAILURE]), st.integers(1, 12)))
 
@@ -74,7 +74,7 @@ def test_whatever_a_retry_after_says_it_is_clamped_or_ignored(value: str, now: f
     assert seconds is None or (math.isfinite(seconds) and 0.0 <= seconds <= RETRY_AFTER_MAX)
 
 
-@given(KINDS, st.integers(0, 100), st.booleans(), st.booleans(), RETRY_AFTER, CHANCE)
+@given(KINDS, st.integers(0, 10), st.booleans(), st.booleans(), RETRY_AFTER, CHANCE)
 def test_a_verdict_ends_a_delivery_or_says_when_it_is_tried_again(
     kind: Kind,
     tries: int,

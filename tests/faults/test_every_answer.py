@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 from dataclasses import astuple
 
@@ -11,6 +10,7 @@ import psutil
 import pytest
 
 from tests.delivery.lanes_world import Sending, attempt, by_key
+from tests.names import answers
 from tests.receiver import OK, Answer, Plain, Received, Receiver, endless, hang, raw, reset
 from tests.world import rows, wait_until
 from webhookproxy.delivery.transport import KEPT_ON_FAILURE, Transport, prepared
@@ -133,7 +133,7 @@ def test_f08_a_gzip_bomb_is_neither_read_nor_unpacked(status: int) -> None:
     assert more < 4_000_000
 
 
-def test_f05_a_410_of_make_and_a_404_of_n8n_are_said_in_their_own_words(half: Sending) -> None:
+def test_f05_a_404_of_an_n8n_test_url_is_said_in_its_own_words(half: Sending) -> None:
     def answer(request: Received) -> Plain:
         return (404, {}, b"") if request.number == 1 else OK
 
@@ -144,4 +144,16 @@ def test_f05_a_410_of_make_and_a_404_of_n8n_are_said_in_their_own_words(half: Se
         half.check_totals(webhook)
     kept = rows(half.app, "SELECT reason FROM attempts ORDER BY number")
     assert [row.reason for row in kept] == ["n8n_test_url", "accepted"]
-    assert json.loads(receiver.requests[0].body)["event"] == "call-was-created"
+
+
+def test_f05_a_410_of_make_pauses_the_webhook_and_says_why(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Receiver((410, {}, b"")) as receiver:
+        here = Resolver(lambda *_given, **_named: answers("127.0.0.1", port=receiver.port))
+        monkeypatch.setattr(half.lanes, "_resolver", here)
+        half.webhook(receiver.url("/abcdefgh", host="hook.eu1.make.com"))
+        half.arrive(1)
+        half.wait_for("SELECT paused_reason FROM webhooks")
+    row = rows(half.app, "SELECT state, paused_reason FROM webhooks")[0]
+    assert tuple(row) == ("paused", "make_off")

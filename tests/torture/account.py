@@ -74,7 +74,7 @@ def take(stage: Stage, sent: list[Sent], faults: Faults) -> Account:
         account.delivered += len(mine.keys() & log.accepted.keys())
         for identity in mine.keys() - log.accepted.keys():
             account.lost.append(f"webhook_{log.webhook_id}: {identity} was never accepted")
-        _check_doubled(account, log, faults)
+        _check_doubled(stage, account, log, faults)
         _check_order(account, log.webhook_id, [mine[each] for each in log.first if each in mine])
     return account
 
@@ -117,7 +117,14 @@ def _check_stored(
             )
 
 
-def _check_doubled(account: Account, log: Log, faults: Faults) -> None:
+def _check_doubled(stage: Stage, account: Account, log: Log, faults: Faults) -> None:
+    query = (
+        "SELECT e.public_id FROM attempts a JOIN deliveries d ON d.id = a.delivery_id"
+        " JOIN events e ON e.id = d.event_id WHERE d.webhook_id = :id AND a.reason = 'accepted'"
+        " GROUP BY e.public_id HAVING COUNT(*) > 1"
+    )
+    for row in rows(stage.app, query, id=log.webhook_id):
+        account.needless.append(f"webhook_{log.webhook_id}: {row[0]} was seen accepted twice")
     for identity, times in log.accepted.items():
         account.doubled += len(times) - 1
         if len(times) > 1 and (log.webhook_id, identity) not in faults.in_flight:

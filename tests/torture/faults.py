@@ -72,8 +72,14 @@ class Faults:
             self.stage.start_server()
         owners = self.stage.owners()
         assert len(owners) == 1, f"{len(owners)} servers say that they own the sockets"
-        began = time.monotonic()
+        others = [server for server in self.stage.servers if server is not owners[0]]
+        # Only while it is read what was in flight: what the next owner commits hides it.
+        for server in others:
+            server.freeze()
         self._kill(owners[0])
+        for server in others:
+            server.thaw()
+        began = time.monotonic()
         wait_until(self.stage.owners, TAKEOVER_SECONDS, "the other server owns the sockets")
         self.slowest_takeover = max(self.slowest_takeover, time.monotonic() - began)
 
@@ -151,14 +157,10 @@ class Faults:
         return sockets["connected"] == len(self.stage.tokens)
 
     def _kill(self, server: ServerProcess) -> None:
-        killed = time.monotonic()
         server.kill()
-        # At once: the next owner may be sending already, and what it commits looks as if it had
-        # never been in flight.
-        self._gone(server)
         # What was written in the last moment is read by the receivers now.
         gevent.sleep(0.15)
-        self.in_flight |= self.stage.accepted_since(killed)
+        self._gone(server)
 
     def _gone(self, server: ServerProcess) -> None:
         self.stage.servers.remove(server)

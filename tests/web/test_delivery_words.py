@@ -20,6 +20,7 @@ from webhookproxy.reasons import DELIVERY_LABELS, DeliveryReason, DeliveryState,
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web import filters
 from webhookproxy.web.delivery_words import attempt_words
+from webhookproxy.web.webhook_health import shown_webhook
 
 WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
 MINUTE_MS = 60_000
@@ -183,3 +184,26 @@ def test_an_attempt_that_was_redirected_says_where_to() -> None:
     assert said.startswith("A URL redireciona para https://final.example/hook (status 301)")
     assert "outro endereço" in attempt_words("redirected", 301, None)
     assert "canary" not in attempt_words("failed_status", 500, "canary")
+
+
+@pytest.mark.parametrize(
+    ("stored", "label", "what"),
+    [
+        (None, "Pausado", "O webhook está pausado"),
+        ("gone", "Pausado: a URL não existe mais", "Sua URL respondeu que não existe mais"),
+        ("make_off", "Pausado: cenário do Make desligado", "O cenário do Make está desligado"),
+    ],
+)
+def test_a_pause_says_who_asked_for_it(
+    app: Flask, webhook: int, stored: str | None, label: str, what: str
+) -> None:
+    def pause(session: Session) -> tuple[str, str]:
+        found = find_webhook(session, webhook)
+        switch_webhook(session, found, WebhookState.PAUSED, stored)
+        shown = shown_webhook(found)
+        assert shown.words is not None
+        return shown.label, shown.words.what
+
+    told = store_of(app).session(pause)
+    assert told[0] == label
+    assert told[1].startswith(what)

@@ -82,6 +82,7 @@ _WORDS = MappingProxyType(
         (Action.SECRET_ROTATED, "finished"): "encerrou o segredo antigo",
         (Action.PRIVACY_EXPUNGE, "begun"): "começou",
         (Action.WEBHOOK_PAUSED, "gone"): "a URL respondeu 410: não existe mais",
+        (Action.WEBHOOK_PAUSED, "make_off"): "o cenário do Make está desligado (410)",
         # Pausing and resuming say it already.
         (Action.WEBHOOK_PAUSED, "state"): "",
         (Action.WEBHOOK_RESUMED, "state"): "",

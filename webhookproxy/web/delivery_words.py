@@ -104,6 +104,14 @@ def attempt_words(reason: str, status: int | None, detail: str | None) -> str:
     return words.filled(status=status or "de erro", target=target).what
 
 
+def reason_of_pause(webhook: Webhook) -> DeliveryReason:
+    """Why a paused webhook is: its receiver wants no more, or else somebody paused it."""
+    for reason in (DeliveryReason.GONE, DeliveryReason.MAKE_OFF):
+        if webhook.paused_reason == reason:
+            return reason
+    return DeliveryReason.WEBHOOK_PAUSED
+
+
 def next_ms(delivery: Told, webhook: Webhook) -> int | None:
     """When it is tried next, if that is known and still to come."""
     hold = _hold(webhook)
@@ -114,9 +122,8 @@ def next_ms(delivery: Told, webhook: Webhook) -> int | None:
 def _hold(webhook: Webhook) -> _Hold | None:
     health = webhook.health
     if webhook.state == WebhookState.PAUSED:
-        gone = webhook.paused_reason == DeliveryReason.GONE
-        reason = DeliveryReason.GONE if gone else DeliveryReason.WEBHOOK_PAUSED
         since = webhook.paused_at or webhook.saved_at
+        reason = reason_of_pause(webhook)
         return _Hold(reason, to_ms(since), None, health.last_error_status)
     if health.circuit_opened_at is not None:
         probe = None if health.next_probe_at is None else to_ms(health.next_probe_at)

@@ -9,6 +9,7 @@ from webhookproxy.models import Webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason, Words
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.web.delivery_words import reason_of_pause
 from webhookproxy.web.filters import ago, clock
 
 
@@ -24,12 +25,19 @@ class ShownWebhook:
     is_problem: bool
 
 
+_PAUSED_LABELS = {
+    DeliveryReason.WEBHOOK_PAUSED: "Pausado",
+    DeliveryReason.GONE: "Pausado: a URL não existe mais",
+    DeliveryReason.MAKE_OFF: "Pausado: cenário do Make desligado",
+}
+
+
 def shown_webhook(webhook: Webhook, timezone: str = DEFAULT_TIMEZONE) -> ShownWebhook:
     """What may be said of a webhook now, with the times in that timezone."""
     if webhook.state == WebhookState.PAUSED:
-        gone = webhook.paused_reason == DeliveryReason.GONE
-        reason = DeliveryReason.GONE if gone else DeliveryReason.WEBHOOK_PAUSED
-        label = "Pausado: a URL não existe mais" if gone else "Pausado"
+        reason = reason_of_pause(webhook)
+        gone = reason is not DeliveryReason.WEBHOOK_PAUSED
+        label = _PAUSED_LABELS[reason]
         words = _words(webhook, reason, timezone, webhook.paused_at)
         return ShownWebhook(webhook, label, "player-pause", "red" if gone else "grey", words, gone)
     if webhook.state == WebhookState.SIMULATED:
