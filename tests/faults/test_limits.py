@@ -97,15 +97,15 @@ def test_with_256_descriptors_what_cannot_connect_waits_and_arrives_later(
             server.wait_for_sockets(1)
             resource.prlimit(worker(server).pid, resource.RLIMIT_NOFILE, (256, 256))
             stream.emit(events)
-            wait_until(lambda: worker(server).num_fds() >= 250, 10, "the descriptors are used up")
+            wait_until(lambda: worker(server).num_fds() >= 250, 30, "the descriptors are used up")
             stream.emit(20)
             # Events are stored all the same, by connections that are open already.
-            wait_until(lambda: len(stream.stored()) == events + 20, 10, "all are stored")
+            wait_until(lambda: len(stream.stored()) == events + 20, 30, "all are stored")
             hanging.answer = (200, {"Connection": "close"}, b"")
             # Those that hang end by their deadline; then nothing is in the way any more.
-            wait_until(lambda: worker(server).num_fds() < 120, 15, "descriptors are given back")
+            wait_until(lambda: worker(server).num_fds() < 120, 45, "descriptors are given back")
             save_all(app)
-            stream.wait_for_all(30)
+            stream.wait_for_all(60)
             wait_until(lambda: ended(app) == (webhooks + 1) * (events + 20), 60, "all has ended")
             assert server.health()["status"] == 200
             assert worker(server).num_fds() < 120
