@@ -40,6 +40,9 @@ TICK = 0.5
 BEAT_SECONDS = 2.0
 # From SIGTERM to the end: a dyno is killed after 30 s.
 STOP_SECONDS = 16.0
+# An owner no more has its sockets closed at once. What it was sending gets a second to end: nobody
+# else may own them yet, and then what was answered is not sent again.
+LOST_SECONDS = 2.0
 
 
 class Engine:
@@ -177,7 +180,7 @@ class Engine:
             return False
         if self._lost:
             logger.error("another process took the sockets over: letting go of them")
-            self._stand_down(timeout=1.0)
+            self._stand_down(timeout=LOST_SECONDS)
         if self._ownership.fence is None:
             return self._stand_up()
         if time.monotonic() - self._beaten >= BEAT_SECONDS:

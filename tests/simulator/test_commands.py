@@ -20,7 +20,7 @@ def test_every_socket_of_a_token_hears_an_event_and_other_tokens_do_not(
         connected(quiet, "neighbour-token") as other,
     ):
         answer = quiet.control("emit", token="shared-token", event="x", args=[{"a": "ção"}])
-        assert answer == {"sockets": 2}
+        assert answer == {"sockets": 2, "heard": 2}
         assert one.frame() == two.frame() == '42["x",{"a":"ção"}]'
         assert other.hears_nothing(0.1)
 
@@ -31,7 +31,8 @@ def test_without_a_token_a_command_is_for_everybody() -> None:
         connected(simulator, "first-token") as one,
         connected(simulator, "second-token") as two,
     ):
-        assert simulator.control("emit", event="several", args=[1, "b", None]) == {"sockets": 2}
+        answer = simulator.control("emit", event="several", args=[1, "b", None])
+        assert answer == {"sockets": 2, "heard": 2}
         assert one.frame() == two.frame() == '42["several",1,"b",null]'
 
 
@@ -75,7 +76,8 @@ def test_a_dead_socket_sends_no_ping_and_stays_open_past_the_ping_timeout() -> N
         with connected(simulator, "frozen-token") as client:
             assert client.opening["pingInterval"] == 1_000
             simulator.control("silence", token="frozen-token", pings=False, seconds=3)
-            simulator.control("emit", token="frozen-token", event="x", args=[])
+            answer = simulator.control("emit", token="frozen-token", event="x", args=[])
+            assert answer == {"sockets": 1, "heard": 0}
             assert client.hears_nothing(2.5)
             # When the time is over, what the server had given up is closed.
             with pytest.raises((websocket.WebSocketConnectionClosedException, ConnectionError)):

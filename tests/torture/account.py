@@ -44,7 +44,7 @@ class Account:
         """The account, as a table in Markdown."""
         numbers = {
             "sent": self.sent,
-            "of these, with no socket open": self.unheard,
+            "of these, with no socket open, or a dead one": self.unheard,
             "of these, into a recorded gap": self.in_gaps,
             "stored": self.stored,
             "gaps recorded": self.gaps,

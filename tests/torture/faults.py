@@ -15,7 +15,7 @@ from tests.locks import held
 from tests.receiver import endless, hang, raw, reset
 from tests.server_process import ServerProcess
 from tests.torture.stage import Fault, Stage
-from tests.world import wait_until
+from tests.world import rows, wait_until
 
 # Within so many seconds a server is the owner, and every company has its socket again.
 OWNER_SECONDS = 30.0
@@ -169,12 +169,17 @@ class Faults:
     def _note_in_flight(self) -> None:
         self.in_flight |= self.stage.in_flight()
 
+    def _fence(self) -> int:
+        return int(rows(self.stage.app, "SELECT fence FROM leases")[0][0])
+
     def _cut_sessions(self, server: postgresql.Server) -> None:
         """End every session: the owner's lock is free before the owner knows."""
         began = time.monotonic()
         self._note_in_flight()
+        fence = self._fence()
         server.terminate_sessions(self.stage.url)
-        gevent.sleep(1.0)
+        # The owner may believe for two seconds that it still is one.
+        wait_until(lambda: self._fence() > fence, OWNER_SECONDS, "somebody owns the sockets anew")
         self.wait_for_owner()
         # What the former owner was sending meanwhile is sent again by the next.
         self.in_flight |= self.stage.accepted_since(began)

@@ -16,7 +16,7 @@ KEYS = 4
 
 @dataclass(frozen=True)
 class Sent:
-    """One event as it was sent: `at_ms` before it left, `heard` if a socket was open."""
+    """One event as it was sent: `at_ms` before it left, `heard` if a socket was open, and not dead."""
 
     company: int
     seq: int
@@ -55,5 +55,5 @@ class Stream:
             answer = self.stage.simulator.control(
                 "emit", token=token, event="agent-is-idle", args=[stamped]
             )
-            self.sent.append(Sent(company, seq, key, at_ms, answer["sockets"] > 0))
+            self.sent.append(Sent(company, seq, key, at_ms, answer["heard"] > 0))
             gevent.sleep(self.random.uniform(0.5, 1.5) / RATE)

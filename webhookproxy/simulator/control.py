@@ -49,7 +49,10 @@ class Control:
     async def emit(
         self, *, event: str, args: list[Any] | None = None, token: str | None = None
     ) -> dict[str, Any]:
-        """Emit one event; without `args`, the catalogue's sample of it."""
+        """Emit one event; without `args`, the catalogue's sample of it.
+
+        Answers also how many of the sockets are not dead, as `heard`.
+        """
         companies = self._companies(token)
         for company in companies:
             if args is None:
@@ -57,7 +60,8 @@ class Control:
             else:
                 texts = [compact(argument) for argument in args]
             await company.emit(event, texts)
-        return _sockets(companies)
+        links = [link for company in companies for link in company.links.values()]
+        return {**_sockets(companies), "heard": sum(not link.line.frozen for link in links)}
 
     async def raw(
         self, *, packet: str, binary_base64: Sequence[str] = (), token: str | None = None

@@ -48,6 +48,11 @@ class Line:
         self._frozen_until = 0.0
         self._gone = False
 
+    @property
+    def frozen(self) -> bool:
+        """Whether whatever is sent goes nowhere."""
+        return time.monotonic() < self._frozen_until
+
     def freeze(self, seconds: float) -> None:
         """From now and for `seconds`, send nothing at all, pings and closing included."""
         self._frozen_until = time.monotonic() + seconds
@@ -65,7 +70,7 @@ class Line:
 
     async def send(self, message: Message) -> None:
         """The ASGI send given to python-engineio."""
-        if message["type"] == "websocket.accept" or time.monotonic() >= self._frozen_until:
+        if message["type"] == "websocket.accept" or not self.frozen:
             await self._send(message)
 
     async def hold(self) -> None:
