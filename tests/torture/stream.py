@@ -16,7 +16,7 @@ KEYS = 4
 
 @dataclass(frozen=True)
 class Sent:
-    """One event as it was sent: `at_ms` before it left, `heard` if a socket was open, and not dead."""
+    """One event as it was sent: `at_ms` before it left, `heard` if a live socket was open."""
 
     company: int
     seq: int
