@@ -72,13 +72,7 @@ class Faults:
             self.stage.start_server()
         owners = self.stage.owners()
         assert len(owners) == 1, f"{len(owners)} servers say that they own the sockets"
-        others = [server for server in self.stage.servers if server is not owners[0]]
-        # Only while it is read what was in flight: what the next owner commits hides it.
-        for server in others:
-            server.freeze()
         self._kill(owners[0])
-        for server in others:
-            server.thaw()
         began = time.monotonic()
         wait_until(self.stage.owners, TAKEOVER_SECONDS, "the other server owns the sockets")
         self.slowest_takeover = max(self.slowest_takeover, time.monotonic() - began)
@@ -157,10 +151,16 @@ class Faults:
         return sockets["connected"] == len(self.stage.tokens)
 
     def _kill(self, server: ServerProcess) -> None:
+        others = [each for each in self.stage.servers if each is not server]
+        # Only while it is read what was in flight: what the next owner commits hides it.
+        for other in others:
+            other.freeze()
         server.kill()
         # What was written in the last moment is read by the receivers now.
         gevent.sleep(0.15)
         self._gone(server)
+        for other in others:
+            other.thaw()
 
     def _gone(self, server: ServerProcess) -> None:
         self.stage.servers.remove(server)
