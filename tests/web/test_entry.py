@@ -12,7 +12,7 @@ from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Place
 from tests.world import rows
 from webhookproxy.web import throttle
-from webhookproxy.web.entry import is_own_page
+from webhookproxy.web.logins import is_own_page
 from webhookproxy.web.passwords import first_code
 
 OTHER_PASSWORD = "outra senha bem comprida"

@@ -13,7 +13,7 @@ from tests.web.browser import Browser
 from tests.web.conftest import Place
 from tests.world import store_of
 
-PUBLIC = {"entry.show", "entry.first", "health.show", "static"}
+PUBLIC = {"entry.show", "entry.first", "second_step.show", "health.show", "static"}
 # What an operator does not have, also of a company of theirs.
 FOR_ADMINISTRATORS = {
     "companies.create",

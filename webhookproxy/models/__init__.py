@@ -8,7 +8,8 @@ from webhookproxy.models.events import Event, HourlyEvents
 from webhookproxy.models.keycheck import KeyCheck
 from webhookproxy.models.leases import Lease
 from webhookproxy.models.people import Grant, User
-from webhookproxy.models.sign_ins import SignIn
+from webhookproxy.models.second_factors import RecoveryCode, SecondFactor
+from webhookproxy.models.sign_ins import HalfSignIn, SignIn
 from webhookproxy.models.submissions import Submission
 from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
@@ -22,11 +23,14 @@ __all__ = [
     "Event",
     "Gap",
     "Grant",
+    "HalfSignIn",
     "HourlyDeliveries",
     "HourlyEvents",
     "KeyCheck",
     "Lease",
+    "RecoveryCode",
     "Revision",
+    "SecondFactor",
     "SignIn",
     "Submission",
     "User",

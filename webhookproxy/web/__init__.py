@@ -22,6 +22,8 @@ from webhookproxy.web import (
     health,
     panel,
     privacy,
+    second_factor,
+    second_step,
     users,
     webhook_running,
     webhook_secret,
@@ -60,8 +62,9 @@ def init_app(app: Flask) -> None:
 
     of_webhooks = (webhooks, webhook_running, webhook_secret, deliveries)
     for_administrators = (users, audit, privacy)
+    of_oneself = (entry, second_step, second_factor)
     for subject in (
-        entry,
+        *of_oneself,
         panel,
         companies,
         connection,

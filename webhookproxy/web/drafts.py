@@ -25,6 +25,7 @@ _LEFT_OUT = frozenset(
         "current",
         "repeated",
         "code",
+        "recovery",
         "number",
     }
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import re
-from datetime import UTC, datetime, timedelta
 
 from flask import (
     Blueprint,
@@ -17,29 +16,24 @@ from flask import (
     session,
     url_for,
 )
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models import User
-from webhookproxy.models.audit import Action, Actor, logged_in_from, record
+from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.models.people import create_user, set_password
-from webhookproxy.models.sign_ins import sign_in, sign_out
+from webhookproxy.models.second_factors import on_since
+from webhookproxy.models.sign_ins import sign_out
 from webhookproxy.rules import Refused
-from webhookproxy.web import passwords, throttle
-from webhookproxy.web.access import Account, account, actor, public
+from webhookproxy.web import logins, passwords, throttle
+from webhookproxy.web.access import account, actor, public
 from webhookproxy.web.entry_forms import FirstForm, LoginForm, PasswordForm
 from webhookproxy.web.forms import write
 
 blueprint = Blueprint("entry", __name__)
-
-# So long an address from which somebody logged in is taken for theirs.
-KNOWN_FOR = timedelta(days=30)
-
-# Printable ASCII after one slash: browsers read "//", "/\" and control characters as another site.
-_OWN_PAGE = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 
 
 @blueprint.route("/entrar", methods=["GET", "POST"])
@@ -54,7 +48,7 @@ def show() -> str | Response:
     if form.validate_on_submit():
         user = _checked(str(form.email.data).strip().lower(), str(form.password.data))
         if user is not None:
-            return _enter(user)
+            return logins.arrive(user)
         form.form_errors.append("E-mail ou senha incorretos. Confira os dois e tente de novo.")
     return render_template("entry/login.html", form=form, expired="draft" in session)
 
@@ -86,7 +80,7 @@ def first() -> str | Response:
         throttle.limit("code", throttle.address())
         user = _first_user(form)
         if user is not None:
-            return _enter(user)
+            return logins.arrive(user)
     return render_template("entry/first.html", form=form)
 
 
@@ -97,12 +91,8 @@ def own() -> str | Response:
     if form.validate_on_submit() and _new_password(form):
         flash("A senha foi trocada, e as outras sessões foram encerradas.")
         return redirect(url_for("entry.own"), code=303)
-    return render_template("entry/own.html", form=form)
-
-
-def is_own_page(target: object) -> bool:
-    """Whether one may be sent there after a login: a page of this site and nothing else."""
-    return isinstance(target, str) and _OWN_PAGE.fullmatch(target) is not None
+    since = on_since(db.session(), account().id)
+    return render_template("entry/own.html", form=form, second_since=since)
 
 
 def _nobody_yet() -> bool:
@@ -112,9 +102,7 @@ def _nobody_yet() -> bool:
 def _checked(email: str, password: str) -> User | None:
     """The user, if the password is right; one answer and one duration if not."""
     throttle.limit("address", throttle.address())
-    throttle.limit("login", throttle.address(), email)
-    if not throttle.allowed("account", email) and not _known_here(email):
-        throttle.refuse("account", email)
+    logins.limit_passwords(email)
     user = db.session.scalar(select(User).where(User.email == email))
     if not passwords.verified(None if user is None else user.password_hash, password):
         who = Actor(None, email, request.remote_addr or "")
@@ -123,13 +111,6 @@ def _checked(email: str, password: str) -> User | None:
     if user is not None and passwords.needs_rehash(user.password_hash):
         _rehash(user.id, password)
     return user
-
-
-def _known_here(email: str) -> bool:
-    """Whether this e-mail logged in from here lately: others' guesses must not lock it out."""
-    since = datetime.now(UTC) - KNOWN_FOR
-    addresses = logged_in_from(db.session(), email, since)
-    return throttle.address() in {throttle.network(address) for address in addresses}
 
 
 def _rehash(user_id: int, password: str) -> None:
@@ -141,25 +122,6 @@ def _rehash(user_id: int, password: str) -> None:
             user.password_hash = fresh
 
     write(job)
-
-
-def _enter(user: User) -> Response:
-    user_id, email, is_admin = user.id, user.email, user.is_admin
-    who = Actor(user_id, email, request.remote_addr or "")
-
-    def job(writing: Session) -> str:
-        record(writing, who, Action.LOGIN)
-        return sign_in(writing, user_id)
-
-    key = write(job)
-    target, draft = session.get("next"), session.get("draft")
-    # Nothing of the session before the login is kept but what was being typed.
-    session.clear()
-    if draft is not None:
-        session["draft"] = draft
-    login_user(Account(user_id, email, is_admin, key))
-    session.permanent = True
-    return redirect(target if is_own_page(target) else url_for("panel.show"), code=303)  # type: ignore[arg-type]
 
 
 def _first_user(form: FirstForm) -> User | None:

@@ -20,6 +20,11 @@ _LIMITS: dict[str, RateLimitItem] = {
     # One address with many names.
     "address": RateLimitItemPerMinute(20),
     "code": RateLimitItemPerMinute(5),
+    # The same for the second factor, behind the right password: by address and user's name, by
+    # both for longer, and by the name alone.
+    "second": RateLimitItemPerMinute(5),
+    "second_hour": RateLimitItemPerHour(30),
+    "second_account": RateLimitItemPerHour(30),
     "trial": RateLimitItemPerMinute(20),
     # What is kept of a form behind which the session expired, so that nobody pushes out another's.
     "draft": RateLimitItemPerMinute(10),

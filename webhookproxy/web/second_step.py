@@ -1,0 +1,89 @@
+"""The second page of the door: a code, after the right password."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask_login import current_user
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from webhookproxy.extensions import db
+from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models.second_factors import Means, codes_left, prove
+from webhookproxy.models.sign_ins import end_half_sign_in, half_signed_in, sign_in
+from webhookproxy.web import logins
+from webhookproxy.web.access import Account, public
+from webhookproxy.web.forms import write
+from webhookproxy.web.second_forms import WRONG_CODE, CodeForm
+
+blueprint = Blueprint("second_step", __name__)
+
+
+@blueprint.route("/entrar/codigo", methods=["GET", "POST"])
+@public
+def show() -> str | Response:
+    """Ask for the code; whoever has it is let in."""
+    if current_user.is_authenticated:
+        return redirect(url_for("panel.show"), code=303)
+    key = str(session.get(logins.HALF, ""))
+    user = half_signed_in(db.session(), key)
+    if user is None:
+        return _over()
+    form = CodeForm()
+    if form.validate_on_submit():
+        logins.limit_codes(user.email)
+        answer = _finish(key, form.typed())
+        if answer is not None:
+            return answer
+        form.form_errors.append(WRONG_CODE)
+    return render_template("entry/code.html", form=form, email=user.email)
+
+
+def _over() -> Response:
+    if session.pop(logins.HALF, None) is not None:
+        flash("O tempo para digitar o código acabou: entre de novo.", "warning")
+    return redirect(url_for("entry.show"), code=303)
+
+
+def _finish(key: str, typed: dict[str, str]) -> Response | None:
+    """Make the login whole; None if the code is not good."""
+    address = request.remote_addr or ""
+
+    def job(writing: Session) -> tuple[Account, int | None] | None:
+        # Asked again inside the transaction: the login may have been finished, or ended, meanwhile.
+        user = half_signed_in(writing, key)
+        if user is None:
+            return None
+        who = Actor(user.id, user.email, address)
+        means = prove(writing, user.id, **typed)
+        if means is None:
+            record(writing, who, Action.LOGIN_REFUSED, detail="second factor")
+            return None
+        end_half_sign_in(writing, key)
+        left = codes_left(writing, user.id) if means is Means.RECOVERY_CODE else None
+        record(writing, who, Action.LOGIN, detail=_detail(left))
+        return Account(user.id, user.email, user.is_admin, sign_in(writing, user.id)), left
+
+    done = write(job)
+    if done is None:
+        return None
+    answer = logins.enter(done[0])
+    if done[1] is not None:
+        flash(_words(done[1]), "warning")
+    return answer
+
+
+def _detail(left: int | None) -> str:
+    return "" if left is None else f"recovery code, {left} left"
+
+
+def _words(left: int) -> str:
+    if left == 0:
+        return (
+            "Você entrou com o último código de recuperação. Faça outros em Conta, Segundo fator."
+        )
+    rest = "Resta 1" if left == 1 else f"Restam {left}"
+    return (
+        f"Você entrou com um código de recuperação. {rest}. Se perdeu o aplicativo, desligue o "
+        "segundo fator em Conta e ligue-o de novo no aparelho novo."
+    )
