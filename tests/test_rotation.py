@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import pyotp
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 
 from tests.delivery.lanes_world import sending
 from tests.receiver import Receiver
@@ -24,7 +26,9 @@ from webhookproxy.contract import signature
 from webhookproxy.extensions import Base, db
 from webhookproxy.keycheck import check_keys
 from webhookproxy.keys import ConfigError
-from webhookproxy.models import Company, Webhook
+from webhookproxy.models import Company, SecondFactor, Webhook
+from webhookproxy.models.people import create_user
+from webhookproxy.models.second_factors import begin
 from webhookproxy.models.types import Secret
 from webhookproxy.rotation import Rotated, rotate_keys
 from webhookproxy.rules import Refused
@@ -49,12 +53,18 @@ def keyed(url: str, folder: Path, keys: str) -> Iterator[Flask]:
 
 @pytest.fixture
 def filled(database_url: str, tmp_path: Path) -> str:
-    """The URL of a database whose secrets the old key encrypts: 5 companies, 5 webhooks."""
+    """The URL of a database whose secrets the old key encrypts: 5 companies, 5 webhooks, a user."""
     with keyed(database_url, tmp_path, OLD) as app:
         for number in range(5):
             company = make_company(app, token=f"{TOKEN}-{number}")
             make_webhook(app, company, URL, authorization="canary-auth", secret="canary-secret")
+        store_of(app).session(begin_second_factor)
     return database_url
+
+
+def begin_second_factor(session: Session) -> None:
+    user = create_user(session, "ana@exemplo.com.br", "hash", admin=True)
+    begin(session, user.id, "a login")
 
 
 def stored(app: Flask) -> dict[str, list[str]]:
@@ -76,17 +86,18 @@ def execute(app: Flask, statement: str, **values: Any) -> None:
 def test_after_a_rotation_the_new_key_alone_opens_everything(filled: str, tmp_path: Path) -> None:
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
         before = stored(app)
-        # 5 tokens, 5 times 2 of the webhooks, and the row that checks the keys.
-        assert rotate_keys(store_of(app)) == Rotated(done=16)
+        # 5 tokens, 5 times 2 of the webhooks, a second factor, the row that checks the keys.
+        assert rotate_keys(store_of(app)) == Rotated(done=17)
         after = stored(app)
         assert not {*chain(*before.values())} & {*chain(*after.values())}
-        assert rotate_keys(store_of(app)) == Rotated(already=16)
+        assert rotate_keys(store_of(app)) == Rotated(already=17)
         assert stored(app) == after
     with keyed(filled, tmp_path, NEW) as app, app.app_context():
         check_keys(app)
         tokens = [each.token for each in db.session.query(Company).order_by(Company.id)]
         assert tokens == [f"{TOKEN}-{number}" for number in range(5)]
         webhook = db.session.get_one(Webhook, 1)
+        assert pyotp.TOTP(db.session.get_one(SecondFactor, 1).key).now()
         assert (webhook.authorization, webhook.secret) == ("canary-auth", "canary-secret")
 
 
@@ -122,8 +133,8 @@ def test_a_rotation_that_is_cut_short_goes_on_where_it_stopped(
         check_keys(app)
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
         again = rotate_keys(store_of(app))
-        assert (again.done + again.already, again.closed) == (16, 0)
-        assert 0 < again.already < 16
+        assert (again.done + again.already, again.closed) == (17, 0)
+        assert 0 < again.already < 17
     with keyed(filled, tmp_path, NEW) as app:
         check_keys(app)
 
@@ -183,7 +194,7 @@ def test_what_no_key_opens_is_left_and_told(filled: str, tmp_path: Path) -> None
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
         assert result.exit_code == 1
         assert result.stdout == (
-            "15 secrets are encrypted with the newest key now, 0 were so already.\n"
+            "16 secrets are encrypted with the newest key now, 0 were so already.\n"
         )
         assert result.stderr.startswith("Error: None of the DATA_KEYS opens 1 stored secrets")
         assert result.stderr.count("\n") == 1
@@ -193,13 +204,13 @@ def test_what_no_key_opens_is_left_and_told(filled: str, tmp_path: Path) -> None
 def test_the_command_says_how_many_and_that_the_old_key_may_go(filled: str, tmp_path: Path) -> None:
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
-        assert result.stdout.startswith("16 secrets are encrypted with the newest key now")
+        assert result.stdout.startswith("17 secrets are encrypted with the newest key now")
         assert "may be removed from DATA_KEYS" in result.stderr
         (entry,) = rows(app, "SELECT who, action, detail FROM audit WHERE action = 'keys_rotated'")
-        assert tuple(entry) == ("cli", "keys_rotated", "16")
+        assert tuple(entry) == ("cli", "keys_rotated", "17")
     with keyed(filled, tmp_path, NEW) as app:
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
-        assert result.stdout.endswith("16 were so already.\n")
+        assert result.stdout.endswith("17 were so already.\n")
         assert result.stderr == ""
 
 

@@ -29,13 +29,17 @@ def new_key() -> str:
     return pyotp.random_base32()
 
 
+def app_address(key: str, email: str, issuer: str) -> str:
+    """The `otpauth:` address that tells an app the key, and what to call it."""
+    return pyotp.TOTP(key).provisioning_uri(name=email, issuer_name=issuer)
+
+
 def qr_code(key: str, email: str, issuer: str) -> str:
     """A drawing for the app's camera, as an image's `data:` address.
 
     It is part of the page: there is no second request for it, which could be kept or asked alone.
     """
-    address = pyotp.TOTP(key).provisioning_uri(name=email, issuer_name=issuer)
-    drawn = segno.make_qr(address, error="m")
+    drawn = segno.make_qr(app_address(key, email, issuer), error="m")
     return drawn.svg_data_uri(omitsize=True, border=4, dark="#000", light="#fff")
 
 

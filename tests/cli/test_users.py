@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 
+import pyotp
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from tests import world
 from tests.cli.conftest import Refuse, Run
 from tests.world import make_company
 from webhookproxy.models.people import hasher
+from webhookproxy.models.second_factors import begin, begun, confirm
+from webhookproxy.models.sign_ins import sign_in
 
 PASSWORD = "a long enough password"
 
@@ -38,10 +42,16 @@ def test_the_list_shows_who_sees_what(run: Run, app: Flask) -> None:
         "beto@example.com already saw company_1.\n"
     )
     assert json.loads(run("user", "list", "--json").stdout) == [
-        {"email": "beto@example.com", "admin": False, "companies": ["company_1"]}
+        {
+            "email": "beto@example.com",
+            "admin": False,
+            "second_factor": False,
+            "companies": ["company_1"],
+        }
     ]
     assert run("user", "list").stdout.splitlines()[1].split() == [
         "beto@example.com",
+        "no",
         "no",
         "company_1",
     ]
@@ -102,6 +112,7 @@ def test_nobody_by_that_address_is_a_sentence(refuse: Refuse, app: Flask) -> Non
     make_company(app)
     unknown = "nobody@example.com"
     assert "no user" in refuse("user", "password", unknown, "--password-stdin", stdin=PASSWORD)
+    assert "no user" in refuse("user", "reset-second-factor", unknown)
     assert "no user" in refuse("user", "grant", unknown, "1")
     assert "no user" in refuse("user", "revoke", unknown, "1")
 
@@ -109,3 +120,26 @@ def test_nobody_by_that_address_is_a_sentence(refuse: Refuse, app: Flask) -> Non
 def test_a_right_to_a_company_that_is_not_there_is_refused(run: Run, refuse: Refuse) -> None:
     run("user", "create", "beto@example.com", "--password-stdin", stdin=PASSWORD)
     assert "There is no company_7" in refuse("user", "grant", "beto@example.com", "company_7")
+
+
+def test_a_lost_second_factor_is_turned_off_and_the_list_says_who_has_one(
+    run: Run, app: Flask
+) -> None:
+    run("user", "create", "ana@example.com", "--password-stdin", stdin=PASSWORD)
+
+    def turn_on(session: Session) -> str:
+        begin(session, 1, "a login")
+        factor = begun(session, 1, "a login")
+        assert factor is not None
+        confirm(session, 1, "a login", pyotp.TOTP(factor.key).now())
+        return sign_in(session, 1)
+
+    world.store_of(app).session(turn_on)
+    assert json.loads(run("user", "list", "--json").stdout)[0]["second_factor"] is True
+    reset = ("user", "reset-second-factor", "ANA@example.com")
+    assert run(*reset).stdout == "ana@example.com has no second factor any more.\n"
+    assert run(*reset).stdout == "ana@example.com had no second factor.\n"
+    assert json.loads(run("user", "list", "--json").stdout)[0]["second_factor"] is False
+    assert world.rows(app, "SELECT 1 FROM sign_ins") == []
+    query = "SELECT who, subject, detail FROM audit WHERE action = 'second_factor_changed'"
+    assert world.rows(app, query) == [("cli", "user_1", "ana@example.com reset")]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy.orm import Session
+from time_machine import Traveller
 
 from tests.web.browser import Browser
 from tests.world import make_company, make_webhook, store_of
@@ -82,3 +85,11 @@ def carla(log_in: Callable[..., Browser], place: Place) -> Browser:
 def nobody(app: Flask) -> Browser:
     """Somebody who has not logged in."""
     return Browser(app)
+
+
+@pytest.fixture
+def clock() -> Iterator[Traveller]:
+    """The time, which stands still in the middle of a step of 30 s until a test moves it."""
+    now = datetime.now(UTC).replace(second=15, microsecond=0)
+    with time_machine.travel(now, tick=False) as clock:
+        yield clock

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.routing import Rule
 
+from tests.web.authenticator import STEP, give_password, turn_on
 from tests.web.browser import Browser
 from tests.web.conftest import Place
 from tests.world import store_of
@@ -25,6 +26,7 @@ FOR_ADMINISTRATORS = {
     "users.create",
     "users.edit",
     "users.delete",
+    "users.reset_second_factor",
     "audit.index",
     "privacy.show",
     "privacy.expunge",
@@ -89,6 +91,19 @@ def test_whoever_is_not_logged_in_is_sent_to_log_in(
             assert (answer.status_code, answer.location) == (303, "/entrar"), (method, endpoint)
 
 
+def test_whoever_gave_only_the_password_is_sent_to_log_in(
+    app: Flask, addresses: dict[str, str], ana: Browser, nobody: Browser
+) -> None:
+    turn_on(ana)
+    give_password(nobody)
+    for endpoint, address in addresses.items():
+        for method in methods(app, endpoint):
+            answer = nobody.client.open(address, method=method)
+            assert (answer.status_code, answer.location) == (303, "/entrar"), (method, endpoint)
+    # The password was not forgotten meanwhile: it really is half a login that opened nothing.
+    nobody.get(STEP)
+
+
 @pytest.mark.usefixtures("ana")
 def test_the_operator_of_another_company_finds_nothing_there(
     app: Flask, addresses: dict[str, str], carla: Browser
@@ -120,6 +135,12 @@ def test_an_administrator_has_every_page(
     for endpoint, address in addresses.items():
         if "GET" in methods(app, endpoint) and not endpoint.endswith(".watch"):
             ana.get(address)
+
+
+def test_no_code_is_taken_without_the_forms_token(ana: Browser, nobody: Browser) -> None:
+    turn_on(ana)
+    give_password(nobody)
+    assert "Não entendemos este pedido" in nobody.send(STEP, {"code": "123456"}, 400).text
 
 
 def test_nothing_is_taken_without_the_forms_token(

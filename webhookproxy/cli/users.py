@@ -22,6 +22,7 @@ from webhookproxy.models.people import (
     revoke,
     set_password,
 )
+from webhookproxy.models.second_factors import turn_off, users_with_it
 from webhookproxy.rules.people import check_email
 
 group = Group("user", help="Who may log in, and which companies an operator sees.")
@@ -57,11 +58,16 @@ def list_users(as_json: bool) -> None:
         print_json(users)
         return
     rows = [
-        (user["email"], user["admin"], " ".join(user["companies"]) or None)  # type: ignore[arg-type]
+        (
+            user["email"],
+            user["admin"],
+            user["second_factor"],
+            " ".join(user["companies"]) or None,  # type: ignore[arg-type]
+        )
         for user in users
     ]
     empty = "There are no users yet: `flask user create EMAIL --admin` makes one."
-    print_table(("EMAIL", "ADMIN", "COMPANIES"), rows, empty)
+    print_table(("EMAIL", "ADMIN", "SECOND FACTOR", "COMPANIES"), rows, empty)
 
 
 @group.command("password")
@@ -79,6 +85,23 @@ def password(email: str, password_stdin: bool) -> None:
         return user.email
 
     click.echo(f"{write(job)} has a new password.")
+
+
+@group.command("reset-second-factor")
+@click.argument("email")
+def reset_second_factor(email: str) -> None:
+    """Let somebody who lost it log in with the password alone."""
+
+    def job(session: Session) -> tuple[str, bool]:
+        user = find_user(session, email)
+        was_on = turn_off(session, user.id, but=None)
+        if was_on:
+            _record(session, Action.SECOND_FACTOR_CHANGED, user, "reset")
+        return user.email, was_on
+
+    address, was_on = write(job)
+    said = "has no second factor any more" if was_on else "had no second factor"
+    click.echo(f"{address} {said}.")
 
 
 @group.command("grant")
@@ -140,7 +163,13 @@ def _users() -> list[dict[str, object]]:
     granted: dict[int, list[str]] = {}
     for row in db.session.execute(live.where(Company.deleted_at.is_(None)).order_by(Company.id)):
         granted.setdefault(row.user_id, []).append(f"company_{row.company_id}")
+    secured = users_with_it(db.session())
     return [
-        {"email": user.email, "admin": user.is_admin, "companies": granted.get(user.id, [])}
+        {
+            "email": user.email,
+            "admin": user.is_admin,
+            "second_factor": user.id in secured,
+            "companies": granted.get(user.id, []),
+        }
         for user in db.session.scalars(select(User).order_by(User.email))
     ]

@@ -67,6 +67,7 @@ _FIELDS = MappingProxyType(
         "max_age": "idade máxima",
     }
 )
+_ABOUT_USERS = frozenset({Action.USER_CREATED, Action.USER_CHANGED, Action.SECOND_FACTOR_CHANGED})
 _NAMES_OF_FIELDS = frozenset({Action.COMPANY_CHANGED, Action.WEBHOOK_CHANGED, Action.SECRET_SET})
 _OF_USERS = MappingProxyType(
     {
@@ -74,11 +75,16 @@ _OF_USERS = MappingProxyType(
         "operator": "operador",
         "granted": "ganhou a empresa",
         "revoked": "perdeu a empresa",
+        "on": "ligado",
+        "off": "desligado",
+        "codes": "códigos de recuperação novos",
+        "reset": "desligado, porque a pessoa o perdeu",
     }
 )
 # What is one word, by that word.
 _WORDS = MappingProxyType(
     {
+        (Action.LOGIN_REFUSED, "second factor"): "senha certa, código do segundo fator errado",
         (Action.SECRET_ROTATED, "finished"): "encerrou o segredo antigo",
         (Action.PRIVACY_EXPUNGE, "begun"): "começou",
         (Action.WEBHOOK_PAUSED, "gone"): "a URL respondeu 410: não existe mais",
@@ -90,6 +96,7 @@ _WORDS = MappingProxyType(
     }
 )
 _EXPUNGED = re.compile(r"(\d+) events, (\d+) attempts, (\d+) cancelled")
+_RECOVERED = re.compile(r"recovery code, (\d+) left")
 
 
 def who_words(entry: AuditEntry) -> str:
@@ -109,9 +116,12 @@ def detail_words(entry: AuditEntry) -> str:
         return f"segredos cifrados de novo: {detail}"
     if action is Action.HOST_CHANGED:
         return detail.replace(" -> ", " → ")
-    if action in (Action.USER_CREATED, Action.USER_CHANGED):
+    if action in _ABOUT_USERS:
         return " ".join(_OF_USERS.get(word, word) for word in detail.split())
     counted = _EXPUNGED.fullmatch(detail)
     if action is Action.PRIVACY_EXPUNGE and counted is not None:
         return "eventos: {}, tentativas: {}, entregas canceladas: {}".format(*counted.groups())
+    recovered = _RECOVERED.fullmatch(detail)
+    if action is Action.LOGIN and recovered is not None:
+        return f"com um código de recuperação; restavam {recovered[1]}"
     return _WORDS.get((action, detail), detail)

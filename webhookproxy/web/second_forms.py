@@ -16,7 +16,8 @@ _DIGITS = {
 }
 # The same for a code that was wrong, used, or of another user: nothing is to be learned from it.
 WRONG_CODE = (
-    "O código não confere, ou já foi usado. Espere o aplicativo mostrar o próximo e tente de novo."
+    "O código não confere, ou já foi usado. Digite o próximo que o aplicativo mostrar, ou um "
+    "código de recuperação que não usou ainda."
 )
 
 

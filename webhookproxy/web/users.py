@@ -19,6 +19,7 @@ from webhookproxy.models.people import (
     grant_only,
     set_password,
 )
+from webhookproxy.models.second_factors import on_since, turn_off, users_with_it
 from webhookproxy.rules import Refused
 from webhookproxy.web import passwords
 from webhookproxy.web.access import account, actor, administrators
@@ -33,7 +34,8 @@ blueprint = Blueprint("users", __name__)
 def index() -> str:
     """Everybody who may log in, and what each may see."""
     users = db.session.scalars(select(User).order_by(User.email)).all()
-    return render_template("users/index.html", users=users, granted=_granted())
+    secured = users_with_it(db.session())
+    return render_template("users/index.html", users=users, granted=_granted(), secured=secured)
 
 
 def _granted() -> dict[int, list[Company]]:
@@ -99,7 +101,8 @@ def edit(user_id: int) -> str | Response:
             form.take(refused)
         else:
             return _saved(user_id, generated, "O usuário foi salvo.")
-    return render_template("users/form.html", form=form, user=user)
+    since = on_since(db.session(), user_id)
+    return render_template("users/form.html", form=form, user=user, second_since=since)
 
 
 def _save(user_id: int, form: UserForm) -> str | None:
@@ -152,6 +155,29 @@ def delete(user_id: int) -> str | Response:
             flash(f"O usuário {email} foi excluído, e as sessões dele terminaram.")
         return redirect(url_for("users.index"), code=303)
     return render_template("users/delete.html", user=user)
+
+
+@blueprint.route("/usuarios/<user:user_id>/segundo-fator", methods=["GET", "POST"])
+@administrators
+def reset_second_factor(user_id: int) -> str | Response:
+    """Turn somebody's second factor off, because they lost it; one's own needs a code."""
+    user = _user_or_404(user_id)
+    if request.method == "POST" and user_id != account().id:
+        who, email = actor(), user.email
+
+        def job(writing: Session) -> bool:
+            was_on = turn_off(writing, user_id, but=None)
+            if was_on:
+                record(writing, who, Action.SECOND_FACTOR_CHANGED, subject=email, detail="reset")
+            return was_on
+
+        done = (
+            "foi desligado, e as sessões dele terminaram" if write(job) else "já estava desligado"
+        )
+        flash(f"O segundo fator de {email} {done}.")
+        return redirect(url_for("users.edit", user_id=user_id), code=303)
+    is_on = on_since(db.session(), user_id) is not None
+    return render_template("users/second_factor.html", user=user, is_on=is_on)
 
 
 def _user_or_404(user_id: int) -> User:
