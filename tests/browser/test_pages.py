@@ -9,17 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser import walk
+from tests.browser import axe, walk
 from tests.browser.conftest import OpenContext
 from tests.showcase import process
 from tests.showcase.people import NEWCOMER, OPERATOR
 
-AXE = Path(__file__).with_name("axe-4.14.1.min.js")
-_RUN_AXE = """async () => {
-  const found = await axe.run(document, { resultTypes: ["violations"] });
-  return found.violations.filter((it) => ["serious", "critical"].includes(it.impact)).map(
-    (it) => [it.id, it.help, it.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))]);
-}"""
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 
@@ -34,14 +28,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def inspect(page: Page, stop: walk.Stop, base: str) -> list[str]:
     """What is wrong with a page."""
     stop.go(page, base)
-    found: list[Any] = page.evaluate(_RUN_AXE)
-    wrong = [f"{stop.name}: {violation}" for violation in found]
-    size: list[int] = page.evaluate(
-        "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    )
-    if size[0] > size[1]:
-        wrong.append(f"{stop.name}: {size[0]} px wide on a screen of {size[1]}")
-    return wrong
+    return axe.look(page, stop.name)
 
 
 def watch_hosts(context: BrowserContext, base: str) -> list[str]:
@@ -66,10 +53,9 @@ def watch_hosts(context: BrowserContext, base: str) -> list[str]:
 def test_every_page_can_be_used_by_everybody_and_fits_the_screen(
     open_context: OpenContext, base: str, scheme: str, viewport: dict[str, int]
 ) -> None:
-    # The inspector goes in beside the page's own policy, which is looked at elsewhere.
     context = open_context(viewport=viewport, color_scheme=scheme)
     strangers = watch_hosts(context, base)
-    context.add_init_script(path=AXE)
+    axe.bring(context)
     page = context.new_page()
     failed: list[str] = []
     page.on("pageerror", lambda error: failed.append(f"{page.url}: {error}"))
@@ -88,7 +74,7 @@ def test_the_first_page_of_all_can_be_used_by_everybody(
     with process.running(tmp_path, "--empty") as empty:
         for scheme, viewport in (("light", DESK), ("dark", PHONE)):
             context = open_context(viewport=viewport, color_scheme=scheme)
-            context.add_init_script(path=AXE)
+            axe.bring(context)
             page = context.new_page()
             for stop in walk.NOBODY_YET:
                 assert inspect(page, stop, empty) == []
@@ -100,7 +86,7 @@ def test_the_pages_of_an_empty_installation_can_be_used_by_everybody(
 ) -> None:
     for scheme in ("light", "dark"):
         context = open_context(viewport=PHONE, color_scheme=scheme)
-        context.add_init_script(path=AXE)
+        axe.bring(context)
         page = context.new_page()
         walk.log_in(page, base, NEWCOMER)
         for name, path in (("painel", "/"), ("empresas", "/empresas"), ("entregas", "/entregas")):

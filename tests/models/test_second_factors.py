@@ -15,7 +15,6 @@ from gevent.pool import Pool
 from sqlalchemy.orm import Session
 
 from tests.world import application, rows, store_of
-from webhookproxy.models import second_factors
 from webhookproxy.models.people import create_user, delete_user, find_user
 from webhookproxy.models.second_factors import (
     Means,
@@ -104,14 +103,14 @@ def test_also_if_both_read_before_either_writes(
     postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On SQLite the second one's transaction does not begin before the first one's is over."""
-    matching, meeting = second_factors.matching_step, [os.pipe(), os.pipe()]
+    meeting = [os.pipe(), os.pipe()]
     places = iter([0, 1])
 
     def meet(*given: Any) -> int | None:
         place = next(places)
         os.write(meeting[1 - place][1], b"x")
         os.read(meeting[place][0], 1)
-        return matching(*given)
+        return matching_step(*given)
 
     with (
         application(postgresql_url, tmp_path) as app,
@@ -119,7 +118,7 @@ def test_also_if_both_read_before_either_writes(
     ):
         ana = do(app, lambda s: create_user(s, ANA, "hash", admin=True).id)
         code = code_at(turned_on(app, ana)[0], 1)
-        monkeypatch.setattr(second_factors, "matching_step", meet)
+        monkeypatch.setattr("webhookproxy.models.second_factors.matching_step", meet)
         answers = two_at_once(app, other, lambda s: prove(s, ana, code=code, recovery=""))
     assert sorted(answer is None for answer in answers) == [False, True]
     for ends in meeting:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import pyotp
 import pytest
 from flask import Flask
+from sqlalchemy import Connection, delete
 from time_machine import Traveller
 
 from tests.web.authenticator import (
@@ -27,9 +29,10 @@ from tests.web.authenticator import (
 )
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD
-from tests.world import rows
+from tests.world import rows, store_of
+from webhookproxy.models import RecoveryCode
 from webhookproxy.models.second_factors import TO_CONFIRM
-from webhookproxy.onetime import app_address, qr_code
+from webhookproxy.onetime import app_address, qr_code, recovery_hash
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -147,7 +150,7 @@ def test_it_is_turned_off_with_the_password_and_a_code(
     give_password(nobody)
     nobody.post(STEP, code=code_of(key))
     clock.shift(60)
-    proof = {"recovery": codes[0]} if with_paper else {"code": code_of(key)}
+    proof: dict[str, Any] = {"recovery": codes[0]} if with_paper else {"code": code_of(key)}
     assert ana.post(OFF, current=PASSWORD, **proof).location == "/conta"
     page = ana.get("/conta").text
     assert "O segundo fator foi desligado" in page
@@ -247,15 +250,13 @@ def test_an_operator_does_not_turn_off_anybodys(
 
 
 def test_few_recovery_codes_are_a_warning_and_none_an_alarm(app: Flask, ana: Browser) -> None:
-    from sqlalchemy import text
-
-    from tests.world import store_of
-
-    turn_on(ana)
+    _, codes = turn_on(ana)
     for left, said in ((3, "Restam 3 códigos"), (1, "Resta 1 código"), (0, "Não resta nenhum")):
-        query = (
-            "DELETE FROM recovery_codes WHERE code_hash NOT IN"
-            f" (SELECT code_hash FROM recovery_codes LIMIT {left})"
-        )
-        store_of(app).run(lambda connection, query=query: connection.execute(text(query)) and None)
+        kept = [recovery_hash(code) for code in codes[:left]]
+        gone = delete(RecoveryCode).where(RecoveryCode.code_hash.not_in(kept))
+        store_of(app).run(partial(execute, gone))
         assert said in ana.get(PAGE).text
+
+
+def execute(statement: Any, connection: Connection) -> None:
+    connection.execute(statement)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from math import ceil
 
 from flask import Flask, render_template
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 from werkzeug.wrappers import Response
 
 from webhookproxy.store import StoreUnavailable
@@ -34,10 +35,7 @@ _WORDS = {
         "O envio é grande demais",
         "Um formulário pode ter até 1 MB. Diminua o que foi colado e envie de novo.",
     ),
-    429: (
-        "Muitas tentativas em pouco tempo",
-        "Espere um minuto e tente de novo.",
-    ),
+    429: ("Muitas tentativas em pouco tempo", "Espere um minuto e tente de novo."),
     503: (
         "Não está gravando",
         (
@@ -65,9 +63,11 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def page(status: int) -> Response:
+def page(status: int, minutes: int = 1) -> Response:
     """The page for a status, without any look into the database."""
     heading, advice = _WORDS.get(status, _OTHER)
+    if status == 429 and minutes > 1:
+        advice = f"Espere {minutes} minutos e tente de novo."
     body = render_template("error.html", heading=heading, advice=advice, status=status)
     return Response(body, status, mimetype="text/html")
 
@@ -79,7 +79,9 @@ def _http(error: HTTPException) -> Response:
     if isinstance(error, SecurityError):
         # Of a host that is not ours no address can be made, and so no page.
         return Response(_OTHER_HOST, 400, mimetype="text/plain")
-    answer = page(error.code)
+    # What our limits say is in seconds; Werkzeug knows dates, too.
+    wait = error.retry_after if isinstance(error, TooManyRequests) else None
+    answer = page(error.code, ceil(wait / 60) if isinstance(wait, int) else 1)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             answer.headers[name] = value
