@@ -141,6 +141,25 @@ def test_what_was_begun_is_asked_of_nobody(app: Flask, ana: int) -> None:
         do(app, lambda s: confirm(s, ana, "another login", "123456"))
 
 
+def test_the_code_of_what_was_only_begun_proves_nothing(app: Flask, ana: int) -> None:
+    """Else a password alone would make recovery codes of a second factor that is off."""
+
+    def job(session: Session) -> Means | None:
+        begin(session, ana, LOGIN)
+        factor = begun(session, ana, LOGIN)
+        assert factor is not None
+        return prove(session, ana, code=code_at(factor.key, 0), recovery="")
+
+    assert do(app, job) is None
+
+
+def test_what_is_on_is_not_confirmed_again(app: Flask, ana: int) -> None:
+    """Else a code alone would make new recovery codes."""
+    key, _ = turned_on(app, ana)
+    with pytest.raises(Refused, match="time to confirm"):
+        do(app, lambda s: confirm(s, ana, LOGIN, code_at(key, 1)))
+
+
 def test_turned_off_nothing_is_left_and_every_login_ends(app: Flask, ana: int) -> None:
     turned_on(app, ana)
     whole, half = do(app, lambda s: (sign_in(s, ana), half_sign_in(s, ana)))
