@@ -21,11 +21,18 @@ WRONG_CODE = (
 )
 
 
+class CodeField(StringField):
+    """A code: it can be read while it is typed, and is not sent back to the page."""
+
+    def _value(self) -> str:
+        return ""
+
+
 class CodeForm(Form):
     """A code of the app, or a recovery code."""
 
-    code = StringField("Código do aplicativo", render_kw=_DIGITS)
-    recovery = StringField(
+    code = CodeField("Código do aplicativo", render_kw=_DIGITS)
+    recovery = CodeField(
         "Código de recuperação",
         description="Um dos dez que você guardou ao ligar o segundo fator. Cada um vale uma vez.",
         render_kw={
@@ -53,7 +60,7 @@ class BeginForm(Form):
 class ConfirmForm(Form):
     """The first code of an app that has just got the key."""
 
-    code = StringField("Código que o aplicativo mostra", [_REQUIRED], render_kw=_DIGITS)
+    code = CodeField("Código que o aplicativo mostra", [_REQUIRED], render_kw=_DIGITS)
 
 
 class ProofForm(CodeForm):
