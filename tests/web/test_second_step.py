@@ -206,6 +206,21 @@ def test_a_waiting_login_is_finished_once(app: Flask, clock: Traveller, later: s
     assert thief.get("/", 303).location == "/entrar"
 
 
+def test_a_double_click_does_not_lose_the_login(app: Flask, later: str, nobody: Browser) -> None:
+    """The second answer comes last, to a request with the cookie of before."""
+    give_password(nobody)
+    fields = {"csrf_token": nobody.token(), "code": code_of(later)}
+    before = nobody.client.get_cookie("session")
+    assert before is not None
+    second = Browser(app)
+    second.client.set_cookie("session", before.value)
+    nobody.send(STEP, fields, 303)
+    answer = second.send(STEP, fields, 303)
+    assert answer.location == "/entrar"
+    assert "Set-Cookie" not in answer.headers
+    assert nobody.get("/entrar", 303).location == "/"
+
+
 def test_a_session_that_was_planted_gets_nothing_by_the_password_nor_by_the_code(
     app: Flask, later: str
 ) -> None:

@@ -50,7 +50,12 @@ def show() -> str | Response:
         if user is not None:
             return logins.arrive(user)
         form.form_errors.append("E-mail ou senha incorretos. Confira os dois e tente de novo.")
-    return render_template("entry/login.html", form=form, expired="draft" in session)
+    return render_template(
+        "entry/login.html",
+        form=form,
+        expired="draft" in session,
+        too_late=logins.waited_too_long(),
+    )
 
 
 @blueprint.post("/sair")

@@ -14,7 +14,7 @@ from webhookproxy.extensions import db
 from webhookproxy.models import User
 from webhookproxy.models.audit import Action, Actor, logged_in_from, record
 from webhookproxy.models.second_factors import on_since
-from webhookproxy.models.sign_ins import half_sign_in, sign_in
+from webhookproxy.models.sign_ins import half_sign_in, half_signed_in, sign_in
 from webhookproxy.web import throttle
 from webhookproxy.web.access import Account
 from webhookproxy.web.forms import write
@@ -60,6 +60,11 @@ def enter(account: Account) -> Response:
     login_user(account)
     session.permanent = True
     return redirect(target if is_own_page(target) else url_for("panel.show"), code=303)  # type: ignore[arg-type]
+
+
+def waited_too_long() -> bool:
+    """Whether this browser gave a password, and its time to give the code is over."""
+    return HALF in session and half_signed_in(db.session(), str(session[HALF])) is None
 
 
 def limit_passwords(email: str) -> None:

@@ -11,6 +11,7 @@ from webhookproxy.extensions import db
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.models.second_factors import Means, codes_left, prove
 from webhookproxy.models.sign_ins import end_half_sign_in, half_signed_in, sign_in
+from webhookproxy.rules import Refused
 from webhookproxy.web import logins
 from webhookproxy.web.access import Account, public
 from webhookproxy.web.forms import write
@@ -28,32 +29,37 @@ def show() -> str | Response:
     key = str(session.get(logins.HALF, ""))
     user = half_signed_in(db.session(), key)
     if user is None:
-        return _over()
+        return _back()
     form = CodeForm()
     if form.validate_on_submit():
         logins.limit_codes(user.email)
-        answer = _finish(key, form.typed())
-        if answer is not None:
-            return answer
-        form.form_errors.append(WRONG_CODE)
+        try:
+            return _finish(key, form.typed())
+        except _Over:
+            return _back()
+        except Refused as refused:
+            form.take(refused)
     return render_template("entry/code.html", form=form, email=user.email)
 
 
-def _over() -> Response:
-    if session.pop(logins.HALF, None) is not None:
-        flash("O tempo para digitar o código acabou: entre de novo.", "warning")
+class _Over(Exception):
+    """The login was finished, or ended, by another request meanwhile."""
+
+
+def _back() -> Response:
+    # The session stays as it is: after a double click this answer must not take away the cookie
+    # with which the first one let somebody in.
     return redirect(url_for("entry.show"), code=303)
 
 
-def _finish(key: str, typed: dict[str, str]) -> Response | None:
-    """Make the login whole; None if the code is not good."""
+def _finish(key: str, typed: dict[str, str]) -> Response:
+    """Make the login whole; Refused if the code is not good, _Over if there is none any more."""
     address = request.remote_addr or ""
 
     def job(writing: Session) -> tuple[Account, int | None] | None:
-        # Asked again inside the transaction: the login may have been finished, or ended, meanwhile.
         user = half_signed_in(writing, key)
         if user is None:
-            return None
+            raise _Over
         who = Actor(user.id, user.email, address)
         means = prove(writing, user.id, **typed)
         if means is None:
@@ -66,7 +72,7 @@ def _finish(key: str, typed: dict[str, str]) -> Response | None:
 
     done = write(job)
     if done is None:
-        return None
+        raise Refused.one("", "", WRONG_CODE)
     answer = logins.enter(done[0])
     if done[1] is not None:
         flash(_words(done[1]), "warning")
@@ -80,7 +86,8 @@ def _detail(left: int | None) -> str:
 def _words(left: int) -> str:
     if left == 0:
         return (
-            "Você entrou com o último código de recuperação. Faça outros em Conta, Segundo fator."
+            "Você entrou com o último código de recuperação. Gere outros em Conta, com um código do "
+            "aplicativo; se o perdeu, peça a um administrador que desligue o seu segundo fator."
         )
     rest = "Resta 1" if left == 1 else f"Restam {left}"
     return (
