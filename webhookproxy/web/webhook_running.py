@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.delivery.trial import run_trial
 from webhookproxy.extensions import db
-from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models.audit import Action, record_webhook
 from webhookproxy.models.webhooks import find_webhook, resume_webhook, switch_webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
 from webhookproxy.rules import Refused
@@ -54,7 +54,9 @@ def resume(webhook_id: int) -> str | Response:
         resumed = resume_webhook(session, found, discard=discard)
         if resumed:
             about = "discard" if discard else ""
-            _record(session, who, Action.WEBHOOK_RESUMED, found.company_id, webhook_id, about)
+            record_webhook(
+                session, who, Action.WEBHOOK_RESUMED, found.company_id, webhook_id, about
+            )
         return resumed
 
     # Somebody else may have resumed it meanwhile; then nothing was discarded.
@@ -68,7 +70,7 @@ def _switch(webhook_id: int, state: WebhookState, action: Action) -> None:
 
     def job(session: Session) -> None:
         if switch_webhook(session, find_webhook(session, webhook_id), state):
-            _record(session, who, action, company_id, webhook_id, "state")
+            record_webhook(session, who, action, company_id, webhook_id, "state")
 
     write(job, company_id)
 
@@ -90,7 +92,9 @@ def try_out(webhook_id: int) -> str:
         problem = refused.problems[0].portuguese
         return render_template("webhooks/trial.html", webhook=webhook, problem=problem)
     write(
-        lambda session: _record(session, who, Action.WEBHOOK_TESTED, company_id, webhook_id, name)
+        lambda session: record_webhook(
+            session, who, Action.WEBHOOK_TESTED, company_id, webhook_id, name
+        )
     )
     outcome = result.outcome
     target = outcome.detail if outcome.reason is DeliveryReason.REDIRECTED else None
@@ -102,10 +106,3 @@ def try_out(webhook_id: int) -> str:
         words=words,
         event=name,
     )
-
-
-def _record(
-    session: Session, who: Actor, action: Action, company_id: int, webhook_id: int, detail: str
-) -> None:
-    subject = f"webhook_{webhook_id}"
-    record(session, who, action, company_id=company_id, subject=subject, detail=detail)
