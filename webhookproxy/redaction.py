@@ -88,5 +88,17 @@ class Redaction(logging.Filter):
         return True
 
 
+# What gunicorn could not read it quotes, and of what failed it says the address.
+_QUOTED = re.compile(r"b?(['\"]).*\1|(?<=^Error handling request) .*", re.DOTALL)
+
+
+class ServerRedaction(Redaction):
+    """The same for gunicorn's own log: nothing of a request is left, whatever its form."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _QUOTED.sub(HIDDEN, record.getMessage()), None
+        return super().filter(record)
+
+
 def _block(text: str) -> str:
     return "\n".join(f"  {redact(one_line(line))}" for line in text.split("\n"))
