@@ -6,8 +6,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.catalog import CATALOG
 from webhookproxy.delivery.trial import run_trial
 from webhookproxy.extensions import db
+from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.models.webhooks import find_webhook, resume_webhook, switch_webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
@@ -89,8 +91,9 @@ def try_out(webhook_id: int) -> str:
     except Refused as refused:
         problem = refused.problems[0].portuguese
         return render_template("webhooks/trial.html", webhook=webhook, problem=problem)
+    about = _named(webhook, name)
     write(
-        lambda session: _record(session, who, Action.WEBHOOK_TESTED, company_id, webhook_id, name)
+        lambda session: _record(session, who, Action.WEBHOOK_TESTED, company_id, webhook_id, about)
     )
     outcome = result.outcome
     target = outcome.detail if outcome.reason is DeliveryReason.REDIRECTED else None
@@ -102,6 +105,11 @@ def try_out(webhook_id: int) -> str:
         words=words,
         event=name,
     )
+
+
+def _named(webhook: Webhook, event: str) -> str:
+    """The event's name for the audit; not what may be anything else that was typed there."""
+    return event if event in CATALOG or event in (webhook.events or ()) else ""
 
 
 def _record(
