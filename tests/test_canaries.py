@@ -1,6 +1,6 @@
 """Marked secrets and a marked phone go through everything that can fail, and are looked for.
 
-Every secret has the mark "canary": token, authorization, both signing secrets, a key in a webhook's
+Every secret is marked: token, authorization, both signing secrets, a key in a webhook's
 URL, the database's password. None may be in what the server or a command prints, nor in the files
 of the database; a URL's key is the one that is stored as it is. The phone may be in payloads only.
 """

@@ -1,6 +1,6 @@
 """What the canaries are, and where to look for them.
 
-Every secret has the mark "canary": token, authorization, signing secrets, passwords, a key in a
+Every secret is marked: token, authorization, signing secrets, passwords, a key in a
 webhook's URL. None may be in what is printed, nor in the files of the database; a URL's key is the
 one that is stored as it is. The phone may be in payloads only.
 """
@@ -16,7 +16,7 @@ from tests.receiver import Plain, Received
 from tests.world import rows
 from webhookproxy.extensions import db
 
-MARK = "canary"
+MARK = "marked-canary"
 TOKEN = f"{MARK}-token-0123456789-abcdef"
 AUTH = f"Bearer {MARK}-authorization-1"
 SECRET, OLD_SECRET = f"{MARK}-signing-secret-2", f"{MARK}-signing-secret-1"
@@ -70,5 +70,5 @@ def assert_the_phone_is_in_payloads_only(app: Flask) -> None:
 
 def assert_prints_nothing(output: str) -> None:
     lines = [line for line in output.splitlines() if MARK in line or "91234" in line]
-    assert lines == []
+    assert not lines, "\n".join(lines)
     assert PHONE not in output
