@@ -146,6 +146,19 @@ def record(
     session.add(entry)
 
 
+def record_webhook(
+    session: Session,
+    actor: Actor,
+    action: Action,
+    company_id: int,
+    webhook_id: int,
+    detail: str = "",
+) -> None:
+    """Add an entry about a webhook, see record."""
+    subject = f"webhook_{webhook_id}"
+    record(session, actor, action, company_id=company_id, subject=subject, detail=detail)
+
+
 def record_edit(
     session: Session,
     actor: Actor,
