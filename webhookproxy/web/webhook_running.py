@@ -6,8 +6,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.catalog import CATALOG
 from webhookproxy.delivery.trial import run_trial
 from webhookproxy.extensions import db
+from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record_webhook
 from webhookproxy.models.webhooks import find_webhook, resume_webhook, switch_webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
@@ -85,17 +87,12 @@ def try_out(webhook_id: int) -> str:
     throttle.limit("trial", throttle.address())
     webhook = webhook_or_404(webhook_id)
     name = request.form.get("evento", "").strip()
-    who, company_id = actor(), webhook.company_id
     try:
         result = run_trial(db.session(), webhook, name or None, policy())
     except Refused as refused:
         problem = refused.problems[0].portuguese
         return render_template("webhooks/trial.html", webhook=webhook, problem=problem)
-    write(
-        lambda session: record_webhook(
-            session, who, Action.WEBHOOK_TESTED, company_id, webhook_id, name
-        )
-    )
+    _note_test(webhook, name)
     outcome = result.outcome
     target = outcome.detail if outcome.reason is DeliveryReason.REDIRECTED else None
     words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "de erro", target=target)
@@ -106,3 +103,12 @@ def try_out(webhook_id: int) -> str:
         words=words,
         event=name,
     )
+
+
+def _note_test(webhook: Webhook, event: str) -> None:
+    """Write down that a test was sent; its event only if there is such a one."""
+    # Anything may have been typed there, and nothing can be taken out of the audit.
+    known = event if event in CATALOG or event in (webhook.events or ()) else ""
+    who, company_id, webhook_id = actor(), webhook.company_id, webhook.id
+    action = Action.WEBHOOK_TESTED
+    write(lambda session: record_webhook(session, who, action, company_id, webhook_id, known))
