@@ -34,6 +34,7 @@ def post_worker_init(worker: Worker) -> None:
     # Imported here: in the master process nothing is patched by gevent.
     from gevent import GreenletExit
 
+    from webhookproxy.redaction import ServerRedaction
     from webhookproxy.serving import serve
 
     def is_worth_a_line(record: LogRecord) -> bool:
@@ -41,6 +42,7 @@ def post_worker_init(worker: Worker) -> None:
         return not (record.exc_info and record.exc_info[0] is GreenletExit)
 
     worker.log.error_log.addFilter(is_worth_a_line)
+    worker.log.error_log.addFilter(ServerRedaction())
 
     # Of this process only: the engine stops first, and then a page that is still being read, or
     # never ends, must not keep the worker for another 25 s.

@@ -64,7 +64,7 @@ def fill(product: Product, count: int) -> None:
 def on_postgresql(stage: Stage, events: int, other_core: int) -> list[Row]:
     """The burst with PostgreSQL, whose server has the other core, against SQLite's."""
     sqlite = _burst(stage, install(stage), events)
-    with on_core(other_core), postgresql.running() as server, server.database() as url:
+    with on_core(other_core), postgresql.running() as server, server.database(empty=True) as url:
         found = _burst(stage, install(stage, database_url=url), events)
     ratio = found.per_second / sqlite.per_second
     return [at_least(f"PostgreSQL / SQLite ({found.per_second:,.0f}/s)", ratio, 0.5, 0.8)]

@@ -106,15 +106,21 @@ def install(
     webhooks: int = 1,
     path: str = "",
     database_url: str = "",
+    tls: bool = False,
     **fields: Any,
 ) -> Product:
     """A product with so many connected companies, each with so many signed webhooks.
 
-    `fields` are those of the webhooks; an empty `database_url` is a SQLite file of its own.
+    `fields` are those of the webhooks; an empty `database_url` is a SQLite file of its own; with
+    `tls` the companies connect over wss.
     """
     environment = settings(stage.stack)
     if database_url:
         environment["DATABASE_URL"] = database_url
+    socket_url = stage.simulator.url
+    if tls:
+        socket_url, roots = stage.simulator.behind_tls(stage.stack)
+        environment["SSL_CERT_FILE"] = str(roots)
     flask(environment, "db", "upgrade")
     tokens = tuple(new_token() for _ in range(companies))
     app = create_app(environment)
@@ -122,7 +128,7 @@ def install(
 
     def job(session: Any) -> None:
         for number, token in enumerate(tokens, start=1):
-            given = CompanyInput(f"Empresa {number}", token, stage.simulator.url)
+            given = CompanyInput(f"Empresa {number}", token, socket_url)
             company = create_company(session, given, policy)
             for each in range(webhooks):
                 url = f"{stage.receiver.url}{path}/{number}-{each}"

@@ -72,6 +72,16 @@ class Simulator:
         stack.callback(program.stop)
         self.url = program.wait_for_line("simulator listening on ")
 
+    def behind_tls(self, stack: ExitStack) -> tuple[str, Path]:
+        """A URL that reaches it over TLS, and the file with the authority to trust for that."""
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-tls-")))
+        port = self.url.rpartition(":")[2]
+        program = Program(
+            sys.executable, "-m", "bench.tls_front", port, str(folder), environment={}
+        )
+        stack.callback(program.stop)
+        return program.wait_for_line("tls listening on "), folder / "roots.pem"
+
     def command(self, name: str, **body: Any) -> dict[str, Any]:
         """Have it do something; its answer."""
         return post_json(f"{self.url}/control/{name}", body)

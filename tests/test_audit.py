@@ -87,8 +87,8 @@ def test_an_entry_is_undone_with_the_change_it_belongs_to(app: Flask) -> None:
 
 
 def test_no_text_begins_a_line_of_its_own_or_is_too_long(app: Flask) -> None:
-    stranger = Actor(None, "a@b.c\r\n2026 cli login", "x\n" * 100)
-    note(app, stranger, Action.LOGIN_REFUSED, subject="s\0" * 99, detail="d\u2028" * 999)
+    actor = Actor(1, "a@b.c\r\n2026 cli login", "x\n" * 100)
+    note(app, actor, Action.LOGIN_REFUSED, subject="s\0" * 99, detail="d\u2028" * 999)
     (entry,) = entries(app).entries
     texts = (entry.who, entry.address, entry.subject, entry.detail)
     assert all(each.isprintable() for each in texts)
@@ -97,10 +97,20 @@ def test_no_text_begins_a_line_of_its_own_or_is_too_long(app: Flask) -> None:
 
 
 def test_a_number_typed_as_an_email_is_not_kept_for_ever(app: Flask) -> None:
-    for typed in ("123.456.789-09", "+55 (11) 98765-4321", "5511987654321"):
+    for typed in ("123.456.789-09", "+55 (11) 98765-4321", "5511987654321", "55 11987654321@x.com"):
         note(app, Actor(None, typed), Action.LOGIN_REFUSED)
     kept = {each.who for each in entries(app).entries}
     assert not re.search(r"\d{3}", "".join(kept))
+
+
+def test_a_password_typed_as_an_email_is_not_kept_and_nobody_passes_for_a_program(
+    app: Flask,
+) -> None:
+    typed = ("canary-password", "canary@password", "cli", "server", "", "eva@example.com")
+    for each in typed:
+        note(app, Actor(None, each, "203.0.113.9"), Action.LOGIN_REFUSED)
+    kept = [each.who for each in entries(app).entries]
+    assert kept == ["eva@example.com", "", "", "", "", ""]
 
 
 def test_entries_are_filtered_by_person_action_company_and_period(app: Flask) -> None:

@@ -11,20 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-import pyotp
 import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
-from sqlalchemy.orm import Session
 
 from tests.delivery.lanes_world import Sending, sending
 from tests.receiver import Receiver
 from tests.server_process import ServerProcess
-from tests.world import KEYS, application, make_company, make_webhook, migrate, rows, store_of
+from tests.world import (
+    KEYS,
+    application,
+    make_company,
+    make_secured_user,
+    make_webhook,
+    migrate,
+    rows,
+    store_of,
+)
 from webhookproxy.extensions import db
 from webhookproxy.lease import Ownership, lock_for
-from webhookproxy.models.people import create_user
-from webhookproxy.models.second_factors import begin, begun, confirm
 
 HOOK = "http://127.0.0.1:4001/"
 
@@ -86,15 +91,7 @@ def fill(half: Sending) -> None:
     gone = make_company(half.app, token="token-of-a-company-that-went")
     half.execute(f"DELETE FROM connections WHERE company_id = {gone}")
     half.execute(f"DELETE FROM companies WHERE id = {gone}")
-    store_of(half.app).session(turn_second_factor_on)
-
-
-def turn_second_factor_on(session: Session) -> None:
-    user = create_user(session, "ana@exemplo.com.br", "hash", admin=True)
-    begin(session, user.id, "a login")
-    factor = begun(session, user.id, "a login")
-    assert factor is not None
-    confirm(session, user.id, "a login", pyotp.TOTP(factor.key).now())
+    make_secured_user(half.app, "ana@exemplo.com.br")
 
 
 def test_a_backup_holds_everything_and_no_keys_and_is_for_its_user_only(

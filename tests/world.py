@@ -11,6 +11,7 @@ from typing import Any
 
 import flask_migrate
 import gevent
+import pyotp
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -18,6 +19,8 @@ from sqlalchemy.orm import Session
 from webhookproxy import create_app
 from webhookproxy.extensions import db
 from webhookproxy.models.companies import create_company, wish_connection
+from webhookproxy.models.people import create_user
+from webhookproxy.models.second_factors import begin, begun, confirm
 from webhookproxy.models.webhooks import create_webhook
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
@@ -80,6 +83,20 @@ def make_webhook(app: Flask, company_id: int, url: str, **fields: Any) -> int:
     def job(session: Session) -> int:
         given = WebhookInput(**{"name": "Webhook", "url": url, **fields})
         return create_webhook(session, company_id, given, app.extensions["policy"]).id
+
+    return store_of(app).session(job)
+
+
+def make_secured_user(app: Flask, email: str) -> int:
+    """A user with a second factor and recovery codes; their number."""
+
+    def job(session: Session) -> int:
+        user_id = create_user(session, email, "hash", admin=True).id
+        begin(session, user_id, "a login")
+        factor = begun(session, user_id, "a login")
+        assert factor is not None
+        confirm(session, user_id, "a login", pyotp.TOTP(factor.key).now())
+        return user_id
 
     return store_of(app).session(job)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import random
 import re
 import secrets as randomness
 import string
@@ -41,7 +42,8 @@ class _EventIds:
             if now_ms > self._milliseconds:
                 self._start(now_ms)
             else:
-                self._random += randomness.randbits(32) + 1
+                # The number that it adds to is a secret: a step need not be one.
+                self._random += random.getrandbits(32) + 1  # nosec B311
                 if self._random >> 74:
                     self._start(self._milliseconds + 1)
             high = self._milliseconds << 16 | 0x7000 | self._random >> 62
@@ -80,6 +82,10 @@ def _json_text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+# For what is the same in many bodies: names of events, ids of sockets, masks of tokens.
+_repeated_text = lru_cache(maxsize=1024)(_json_text)
+
+
 def body(
     *,
     event: str,
@@ -96,8 +102,8 @@ def body(
     `payload` is JSON text and goes in as it is: it is not parsed, and not checked, here.
     """
     text = (
-        f'{{"event":{_json_text(event)},"payload":{payload},'
-        f'"meta":{{"socketId":{_json_text(socket_id)},"token_mask":{_json_text(token_mask)},'
+        f'{{"event":{_repeated_text(event)},"payload":{payload},'
+        f'"meta":{{"socketId":{_repeated_text(socket_id)},"token_mask":{_repeated_text(token_mask)},'
         f'"received_at":"{timestamp(received_at_ms)}","source":"{SOURCE}",'
         f'"webhook_id":"webhook_{webhook_id}","company_id":"company_{company_id}",'
         f'"event_id":{_json_text(event_id)}}}}}'

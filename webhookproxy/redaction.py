@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import traceback
+from collections.abc import Iterable
+from contextvars import ContextVar
 
 HIDDEN = "…"
 
@@ -50,8 +52,23 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+# Of what is shorter the log is full anyway.
+_TYPED_MIN = 6
+_typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
+
+
+def hide_typed(values: Iterable[str]) -> None:
+    """Have `redact` hide these too, in this greenlet and until it is called again.
+
+    A password has no form to know it by, and any library may quote in an error what it was given.
+    """
+    _typed.set(tuple(sorted({v for v in values if len(v) >= _TYPED_MIN}, key=len, reverse=True)))
+
+
 def redact(text: str) -> str:
     """The text with what shows by its form that it is a credential, a CPF or a telephone hidden."""
+    for value in _typed.get():
+        text = text.replace(value, HIDDEN)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
@@ -86,6 +103,18 @@ class Redaction(logging.Filter):
         if record.stack_info:
             record.stack_info = _block(record.stack_info)
         return True
+
+
+# What gunicorn could not read it quotes, and of what failed it says the address.
+_QUOTED = re.compile(r"b?(['\"]).*\1|(?<=^Error handling request) .*", re.DOTALL)
+
+
+class ServerRedaction(Redaction):
+    """The same for gunicorn's own log: nothing of a request is left, whatever its form."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _QUOTED.sub(HIDDEN, record.getMessage()), None
+        return super().filter(record)
 
 
 def _block(text: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from tests.browser.conftest import OpenContext
 from tests.browser.hands import Hands, Keyboard, Mouse
@@ -32,7 +33,9 @@ def reloads(page: Page, place: str, words: str) -> None:
     """The page shows it once it is loaded anew."""
 
     def shows() -> bool:
-        page.reload()
+        # Such a page loads itself anew now and then, which may be in this very moment.
+        with suppress(Error):
+            page.reload()
         return words in page.locator(place).inner_text()
 
     wait_until(shows, 15, words)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 
-import pyotp
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -11,7 +10,6 @@ from tests import world
 from tests.cli.conftest import Refuse, Run
 from tests.world import make_company
 from webhookproxy.models.people import hasher
-from webhookproxy.models.second_factors import begin, begun, confirm
 from webhookproxy.models.sign_ins import sign_in
 
 PASSWORD = "a long enough password"
@@ -128,10 +126,7 @@ def test_a_lost_second_factor_is_turned_off_and_the_list_says_who_has_one(
     run("user", "create", "ana@example.com", "--password-stdin", stdin=PASSWORD)
 
     def turn_on(session: Session) -> str:
-        begin(session, 1, "a login")
-        factor = begun(session, 1, "a login")
-        assert factor is not None
-        confirm(session, 1, "a login", pyotp.TOTP(factor.key).now())
+        world.turn_second_factor_on(session, 1)
         return sign_in(session, 1)
 
     world.store_of(app).session(turn_on)

@@ -81,7 +81,7 @@ class Listening:
 
         def job(session: Session) -> None:
             company = find_company(session, company_id)
-            self.routes.apply(company_id, live_webhooks(session, company_id))
+            self.routes.apply(company_id, live_webhooks(session, [company_id]))
             # Loaded now: the registry may wait for a socket to close, after the session's end.
             _ = company.connection.state
             session.expunge_all()

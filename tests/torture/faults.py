@@ -70,7 +70,7 @@ class Faults:
         """SIGKILL while another server waits for the sockets."""
         if len(self.stage.servers) < 2:
             self.stage.start_server()
-        owners = self.stage.owners()
+        owners = wait_until(self.stage.owners, TAKEOVER_SECONDS, "an owner says that it is one")
         assert len(owners) == 1, f"{len(owners)} servers say that they own the sockets"
         self._kill(owners[0])
         began = time.monotonic()
@@ -95,6 +95,7 @@ class Faults:
         server = self.stage.servers[0]
         server.freeze()
         gevent.sleep(self.random.uniform(0.5, 3.0))
+        self._note_in_flight()
         server.thaw()
         # An answer that came meanwhile may be found after its deadline.
         self._note_in_flight()
@@ -156,8 +157,11 @@ class Faults:
         for other in others:
             other.freeze()
         server.kill()
-        # What was written in the last moment is read by the receivers now.
-        gevent.sleep(0.15)
+        # What was written in the last moment lies in the receivers' sockets: it has all been read
+        # when this process has nothing left to do, however slow the machine is.
+        for _ in range(3):
+            gevent.sleep(0.05)
+            gevent.idle()
         self._gone(server)
         for other in others:
             other.thaw()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import random
 import tempfile
 import time
@@ -121,7 +122,7 @@ class Stage:
     def _health(self, server: ServerProcess) -> dict[str, Any]:
         try:
             return server.health()
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             return {}
 
 

@@ -16,12 +16,14 @@ KEYS = 4
 
 @dataclass(frozen=True)
 class Sent:
-    """One event as it was sent: `at_ms` before it left, `heard` if a live socket was open."""
+    """One event as it was sent: it left between `at_ms` and `left_ms`; `heard` if a live socket
+    was open."""
 
     company: int
     seq: int
     key: int
     at_ms: int
+    left_ms: int
     heard: bool
 
 
@@ -55,5 +57,6 @@ class Stream:
             answer = self.stage.simulator.control(
                 "emit", token=token, event="agent-is-idle", args=[stamped]
             )
-            self.sent.append(Sent(company, seq, key, at_ms, answer["heard"] > 0))
+            left_ms = round(time.time() * 1000)
+            self.sent.append(Sent(company, seq, key, at_ms, left_ms, answer["heard"] > 0))
             gevent.sleep(self.random.uniform(0.5, 1.5) / RATE)

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
+from wtforms import PasswordField
 
 from tests.web.browser import Browser
 from tests.web.conftest import Place
 from tests.web.sockets import FakeEngine, owner
 from tests.world import rows, store_of
-from webhookproxy.web import companies, panel
+from webhookproxy.redaction import Redaction, redact
+from webhookproxy.web import companies, drafts, panel, webhooks
+from webhookproxy.web.forms import Form
 
 
 def read_only(app: Flask) -> None:
@@ -76,6 +79,37 @@ def test_no_page_shows_the_text_of_an_exception(
     assert "canary" not in answer.text
     assert "RuntimeError" not in answer.text
     assert "canary-in-an-exception" in caplog.text
+
+
+def test_an_error_that_quotes_what_was_typed_into_a_secret_field_is_printed_without_it(
+    ana: Browser, place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log has no form to know it by: the request says what it was."""
+    typed = "a plain word of canary"
+    error = ValueError(f"could not convert {typed!r}, typed by canary@exemplo.com.br")
+    monkeypatch.setattr(webhooks, "edit_webhook", failing(error))
+    monkeypatch.setattr(caplog.handler, "filters", [Redaction()])
+    address = f"/webhooks/webhook_{place.webhook}/editar"
+    page = ana.send(address, {**ana.fields(address), "secret": typed}, 500)
+    assert typed not in page.text
+    assert "could not convert '…', typed by canary@exemplo.com.br" in caplog.text
+    assert typed not in caplog.text
+    # Of the next request nothing of this one is hidden any more.
+    assert redact(typed) == typed
+
+
+def test_what_is_typed_into_a_password_field_is_neither_kept_nor_printed() -> None:
+    def forms(form: type[Form]) -> list[type[Form]]:
+        return [form, *(each for below in form.__subclasses__() for each in forms(below))]
+
+    secret = {
+        name
+        for form in forms(Form)
+        for name, field in vars(form).items()
+        if getattr(field, "field_class", None) is PasswordField
+    }
+    assert len(secret) >= 6
+    assert secret <= drafts.SECRET_FIELDS
 
 
 def test_a_database_that_cannot_be_read_is_a_page(

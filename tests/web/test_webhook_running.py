@@ -136,6 +136,19 @@ def test_a_test_shows_what_was_sent_without_secrets_and_what_came_back(
     assert actions(app) == ["webhook_tested"]
 
 
+def test_the_audit_has_the_name_of_a_tested_event_only_if_there_is_such_an_event(
+    app: Flask, beto: Browser, place: Place, receiver: Receiver
+) -> None:
+    """A token that was pasted there could never be taken out again."""
+    address = made_for(app, place, receiver)
+    for name in ("canary-token-pasted-there", "agent-is-idle"):
+        beto.post(address + "/testar", 200, evento=name)
+    assert rows(app, "SELECT detail FROM audit WHERE action = 'webhook_tested' ORDER BY id") == [
+        ("",),
+        ("agent-is-idle",),
+    ]
+
+
 def test_a_test_that_fails_says_why_and_what_to_do(
     app: Flask, beto: Browser, place: Place, receiver: Receiver
 ) -> None:

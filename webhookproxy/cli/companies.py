@@ -215,7 +215,7 @@ def _socket_warning(socket_url: str | None) -> str | None:
 def _what_would_be_lost(company_id: int) -> str:
     session = db.session()
     company = find_company(session, company_id)
-    webhooks = live_webhooks(session, company_id)
+    webhooks = live_webhooks(session, [company_id])
     waiting = sum(webhook.health.waiting for webhook in webhooks)
     return (
         f"Deleting company_{company_id} ({company.name}) would lose its webhooks "

@@ -11,10 +11,9 @@ from webhookproxy.cli.context import write
 from webhookproxy.cli.output import note
 from webhookproxy.cli.values import WEBHOOK, with_stdin
 from webhookproxy.contract import whsec
-from webhookproxy.models.audit import CLI, Action, record
+from webhookproxy.models.audit import CLI, Action, record_webhook
 from webhookproxy.models.webhooks import (
     ROTATION_HOURS,
-    Webhook,
     end_rotation,
     find_webhook,
     rotate_secret,
@@ -38,7 +37,7 @@ def rotate_secret_command(webhook: int, secret: str | None, finish: bool) -> Non
     def job(session: Session) -> str:
         found = find_webhook(session, webhook)
         made = rotate_secret(session, found, given)
-        _record(session, found, "")
+        record_webhook(session, CLI, Action.SECRET_ROTATED, found.company_id, webhook)
         return made
 
     made = write(job)
@@ -57,19 +56,10 @@ def _finish(webhook: int) -> None:
         found = find_webhook(session, webhook)
         ended = end_rotation(session, found)
         if ended:
-            _record(session, found, "finished")
+            record_webhook(
+                session, CLI, Action.SECRET_ROTATED, found.company_id, webhook, "finished"
+            )
         return ended
 
     ended = write(job)
     click.echo(f"webhook_{webhook} {'now signs' if ended else 'signed already'} with one secret.")
-
-
-def _record(session: Session, webhook: Webhook, detail: str) -> None:
-    record(
-        session,
-        CLI,
-        Action.SECRET_ROTATED,
-        company_id=webhook.company_id,
-        subject=f"webhook_{webhook.id}",
-        detail=detail,
-    )

@@ -17,7 +17,7 @@ from webhookproxy.cli.reach import lookup_warning
 from webhookproxy.cli.values import COMPANY, WEBHOOK, Number, with_stdin
 from webhookproxy.extensions import db
 from webhookproxy.guard import check_url, masked_url
-from webhookproxy.models.audit import CLI, Action, record, record_edit
+from webhookproxy.models.audit import CLI, Action, record_edit, record_webhook
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.webhooks import (
     Webhook,
@@ -104,7 +104,7 @@ def list_webhooks(company: int, as_json: bool) -> None:
     """Show the webhooks of a company; of secrets only whether they are set."""
     session = db.session()
     find_company(session, company)
-    rows = [_row(webhook) for webhook in live_webhooks(session, company)]
+    rows = [_row(webhook) for webhook in live_webhooks(session, [company])]
     if as_json:
         print_json(rows)
         return
@@ -217,7 +217,7 @@ def delete(webhook: int, yes: bool) -> None:
 
 
 def _record(session: Session, action: Action, webhook: Webhook) -> None:
-    record(session, CLI, action, company_id=webhook.company_id, subject=f"webhook_{webhook.id}")
+    record_webhook(session, CLI, action, webhook.company_id, webhook.id)
 
 
 def _row(webhook: Webhook) -> dict[str, Any]:

@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 
 GROUP_MAX = 256
 RETRY_SECONDS = 0.5
+# How long fewer than so many wait for company: a commit costs the same for one as for ten. What a
+# crash may repeat grows by what is answered meanwhile, and a lane bounds it (UNSETTLED_MAX).
+GATHER_SECONDS = 0.005
+GATHER_MAX = 16
 
 
 class Results:
@@ -66,6 +70,8 @@ class Results:
 
     def _write(self) -> None:
         while self._waiting:
+            if len(self._waiting) < GATHER_MAX:
+                gevent.sleep(GATHER_SECONDS)
             fence, waiting = self._fence, self._waiting
             group = waiting[:GROUP_MAX]
             if self._commit(group, fence):

@@ -68,7 +68,7 @@ class Sender:
         try:
             request = self._request.copy()
             request.body = body_of(due)
-            request.headers.update(self._headers(due, request.body, int(now)))
+            request.headers = self._headers(due, request.body, int(now))  # type: ignore[assignment]
             response = self._transport.send(request, timeout=self._timeout)
         except TransportError as error:
             duration = round((time.monotonic() - started) * 1000)

@@ -12,7 +12,6 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPResponse
 from typing import Any
 
 import gevent
@@ -21,7 +20,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from webhookproxy import dial
-from webhookproxy.delivery.wire import Link
+from webhookproxy.delivery.wire import Answer, Link
 from webhookproxy.guard import DEFAULT_PORTS, Policy, Target, UrlRefused, check_url
 from webhookproxy.reasons import DeliveryReason
 
@@ -69,7 +68,8 @@ def prepared(url: str) -> PreparedRequest:
     request = PreparedRequest()
     request.method = "POST"
     request.url = url
-    request.headers = CaseInsensitiveDict()
+    # A plain dict does: an adapter only goes through them.
+    request.headers = {}  # type: ignore[assignment]
     return request
 
 
@@ -180,7 +180,7 @@ class Transport(BaseAdapter):
     ) -> Response:
         """Send the message and read the answer; the connection is kept or closed."""
         timer = gevent.Timeout.start_new(_left(deadline))
-        answer: HTTPResponse | None = None
+        answer: Answer | None = None
         content = bytearray()
         reusable = False
         try:
@@ -270,10 +270,9 @@ def _bad_header() -> TransportError:
     )
 
 
-def _response(request: PreparedRequest, answer: HTTPResponse, content: bytes) -> Response:
+def _response(request: PreparedRequest, answer: Answer, content: bytes) -> Response:
     response = Response()
     response.status_code = answer.status
-    response.reason = answer.reason
     response.headers = CaseInsensitiveDict(answer.headers.items())
     response.url = request.url or ""
     response.request = request

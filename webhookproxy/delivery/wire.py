@@ -8,12 +8,18 @@ from contextlib import suppress
 from http.client import BadStatusLine, HTTPException, HTTPResponse, IncompleteRead
 from typing import cast
 
+from webhookproxy.delivery.common_answer import CommonAnswer, read_common
+
+Answer = HTTPResponse | CommonAnswer
+
 # Bytes of status line and headers, interim "100 Continue" included. http.client's own limits (100
 # headers of 65,536 bytes, interim answers without end) would let a fast receiver keep the reader
 # busy, and a greenlet that never waits is never interrupted by its deadline.
 HEAD_MAX = 262_144
 # Bytes of a body read only so that the connection can be used again: cheaper than a new one.
 DRAINED_MAX = 16_384
+# Most answers are shorter: one read is all that they take.
+_FIRST = 8_192
 # What the framing of a chunked body may add to it.
 _FRAMING_MAX = 65_536
 
@@ -32,12 +38,26 @@ class _Counted(io.RawIOBase):
         self.allowed = HEAD_MAX
         # Whether the receiver has closed its side.
         self.ended = False
+        # What receive() got and readinto() is to give once more.
+        self.again = b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # is always one here
-        count = self._sock.recv_into(buffer)
+        if self.again:
+            count = min(len(buffer), len(self.again))
+            buffer[:count], self.again = self.again[:count], self.again[count:]
+            return count
+        return self._counted(self._sock.recv_into(buffer))
+
+    def receive(self, size: int) -> bytes:
+        """At most so many bytes, as they come; none once the receiver has closed its side."""
+        data = self._sock.recv(size)
+        self._counted(len(data))
+        return data
+
+    def _counted(self, count: int) -> int:
         self.received += count
         self.ended = not count
         if self.received > self.allowed:
@@ -67,7 +87,7 @@ class Link:
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self._incoming)
 
-    def ask(self, message: bytes) -> HTTPResponse:
+    def ask(self, message: bytes) -> Answer:
         """Send a request and read the answer's status line and headers.
 
         Raises OSError if the connection ended before they were whole, and HTTPException or
@@ -77,7 +97,20 @@ class Link:
         self._incoming = _Counted(self.sock)
         # It may have answered early (413) and closed: that answer is still there to be read.
         with suppress(BrokenPipeError, ConnectionResetError):
-            self.sock.sendall(message)
+            self._send(message)
+        data = self._incoming.receive(_FIRST)
+        if (common := read_common(data)) is not None:
+            common.receive = self._incoming.receive
+            return common
+        self._incoming.again = data
+        return self._read_by_http_client()
+
+    def _send(self, message: bytes) -> None:
+        # gevent's sendall asks the kernel for the size of its buffer at every call.
+        if (sent := self.sock.send(message)) < len(message):
+            self.sock.sendall(memoryview(message)[sent:])
+
+    def _read_by_http_client(self) -> HTTPResponse:
         answer = HTTPResponse(cast("socket.socket", self), method="POST")
         try:
             self._begin(answer)
@@ -95,7 +128,7 @@ class Link:
         if answer.status < 200:
             raise BadStatusLine(str(answer.status))
 
-    def read_body(self, answer: HTTPResponse, content: bytearray, limit: int) -> bool:
+    def read_body(self, answer: Answer, content: bytearray, limit: int) -> bool:
         """Append at most `limit` bytes of the body; whether the connection can be used again.
 
         A body that is cut short is no error. Raises HTTPException for a chunk that is none.
@@ -117,7 +150,7 @@ class Link:
             raise
 
 
-def _read(answer: HTTPResponse, content: bytearray, limit: int) -> bool:
+def _read(answer: Answer, content: bytearray, limit: int) -> bool:
     """Append up to `limit` bytes; whether that was the end of the body."""
     while len(content) < limit:
         piece = answer.read1(limit - len(content))

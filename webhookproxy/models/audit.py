@@ -30,6 +30,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, Instant, from_ms
 from webhookproxy.redaction import one_line
+from webhookproxy.rules.people import is_email
 
 Q = TypeVar("Q")
 
@@ -38,7 +39,7 @@ PAGE = 50
 
 _SECRETS = ("token", "authorization", "secret")
 _ADDRESSES = ("url", "socket_url")
-# A telephone or a CPF that somebody typed where an e-mail belongs could never be taken out again.
+# A telephone or a CPF in what somebody typed as an e-mail could never be taken out again.
 _NUMBER = re.compile(r"\d[\d .()/-]{8,}\d")
 
 
@@ -81,8 +82,8 @@ class Action(StrEnum):
 class Actor:
     """Who does something: a user, with the e-mail as it is now, or a program by its name.
 
-    Of a refused login `who` is what was typed and `user_id` None. `address` is where the request
-    came from.
+    Of a refused login `user_id` is None and `who` what was typed, which is kept if it is an
+    e-mail. `address` is where the request came from.
     """
 
     user_id: int | None
@@ -131,11 +132,11 @@ def record(
     `subject` is a public id (webhook_7, evt_…, or a user's e-mail), `detail` a few words: names of
     fields, counts. Line breaks become escapes; what is too long is cut.
     """
-    typed = actor.who if actor.user_id is not None else _NUMBER.sub("…", actor.who)
+    known = actor.user_id is not None or actor in (CLI, SERVER)
     entry = AuditEntry(
         at=datetime.now(UTC),
         user_id=actor.user_id,
-        who=_line(typed, 254),
+        who=_line(actor.who if known else _typed(actor.who), 254),
         action=action.value,
         company_id=company_id,
         subject=_line(subject, 64),
@@ -143,6 +144,19 @@ def record(
         detail=_line(detail, DETAIL_MAX),
     )
     session.add(entry)
+
+
+def record_webhook(
+    session: Session,
+    actor: Actor,
+    action: Action,
+    company_id: int,
+    webhook_id: int,
+    detail: str = "",
+) -> None:
+    """Add an entry about a webhook, see record."""
+    subject = f"webhook_{webhook_id}"
+    record(session, actor, action, company_id=company_id, subject=subject, detail=detail)
 
 
 def record_edit(
@@ -241,6 +255,11 @@ def _within(query: Select[Q], since: datetime | None, until: datetime | None) ->
     if since is not None:
         query = query.where(AuditEntry.at >= since)
     return query if until is None else query.where(AuditEntry.at < until)
+
+
+def _typed(text: str) -> str:
+    """What a stranger typed as an e-mail, if it is one: else it may be their password."""
+    return _NUMBER.sub("…", text) if is_email(text) else ""
 
 
 def _line(text: str, length: int) -> str:

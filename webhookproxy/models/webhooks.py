@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from sqlalchemy import JSON, ForeignKey, Index, String, func, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from webhookproxy.extensions import Base
 from webhookproxy.guard import Policy
@@ -262,10 +263,15 @@ def find_webhook(session: Session, webhook_id: int) -> Webhook:
     return webhook
 
 
-def live_webhooks(session: Session, company_id: int) -> list[Webhook]:
-    """The webhooks of a company that are not deleted, oldest first."""
-    rows = select(Webhook).where(Webhook.company_id == company_id, Webhook.deleted_at.is_(None))
-    return list(session.scalars(rows.order_by(Webhook.id)))
+def live_webhooks(session: Session, company_ids: Collection[int]) -> list[Webhook]:
+    """The webhooks of these companies that are not deleted, oldest first, with their health."""
+    query = (
+        select(Webhook)
+        .where(Webhook.company_id.in_(company_ids), Webhook.deleted_at.is_(None))
+        .options(joinedload(Webhook.health))
+        .order_by(Webhook.id)
+    )
+    return list(session.scalars(query))
 
 
 def delete_webhook(session: Session, webhook: Webhook) -> None:

@@ -17,13 +17,18 @@ PASSWORD_MAX = 200
 def check_email(email: str) -> str:
     """The address in lower case; Refused if it does not look like one."""
     address = email.strip().lower()
-    if len(address) > 254 or not _EMAIL.fullmatch(address):
+    if not is_email(address):
         raise Refused.one(
             "email",
             "This is not an e-mail address: write it as name@company.com.",
             "Isto não é um e-mail: escreva como nome@empresa.com.br.",
         )
     return address
+
+
+def is_email(text: str) -> bool:
+    """Whether somebody could have this e-mail."""
+    return len(text) <= 254 and _EMAIL.fullmatch(text) is not None
 
 
 def check_password(password: str) -> None:

@@ -103,7 +103,7 @@ def who_words(entry: AuditEntry) -> str:
     """The person's e-mail, or what a program is called."""
     if entry.user_id is None and entry.who in PROGRAMS:
         return PROGRAMS[entry.who]
-    return entry.who or "(nada digitado)"
+    return entry.who or "(não era um e-mail)"
 
 
 def detail_words(entry: AuditEntry) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
-from webhookproxy.models import Company
+from webhookproxy.models import Company, Webhook
 from webhookproxy.models.audit import Action, record, record_edit
 from webhookproxy.models.companies import (
     create_company,
@@ -20,10 +20,10 @@ from webhookproxy.models.companies import (
 )
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules import Refused
+from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.standing import read_owner
 from webhookproxy.web import arrivals, figures, live
 from webhookproxy.web.access import (
-    account,
     actor,
     administrators,
     company_or_404,
@@ -47,8 +47,10 @@ def index() -> str:
     owner = read_owner(db.session())
     ids = [company.id for company in rows]
     busy = figures.usually_busy(db.session(), ids)
-    since = figures.first_hour_of_today("America/Sao_Paulo")
-    webhooks = {company_id: live_webhooks(db.session(), company_id) for company_id in ids}
+    since = figures.first_hour_of_today(DEFAULT_TIMEZONE)
+    webhooks: dict[int, list[Webhook]] = {company_id: [] for company_id in ids}
+    for webhook in live_webhooks(db.session(), ids):
+        webhooks[webhook.company_id].append(webhook)
     return render_template(
         "companies/index.html",
         rows=[(company, shown(company, owner, busy), webhooks[company.id]) for company in rows],
@@ -108,7 +110,7 @@ def _facts(company: Company) -> dict[str, Any]:
         "company": company,
         "shown": shown(company, read_owner(session), figures.usually_busy(session, [company.id])),
         "webhooks": [
-            shown_webhook(each, company.timezone) for each in live_webhooks(session, company.id)
+            shown_webhook(each, company.timezone) for each in live_webhooks(session, [company.id])
         ],
         "gaps": gaps_of_a_day(session, company.id),
         "arrivals": arrivals.latest(session, company.id),
@@ -120,7 +122,7 @@ def _facts(company: Company) -> dict[str, Any]:
 def create() -> str | Response:
     """Register a company."""
     form = CompanyForm()
-    form.offer(None, administrator=True)
+    form.offer()
     if form.validate_on_submit():
         allowed, who = policy(), actor()
 
@@ -147,7 +149,7 @@ def edit(company_id: int) -> str | Response:
     """Change a company; refused, with both versions shown, if somebody else did meanwhile."""
     company = company_or_404(company_id)
     form = CompanyForm()
-    form.offer(company, administrator=account().is_admin)
+    form.offer(company)
     newer: dict[str, str] = {}
     if request.method == "GET" and not form.recovered:
         form.fill(company)
@@ -221,7 +223,7 @@ def delete(company_id: int) -> str | Response:
         write(job, company_id)
         flash(f"A empresa {company.name} foi excluída.")
         return redirect(url_for("companies.index"), code=303)
-    webhooks = live_webhooks(db.session(), company_id)
+    webhooks = live_webhooks(db.session(), [company_id])
     waiting = sum(webhook.health.waiting for webhook in webhooks)
     return render_template(
         "companies/delete.html", company=company, webhooks=webhooks, waiting=waiting

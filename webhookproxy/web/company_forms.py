@@ -65,13 +65,12 @@ class CompanyForm(CreatingForm):
     )
     hide_credentials = BooleanField("Ocultar credenciais que vêm dentro dos eventos", default=True)
 
-    def offer(self, company: Company | None, *, administrator: bool) -> None:
-        """Fill the choices; another host than the known ones is for administrators."""
+    def offer(self, company: Company | None = None) -> None:
+        """Fill the choices, with the host of the company that is edited among them."""
         hosts = list(dict.fromkeys((current_app.config["SOCKET_URL"], *KNOWN_HOSTS)))
         if company is not None and company.socket_url not in hosts:
             hosts.append(company.socket_url)
-        others = {OTHER_HOST: "outro…"} if administrator else {}
-        self.host.choices = choices({**{host: host for host in hosts}, **others})
+        self.host.choices = choices({**{host: host for host in hosts}, OTHER_HOST: "outro…"})
         self.timezone.choices = choices({each: each.replace("_", " ") for each in _timezones()})
 
     def fill(self, company: Company) -> None:

@@ -14,8 +14,8 @@ from webhookproxy.web import throttle
 DRAFTS_MAX = 100
 DRAFT_SECONDS = 1800.0
 DRAFT_CHARACTERS = 100_000
-# What must not lie about in memory, or would be worth nothing.
-_LEFT_OUT = frozenset(
+# Fields whose text must not lie about: neither kept here nor printed.
+SECRET_FIELDS = frozenset(
     {
         "csrf_token",
         "token",
@@ -59,7 +59,7 @@ def keep_and_return() -> str:
 
 
 def _kept(name: str) -> bool:
-    return name not in _LEFT_OUT
+    return name not in SECRET_FIELDS
 
 
 def take() -> MultiDict[str, str] | None:

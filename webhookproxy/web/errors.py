@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from math import ceil
 
-from flask import Flask, render_template
+from flask import Flask, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 from werkzeug.wrappers import Response
 
+from webhookproxy.redaction import hide_typed
 from webhookproxy.store import StoreUnavailable
+from webhookproxy.web.drafts import SECRET_FIELDS
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +58,18 @@ _OTHER_HOST = (
 
 
 def init_app(app: Flask) -> None:
-    """Give every error a page; none ever shows an exception's own text."""
+    """Give every error a page; none ever shows an exception's own text, nor the log a secret."""
+    app.before_request(_hide_what_is_typed)
+    app.teardown_request(lambda _error: hide_typed(()))
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(StoreUnavailable, lambda _error: page(503))
     app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(Exception, _unexpected)
+
+
+def _hide_what_is_typed() -> None:
+    fields = request.form.items(multi=True)
+    hide_typed(text for name, text in fields if name in SECRET_FIELDS)
 
 
 def page(status: int, minutes: int = 1) -> Response:

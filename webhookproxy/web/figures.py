@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from webhookproxy.models import HourlyDeliveries, HourlyEvents
 
 HOUR_SECONDS = 3600
+# How a delivery ends that did not arrive, other than by somebody's wish.
+FAILED = frozenset({"refused", "expired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,15 @@ def deliveries_by_outcome(
         .group_by(HourlyDeliveries.hour, HourlyDeliveries.outcome)
     )
     return {(hour, outcome): int(count) for hour, outcome, count in rows}
+
+
+def by_hour(ended: dict[tuple[int, str], int], outcomes: Collection[str]) -> dict[int, int]:
+    """How many deliveries ended in each hour with one of these outcomes."""
+    counts: dict[int, int] = {}
+    for (hour, outcome), count in ended.items():
+        if outcome in outcomes:
+            counts[hour] = counts.get(hour, 0) + count
+    return counts
 
 
 def latency(session: Session, webhook_id: int, since: int) -> tuple[int, int] | None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, render_template, url_for
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
-from webhookproxy.models import Company, Webhook
+from webhookproxy.models import Company
+from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.standing import read_owner
 from webhookproxy.web import companies, figures, live
@@ -22,7 +22,6 @@ from webhookproxy.web.webhook_health import ShownWebhook, shown_webhook
 blueprint = Blueprint("panel", __name__)
 
 PROBLEMS_MAX = 20
-FAILED = ("refused", "expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +77,13 @@ def _facts() -> dict[str, Any]:
         "waiting": sum(each.webhook.health.waiting for each in webhooks),
         "webhooks": webhooks,
         **_today(events, ended),
-        "bars_of_day": figures.last_day(events, _failed_by_hour(ended)),
+        "bars_of_day": figures.last_day(events, figures.by_hour(ended, figures.FAILED)),
     }
 
 
 def _webhooks(session: Session, companies: list[Company]) -> list[ShownWebhook]:
     timezones = {company.id: company.timezone for company in companies}
-    rows = session.scalars(
-        select(Webhook)
-        .where(Webhook.company_id.in_(timezones), Webhook.deleted_at.is_(None))
-        .options(joinedload(Webhook.health))
-        .order_by(Webhook.id)
-    )
+    rows = live_webhooks(session, timezones)
     return [shown_webhook(webhook, timezones[webhook.company_id]) for webhook in rows]
 
 
@@ -115,13 +109,5 @@ def _today(events: dict[int, int], ended: dict[tuple[int, str], int]) -> dict[st
     return {
         "events_today": sum(count for hour, count in events.items() if hour >= since),
         "delivered_today": sum(count for outcome, count in today if outcome == "delivered"),
-        "failed_today": sum(count for outcome, count in today if outcome in FAILED),
+        "failed_today": sum(count for outcome, count in today if outcome in figures.FAILED),
     }
-
-
-def _failed_by_hour(ended: dict[tuple[int, str], int]) -> dict[int, int]:
-    failed: dict[int, int] = {}
-    for (hour, outcome), count in ended.items():
-        if outcome in FAILED:
-            failed[hour] = failed.get(hour, 0) + count
-    return failed

@@ -86,8 +86,8 @@ def _detail(left: int | None) -> str:
 def _words(left: int) -> str:
     if left == 0:
         return (
-            "Você entrou com o último código de recuperação. Gere outros em Conta, com um código do "
-            "aplicativo; se o perdeu, peça a um administrador que desligue o seu segundo fator."
+            "Você entrou com o último código de recuperação. Gere outros em Conta, com um código "
+            "do aplicativo; se o perdeu, peça a um administrador que desligue o seu segundo fator."
         )
     rest = "Resta 1" if left == 1 else f"Restam {left}"
     return (

@@ -6,9 +6,11 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.catalog import CATALOG
 from webhookproxy.delivery.trial import run_trial
 from webhookproxy.extensions import db
-from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models import Webhook
+from webhookproxy.models.audit import Action, record_webhook
 from webhookproxy.models.webhooks import find_webhook, resume_webhook, switch_webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
 from webhookproxy.rules import Refused
@@ -54,7 +56,9 @@ def resume(webhook_id: int) -> str | Response:
         resumed = resume_webhook(session, found, discard=discard)
         if resumed:
             about = "discard" if discard else ""
-            _record(session, who, Action.WEBHOOK_RESUMED, found.company_id, webhook_id, about)
+            record_webhook(
+                session, who, Action.WEBHOOK_RESUMED, found.company_id, webhook_id, about
+            )
         return resumed
 
     # Somebody else may have resumed it meanwhile; then nothing was discarded.
@@ -68,7 +72,7 @@ def _switch(webhook_id: int, state: WebhookState, action: Action) -> None:
 
     def job(session: Session) -> None:
         if switch_webhook(session, find_webhook(session, webhook_id), state):
-            _record(session, who, action, company_id, webhook_id, "state")
+            record_webhook(session, who, action, company_id, webhook_id, "state")
 
     write(job, company_id)
 
@@ -83,15 +87,12 @@ def try_out(webhook_id: int) -> str:
     throttle.limit("trial", throttle.address())
     webhook = webhook_or_404(webhook_id)
     name = request.form.get("evento", "").strip()
-    who, company_id = actor(), webhook.company_id
     try:
         result = run_trial(db.session(), webhook, name or None, policy())
     except Refused as refused:
         problem = refused.problems[0].portuguese
         return render_template("webhooks/trial.html", webhook=webhook, problem=problem)
-    write(
-        lambda session: _record(session, who, Action.WEBHOOK_TESTED, company_id, webhook_id, name)
-    )
+    _note_test(webhook, name)
     outcome = result.outcome
     target = outcome.detail if outcome.reason is DeliveryReason.REDIRECTED else None
     words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "de erro", target=target)
@@ -104,8 +105,10 @@ def try_out(webhook_id: int) -> str:
     )
 
 
-def _record(
-    session: Session, who: Actor, action: Action, company_id: int, webhook_id: int, detail: str
-) -> None:
-    subject = f"webhook_{webhook_id}"
-    record(session, who, action, company_id=company_id, subject=subject, detail=detail)
+def _note_test(webhook: Webhook, event: str) -> None:
+    """Write down that a test was sent; its event only if there is such a one."""
+    # Anything may have been typed there, and nothing can be taken out of the audit.
+    known = event if event in CATALOG or event in (webhook.events or ()) else ""
+    who, company_id, webhook_id = actor(), webhook.company_id, webhook.id
+    action = Action.WEBHOOK_TESTED
+    write(lambda session: record_webhook(session, who, action, company_id, webhook_id, known))

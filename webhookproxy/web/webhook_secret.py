@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.models import Webhook
-from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models.audit import Action, record_webhook
 from webhookproxy.models.webhooks import (
     ROTATION_HOURS,
     end_rotation,
@@ -54,7 +54,7 @@ def _rotate(webhook: Webhook, seen: str) -> str:
         if str(found.version) != seen:
             raise Conflict
         made = rotate_secret(session, found)
-        _record(session, who, found)
+        record_webhook(session, who, Action.SECRET_ROTATED, found.company_id, webhook_id)
         return made
 
     return write(job, webhook.company_id)
@@ -86,7 +86,8 @@ def finish_rotation(webhook_id: int) -> Response:
         webhook = find_webhook(session, webhook_id)
         ended = end_rotation(session, webhook)
         if ended:
-            _record(session, who, webhook, "finished")
+            action = Action.SECRET_ROTATED
+            record_webhook(session, who, action, company_id, webhook_id, "finished")
         return ended
 
     ended = write(job, company_id)
@@ -96,8 +97,3 @@ def finish_rotation(webhook_id: int) -> Response:
         else "O segredo antigo já não assinava: só o novo vale."
     )
     return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
-
-
-def _record(session: Session, who: Actor, webhook: Webhook, detail: str = "") -> None:
-    about = {"subject": f"webhook_{webhook.id}", "detail": detail}
-    record(session, who, Action.SECRET_ROTATED, company_id=webhook.company_id, **about)

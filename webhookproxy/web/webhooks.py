@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from webhookproxy.contract import whsec
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
-from webhookproxy.models.audit import Action, Actor, record, record_edit
+from webhookproxy.models.audit import Action, record_edit, record_webhook
 from webhookproxy.models.webhooks import (
     create_webhook,
     delete_webhook,
@@ -70,12 +70,8 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
     company = company_or_404(webhook.company_id)
     since = figures.this_hour() - 23
     ended = figures.deliveries_by_outcome(session, [webhook.id], since)
-    delivered = {hour: count for (hour, outcome), count in ended.items() if outcome == "delivered"}
-    failed: dict[int, int] = {}
-    for (hour, outcome), count in ended.items():
-        if outcome in ("refused", "expired"):
-            failed[hour] = failed.get(hour, 0) + count
-            delivered[hour] = delivered.get(hour, 0) + count
+    failed = figures.by_hour(ended, figures.FAILED)
+    all_ended = figures.by_hour(ended, {"delivered", *figures.FAILED})
     rows = delivery_list.find(session, delivery_list.Wanted([webhook.id]), LATEST).rows
     return {
         "webhook": webhook,
@@ -84,7 +80,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "shown": shown_webhook(webhook, company.timezone),
         "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
-        "bars_of_day": figures.last_day(delivered, failed),
+        "bars_of_day": figures.last_day(all_ended, failed),
         "rows": rows,
         "words": {
             row.id: shown_words(row, webhook, company.timezone, row.received_ms) for row in rows
@@ -103,7 +99,7 @@ def create(company_id: int) -> str | Response:
 
         def make(session: Session) -> int:
             webhook = create_webhook(session, company_id, given, allowed)
-            _record(session, who, Action.WEBHOOK_CREATED, webhook)
+            record_webhook(session, who, Action.WEBHOOK_CREATED, company_id, webhook.id)
             return webhook.id
 
         try:
@@ -232,14 +228,9 @@ def delete(webhook_id: int) -> str | Response:
         def job(session: Session) -> None:
             found = find_webhook(session, webhook_id)
             delete_webhook(session, found)
-            _record(session, who, Action.WEBHOOK_DELETED, found)
+            record_webhook(session, who, Action.WEBHOOK_DELETED, company_id, webhook_id)
 
         write(job, company_id)
         flash(f"O webhook {webhook.name} foi excluído.")
         return redirect(url_for("companies.show", company_id=company_id), code=303)
     return render_template("webhooks/delete.html", webhook=webhook)
-
-
-def _record(session: Session, who: Actor, action: Action, webhook: Webhook) -> None:
-    subject = f"webhook_{webhook.id}"
-    record(session, who, action, company_id=webhook.company_id, subject=subject)

@@ -27,23 +27,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_second_factors")),
         sa.UniqueConstraint("user_id", name=op.f("uq_second_factors_user_id")),
     )
-    op.create_table(
-        "recovery_codes",
-        sa.Column("code_hash", sa.String(length=64), nullable=False),
-        sa.Column("user_id", ID, nullable=False),
-        _of_user("recovery_codes"),
-        sa.PrimaryKeyConstraint("code_hash", name=op.f("pk_recovery_codes")),
+    _create_hashes("recovery_codes", "code_hash")
+    _create_hashes(
+        "half_sign_ins", "key_hash", sa.Column("created_at", sa.BigInteger(), nullable=False)
     )
-    op.create_index(op.f("ix_recovery_codes_user_id"), "recovery_codes", ["user_id"])
+
+
+def _create_hashes(table: str, hashed: str, *more: sa.Column[int]) -> None:
     op.create_table(
-        "half_sign_ins",
-        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        table,
+        sa.Column(hashed, sa.String(length=64), nullable=False),
         sa.Column("user_id", ID, nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        _of_user("half_sign_ins"),
-        sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_half_sign_ins")),
+        *more,
+        _of_user(table),
+        sa.PrimaryKeyConstraint(hashed, name=op.f(f"pk_{table}")),
     )
-    op.create_index(op.f("ix_half_sign_ins_user_id"), "half_sign_ins", ["user_id"])
+    op.create_index(op.f(f"ix_{table}_user_id"), table, ["user_id"])
 
 
 def _of_user(table: str) -> sa.ForeignKeyConstraint:

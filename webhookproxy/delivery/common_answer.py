@@ -1,0 +1,72 @@
+"""The answer that nearly every receiver gives, read without http.client: in a tenth of the time.
+
+Its head came whole in one piece, is plain HTTP/1.1 and announces one Content-Length. Whatever is
+unusual in any way is left to http.client, which puts up with much.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_HEAD = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [^\r\n]*)?\r\n"
+    rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n)+)\r\n"
+)
+_LENGTH = re.compile(r"[0-9]{1,15}")
+_BODILESS = (204, 304)
+
+
+class CommonAnswer:
+    """Looks like the part of an http.client.HTTPResponse that is used here."""
+
+    chunked = False
+
+    def __init__(
+        self, head: re.Match[bytes], headers: dict[str, str], length: int, more: bytes
+    ) -> None:
+        self.status = int(head[1])
+        self.headers = headers
+        # Bytes of the body that were not read yet.
+        self.length = length
+        close = "close" in headers.get("connection", "").lower()
+        # Bytes after the body were not asked for: whose they are nobody knows.
+        self.will_close = close or len(more) > length
+        self._more = more
+        # Reads at most so many bytes from the connection; set by who has it.
+        self.receive: Callable[[int], bytes] = lambda _: b""
+
+    def read1(self, size: int) -> bytes:
+        """Some bytes of the body, at most `size`; none at its end, or where it was cut short."""
+        size = min(size, self.length)
+        if self._more:
+            piece, self._more = self._more[:size], self._more[size:]
+        else:
+            piece = self.receive(size) if size else b""
+        self.length -= len(piece)
+        return piece
+
+    def isclosed(self) -> bool:
+        """Whether all of the body was read."""
+        return self.length == 0
+
+    def close(self) -> None:
+        """Nothing is held open here."""
+
+
+def read_common(data: bytes) -> CommonAnswer | None:
+    """The answer that begins with these bytes, or None if http.client has to read it."""
+    head = _HEAD.match(data)
+    if head is None or int(head[1]) in _BODILESS:
+        return None
+    headers: dict[str, str] = {}
+    for line in head[2].decode("latin-1").split("\r\n")[:-1]:
+        name, _, value = line.partition(":")
+        name = name.lower()
+        if name in headers and name in ("content-length", "connection"):
+            return None
+        headers[name] = value.strip(" \t")
+    length = headers.get("content-length", "")
+    if "transfer-encoding" in headers or _LENGTH.fullmatch(length) is None:
+        return None
+    return CommonAnswer(head, headers, int(length), data[head.end() :])
