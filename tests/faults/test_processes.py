@@ -167,6 +167,21 @@ def test_f03_sigterm_ends_within_twenty_seconds_although_receivers_and_a_page_ha
     assert all(again[event_id(request)] == request.body for request in in_hand)
 
 
+@pytest.mark.slow
+def test_f03_sigterm_does_not_wait_for_a_form_that_never_arrives_whole(
+    app: Flask, tmp_path: Path
+) -> None:
+    with ServerProcess(app.config["SQLALCHEMY_DATABASE_URI"], tmp_path) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as page:
+            head = b"POST /entrar HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+            page.sendall(head + b"Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=")
+            # Connections are taken in order: this answer says that the form is being read.
+            server.health()
+            asked = time.monotonic()
+            assert server.terminate() == 0
+        assert time.monotonic() - asked < 10
+
+
 def test_f02_a_kill_between_receipt_and_commit_leaves_no_half_row(
     any_app: Flask,
     database_url: str,
