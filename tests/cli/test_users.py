@@ -4,7 +4,6 @@ import json
 
 import pytest
 from flask import Flask
-from sqlalchemy.orm import Session
 
 from tests import world
 from tests.cli.conftest import Refuse, Run
@@ -123,13 +122,8 @@ def test_a_right_to_a_company_that_is_not_there_is_refused(run: Run, refuse: Ref
 def test_a_lost_second_factor_is_turned_off_and_the_list_says_who_has_one(
     run: Run, app: Flask
 ) -> None:
-    run("user", "create", "ana@example.com", "--password-stdin", stdin=PASSWORD)
-
-    def turn_on(session: Session) -> str:
-        world.turn_second_factor_on(session, 1)
-        return sign_in(session, 1)
-
-    world.store_of(app).session(turn_on)
+    user_id = world.make_secured_user(app, "ana@example.com")
+    world.store_of(app).session(lambda session: sign_in(session, user_id))
     assert json.loads(run("user", "list", "--json").stdout)[0]["second_factor"] is True
     reset = ("user", "reset-second-factor", "ANA@example.com")
     assert run(*reset).stdout == "ana@example.com has no second factor any more.\n"
