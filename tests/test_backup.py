@@ -15,19 +15,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 
+from tests import world
 from tests.delivery.lanes_world import Sending, sending
 from tests.receiver import Receiver
 from tests.server_process import ServerProcess
-from tests.world import (
-    KEYS,
-    application,
-    make_company,
-    make_secured_user,
-    make_webhook,
-    migrate,
-    rows,
-    store_of,
-)
+from tests.world import KEYS, application, make_company, make_webhook, migrate, rows, store_of
 from webhookproxy.extensions import db
 from webhookproxy.lease import Ownership, lock_for
 
@@ -91,7 +83,7 @@ def fill(half: Sending) -> None:
     gone = make_company(half.app, token="token-of-a-company-that-went")
     half.execute(f"DELETE FROM connections WHERE company_id = {gone}")
     half.execute(f"DELETE FROM companies WHERE id = {gone}")
-    make_secured_user(half.app, "ana@exemplo.com.br")
+    world.make_secured_user(half.app, "ana@exemplo.com.br")
 
 
 def test_a_backup_holds_everything_and_no_keys_and_is_for_its_user_only(

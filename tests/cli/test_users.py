@@ -122,8 +122,8 @@ def test_a_right_to_a_company_that_is_not_there_is_refused(run: Run, refuse: Ref
 def test_a_lost_second_factor_is_turned_off_and_the_list_says_who_has_one(
     run: Run, app: Flask
 ) -> None:
-    ana = world.make_secured_user(app, "ana@example.com")
-    world.store_of(app).session(lambda session: sign_in(session, ana))
+    user_id = world.make_secured_user(app, "ana@example.com")
+    world.store_of(app).session(lambda session: sign_in(session, user_id))
     assert json.loads(run("user", "list", "--json").stdout)[0]["second_factor"] is True
     reset = ("user", "reset-second-factor", "ANA@example.com")
     assert run(*reset).stdout == "ana@example.com has no second factor any more.\n"
