@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import gevent
 import pytest
@@ -238,3 +239,24 @@ def test_reading_does_not_wait_for_a_writer(sqlite_app: Flask) -> None:
     store_of(sqlite_app).run(add_change(1))
     with locked(sqlite_app):
         assert numbers(sqlite_app) == [1]
+
+
+def test_what_can_wait_goes_with_the_next_write_and_in_the_end_alone(
+    sqlite_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = store_of(sqlite_app)
+    commit = ours._commit
+    groups: list[int] = []
+
+    def counted(group: list[store._Entry[Any]]) -> None:
+        groups.append(len(group))
+        commit(group)
+
+    monkeypatch.setattr(ours, "_commit", counted)
+    patient = gevent.spawn(ours.run, add_change(1), patience=60.0)
+    gevent.sleep(0)
+    assert ours.run(add_change(2)) == 2
+    assert patient.get(timeout=5) == 1
+    assert groups == [2]
+    assert ours.run(add_change(3), patience=0.01) == 3
+    assert groups == [2, 1]

@@ -9,20 +9,15 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import gevent
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
 from gevent.threadpool import ThreadPool
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    ProgrammingError,
-)
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from webhookproxy.bulk import execute
 from webhookproxy.database import LOCK_WAIT_MS, postgresql_arguments
 
 logger = logging.getLogger(__name__)
@@ -45,9 +40,13 @@ class Fenced(Exception):
 class _Entry(Generic[T]):
     """One write that waits for its turn."""
 
-    def __init__(self, job: Callable[[Connection], T], fence: int | None) -> None:
+    def __init__(
+        self, job: Callable[[Connection], T], fence: int | None, patience: float = 0.0
+    ) -> None:
         self.job = job
         self.fence = fence
+        # Until when it can wait, on the monotonic clock.
+        self.waits_until = time.monotonic() + patience
         self.value: T | None = None
         self.error: Exception | None = None
         # For how long it held the writer: its own time and the commit's.
@@ -66,16 +65,20 @@ class Store:
         self.engine = writing_engine(url)
         self.failing_since: float | None = None
         self._waiting: deque[_Entry[Any]] = deque()
+        self._came = Event()
         self._pool = ThreadPool(1)
         self._writer: gevent.Greenlet[..., None] | None = None
 
-    def run(self, job: Callable[[Connection], T], *, fence: int | None = None) -> T:
+    def run(
+        self, job: Callable[[Connection], T], *, fence: int | None = None, patience: float = 0.0
+    ) -> T:
         """The job's value, once it is committed.
 
+        With `patience` it may wait so many seconds for another's commit, and then shares it.
         Raises what the job raised (only its own writes are undone), StoreUnavailable if the
         database did not take the group, and Fenced if `fence` is no longer the lease's.
         """
-        entry = self._wait(_Entry(job, fence))
+        entry = self._wait(_Entry(job, fence, patience))
         return entry.value  # type: ignore[return-value]  # set wherever error is not
 
     def measured(self, job: Callable[[Connection], T]) -> tuple[T, float]:
@@ -106,6 +109,7 @@ class Store:
 
     def _wait(self, entry: _Entry[T]) -> _Entry[T]:
         self._waiting.append(entry)
+        self._came.set()
         if self._writer is None:
             self._writer = gevent.spawn(self._write)
             self._writer.name = "store"
@@ -116,12 +120,19 @@ class Store:
 
     def _write(self) -> None:
         while self._waiting:
+            self._gather()
             group = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
             self._pool.apply(self._commit, (group,))
             self._note_health(group)
             for entry in group:
                 entry.done.set(None)
         self._writer = None
+
+    def _gather(self) -> None:
+        """Wait while everybody can, for somebody who cannot."""
+        while (wait := min(e.waits_until for e in self._waiting) - time.monotonic()) > 0:
+            self._came.clear()
+            self._came.wait(wait)
 
     def _commit(self, group: list[_Entry[Any]]) -> None:
         try:
@@ -136,7 +147,8 @@ class Store:
             for entry in group:
                 entry.seconds += committing
         except Exception as error:  # every waiting caller must get an answer, whatever happened
-            failure = StoreUnavailable(type(error).__name__) if _is_outage(error) else error
+            outage = _is_outage(error, self.engine.dialect.dbapi)
+            failure = StoreUnavailable(type(error).__name__) if outage else error
             for entry in group:
                 entry.error = entry.error or failure
                 entry.value = None
@@ -158,15 +170,15 @@ def _run_entry(connection: Connection, entry: _Entry[Any], *, alone: bool) -> No
         entry.value = entry.job(connection)
         entry.seconds = time.perf_counter() - began
         return
-    connection.exec_driver_sql("SAVEPOINT job")
+    execute(connection, "SAVEPOINT job")
     try:
         entry.value = entry.job(connection)
     except Exception as error:
-        if _is_outage(error):
+        if _is_outage(error, connection.dialect.dbapi):
             raise
         entry.error = error
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
-    connection.exec_driver_sql("RELEASE SAVEPOINT job")
+        execute(connection, "ROLLBACK TO SAVEPOINT job")
+    execute(connection, "RELEASE SAVEPOINT job")
     entry.seconds = time.perf_counter() - began
 
 
@@ -179,19 +191,26 @@ def _check_fence(connection: Connection, group: list[_Entry[Any]]) -> None:
     if all(entry.fence is None for entry in group):
         return
     lock = " FOR SHARE" if connection.dialect.name == "postgresql" else ""
-    fence = connection.execute(text(f"SELECT fence FROM leases WHERE shard = 0{lock}")).scalar()
+    row = execute(connection, f"SELECT fence FROM leases WHERE shard = 0{lock}").fetchone()
+    fence = None if row is None else row[0]
     for entry in group:
         if entry.fence is not None and entry.fence != fence:
             entry.error = Fenced()
 
 
-def _is_outage(error: Exception) -> bool:
-    """Whether the database, not the data, is at fault, so that the same write may work later."""
-    if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError | DataError):
+def _is_outage(error: Exception, driver: Any) -> bool:
+    """Whether the database, not the data, is at fault, so that the same write may work later.
+
+    `driver` is the module that the database is reached by; models raise its errors in SQLAlchemy's.
+    """
+    raised = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(raised, driver.Error):
         return False
-    # SQLite's driver says so of a value that it cannot bind; PostgreSQL of a missing right.
-    of_sqlite = type(error.orig).__module__.startswith("sqlite3")
-    return not (of_sqlite and isinstance(error, ProgrammingError | InterfaceError))
+    if isinstance(raised, driver.IntegrityError | driver.DataError):
+        return False
+    # SQLite's driver says so of a value that it cannot bind; PostgreSQL's of a missing right.
+    of_sqlite = driver.__name__.startswith("sqlite3")
+    return not (of_sqlite and isinstance(raised, driver.ProgrammingError | driver.InterfaceError))
 
 
 def writing_engine(url: str) -> Engine:
@@ -244,4 +263,4 @@ def _prepare_sqlite_writer(connection: Any, _record: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    execute(connection, "BEGIN IMMEDIATE")

@@ -95,10 +95,10 @@ def test_a_commit_that_was_not_heard_of_counts_once(
     store_run = any_half.store.run
     calls = 0
 
-    def deaf(job: Callable[[Connection], Any], *, fence: int | None = None) -> Any:
+    def deaf(job: Callable[[Connection], Any], **given: Any) -> Any:
         nonlocal calls
         calls += 1
-        value = store_run(job, fence=fence)
+        value = store_run(job, **given)
         if calls == 1:
             raise StoreUnavailable("OperationalError")
         return value
@@ -137,3 +137,20 @@ def test_a_former_owner_writes_nothing_and_says_so(any_half: Sending) -> None:
     results.drain(5.0)
     assert lost == [True]
     assert any_half.states(webhook) == [("queued", "waiting_turn")]
+
+
+def test_an_error_that_is_no_outage_ends_and_is_not_tried_for_ever(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, dues = stored(half, 2)
+    calls = 0
+
+    def broken(_job: Callable[[Connection], Any], **_given: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(half.store, "run", broken)
+    write(half, [(due, outcome(), ACCEPTED) for due in dues])
+    # Together, and then each alone.
+    assert calls == 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from webhookproxy.bulk import Row, insert_rows, update_rows
+from webhookproxy.bulk import Row, execute, insert_rows, update_rows
 from webhookproxy.delivery.retry import Verdict
 from webhookproxy.delivery.sender import Outcome
 from webhookproxy.models.deliveries import DISCARDED, OPEN, Due
@@ -210,8 +210,9 @@ def _stored(connection: Connection, group: list[Result]) -> dict[int, _Stored]:
     numbers = ", ".join(str(each.due.id) for each in group)
     # On SQLite the whole transaction is alone.
     lock = " ORDER BY id FOR UPDATE" if connection.dialect.name == "postgresql" else ""
-    query = text(f"SELECT id, {OPEN}, {DISCARDED} FROM deliveries WHERE id IN ({numbers}){lock}")
-    return {row[0]: _Stored(bool(row[1]), bool(row[2])) for row in connection.execute(query)}
+    query = f"SELECT id, {OPEN}, {DISCARDED} FROM deliveries WHERE id IN ({numbers}){lock}"
+    rows = execute(connection, query)
+    return {row[0]: _Stored(bool(row[1]), bool(row[2])) for row in rows}
 
 
 def _count(connection: Connection, group: list[Result], stored: dict[int, _Stored]) -> None:

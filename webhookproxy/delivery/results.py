@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 
 import gevent
 from gevent.event import Event
+from sqlalchemy import Connection
 
 from webhookproxy.broadcast import nobody
 from webhookproxy.delivery.ledger import Result, write_group
@@ -17,8 +17,9 @@ logger = logging.getLogger(__name__)
 
 GROUP_MAX = 256
 RETRY_SECONDS = 0.5
-# How long fewer than so many wait for company: a commit costs the same for one as for ten. What a
-# crash may repeat grows by what is answered meanwhile, and a lane bounds it (UNSETTLED_MAX).
+# How long fewer than so many wait for company, or for another's commit: it costs the same for one
+# as for ten. What a crash may repeat grows by what is answered meanwhile, and a lane bounds it
+# (UNSETTLED_MAX).
 GATHER_SECONDS = 0.005
 GATHER_MAX = 16
 
@@ -70,10 +71,8 @@ class Results:
 
     def _write(self) -> None:
         while self._waiting:
-            if len(self._waiting) < GATHER_MAX:
-                gevent.sleep(GATHER_SECONDS)
             fence, waiting = self._fence, self._waiting
-            group = waiting[:GROUP_MAX]
+            group: list[Result] = []
             if self._commit(group, fence):
                 del waiting[: len(group)]
                 for result in group:
@@ -87,11 +86,23 @@ class Results:
         self._idle.set()
 
     def _commit(self, group: list[Result], fence: int) -> bool:
-        """Write a group, however long the database takes none; False if we are owner no more."""
-        again = False
+        """Write a group, however long the database takes none; False if we are owner no more.
+
+        An empty one is filled as late as can be: what came while it waited for its turn goes along.
+        """
+        waiting, again = self._waiting, False
+
+        def fill() -> None:
+            group.extend(() if group else waiting[:GROUP_MAX])
+
+        def job(connection: Connection) -> None:
+            fill()
+            write_group(connection, group, again=again)
+
+        patience = GATHER_SECONDS if len(waiting) < GATHER_MAX else 0.0
         while True:
             try:
-                self._store.run(partial(write_group, group=group, again=again), fence=fence)
+                self._store.run(job, fence=fence, patience=patience)
             except StoreUnavailable:
                 again = True
                 gevent.sleep(RETRY_SECONDS)
@@ -99,6 +110,7 @@ class Results:
                 self._on_fenced(fence)
                 return False
             except Exception:  # one bad row must not stop the others
+                fill()
                 logger.exception("cannot write %d results", len(group))
                 return len(group) == 1 or self._commit_singly(group, fence)
             else:

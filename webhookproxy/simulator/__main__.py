@@ -73,6 +73,9 @@ def _bind(host: str, port: int) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # As the JavaScript server does; asyncio sets it only for sockets that name TCP. Without
+        # it an event waits up to 40 ms for the acknowledgement of the one before.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         bound.bind((host, port))
         bound.listen(_BACKLOG)
     except OSError:
