@@ -42,6 +42,9 @@ INSIDE = (
     Screen("entregas", "/entregas?estado=falhou"),
     Screen("entrega", "/entregas?webhook=webhook_4&estado=recusada", ".rows .row-item a"),
     Screen("usuarios", "/usuarios"),
+    Screen("auditoria", "/auditoria"),
+    Screen("privacidade", "/privacidade"),
+    Screen("segundo-fator", "/conta/segundo-fator"),
 )
 
 
