@@ -16,6 +16,9 @@ _HEAD = re.compile(
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _BODILESS = (204, 304)
 
+# Reads at most so many bytes from the connection.
+Receive = Callable[[int], bytes]
+
 
 class CommonAnswer:
     """Looks like the part of an http.client.HTTPResponse that is used here."""
@@ -23,9 +26,9 @@ class CommonAnswer:
     chunked = False
 
     def __init__(
-        self, head: re.Match[bytes], headers: dict[str, str], length: int, more: bytes
+        self, status: int, headers: dict[str, str], length: int, more: bytes, receive: Receive
     ) -> None:
-        self.status = int(head[1])
+        self.status = status
         self.headers = headers
         # Bytes of the body that were not read yet.
         self.length = length
@@ -33,8 +36,7 @@ class CommonAnswer:
         # Bytes after the body were not asked for: whose they are nobody knows.
         self.will_close = close or len(more) > length
         self._more = more
-        # Reads at most so many bytes from the connection; set by who has it.
-        self.receive: Callable[[int], bytes] = lambda _: b""
+        self._receive = receive
 
     def read1(self, size: int) -> bytes:
         """Some bytes of the body, at most `size`; none at its end, or where it was cut short."""
@@ -42,7 +44,7 @@ class CommonAnswer:
         if self._more:
             piece, self._more = self._more[:size], self._more[size:]
         else:
-            piece = self.receive(size) if size else b""
+            piece = self._receive(size) if size else b""
         self.length -= len(piece)
         return piece
 
@@ -54,7 +56,7 @@ class CommonAnswer:
         """Nothing is held open here."""
 
 
-def read_common(data: bytes) -> CommonAnswer | None:
+def read_common(data: bytes, receive: Receive) -> CommonAnswer | None:
     """The answer that begins with these bytes, or None if http.client has to read it."""
     head = _HEAD.match(data)
     if head is None or int(head[1]) in _BODILESS:
@@ -69,4 +71,4 @@ def read_common(data: bytes) -> CommonAnswer | None:
     length = headers.get("content-length", "")
     if "transfer-encoding" in headers or _LENGTH.fullmatch(length) is None:
         return None
-    return CommonAnswer(head, headers, int(length), data[head.end() :])
+    return CommonAnswer(int(head[1]), headers, int(length), data[head.end() :], receive)

@@ -99,8 +99,7 @@ class Link:
         with suppress(BrokenPipeError, ConnectionResetError):
             self._send(message)
         data = self._incoming.receive(_FIRST)
-        if (common := read_common(data)) is not None:
-            common.receive = self._incoming.receive
+        if (common := read_common(data, self._incoming.receive)) is not None:
             return common
         self._incoming.again = data
         return self._read_by_http_client()
