@@ -14,7 +14,8 @@ from flask import Flask
 from gevent.pool import Pool
 from sqlalchemy.orm import Session
 
-from tests.world import application, rows, store_of
+from tests.models.conftest import ANA, do
+from tests.world import application, rows
 from webhookproxy.models.people import create_user, delete_user, find_user
 from webhookproxy.models.second_factors import (
     Means,
@@ -31,7 +32,6 @@ from webhookproxy.models.sign_ins import half_sign_in, half_signed_in, sign_in, 
 from webhookproxy.onetime import STEP_SECONDS, matching_step, new_recovery_code, recovery_hash
 from webhookproxy.rules import Refused
 
-ANA = "ana@exemplo.com.br"
 LOGIN = "the key of a login"
 
 
@@ -40,17 +40,6 @@ def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """On both kinds of database."""
     with application(database_url, tmp_path) as app:
         yield app
-
-
-def do(app: Flask, job: Any) -> Any:
-    return store_of(app).session(job)
-
-
-@pytest.fixture
-def ana(app: Flask) -> int:
-    """A user's number."""
-    number: int = do(app, lambda s: create_user(s, ANA, "hash", admin=True).id)
-    return number
 
 
 def code_at(key: str, steps: int) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from tests.models.conftest import ANA, do
 from tests.world import application, rows, store_of
 from webhookproxy.models.people import create_user, delete_user, find_user, set_password
 from webhookproxy.models.sign_ins import (
@@ -22,19 +22,6 @@ from webhookproxy.models.sign_ins import (
     sign_out_everywhere,
     signed_in,
 )
-
-ANA = "ana@exemplo.com.br"
-
-
-def do(app: Flask, job: Any) -> Any:
-    return store_of(app).session(job)
-
-
-@pytest.fixture
-def ana(app: Flask) -> int:
-    """A user's number."""
-    number: int = do(app, lambda s: create_user(s, ANA, "hash", admin=True).id)
-    return number
 
 
 def found(app: Flask, key: str) -> tuple[str, bool] | None:

@@ -1,0 +1,24 @@
+"""The user whose rows are looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.world import store_of
+from webhookproxy.models.people import create_user
+
+ANA = "ana@exemplo.com.br"
+
+
+def do(app: Flask, job: Any) -> Any:
+    return store_of(app).session(job)
+
+
+@pytest.fixture
+def ana(app: Flask) -> int:
+    """A user's number."""
+    number: int = do(app, lambda s: create_user(s, ANA, "hash", admin=True).id)
+    return number
