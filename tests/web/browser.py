@@ -178,3 +178,13 @@ def form_fields(text: str) -> dict[str, Any]:
     parser = _Fields()
     parser.feed(main)
     return parser.found
+
+
+def planted_session(app: Flask) -> tuple[Browser, Browser]:
+    """Whoever planted their session's cookie, and the victim who has it now."""
+    planted, victim = Browser(app), Browser(app)
+    planted.get("/entrar")
+    cookie = planted.client.get_cookie("session")
+    assert cookie is not None
+    victim.client.set_cookie("session", cookie.value)
+    return planted, victim

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.web.browser import Browser
+from tests.web.browser import Browser, planted_session
 from tests.web.conftest import PASSWORD, Place
 from tests.world import rows
 from webhookproxy.web import throttle
@@ -256,12 +256,7 @@ def test_a_new_password_needs_the_old_one(ana: Browser, nobody: Browser) -> None
 @pytest.mark.usefixtures("ana")
 def test_a_session_that_was_there_before_the_login_is_not_the_one_after(app: Flask) -> None:
     """Whoever plants a cookie gets nothing by it: the key is made at the login."""
-    planted = Browser(app)
-    planted.get("/entrar")
-    cookie = planted.client.get_cookie("session")
-    assert cookie is not None
-    victim = Browser(app)
-    victim.client.set_cookie("session", cookie.value)
+    planted, victim = planted_session(app)
     victim.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
     assert planted.get("/", 303).location == "/entrar"
 

@@ -19,7 +19,7 @@ from tests.web.authenticator import (
     turn_on,
     wrong_code,
 )
-from tests.web.browser import Browser
+from tests.web.browser import Browser, planted_session
 from tests.web.conftest import PASSWORD
 from tests.world import rows
 from webhookproxy.models.sign_ins import HALF_LIFETIME
@@ -224,12 +224,7 @@ def test_a_double_click_does_not_lose_the_login(app: Flask, later: str, nobody: 
 def test_a_session_that_was_planted_gets_nothing_by_the_password_nor_by_the_code(
     app: Flask, later: str
 ) -> None:
-    planted = Browser(app)
-    planted.get("/entrar")
-    cookie = planted.client.get_cookie("session")
-    assert cookie is not None
-    victim = Browser(app)
-    victim.client.set_cookie("session", cookie.value)
+    planted, victim = planted_session(app)
     give_password(victim)
     assert planted.get(STEP, 303).location == "/entrar"
     victim.get(STEP)
