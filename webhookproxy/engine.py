@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 import gevent
 from flask import Flask
@@ -16,13 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.broadcast import Broadcast
+from webhookproxy.chores import Chore, chores
 from webhookproxy.console import Console
 from webhookproxy.delivery.lanes import Lanes
 from webhookproxy.dial import Resolver
 from webhookproxy.extensions import db
 from webhookproxy.guard import Policy
 from webhookproxy.health import Health, LoopWatch
-from webhookproxy.housekeeping import Housekeeping
 from webhookproxy.lease import Ownership, lock_for
 from webhookproxy.listener.intake import Intake
 from webhookproxy.listener.registry import Registry
@@ -75,15 +76,7 @@ class Engine:
             store, self._routes, console, self._lanes.offer, self._lose, tell=tell
         )
         self._registry = Registry(self._intake, self._status, console, policy, resolver)
-        self._housekeeping = Housekeeping(
-            store,
-            self._reading,
-            self._lanes.lane,
-            config["RETENTION_DAYS"],
-            config["UNWANTED_HOURS"],
-            audit_days=config["AUDIT_DAYS"],
-            max_data_bytes=config["MAX_DATA_BYTES"],
-        )
+        self._chores = chores(config, store, self._reading, self._lanes)
         self._wake = Event()
         self._stopping = False
         self._lost = False
@@ -97,9 +90,12 @@ class Engine:
 
     def start(self) -> None:
         """Begin to own the sockets, or to wait for them; returns at once."""
-        for run in (self._run, self._loop.watch, self._keep_house):
+        runs: dict[str, Callable[[], None]] = {"run": self._run, "watch": self._loop.watch}
+        for chore in self._chores:
+            runs[type(chore).__name__.lower()] = partial(self._keep_at, chore)
+        for name, run in runs.items():
             greenlet = gevent.Greenlet(run)
-            greenlet.name = f"engine{run.__name__}"
+            greenlet.name = f"engine_{name}"
             greenlet.link_exception(_log_death)
             greenlet.start()
             self._greenlets.append(greenlet)
@@ -284,11 +280,11 @@ class Engine:
             self._lost = True
             self._wake.set()
 
-    def _keep_house(self) -> None:
+    def _keep_at(self, chore: Chore) -> None:
         while not self._stopping:
             if self._ownership.fence is not None:
-                self._guarded(self._housekeeping.step)
-            gevent.sleep(self._housekeeping.pause)
+                self._guarded(chore.step)
+            gevent.sleep(chore.pause)
 
 
 def _log_death(greenlet: gevent.Greenlet[..., None]) -> None:

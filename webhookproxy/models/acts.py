@@ -78,6 +78,7 @@ def resend(session: Session, delivery: Delivery) -> Resent:
         "reason": DeliveryReason.RESENT.value,
         "tries": 0,
         "born_ms": webhook.clock_ms(datetime.now(UTC)),
+        "resends": Delivery.resends + 1,
         **dict.fromkeys(("first_attempt_ms", "due_ms", "ended_ms", "status")),
     }
     if not _change(session, delivery.id, _RESENDABLE, values):

@@ -18,6 +18,7 @@ OPEN = "state IN ('queued', 'retrying')"
 ENDED_BADLY = "state IN ('refused', 'expired', 'cancelled')"
 # Ended by somebody, and not because its webhook or company was deleted.
 DISCARDED = "reason = 'discarded'"
+CONDITION_MAX = 300
 
 
 class Delivery(Base):
@@ -72,6 +73,10 @@ class Delivery(Base):
     due_ms: Mapped[int | None] = mapped_column(Id)
     ended_ms: Mapped[int | None] = mapped_column(Id)
     status: Mapped[int | None] = mapped_column(SmallInteger)
+    # Of a filtered one: the condition that did not hold, in words.
+    condition: Mapped[str | None] = mapped_column(String(CONDITION_MAX))
+    # How often somebody had it sent again.
+    resends: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
 
 
 class Attempt(Base):

@@ -1,0 +1,34 @@
+"""What the owner of the sockets does behind the traffic, each by itself and a little at a time."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from flask import Config
+from sqlalchemy import Engine
+
+from webhookproxy.delivery.lanes import Lanes
+from webhookproxy.housekeeping import Housekeeping
+from webhookproxy.store import Store
+
+
+class Chore(Protocol):
+    """One step at a time; `pause` is how many seconds to wait until the next."""
+
+    @property
+    def pause(self) -> float: ...
+    def step(self) -> bool: ...
+
+
+def chores(config: Config, store: Store, reading: Engine, lanes: Lanes) -> tuple[Chore, ...]:
+    """All of them, for the engine to keep at while it owns the sockets."""
+    housekeeping = Housekeeping(
+        store,
+        reading,
+        lanes.lane,
+        config["RETENTION_DAYS"],
+        config["UNWANTED_HOURS"],
+        audit_days=config["AUDIT_DAYS"],
+        max_data_bytes=config["MAX_DATA_BYTES"],
+    )
+    return (housekeeping,)
