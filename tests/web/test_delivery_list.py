@@ -17,9 +17,9 @@ from sqlalchemy import Connection, event, text
 from tests.web.deliveries_world import delivery_row, event_row, insert
 from tests.world import application, make_company, make_webhook, store_of
 from webhookproxy.extensions import db
+from webhookproxy.models.periods import first_delivery, first_event
 from webhookproxy.web import delivery_search
 from webhookproxy.web.delivery_list import STATES, Page, Wanted, find
-from webhookproxy.web.delivery_period import first_delivery, first_event
 
 MANY = 200_000
 ENDED = ("delivered", "refused", "expired", "cancelled", "simulated")

@@ -38,9 +38,7 @@ class Webhook(Base):
     url: Mapped[str] = mapped_column(String(2048))
     events: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     # By the name of the event: conditions that all must hold, or it is not sent.
-    filters: Mapped[dict[str, list[dict[str, str]]] | None] = mapped_column(
-        JSON(none_as_null=True)
-    )
+    filters: Mapped[dict[str, list[dict[str, str]]] | None] = mapped_column(JSON(none_as_null=True))
     authorization: Mapped[str | None] = mapped_column(Secret)
     secret: Mapped[str | None] = mapped_column(Secret)
     # After a rotation this one signs too, until then (see rotate_secret).

@@ -21,6 +21,7 @@ class Due:
     id: int
     webhook: str
     state: DeliveryState
+    resends: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,13 @@ def latest(session: Session, company_id: int, count: int = LATEST) -> list[Arriv
 def _dues(session: Session, event_ids: list[int]) -> defaultdict[int, list[Due]]:
     found: defaultdict[int, list[Due]] = defaultdict(list)
     rows = session.execute(
-        select(Delivery.id, Delivery.event_id, Delivery.state, Webhook.name)
+        select(Delivery.id, Delivery.event_id, Delivery.state, Delivery.resends, Webhook.name)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
         .where(Delivery.event_id.in_(event_ids))
         .order_by(Delivery.id)
     )
     for row in rows:
-        found[row.event_id].append(Due(row.id, row.name, DeliveryState(row.state)))
+        found[row.event_id].append(Due(row.id, row.name, DeliveryState(row.state), row.resends))
     return found
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from webhookproxy.models.deliveries import ENDED_BADLY, OPEN
-from webhookproxy.web.delivery_period import first_delivery
+from webhookproxy.models.periods import first_delivery
 
 # How many rows are looked at for one page, and in one round: a statement holds the hub.
 LOOK_AT = 20_000
@@ -66,19 +66,20 @@ class Found:
     ended_ms: int | None
     attempts: int
     status: int | None
+    resends: int
     event: str
     received_ms: int
 
 
 _COLUMNS = (
     "id, webhook_id, order_key, state, reason, born_ms, first_attempt_ms, due_ms, ended_ms,"
-    " attempts, status, event_id"
+    " attempts, status, resends, event_id"
 )
 # Looked up row by row, and not joined: PostgreSQL would read all events to join some thousands.
 _OF_EVENT = "COALESCE((SELECT e.{column} FROM events e WHERE e.id = d.event_id), {missing})"
 _SHOWN = (
     "d.id, d.webhook_id, d.order_key, d.state, d.reason, d.born_ms, d.first_attempt_ms, d.due_ms,"
-    " d.ended_ms, d.attempts, d.status, "
+    " d.ended_ms, d.attempts, d.status, d.resends, "
     + _OF_EVENT.format(column="name", missing="''")
     + ", "
     + _OF_EVENT.format(column="received_ms", missing="-1")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from webhookproxy.models import Delivery, Event
+from webhookproxy.models.deliveries import Delivery
+from webhookproxy.models.events import Event
 
 
 def first_event(session: Session, moment_ms: int) -> int:
