@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, product
 from random import Random
 from typing import Any
 
@@ -175,9 +175,10 @@ class Traffic:
             for webhook in self._webhooks.values():
                 if webhook.company_id == company.id:
                     self._count_deliveries(webhook, hour - back, back, events)
-        # At this hour yesterday there were some, too: silence now is odd.
-        row = {"company_id": company.id, "hour": hour - 24, "count": round(size)}
-        self._session.execute(insert(HourlyEvents).values(name="call-was-connected", **row))
+        # In the weeks before there were some at this hour, too: silence now is odd.
+        for week, back in product(range(1, 9), range(-1, 5)):
+            row = {"company_id": company.id, "hour": hour - week * 168 - back, "count": round(size)}
+            self._session.execute(insert(HourlyEvents).values(name="call-was-connected", **row))
 
     def _quiet_hours(self, company: Company) -> int:
         assert company.connection.last_event_at is not None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, text
 
 from tests.world import store_of
 from webhookproxy.health import Health
@@ -58,11 +59,25 @@ def connection(
 
 def arrived(app: Flask, company: int, hours_ago: int, count: int) -> None:
     """So many events came in an hour."""
-    hour = int(time.time()) // 3600 - hours_ago
+    counted(app, company, {int(time.time()) // 3600 - hours_ago: count})
+
+
+def usually(app: Flask, company: int, an_hour: int, weeks: int = 8) -> None:
+    """So many events came in each hour of the day that was a week ago, two weeks ago, and so on."""
+    now = int(time.time()) // 3600
+    hours = [now - 168 * week + hour for week in range(1, weeks + 1) for hour in range(-12, 12)]
+    counted(app, company, dict.fromkeys(hours, an_hour))
+
+
+def counted(app: Flask, company: int, counts: Mapping[int, int]) -> None:
+    """What came by the number of its hour."""
+    rows = [
+        {"company_id": company, "hour": hour, "name": "x", "count": count}
+        for hour, count in counts.items()
+    ]
 
     def job(connection: Connection) -> None:
-        values = {"company_id": company, "hour": hour, "name": "x", "count": count}
-        connection.execute(HourlyEvents.__table__.insert().values(values))  # type: ignore[attr-defined]
+        connection.execute(insert(HourlyEvents), rows)
 
     store_of(app).run(job)
 

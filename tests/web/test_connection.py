@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
 
 import pytest
 from flask import Flask
 
 from tests.web.browser import Browser
 from tests.web.conftest import Place
-from tests.web.sockets import DEAD_MS, arrived, connection, owner
+from tests.web.sockets import DEAD_MS, connection, owner
 from tests.world import rows
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 
@@ -105,20 +104,6 @@ def test_a_connection_without_an_event_yet_says_so(app: Flask, beto: Browser, pl
     owner(app)
     connection(app, place.company, "connected", "accepted")
     assert badge_of(panel_of(beto, place))[0] == "Conectada, nenhum evento ainda"
-
-
-def test_silence_is_pointed_at_only_where_it_is_odd(
-    app: Flask, beto: Browser, place: Place
-) -> None:
-    owner(app)
-    long_ago = now_ms() - 2 * HOUR_MS
-    facts: dict[str, Any] = {"since": long_ago - 1, "last_event_at": long_ago, "events": 5}
-    connection(app, place.company, "connected", "accepted", **facts)
-    silence = "Nenhum evento há mais de uma hora"
-    assert silence not in panel_of(beto, place)
-    arrived(app, place.company, hours_ago=24, count=9)
-    assert silence in panel_of(beto, place)
-    assert "Conectada, mas sem eventos" in beto.get("/").text
 
 
 def test_packets_that_could_not_be_read_are_told(app: Flask, beto: Browser, place: Place) -> None:

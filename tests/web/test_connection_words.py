@@ -16,9 +16,8 @@ from sqlalchemy.orm import Session
 from tests.web.browser import Browser
 from tests.web.conftest import Place
 from tests.world import store_of
-from webhookproxy.models import Company, HourlyEvents
+from webhookproxy.models import Company
 from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason, ConnectionState
-from webhookproxy.web.figures import this_hour
 
 FENCE = 7
 S: TypeAlias = ConnectionState
@@ -142,13 +141,3 @@ def test_an_attempt_that_is_due_is_made_now(app: Flask, beto: Browser, place: Pl
     owner(app)
     wrote(app, place, S.RECONNECTING, R.KICKED, next_attempt_at=minutes_ago(1))
     assert "Tentamos reconectar agora" in panel(beto, place)
-
-
-def busy_yesterday(app: Flask, place: Place) -> None:
-    def job(session: Session) -> None:
-        for hour in range(this_hour() - 25, this_hour() - 22):
-            session.add(
-                HourlyEvents(company_id=place.company, hour=hour, name="agent-is-idle", count=9)
-            )
-
-    store_of(app).session(job)

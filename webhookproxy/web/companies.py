@@ -21,7 +21,6 @@ from webhookproxy.models.companies import (
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules import Refused
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
-from webhookproxy.standing import read_owner
 from webhookproxy.web import arrivals, figures, live
 from webhookproxy.web.access import (
     actor,
@@ -30,7 +29,7 @@ from webhookproxy.web.access import (
     visible_companies,
 )
 from webhookproxy.web.company_forms import CompanyForm
-from webhookproxy.web.connection import gaps_of_a_day, shown
+from webhookproxy.web.connection import gaps_of_a_day, shown_now
 from webhookproxy.web.forms import Conflict, policy, write
 from webhookproxy.web.webhook_health import shown_webhook
 
@@ -44,16 +43,15 @@ def index() -> str:
     """The companies this account may see; by name or 3C Plus id if something is searched for."""
     search = request.args.get("busca", "").strip()[:120]
     rows = visible(db.session(), search)
-    owner = read_owner(db.session())
+    shown = shown_now(db.session(), rows)
     ids = [company.id for company in rows]
-    busy = figures.usually_busy(db.session(), ids)
     since = figures.first_hour_of_today(DEFAULT_TIMEZONE)
     webhooks: dict[int, list[Webhook]] = {company_id: [] for company_id in ids}
     for webhook in live_webhooks(db.session(), ids):
         webhooks[webhook.company_id].append(webhook)
     return render_template(
         "companies/index.html",
-        rows=[(company, shown(company, owner, busy), webhooks[company.id]) for company in rows],
+        rows=[(company, shown[company.id], webhooks[company.id]) for company in rows],
         today=figures.events_by_company(db.session(), ids, since),
         search=search,
         more=len(rows) == LIST_MAX,
@@ -108,7 +106,7 @@ def _facts(company: Company) -> dict[str, Any]:
     session = db.session()
     return {
         "company": company,
-        "shown": shown(company, read_owner(session), figures.usually_busy(session, [company.id])),
+        "shown": shown_now(session, [company])[company.id],
         "webhooks": [
             shown_webhook(each, company.timezone) for each in live_webhooks(session, [company.id])
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,15 +21,13 @@ from webhookproxy.reasons import (
     ConnectionState,
     Words,
 )
-from webhookproxy.standing import Owner, standing
+from webhookproxy.standing import Owner, read_owner, standing
 from webhookproxy.web.access import actor, company_or_404
 from webhookproxy.web.filters import ago, clock
 from webhookproxy.web.forms import write
+from webhookproxy.web.silence import Silence, odd
 
 blueprint = Blueprint("connection", __name__)
-
-# How long a connected company may bring no event before the pages point at it.
-SILENT = timedelta(hours=1)
 
 # By state: the drawing and the colour; "spin" turns.
 _LOOKS = {
@@ -54,34 +52,41 @@ class Shown:
     spins: bool
     since: datetime
     words: Words
-    # Connected for an hour without an event: an open socket does not prove a good token.
-    silent: bool
+    # Connected, but the usual events do not come: an open socket does not prove a good token.
+    silence: Silence | None
     socket_id: str | None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a socket, silent or not."""
+        return self.state is ConnectionState.CONNECTED
 
     @property
     def is_problem(self) -> bool:
         """Whether somebody should look: a socket is wished and there is none, or it is mute."""
         trouble = (ConnectionState.RECONNECTING, ConnectionState.TOKEN_REFUSED)
-        return self.state in trouble or self.silent
+        return self.state in trouble or self.silence is not None
 
 
-def shown(company: Company, owner: Owner, busy: Collection[int]) -> Shown:
-    """What may be said of a company's connection now; never green on an old heartbeat.
+def shown_now(session: Session, companies: Sequence[Company]) -> dict[int, Shown]:
+    """What may be said of the connections of these companies now, by number."""
+    owner = read_owner(session)
+    silences = odd(session, companies, owner)
+    return {each.id: shown(each, owner, silences.get(each.id)) for each in companies}
 
-    `busy` are the companies of which an hour without an event is odd (figures.usually_busy); of one
-    that never had an event it is odd, too.
-    """
+
+def shown(company: Company, owner: Owner, silence: Silence | None = None) -> Shown:
+    """What may be said of a company's connection now; never green on an old heartbeat."""
     connection = company.connection
     state, reason = standing(connection, owner, wished=company.should_connect)
     drawing, colour = _LOOKS[state]
+    label = CONNECTION_LABELS[state] + ("…" if state in _MOVING else "")
     connected = state is ConnectionState.CONNECTED
     heard = connection.last_event_at
-    first = connected and (heard is None or heard < connection.since)
-    label = CONNECTION_LABELS[state] + ("…" if state in _MOVING else "")
-    if first:
+    if silence is not None:
+        label, drawing, colour = "Conectada, mas sem eventos", "clock", "amber"
+    elif connected and (heard is None or heard < connection.since):
         label = "Conectada, nenhum evento ainda"
-    odd = company.id in busy or not connection.events
-    quiet_since = connection.since if first or heard is None else heard
     return Shown(
         state=state,
         label=label,
@@ -89,8 +94,8 @@ def shown(company: Company, owner: Owner, busy: Collection[int]) -> Shown:
         colour=colour,
         spins=state in _MOVING,
         since=connection.since,
-        words=_words(company, reason),
-        silent=connected and odd and datetime.now(UTC) - quiet_since > SILENT,
+        words=_words(company, reason) if silence is None else silence.words,
+        silence=silence,
         socket_id=connection.socket_id if connected else None,
     )
 

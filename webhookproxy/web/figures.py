@@ -58,16 +58,6 @@ def events_by_company(session: Session, companies: Collection[int], since: int) 
     return {company_id: int(count) for company_id, count in rows}
 
 
-def usually_busy(session: Session, companies: Collection[int]) -> set[int]:
-    """The companies that got events at this hour yesterday or a week ago: silence there is odd."""
-    now = this_hour()
-    hours = (now - 24, now - 24 * 7)
-    at_this_hour = select(HourlyEvents.company_id).where(
-        HourlyEvents.company_id.in_(companies), HourlyEvents.hour.in_(hours)
-    )
-    return set(session.scalars(at_this_hour))
-
-
 def deliveries_by_outcome(
     session: Session, webhooks: Collection[int], since: int
 ) -> dict[tuple[int, str], int]:

@@ -13,10 +13,9 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
-from webhookproxy.standing import read_owner
 from webhookproxy.web import companies, figures, live
 from webhookproxy.web.access import visible_companies
-from webhookproxy.web.connection import Shown, shown
+from webhookproxy.web.connection import Shown, shown_now
 from webhookproxy.web.webhook_health import ShownWebhook, shown_webhook
 
 blueprint = Blueprint("panel", __name__)
@@ -61,16 +60,15 @@ def _facts() -> dict[str, Any]:
     ids = [company.id for company in rows]
     webhooks = _webhooks(session, rows)
     webhook_ids = [each.webhook.id for each in webhooks]
-    owner = read_owner(session)
-    busy = figures.usually_busy(session, ids)
-    connections = [(company, shown(company, owner, busy)) for company in rows]
+    shown = shown_now(session, rows)
+    connections = [(company, shown[company.id]) for company in rows]
     problems = _problems(connections, webhooks)
     since = min(figures.first_hour_of_today(DEFAULT_TIMEZONE), figures.this_hour() - 23)
     events = figures.events_by_hour(session, ids, since)
     ended = figures.deliveries_by_outcome(session, webhook_ids, since)
     return {
         "companies": rows,
-        "connected": sum(each.colour == "green" for _, each in connections),
+        "connected": sum(each.is_connected for _, each in connections),
         "wished": sum(company.should_connect for company in rows),
         "problems": problems[:PROBLEMS_MAX],
         "more_problems": max(0, len(problems) - PROBLEMS_MAX),
@@ -98,8 +96,8 @@ def _problems(
         for each in webhooks
         if each.is_problem
     ]
-    cut_off = [each for each in found if each.connection and not each.connection.silent]
-    silent = [each for each in found if each.connection and each.connection.silent]
+    cut_off = [each for each in found if each.connection and not each.connection.silence]
+    silent = [each for each in found if each.connection and each.connection.silence]
     return cut_off + failing + silent
 
 

@@ -76,7 +76,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
     return {
         "webhook": webhook,
         "company": company,
-        "connection": shown(company, read_owner(session), ()),
+        "connection": shown(company, read_owner(session)),
         "shown": shown_webhook(webhook, company.timezone),
         "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
