@@ -58,6 +58,9 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     PHONE_SHOWN: {
         "deliveries.show": "the page of a payload",
         "deliveries.body": "the payload as a file",
+        "events.show": "the page of a payload",
+        "events.payload": "the payload as a file",
+        "events.watch": "what the receiver answered: some show what they were sent",
         "deliveries.watch": "what the receiver answered: some show what they were sent",
     },
 }

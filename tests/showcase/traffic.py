@@ -99,7 +99,9 @@ class Traffic:
     def _store(self, happened: Happened) -> None:
         event_id = next(self._event_ids)
         read = payload.read(f'["{happened.name}",{happened.payload}]', hide_credentials=True)
-        stories = happened.stories or list(self._usual(happened))
+        told = {story.webhook for story in happened.stories}
+        usual = [story for story in self._usual(happened) if story.webhook not in told]
+        stories = happened.stories + usual
         self._session.add(
             Event(
                 id=event_id,

@@ -113,6 +113,7 @@ def fill(session: Session, policy: Policy, companies: dict[str, Company]) -> dic
     made = {}
     for planned in _ROWS:
         webhook = create_webhook(session, companies[planned.company].id, planned.given, policy)
+        webhook.created_at = webhook.saved_at = now - timedelta(days=40)
         _set_health(webhook, planned, now)
         made[webhook.name] = webhook
     return made

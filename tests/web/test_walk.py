@@ -54,6 +54,7 @@ def addresses(app: Flask, place: Place) -> dict[str, str]:
         "webhook_id": place.webhook,
         "delivery_id": DELIVERY,
         "user_id": 1,
+        "public_id": "evt_1",
     }
     with app.test_request_context():
         urls = app.url_map.bind("localhost")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from webhookproxy.reasons.absence_words import ABSENCE_WORDS
 from webhookproxy.reasons.codes import (
+    AbsenceReason,
     ConnectionReason,
     ConnectionState,
     DeliveryReason,
@@ -17,6 +19,7 @@ from webhookproxy.reasons.store_words import ROOM_WORDS, STORING_WORDS
 from webhookproxy.reasons.words import CONNECTION_LABELS, DELIVERY_LABELS, Words
 
 __all__ = [
+    "ABSENCE_WORDS",
     "CONNECTION_LABELS",
     "CONNECTION_WORDS",
     "DELIVERY_LABELS",
@@ -24,6 +27,7 @@ __all__ = [
     "EVENT_WORDS",
     "ROOM_WORDS",
     "STORING_WORDS",
+    "AbsenceReason",
     "ConnectionReason",
     "ConnectionState",
     "DeliveryReason",

@@ -84,6 +84,19 @@ class EventNote(StrEnum):
     MASKED = "masked"
 
 
+class AbsenceReason(StrEnum):
+    """Why an event has no delivery to a webhook; found out when somebody asks, never stored."""
+
+    NOT_ASKED = "not_asked"
+    CREATED_LATER = "created_later"
+    ASKED_LATER = "asked_later"
+    NOT_SENDABLE = "not_sendable"
+    MISSING = "missing"
+    # of the event as a whole
+    WEBHOOK_REMOVED = "webhook_removed"
+    NO_WEBHOOK = "no_webhook"
+
+
 class ConnectionState(StrEnum):
     DISCONNECTED = "disconnected"
     CONNECTING = "connecting"

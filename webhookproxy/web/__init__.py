@@ -17,6 +17,8 @@ from webhookproxy.web import (
     deliveries,
     entry,
     errors,
+    event_words,
+    events,
     filters,
     headers,
     health,
@@ -52,6 +54,7 @@ def init_app(app: Flask) -> None:
 
     headers.init_app(app)
     filters.init_app(app)
+    event_words.init_app(app)
     errors.init_app(app)
     login_manager.init_app(app)
     # Before the check of the form's token: whoever is not logged in is sent to log in, also when
@@ -60,7 +63,7 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     compress.init_app(app)
 
-    of_webhooks = (webhooks, webhook_running, webhook_secret, deliveries)
+    of_webhooks = (webhooks, webhook_running, webhook_secret, deliveries, events)
     for_administrators = (users, audit, privacy)
     of_oneself = (entry, second_step, second_factor)
     for subject in (

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from webhookproxy.extensions import db
-from webhookproxy.models import Company, Delivery, User, Webhook
+from webhookproxy.models import Company, Delivery, Event, User, Webhook
 from webhookproxy.models.audit import Action, AuditEntry, Entries, find_entries
 from webhookproxy.web.access import administrators
 from webhookproxy.web.audit_words import ACTIONS, PROGRAMS, detail_words, who_words
@@ -121,6 +121,9 @@ def _links(session: Session, entries: Sequence[AuditEntry]) -> dict[str, str]:
     deliveries = _ids(entries, "delivery")
     for each in session.scalars(select(Delivery.id).where(Delivery.id.in_(deliveries))):
         links[f"delivery_{each}"] = url_for("deliveries.show", delivery_id=each)
+    events = [entry.subject for entry in entries if entry.subject.startswith("evt_")]
+    for public_id in session.scalars(select(Event.public_id).where(Event.public_id.in_(events))):
+        links[public_id] = url_for("events.show", public_id=public_id)
     return links
 
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhookproxy.delivery.request import stored_request
 from webhookproxy.extensions import db
-from webhookproxy.models import Attempt, Webhook
+from webhookproxy.models import Attempt, Event, Webhook
 from webhookproxy.models.acts import Cancelled, Resent, Tried, cancel, resend, try_now
 from webhookproxy.models.audit import Action, record
 from webhookproxy.models.deliveries import find_delivery
@@ -43,6 +43,7 @@ def index() -> str:
         chosen=chosen,
         page=page,
         rows=rows,
+        public_ids=_public_ids({row.event_id for row in page.rows}),
         states=delivery_list.STATES,
         periods=PERIODS,
     )
@@ -51,6 +52,11 @@ def index() -> str:
 def _webhooks(ids: set[int]) -> dict[int, Webhook]:
     query = select(Webhook).where(Webhook.id.in_(ids)).options(joinedload(Webhook.health))
     return {webhook.id: webhook for webhook in db.session.scalars(query)}
+
+
+def _public_ids(ids: set[int]) -> dict[int, str]:
+    query = select(Event.id, Event.public_id).where(Event.id.in_(ids))
+    return {number: public_id for number, public_id in db.session.execute(query)}
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>")
@@ -62,7 +68,7 @@ def show(delivery_id: int) -> str:
     if facts["waits"]:
         live_url = url_for("deliveries.watch", delivery_id=delivery_id, tentativa=chosen)
     asked = request_of(facts["delivery"], chosen)
-    note_viewing(delivery_id, facts["event"].company_id)
+    note_viewing(f"delivery_{delivery_id}", facts["event"].company_id)
     return render_template("deliveries/show.html", live_url=live_url, **facts, **asked)
 
 
@@ -103,7 +109,7 @@ def body(delivery_id: int) -> BaseResponse:
         text = stored_request(db.session(), delivery).body
     except Refused:
         abort(404)
-    note_viewing(delivery_id, event.company_id)
+    note_viewing(f"delivery_{delivery_id}", event.company_id)
     answer = Response(text.encode(), mimetype="application/json")
     answer.headers.set("Content-Disposition", "attachment", filename=f"{event.public_id}.json")
     return answer
@@ -156,9 +162,9 @@ def give_up(delivery_id: int) -> str | BaseResponse:
 
 
 def _act(delivery_id: int, action: Action, act: Callable[[Session], str]) -> BaseResponse:
-    """Do it, say what was done (or why not), and go back to the delivery."""
+    """Do it, say what was done (or why not), and go back to where the button was."""
     _, event, _ = delivery_or_404(delivery_id)
-    who, company_id = actor(), event.company_id
+    who, company_id, public_id = actor(), event.company_id, event.public_id
 
     def job(session: Session) -> str:
         subject = f"delivery_{delivery_id}"
@@ -169,4 +175,6 @@ def _act(delivery_id: int, action: Action, act: Callable[[Session], str]) -> Bas
         flash(write(job, company_id))
     except Refused as refused:
         flash(" ".join(problem.portuguese for problem in refused.problems), "warning")
+    if request.form.get("volta") == "evento":
+        return redirect(url_for("events.show", public_id=public_id), code=303)
     return redirect(url_for("deliveries.show", delivery_id=delivery_id), code=303)

@@ -67,6 +67,7 @@ class Found:
     attempts: int
     status: int | None
     resends: int
+    event_id: int
     event: str
     received_ms: int
 
@@ -79,7 +80,7 @@ _COLUMNS = (
 _OF_EVENT = "COALESCE((SELECT e.{column} FROM events e WHERE e.id = d.event_id), {missing})"
 _SHOWN = (
     "d.id, d.webhook_id, d.order_key, d.state, d.reason, d.born_ms, d.first_attempt_ms, d.due_ms,"
-    " d.ended_ms, d.attempts, d.status, d.resends, "
+    " d.ended_ms, d.attempts, d.status, d.resends, d.event_id, "
     + _OF_EVENT.format(column="name", missing="''")
     + ", "
     + _OF_EVENT.format(column="received_ms", missing="-1")

@@ -1,4 +1,4 @@
-"""Who looked at what an event says: written down once an hour for each person and delivery."""
+"""Who looked at what an event says: written down once an hour for each person and subject."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ QUIET_SECONDS = 3600.0
 # Beyond, the oldest is forgotten and would be written down once more.
 REMEMBERED_MAX = 10_000
 
-_Key = tuple[int, int]
+_Key = tuple[int, str]
 
 
-def note_viewing(delivery_id: int, company_id: int) -> None:
-    """Write down that this person sees the delivery's payload, unless that was done just now.
+def note_viewing(subject: str, company_id: int) -> None:
+    """Write down that this person sees a payload, unless that was done just now.
 
+    `subject` is the public id of the event, or of the delivery that was opened.
     The page is shown also while nothing can be written; then the next look is written down.
     """
-    key, now = (account().id, delivery_id), time.monotonic()
+    key, now = (account().id, subject), time.monotonic()
     seen = _remembered()
     since = seen.get(key)
     if since is not None and now - since < QUIET_SECONDS:
         return
-    who, subject = actor(), f"delivery_{delivery_id}"
+    who = actor()
 
     def job(session: Session) -> None:
         record(session, who, Action.PAYLOAD_VIEWED, company_id=company_id, subject=subject)
