@@ -56,7 +56,7 @@ def _webhooks(ids: set[int]) -> dict[int, Webhook]:
 
 def _public_ids(ids: set[int]) -> dict[int, str]:
     query = select(Event.id, Event.public_id).where(Event.id.in_(ids))
-    return {number: public_id for number, public_id in db.session.execute(query)}
+    return {row.id: row.public_id for row in db.session.execute(query)}
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>")
