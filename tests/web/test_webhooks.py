@@ -16,7 +16,6 @@ from tests.web.browser import Browser
 from tests.web.conftest import Place
 from tests.world import make_webhook, rows, store_of
 from webhookproxy import contract
-from webhookproxy.web.figures import this_hour
 
 SECRET = "canary-secret"
 BODY = '{"event":"açaí"}'.encode()
@@ -95,29 +94,6 @@ def test_each_counter_leads_to_the_deliveries_it_counts(
         link = f"/entregas?webhook=webhook_{place.webhook}&estado={state}"
         assert re.search(rf'href="{re.escape(link)}"><span class="number-value">{count}<', page)
         beto.get(link)
-
-
-def test_the_latency_and_the_bars_come_from_the_counters(
-    app: Flask, beto: Browser, place: Place
-) -> None:
-    statement = (
-        "INSERT INTO hourly_deliveries (webhook_id, hour, outcome, bucket, count)"
-        " VALUES (:id, :hour, :outcome, :bucket, :count)"
-    )
-    for outcome, bucket, count in (("delivered", 6, 90), ("delivered", 11, 10), ("refused", 0, 7)):
-        change(
-            app,
-            statement,
-            id=place.webhook,
-            hour=this_hour(),
-            outcome=outcome,
-            bucket=bucket,
-            count=count,
-        )
-    page = beto.get(address_of(place.webhook)).text
-    assert "64 ms" in page
-    assert "2 s" in page
-    assert "107 no total, 7 recusadas ou expiradas" in page
 
 
 def test_the_rules_are_said_with_this_webhooks_numbers(

@@ -94,6 +94,7 @@ def watch(company_id: int) -> Response:
         return {
             "aviso": render_template("alarms.html"),
             "conexao": render_template("companies/_connection.html", **facts),
+            "dia": render_template("companies/_day.html", **facts),
             "webhooks": render_template("companies/_webhooks.html", **facts),
             "lacunas": render_template("companies/_gaps.html", **facts),
             "chegadas": render_template("companies/_arrivals.html", **facts),
@@ -104,12 +105,15 @@ def watch(company_id: int) -> Response:
 
 def _facts(company: Company) -> dict[str, Any]:
     session = db.session()
+    webhooks = live_webhooks(session, [company.id])
+    since = figures.this_hour() - 23
+    events = figures.events_by_hour(session, [company.id], since)
+    ended = figures.deliveries_by_outcome(session, [each.id for each in webhooks], since)
     return {
         "company": company,
         "shown": shown_now(session, [company])[company.id],
-        "webhooks": [
-            shown_webhook(each, company.timezone) for each in live_webhooks(session, [company.id])
-        ],
+        "webhooks": [shown_webhook(each, company.timezone) for each in webhooks],
+        "bars_of_day": figures.last_day(events, figures.by_hour(ended, figures.FAILED)),
         "gaps": gaps_of_a_day(session, company.id),
         "arrivals": arrivals.latest(session, company.id),
     }

@@ -21,7 +21,7 @@ from webhookproxy.version import __version__
 
 def init_app(app: Flask) -> None:
     """Register the filters of the templates."""
-    for each in (when, clock, number, exact, duration, plural, token_mask, masked_url):
+    for each in (when, clock, hour, number, exact, duration, plural, token_mask, masked_url):
         app.add_template_filter(each)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.add_template_global(_static_address(Path(app.root_path) / "static"), "static_url")
@@ -48,6 +48,12 @@ def clock(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
     local = _local(instant, timezone)
     today = datetime.now(local.tzinfo).date()
     return local.strftime("%H:%M:%S" if local.date() == today else "%d/%m %H:%M")
+
+
+def hour(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
+    """The hour of the day: "14h", or "14:30" where an hour begins at half past."""
+    local = _local(instant, timezone)
+    return local.strftime("%H:%M" if local.minute else "%Hh")
 
 
 def when(instant: datetime | int | None, timezone: str = DEFAULT_TIMEZONE) -> Markup:

@@ -68,6 +68,7 @@ def _facts() -> dict[str, Any]:
     ended = figures.deliveries_by_outcome(session, webhook_ids, since)
     return {
         "companies": rows,
+        "timezone": DEFAULT_TIMEZONE,
         "connected": sum(each.is_connected for _, each in connections),
         "wished": sum(company.should_connect for company in rows),
         "problems": problems[:PROBLEMS_MAX],
