@@ -41,6 +41,7 @@ def application(url: str, folder: Path, **overrides: Any) -> Iterator[Flask]:
         with app.app_context():
             db.engine.dispose()
         app.extensions["store"].close()
+        app.extensions["search"].close()
         gc.collect()
 
 

@@ -25,6 +25,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     from webhookproxy.guard import Policy
     from webhookproxy.keys import Keyring
     from webhookproxy.models.types import use_keyring
+    from webhookproxy.search.place import SearchPlace
     from webhookproxy.store import Store
 
     app = Flask(__name__, instance_relative_config=True)
@@ -39,6 +40,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         allow_private=app.config["ALLOW_PRIVATE_TARGETS"], allow_http=app.config["ALLOW_HTTP"]
     )
     app.extensions["store"] = Store(app.config["SQLALCHEMY_DATABASE_URI"])
+    app.extensions["search"] = SearchPlace(app.config["SQLALCHEMY_DATABASE_URI"])
 
     app.extensions["broadcast"] = Broadcast()
 

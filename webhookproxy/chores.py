@@ -9,6 +9,8 @@ from sqlalchemy import Engine
 
 from webhookproxy.delivery.lanes import Lanes
 from webhookproxy.housekeeping import Housekeeping
+from webhookproxy.search.indexer import Indexer
+from webhookproxy.search.place import SearchPlace
 from webhookproxy.store import Store
 
 
@@ -20,8 +22,11 @@ class Chore(Protocol):
     def step(self) -> bool: ...
 
 
-def chores(config: Config, store: Store, reading: Engine, lanes: Lanes) -> tuple[Chore, ...]:
+def chores(
+    config: Config, store: Store, reading: Engine, lanes: Lanes, search: SearchPlace
+) -> tuple[Chore, ...]:
     """All of them, for the engine to keep at while it owns the sockets."""
+    indexer = Indexer(search, reading)
     housekeeping = Housekeeping(
         store,
         reading,
@@ -30,5 +35,6 @@ def chores(config: Config, store: Store, reading: Engine, lanes: Lanes) -> tuple
         config["UNWANTED_HOURS"],
         audit_days=config["AUDIT_DAYS"],
         max_data_bytes=config["MAX_DATA_BYTES"],
+        gone=indexer.gone,
     )
-    return (housekeeping,)
+    return (housekeeping, indexer)

@@ -76,7 +76,7 @@ class Engine:
             store, self._routes, console, self._lanes.offer, self._lose, tell=tell
         )
         self._registry = Registry(self._intake, self._status, console, policy, resolver)
-        self._chores = chores(config, store, self._reading, self._lanes)
+        self._chores = chores(config, store, self._reading, self._lanes, app.extensions["search"])
         self._wake = Event()
         self._stopping = False
         self._lost = False

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webhookproxy.models.audit import has_entries_before, purge_entries
 from webhookproxy.models.changes import note_change
 from webhookproxy.models.deliveries import OPEN, end_deliveries
-from webhookproxy.purge import BATCH, Purge, remove_rows
+from webhookproxy.purge import BATCH, Purge, nobody, remove_rows
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 from webhookproxy.retention import Retention
 from webhookproxy.room import Room
@@ -72,6 +72,7 @@ class Housekeeping:
         clock: Callable[[], float] = time.time,
         audit_days: int = 365,
         max_data_bytes: int = 0,
+        gone: Callable[[list[int]], None] = nobody,
     ) -> None:
         self.pause = PAUSE_IDLE
         self._store = store
@@ -79,7 +80,7 @@ class Housekeeping:
         self._lane = lane
         self._audit_ms = audit_days * 24 * _HOUR_MS
         self._clock = clock
-        self._purge = Purge(store)
+        self._purge = Purge(store, gone)
         self._room = Room(store, reading, self._purge, max_data_bytes)
         self._retention = Retention(store, reading, self._purge, retention_days, unwanted_hours)
 

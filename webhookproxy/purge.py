@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, Engine, text
 
@@ -29,11 +29,19 @@ CHUNK_MOST = 200
 WORTH_A_LINE = 10_000
 
 
-class Purge:
-    """Removes events; how many at once follows from how long the last ones took."""
+def nobody(_ids: list[int]) -> None:
+    """Tell nobody."""
 
-    def __init__(self, store: Store) -> None:
+
+class Purge:
+    """Removes events; how many at once follows from how long the last ones took.
+
+    `gone` is told which events it tried to remove, after that.
+    """
+
+    def __init__(self, store: Store, gone: Callable[[list[int]], None] = nobody) -> None:
         self._store = store
+        self._gone = gone
         self._budget = BUDGET
         self._chunk = CHUNK_FIRST
         self._removed = 0
@@ -53,6 +61,7 @@ class Purge:
         self._budget = min(BUDGET, max(BUDGET_LEAST, self._budget * HOLD / max(held, 0.001)))
         self._holds.append(held)
         self._removed += removed
+        self._gone(ids[:removed])
         return removed
 
     def end_pass(self) -> None:

@@ -1,0 +1,105 @@
+"""Events with payloads of one's own, indexed by hand, and questions about them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Connection
+
+from tests import world
+from webhookproxy.bulk import insert_rows
+from webhookproxy.catalog import order_key
+from webhookproxy.contract import new_event_id
+from webhookproxy.extensions import db
+from webhookproxy.search.indexer import Indexer
+from webhookproxy.search.place import Answer, Question, SearchPlace, ask
+from webhookproxy.search.tables import names
+
+_COLUMNS = (
+    "id",
+    "public_id",
+    "company_id",
+    "name",
+    "payload",
+    "order_key",
+    "socket_id",
+    "token_mask",
+    "received_ms",
+    "hidden",
+)
+
+
+class Searching:
+    """An application whose search is filled only when a test says so."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.place: SearchPlace = app.extensions["search"]
+        with app.app_context():
+            self.reading = db.engine
+        # The hub is idle, whatever the machine does.
+        self.indexer = Indexer(self.place, self.reading, hub_time=lambda: 0.0)
+        self._last = 0
+
+    def store(
+        self, payload: Any, *, name: str = "call-was-connected", company: int = 1, key: str = ""
+    ) -> int:
+        """Store an event; `payload` is JSON if it is text already."""
+        self._last += 1
+        now = round(time.time() * 1000)
+        text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
+        key = key or ("" if isinstance(payload, str) else order_key(name, payload))
+        row = (self._last, new_event_id(now), company, name, text, key, "s", "abcd…", now, 0)
+        self.write(lambda connection: insert_rows(connection, "events", _COLUMNS, [row]))
+        return self._last
+
+    def write(self, job: Any) -> Any:
+        """Run a job in the application's store."""
+        return world.store_of(self.app).run(job)
+
+    def delete(self, *ids: int) -> None:
+        """Remove events without a word to the search."""
+        numbers = ", ".join(map(str, ids))
+
+        def job(connection: Connection) -> None:
+            connection.exec_driver_sql(f"DELETE FROM events WHERE id IN ({numbers})")
+
+        self.write(job)
+
+    def index(self) -> None:
+        """Have the indexer work until it finds nothing to do."""
+        for _ in range(100):
+            if not self.indexer.step():
+                return
+        raise AssertionError("the indexer never comes to an end")
+
+    def ask(self, words: str = "", count: int = 50, **narrowed: Any) -> Answer:
+        """The whole answer; of company 1 unless it is said otherwise."""
+        question = Question(**{"companies": frozenset({1}), "words": words, **narrowed})
+        with self.app.app_context():
+            return ask(db.session(), self.place, question, count)
+
+    def find(self, words: str = "", **narrowed: Any) -> list[int]:
+        """The ids that are found."""
+        return self.ask(words, **narrowed).ids
+
+    def kept(self, table: str) -> list[Any]:
+        """Every row of one of the search's tables, however it is called there."""
+
+        def job(work: Any) -> list[Any]:
+            query = f"SELECT * FROM {getattr(names(work.connection), table)} ORDER BY 1, 2"
+            return [tuple(row) for row in work.connection.exec_driver_sql(query)]
+
+        return self.place.run(job)
+
+
+@contextmanager
+def searching(url: str, folder: Any) -> Iterator[Searching]:
+    """A search on a migrated database."""
+    with world.application(url, folder) as app:
+        yield Searching(app)

@@ -1,0 +1,110 @@
+"""Reads the search's tables: which values are meant, and which events have them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from webhookproxy.search.tables import names
+from webhookproxy.search.terms import Group
+from webhookproxy.search.writing import chunks, unpack
+
+# Different values that are looked at for what was typed.
+VALUES_MAX = 200
+# A list that is longer counts as no shorter than others.
+COUNTED_MAX = 20_000
+# Selects in one UNION: SQLite takes 500.
+_PARTS_MAX = 100
+# Above every character that a value may have.
+_END = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Numbers of values; `cut` if there are more than were taken."""
+
+    ids: tuple[int, ...]
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Ids of events, both ends included, and the direction in which they are wanted."""
+
+    low: int
+    high: int
+    ascending: bool
+
+    def beyond(self, event_id: int) -> Span:
+        """What is left when this one was reached."""
+        if self.ascending:
+            return Span(event_id + 1, self.high, ascending=True)
+        return Span(self.low, event_id - 1, ascending=False)
+
+
+def values_of(index: Connection, companies: Collection[int], group: Group) -> Values:
+    """The values that any of these patterns means."""
+    found: dict[int, None] = {}
+    table = names(index).values
+    whose = f"company_id IN ({_numbers(companies)})"
+    for condition in ("value = :low", "value >= :low AND value < :high"):
+        query = text(f"SELECT id FROM {table} WHERE {whose} AND {condition} LIMIT :most")
+        for pattern in group:
+            if condition.startswith("value =") or pattern.prefix:
+                given = {"low": pattern.term, "most": VALUES_MAX + 1}
+                if ":high" in condition:
+                    given["high"] = pattern.term + _END
+                found.update(dict.fromkeys(index.execute(query, given).scalars()))
+    return Values(tuple(found)[:VALUES_MAX], cut=len(found) > VALUES_MAX)
+
+
+def count_upto(index: Connection, values: Values, span: Span) -> int:
+    """How many hits these values have, or COUNTED_MAX."""
+    if not values.ids:
+        return 0
+    query = text(
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM {names(index).hits}"
+        f" WHERE value_id IN ({_numbers(values.ids)}) AND event_id >= :low AND event_id <= :high"
+        f" LIMIT {COUNTED_MAX}) counted"
+    )
+    return int(index.execute(query, {"low": span.low, "high": span.high}).scalar_one())
+
+
+def page(index: Connection, values: Values, span: Span, most: int) -> list[int]:
+    """The nearest events that have any of the values, each once."""
+    order = "ASC" if span.ascending else "DESC"
+    # One event may have several of the values.
+    found: set[int] = set()
+    for start in range(0, len(values.ids), _PARTS_MAX):
+        parts = " UNION ALL ".join(
+            f"SELECT * FROM (SELECT event_id FROM {names(index).hits} WHERE value_id = {int(each)}"
+            f" AND event_id >= :low AND event_id <= :high ORDER BY event_id {order} LIMIT :most) p"
+            for each in values.ids[start : start + _PARTS_MAX]
+        )
+        given = {"low": span.low, "high": span.high, "most": most}
+        found.update(index.execute(text(parts), given).scalars())
+    return sorted(found, reverse=not span.ascending)[:most]
+
+
+def having(index: Connection, events: Sequence[int], criteria: Sequence[Values]) -> list[int]:
+    """Those of the events that have a value of each of the criteria, in their order."""
+    if not criteria:
+        return list(events)
+    wanted = [frozenset(each.ids) for each in criteria]
+    left: set[int] = set()
+    for some in chunks(events):
+        query = (
+            f"SELECT event_id, value_ids FROM {names(index).events}"
+            f" WHERE event_id IN ({_numbers(some)})"
+        )
+        for event_id, packed in index.exec_driver_sql(query):
+            has = unpack(packed)
+            if not any(each.isdisjoint(has) for each in wanted):
+                left.add(event_id)
+    return [each for each in events if each in left]
+
+
+def _numbers(ids: Collection[int]) -> str:
+    return ", ".join(str(int(each)) for each in ids)

@@ -1,0 +1,226 @@
+"""What an event can be found by, and what is meant by what somebody typed. Pure.
+
+A term is a letter for its kind and a text. Of a payload every string and number of 3 to 64
+characters is a value, but what is plainly a time; each once, and of one payload no more than
+TERMS_MAX terms, in the order in which they stand there. Letters lose their case and accents. A
+value of 8 to 15 digits, with or without punctuation, or in front of an "@", is kept as its digits
+too, and as these in reverse: the end of a telephone is found as a beginning.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import orjson
+
+from webhookproxy.payload import HIDDEN
+
+VALUE, REVERSED, NAME, KEY = "v", "r", "n", "k"
+# Terms of one payload, without name and ordering key.
+TERMS_MAX = 100
+LENGTH_MIN, LENGTH_MAX = 3, 64
+DIGITS_MIN, DIGITS_MAX = 8, 15
+# What is left of a telephone without country, area and the ninth digit that some write.
+_END_OF_PHONE = 8
+# Longer texts are not looked at: no folding makes them short enough.
+_LOOKED_AT_MAX = 4 * LENGTH_MAX
+# More words than these are a sentence, which no value is.
+_WORDS_MAX = 4
+
+_HIDDEN_WORD = HIDDEN.strip('"')
+_NUMBER = re.compile(r"\+?[0-9 ()./-]*[0-9]", re.ASCII)
+_NOT_A_DIGIT = re.compile(r"[^0-9]+")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ t][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?)?"
+    r"(z|[+-][0-9]{2}:?[0-9]{2})?"
+    r"|[0-9]{2}/[0-9]{2}/[0-9]{4}( [0-9]{2}:[0-9]{2}(:[0-9]{2})?)?"
+    r"|[0-9]{2}:[0-9]{2}(:[0-9]{2})?([.][0-9]+)?"
+)
+# Seconds or milliseconds since 1970, where the key says that it is a time.
+_TIME_KEY = re.compile(r"time|date|stamp|_at$|At$|idleness")
+_EPOCH = re.compile(r"1[0-9]{9}([0-9]{3})?([.][0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A term, or with `prefix` every term that begins like it."""
+
+    term: str
+    prefix: bool = False
+
+    def fits(self, term: str) -> bool:
+        """Whether this term is meant."""
+        return term.startswith(self.term) if self.prefix else term == self.term
+
+
+# Any of the patterns; and a reading of what was typed: every one of these groups.
+Group = tuple[Pattern, ...]
+Reading = tuple[Group, ...]
+
+
+def fold(text: str) -> str:
+    """The text without case, accents and doubled spaces."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(each for each in apart if not unicodedata.combining(each))
+    return " ".join(plain.casefold().split())
+
+
+def terms_of(name: str, order_key: str, payload: str) -> list[str]:
+    """Every term of an event, each once. Raises nothing: an odd payload has fewer terms."""
+    found: dict[str, None] = {}
+    for key, value in _values(_parse(payload)):
+        for term in _terms_of_value(key, value):
+            found[term] = None
+        if len(found) >= TERMS_MAX:
+            break
+    terms = list(found)[:TERMS_MAX]
+    terms.append(NAME + name)
+    if order_key:
+        terms.append(KEY + order_key)
+    return [term for term in terms if term.isprintable()]
+
+
+def readings_of(typed: str) -> list[Reading]:
+    """What was typed can mean, the likeliest first; the next one is for when that finds nothing."""
+    text = fold(typed)
+    if not text:
+        return []
+    patterns = [
+        Pattern(VALUE + text, prefix=True),
+        Pattern(NAME + text, prefix=True),
+        Pattern(KEY + typed.strip()),
+    ]
+    digits = _digits(text)
+    if len(digits) >= DIGITS_MIN:
+        patterns = [Pattern(VALUE + text, prefix=True), Pattern(VALUE + digits, prefix=True)]
+        patterns.append(Pattern(REVERSED + digits[::-1], prefix=True))
+    readings: list[Reading] = [(tuple(dict.fromkeys(patterns)),)]
+    if 10 <= len(digits) <= 13:
+        end = digits[: -_END_OF_PHONE - 1 : -1]
+        readings.append(((Pattern(REVERSED + end, prefix=True),),))
+    words = text.split(" ")
+    if not digits and 1 < len(words) <= _WORDS_MAX and min(map(len, words)) >= LENGTH_MIN:
+        readings.append(tuple(readings_of(word)[0][0] for word in words))
+    return readings
+
+
+def fits(terms: list[str], reading: Reading) -> bool:
+    """Whether an event with these terms is meant."""
+    return all(any(pattern.fits(term) for pattern in group for term in terms) for group in reading)
+
+
+def _parse(payload: str) -> Any:
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(payload, parse_int=str, parse_float=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _values(parsed: Any) -> Iterator[tuple[str, str]]:
+    """Every string and number with the key it stands under, in their order."""
+    stack: list[Iterator[tuple[str, Any]]] = [iter([("", parsed)])]
+    while stack:
+        for key, value in stack[-1]:
+            if isinstance(value, str):
+                yield key, value
+            elif isinstance(value, dict):
+                stack.append(iter(value.items()))
+                break
+            elif isinstance(value, list):
+                stack.append(zip(repeat(key), value, strict=False))
+                break
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                yield key, str(value)
+        else:
+            stack.pop()
+
+
+def _terms_of_value(key: str, value: str) -> Iterator[str]:
+    if not LENGTH_MIN <= len(value) <= _LOOKED_AT_MAX:
+        return
+    text = fold(value)
+    if not LENGTH_MIN <= len(text) <= LENGTH_MAX or not text.isprintable():
+        return
+    if _HIDDEN_WORD in text or _is_time(key, text):
+        return
+    yield VALUE + text
+    digits = _digits(text.partition("@")[0])
+    if DIGITS_MIN <= len(digits) <= DIGITS_MAX:
+        if digits != text:
+            yield VALUE + digits
+        yield REVERSED + digits[::-1]
+
+
+def _digits(text: str) -> str:
+    """The digits of what is only these and punctuation, or nothing."""
+    if text.isdigit() and text.isascii():
+        return text
+    return _NOT_A_DIGIT.sub("", text) if _NUMBER.fullmatch(text.rstrip(") ")) else ""
+
+
+def _is_time(key: str, text: str) -> bool:
+    if not text[0].isdigit():
+        return False
+    if _TIME.fullmatch(text):
+        return True
+    return bool(_EPOCH.fullmatch(text) and _TIME_KEY.search(key))
+
+
+class Sieve:
+    """Tells events that fit from others, most of these without reading their payload."""
+
+    def __init__(self, groups: Reading) -> None:
+        self._groups = [(group, _needles(group)) for group in groups]
+
+    def matches(self, name: str, order_key: str, payload: str) -> bool:
+        """Whether an event of this name, ordering key and payload is meant."""
+        head = [NAME + name, KEY + order_key]
+        rest = [each for each in self._groups if not fits(head, (each[0],))]
+        if not rest:
+            return True
+        text = _plain(payload)
+        digits = text.encode("utf-8", "replace").translate(None, _NO_DIGITS)
+        for _, (words, number) in rest:
+            near = any(word in text for word in words)
+            if not near and not (number and number in digits):
+                return False
+        return fits(terms_of(name, order_key, payload), tuple(group for group, _ in rest))
+
+
+_NEVER_PLAIN = re.compile(r'[ "\\]+')
+_NO_DIGITS = bytes(each for each in range(256) if not 48 <= each <= 57)
+
+
+def _plain(payload: str) -> str:
+    """A payload's text, folded, without escapes."""
+    if "\\" in payload:
+        with contextlib.suppress(ValueError):
+            payload = orjson.dumps(orjson.loads(payload)).decode()
+    return fold(payload)
+
+
+def _needles(group: Group) -> tuple[tuple[str, ...], bytes]:
+    """Words of which any payload that fits has one, or the digits that it has."""
+    words: list[str] = []
+    digits = b""
+    for pattern in group:
+        kind, rest = pattern.term[0], pattern.term[1:]
+        if kind == VALUE:
+            # Spaces may be doubled in the payload, and these two are escaped there.
+            words.append(max(_NEVER_PLAIN.split(rest), key=len))
+        elif kind == REVERSED:
+            digits = rest[::-1].encode()
+    return tuple(words), digits
