@@ -8,6 +8,7 @@ from flask import Config
 from sqlalchemy import Engine
 
 from webhookproxy.delivery.lanes import Lanes
+from webhookproxy.delivery.resending import Resending
 from webhookproxy.housekeeping import Housekeeping
 from webhookproxy.search.indexer import Indexer
 from webhookproxy.search.place import SearchPlace
@@ -37,4 +38,5 @@ def chores(
         max_data_bytes=config["MAX_DATA_BYTES"],
         gone=indexer.gone,
     )
-    return (housekeeping, indexer)
+    resending = Resending(store, reading, lanes.attend, config["RETENTION_DAYS"])
+    return (housekeeping, indexer, resending)

@@ -1,6 +1,7 @@
 """The tables, by subject; importing this package registers them all."""
 
 from webhookproxy.models.audit import AuditEntry
+from webhookproxy.models.bulk_resends import BulkResend
 from webhookproxy.models.changes import Change, Revision
 from webhookproxy.models.companies import Company, Connection, Gap
 from webhookproxy.models.deliveries import Attempt, Delivery, HourlyDeliveries
@@ -16,6 +17,7 @@ from webhookproxy.models.webhooks import Webhook, WebhookHealth
 __all__ = [
     "Attempt",
     "AuditEntry",
+    "BulkResend",
     "Change",
     "Company",
     "Connection",

@@ -6,11 +6,12 @@ reads it within a second, or at once after Engine.wake() in that very process.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.orm import Session
 
 from webhookproxy.models.changes import note_change
@@ -73,6 +74,28 @@ def resend(session: Session, delivery: Delivery) -> Resent:
     webhook = _webhook_of(session, delivery)
     _refuse_discarding(webhook, delivery)
     _refuse_masked(session, delivery)
+    if not queue_again(session, webhook, [delivery.id], _RESENDABLE):
+        if delivery.state in _WAITING:
+            return Resent.ALREADY_WAITING
+        raise Refused.one(
+            "delivery",
+            f"delivery_{delivery.id} is {delivery.state}, so it cannot be sent again.",
+            "Esta entrega não pode ser reenviada.",
+        )
+    return Resent.QUEUED
+
+
+def queue_again(
+    session: Session, webhook: Webhook, ids: Sequence[int], states: Sequence[DeliveryState]
+) -> list[int]:
+    """Queue those of a webhook's deliveries that ended in one of these states; which were.
+
+    Their tries and their age begin anew. What personal data was taken out of stays as it is: the
+    same id would come with other bytes than before.
+    """
+    as_sent = exists().where(
+        Event.id == Delivery.event_id, func.coalesce(Event.note, "") != EventNote.MASKED
+    )
     values = {
         "state": DeliveryState.QUEUED.value,
         "reason": DeliveryReason.RESENT.value,
@@ -81,18 +104,21 @@ def resend(session: Session, delivery: Delivery) -> Resent:
         "resends": Delivery.resends + 1,
         **dict.fromkeys(("first_attempt_ms", "due_ms", "ended_ms", "status")),
     }
-    if not _change(session, delivery.id, _RESENDABLE, values):
-        if delivery.state in _WAITING:
-            return Resent.ALREADY_WAITING
-        raise Refused.one(
-            "delivery",
-            f"delivery_{delivery.id} is {delivery.state}, so it cannot be sent again.",
-            "Esta entrega não pode ser reenviada.",
-        )
-    health = update(WebhookHealth).where(WebhookHealth.webhook_id == webhook.id)
-    session.execute(health.values(created=WebhookHealth.created + 1))
-    note_change(session, webhook.company_id, webhook.id)
-    return Resent.QUEUED
+    changed = session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(ids), Delivery.webhook_id == webhook.id)
+        .where(Delivery.state.in_(states), as_sent)
+        .values(values)
+        .returning(Delivery.id)
+        .execution_options(synchronize_session=False)
+    )
+    queued = sorted(changed.scalars())
+    session.expire_all()
+    if queued:
+        health = update(WebhookHealth).where(WebhookHealth.webhook_id == webhook.id)
+        session.execute(health.values(created=WebhookHealth.created + len(queued)))
+        note_change(session, webhook.company_id, webhook.id)
+    return queued
 
 
 def try_now(session: Session, delivery: Delivery) -> TriedNow:
@@ -153,7 +179,6 @@ def _refuse_discarding(webhook: Webhook, delivery: Delivery) -> None:
 
 
 def _refuse_masked(session: Session, delivery: Delivery) -> None:
-    # The same id would come with other bytes than before.
     note = session.scalar(select(Event.note).where(Event.id == delivery.event_id))
     if note == EventNote.MASKED:
         raise Refused.one(

@@ -70,6 +70,8 @@ class Action(StrEnum):
     HOST_CHANGED = "host_changed"
     PAYLOAD_VIEWED = "payload_viewed"
     RESEND = "resend"
+    BULK_RESEND = "bulk_resend"
+    BULK_RESEND_CANCELLED = "bulk_resend_cancelled"
     TRY_NOW = "try_now"
     CANCEL = "cancel"
     DELETE = "delete"

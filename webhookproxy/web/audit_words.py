@@ -35,6 +35,8 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.HOST_CHANGED: ("Mudou o servidor de destino", "external-link"),
         Action.PAYLOAD_VIEWED: ("Abriu o conteúdo de um evento", "search"),
         Action.RESEND: ("Reenviou", "send"),
+        Action.BULK_RESEND: ("Começou um reenvio", "send"),
+        Action.BULK_RESEND_CANCELLED: ("Cancelou um reenvio", "ban"),
         Action.TRY_NOW: ("Pediu nova tentativa", "refresh"),
         Action.CANCEL: ("Cancelou a entrega", "ban"),
         Action.DELETE: ("Excluiu", "trash"),
@@ -106,12 +108,21 @@ def who_words(entry: AuditEntry) -> str:
     return entry.who or "(não era um e-mail)"
 
 
+def bulk_words(detail: str) -> str:
+    """How much was to be resent ("1234", or more than that), and how much of it was queued."""
+    queued, _, total = detail.rpartition(" of ")
+    much = f"mais de {total[1:]}" if total.startswith(">") else total
+    return f"{queued} de {much} entregas" if queued else f"entregas: {much}"
+
+
 def detail_words(entry: AuditEntry) -> str:
     """The detail of an entry as the page shows it; what has no words yet is shown as stored."""
     action, detail = Action(entry.action), entry.detail
     if action in _NAMES_OF_FIELDS:
         named = ", ".join(_FIELDS.get(name, name) for name in detail.split())
         return named or "salvou sem mudar nada"
+    if action in (Action.BULK_RESEND, Action.BULK_RESEND_CANCELLED):
+        return bulk_words(detail)
     if action is Action.KEYS_ROTATED and detail.isdigit():
         return f"segredos cifrados de novo: {detail}"
     if action is Action.HOST_CHANGED:
