@@ -1,4 +1,4 @@
-"""Payloads as 3C Plus sends them, of made-up calls: by the thousand a second, the same each time."""
+"""Payloads as 3C Plus sends them, of made-up calls: thousands a second, the same each time."""
 
 from __future__ import annotations
 

@@ -106,7 +106,9 @@ class Week:
             for name in names
         ]
 
-    def _event(self, number: int, events: list[Row], deliveries: list[Row], tried: list[Row]) -> None:
+    def _event(
+        self, number: int, events: list[Row], deliveries: list[Row], tried: list[Row]
+    ) -> None:
         call = Call(number // EVENTS_PER_CALL)
         template = self._random.choice(self._templates)
         # All events of a call are of one company.
@@ -115,9 +117,7 @@ class Week:
         payload, key = template.filled(call)
         masked = "abcd…wxyz"
         public_id = new_event_id(at)
-        events.append(
-            (number, public_id, company, template.name, payload, key, "s", masked, at, 0)
-        )
+        events.append((number, public_id, company, template.name, payload, key, "s", masked, at, 0))
         self.hourly_events[company, at // _HOUR_MS, template.name] += 1
         for place in range(1, WEBHOOKS + 1):
             webhook = (company - 1) * WEBHOOKS + place
@@ -143,13 +143,15 @@ class Week:
         first = at + 1 if attempts else None
         due = None if ended else self._now_ms + 60_000
         condition = "call.status é igual a 7" if state == "filtered" else None
+        ends = (first, due, ended, status, condition, 0)
         deliveries.append(
-            (delivery, event, webhook, key, state, reason, attempts, attempts, at, first, due)
-            + (ended, status, condition, 0)
+            (delivery, event, webhook, key, state, reason, attempts, attempts, at, *ends)
         )
         answer = "ok" if state == "delivered" else "the receiver says no " * 40
-        for number in range(1, attempts + 1):
-            tried.append((delivery, number, at + number, took, status, reason, answer, False))
+        tried += [
+            (delivery, number, at + number, took, status, reason, answer, False)
+            for number in range(1, attempts + 1)
+        ]
         totals = self.totals[webhook]
         totals["created"] += state != "filtered"
         totals[state] += 1

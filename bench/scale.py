@@ -108,7 +108,7 @@ def pages(stage: Stage, events: int) -> list[Row]:
     flask(product.environment, "user", "create", EMAIL, "--admin", "--password-stdin", stdin=stdin)
     with ExitStack() as started:
         relay = product.start(stage, started)
-        session = _log_in(relay.url)
+        session = log_in(relay.url, EMAIL, PASSWORD)
         idle = [_page(session, relay.url) for _ in range(50)]
         busy: list[float] = []
         over = threading.Event()
@@ -134,12 +134,13 @@ def _flood(stage: Stage, token: str, events: int) -> None:
     wait_for(lambda: stage.receiver.count() >= events, f"the arrival of {events} events", 120)
 
 
-def _log_in(url: str) -> requests.Session:
+def log_in(url: str, email: str, password: str) -> requests.Session:
+    """A session that is logged in."""
     session = requests.Session()
     session.trust_env = False
     page = session.get(f"{url}/entrar", timeout=30).text
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    given = {"email": EMAIL, "password": PASSWORD, "csrf_token": token[1] if token else ""}
+    given = {"email": email, "password": password, "csrf_token": token[1] if token else ""}
     session.post(f"{url}/entrar", data=given, timeout=30).raise_for_status()
     return session
 

@@ -1,0 +1,233 @@
+"""`python -m bench.lists`: every list and every search, over a million events, on both databases.
+
+A week of a busy relay (see bench/million.py) is made, the server is started on it as bin/serve
+starts it, and the search is filled by it. Then every kind of page is asked for, with other values
+each time, by an administrator of ten companies and by an operator of one; what counts is how long
+the answer took. Ends with 1 if a list took 100 ms or more at p95, or a search 300 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import requests
+from sqlalchemy.orm import Session
+
+from bench.load import percentile
+from bench.made_up import AGENTS, Call
+from bench.million import EVENTS_PER_CALL, WEBHOOKS, make
+from bench.scale import log_in
+from bench.stage import settings, start_server
+from tests import postgresql
+from webhookproxy import create_app
+from webhookproxy.demo.programs import DemoError, flask
+from webhookproxy.extensions import db
+from webhookproxy.search.place import SearchPlace
+from webhookproxy.search.tables import read_state
+
+LIST_MS, SEARCH_MS = 100.0, 300.0
+PASSWORD = "uma senha de medir, comprida"
+FILL_SECONDS = 3600.0
+# So old that retention leaves everything where it is.
+DAYS_KEPT = "30"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A kind of page: its name, an address made from the state of the data, and its limit."""
+
+    name: str
+    address: Callable[[Chance], str]
+    limit: float = LIST_MS
+
+
+class Chance:
+    """Chooses what is asked for, all of it of the first company; the same each time."""
+
+    def __init__(self, events: int) -> None:
+        self.events = events
+        self._random = random.Random(11)  # noqa: S311 - not for secrets
+
+    def call(self) -> Call:
+        """A call."""
+        number = self._random.randrange(10, self.events // EVENTS_PER_CALL)
+        return Call(number - number % 10)
+
+    def event(self) -> int:
+        """The number of an event."""
+        return self.call().number * EVENTS_PER_CALL + 1
+
+    def delivery(self) -> int:
+        """The number of a delivery to the first webhook."""
+        return (self.event() - 1) * WEBHOOKS + 1
+
+    def agent(self) -> int:
+        """The number of an agent."""
+        return 7000 + self._random.randrange(AGENTS)
+
+
+def _search(words: Callable[[Chance], str], more: str = "") -> Callable[[Chance], str]:
+    return lambda chance: f"/eventos?busca={quote(words(chance))}{more}"
+
+
+def _fixed(path: str) -> Callable[[Chance], str]:
+    return lambda _: path
+
+
+def _dressed(phone: str) -> str:
+    """As people write it: 5542999998888 as (42) 99999-8888."""
+    return f"({phone[2:4]}) {phone[4:9]}-{phone[9:]}"
+
+
+COMPANY, WEBHOOK = "/empresas/company_1", "/webhooks/webhook_1"
+_STATES = ("entregue", "aguardando", "falhou", "recusada", "expirada", "cancelada", "simulada")
+ASKED = (
+    Ask("Painel", _fixed("/")),
+    Ask("Empresas", _fixed("/empresas")),
+    Ask("Empresa", _fixed(COMPANY)),
+    Ask("Empresa: catálogo", _fixed(f"{COMPANY}/catalogo")),
+    Ask("Empresa: um evento do catálogo", _fixed(f"{COMPANY}/catalogo/call-was-connected")),
+    Ask("Empresa: mês", _fixed(f"{COMPANY}/mes")),
+    Ask("Empresa: diagnóstico", _fixed(f"{COMPANY}/diagnostico")),
+    Ask("Webhook", _fixed(WEBHOOK)),
+    Ask("Webhook que falha", _fixed(f"/webhooks/webhook_{WEBHOOKS}")),
+    Ask("Webhook: filtros de um evento", _fixed(f"{WEBHOOK}/filtros/call-was-connected")),
+    Ask("Webhook: reenviar desde", _fixed(f"{WEBHOOK}/reenviar")),
+    Ask("Eventos", _fixed("/eventos")),
+    Ask("Eventos de uma empresa", _fixed("/eventos?empresa=company_1")),
+    Ask("Eventos das últimas 24 horas", _fixed("/eventos?periodo=24h")),
+    Ask("Eventos, bem atrás", lambda c: f"/eventos?antes=event_{c.event()}"),
+    Ask("Eventos por nome", _fixed("/eventos?evento=call-was-connected")),
+    Ask("Eventos por nome raro", _fixed("/eventos?evento=agent-was-logged-out&periodo=24h")),
+    Ask("Ligação", lambda c: f"{COMPANY}/ligacao?chave=call:{c.call().call}"),
+    Ask("Ligações de um agente", lambda c: f"{COMPANY}/ligacao?chave=agent:{c.agent()}"),
+    Ask("Entregas", _fixed("/entregas")),
+    *(Ask(f"Entregas: {state}", _fixed(f"/entregas?estado={state}")) for state in _STATES),
+    Ask("Entregas de um webhook", _fixed("/entregas?webhook=webhook_1")),
+    Ask("Entregas, bem atrás", lambda c: f"/entregas?antes=delivery_{c.delivery()}"),
+    Ask("Entregas por evento", _fixed("/entregas?evento=call-was-connected")),
+    Ask("Entregas que falharam em 24 horas", _fixed("/entregas?estado=falhou&periodo=24h")),
+    Ask("Entrega", lambda c: f"/entregas/delivery_{c.delivery()}"),
+    Ask("busca: telefone, 8 últimos", _search(lambda c: c.call().phone[-8:]), SEARCH_MS),
+    Ask("busca: telefone, 9 últimos", _search(lambda c: c.call().phone[-9:]), SEARCH_MS),
+    Ask("busca: telefone com DDD", _search(lambda c: _dressed(c.call().phone)), SEARCH_MS),
+    Ask("busca: número da ligação", _search(lambda c: c.call().call), SEARCH_MS),
+    Ask("busca: CPF", _search(lambda c: c.call().cpf), SEARCH_MS),
+    Ask("busca: agente", _search(lambda c: f"Agente {c.agent() - 7000}"), SEARCH_MS),
+    Ask("busca: começo de um valor", _search(lambda c: c.call().call[:9]), SEARCH_MS),
+    Ask("busca: começo de muitos valores", _search(lambda _: "TEL000"), SEARCH_MS),
+    Ask("busca: valor em quase tudo", _search(lambda _: "Campanha 1"), SEARCH_MS),
+    Ask("busca: nada", _search(lambda c: f"nenhum-{c.event()}"), SEARCH_MS),
+    Ask(
+        "busca: agente, evento e período",
+        _search(lambda c: f"Agente {c.agent() - 7000}", "&evento=call-was-finished&periodo=24h"),
+        SEARCH_MS,
+    ),
+)
+
+
+def main() -> int:
+    """Measure; 0 unless a page took too long or failed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.lists", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--repeats", type=int, default=40, help="of each kind and account")
+    parser.add_argument("--only", choices=("SQLite", "PostgreSQL"), help="one database")
+    arguments = parser.parse_args()
+    late = 0
+    for name, database in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
+        if arguments.only not in (None, name):
+            continue
+        with database() as environment, ExitStack() as stack:
+            print(
+                f"{name}: {arguments.events:,} events, {arguments.events * WEBHOOKS:,} deliveries"
+            )
+            late += measure(environment, arguments.events, arguments.repeats, stack)
+    return 1 if late else 0
+
+
+@contextmanager
+def _sqlite() -> Iterator[dict[str, str]]:
+    with ExitStack() as stack:
+        yield settings(stack)
+
+
+@contextmanager
+def _postgresql() -> Iterator[dict[str, str]]:
+    with postgresql.running() as server, server.database(empty=True) as url, ExitStack() as stack:
+        yield {**settings(stack), "DATABASE_URL": url}
+
+
+def measure(environment: dict[str, str], events: int, repeats: int, stack: ExitStack) -> int:
+    """Make the data, ask for everything, print it; how many kinds were too late or failed."""
+    environment["RETENTION_DAYS"] = DAYS_KEPT
+    began = time.monotonic()
+    make(environment, events)
+    print(f"made in {time.monotonic() - began:.0f} s", flush=True)
+    for email, more in (("ana@exemplo.com.br", ["--admin"]), ("beto@exemplo.com.br", [])):
+        given = ["user", "create", email, "--password-stdin", *more]
+        flask(environment, *given, stdin=PASSWORD + "\n")
+    flask(environment, "user", "grant", "beto@exemplo.com.br", "company_1")
+    began = time.monotonic()
+    server = start_server(environment, stack)
+    _wait_for_search(environment, events, server.check_alive)
+    print(f"the search was filled in {time.monotonic() - began:.0f} s", flush=True)
+    server.wait_until_quiet()
+    late = 0
+    print(f"{'':44} administrator     operator    (p50 / p95, ms)")
+    sessions = [log_in(server.url, f"{who}@exemplo.com.br", PASSWORD) for who in ("ana", "beto")]
+    for kind in ASKED:
+        taken = [_times(server.url, each, kind, events, repeats) for each in sessions]
+        if not all(taken):
+            late += 1
+            continue
+        shown = "   ".join(f"{percentile(t, 0.5):5.0f} /{percentile(t, 0.95):5.0f}" for t in taken)
+        slow = any(percentile(times, 0.95) >= kind.limit for times in taken)
+        late += slow
+        print(f"{kind.name:44} {shown}   {f'over {kind.limit:.0f} ms' if slow else ''}", flush=True)
+    return late
+
+
+def _times(
+    url: str, session: requests.Session, kind: Ask, events: int, repeats: int
+) -> list[float]:
+    """How long each answer took, in milliseconds; none if one was not the page."""
+    chance, times = Chance(events), []
+    for _ in range(repeats):
+        path = kind.address(chance)
+        began = time.monotonic()
+        answer = session.get(url + path, timeout=60)
+        times.append((time.monotonic() - began) * 1000)
+        if answer.status_code != 200:
+            print(f"{path} answered {answer.status_code}")
+            return []
+    return times
+
+
+def _wait_for_search(
+    environment: dict[str, str], events: int, check_alive: Callable[[], None]
+) -> None:
+    """Return when the server has put every event into the search."""
+    app = create_app(environment)
+    place: SearchPlace = app.extensions["search"]
+    until = time.monotonic() + FILL_SECONDS
+    with app.app_context():
+        while True:
+            check_alive()
+            with Session(db.engine) as session, place.reading(session) as index:
+                state = None if index is None else read_state(index)
+                if state is not None and state.cursor >= events:
+                    return
+            if time.monotonic() > until:
+                raise DemoError("the search was not filled within an hour")
+            time.sleep(1.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
