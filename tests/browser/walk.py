@@ -35,6 +35,16 @@ def _open_and_unfold(page: Page) -> None:
     _unfold(page)
 
 
+def _open_event(page: Page) -> None:
+    page.get_by_role("link", name="ver o evento").first.click()
+    page.wait_for_load_state()
+    _unfold(page)
+
+
+def _open_call(page: Page) -> None:
+    page.locator(".rows .row-url a").first.click()
+
+
 def _ask_to_cancel(page: Page) -> None:
     _open_first(page)
     page.get_by_role("link", name="Cancelar").click()
@@ -94,6 +104,14 @@ INSIDE = (
     Stop("entrega entregue", "/entregas?webhook=webhook_4&estado=entregue", _open_first),
     Stop("entrega simulada", "/entregas?webhook=webhook_6", _open_first),
     Stop("entrega: cancelar", "/entregas?webhook=webhook_2&estado=aguardando", _ask_to_cancel),
+    Stop("eventos", "/eventos", _unfold),
+    Stop("eventos: busca", "/eventos?empresa=company_1&busca=call", _unfold),
+    Stop("eventos: nada achado", "/eventos?busca=nada-assim&periodo=24h"),
+    Stop("evento recusado", "/entregas?webhook=webhook_4&estado=recusada", _open_event),
+    Stop("evento esperando", "/entregas?webhook=webhook_3&estado=aguardando", _open_event),
+    Stop("evento que ninguém pediu", "/eventos?empresa=company_3", _open_first),
+    Stop("ligação", "/eventos?empresa=company_1&evento=call-was-not-answered", _open_call),
+    Stop("ligação: nenhuma", "/empresas/company_1/ligacao"),
     Stop("usuários", "/usuarios"),
     Stop("usuário: formulário", "/usuarios/user_2"),
     Stop("usuário: erros", "/usuarios/novo", _submit_emptied),

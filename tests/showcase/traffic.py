@@ -72,7 +72,7 @@ class Traffic:
             yield Happened(
                 company,
                 story.event,
-                self._payload(company, story.event),
+                self._payload(company, story),
                 self._now_ms - round(story.minutes_ago * 60_000),
                 [story],
             )
@@ -84,17 +84,15 @@ class Traffic:
         """Forty events like any other, ending when the company was last heard of."""
         assert company.connection.last_event_at is not None
         at = round(company.connection.last_event_at.timestamp() * 1000)
-        world = self._world(company)
-        for number in range(40):
+        world = World(Random(company.id), agents=8)  # noqa: S311
+        for number in reversed(range(40)):
             emission = world.next_event()
             yield Happened(company, emission.name, emission.payload, at - number * 9_700)
 
-    def _world(self, company: Company) -> World:
-        return World(Random(company.id), agents=8)  # noqa: S311
-
-    def _payload(self, company: Company, name: str) -> str:
-        world = self._world(company)
-        return world.event(name, world.new_call()).payload
+    def _payload(self, company: Company, story: Story) -> str:
+        # Every story is of a call of its own.
+        world = World(Random(f"{company.id} {story}"), agents=8)  # noqa: S311
+        return world.event(story.event, world.new_call()).payload
 
     def _store(self, happened: Happened) -> None:
         event_id = next(self._event_ids)

@@ -17,6 +17,7 @@ from webhookproxy.web import (
     deliveries,
     entry,
     errors,
+    event_call,
     event_words,
     events,
     filters,
@@ -63,7 +64,7 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     compress.init_app(app)
 
-    of_webhooks = (webhooks, webhook_running, webhook_secret, deliveries, events)
+    of_webhooks = (webhooks, webhook_running, webhook_secret, deliveries, events, event_call)
     for_administrators = (users, audit, privacy)
     of_oneself = (entry, second_step, second_factor)
     for subject in (

@@ -24,6 +24,13 @@ _LENGTHS = {"1h": _HOUR_MS, "24h": 24 * _HOUR_MS, "7d": 7 * 24 * _HOUR_MS}
 CHOICES_MAX = 200
 
 
+def period_begins(period: str, timezone: str) -> int | None:
+    """When one of PERIODS began, in milliseconds since 1970; None for all the time there is."""
+    if period == "hoje":
+        return figures.first_hour_of_today(timezone) * _HOUR_MS
+    return round(time.time() * 1000) - _LENGTHS[period] if period else None
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A webhook that can be chosen, with its company."""
@@ -59,10 +66,10 @@ class Filter:
         if state not in STATES or period not in PERIODS:
             abort(404)
         chosen = cls(state, args.get("evento", "").strip()[:200], period)
-        chosen.before = _number(args.get("antes", ""), "delivery")
-        chosen.after = _number(args.get("depois", ""), "delivery")
-        company_id = _number(args.get("empresa", ""), "company")
-        webhook_id = _number(args.get("webhook", ""), "webhook")
+        chosen.before = number_of(args.get("antes", ""), "delivery")
+        chosen.after = number_of(args.get("depois", ""), "delivery")
+        company_id = number_of(args.get("empresa", ""), "company")
+        webhook_id = number_of(args.get("webhook", ""), "webhook")
         if company_id is not None:
             chosen.company = company_or_404(company_id)
         if webhook_id is not None:
@@ -120,16 +127,11 @@ class Filter:
             webhooks,
             STATES[self.state][1],
             self.event,
-            since_ms=self._since(),
+            since_ms=period_begins(self.period, self.timezone),
             before=self.before,
             after=self.after,
             everything=self.everything,
         )
-
-    def _since(self) -> int | None:
-        if self.period == "hoje":
-            return figures.first_hour_of_today(self.timezone) * _HOUR_MS
-        return round(time.time() * 1000) - _LENGTHS[self.period] if self.period else None
 
     def query(self, **changed: str | None) -> str:
         """The address's query with something changed; the first page unless that is changed."""
@@ -149,7 +151,8 @@ class Filter:
         return bool(self.state or self.event or self.period or self.company)
 
 
-def _number(text: str, kind: str) -> int | None:
+def number_of(text: str, kind: str) -> int | None:
+    """The number in an id of that kind, None for no text; 404 for anything else."""
     if not text:
         return None
     prefix, _, number = text.partition("_")

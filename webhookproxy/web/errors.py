@@ -69,7 +69,9 @@ def init_app(app: Flask) -> None:
 
 def _hide_what_is_typed() -> None:
     fields = request.form.items(multi=True)
-    hide_typed(text for name, text in fields if name in SECRET_FIELDS)
+    secrets = [text for name, text in fields if name in SECRET_FIELDS]
+    # What is searched for is most often somebody's telephone or name.
+    hide_typed(secrets + request.args.getlist("busca"))
 
 
 def page(status: int, minutes: int = 1) -> Response:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from flask import Flask
+from markupsafe import Markup
 
 from webhookproxy.catalog import CATALOG
 from webhookproxy.models.types import from_ms
+from webhookproxy.web.filters import clock
 
 # By the word in front of an order key (catalog.order_key): what it is the key of.
 _KINDS = {
@@ -28,7 +30,7 @@ _DAY_MS = 24 * _HOUR_MS
 
 def init_app(app: Flask) -> None:
     """Register them with the templates."""
-    for each in (key_words, lapse, moment, described):
+    for each in (key_words, lapse, moment, stamp, described, in_short):
         app.add_template_filter(each)
 
 
@@ -69,7 +71,24 @@ def moment(received_ms: int, timezone: str) -> str:
     return f"{local:%d/%m/%Y %H:%M:%S},{received_ms % 1000:03}"
 
 
+def stamp(received_ms: int, timezone: str) -> Markup:
+    """A `<time>` that shows the time of day and holds the exact one."""
+    local = from_ms(received_ms).astimezone(ZoneInfo(timezone))
+    return Markup('<time datetime="{}" title="{} ({})">{}</time>').format(
+        local.isoformat(timespec="milliseconds"),
+        moment(received_ms, timezone),
+        timezone,
+        clock(received_ms, timezone),
+    )
+
+
 def described(name: str) -> str:
     """What the catalogue says of events of that name; "" if it does not know it."""
     known = CATALOG.get(name)
     return "" if known is None else known.description
+
+
+def in_short(name: str) -> str:
+    """The first sentence of it."""
+    first, dot, _ = described(name).partition(". ")
+    return first + "." if dot else first

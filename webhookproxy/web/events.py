@@ -1,10 +1,19 @@
-"""One event: what arrived, and why it did, or did not, reach each webhook."""
+"""The events: the list with its search, and one of them with why it did, or did not, arrive."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 from werkzeug.wrappers import Response as BaseResponse
@@ -12,8 +21,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhookproxy.extensions import db
 from webhookproxy.models import Event
 from webhookproxy.reasons import EVENT_WORDS, EventNote
-from webhookproxy.web import live
+from webhookproxy.web import event_list, live
 from webhookproxy.web.access import company_or_404
+from webhookproxy.web.delivery_filter import PERIODS
+from webhookproxy.web.event_filter import EventFilter
 from webhookproxy.web.event_verdict import verdict
 from webhookproxy.web.event_why import outcomes
 from webhookproxy.web.pretty import pretty
@@ -23,6 +34,34 @@ blueprint = Blueprint("events", __name__)
 
 # A longer payload is not put on the page, but downloaded.
 PAYLOAD_MAX = 64_000
+
+
+@blueprint.get("/eventos")
+def index() -> str | BaseResponse:
+    """The events that match what the address asks for, newest first."""
+    session = db.session()
+    chosen = EventFilter.read(request.args, session)
+    exact = _of_id(chosen)
+    if exact is not None:
+        return redirect(url_for("events.show", public_id=exact))
+    place = current_app.extensions["search"]
+    return render_template(
+        "events/index.html",
+        chosen=chosen,
+        page=event_list.find(session, place, chosen.question(session)),
+        names=chosen.names(session),
+        periods=PERIODS,
+    )
+
+
+def _of_id(chosen: EventFilter) -> str | None:
+    """The id of the event, if the search is one; of what may not be seen there is none."""
+    if not chosen.words.startswith("evt_"):
+        return None
+    found = select(Event.public_id).where(
+        Event.public_id == chosen.words, Event.company_id.in_(chosen.companies)
+    )
+    return db.session.scalar(found)
 
 
 @blueprint.get("/eventos/<public_id>")

@@ -1,0 +1,113 @@
+"""The life of one call (or agent, or chat: whatever orders events), from its beginning on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, abort, current_app, render_template, request
+from sqlalchemy import func, select
+
+from webhookproxy.extensions import db
+from webhookproxy.models import Attempt
+from webhookproxy.reasons import DeliveryState
+from webhookproxy.search.place import Question, ask
+from webhookproxy.web import arrivals
+from webhookproxy.web.access import company_or_404
+from webhookproxy.web.arrivals import Arrival
+from webhookproxy.web.delivery_filter import number_of
+from webhookproxy.web.event_words import lapse
+from webhookproxy.web.filters import plural
+from webhookproxy.web.viewings import note_viewing
+
+blueprint = Blueprint("calls", __name__)
+
+STEPS_MAX = 200
+ANSWER_SHOWN = 2_000
+KEY_MAX = 120
+# How many deliveries are in a state, in the order in which that is told.
+_TOLD = {
+    DeliveryState.DELIVERED: ("entregue", "entregues"),
+    DeliveryState.QUEUED: ("na fila", "na fila"),
+    DeliveryState.RETRYING: ("aguardando nova tentativa", "aguardando nova tentativa"),
+    DeliveryState.REFUSED: ("recusada", "recusadas"),
+    DeliveryState.EXPIRED: ("expirada", "expiradas"),
+    DeliveryState.CANCELLED: ("cancelada", "canceladas"),
+    DeliveryState.FILTERED: ("filtrada", "filtradas"),
+    DeliveryState.SIMULATED: ("simulada", "simuladas"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An event of the call; `gap_ms` is how long after the one before it came."""
+
+    event: Arrival
+    gap_ms: int | None
+
+
+@blueprint.get("/empresas/<company:company_id>/ligacao")
+def show(company_id: int) -> str:
+    """One call's events, the first one first, each with what became of it."""
+    company = company_or_404(company_id)
+    key = request.args.get("chave", "")[:KEY_MAX]
+    after = number_of(request.args.get("depois", ""), "event")
+    found: dict[str, Any] = _steps(company_id, key, after) if key else {"steps": []}
+    opened = number_of(request.args.get("abrir", ""), "delivery")
+    return render_template(
+        "events/call.html",
+        company=company,
+        key=key,
+        after=after,
+        opened=opened,
+        answer=_answer(company_id, found["steps"], opened),
+        **found,
+    )
+
+
+def _steps(company_id: int, key: str, after: int | None) -> dict[str, Any]:
+    session = db.session()
+    question = Question(frozenset([company_id]), order_key=key, after=after or 0)
+    answer = ask(session, current_app.extensions["search"], question, STEPS_MAX)
+    rows = arrivals.shown(session, answer.ids[::-1])
+    steps = [
+        Step(row, None if before is None else row.received_ms - before.received_ms)
+        for row, before in zip(rows, [None, *rows], strict=False)
+    ]
+    following = rows[-1].id if rows and answer.more else None
+    return {
+        "steps": steps,
+        "summary": summary(rows),
+        "following": following,
+        "behind": answer.behind,
+    }
+
+
+def summary(rows: Sequence[Arrival]) -> str:
+    """ "12 eventos em 3 min 20 s; 24 entregas: 23 entregues, 1 recusada"; "" of no events."""
+    if not rows:
+        return ""
+    line = plural(len(rows), "evento", "eventos")
+    if len(rows) > 1:
+        line += f" em {lapse(rows[-1].received_ms - rows[0].received_ms)}"
+    states = Counter(due.state for row in rows for due in row.dues)
+    if not states:
+        return f"{line}; nenhuma entrega"
+    told = (plural(states[state], *names) for state, names in _TOLD.items() if states[state])
+    return f"{line}; {plural(states.total(), 'entrega', 'entregas')}: {', '.join(told)}"
+
+
+def _answer(company_id: int, steps: Sequence[Step], opened: int | None) -> str:
+    """The beginning of what the receiver said to the delivery that is opened."""
+    if opened is None:
+        return ""
+    if not any(due.id == opened and due.is_there for step in steps for due in step.event.dues):
+        abort(404)
+    query = select(func.substr(Attempt.answer, 1, ANSWER_SHOWN)).where(
+        Attempt.delivery_id == opened
+    )
+    answer = db.session.scalar(query.order_by(Attempt.number.desc()).limit(1))
+    note_viewing(f"delivery_{opened}", company_id)
+    return (answer or "").strip()
