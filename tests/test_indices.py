@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from webhookproxy.delivery import backlog
 from webhookproxy.extensions import db
-from webhookproxy.models.deliveries import ENDED_BADLY, OPEN
+from webhookproxy.models.deliveries import ENDED_BADLY, KEPT_BACK, OPEN
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,10 @@ from webhookproxy.models.deliveries import ENDED_BADLY, OPEN
         (
             f"SELECT reason FROM deliveries WHERE webhook_id = :webhook AND {ENDED_BADLY} LIMIT 9",
             "ix_deliveries_ended_badly ",
+        ),
+        (
+            f"SELECT reason FROM deliveries WHERE webhook_id = :webhook AND {KEPT_BACK} LIMIT 9",
+            "ix_deliveries_kept_back ",
         ),
         (
             "SELECT reason FROM deliveries WHERE webhook_id = :webhook ORDER BY id DESC LIMIT 9",

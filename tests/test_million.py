@@ -1,7 +1,8 @@
-"""The data of bench/lists.py: small here, on both databases, and as the product would have left it."""
+"""The data of bench/lists.py: little of it here, on both databases, as the product would leave it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,17 @@ EVENTS = 300
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'million.sqlite'}"
+        yield f"sqlite:///{tmp_path / 'million.sqlite'}"
+        return
     server: postgresql.Server = request.getfixturevalue("postgresql_server")
-    database = server.database(empty=True)
-    request.addfinalizer(lambda: database.__exit__(None, None, None))
-    return database.__enter__()
+    with server.database(empty=True) as url:
+        yield url
 
 
+@pytest.mark.slow
 def test_every_event_has_its_deliveries_and_the_totals_add_up(url: str) -> None:
     make({**KEYS, "DATABASE_URL": url, "ALLOW_PRIVATE_TARGETS": "1"}, EVENTS)
     engine = sa.create_engine(url)

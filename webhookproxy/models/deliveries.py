@@ -16,6 +16,8 @@ from webhookproxy.rules import Refused
 
 OPEN = "state IN ('queued', 'retrying')"
 ENDED_BADLY = "state IN ('refused', 'expired', 'cancelled')"
+# Ended without a POST, as its webhook wants it.
+KEPT_BACK = "state IN ('filtered', 'simulated')"
 # Ended by somebody, and not because its webhook or company was deleted.
 DISCARDED = "reason = 'discarded'"
 CONDITION_MAX = 300
@@ -57,6 +59,14 @@ class Delivery(Base):
             "id",
             sqlite_where=text(ENDED_BADLY),
             postgresql_where=text(ENDED_BADLY),
+        ),
+        # Few among many: a list of them would read thousands of others to fill a page.
+        Index(
+            "ix_deliveries_kept_back",
+            "webhook_id",
+            "id",
+            sqlite_where=text(KEPT_BACK),
+            postgresql_where=text(KEPT_BACK),
         ),
     )
 

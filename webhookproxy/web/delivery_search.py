@@ -14,7 +14,7 @@ import gevent
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from webhookproxy.models.deliveries import ENDED_BADLY, OPEN
+from webhookproxy.models.deliveries import ENDED_BADLY, KEPT_BACK, OPEN
 from webhookproxy.models.periods import first_delivery
 
 # How many rows are looked at for one page, and in one round: a statement holds the hub.
@@ -28,8 +28,9 @@ _ALL = 0
 
 WAITING = ("queued", "retrying")
 BAD = ("refused", "expired", "cancelled")
+HELD = ("filtered", "simulated")
 # The conditions of the partial indices, to the letter: that is how a database knows them again.
-_INDEXED = {WAITING: OPEN, BAD: ENDED_BADLY}
+_INDEXED = {WAITING: OPEN, BAD: ENDED_BADLY, HELD: KEPT_BACK}
 
 
 @dataclass(frozen=True, slots=True)
