@@ -39,6 +39,23 @@ class TrialResult:
         return self.outcome.kind is Kind.SUCCESS
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A made-up event that is ready to go: sending it needs no database."""
+
+    webhook_id: int
+    request: ShownRequest
+    _sender: Sender
+    _due: Due
+
+    def send(self) -> TrialResult:
+        """Send it; it takes up to the webhook's timeout. Once only."""
+        try:
+            return TrialResult(self.request, self._sender.send(self._due))
+        finally:
+            self._sender.close()
+
+
 def run_trial(
     session: Session, webhook: Webhook, event_name: str | None, policy: Policy
 ) -> TrialResult:
@@ -47,6 +64,15 @@ def run_trial(
     It takes up to the webhook's timeout. What the session had read is given up before, so that
     the database does not wait for the receiver. Refused if that is no event name.
     """
+    trial = prepare_trial(session, webhook, event_name, policy, Resolver())
+    session.rollback()
+    return trial.send()
+
+
+def prepare_trial(
+    session: Session, webhook: Webhook, event_name: str | None, policy: Policy, resolver: Resolver
+) -> Trial:
+    """The same, made ready to be sent; Refused if that is no event name."""
     company = find_company(session, webhook.company_id)
     name = (webhook.events or [DEFAULT_EVENT])[0] if event_name is None else event_name
     if not is_event_name(name):
@@ -59,12 +85,7 @@ def run_trial(
     due = _due(webhook, company, name, round(now * 1000))
     request = shown_request(webhook, due, attempt=1, sent_ms=int(now) * 1000)
     # One moment for the whole attempt, so that what is shown is what was sent.
-    sender = Sender(webhook, policy, Resolver(), lambda: now)
-    session.rollback()
-    try:
-        return TrialResult(request, sender.send(due))
-    finally:
-        sender.close()
+    return Trial(webhook.id, request, Sender(webhook, policy, resolver, lambda: now), due)
 
 
 def _due(webhook: Webhook, company: Company, name: str, now_ms: int) -> Due:

@@ -59,6 +59,7 @@ class Action(StrEnum):
     COMPANY_DELETED = "company_deleted"
     CONNECT = "connect"
     DISCONNECT = "disconnect"
+    DIAGNOSED = "diagnosed"
     WEBHOOK_CREATED = "webhook_created"
     WEBHOOK_CHANGED = "webhook_changed"
     WEBHOOK_DELETED = "webhook_deleted"

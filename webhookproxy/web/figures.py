@@ -68,6 +68,18 @@ def events_by_company(session: Session, companies: Collection[int], since: int) 
     return {company_id: int(count) for company_id, count in rows}
 
 
+def events_by_name(session: Session, company_id: int, since: int) -> dict[str, int]:
+    """How many events of each name a company got from hour `since` on, the most first."""
+    count = func.sum(HourlyEvents.count)
+    rows = session.execute(
+        select(HourlyEvents.name, count)
+        .where(HourlyEvents.company_id == company_id, HourlyEvents.hour >= since)
+        .group_by(HourlyEvents.name)
+        .order_by(count.desc(), HourlyEvents.name)
+    )
+    return {name: int(many) for name, many in rows}
+
+
 def deliveries_by_outcome(
     session: Session, webhooks: Collection[int], since: int
 ) -> dict[tuple[int, str], int]:

@@ -26,6 +26,8 @@ _LIMITS: dict[str, RateLimitItem] = {
     "second_hour": RateLimitItemPerHour(30),
     "second_account": RateLimitItemPerHour(30),
     "trial": RateLimitItemPerMinute(20),
+    # Each one opens a socket to 3C Plus and one to every URL of a company.
+    "diagnosis": RateLimitItemPerMinute(6),
     # What is kept of a form behind which the session expired, so that nobody pushes out another's.
     "draft": RateLimitItemPerMinute(10),
     # Each one reads every stored payload.

@@ -1,0 +1,84 @@
+"""A second, short-lived socket says whether 3C Plus accepts a token, and ends whatever happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.receiver import Receiver, endless, hang, raw
+from tests.simulator_process import SimulatorProcess
+from tests.socket_server import CONNECT, OPEN, text_frame, websocket
+from webhookproxy.guard import Policy
+from webhookproxy.listener.client import Address
+from webhookproxy.listener.token_check import check_token
+from webhookproxy.reasons import ConnectionReason
+
+PRIVATE = Policy(allow_private=True, allow_http=True)
+TOKEN = "canary-token-of-a-check-0001"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess() as simulator:
+        yield simulator
+
+
+def check(url: str, policy: Policy = PRIVATE, seconds: float = 5.0) -> ConnectionReason:
+    return check_token(Address(url, TOKEN, ""), policy, seconds)
+
+
+def test_an_accepted_token_is_told_and_its_socket_closes(simulator: SimulatorProcess) -> None:
+    assert check(simulator.url) is ConnectionReason.ACCEPTED
+    simulator.wait_for_sockets(TOKEN, 0)
+
+
+def test_a_refused_token_is_told(simulator: SimulatorProcess) -> None:
+    simulator.control("refuse", token=TOKEN)
+    assert check(simulator.url) is ConnectionReason.REFUSED
+    simulator.control("refuse", token=TOKEN, refused=False)
+
+
+def test_what_arrives_on_that_socket_is_thrown_away() -> None:
+    frames = (OPEN, CONNECT, '42["call-was-connected",{}]', "42{", '42["x",{}]')
+    with Receiver(websocket(*frames)) as server:
+        assert check(server.url()) is ConnectionReason.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("server", "reason"),
+    [
+        (Receiver(greeting=hang()), ConnectionReason.HANDSHAKE_TIMEOUT),
+        # Upgraded, but never accepted; and with something new all the time.
+        (Receiver(websocket(OPEN)), ConnectionReason.HANDSHAKE_TIMEOUT),
+        (
+            Receiver(websocket(OPEN, then=lambda head: endless(text_frame(b"2"), head, 0.01))),
+            ConnectionReason.HANDSHAKE_TIMEOUT,
+        ),
+        (Receiver(greeting=raw(b"")), ConnectionReason.HANDSHAKE_FAILED),
+        (Receiver((404, {}, b"")), ConnectionReason.HANDSHAKE_FAILED),
+    ],
+    ids=["hangs", "never accepts", "talks on", "closes", "is no socket server"],
+)
+def test_a_server_that_does_not_do_its_part_is_waited_for_no_longer_than_said(
+    server: Receiver, reason: ConnectionReason
+) -> None:
+    with server:
+        began = time.monotonic()
+        assert check(server.url(), seconds=0.5) is reason
+        assert time.monotonic() - began < 2
+
+
+def test_what_cannot_be_reached_is_told_apart() -> None:
+    with Receiver() as closed:
+        url = closed.url()
+    assert check(url) is ConnectionReason.CONNECTION_FAILED
+    assert check("http://nowhere.invalid:4009") is ConnectionReason.NAME_NOT_RESOLVED
+
+
+def test_an_address_inside_is_not_dialled(connects: list[object]) -> None:
+    strict = Policy(allow_private=False, allow_http=False)
+    assert check("https://localhost.example:4009", strict) is not ConnectionReason.ACCEPTED
+    assert check("https://127.0.0.1:4009", strict) is not ConnectionReason.ACCEPTED
+    assert connects == []
