@@ -185,10 +185,10 @@ def test_each_step_to_a_url_has_its_finding_up_to_the_one_that_fails(
     assert verdict(page) == "CRM: URL não acessível: o servidor recusou a conexão."
     found = steps(page, f"webhook_{webhook}")
     assert [mark for mark, _ in found.values()] == [
-        *("Certo", "Certo", "Problema", "Não verificado", "Não verificado")
+        *("Certo", "Certo", "Problema", "Não verificado")
     ]
     assert found["Nome do domínio"][1] == "127.0.0.1 foi encontrado."
-    assert found["POST de teste"][1] == "Não chegamos até aqui."
+    assert found["O resto"][1] == "Não chegamos a: Certificado (TLS), POST de teste."
     assert "Confira também a porta." in found["Conexão"][1]
 
 
@@ -284,7 +284,8 @@ def test_receivers_that_hang_are_waited_for_side_by_side_and_not_for_ever(
         assert len(receiver.requests) == 5
     for webhook in made:
         mark, finding = steps(page, f"webhook_{webhook}")["POST de teste"]
-        assert (mark, finding) == ("Problema", "Não terminou em 30 s.")
+        assert mark == "Problema"
+        assert finding.startswith("Não terminou em 30 s.")
 
 
 def test_silence_is_a_finding(app: Flask, ana: Browser, company: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 from sqlalchemy.orm import Session
 
 from webhookproxy.delivery.trial import prepare_trial
@@ -23,7 +23,7 @@ from webhookproxy.web.connection import shown_now
 from webhookproxy.web.diagnosis_events import connection_step, events_steps, why_no_post
 from webhookproxy.web.diagnosis_live import Found, Way, ask
 from webhookproxy.web.diagnosis_words import token_step, url_steps
-from webhookproxy.web.findings import Check, Mark, explanation
+from webhookproxy.web.findings import TROUBLES, Check, Mark, explanation
 from webhookproxy.web.forms import policy, write
 from webhookproxy.web.webhook_health import shown_webhook
 
@@ -128,6 +128,10 @@ def _checks(company: Company, found: Found | None, *, sending: bool) -> list[Che
 def _url_check(webhook: Webhook, found: Found | None, *, sending: bool) -> Check:
     tried = None if found is None else found.urls.get(webhook.id)
     why_not = why_no_post(webhook, wanted=sending)
-    steps = [replace(each, whose=webhook.name) for each in url_steps(webhook, tried, why_not)]
+    link = (url_for("webhooks.show", webhook_id=webhook.id), "Ver o webhook")
+    steps = [
+        replace(each, whose=webhook.name, link=link if each.mark in TROUBLES else None)
+        for each in url_steps(webhook, tried, why_not)
+    ]
     title = f"URL não acessível? {webhook.name}"
     return Check(f"webhook_{webhook.id}", title, steps, masked_url(webhook.url))

@@ -30,7 +30,6 @@ _NAMES = {
 }
 _POST = "POST de teste"
 _NOT_YET = "Ainda não verificado: clique em “Verificar agora”."
-_NOT_REACHED = "Não chegamos até aqui."
 
 
 def token_step(shown: Shown, timezone: str, asked: ConnectionReason | None) -> Step:
@@ -74,19 +73,21 @@ def url_steps(webhook: Webhook, tried: Tried | None, why_no_post: str) -> list[S
     if tried.reach is None:
         return [Step(Mark.BAD, "URL", _too_long(DEADLINE_SECONDS))]
     steps = _way_steps(webhook, tried.reach)
+    if (failed := tried.reach.failed) is not None:
+        left = [_NAMES[stage] for stage in list(Stage)[list(Stage).index(failed) + 1 :]]
+        finding = f"Não chegamos a: {', '.join([*left, _POST])}."
+        return [*steps, Step(Mark.UNKNOWN, "O resto", finding)]
     return [*steps, _post_step(webhook, tried, why_no_post)]
 
 
 def _way_steps(webhook: Webhook, reach: Reach) -> list[Step]:
-    steps, failed = [], False
+    """The steps up to the one that failed, or all of them."""
+    steps: list[Step] = []
     for stage in Stage:
-        if failed:
-            steps.append(Step(Mark.UNKNOWN, _NAMES[stage], _NOT_REACHED))
-        elif stage is reach.failed and reach.reason is not None:
-            failed, words = True, DELIVERY_WORDS[reach.reason].filled()
-            steps.append(Step(Mark.BAD, _NAMES[stage], words.what, words.you))
-        else:
-            steps.append(_passed(webhook, stage, reach))
+        if stage is reach.failed and reach.reason is not None:
+            words = DELIVERY_WORDS[reach.reason].filled()
+            return [*steps, Step(Mark.BAD, _NAMES[stage], words.what, words.you)]
+        steps.append(_passed(webhook, stage, reach))
     return steps
 
 
@@ -117,8 +118,6 @@ def _tls_step(reach: Reach) -> Step:
 
 
 def _post_step(webhook: Webhook, tried: Tried, why_no_post: str) -> Step:
-    if tried.reach is not None and tried.reach.failed is not None:
-        return Step(Mark.UNKNOWN, _POST, _NOT_REACHED)
     if why_no_post:
         return Step(Mark.UNKNOWN, _POST, why_no_post)
     if tried.result is None:

@@ -19,6 +19,10 @@ class Mark(StrEnum):
     UNKNOWN = "unknown"
 
 
+# The worst first.
+TROUBLES = (Mark.BAD, Mark.ODD)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that was looked at: what it is, what was found, and what to do about it."""
@@ -45,7 +49,7 @@ class Check:
 
 def explanation(steps: Sequence[Step]) -> Step | None:
     """The first step that explains why something does not arrive; None if none does."""
-    for mark in (Mark.BAD, Mark.ODD):
+    for mark in TROUBLES:
         for step in steps:
             if step.mark is mark:
                 return step
