@@ -24,7 +24,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.COMPANY_DELETED: ("Excluiu a empresa", "trash"),
         Action.CONNECT: ("Conectou", "plug-connected"),
         Action.DISCONNECT: ("Desconectou", "plug-connected-x"),
-        Action.DIAGNOSED: ("Fez o diagnóstico", "activity"),
+        Action.DIAGNOSED: ("Fez o diagnóstico", "stethoscope"),
         Action.WEBHOOK_CREATED: ("Criou o webhook", "plus"),
         Action.WEBHOOK_CHANGED: ("Mudou o webhook", "pencil"),
         Action.WEBHOOK_DELETED: ("Excluiu o webhook", "trash"),
