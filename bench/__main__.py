@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import growth, scale, speed
+from bench import growth, scale, search_cost, speed
 from bench.relays import Stage, has_node
 from bench.rows import Row, text
 from webhookproxy.demo.programs import DemoError
@@ -57,6 +57,7 @@ def measure(stage: Stage, *, quick: bool, node: bool, other_core: int) -> list[R
         lambda: growth.webhooks(stage, 5000 // small),
         lambda: growth.rows(stage, 2_500_000 // (small * small), 5000 // small),
         lambda: growth.on_postgresql(stage, 5000, other_core),
+        lambda: search_cost.cost(stage, 1 if quick else 3, 5000),
     ]
     for part in parts:
         began = time.monotonic()

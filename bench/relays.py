@@ -84,10 +84,10 @@ class Product:
     environment: dict[str, str]
     tokens: tuple[str, ...]
 
-    def start(self, stage: Stage, started: ExitStack) -> Relay:
+    def start(self, stage: Stage, started: ExitStack, application: str = "wsgi:app") -> Relay:
         """Serve it, as shipped, and wait until every company is connected."""
         with on_core(stage.core):
-            server = start_server(self.environment, started)
+            server = start_server(self.environment, started, application)
 
         def connected() -> bool:
             server.check_alive()

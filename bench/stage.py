@@ -190,9 +190,11 @@ def register(
     app.extensions["store"].close()
 
 
-def start_server(environment: dict[str, str], stack: ExitStack) -> Relay:
+def start_server(
+    environment: dict[str, str], stack: ExitStack, application: str = "wsgi:app"
+) -> Relay:
     """The server as bin/serve starts it."""
-    command = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
+    command = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", application)
     port = free_port()
     server = Relay(*command, environment={**environment, "PORT": str(port)})
     server.url = f"http://127.0.0.1:{port}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from gevent.event import Event
+from sqlalchemy.exc import OperationalError
 
 from tests import world
 from tests.delivery.lanes_world import Sending, hurry, sending
 from tests.receiver import OK, Plain, Received, Receiver
+from tests.search.searching import Searching
 from tests.world import rows, wait_until
 from webhookproxy import privacy
 from webhookproxy.listener.journal import Arrival
@@ -23,6 +26,7 @@ from webhookproxy.payload import read
 from webhookproxy.personal import PersonalNumber, read_number
 from webhookproxy.privacy import Expunged, expunge, find
 from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.search.writing import Writer
 from webhookproxy.store import Store, StoreUnavailable
 
 PHONE = "11987654321"
@@ -68,7 +72,7 @@ def as_arrival(half: Sending, event: Any) -> Arrival:
 
 
 def run_expunge(half: Sending) -> Expunged:
-    return expunge(half.store, half.reading, number(), CLI)
+    return expunge(half.store, half.reading, half.app.extensions["search"], number(), CLI)
 
 
 def everything(app: Flask) -> str:
@@ -111,6 +115,39 @@ def test_payloads_keys_and_answers_are_masked_in_place(half: Sending) -> None:
     assert PHONE not in left
     assert find(half.reading, number()).events == 0
     half.check_totals(webhook)
+
+
+def test_the_search_forgets_the_number_at_once_and_finds_the_rest(half: Sending) -> None:
+    search = Searching(half.app)
+    arrive(half, {"phone": SHOWN, "name": "Ana"}, {"phone": "11987654322", "name": "Rui"})
+    search.index()
+    arrive(half, {"phone": SHOWN, "name": "Eva"})
+    for typed in (SHOWN, PHONE, "987654321"[1:], "+55 (11) 98765-4321"):
+        assert search.find(typed, companies=frozenset({half.company})) == [3, 1]
+    run_expunge(half)
+    for _ in range(2):
+        found = [
+            search.find(typed, companies=frozenset({half.company}))
+            for typed in (SHOWN, PHONE, "+55 (11) 9", "ana", "eva", "rui")
+        ]
+        assert found == [[], [], [2], [1], [3], [2]] or found == [[], [], [], [1], [3], [2]]
+        search.index()
+    assert not any("87654321" in str(row) for row in search.kept("values"))
+
+
+def test_a_search_that_cannot_be_masked_is_thrown_away(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("", {}, sqlite3.OperationalError("full"))
+
+    search = Searching(half.app)
+    arrive(half, {"phone": SHOWN})
+    search.index()
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "remove", fail)
+        run_expunge(half)
+    assert search.kept("values") == []
 
 
 def test_what_waits_of_a_masked_event_is_cancelled_also_in_a_running_lane(half: Sending) -> None:
@@ -190,13 +227,18 @@ def test_the_old_bytes_are_not_in_the_files_any_more(sqlite_url: str, tmp_path: 
     path = Path(sqlite_url.removeprefix("sqlite:///"))
 
     def held() -> list[bool]:
-        files = (path, path.with_name(f"{path.name}-wal"))
-        return [b"98765-4321" in each.read_bytes() for each in files if each.exists()]
+        index = path.with_name("test-search.sqlite")
+        files = [
+            each.with_name(f"{each.name}{end}") for each in (path, index) for end in ("", "-wal")
+        ]
+        texts = (b"98765-4321", b"5511987654321", b"1234567891155")
+        return [any(text in each.read_bytes() for text in texts) for each in files if each.exists()]
 
     with world.application(sqlite_url, tmp_path) as app, sending(app) as half:
         half.webhook(URL, state=WebhookState.PAUSED)
         for size in (1, 500, 9_000, 60_000):
             arrive(half, {"fill": "x" * size, "phone": SHOWN, "more": "y" * size})
+        Searching(app).index()
         assert any(held())
         assert run_expunge(half).events == 4
         wait_until(lambda: not any(held()), 5, "the bytes are gone")

@@ -24,6 +24,8 @@ from webhookproxy.models.changes import note_change
 from webhookproxy.models.deliveries import OPEN
 from webhookproxy.personal import PersonalNumber
 from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
+from webhookproxy.search import masking
+from webhookproxy.search.place import SearchPlace
 from webhookproxy.store import Store
 
 # Rows read at a time, and written in one transaction at most.
@@ -102,7 +104,9 @@ def find(reading: Engine, number: PersonalNumber) -> Found:
     return found
 
 
-def expunge(store: Store, reading: Engine, number: PersonalNumber, actor: Actor) -> Expunged:
+def expunge(
+    store: Store, reading: Engine, search: SearchPlace, number: PersonalNumber, actor: Actor
+) -> Expunged:
     """Mask the number wherever `find` counts it, but in settings, and say so in the audit.
 
     In batches through the store, while a server runs. Stopped half way it is run again: what is
@@ -114,7 +118,10 @@ def expunge(store: Store, reading: Engine, number: PersonalNumber, actor: Actor)
     _note(store, actor, "begun")
     try:
         for batch in _masked_events(reading, number):
+            ids = [event.id for event in batch]
+            masking.take_out(search, ids)
             done.cancelled += store.session(partial(_mask_events, batch=batch))
+            masking.put_back(search, ids)
             done.events += len(batch)
         for attempts in _masked_attempts(reading, number):
             store.run(partial(_mask_attempts, batch=attempts))
@@ -124,6 +131,7 @@ def expunge(store: Store, reading: Engine, number: PersonalNumber, actor: Actor)
         words = f"{done.events} events, {done.attempts} attempts, {done.cancelled} cancelled"
         _note(store, actor, words)
     _forget_old_bytes(reading)
+    search.forget_old_bytes()
     return done
 
 

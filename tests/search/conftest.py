@@ -14,3 +14,15 @@ from tests.search.searching import Searching, searching
 def search(database_url: str, tmp_path: Path) -> Iterator[Searching]:
     with searching(database_url, tmp_path) as search:
         yield search
+
+
+@pytest.fixture
+def sqlite_search(sqlite_url: str, tmp_path: Path) -> Iterator[Searching]:
+    with searching(sqlite_url, tmp_path) as search:
+        yield search
+
+
+@pytest.fixture
+def postgresql_search(postgresql_url: str, tmp_path: Path) -> Iterator[Searching]:
+    with searching(postgresql_url, tmp_path) as search:
+        yield search

@@ -9,6 +9,7 @@ from webhookproxy.cli.companies import group as company_group
 from webhookproxy.cli.deliveries import group as delivery_group
 from webhookproxy.cli.keys import group as key_group
 from webhookproxy.cli.privacy import group as privacy_group
+from webhookproxy.cli.search import group as search_group
 from webhookproxy.cli.secrets import rotate_secret_command
 from webhookproxy.cli.shell import names
 from webhookproxy.cli.simulator import simulator as simulator_command
@@ -29,6 +30,7 @@ def init_app(app: Flask) -> None:
         delivery_group,
         key_group,
         privacy_group,
+        search_group,
     )
     for command in (*groups, status_command, backup, restore, simulator_command):
         app.cli.add_command(command)

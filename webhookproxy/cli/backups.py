@@ -46,6 +46,8 @@ def restore(file: Path, yes: bool) -> None:
     current_app.extensions["store"].engine.dispose()
     try:
         waiting = restore_backup(file, url, lock_for(url), keyring(), replace=yes)
+        # What it knows is of the events that were there before.
+        current_app.extensions["search"].void()
     except BackupError as error:
         raise BadInput(str(error)) from None
     click.echo(f"{file} is restored, with {waiting} waiting deliveries: start the server.")

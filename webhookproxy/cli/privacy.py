@@ -45,7 +45,8 @@ def expunge(number: str, yes: bool) -> None:
             f"{_sentence(privacy.find(db.engine, wanted))} Masking it cannot be undone: repeat the "
             "command with --yes if that is meant."
         )
-    done = privacy.expunge(current_app.extensions["store"], db.engine, wanted, CLI)
+    store, search = current_app.extensions["store"], current_app.extensions["search"]
+    done = privacy.expunge(store, db.engine, search, wanted, CLI)
     click.echo(
         f"It was masked in {done.events} events and {done.attempts} attempts; {done.cancelled} "
         "waiting deliveries were cancelled."

@@ -100,7 +100,7 @@ class Indexer:
     def _step(self, seconds: float) -> bool:
         with self._reading.connect() as connection:
             newest = int(connection.execute(_NEWEST).scalar_one())
-            if self._cursor is not None and self._place.lost(connection):
+            if self._cursor is not None and self._place.lost(connection, self._cursor):
                 self._cursor, self._most = None, 0
         if self._cursor is None or self._cursor < newest:
             self._index(seconds)

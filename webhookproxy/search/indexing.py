@@ -54,10 +54,16 @@ def pass_over(work: Work) -> None:
         work.state.cursor, work.state.seal = row.id, row.public_id
 
 
-def index_anew(work: Work, ids: Collection[int]) -> None:
-    """Take events out and put them in as they are now; what was there is overwritten."""
+def take_out(work: Work, ids: Collection[int]) -> None:
+    """Take events out; what is freed on the disk is overwritten."""
     _overwrite(work, "ON")
     work.writer.remove(work.connection, work.state, ids)
+    _overwrite(work, "OFF")
+
+
+def index_anew(work: Work, ids: Collection[int]) -> None:
+    """Put events in as they are now, but those that the indexer has still to come to."""
+    take_out(work, ids)
     for some in chunks(each for each in ids if each <= work.state.cursor):
         numbers = ", ".join(str(int(each)) for each in some)
         query = text(
@@ -66,7 +72,6 @@ def index_anew(work: Work, ids: Collection[int]) -> None:
         )
         found = [_found(row) for row in work.events.execute(query)]
         work.writer.add(work.connection, work.state, found)
-    _overwrite(work, "OFF")
 
 
 def remove_gone(work: Work, ids: Iterable[int]) -> int:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from gevent.threadpool import ThreadPool
@@ -69,6 +70,8 @@ class SearchPlace:
             self._writing = engines.postgresql_writer(url)
         self._writer = Writer()
         self._pool = ThreadPool(1)
+        # The file that this process has open.
+        self._inode: int | None = None
         # Whether this process has seen that the place belongs to these events.
         self._known = False
 
@@ -96,15 +99,24 @@ class SearchPlace:
         with self._reading.connect() as connection:
             yield connection if tables.has_tables(connection) else None
 
-    def lost(self, connection: Connection) -> bool:
-        """Whether everything is to be made anew; `connection` is to the events' database."""
+    def lost(self, connection: Connection, cursor: int) -> bool:
+        """Whether it does not know any more what this process indexed up to `cursor`.
+
+        `connection` is to the events' database.
+        """
         if self._file is not None:
-            return not self._file.exists() or engines.marker_of(self._file).exists()
-        return not tables.has_tables(connection) or tables.read_state(connection) is None
+            return engines.marker_of(self._file).exists() or self._inode != _inode(self._file)
+        state = tables.read_state(connection) if tables.has_tables(connection) else None
+        return state is None or state.cursor < cursor
 
     def void(self) -> None:
         """Have everything made anew by whoever writes next, in any process."""
         self._pool.apply(self._void)
+
+    def forget_old_bytes(self) -> None:
+        """Empty the file's log, which still has the pages as they were before."""
+        if self._writing is not None and self._file is not None:
+            self._pool.apply(_empty_log, (self._writing,))
 
     def note_trouble(self, error: DBAPIError) -> None:
         """Take notice of what reading raised: a damaged file is made anew."""
@@ -141,14 +153,24 @@ class SearchPlace:
     def _run(self, job: Callable[[Work], T]) -> T:
         if self._writing is None:
             raise RuntimeError("a database without a file keeps no search")
-        if self._file is not None and engines.marker_of(self._file).exists():
-            self._writing.dispose()
-            engines.remove_file(self._file)
+        if self._file is not None:
+            self._renew(self._writing, self._file)
         with self._writing.begin() as connection:
             if self._events is None:
                 return self._work(job, connection, connection)
             with self._events.connect() as events:
                 return self._work(job, connection, events)
+
+    def _renew(self, writing: Engine, file: Path) -> None:
+        """Let go of a file that another one was put in the place of, or is to be."""
+        if engines.marker_of(file).exists():
+            engines.remove_file(file)
+        if self._inode is None or self._inode != _inode(file):
+            writing.dispose()
+            self._writer.forget()
+            self._known = False
+            with writing.connect():
+                self._inode = _inode(file)
 
     def _work(self, job: Callable[[Work], T], connection: Connection, events: Connection) -> T:
         there = tables.has_tables(connection)
@@ -176,6 +198,21 @@ def ask(session: Session, place: SearchPlace, question: Question, count: int = 5
     except DBAPIError as error:
         place.note_trouble(error)
     return answer(session, None, question, count)
+
+
+def _inode(file: Path) -> int | None:
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _empty_log(engine: Engine) -> None:
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+    finally:
+        connection.close()
 
 
 def _belongs(events: Connection, state: State) -> bool:

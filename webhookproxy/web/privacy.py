@@ -58,7 +58,8 @@ def expunge() -> str:
         return render_template("privacy/confirm.html", form=form, **_found(number))
     who = actor()
     _let_go_of_the_database()
-    done = privacy.expunge(current_app.extensions["store"], db.engine, number, who)
+    store, search = current_app.extensions["store"], current_app.extensions["search"]
+    done = privacy.expunge(store, db.engine, search, number, who)
     logger.info(
         "a person's data was masked in %s events and %s attempts", done.events, done.attempts
     )

@@ -1,0 +1,88 @@
+"""`python -m bench.search_cost`: a burst while the search is filled, against one without that.
+
+The event is the catalogue's largest. Rounds alternate, and what counts is the ratio of the
+medians. Also prints how long the search took to come up with the burst, which is behind it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from contextlib import ExitStack, closing
+from sqlite3 import OperationalError, connect
+
+from bench.load import burst
+from bench.relays import Product, Stage, install
+from bench.rows import Row, at_least, text
+from bench.stage import wait_for
+from webhookproxy.demo.programs import DemoError
+
+FLOOR, GOAL = 0.90, 0.95
+APPLICATIONS = {"without": "bench.unsearched:app", "filled": "wsgi:app"}
+
+
+def main() -> int:
+    """Measure; 0 unless the search costs more than it may."""
+    parser = argparse.ArgumentParser(prog="python -m bench.search_cost")
+    parser.add_argument("--events", type=int, default=5000, help="in a burst (default 5000)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each (default 3)")
+    arguments = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        parser.error("this needs two cores: one for the product, one for what it talks to")
+    os.sched_setaffinity(0, {cores[0]})
+    try:
+        with ExitStack() as stack:
+            found = cost(Stage(stack, cores[1]), arguments.rounds, arguments.events)
+    except DemoError as error:
+        print(f"bench.search_cost: {error}", file=sys.stderr)
+        return 1
+    print(text(found))
+    return 1 if any(row.reached == "missed" for row in found) else 0
+
+
+def cost(stage: Stage, rounds: int, events: int) -> list[Row]:
+    """The burst's rate while the search is filled, as a share of the rate without."""
+    products = {name: install(stage) for name in APPLICATIONS}
+    rates: dict[str, list[float]] = {name: [] for name in APPLICATIONS}
+    behind = []
+    for number in range(1, rounds + 1):
+        for name, product in products.items():
+            with ExitStack() as started:
+                relay = product.start(stage, started, APPLICATIONS[name])
+                rate = burst(stage, relay, product.tokens[0], events).per_second
+                began = time.monotonic()
+                if name == "filled":
+                    wait_for(lambda product=product: _indexed(product), "the search")
+                    behind.append(time.monotonic() - began)
+            rates[name].append(rate)
+            print(f"round {number}  {name:8} {rate:7.0f} events/s", flush=True)
+    without, filled = (statistics.median(rates[name]) for name in APPLICATIONS)
+    return [
+        at_least(
+            f"burst with the search filled / without ({filled:,.0f}/s)",
+            filled / without,
+            FLOOR,
+            GOAL,
+        ),
+        Row("search complete after the burst, s", f"{max(behind):.1f}"),
+    ]
+
+
+def _indexed(product: Product) -> bool:
+    path = product.environment["DATABASE_URL"].removeprefix("sqlite:///")
+    index = path.replace(".sqlite", "-search.sqlite")
+    try:
+        with closing(connect(path)) as events, closing(connect(index)) as search:
+            newest = events.execute("SELECT MAX(id) FROM events").fetchone()
+            cursor = search.execute("SELECT cursor FROM search_state").fetchone()
+    except OperationalError:
+        return False
+    return bool(newest == cursor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

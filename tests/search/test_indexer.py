@@ -1,0 +1,299 @@
+"""The place is filled behind the traffic, follows what is purged, and mends itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.search.searching import Searching
+from webhookproxy.search import indexer as pacing
+from webhookproxy.search import indexing
+from webhookproxy.search.filling import fill
+from webhookproxy.search.indexer import Indexer
+from webhookproxy.search.place import SearchPlace
+
+
+def file_of(search: Searching) -> Path:
+    """Where a SQLite search lies."""
+    path = Path(str(search.reading.url.database))
+    return path.with_name("test-search.sqlite")
+
+
+def url_of(search: Searching) -> str:
+    return search.reading.url.render_as_string(hide_password=False)
+
+
+def test_the_index_goes_on_where_it_stopped(search: Searching) -> None:
+    for number in range(120):
+        search.store({"word": f"word-{number}"})
+    search.index()
+    search.store({"word": "the last"})
+    again = Searching(search.app)
+    again.index()
+    assert [row[0] for row in search.kept("events")] == list(range(1, 122))
+    assert search.find("the last") == [121]
+    assert again.indexer.pause == pacing.PAUSE_IDLE
+
+
+def test_what_is_purged_goes_with_its_values_and_nothing_else(search: Searching) -> None:
+    ids = [search.store({"shared": "shared", "own": f"own-{number:03}"}) for number in range(10)]
+    search.index()
+    search.delete(*ids[2:5])
+    search.indexer.gone(ids[:6])
+    search.index()
+    assert [row[0] for row in search.kept("events")] == ids[:2] + ids[5:]
+    values = {row[2]: row[0] for row in search.kept("values")}
+    assert "vown-001" in values
+    assert "vown-002" not in values
+    hits = {row[0] for row in search.kept("hits")}
+    assert hits == set(values.values())
+    assert search.find("shared") == [*reversed(ids[5:]), ids[1], ids[0]]
+
+
+def test_a_sweep_finds_what_was_purged_without_a_word(
+    search: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "SWEPT", 4)
+    now = [0.0]
+    indexer = Indexer(search.place, search.reading, clock=lambda: now[0], hub_time=lambda: 0.0)
+    ids = [search.store({"n": f"own-{number:03}"}) for number in range(10)]
+    while indexer.step():
+        pass
+    search.delete(*ids[:3], *ids[6:8])
+    while indexer.step():
+        pass
+    assert len(search.kept("events")) == 10
+    now[0] = pacing.SWEEP_FIRST
+    while indexer.step():
+        pass
+    assert [row[0] for row in search.kept("events")] == [4, 5, 6, 9, 10]
+    search.delete(4)
+    now[0] += pacing.SWEEP_EVERY - 1
+    assert not indexer.step()
+    assert len(search.kept("events")) == 5
+    now[0] += 1
+    indexer.step()
+    assert len(search.kept("events")) == 4
+
+
+def test_more_gone_than_can_be_remembered_are_found_by_a_sweep(
+    search: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "_GONE_MAX", 3)
+    ids = [search.store({"n": f"own-{number:03}"}) for number in range(6)]
+    search.index()
+    search.delete(*ids[:5])
+    search.indexer.gone(ids[:2])
+    search.indexer.gone(ids[2:5])
+    search.index()
+    assert [row[0] for row in search.kept("events")] == [6]
+
+
+def test_one_event_that_fails_is_left_out_alone(
+    search: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = indexing._found
+
+    def found(row: Any) -> Any:
+        if row.id == 3:
+            raise KeyError("a bug")
+        return original(row)
+
+    monkeypatch.setattr(indexing, "_found", found)
+    for number in range(6):
+        search.store({"n": f"own-{number:03}"})
+    search.index()
+    assert [row[0] for row in search.kept("events")] == [1, 2, 4, 5, 6]
+    assert search.find("own-005") == [6]
+
+
+def test_an_event_without_readable_terms_is_passed_over(
+    search: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> list[str]:
+        raise RecursionError
+
+    monkeypatch.setattr(indexing, "terms_of", fail)
+    search.store({"n": "one"})
+    search.index()
+    monkeypatch.undo()
+    search.store({"n": "two"})
+    search.index()
+    assert search.find("two") == [2]
+    assert search.find("one") == []
+
+
+@pytest.mark.parametrize(
+    "payload", ["", "{", "null", "7", "NaN", '{"a": "\\ud800"}', '{"a": "a\\u0000b", "b": NaN}']
+)
+def test_an_odd_payload_is_found_by_its_name(search: Searching, payload: str) -> None:
+    search.store(payload, name="odd")
+    for _ in range(2):
+        assert search.find(name="odd") == [1]
+        search.index()
+
+
+def test_a_batch_that_is_cut_off_is_indexed_the_next_time(
+    search: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        search.store({"n": f"own-{number:03}"})
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("webhookproxy.search.tables.write_state", killed)
+        with pytest.raises(SystemExit):
+            search.indexer.step()
+    assert search.find("own-003") == [4]
+    search.index()
+    assert [row[0] for row in search.kept("events")] == [1, 2, 3, 4, 5, 6]
+    assert search.find("own-003") == [4]
+
+
+def test_a_void_place_is_filled_anew(search: Searching) -> None:
+    search.store({"n": "one"})
+    search.index()
+    search.place.void()
+    assert search.find("one") == [1]
+    search.index()
+    assert [row[0] for row in search.kept("events")] == [1]
+    assert search.find("one") == [1]
+
+
+def test_another_process_fills_a_void_place_and_this_one_goes_on_with_it(
+    search: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(100):
+        search.store({"n": f"own-{number:03}"})
+    search.index()
+    other = SearchPlace(url_of(search))
+    monkeypatch.setattr("webhookproxy.search.filling._STEP_MOST", 60)
+
+    def killed(_indexed: int, _newest: int) -> None:
+        raise KeyboardInterrupt
+
+    other.void()
+    with pytest.raises(KeyboardInterrupt):
+        fill(other, killed)
+    other.close()
+    assert search.ask("own-007").ids == [8]
+    search.store({"n": "the last"})
+    search.index()
+    assert [row[0] for row in search.kept("events")] == list(range(1, 102))
+
+
+def test_a_place_of_another_database_is_made_anew(search: Searching) -> None:
+    for number in range(5):
+        search.store({"n": f"own-{number:03}"})
+    search.index()
+    # As after a restore: the numbers are the same, the events are not.
+    search.write(
+        lambda connection: (
+            connection.execute(
+                text(
+                    """UPDATE events SET public_id = public_id || 'x', payload = '{"n": "other"}'"""
+                )
+            )
+            and None
+        )
+    )
+    search.place.close()
+    search.app.extensions["search"] = SearchPlace(url_of(search))
+    search = Searching(search.app)
+    search.index()
+    assert search.find("own-003") == []
+    assert search.find("other") == [5, 4, 3, 2, 1]
+
+
+def test_a_busy_hub_gets_most_of_the_time(
+    search: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One event a step.
+    monkeypatch.setattr(indexing, "_READ", 1)
+    monkeypatch.setattr(pacing, "STEP_BUSY", 0.0)
+    hub, now = [0.0], [0.0]
+    indexer = Indexer(search.place, search.reading, clock=lambda: now[0], hub_time=lambda: hub[0])
+    index_next = indexing.index_next
+
+    def slow(*given: Any, **named: Any) -> int:
+        now[0] += 0.02
+        return index_next(*given, **named)
+
+    monkeypatch.setattr(indexing, "index_next", slow)
+    for number in range(3):
+        search.store({"n": f"own-{number:03}"})
+    now[0], hub[0] = 1.0, 0.3
+    assert indexer.step()
+    assert indexer.pause == pytest.approx(0.02 * pacing.REST)
+    assert [row[0] for row in search.kept("events")] == [1]
+    now[0], hub[0] = 2.0, 0.4
+    monkeypatch.setattr(pacing, "STEP_IDLE", 10.0)
+    assert not indexer.step()
+    assert indexer.pause == pacing.PAUSE_IDLE
+    assert len(search.kept("events")) == 3
+
+
+def test_a_database_in_memory_has_no_place_and_is_searched_all_the_same(tmp_path: Path) -> None:
+    for url in ("sqlite://", "sqlite:///:memory:", "sqlite:///file::memory:?uri=true"):
+        place = SearchPlace(url)
+        assert not place.kept
+        place.void()
+        place.forget_old_bytes()
+        place.close()
+    assert SearchPlace(f"sqlite:///file:{tmp_path}/a.sqlite?uri=true").kept
+
+
+def damage(path: Path, how: str) -> None:
+    """Have a file that nobody has written whole."""
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = path.read_bytes()
+    if how == "no database":
+        path.write_bytes(b"x" * len(whole))
+    elif how == "cut off":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif how == "empty":
+        path.write_bytes(b"")
+    else:
+        path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+
+
+@pytest.mark.parametrize("how", ["no database", "cut off", "empty", "overwritten"])
+def test_a_damaged_file_breaks_no_page_and_is_made_anew(sqlite_search: Searching, how: str) -> None:
+    search = sqlite_search
+    for number in range(300):
+        search.store({"n": f"own-{number:03}"})
+    search.index()
+    search.place.close()
+    damage(file_of(search), how)
+    assert search.find("own-007") == [8]
+    search.store({"n": "the last"})
+    for _ in range(50):
+        search.indexer.step()
+    assert [row[0] for row in search.kept("events")] == list(range(1, 302))
+    assert search.find("the last") == [301]
+
+
+def test_unlogged_tables_that_a_crash_emptied_are_filled_again(
+    postgresql_search: Searching,
+) -> None:
+    search = postgresql_search
+    for number in range(30):
+        search.store({"n": f"own-{number:03}"})
+    search.index()
+
+    def crash(connection: Any) -> None:
+        for table in ("values", "hits", "events", "state"):
+            connection.exec_driver_sql(f"TRUNCATE webhookproxy_search.search_{table}")
+
+    search.write(crash)
+    assert search.find("own-007") == [8]
+    search.index()
+    assert len(search.kept("events")) == 30
