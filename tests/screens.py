@@ -37,6 +37,7 @@ INSIDE = (
     Screen("empresas", "/empresas"),
     Screen("empresa", "/empresas/company_1"),
     Screen("diagnostico", "/empresas/company_5/diagnostico"),
+    Screen("mes", "/empresas/company_1/mes"),
     Screen("empresa-formulario", "/empresas/company_1/editar"),
     Screen("webhook", "/webhooks/webhook_2"),
     Screen("webhook-formulario", "/webhooks/webhook_1/editar"),

@@ -87,6 +87,8 @@ INSIDE = (
     Stop("empresa desconectada", "/empresas/company_6"),
     Stop("diagnóstico: nada de errado", "/empresas/company_2/diagnostico"),
     Stop("diagnóstico: muda", "/empresas/company_5/diagnostico"),
+    Stop("mês", "/empresas/company_1/mes"),
+    Stop("mês: antes da empresa", "/empresas/company_1/mes?mes=2024-02"),
     Stop("diagnóstico: desconectada", "/empresas/company_6/diagnostico"),
     Stop("empresa: formulário", "/empresas/company_1/editar"),
     Stop("empresa: erros", "/empresas/nova", _submit_emptied),

@@ -6,4 +6,7 @@
   };
   apply();
   dark.addEventListener("change", apply);
+  // Paper is white.
+  addEventListener("beforeprint", () => document.documentElement.setAttribute("data-bs-theme", "light"));
+  addEventListener("afterprint", apply);
 })();

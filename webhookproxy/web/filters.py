@@ -21,7 +21,7 @@ from webhookproxy.version import __version__
 
 def init_app(app: Flask) -> None:
     """Register the filters of the templates."""
-    for each in (when, clock, hour, number, exact, duration, plural, token_mask, masked_url):
+    for each in (when, clock, dated, hour, number, exact, duration, plural, token_mask, masked_url):
         app.add_template_filter(each)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.add_template_global(_static_address(Path(app.root_path) / "static"), "static_url")
@@ -56,14 +56,18 @@ def hour(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
     return local.strftime("%H:%M" if local.minute else "%Hh")
 
 
+def dated(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
+    """The whole moment, for what is kept on paper: "23/11/2026 14:02:33"."""
+    return _local(instant, timezone).strftime("%d/%m/%Y %H:%M:%S")
+
+
 def when(instant: datetime | int | None, timezone: str = DEFAULT_TIMEZONE) -> Markup:
     """A `<time>` that says how long ago and holds the exact time; "nunca" for none."""
     if instant is None:
         return Markup("nunca")
     local = _local(instant, timezone)
-    exact = local.strftime("%d/%m/%Y %H:%M:%S")
     return Markup('<time datetime="{}" title="{} ({})">{}</time>').format(
-        local.isoformat(timespec="milliseconds"), exact, timezone, ago(local)
+        local.isoformat(timespec="milliseconds"), dated(local, timezone), timezone, ago(local)
     )
 
 
