@@ -16,6 +16,9 @@ from webhookproxy.rules.companies import CompanyInput
 CLINIC = "Clínica Sorriso Recife"
 COLLECTOR = "Cobrança Vale Assessoria"
 
+# For how long each has been a customer.
+AGE_DAYS = 100
+
 # Name, 3C Plus id, state, reason, minutes since, minutes since the last event, events.
 _ROWS: tuple[tuple[str, str, ConnectionState, ConnectionReason, int, int | None, int], ...] = (
     (CLINIC, "48211", ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, 371, 0, 182_344),
@@ -102,6 +105,7 @@ def _company(
         name=name, token=token, socket_url="https://socket.3c.plus", threec_id=threec_id
     )
     company = create_company(session, given, policy)
+    company.created_at = now - timedelta(days=AGE_DAYS)
     wished = state is not ConnectionState.DISCONNECTED
     wish_connection(session, company, connected=wished)
     facts: dict[str, Any] = {

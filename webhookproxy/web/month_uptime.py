@@ -58,10 +58,10 @@ def wished_spans(
 ) -> list[Span]:
     """When a socket was wished for: `switches` are the moments of Connect and Disconnect.
 
-    Without any, what is wished now is taken to have been wished since the company was made.
+    Before the first that is known it was the other way round; without any, as it is now.
     """
-    if not switches:
-        switches = [(company.created_at, company.should_connect)]
+    known = not switches[0][1] if switches else company.should_connect
+    switches = [(company.created_at, known), *switches]
     spans: list[Span] = []
     nexts = [moment for moment, _ in switches[1:]] + [ends]
     for (moment, connected), until in zip(switches, nexts, strict=True):
