@@ -1,4 +1,4 @@
-"""The data of bench/lists.py: little of it here, on both databases, as the product would leave it."""
+"""The data of bench/lists.py, little of it, on both databases, as the product would leave it."""
 
 from __future__ import annotations
 
