@@ -71,18 +71,21 @@ def test_an_answer_is_shown_when_it_is_opened_and_that_is_written_down(
     beto.get(address(place.company, abrir="delivery_99"), 404)
 
 
-def test_a_long_call_goes_on_on_the_next_page(
+def test_of_a_long_life_the_newest_events_come_first_and_lead_to_the_others(
     beto: Browser, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_call, "STEPS_MAX", 2)
-    page = beto.get(address(place.company)).text
-    assert shown(page) == ["call-was-created", "call-was-answered"]
-    assert "Os primeiros 2 eventos em 3,4 s" in page
-    assert "depois=event_2" in page
-    following = beto.get(address(place.company, depois="event_2")).text
-    assert shown(following) == ["call-was-finished"]
-    assert "Desde o começo" in following
-    assert "Os seguintes" not in following
+    newest = beto.get(address(place.company)).text
+    assert shown(newest) == ["call-was-answered", "call-was-finished"]
+    assert "Uma parte: 2 eventos em 3 min 16 s" in newest
+    assert "Os seguintes" not in newest
+    assert "antes=event_2" in newest
+    before = beto.get(address(place.company, antes="event_2")).text
+    assert shown(before) == ["call-was-created"]
+    assert "Os anteriores" not in before
+    assert "depois=event_1" in before
+    assert "abrir=delivery_1&amp;antes=event_2" in before
+    assert shown(beto.get(address(place.company, depois="event_1")).text) == shown(newest)
 
 
 def test_nothing_is_seen_of_another_company(beto: Browser, carla: Browser, place: Place) -> None:

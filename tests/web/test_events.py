@@ -199,8 +199,9 @@ def test_what_the_search_could_not_look_at_is_said(
     answer = event_list.Page([], None, None, behind=1200, cut=True)
     monkeypatch.setattr(event_list, "find", lambda *_: answer)
     page = beto.get("/eventos?busca=42").text
-    assert "1.200 eventos que acabaram de chegar ainda não entraram na busca" in page
-    assert "Muitos valores diferentes começam assim" in page
+    assert "A busca ainda não leu 1.200 eventos guardados" in page
+    assert "Há mais eventos assim do que olhamos de uma vez" in page
+    assert "Não achamos “42” na parte em que procuramos" in page
 
 
 @pytest.fixture

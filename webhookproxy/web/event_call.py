@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from webhookproxy.extensions import db
 from webhookproxy.models import Attempt
 from webhookproxy.reasons import DeliveryState
-from webhookproxy.search.place import Question, ask
-from webhookproxy.web import arrivals
+from webhookproxy.search.place import Question
+from webhookproxy.web import event_list
 from webhookproxy.web.access import company_or_404
 from webhookproxy.web.arrivals import Arrival
 from webhookproxy.web.delivery_filter import number_of
@@ -50,39 +50,44 @@ class Step:
 
 @blueprint.get("/empresas/<company:company_id>/ligacao")
 def show(company_id: int) -> str:
-    """One call's events, the first one first, each with what became of it."""
+    """One call's events, the first one first, each with what became of it.
+
+    Of an agent there may be many: then the page has the newest of them.
+    """
     company = company_or_404(company_id)
     key = request.args.get("chave", "")[:KEY_MAX]
+    before = number_of(request.args.get("antes", ""), "event")
     after = number_of(request.args.get("depois", ""), "event")
-    found: dict[str, Any] = _steps(company_id, key, after) if key else {"steps": []}
+    question = Question(frozenset([company_id]), order_key=key, before=before, after=after)
+    found: dict[str, Any] = _facts(question) if key else {"steps": []}
     opened = number_of(request.args.get("abrir", ""), "delivery")
     return render_template(
         "events/call.html",
         company=company,
         key=key,
-        after=after,
+        place=_place(before, after),
         opened=opened,
         answer=_answer(company_id, found["steps"], opened),
         **found,
     )
 
 
-def _steps(company_id: int, key: str, after: int | None) -> dict[str, Any]:
-    session = db.session()
-    question = Question(frozenset([company_id]), order_key=key, after=after or 0)
-    answer = ask(session, current_app.extensions["search"], question, STEPS_MAX)
-    rows = arrivals.shown(session, answer.ids[::-1])
+def _place(before: int | None, after: int | None) -> dict[str, str]:
+    """Where this page is, as its own address says it."""
+    ends = {"antes": before, "depois": after}
+    return {name: f"event_{end}" for name, end in ends.items() if end is not None}
+
+
+def _facts(question: Question) -> dict[str, Any]:
+    """The newest of its events, or those before or after another, the first of them first."""
+    place = current_app.extensions["search"]
+    page = event_list.find(db.session(), place, question, STEPS_MAX)
+    rows = page.rows[::-1]
     steps = [
         Step(row, None if before is None else row.received_ms - before.received_ms)
         for row, before in zip(rows, [None, *rows], strict=False)
     ]
-    following = rows[-1].id if rows and answer.more else None
-    return {
-        "steps": steps,
-        "summary": summary(rows),
-        "following": following,
-        "behind": answer.behind,
-    }
+    return {"steps": steps, "summary": summary(rows), "page": page}
 
 
 def summary(rows: Sequence[Arrival]) -> str:

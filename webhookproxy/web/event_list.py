@@ -27,13 +27,13 @@ class Page:
     cut: bool
 
 
-def find(session: Session, place: SearchPlace, question: Question) -> Page:
+def find(session: Session, place: SearchPlace, question: Question, count: int) -> Page:
     """One page of the events that are asked for."""
-    answer = ask(session, place, question, PAGE)
+    answer = ask(session, place, question, count)
     ids = answer.ids
     if question.after is not None and not answer.more:
         # What is newer may not fill a page: the first page has it, with what comes after it.
-        return find(session, place, replace(question, after=None))
+        return find(session, place, replace(question, after=None), count)
     if question.after is None:
         older = ids[-1] if answer.more else None
         # One that is not there, such as that of a page whose rows were purged, leads back too.

@@ -48,7 +48,7 @@ def index() -> str | BaseResponse:
     return render_template(
         "events/index.html",
         chosen=chosen,
-        page=event_list.find(session, place, chosen.question(session)),
+        page=event_list.find(session, place, chosen.question(session), event_list.PAGE),
         names=chosen.names(session),
         periods=PERIODS,
     )
