@@ -10,6 +10,7 @@ import pytest
 from tests.receiver import Receiver, endless, hang, raw
 from tests.simulator_process import SimulatorProcess
 from tests.socket_server import CONNECT, OPEN, text_frame, websocket
+from webhookproxy.dial import Resolver
 from webhookproxy.guard import Policy
 from webhookproxy.listener.client import Address
 from webhookproxy.listener.token_check import check_token
@@ -26,7 +27,7 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 
 def check(url: str, policy: Policy = PRIVATE, seconds: float = 5.0) -> ConnectionReason:
-    return check_token(Address(url, TOKEN, ""), policy, seconds)
+    return check_token(Address(url, TOKEN, ""), policy, Resolver(), seconds)
 
 
 def test_an_accepted_token_is_told_and_its_socket_closes(simulator: SimulatorProcess) -> None:

@@ -156,7 +156,7 @@ def test_no_second_socket_is_opened_beside_a_first_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(diagnosis_live, "check_token", asked.append)
+    monkeypatch.setattr(diagnosis_live, "check_token", lambda *given: asked.append(given))
     connection(app, company, state, reason, wished=wished)
     ana.post(address(company), 200)
     assert asked == []

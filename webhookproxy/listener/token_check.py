@@ -17,7 +17,7 @@ CHECK_SECONDS = 10.0
 
 
 def check_token(
-    address: Address, policy: Policy, seconds: float = CHECK_SECONDS
+    address: Address, policy: Policy, resolver: Resolver, seconds: float = CHECK_SECONDS
 ) -> ConnectionReason:
     """ACCEPTED, or why no connection was made, within so many seconds.
 
@@ -27,7 +27,7 @@ def check_token(
     socket = Socket(_deaf())
     try:
         with gevent.Timeout(seconds):
-            socket.open(address, policy, Resolver())
+            socket.open(address, policy, resolver)
     except gevent.Timeout:
         return ConnectionReason.HANDSHAKE_TIMEOUT
     except NotConnected as error:

@@ -17,6 +17,7 @@ from webhookproxy.models import Company, Webhook
 from webhookproxy.models.audit import Action, record, record_webhook
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.reasons import ConnectionState
+from webhookproxy.standing import read_owner, standing
 from webhookproxy.web import throttle
 from webhookproxy.web.access import actor, company_or_404
 from webhookproxy.web.connection import shown_now
@@ -56,8 +57,9 @@ def check(company_id: int) -> str:
 
 def _address(company: Company) -> Address | None:
     """With whose token to ask; None while the connection itself shows what it is worth."""
-    shown = shown_now(db.session(), [company])[company.id]
-    if company.should_connect or shown.state is not ConnectionState.DISCONNECTED:
+    owner = read_owner(db.session())
+    state, _ = standing(company.connection, owner, wished=company.should_connect)
+    if state is not ConnectionState.DISCONNECTED:
         return None
     return Address(company.socket_url, company.token, company.agent_id)
 

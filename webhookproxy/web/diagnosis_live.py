@@ -51,7 +51,7 @@ def ask(address: Address | None, ways: Sequence[Way], policy: Policy, resolver: 
     found, group = Found(), Group()
 
     def token(address: Address) -> None:
-        found.token = check_token(address, policy)
+        found.token = check_token(address, policy, resolver)
 
     if address is not None:
         group.spawn(token, address)
