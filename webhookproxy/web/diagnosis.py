@@ -92,7 +92,8 @@ def _note(company: Company, ways: list[Way]) -> None:
 
 
 def _page(company: Company, found: Found | None, *, sending: bool) -> str:
-    checks = _checks(company, found, sending=sending)
+    webhooks = live_webhooks(db.session(), [company.id])
+    checks = _checks(company, webhooks, found, sending=sending)
     # A socket comes before everything else: without one nothing arrives anywhere.
     steps = [step for each in checks for step in each.steps]
     steps.sort(key=lambda step: step.name not in ("Token", "Conexão"))
@@ -104,15 +105,16 @@ def _page(company: Company, found: Found | None, *, sending: bool) -> str:
         unknown=any(step.mark is Mark.UNKNOWN for step in steps),
         asked_at=None if found is None else datetime.now(UTC),
         sending=sending,
-        more=len(live_webhooks(db.session(), [company.id])) > WEBHOOKS_MAX,
+        more=len(webhooks) > WEBHOOKS_MAX,
         most=WEBHOOKS_MAX,
     )
 
 
-def _checks(company: Company, found: Found | None, *, sending: bool) -> list[Check]:
+def _checks(
+    company: Company, webhooks: list[Webhook], found: Found | None, *, sending: bool
+) -> list[Check]:
     session = db.session()
     shown = shown_now(session, [company])[company.id]
-    webhooks = live_webhooks(session, [company.id])
     healths = [shown_webhook(each, company.timezone) for each in webhooks]
     asked = None if found is None else found.token
     connection = connection_step(company, shown)

@@ -56,7 +56,7 @@ def _silence_step(company: Company, shown: Shown) -> Step:
     if shown.silence is not None:
         return Step(Mark.ODD, name, shown.silence.words.what, shown.silence.words.you)
     if heard is not None and heard >= shown.since:
-        return Step(Mark.GOOD, name, f"O último evento chegou {ago(heard)}.")
+        return Step(Mark.GOOD, name, f"O último evento chegou {ago(heard)}.", link=_events(company))
     finding = f"Nenhum evento chegou desde que a conexão abriu, {ago(shown.since)}."
     if heard is None and datetime.now(UTC) - shown.since > FIRST_EVENT:
         advice = "Se há agentes trabalhando, confirme que o token é de um gestor."
@@ -106,7 +106,8 @@ def _choice_steps(
     if unasked:
         count = plural(len(unasked), "tipo de evento", "tipos de evento")
         finding = f"Nenhum webhook pede {count} das últimas 24 horas: {_some(unasked)}."
-        yield Step(Mark.NOTE, name, finding, "Se o seu sistema precisa deles, marque-os.")
+        advice = "Se o seu sistema precisa deles, marque-os."
+        yield Step(Mark.NOTE, name, finding, advice, _events(company))
     elif not in_vain:
         yield Step(Mark.GOOD, name, "Tudo o que chegou em 24 horas é pedido por algum webhook.")
 
@@ -148,6 +149,10 @@ def _gap_step(session: Session, company: Company) -> Step:
     until = "até agora" if gap.ended_at is None else f"a {clock(gap.ended_at, company.timezone)}"
     lost = "O que a 3C Plus emitiu nesse intervalo não chega: ela não reenvia."
     return Step(Mark.NOTE, name, f"De {began} {until}: {why}", lost)
+
+
+def _events(company: Company) -> tuple[str, str]:
+    return url_for("events.index", empresa=f"company_{company.id}"), "Ver os eventos"
 
 
 def _some(names: Sequence[str]) -> str:
