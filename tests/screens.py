@@ -46,6 +46,8 @@ INSIDE = (
     Screen("ligacao", "/eventos?empresa=company_1&evento=call-was-not-answered", ".row-url a"),
     Screen("entregas", "/entregas?estado=falhou"),
     Screen("entrega", "/entregas?webhook=webhook_4&estado=recusada", ".rows .row-item a"),
+    Screen("reenvio-confirmacao", "/webhooks/webhook_4/reenviar?desde=tudo&situacao=recusada"),
+    Screen("reenvio", "/reenvios/resend_1"),
     Screen("usuarios", "/usuarios"),
     Screen("auditoria", "/auditoria"),
     Screen("privacidade", "/privacidade"),

@@ -50,6 +50,12 @@ def _ask_to_cancel(page: Page) -> None:
     page.get_by_role("link", name="Cancelar").click()
 
 
+def _ask_to_resend(page: Page) -> None:
+    for box in page.locator(".pick input").all()[:3]:
+        box.check()
+    page.get_by_role("button", name="Reenviar selecionadas").click()
+
+
 def _generate_secret(page: Page) -> None:
     page.get_by_label("Gerar um segredo novo").check()
     _submit(page)
@@ -117,6 +123,15 @@ INSIDE = (
     Stop("evento que ninguém pediu", "/eventos?empresa=company_3", _open_first),
     Stop("ligação", "/eventos?empresa=company_1&evento=call-was-not-answered", _open_call),
     Stop("ligação: nenhuma", "/empresas/company_1/ligacao"),
+    Stop("reenvio: confirmação", "/webhooks/webhook_4/reenviar?desde=tudo&situacao=recusada"),
+    Stop("reenvio: nada combina", "/webhooks/webhook_1/reenviar?desde=1h&situacao=expirada"),
+    Stop("reenvio: hora errada", "/webhooks/webhook_1/reenviar?desde=outro&hora=x"),
+    Stop("reenvio: webhook pausado", "/webhooks/webhook_3/reenviar?desde=tudo&situacao=recusada"),
+    Stop("reenvio andando", "/reenvios/resend_1"),
+    Stop("reenvio terminado", "/reenvios/resend_2"),
+    Stop("reenvio: cancelar", "/reenvios/resend_1/cancelar"),
+    Stop("seleção: nenhuma", "/entregas/reenviar"),
+    Stop("seleção: confirmação", "/entregas?estado=falhou", _ask_to_resend),
     Stop("usuários", "/usuarios"),
     Stop("usuário: formulário", "/usuarios/user_2"),
     Stop("usuário: erros", "/usuarios/novo", _submit_emptied),

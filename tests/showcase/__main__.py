@@ -28,7 +28,7 @@ from flask import Flask
 from gevent.pywsgi import WSGIServer
 from sqlalchemy.orm import Session
 
-from tests.showcase import companies, webhooks
+from tests.showcase import companies, resends, webhooks
 from tests.showcase.people import EMAIL, NEWCOMER, OPERATOR, PASSWORD
 from tests.showcase.traffic import Traffic
 from tests.world import application, store_of
@@ -47,6 +47,7 @@ def fill(app: Flask, fence: int) -> None:
         hooks = webhooks.fill(session, app.extensions["policy"], made)
         session.flush()
         Traffic(session, made, hooks).fill()
+        resends.fill(session, hooks)
         create_user(session, EMAIL, hashed, admin=True)
         operator = create_user(session, OPERATOR, hashed, admin=False)
         grant(session, operator, made[companies.CLINIC].id)

@@ -47,6 +47,8 @@ def addresses(app: Flask, place: Place) -> dict[str, str]:
     def job(connection: object) -> None:
         connection.execute(text(_EVENT), {"company": place.company})  # type: ignore[attr-defined]
         connection.execute(text(_DELIVERY), {"webhook": place.webhook})  # type: ignore[attr-defined]
+        of = {"company": place.company, "webhook": place.webhook}
+        connection.execute(text(_RESEND), of)  # type: ignore[attr-defined]
 
     store_of(app).run(job)
     ids = {
@@ -55,6 +57,7 @@ def addresses(app: Flask, place: Place) -> dict[str, str]:
         "delivery_id": DELIVERY,
         "user_id": 1,
         "public_id": "evt_1",
+        "resend_id": 1,
     }
     with app.test_request_context():
         urls = app.url_map.bind("localhost")
@@ -72,6 +75,13 @@ _EVENT = (
 _DELIVERY = (
     "INSERT INTO deliveries (id, event_id, webhook_id, order_key, state, reason, tries, attempts,"
     " born_ms) VALUES (1, 1, :webhook, 'agent:1', 'queued', 'waiting_turn', 0, 0, 0)"
+)
+_RESEND = (
+    "INSERT INTO bulk_resends (id, company_id, webhook_id, asked_by, asked_ms, states, event,"
+    " begins, upto, cursor, total, total_is_cut, queued, skipped,"
+    " delivered, failed, waiting, state)"
+    " VALUES (1, :company, :webhook, 'cli', 0, '[\"refused\"]', '', 0, 1, 0, 1, FALSE, 0, 0, 0, 0,"
+    " '[]', 'running')"
 )
 
 

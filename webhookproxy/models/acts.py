@@ -24,7 +24,8 @@ from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 
-_RESENDABLE = (
+# How one has ended that can be sent again.
+RESENDABLE = (
     DeliveryState.DELIVERED,
     DeliveryState.REFUSED,
     DeliveryState.EXPIRED,
@@ -74,7 +75,7 @@ def resend(session: Session, delivery: Delivery) -> Resent:
     webhook = _webhook_of(session, delivery)
     _refuse_discarding(webhook, delivery)
     _refuse_masked(session, delivery)
-    if not queue_again(session, webhook, [delivery.id], _RESENDABLE):
+    if not queue_again(session, webhook, [delivery.id], RESENDABLE):
         if delivery.state in _WAITING:
             return Resent.ALREADY_WAITING
         raise Refused.one(

@@ -12,6 +12,7 @@ from webhookproxy.extensions import compress, csrf, login_manager
 from webhookproxy.web import (
     access,
     audit,
+    bulk_resends,
     companies,
     connection,
     deliveries,
@@ -27,6 +28,7 @@ from webhookproxy.web import (
     month,
     panel,
     privacy,
+    resend_selection,
     second_factor,
     second_step,
     users,
@@ -67,6 +69,7 @@ def init_app(app: Flask) -> None:
     compress.init_app(app)
 
     of_webhooks = (webhooks, webhook_running, webhook_secret, deliveries, events, event_call)
+    of_resends = (bulk_resends, resend_selection)
     for_administrators = (users, audit, privacy)
     of_oneself = (entry, second_step, second_factor)
     for subject in (
@@ -77,6 +80,7 @@ def init_app(app: Flask) -> None:
         diagnosis,
         month,
         *of_webhooks,
+        *of_resends,
         *for_administrators,
         health,
     ):

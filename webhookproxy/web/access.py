@@ -82,7 +82,7 @@ def administrators(view: Callable[P, R]) -> Callable[P, R]:
 
 def init_app(app: Flask) -> None:
     """Guard every page; the ids in addresses must be registered before the pages are."""
-    for kind in ("company", "webhook", "delivery", "user"):
+    for kind in ("company", "webhook", "delivery", "user", "resend"):
         app.url_map.converters[kind] = type(kind, (PublicId,), {"kind": kind})
     login_manager.session_protection = "basic"
     login_manager.user_loader(_load)

@@ -12,9 +12,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhookproxy.delivery.request import stored_request
 from webhookproxy.extensions import db
 from webhookproxy.models import Attempt, Event, Webhook
-from webhookproxy.models.acts import Cancelled, Resent, Tried, cancel, resend, try_now
+from webhookproxy.models.acts import RESENDABLE, Cancelled, Resent, Tried, cancel, resend, try_now
 from webhookproxy.models.audit import Action, record
 from webhookproxy.models.deliveries import find_delivery
+from webhookproxy.models.missed import MISSED
 from webhookproxy.rules import Refused
 from webhookproxy.web import delivery_list, live
 from webhookproxy.web.access import actor, delivery_or_404
@@ -22,6 +23,7 @@ from webhookproxy.web.delivery_facts import request_of, situation
 from webhookproxy.web.delivery_filter import PERIODS, Filter
 from webhookproxy.web.delivery_words import next_ms, shown_words
 from webhookproxy.web.forms import write
+from webhookproxy.web.resend_wish import wish_of
 from webhookproxy.web.viewings import note_viewing
 
 blueprint = Blueprint("deliveries", __name__)
@@ -46,7 +48,18 @@ def index() -> str:
         public_ids=_public_ids({row.event_id for row in page.rows}),
         states=delivery_list.STATES,
         periods=PERIODS,
+        resendable=RESENDABLE,
+        all_of=_all_of(chosen),
     )
+
+
+def _all_of(chosen: Filter) -> str:
+    """Where all that match can be resent; "" unless they are one webhook's that ended badly."""
+    states = delivery_list.STATES[chosen.state][1]
+    if chosen.webhook is None or not states or not set(states) <= set(MISSED):
+        return ""
+    wish = wish_of(chosen.period, states, chosen.event)
+    return url_for("bulk_resends.ask", webhook_id=chosen.webhook.id) + wish.query
 
 
 def _webhooks(ids: set[int]) -> dict[int, Webhook]:

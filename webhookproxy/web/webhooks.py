@@ -13,6 +13,7 @@ from webhookproxy.contract import whsec
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record_edit, record_webhook
+from webhookproxy.models.bulk_resends import running
 from webhookproxy.models.webhooks import (
     create_webhook,
     delete_webhook,
@@ -32,6 +33,7 @@ from webhookproxy.web.access import (
 from webhookproxy.web.connection import shown
 from webhookproxy.web.delivery_words import shown_words
 from webhookproxy.web.forms import Conflict, policy, write
+from webhookproxy.web.resend_wish import SINCE, STATES, Wish
 from webhookproxy.web.webhook_forms import WebhookForm, events_by_category, newer_than
 from webhookproxy.web.webhook_health import shown_webhook
 
@@ -81,6 +83,10 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
         "bars_of_day": figures.last_day(all_ended, failed),
+        "running": running(session, webhook.id),
+        "wish": Wish(),
+        "since_words": SINCE,
+        "state_words": STATES,
         "rows": rows,
         "words": {
             row.id: shown_words(row, webhook, company.timezone, row.received_ms) for row in rows
