@@ -33,7 +33,13 @@ from tests.world import rows, store_of
 
 WEBHOOK, OTHER = "/webhooks/webhook_1", "/webhooks/webhook_2"
 DELIVERY = "/entregas/delivery_1"
-IDS: dict[str, Any] = {"company_id": 2, "webhook_id": 2, "delivery_id": 1, "user_id": 2}
+IDS: dict[str, Any] = {
+    "company_id": 2,
+    "webhook_id": 2,
+    "delivery_id": 1,
+    "user_id": 2,
+    "resend_id": 1,
+}
 # What ends something goes last, and what is beside it before what it is in.
 LAST = (
     "deliveries.give_up",

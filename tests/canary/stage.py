@@ -27,6 +27,7 @@ from tests.simulator_process import SimulatorProcess
 from tests.web.served import Heard, Served
 from tests.world import make_company, make_webhook, rows, store_of, wait_until
 from webhookproxy.contract import whsec
+from webhookproxy.models import BulkResend
 from webhookproxy.models.webhooks import find_webhook, rotate_secret
 from webhookproxy.web import passwords
 
@@ -122,6 +123,14 @@ def _webhooks(app: Flask, urls: list[str]) -> None:
         )
 
 
+def _bulk_resend(app: Flask) -> None:
+    """One of webhook 2 that was cancelled: its page is there."""
+    numbers = {"begins": 0, "upto": 0, "cursor": 0, "total": 0, "total_is_cut": False}
+    about = {"company_id": 1, "webhook_id": 2, "asked_by": "cli", "asked_ms": 1, "event": ""}
+    bulk = BulkResend(**about, **numbers, states=["refused"], state="cancelled", ended_ms=1)
+    store_of(app).session(lambda session: session.add(bulk))
+
+
 @contextmanager
 def stage(app: Flask, url: str, folder: Path) -> Iterator[Stage]:
     """The server in its own process, with one event that was accepted once and refused once."""
@@ -140,6 +149,7 @@ def stage(app: Flask, url: str, folder: Path) -> Iterator[Stage]:
         simulator.control("emit", token=TOKEN, event="call-was-created", args=[person])
         tried = "SELECT 1 FROM attempts"
         wait_until(lambda: len(rows(app, tried)) > 1, 15, "both webhooks were tried")
+        _bulk_resend(app)
         yield Stage(app, server)
 
 
