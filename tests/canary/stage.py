@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -127,7 +128,8 @@ def _bulk_resend(app: Flask) -> None:
     """One of webhook 2 that was cancelled: its page is there."""
     numbers = {"begins": 0, "upto": 0, "cursor": 0, "total": 0, "total_is_cut": False}
     about = {"company_id": 1, "webhook_id": 2, "asked_by": "cli", "asked_ms": 1, "event": ""}
-    bulk = BulkResend(**about, **numbers, states=["refused"], state="cancelled", ended_ms=1)
+    bulk = BulkResend(**about, **numbers, states=["refused"], state="cancelled")
+    bulk.ended_ms = round(time.time() * 1000)
     store_of(app).session(lambda session: session.add(bulk))
 
 
