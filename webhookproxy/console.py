@@ -29,7 +29,7 @@ _BATCH = 200
 # A greenlet that read the clock just before the second ended may still be counting.
 _GRACE = 0.05
 
-_RECEIVED, _SENT, _SUCCEEDED, _FAILED = range(4)
+_RECEIVED, _SENT, _SUCCEEDED, _FAILED, _SIMULATED = range(5)
 
 
 class _Summary:
@@ -37,14 +37,15 @@ class _Summary:
 
     def __init__(self, second: int, limit: int) -> None:
         self.due = second + 1 + _GRACE
-        self.counts = [0, 0, 0, 0]
+        self.counts = [0, 0, 0, 0, 0]
         self._limit = limit
 
     def __str__(self) -> str:
-        received, sent, succeeded, failed = self.counts
+        received, sent, succeeded, failed, simulated = self.counts
+        more = f", {simulated} simulated" if simulated else ""
         return (
             f"In one second, besides the {self._limit} lines above: {received} events received, "
-            f"{sent} webhooks sent, {succeeded} succeeded, {failed} failed."
+            f"{sent} webhooks sent, {succeeded} succeeded, {failed} failed{more}."
         )
 
 
@@ -95,6 +96,11 @@ class Console:
         if self._level <= logging.WARNING and self._admit(_FAILED):
             after = "no further attempt" if delay is None else f"next attempt in {_span(delay)}"
             self.line(f"Webhook failed: {event} → {url}: {reason}; {after}.")
+
+    def webhook_simulated(self, event: str, url: str) -> None:
+        """`url` as guard.masked_url gives it."""
+        if self._level <= logging.INFO and self._admit(_SIMULATED):
+            self.line(f"Webhook simulated: {event} → {url}: nothing was sent.")
 
     def line(self, text: str) -> None:
         """Print one line without waiting; if 10,000 are waiting already it is only counted."""

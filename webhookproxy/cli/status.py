@@ -81,6 +81,8 @@ def _webhooks() -> dict[int, list[dict[str, Any]]]:
         webhook = {"id": f"webhook_{row.id}", "name": row.name, **_health(row.WebhookHealth)}
         if row.state != WebhookState.ACTIVE:
             webhook["state"] = row.state
+        if row.state == WebhookState.SIMULATED:
+            webhook["simulated"] = row.WebhookHealth.simulated
         found.setdefault(row.company_id, []).append(webhook)
     return found
 
@@ -112,6 +114,8 @@ def _webhook_line(webhook: dict[str, Any]) -> str:
         f"{webhook[name]} {name}" for name in ("delivered", "waiting", "refused", "expired")
     )
     state = f"{webhook['state']}, " if "state" in webhook else ""
+    if "simulated" in webhook:
+        state = f"simulated ({webhook['simulated']} so far, nothing is sent), "
     error = f", last error {webhook['last_error']}" if webhook["last_error"] else ""
     name = f"{webhook['id']} {webhook['name']}"
     return f"{name}: {state}{counters}, circuit {webhook['circuit']}{error}."

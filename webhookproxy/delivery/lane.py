@@ -14,12 +14,11 @@ from webhookproxy.delivery.alarm import Alarm
 from webhookproxy.delivery.backlog import Backlog
 from webhookproxy.delivery.ledger import Health, Result
 from webhookproxy.delivery.probes import Probes
-from webhookproxy.delivery.retry import Circuit, Kind, Verdict, judge
+from webhookproxy.delivery.retry import EXPIRED, SIMULATED, Circuit, Kind, Verdict, judge
 from webhookproxy.delivery.sender import Outcome, Sender
 from webhookproxy.delivery.window import Window
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
-from webhookproxy.reasons import DeliveryReason, DeliveryState
 from webhookproxy.rules.webhooks import WebhookState
 
 if TYPE_CHECKING:
@@ -196,11 +195,10 @@ class Lane:
 
     def _deliver(self, due: Due, probe: bool) -> None:
         if due.born_ms < self.age_limit():
-            verdict = Verdict(DeliveryState.EXPIRED, DeliveryReason.MAX_AGE, counts=False)
-            self._end(due, None, verdict, probe)
+            self._end(due, None, EXPIRED, probe)
         elif self._state is WebhookState.SIMULATED:
-            verdict = Verdict(DeliveryState.SIMULATED, DeliveryReason.SIMULATION, counts=False)
-            self._end(due, None, verdict, probe)
+            self._lanes.report_simulated(due, self._sender.shown_url)
+            self._end(due, None, SIMULATED, probe)
         else:
             sender = self._sender
             self._conclude(due, sender.send(due), probe, sender)

@@ -182,6 +182,10 @@ class Lanes:
                 words = f"{words} (HTTP {outcome.status})"
             self._console.webhook_failed(due.facts.name, shown_url, words, next_in)
 
+    def report_simulated(self, due: Due, shown_url: str) -> None:
+        """Print that one would have been sent."""
+        self._console.webhook_simulated(due.facts.name, shown_url)
+
     def _remove(self, webhook_id: int) -> None:
         lane = self._lanes.pop(webhook_id, None)
         self._versions.pop(webhook_id, None)

@@ -82,6 +82,11 @@ class Verdict:
     delay: float | None = None
 
 
+# What ends without an attempt.
+EXPIRED = Verdict(DeliveryState.EXPIRED, DeliveryReason.MAX_AGE, counts=False)
+SIMULATED = Verdict(DeliveryState.SIMULATED, DeliveryReason.SIMULATION, counts=False)
+
+
 def judge(
     kind: Kind,
     reason: DeliveryReason,
