@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench import growth, scale, search_cost, speed
+from bench.conditions import conditions
 from bench.relays import Stage, has_node
 from bench.rows import Row, text
 from webhookproxy.demo.programs import DemoError
@@ -49,6 +50,7 @@ def measure(stage: Stage, *, quick: bool, node: bool, other_core: int) -> list[R
     small = 5 if quick else 1
     found, reference = speed.measure(stage, rounds=1 if quick else 3, events=5000, node=node)
     parts: list[Callable[[], list[Row]]] = [
+        conditions,
         lambda: scale.many_companies(stage, reference, 60 / small),
         lambda: scale.slow_receiver(stage, 20 / small),
         lambda: scale.backlog(stage, 200_000 // (small * small)),

@@ -10,7 +10,8 @@ from flask import Flask
 
 from tests import world
 from tests.cli.conftest import Refuse, Run
-from tests.world import make_company
+from tests.world import make_company, make_webhook
+from webhookproxy.conditions import Condition, Operator
 from webhookproxy.dial import Resolver
 
 URL = "http://127.0.0.1:4009/hook"
@@ -59,6 +60,7 @@ def test_a_created_webhook_prints_only_its_id_and_gets_every_event(run: Run) -> 
         "timeout": 15.0,
         "rate_limit": None,
         "max_age": 72.0,
+        "filters": {},
     }
 
 
@@ -242,3 +244,13 @@ def test_a_company_that_is_not_there_gets_no_webhook(refuse: Refuse) -> None:
     assert "There is no company_9" in refuse("webhook", "create", "company_9", "CRM", URL)
     assert "There is no company_9" in refuse("webhook", "list", "9")
     assert "write it as webhook_1" in refuse("webhook", "pause", "company_1")
+
+
+def test_the_list_shows_which_events_are_filtered(app: Flask, run: Run) -> None:
+    condition = Condition("call.status", Operator.EQUAL, "7")
+    make_webhook(app, 1, URL, filters={"call-was-connected": (condition,)})
+    asked = {"path": "call.status", "operator": "igual", "value": "7"}
+    assert stored(run)["filters"] == {"call-was-connected": [asked]}
+    assert "call-was-connected (1)" in run("webhook", "list", "1").stdout
+    run("webhook", "edit", "1", "--name", "ERP")
+    assert stored(run)["filters"] == {"call-was-connected": [asked]}

@@ -228,7 +228,7 @@ def test_one_that_was_filtered_says_by_which_condition(
     execute(app, "UPDATE deliveries SET condition = :words", words="call.status igual a 7")
     page = read(client, page_of(1))
     [said] = rows_of(page)
-    assert "Condição que não foi atendida: call.status igual a 7" in said
+    assert "O filtro deste webhook pede “call.status igual a 7”, e o evento não atende." in said
     assert "Ver os filtros" in said
     assert "Reenviar" not in page
 

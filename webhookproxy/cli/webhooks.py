@@ -111,10 +111,11 @@ def list_webhooks(company: int, as_json: bool) -> None:
     table = []
     for row in rows:
         events = "all" if row["events"] is None else ", ".join(row["events"])
-        table.append([*({**row, "events": events}).values()])
+        filters = ", ".join(f"{name} ({len(asked)})" for name, asked in row["filters"].items())
+        table.append([*({**row, "events": events, "filters": filters or "none"}).values()])
     headings = (
         "ID", "NAME", "URL", "EVENTS", "STATE", "AUTH", "SECRET",
-        "PARALLELISM", "TIMEOUT S", "RATE/S", "MAX AGE H",
+        "PARALLELISM", "TIMEOUT S", "RATE/S", "MAX AGE H", "FILTERS",
     )  # fmt: skip
     empty = f"company_{company} has no webhooks yet: `flask webhook create` makes one."
     print_table(headings, table, empty)
@@ -234,6 +235,7 @@ def _row(webhook: Webhook) -> dict[str, Any]:
         "timeout": webhook.timeout,
         "rate_limit": webhook.rate_limit,
         "max_age": webhook.max_age,
+        "filters": webhook.filters or {},
     }
 
 

@@ -17,7 +17,7 @@ from webhookproxy import contract, payload
 from webhookproxy.broadcast import nobody
 from webhookproxy.console import Console
 from webhookproxy.listener.journal import Arrival, Journal
-from webhookproxy.listener.routes import Route, Routes
+from webhookproxy.listener.routes import Routes, Sifted, sift
 from webhookproxy.models.deliveries import Due
 from webhookproxy.reasons import EVENT_WORDS, EventNote
 from webhookproxy.store import Fenced, Store, StoreUnavailable
@@ -187,15 +187,16 @@ class Intake:
             event = payload.read(raw.text, raw.link.hide_credentials)
         except payload.TooLarge as error:
             event = _marker(error.name, "TooLarge", error.length, error.head)
-            return self._arrival(raw, event, EventNote.TOO_LARGE, ())
+            return self._arrival(raw, event, EventNote.TOO_LARGE)
         except payload.Unreadable as error:
             event = _marker("", error.error_class, error.length, error.head)
-            return self._arrival(raw, event, EventNote.UNREADABLE, ())
+            return self._arrival(raw, event, EventNote.UNREADABLE)
         routes = self._routes.interested(raw.link.company_id, event.name)
-        return self._arrival(raw, event, None if routes else EventNote.UNWANTED, routes)
+        note = None if routes else EventNote.UNWANTED
+        return self._arrival(raw, event, note, sift(routes, event.payload))
 
     def _arrival(
-        self, raw: _Raw, event: payload.Event, note: EventNote | None, routes: tuple[Route, ...]
+        self, raw: _Raw, event: payload.Event, note: EventNote | None, sifted: Sifted = ((), ())
     ) -> Arrival:
         return Arrival(
             raw.link.company_id,
@@ -205,7 +206,7 @@ class Intake:
             raw.link.token_mask,
             raw.received_ms,
             note,
-            routes,
+            *sifted,
         )
 
     def _commit(self, arrivals: list[Arrival], fence: int) -> bool:

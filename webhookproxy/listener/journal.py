@@ -40,6 +40,7 @@ _DELIVERY_COLUMNS = (
     "attempts",
     "born_ms",
 )
+_FILTERED_COLUMNS = (*_DELIVERY_COLUMNS, "ended_ms", "condition")
 _CREATED = (
     "WITH v (id, created) AS (VALUES {values}) UPDATE webhook_health"
     " SET created = webhook_health.created + v.created FROM v WHERE webhook_id = v.id"
@@ -63,10 +64,12 @@ class Arrival:
     received_ms: int
     note: EventNote | None
     routes: tuple[Route, ...]
+    # The webhooks whose filter left it out, and the condition that did not hold, in words.
+    filtered: tuple[tuple[Route, str], ...] = ()
 
     def as_marker(self, marker: Event) -> Arrival:
         """The same arrival, of which only a marker can be stored."""
-        return replace(self, event=marker, note=EventNote.UNREADABLE, routes=())
+        return replace(self, event=marker, note=EventNote.UNREADABLE, routes=(), filtered=())
 
     def facts(self) -> Facts:
         """What the body of a POST is built from."""
@@ -100,6 +103,7 @@ class Journal:
         it. Raises what the store raises; the numbers are taken only if it was committed.
         """
         event_rows, delivery_rows, dues = self._rows(arrivals)
+        filtered_rows = self._filtered_rows(arrivals, len(delivery_rows))
 
         def job(connection: Connection) -> None:
             if again and _known(connection, arrivals[0].public_id):
@@ -107,11 +111,14 @@ class Journal:
             insert_rows(connection, "events", _EVENT_COLUMNS, event_rows)
             if delivery_rows:
                 insert_rows(connection, "deliveries", _DELIVERY_COLUMNS, delivery_rows)
+            if filtered_rows:
+                insert_rows(connection, "deliveries", _FILTERED_COLUMNS, filtered_rows)
+                _count_filtered(connection, arrivals)
             _count(connection, arrivals)
 
         self._store.run(job, fence=fence)
         self._event_id += len(event_rows)
-        self._delivery_id += len(delivery_rows)
+        self._delivery_id += len(delivery_rows) + len(filtered_rows)
         return dues
 
     def _rows(self, arrivals: list[Arrival]) -> tuple[list[Row], list[Row], list[Due]]:
@@ -142,6 +149,18 @@ class Journal:
                         )
                     )
         return event_rows, delivery_rows, dues
+
+    def _filtered_rows(self, arrivals: list[Arrival], given: int) -> list[Row]:
+        """Deliveries that ended before they began; `given` numbers are taken by those that wait."""
+        first_id = self._delivery_id + given + 1
+        found = [
+            (event_id, arrival, route, condition)
+            for event_id, arrival in enumerate(arrivals, self._event_id + 1)
+            for route, condition in arrival.filtered
+        ]
+        return [
+            _filtered_row(delivery_id, *each) for delivery_id, each in enumerate(found, first_id)
+        ]
 
 
 def _event_row(event_id: int, arrival: Arrival) -> Row:
@@ -174,6 +193,24 @@ def _delivery_row(
         0,
         0,
         born_ms,
+    )
+
+
+def _filtered_row(
+    delivery_id: int, event_id: int, arrival: Arrival, route: Route, condition: str
+) -> Row:
+    return (
+        delivery_id,
+        event_id,
+        route.webhook_id,
+        arrival.event.order_key,
+        DeliveryState.FILTERED.value,
+        DeliveryReason.FILTERED_OUT.value,
+        0,
+        0,
+        route.born_ms(arrival.received_ms),
+        arrival.received_ms,
+        condition,
     )
 
 
@@ -216,3 +253,22 @@ def _count(connection: Connection, arrivals: list[Arrival]) -> None:
     update_rows(connection, _RECEIVED, casts, [(key, *received[key]) for key in sorted(received)])
     if created:
         update_rows(connection, _CREATED, ("BIGINT", "BIGINT"), sorted(created.items()))
+
+
+def _count_filtered(connection: Connection, arrivals: list[Arrival]) -> None:
+    """Count what was filtered by the hour; it never waited, so the totals do not know it."""
+    hours: defaultdict[tuple[int, int], int] = defaultdict(int)
+    for arrival in arrivals:
+        for route, _ in arrival.filtered:
+            hours[route.webhook_id, arrival.received_ms // _HOUR_MS] += 1
+    insert_rows(
+        connection,
+        "hourly_deliveries",
+        ("webhook_id", "hour", "outcome", "bucket", "count"),
+        [
+            (webhook_id, hour, DeliveryState.FILTERED.value, 0, count)
+            for (webhook_id, hour), count in sorted(hours.items())
+        ],
+        "ON CONFLICT (webhook_id, hour, outcome, bucket)"
+        " DO UPDATE SET count = hourly_deliveries.count + excluded.count",
+    )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+from webhookproxy.conditions import Compiled, read_payload
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
+from webhookproxy.rules.filters import Checked, read_filters
+
+logger = logging.getLogger(__name__)
 
 # Names answered for are remembered; a server that makes names up must not fill the memory.
 REMEMBERED_MAX = 2000
@@ -14,16 +20,26 @@ REMEMBERED_MAX = 2000
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A webhook that may want an event, and its clock."""
+    """A webhook that may want an event, and its clock.
+
+    `filters` are all of the webhook's, `test` those of the event that was asked about.
+    """
 
     webhook_id: int
     events: frozenset[str] | None
     paused_at_ms: int | None
     paused_ms: int
+    filters: Checked | None = None
+    test: Compiled | None = None
 
     def born_ms(self, now_ms: int) -> int:
         """Now on the webhook's own clock, which stands while it is paused."""
         return (self.paused_at_ms or now_ms) - self.paused_ms
+
+    def for_event(self, name: str) -> Route:
+        """The same route, ready to test the payloads of one event."""
+        conditions = (self.filters or {}).get(name)
+        return replace(self, test=Compiled(conditions)) if conditions else self
 
 
 class Routes:
@@ -41,6 +57,7 @@ class Routes:
                 None if webhook.events is None else frozenset(webhook.events),
                 optional_ms(webhook.paused_at),
                 webhook.paused_ms,
+                read_filters(webhook.filters),
             )
             for webhook in webhooks
         )
@@ -52,7 +69,7 @@ class Routes:
         found = self._remembered.get(key)
         if found is None:
             found = tuple(
-                route
+                route.for_event(name)
                 for route in self._routes.get(company_id, ())
                 if route.events is None or name in route.events
             )
@@ -60,3 +77,36 @@ class Routes:
                 self._remembered.clear()
             self._remembered[key] = found
         return found
+
+
+Sifted = tuple[tuple[Route, ...], tuple[tuple[Route, str], ...]]
+
+
+def sift(routes: tuple[Route, ...], payload: str) -> Sifted:
+    """The routes that take a payload, and those whose filter does not, with its condition in words.
+
+    The text is parsed only if one of them asks, as it is stored: of credentials that are hidden a
+    filter tells nothing. One that cannot be looked into is taken.
+    """
+    for route in routes:
+        if route.test is not None:
+            break
+    else:
+        return routes, ()
+    try:
+        return _sift(routes, read_payload(payload))
+    except Exception:  # a filter that cannot be looked into must not cost the event
+        logger.exception("cannot look into a payload of %d characters: it is sent", len(payload))
+        return routes, ()
+
+
+def _sift(routes: Sequence[Route], value: Any) -> Sifted:
+    taken: list[Route] = []
+    left_out: list[tuple[Route, str]] = []
+    for route in routes:
+        failing = None if route.test is None else route.test.failing(value)
+        if failing is None:
+            taken.append(route)
+        else:
+            left_out.append((route, failing.words()))
+    return tuple(taken), tuple(left_out)

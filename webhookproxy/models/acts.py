@@ -80,8 +80,10 @@ def resend(session: Session, delivery: Delivery) -> Resent:
             return Resent.ALREADY_WAITING
         raise Refused.one(
             "delivery",
-            f"delivery_{delivery.id} is {delivery.state}, so it cannot be sent again.",
-            "Esta entrega não pode ser reenviada.",
+            f"delivery_{delivery.id} is {delivery.state}, so it cannot be sent again: change the "
+            "webhook's filter, and the next events like it are sent.",
+            "O filtro deixou este evento de fora, e por isso ele não pode ser reenviado: mude o "
+            "filtro do webhook, e os próximos como este serão enviados.",
         )
     return Resent.QUEUED
 

@@ -16,6 +16,7 @@ from webhookproxy.models.changes import note_change
 from webhookproxy.models.deliveries import OPEN, Delivery
 from webhookproxy.models.types import Id, Instant, Secret, to_ms
 from webhookproxy.rules import Refused
+from webhookproxy.rules.filters import read_filters, stored_filters
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_secret, check_webhook
 
 # How long after a rotation the old signing secret signs too, in hours.
@@ -78,6 +79,7 @@ class Webhook(Base):
             timeout=self.timeout,
             rate_limit=self.rate_limit,
             max_age=self.max_age,
+            filters=read_filters(self.filters),
         )
 
     def clock_ms(self, now: datetime) -> int:
@@ -221,6 +223,7 @@ def _fill(webhook: Webhook, clean: WebhookInput) -> None:
     webhook.timeout = clean.timeout
     webhook.rate_limit = clean.rate_limit
     webhook.max_age = clean.max_age
+    webhook.filters = stored_filters(clean.filters)
     if webhook.state != clean.state.value:
         webhook.change_state(clean.state, datetime.now(UTC))
 

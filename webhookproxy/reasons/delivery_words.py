@@ -214,9 +214,9 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
         ),
         DeliveryReason.FILTERED_OUT: Words(
             english="The webhook's filter left the event out.",
-            what="O evento não atende aos filtros deste webhook.",
+            what="O filtro deste webhook pede “{condition}”, e o evento não atende.",
             then="O evento fica registrado, mas não é enviado.",
-            you="Se queria recebê-lo, revise os filtros do webhook.",
+            you="Se queria recebê-lo, mude o filtro do webhook: vale para os próximos eventos.",
         ),
         DeliveryReason.SIMULATION: Words(
             english="The webhook is simulated, so nothing was sent.",

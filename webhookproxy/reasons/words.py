@@ -16,7 +16,8 @@ class Words:
     `english` is one sentence for the command line and the log. The rest is Portuguese, for the
     pages: `what` happened, what we do `then` and when, what `you` can do. Those three may hold
     {when} ("em 30 s", "às 14:02"), {since} (follows "desde": "14:02"), {status} (an HTTP
-    status) and {target} (where a redirect leads: the attempt's detail); `filled` puts them in.
+    status), {target} (where a redirect leads: the attempt's detail) and {condition} (what a filter
+    asks for); `filled` puts them in.
     """
 
     english: str
@@ -31,6 +32,7 @@ class Words:
         since: str = "há pouco",
         status: int | str = "inesperado",
         target: str | None = None,
+        condition: str | None = None,
     ) -> Words:
         """The same words with the placeholders filled in; the defaults read well when unknown."""
         values = {
@@ -38,6 +40,7 @@ class Words:
             "since": since,
             "status": status,
             "target": target or "outro endereço",
+            "condition": condition or "outro conteúdo",
         }
         return Words(
             english=self.english,

@@ -10,6 +10,7 @@ from typing import Any
 from webhookproxy.catalog import is_event_name
 from webhookproxy.guard import Policy, UrlRefused, check_url
 from webhookproxy.rules import Problems, Refused, check_name, same_host
+from webhookproxy.rules.filters import Checked, check_filters
 
 SECRET_MAX = 1024
 EVENTS_MAX = 500
@@ -28,7 +29,7 @@ class WebhookInput:
     """The fields of a webhook as somebody gave them.
 
     `events` None means all; `timeout` is in seconds, `rate_limit` in POSTs a second (None: no
-    limit), `max_age` in hours.
+    limit), `max_age` in hours. `filters` are by the name of the event (None: nothing is filtered).
     """
 
     name: str
@@ -41,6 +42,7 @@ class WebhookInput:
     timeout: float = 15.0
     rate_limit: float | None = None
     max_age: float = 72.0
+    filters: Checked | None = None
 
 
 _SECRETS = {
@@ -82,6 +84,11 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
     _check_header_value("authorization", given.authorization, problems)
     _check_header_value("secret", given.secret, problems)
     _check_numbers(given, problems)
+    filters = None
+    try:
+        filters = check_filters(given.filters)
+    except Refused as refused:
+        problems.take(refused)
     problems.raise_any()
     return WebhookInput(
         name=name,
@@ -94,6 +101,7 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
         timeout=given.timeout,
         rate_limit=given.rate_limit,
         max_age=given.max_age,
+        filters=filters,
     )
 
 

@@ -68,6 +68,7 @@ _FIELDS = MappingProxyType(
         "timeout": "tempo limite",
         "rate_limit": "limite de envios",
         "max_age": "idade máxima",
+        "filters": "filtros",
     }
 )
 _ABOUT_USERS = frozenset({Action.USER_CREATED, Action.USER_CHANGED, Action.SECOND_FACTOR_CHANGED})

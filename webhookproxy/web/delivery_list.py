@@ -24,6 +24,7 @@ STATES: dict[str, tuple[str, tuple[str, ...]]] = {
     "recusada": ("Recusadas", ("refused",)),
     "expirada": ("Expiradas", ("expired",)),
     "cancelada": ("Canceladas", ("cancelled",)),
+    "filtrada": ("Filtradas", ("filtered",)),
     "simulada": ("Simuladas", ("simulated",)),
 }
 

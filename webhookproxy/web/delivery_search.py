@@ -67,6 +67,7 @@ class Found:
     ended_ms: int | None
     attempts: int
     status: int | None
+    condition: str | None
     resends: int
     event_id: int
     event: str
@@ -75,13 +76,13 @@ class Found:
 
 _COLUMNS = (
     "id, webhook_id, order_key, state, reason, born_ms, first_attempt_ms, due_ms, ended_ms,"
-    " attempts, status, resends, event_id"
+    " attempts, status, condition, resends, event_id"
 )
 # Looked up row by row, and not joined: PostgreSQL would read all events to join some thousands.
 _OF_EVENT = "COALESCE((SELECT e.{column} FROM events e WHERE e.id = d.event_id), {missing})"
 _SHOWN = (
     "d.id, d.webhook_id, d.order_key, d.state, d.reason, d.born_ms, d.first_attempt_ms, d.due_ms,"
-    " d.ended_ms, d.attempts, d.status, d.resends, d.event_id, "
+    " d.ended_ms, d.attempts, d.status, d.condition, d.resends, d.event_id, "
     + _OF_EVENT.format(column="name", missing="''")
     + ", "
     + _OF_EVENT.format(column="received_ms", missing="-1")

@@ -40,6 +40,8 @@ class Told(Protocol):
     def ended_ms(self) -> int | None: ...
     @property
     def status(self) -> int | None: ...
+    @property
+    def condition(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def shown_words(delivery: Told, webhook: Webhook, timezone: str, received_ms: in
         when=_moment(delivery.due_ms, timezone),
         since=clock(since_ms(delivery, webhook, received_ms), timezone),
         status=delivery.status or "de erro",
+        condition=delivery.condition,
     )
     if hold is None:
         return own
