@@ -6,14 +6,17 @@ import random
 import re
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from tests.web.browser import Browser
 from tests.web.conftest import Place
-from tests.web.sockets import arrived, execute
-from webhookproxy.web.figures import latency_of, this_hour
+from tests.web.sockets import arrived, counted, execute
+from tests.world import application
+from webhookproxy.extensions import db
+from webhookproxy.web.figures import events_by_name, latency, latency_of, this_hour
 from webhookproxy.web.filters import hour
 
 
@@ -128,3 +131,17 @@ def test_the_hours_are_those_of_the_companys_clock(app: Flask, beto: Browser, pl
     assert f"<span>{hour(first, 'Asia/Kolkata')}</span>" in day
     assert re.search(r"<span>\d\d:30</span>", day)
     assert time.strftime("%H:30:00: 3,", time.gmtime(this_hour() * 3600 + 5 * 3600)) in day
+
+
+def test_both_databases_add_the_counters_up_alike(database_url: str, tmp_path: Path) -> None:
+    with application(database_url, tmp_path) as app:
+        now = this_hour()
+        counted(app, 1, {now: 3, now - 23: 4, now - 24: 100})
+        execute(app, "UPDATE hourly_events SET name = 'y' WHERE hour = :hour", hour=now)
+        counted(app, 1, {now: 2})
+        counted(app, 2, {now: 50})
+        ended(app, 1, "delivered", 6, 90)
+        ended(app, 1, "delivered", 11, 10, ago=1)
+        with app.app_context():
+            assert events_by_name(db.session(), 1, now - 23) == {"x": 6, "y": 3}
+            assert latency(db.session(), 1, now - 23) == (47, 1400, 1900)
