@@ -335,6 +335,13 @@ def test_what_holds_a_webhook_its_filters_and_the_last_gap_are_told(
     connect(app, company)
     webhook = make_webhook(app, company, "http://127.0.0.1:9999/", name="CRM")
     execute(app, "UPDATE webhooks SET filters = :filters", filters='{"call-ended": [{}]}')
+    execute(
+        app,
+        "INSERT INTO hourly_deliveries (webhook_id, hour, outcome, bucket, count)"
+        " VALUES (:webhook, :hour, 'filtered', 0, 5)",
+        webhook=webhook,
+        hour=int(time.time()) // 3600,
+    )
     execute(app, "UPDATE webhook_health SET circuit_opened_at = :now", now=time.time() * 1000)
     execute(
         app,
@@ -347,7 +354,12 @@ def test_what_holds_a_webhook_its_filters_and_the_last_gap_are_told(
     page = ana.get(address(company)).text
     assert verdict(page).startswith("CRM: Falhando. Sua URL vem falhando desde ")
     found = steps(page, "eventos")
-    assert found["Filtros"][1].startswith("Só envia call-ended quando as condições valem.")
+    assert found["Filtros"][1].startswith(
+        "Só envia call-ended quando as condições valem. Em 24 horas, 5 eventos não cumpriram"
+    )
+    leads = re.search(r'href="(/entregas[^"]*estado=filtrada)"', page)
+    assert leads
+    ana.get(html.unescape(leads[1]))
     assert found["Última lacuna"][1].endswith("ela não reenvia.")
     assert f"/webhooks/webhook_{webhook}" in page
 

@@ -10,7 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookproxy.models import Company, Gap, Webhook
-from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason, ConnectionState, Words
+from webhookproxy.reasons import (
+    CONNECTION_WORDS,
+    ConnectionReason,
+    ConnectionState,
+    DeliveryState,
+    Words,
+)
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web import figures
 from webhookproxy.web.connection import Shown
@@ -44,7 +50,7 @@ def events_steps(
         _silence_step(company, shown),
         *_held_steps(webhooks),
         *_choice_steps(company, rows, names),
-        *_filter_steps(rows),
+        *_filter_steps(session, rows),
         _gap_step(session, company),
     ]
 
@@ -123,19 +129,28 @@ def _in_vain(webhook: Webhook, names: Collection[str]) -> Step:
     )
 
 
-def _filter_steps(webhooks: Sequence[Webhook]) -> Iterator[Step]:
-    for each in webhooks:
-        if each.filters:
-            yield Step(
-                Mark.NOTE,
-                "Filtros",
-                f"Só envia {_some(list(each.filters))} quando as condições valem.",
-                "Um evento que não as cumpre fica como Filtrada, com a condição que faltou.",
-                (url_for("webhooks.show", webhook_id=each.id), "Ver o webhook"),
-                whose=each.name,
-            )
-    if webhooks and not any(each.filters for each in webhooks):
+def _filter_steps(session: Session, webhooks: Sequence[Webhook]) -> Iterator[Step]:
+    filtering = [each for each in webhooks if each.filters]
+    for each in filtering:
+        yield _filter_step(session, each, list(each.filters or {}))
+    if webhooks and not filtering:
         yield Step(Mark.GOOD, "Filtros", "Nenhum webhook tem filtros.")
+
+
+def _filter_step(session: Session, webhook: Webhook, names: Sequence[str]) -> Step:
+    since = figures.this_hour() - 23
+    ended = figures.deliveries_by_outcome(session, [webhook.id], since)
+    left_out = sum(figures.by_hour(ended, {DeliveryState.FILTERED}).values())
+    count = plural(left_out, "evento não cumpriu", "eventos não cumpriram")
+    place = url_for("deliveries.index", webhook=f"webhook_{webhook.id}", estado="filtrada")
+    return Step(
+        Mark.NOTE,
+        "Filtros",
+        f"Só envia {_some(names)} quando as condições valem. Em 24 horas, {count} as condições.",
+        "Cada um desses fica como Filtrada, com a condição que faltou.",
+        (place, "Ver os filtrados"),
+        whose=webhook.name,
+    )
 
 
 def _gap_step(session: Session, company: Company) -> Step:
