@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from tests.search.searching import Searching
 from webhookproxy.search import indexer as pacing
@@ -16,6 +18,7 @@ from webhookproxy.search import indexing
 from webhookproxy.search.filling import fill
 from webhookproxy.search.indexer import Indexer
 from webhookproxy.search.place import SearchPlace
+from webhookproxy.search.writing import Found, Writer
 
 
 def file_of(search: Searching) -> Path:
@@ -94,22 +97,50 @@ def test_more_gone_than_can_be_remembered_are_found_by_a_sweep(
     assert [row[0] for row in search.kept("events")] == [6]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [KeyError("a bug"), DataError("", {}, Exception()), IntegrityError("", {}, Exception())],
+    ids=lambda error: type(error).__name__,
+)
 def test_one_event_that_fails_is_left_out_alone(
-    search: Searching, monkeypatch: pytest.MonkeyPatch
+    search: Searching, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    original = indexing._found
+    add = Writer.add
 
-    def found(row: Any) -> Any:
-        if row.id == 3:
-            raise KeyError("a bug")
-        return original(row)
+    def failing(writer: Writer, connection: Any, state: Any, events: Sequence[Found]) -> None:
+        add(writer, connection, state, events)
+        if any(event.id == 3 for event in events):
+            raise error
 
-    monkeypatch.setattr(indexing, "_found", found)
+    monkeypatch.setattr(Writer, "add", failing)
     for number in range(6):
         search.store({"n": f"own-{number:03}"})
     search.index()
     assert [row[0] for row in search.kept("events")] == [1, 2, 4, 5, 6]
     assert search.find("own-005") == [6]
+    assert search.find("own-002") == []
+
+
+@pytest.mark.parametrize("error", [OSError("full"), OperationalError("", {}, Exception())])
+def test_a_place_out_of_reach_is_tried_again_and_complained_of_once(
+    search: Searching,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    search.store({"n": "one"})
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "add", fail)
+        for _ in range(3):
+            assert not search.indexer.step()
+            assert search.indexer.pause == pacing.PAUSE_TROUBLE
+    assert caplog.text.count("the search is not filled for now") == 1
+    assert search.find("one") == [1]
+    search.index()
+    assert len(search.kept("events")) == 1
 
 
 def test_an_event_without_readable_terms_is_passed_over(

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from webhookproxy.search import indexing
 from webhookproxy.search.place import SearchPlace, Work
@@ -36,6 +36,9 @@ SWEEP_EVERY = 3600.0
 SWEEP_FIRST = 60.0
 # Purged events that are remembered one by one: beyond them everything is compared.
 _GONE_MAX = 50_000
+
+# What a database says of rows that it does not take, and not of itself.
+_ITS_FAULT = (DataError, IntegrityError)
 
 _NEWEST = text("SELECT COALESCE(MAX(id), 0) FROM events")
 
@@ -80,12 +83,12 @@ class Indexer:
         if not self._place.kept:
             self.pause = SWEEP_EVERY
             return False
-        began, more = self._clock(), False
+        began, more, self.pause = self._clock(), False, PAUSE_TROUBLE
         try:
             more = self._step(STEP_BUSY if busy else STEP_IDLE)
             self._trouble = ""
             self.pause = PAUSE_BETWEEN if more else PAUSE_IDLE
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             self._note(error)
         if busy:
             self.pause = max(self.pause, REST * (self._clock() - began))
@@ -112,9 +115,9 @@ class Indexer:
         try:
             self._cursor = self._place.run(partial(_index, seconds=seconds, most=most))
             self._most = min(self._most * 2, 5_000)
-        except DBAPIError:
-            raise
-        except Exception:  # one event must not keep all others from being found
+        except Exception as error:  # one event must not keep all others from being found
+            if isinstance(error, DBAPIError | OSError) and not isinstance(error, _ITS_FAULT):
+                raise
             if most > 1:
                 self._most = 1
                 return
@@ -135,9 +138,8 @@ class Indexer:
             self._sweep_at = self._clock() + SWEEP_EVERY
         return self._swept is not None
 
-    def _note(self, error: SQLAlchemyError) -> None:
+    def _note(self, error: Exception) -> None:
         self._cursor = None
-        self.pause = PAUSE_TROUBLE
         if type(error).__name__ != self._trouble:
             self._trouble = type(error).__name__
             logger.warning("the search is not filled for now: %s", self._trouble)

@@ -2,7 +2,7 @@
 
 A term is a letter for its kind and a text. Of a payload every string and number of 3 to 64
 characters is a value, but what is plainly a time; each once, and of one payload no more than
-TERMS_MAX terms, in the order in which they stand there. Letters lose their case and accents. A
+TERMS_MAX terms, those in few braces before those in many. Letters lose their case and accents. A
 value of 8 to 15 digits, with or without punctuation, or in front of an "@", is kept as its digits
 too, and as these in reverse: the end of a telephone is found as a beginning.
 """
@@ -13,8 +13,10 @@ import contextlib
 import json
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -78,15 +80,14 @@ def terms_of(name: str, order_key: str, payload: str) -> list[str]:
     """Every term of an event, each once. Raises nothing: an odd payload has fewer terms."""
     found: dict[str, None] = {}
     for key, value in _values(_parse(payload)):
-        for term in _terms_of_value(key, value):
-            found[term] = None
+        terms, maybe_time = _terms_of_value(value)
+        if terms and not (maybe_time and _TIME_KEY.search(key)):
+            found.update(dict.fromkeys(terms))
         if len(found) >= TERMS_MAX:
             break
-    terms = list(found)[:TERMS_MAX]
-    terms.append(NAME + name)
-    if order_key:
-        terms.append(KEY + order_key)
-    return [term for term in terms if term.isprintable()]
+    made = list(found)[:TERMS_MAX]
+    exact = (NAME + name, KEY + order_key) if order_key else (NAME + name,)
+    return made + [term for term in exact if term.isprintable()]
 
 
 def readings_of(typed: str) -> list[Reading]:
@@ -130,38 +131,37 @@ def _parse(payload: str) -> Any:
 
 
 def _values(parsed: Any) -> Iterator[tuple[str, str]]:
-    """Every string and number with the key it stands under, in their order."""
-    stack: list[Iterator[tuple[str, Any]]] = [iter([("", parsed)])]
-    while stack:
-        for key, value in stack[-1]:
-            if isinstance(value, str):
-                yield key, value
-            elif isinstance(value, dict):
-                stack.append(iter(value.items()))
-                break
-            elif isinstance(value, list):
-                stack.append(zip(repeat(key), value, strict=False))
-                break
-            elif isinstance(value, int | float) and not isinstance(value, bool):
-                yield key, str(value)
-        else:
-            stack.pop()
+    """Every string and number that may be a value, with the key it stands under."""
+    waiting: deque[tuple[str, Any]] = deque([("", [parsed])])
+    while waiting:
+        key, node = waiting.popleft()
+        for under, value in node.items() if type(node) is dict else zip(repeat(key), node):
+            kind = type(value)
+            if kind is str:
+                if LENGTH_MIN <= len(value) <= _LOOKED_AT_MAX:
+                    yield under, value
+            elif kind is dict or kind is list:
+                waiting.append((under, value))
+            elif kind is int or kind is float:
+                yield under, str(value)
 
 
-def _terms_of_value(key: str, value: str) -> Iterator[str]:
-    if not LENGTH_MIN <= len(value) <= _LOOKED_AT_MAX:
-        return
+# Most values come again and again: agents, campaigns, states.
+@lru_cache(maxsize=10_000)
+def _terms_of_value(value: str) -> tuple[tuple[str, ...], bool]:
+    """The terms of a value, and whether it is a time if its key says that it is one."""
     text = fold(value)
     if not LENGTH_MIN <= len(text) <= LENGTH_MAX or not text.isprintable():
-        return
-    if _HIDDEN_WORD in text or _is_time(key, text):
-        return
-    yield VALUE + text
+        return (), False
+    if _HIDDEN_WORD in text or (text[0].isdigit() and _TIME.fullmatch(text)):
+        return (), False
+    terms = [VALUE + text]
     digits = _digits(text.partition("@")[0])
     if DIGITS_MIN <= len(digits) <= DIGITS_MAX:
         if digits != text:
-            yield VALUE + digits
-        yield REVERSED + digits[::-1]
+            terms.append(VALUE + digits)
+        terms.append(REVERSED + digits[::-1])
+    return tuple(terms), _EPOCH.fullmatch(text) is not None
 
 
 def _digits(text: str) -> str:
@@ -169,14 +169,6 @@ def _digits(text: str) -> str:
     if text.isdigit() and text.isascii():
         return text
     return _NOT_A_DIGIT.sub("", text) if _NUMBER.fullmatch(text.rstrip(") ")) else ""
-
-
-def _is_time(key: str, text: str) -> bool:
-    if not text[0].isdigit():
-        return False
-    if _TIME.fullmatch(text):
-        return True
-    return bool(_EPOCH.fullmatch(text) and _TIME_KEY.search(key))
 
 
 class Sieve:

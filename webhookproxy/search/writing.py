@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -59,8 +60,8 @@ class Writer:
             hits += [(each, event.id) for each in ids]
         tables = names(connection)
         insert_rows(connection, tables.events, ("event_id", "value_ids"), packed)
-        # In the order of their key they go into few pages.
-        hits.sort()
+        # In the order of their key they go into few pages; the events are in theirs already.
+        hits.sort(key=itemgetter(0))
         _insert_hits(connection, tables, hits)
 
     def remove(self, connection: Connection, state: State, ids: Iterable[int]) -> None:
