@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from webhookproxy.delivery import backlog
 from webhookproxy.extensions import db
+from webhookproxy.models import missed
 from webhookproxy.models.deliveries import ENDED_BADLY, KEPT_BACK, OPEN
 
 
@@ -29,6 +30,7 @@ from webhookproxy.models.deliveries import ENDED_BADLY, KEPT_BACK, OPEN
             f"SELECT reason FROM deliveries WHERE webhook_id = :webhook AND {KEPT_BACK} LIMIT 9",
             "ix_deliveries_kept_back ",
         ),
+        (f"SELECT d.id {missed._ROWS} ORDER BY d.id LIMIT 9", "ix_deliveries_ended_badly "),
         (
             "SELECT reason FROM deliveries WHERE webhook_id = :webhook ORDER BY id DESC LIMIT 9",
             "ix_deliveries_webhook_id_id ",

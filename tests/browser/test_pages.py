@@ -105,7 +105,7 @@ def test_an_operator_sees_the_companies_that_were_granted_and_no_other(
     page.get_by_role("link", name="Clínica Sorriso Recife").click()
     for word in ("Editar", "Excluir", "Criar webhook"):
         assert page.get_by_role("link", name=word).count() == 0
-    page.get_by_role("link", name="Bitrix24: negócios").click()
+    page.get_by_role("link", name="Bitrix24: negócios", exact=True).click()
     page.locator("h1", has_text="Bitrix24: negócios").wait_for()
     assert page.get_by_role("link", name="Editar").count() == 1
     assert page.get_by_role("link", name="Excluir").count() == 0

@@ -16,6 +16,11 @@ def delivery(app: Flask) -> int:
     webhook = world.make_webhook(app, world.make_company(app), URL)
     execute(
         app,
+        "INSERT INTO events (id, public_id, company_id, name, payload, order_key, socket_id,"
+        " token_mask, received_ms, hidden) VALUES (1, 'evt_1', 1, 'x', '{}', 'k', 's', 'm', 1, 0)",
+    )
+    execute(
+        app,
         "INSERT INTO deliveries (id, event_id, webhook_id, order_key, state, reason, tries,"
         f" attempts, born_ms, due_ms) VALUES (1, 1, {webhook}, 'k', 'retrying', 'failed_status',"
         " 2, 2, 1, 99999999999999)",
@@ -79,3 +84,26 @@ def test_resuming_with_discard_marks_what_waits_and_only_once(run: Run, app: Fla
     assert run("webhook", "resume", "1", "--discard").stdout == "webhook_1 is active.\n"
     query = "SELECT state, discard_until FROM webhooks"
     assert world.rows(app, query) == [(WebhookState.ACTIVE.value, 1)]
+
+
+def test_what_did_not_arrive_is_counted_then_resent_then_stopped(
+    run: Run, refuse: Refuse, app: Flask
+) -> None:
+    end(app)
+    assert "would send 1 deliveries to webhook_1" in refuse("delivery", "resend-missed", "1")
+    assert world.rows(app, "SELECT 1 FROM bulk_resends") == []
+    done = run("delivery", "resend-missed", "webhook_1", "--yes")
+    assert done.stdout == "resend_1 of 1 deliveries to webhook_1 is begun.\n"
+    assert "No server is running now" in done.stderr
+    assert "is running" in refuse("delivery", "resend-missed", "1", "--yes")
+    assert run("delivery", "stop-resend", "resend_1").stdout == "resend_1 is cancelled.\n"
+    assert run("delivery", "stop-resend", "1").stdout == "resend_1 was not running.\n"
+    of_others = refuse("delivery", "resend-missed", "1", "--event", "y", "--yes")
+    assert "nothing to resend" in of_others
+    assert "There is no webhook_9" in refuse("delivery", "resend-missed", "9")
+
+
+def test_what_somebody_cancelled_is_resent_only_if_that_is_said(refuse: Refuse, app: Flask) -> None:
+    execute(app, "UPDATE deliveries SET state = 'cancelled', ended_ms = 1")
+    assert "would send 0 deliveries" in refuse("delivery", "resend-missed", "1")
+    assert "would send 1 deliveries" in refuse("delivery", "resend-missed", "1", "--cancelled")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from webhookproxy.cli.complaints import BadInput, Group
 from webhookproxy.cli.context import write
 from webhookproxy.cli.output import note
-from webhookproxy.cli.values import DELIVERY
+from webhookproxy.cli.values import DELIVERY, RESEND, WEBHOOK, Number
 from webhookproxy.extensions import db
 from webhookproxy.models.acts import Resent, Tried, resend, try_now
+from webhookproxy.models.audit import CLI
+from webhookproxy.models.bulk_resends import begin, cancel
 from webhookproxy.models.deliveries import find_delivery
+from webhookproxy.models.missed import MISSED, Wanted, count
+from webhookproxy.models.webhooks import find_webhook
 from webhookproxy.standing import read_owner
 
 group = Group("delivery", help="What is to happen with one event due to one webhook.")
@@ -24,6 +30,39 @@ def resend_delivery(delivery: int) -> None:
     queued = done is Resent.QUEUED
     click.echo(f"delivery_{delivery} {'is queued again' if queued else 'was waiting already'}.")
     _say_whether_it_goes_out()
+
+
+@group.command("resend-missed")
+@click.argument("webhook", type=WEBHOOK)
+@click.option("--hours", type=Number(float, 0.01, 24 * 366), help="Only of the last so many hours.")
+@click.option("--event", default="", help="Only events of this name.")
+@click.option("--cancelled", is_flag=True, help="Also what somebody cancelled.")
+@click.option("--yes", is_flag=True, help="Really resend it; without, it is only counted.")
+def resend_missed(
+    webhook: int, hours: float | None, event: str, cancelled: bool, yes: bool
+) -> None:
+    """Send once more what a webhook refused or was too late for, behind what is new."""
+    since_ms = None if hours is None else round((time.time() - hours * 3600) * 1000)
+    wanted = Wanted(webhook, MISSED if cancelled else MISSED[:2], event, since_ms)
+    find_webhook(db.session(), webhook)
+    counted = count(db.session(), wanted)
+    much = f"{'more than ' if counted.is_cut else ''}{counted.count}"
+    if not yes:
+        raise BadInput(
+            f"This would send {much} deliveries to webhook_{webhook} once more: repeat the command "
+            "with --yes if that is meant."
+        )
+    made = write(lambda session: begin(session, wanted, counted, CLI))
+    click.echo(f"resend_{made} of {much} deliveries to webhook_{webhook} is begun.")
+    _say_whether_it_goes_out()
+
+
+@group.command("stop-resend")
+@click.argument("resend", type=RESEND)
+def stop_resend(resend: int) -> None:
+    """Queue no more of what `resend-missed`, or somebody on a page, began."""
+    done = write(lambda session: cancel(session, resend, CLI))
+    click.echo(f"resend_{resend} {'is cancelled' if done else 'was not running'}.")
 
 
 @group.command("retry")

@@ -66,6 +66,7 @@ class Number(click.ParamType[float]):
 COMPANY = PublicId("company")
 WEBHOOK = PublicId("webhook")
 DELIVERY = PublicId("delivery")
+RESEND = PublicId("resend")
 
 
 def with_stdin(values: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -22,7 +22,7 @@ SINCE = {
     "24h": "Últimas 24 horas",
     "7d": "Últimos 7 dias",
     "tudo": "Tudo o que há",
-    TYPED: "Desde a hora ao lado",
+    TYPED: "Desde o dia e a hora digitados",
 }
 STATES = {
     "recusada": ("Recusadas", DeliveryState.REFUSED),
