@@ -28,6 +28,7 @@ FOR_ADMINISTRATORS = {
     "users.delete",
     "users.reset_second_factor",
     "audit.index",
+    "exports.entries",
     "privacy.show",
     "privacy.expunge",
 }

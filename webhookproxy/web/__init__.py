@@ -22,6 +22,7 @@ from webhookproxy.web import (
     event_call,
     event_words,
     events,
+    exports,
     filters,
     headers,
     health,
@@ -81,6 +82,7 @@ def init_app(app: Flask) -> None:
         month,
         *of_webhooks,
         *of_resends,
+        exports,
         *for_administrators,
         health,
     ):

@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Delivery, Event, User, Webhook
-from webhookproxy.models.audit import Action, AuditEntry, Entries, find_entries
+from webhookproxy.models.audit import PAGE, Action, AuditEntry, Entries, find_entries
 from webhookproxy.web.access import administrators
 from webhookproxy.web.audit_words import ACTIONS, PROGRAMS, detail_words, who_words
 
@@ -51,7 +51,7 @@ class Chosen:
             _number(args.get("antes", "")),
         )
 
-    def entries(self, session: Session) -> Entries:
+    def entries(self, session: Session, count: int = PAGE) -> Entries:
         """One page of what it asks for."""
         days = _LENGTHS.get(self.period)
         return find_entries(
@@ -61,6 +61,7 @@ class Chosen:
             company_id=self.company,
             since=None if days is None else datetime.now(UTC) - timedelta(days=days),
             before=self.before,
+            limit=count,
         )
 
     def query(self, before: int | None = None) -> str:

@@ -90,6 +90,9 @@ _WORDS = MappingProxyType(
     {
         (Action.LOGIN_REFUSED, "second factor"): "senha certa, código do segundo fator errado",
         (Action.SECRET_ROTATED, "finished"): "encerrou o segredo antigo",
+        (Action.EXPORT, "deliveries"): "as entregas, em CSV",
+        (Action.EXPORT, "events"): "os eventos, em CSV",
+        (Action.EXPORT, "audit"): "a auditoria, em CSV",
         (Action.PRIVACY_EXPUNGE, "begun"): "começou",
         (Action.WEBHOOK_PAUSED, "gone"): "a URL respondeu 410: não existe mais",
         (Action.WEBHOOK_PAUSED, "make_off"): "o cenário do Make está desligado (410)",

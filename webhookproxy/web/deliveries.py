@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhookproxy.delivery.request import stored_request
 from webhookproxy.extensions import db
-from webhookproxy.models import Attempt, Event, Webhook
+from webhookproxy.models import Attempt
 from webhookproxy.models.acts import RESENDABLE, Cancelled, Resent, Tried, cancel, resend, try_now
 from webhookproxy.models.audit import Action, record
 from webhookproxy.models.deliveries import find_delivery
@@ -19,7 +18,7 @@ from webhookproxy.models.missed import MISSED
 from webhookproxy.rules import Refused
 from webhookproxy.web import delivery_list, live
 from webhookproxy.web.access import actor, delivery_or_404
-from webhookproxy.web.delivery_facts import request_of, situation
+from webhookproxy.web.delivery_facts import public_ids_of, request_of, situation, webhooks_of
 from webhookproxy.web.delivery_filter import PERIODS, Filter
 from webhookproxy.web.delivery_words import next_ms, shown_words
 from webhookproxy.web.forms import write
@@ -34,7 +33,7 @@ def index() -> str:
     """The deliveries that match what the address asks for, newest first."""
     chosen = Filter.read(request.args, db.session())
     page = delivery_list.find(db.session(), chosen.wanted())
-    webhooks = _webhooks({row.webhook_id for row in page.rows})
+    webhooks = webhooks_of({row.webhook_id for row in page.rows})
     rows = []
     for row in page.rows:
         of, webhook = chosen.webhooks[row.webhook_id], webhooks[row.webhook_id]
@@ -45,7 +44,7 @@ def index() -> str:
         chosen=chosen,
         page=page,
         rows=rows,
-        public_ids=_public_ids({row.event_id for row in page.rows}),
+        public_ids=public_ids_of({row.event_id for row in page.rows}),
         states=delivery_list.STATES,
         periods=PERIODS,
         resendable=RESENDABLE,
@@ -60,16 +59,6 @@ def _all_of(chosen: Filter) -> str:
         return ""
     wish = wish_of(chosen.period, states, chosen.event)
     return url_for("bulk_resends.ask", webhook_id=chosen.webhook.id) + wish.query
-
-
-def _webhooks(ids: set[int]) -> dict[int, Webhook]:
-    query = select(Webhook).where(Webhook.id.in_(ids)).options(joinedload(Webhook.health))
-    return {webhook.id: webhook for webhook in db.session.scalars(query)}
-
-
-def _public_ids(ids: set[int]) -> dict[int, str]:
-    query = select(Event.id, Event.public_id).where(Event.id.in_(ids))
-    return {row.id: row.public_id for row in db.session.execute(query)}
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>")

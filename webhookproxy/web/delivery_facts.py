@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.delivery.request import curl_command, stored_request
 from webhookproxy.extensions import db
@@ -140,3 +141,15 @@ def _siblings(event: Event, delivery: Delivery) -> list[tuple[Delivery, Webhook]
         for each, webhook in found
         if webhook is not None and webhook.deleted_at is None
     ]
+
+
+def webhooks_of(ids: Collection[int]) -> dict[int, Webhook]:
+    """These webhooks with their health, by number."""
+    query = select(Webhook).where(Webhook.id.in_(ids)).options(joinedload(Webhook.health))
+    return {webhook.id: webhook for webhook in db.session.scalars(query)}
+
+
+def public_ids_of(event_ids: Collection[int]) -> dict[int, str]:
+    """The public ids of those of these events that are still there, by number."""
+    query = select(Event.id, Event.public_id).where(Event.id.in_(event_ids))
+    return {row.id: row.public_id for row in db.session.execute(query)}

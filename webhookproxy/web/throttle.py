@@ -30,6 +30,8 @@ _LIMITS: dict[str, RateLimitItem] = {
     "diagnosis": RateLimitItemPerMinute(6),
     # What is kept of a form behind which the session expired, so that nobody pushes out another's.
     "draft": RateLimitItemPerMinute(10),
+    # Each one reads up to a hundred thousand rows.
+    "export": RateLimitItemPerMinute(10),
     # Each one reads every stored payload.
     "privacy": RateLimitItemPerMinute(20),
 }
