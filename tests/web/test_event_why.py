@@ -255,6 +255,8 @@ def test_a_webhook_that_was_deleted_is_named_but_leads_nowhere(
     app: Flask, company: int, client: FlaskClient
 ) -> None:
     webhook = webhook_of(app, company, name="Antigo")
+    # Of this one nothing is left to tell.
+    webhook_of(app, company, name="Esquecido")
     row = delivery_row(1, 1, webhook, state="queued", reason="waiting_turn", ended_ms=None)
     insert(app, [event_row(1, company)], [row])
     execute(app, "UPDATE webhooks SET deleted_at = :at", at=now_ms())
