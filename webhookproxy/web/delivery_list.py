@@ -48,14 +48,13 @@ def find(session: Session, wanted: Wanted, count: int = PAGE) -> Page:
     search = Search(session, wanted)
     search.run(count + 1)
     rows, full = search.found[:count], len(search.found) > count
-    edge = rows[-1] if full else search.edge
-    beyond = None if edge is None else edge.id
-    cut_ms = None if edge is None or full else edge.received_ms
+    beyond = rows[-1].id if full else search.edge
+    cut_ms = None if full else search.edge_ms()
     if wanted.after is None:
         # One that is not there, such as that of a page whose rows were purged, leads back too.
         newest = rows[0].id if rows else (wanted.before or 0) - 1
         return Page(rows, beyond, None if wanted.before is None else newest, cut_ms)
-    if edge is None:
+    if beyond is None:
         # What is newer may not fill a page: the first page has it, with what comes after it.
         return find(session, replace(wanted, after=None), count)
     oldest = rows[0].id if rows else wanted.after + 1
