@@ -56,7 +56,7 @@ def cost(stage: Stage, rounds: int, events: int) -> list[Row]:
                 rate = burst(stage, relay, product.tokens[0], events).per_second
                 began = time.monotonic()
                 if name == "filled":
-                    wait_for(lambda product=product: _indexed(product), "the search")
+                    wait_for(partial(_indexed, product), "the search")
                     behind.append(time.monotonic() - began)
             rates[name].append(rate)
             print(f"round {number}  {name:8} {rate:7.0f} events/s", flush=True)
