@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from contextlib import ExitStack, closing
+from functools import partial
 from sqlite3 import OperationalError, connect
 
 from bench.load import burst
