@@ -30,6 +30,7 @@ from tests.canary.drives import (
     errors,
     every_form,
     expired,
+    filters,
     first_visit,
     made_secrets,
     mistakes_at_the_door,
@@ -134,6 +135,7 @@ def drive(on: Stage) -> Served:
     made_secrets(on, ana)
     second_factor(on, ana)
     running(ana)
+    filters(ana)
     expired(on)
     errors(on, ana)
     return ana

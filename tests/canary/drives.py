@@ -203,6 +203,23 @@ def running(ana: Served) -> None:
     ana.get("/auditoria")
 
 
+def filters(ana: Served) -> None:
+    """Filters of an event that has a phone in it: conditions that cannot be, tried, and saved."""
+    address = f"{WEBHOOK}/filtros/condicoes?evento=call-was-created"
+    kept = ana.fields(address)
+    for value in (MISTAKEN, PHONE, PHONE_SHOWN, f"{MISTAKEN} \x07"):
+        for path in ("phone", f"{MISTAKEN}..{value}"):
+            row = {"path": path, "operator": "igual", "value": value}
+            ana.send(address, {**kept, **row, "try": ""}, 200)
+            ana.send(address, {**kept, **row, "save": ""}, 200)
+    ana.get(f"{WEBHOOK}/filtros/condicoes", query_string={"evento": f"{MISTAKEN} {PHONE}"})
+    row = {"path": "phone", "operator": "existe", "value": ""}
+    tried = form_fields(ana.send(address, {**kept, **row, "try": ""}, 200).text)
+    ana.send(address, {**kept, **row, "reviewed": tried["reviewed"], "save": ""}, 303)
+    for page in (WEBHOOK, f"{WEBHOOK}/filtros", address):
+        ana.get(page)
+
+
 def expired(stage: Stage) -> None:
     """Sessions that end behind an open form: what was typed waits, but for the secrets."""
     for address in (f"{WEBHOOK}/editar", "/empresas/nova", "/usuarios/novo", "/conta"):

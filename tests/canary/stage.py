@@ -62,6 +62,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "deliveries.body": "the payload as a file",
         "events.show": "the page of a payload",
         "events.payload": "the payload as a file",
+        "webhook_filters.edit": "the payload whose values are clicked to make a condition",
         "events.watch": "what the receiver answered: some show what they were sent",
         "deliveries.watch": "what the receiver answered: some show what they were sent",
     },

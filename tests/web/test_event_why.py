@@ -229,7 +229,7 @@ def test_one_that_was_filtered_says_by_which_condition(
     page = read(client, page_of(1))
     [said] = rows_of(page)
     assert "O filtro deste webhook pede “call.status igual a 7”, e o evento não atende." in said
-    assert "Ver os filtros" in said
+    assert "Ver o filtro" in said
     assert "Reenviar" not in page
 
 

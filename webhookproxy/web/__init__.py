@@ -33,6 +33,7 @@ from webhookproxy.web import (
     second_factor,
     second_step,
     users,
+    webhook_filters,
     webhook_running,
     webhook_secret,
     webhooks,
@@ -69,7 +70,15 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     compress.init_app(app)
 
-    of_webhooks = (webhooks, webhook_running, webhook_secret, deliveries, events, event_call)
+    of_webhooks = (
+        webhooks,
+        webhook_filters,
+        webhook_running,
+        webhook_secret,
+        deliveries,
+        events,
+        event_call,
+    )
     of_resends = (bulk_resends, resend_selection)
     for_administrators = (users, audit, privacy)
     of_oneself = (entry, second_step, second_factor)

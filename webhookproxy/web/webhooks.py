@@ -34,6 +34,7 @@ from webhookproxy.web.connection import shown
 from webhookproxy.web.delivery_words import shown_words
 from webhookproxy.web.forms import Conflict, policy, write
 from webhookproxy.web.resend_wish import SINCE, STATES, Wish
+from webhookproxy.web.webhook_filters import filters_of
 from webhookproxy.web.webhook_forms import WebhookForm, events_by_category, newer_than
 from webhookproxy.web.webhook_health import shown_webhook
 
@@ -47,7 +48,8 @@ def show(webhook_id: int) -> str:
     """One webhook: is it delivering, what waits, what was sent last, how to check a signature."""
     live_url = url_for("webhooks.watch", webhook_id=webhook_id)
     facts = _facts(webhook_or_404(webhook_id))
-    return render_template("webhooks/show.html", live_url=live_url, **facts)
+    filters = filters_of(facts["webhook"])
+    return render_template("webhooks/show.html", live_url=live_url, filters=filters, **facts)
 
 
 @blueprint.get("/webhooks/<webhook:webhook_id>/ao-vivo")
