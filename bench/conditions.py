@@ -34,7 +34,7 @@ def conditions() -> list[Row]:
     dearest = max(costs, key=lambda operator: costs[operator])
     name = f"a filter: µs a condition at intake, the dearest ({LABELS[dearest]})"
     reading = Row(
-        f"  and µs to read the payload once, if its event has conditions ({NAME})",
+        f"  and µs to read it anew, if it has conditions and hidden credentials ({NAME})",
         f"{of_reading():.2f}",
     )
     return [at_most(name, costs[dearest], FLOOR_US, GOAL_US), reading]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.delivery.lanes_world import Sending, sending
 from tests.receiver import Receiver
 from tests.world import application, store_of, wait_until
 from webhookproxy import housekeeping
+from webhookproxy.conditions import Condition, Operator
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import (
     CLI,
@@ -29,6 +31,7 @@ from webhookproxy.models.audit import (
 )
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
+from webhookproxy.web.audit_words import detail_words
 
 PACKAGE = Path(__file__).parent.parent / "webhookproxy"
 ANA = Actor(1, "ana@example.com", "203.0.113.9")
@@ -210,6 +213,19 @@ def test_an_edit_names_its_fields_its_secrets_and_its_hosts_but_no_secret(app: F
         ("host_changed", "one.example -> two.example"),
         ("webhook_changed", ""),
     ]
+
+
+def test_an_edit_of_filters_says_so_and_not_what_they_ask(app: Flask) -> None:
+    before = WebhookInput("a", "https://one.example/")
+    condition = Condition("call.phone", Operator.EQUAL, "canary-5511987654321")
+    after = replace(before, filters={"call-ended": (condition,)})
+    store_of(app).session(
+        lambda session: record_edit(
+            session, ANA, Action.WEBHOOK_CHANGED, before, after, company_id=3, subject="webhook_9"
+        )
+    )
+    (entry,) = entries(app).entries
+    assert (entry.detail, detail_words(entry)) == ("filters", "filtros")
 
 
 def test_a_new_token_of_a_company_is_a_secret_that_was_set(app: Flask) -> None:

@@ -20,8 +20,10 @@ from tests.delivery.lanes_world import Sending, sending
 from tests.receiver import Receiver
 from tests.server_process import ServerProcess
 from tests.world import KEYS, application, make_company, make_webhook, migrate, rows, store_of
+from webhookproxy.conditions import Condition, Operator
 from webhookproxy.extensions import db
 from webhookproxy.lease import Ownership, lock_for
+from webhookproxy.models.webhooks import live_webhooks
 
 HOOK = "http://127.0.0.1:4001/"
 
@@ -75,9 +77,17 @@ def everything(app: Flask) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
+def filters_of(app: Flask) -> list[Any]:
+    """The filters of each webhook."""
+    with app.app_context():
+        return [webhook.input().filters for webhook in live_webhooks(db.session(), [1])]
+
+
 def fill(half: Sending) -> None:
     """Rows of most kinds, some of them waiting; and a company that is gone again."""
-    make_webhook(half.app, half.company, HOOK, events=("x",), secret="ção", rate_limit=0.5)
+    filters = {"y": (Condition("a", Operator.EQUAL, "ção"),)}
+    given = {"events": ("x",), "filters": filters, "secret": "ção", "rate_limit": 0.5}
+    make_webhook(half.app, half.company, HOOK, **given)
     half.webhook(HOOK)
     half.store_events(30)
     gone = make_company(half.app, token="token-of-a-company-that-went")
@@ -138,6 +148,7 @@ def test_a_backup_is_restored_into_the_other_kind_of_database_too(
             assert found[table] == wanted[table]
         (row,) = rows(other, "SELECT events FROM webhooks WHERE events IS NOT NULL")
         assert row.events in (["x"], '["x"]')
+        assert filters_of(other) == filters_of(half.app)
         # A number that was given is not given again, though its company is gone.
         assert make_company(other, token="the-next-company-0001") == numbers
 

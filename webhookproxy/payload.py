@@ -253,6 +253,14 @@ def read(text: str, hide_credentials: bool) -> Event:
     Raises Unreadable for what is no event, TooLarge above MAX_PAYLOAD_BYTES. The limit holds for
     the text as it will be stored; one with more characters than that is not even parsed.
     """
+    return read_with_value(text, hide_credentials)[0]
+
+
+def read_with_value(text: str, hide_credentials: bool) -> tuple[Event, Any]:
+    """What `read` returns, and the payload's value, which was parsed for it already.
+
+    Credentials are not hidden in the value. Its numbers are texts where orjson does not take it.
+    """
     if len(text) > MAX_PAYLOAD_BYTES:
         _refuse_long(text)
     parsed, text = _parse(text)
@@ -262,7 +270,10 @@ def read(text: str, hide_credentials: bool) -> Event:
         payload, hidden = _hide(payload)
     name = _storable_name(parsed[0])
     _check_size(name, payload, text)
-    return Event(name, payload, order_key(name, parsed[1] if len(parsed) == 2 else None), hidden)
+    arguments = parsed[1:]
+    value = arguments[0] if len(arguments) == 1 else arguments or None
+    key = order_key(name, value if len(arguments) == 1 else None)
+    return Event(name, payload, key, hidden), value
 
 
 def _as_json(value: object) -> dict[str, str]:

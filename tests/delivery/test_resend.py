@@ -112,6 +112,17 @@ def test_what_personal_data_was_taken_out_of_is_not_resent(half: Sending) -> Non
         assert len(receiver.requests) == 1
 
 
+def test_what_a_filter_left_out_is_not_resent_and_the_refusal_says_what_helps(
+    half: Sending,
+) -> None:
+    webhook = half.webhook(URL)
+    half.store_events(1)
+    half.execute("UPDATE deliveries SET state = 'filtered', reason = 'filtered_out'")
+    with pytest.raises(Refused, match="change the webhook's filter") as refused:
+        half.act(resend, ids(half, webhook)[0])
+    assert "mude o filtro do webhook" in refused.value.problems[0].portuguese
+
+
 @pytest.mark.parametrize("parallelism", [1, 8])
 def test_a_resent_delivery_goes_before_the_later_one_of_its_key_that_failed(
     half: Sending, parallelism: int, monkeypatch: pytest.MonkeyPatch

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session
 
 from tests.listener.listening import Listening
-from tests.world import make_company, make_webhook, rows, store_of
+from tests.world import application, make_company, make_webhook, rows, store_of
 from webhookproxy.conditions import Compiled, Condition, Operator
 from webhookproxy.listener.intake import Link
 from webhookproxy.models.companies import find_company
-from webhookproxy.models.webhooks import live_webhooks
+from webhookproxy.models.webhooks import Webhook, live_webhooks
 from webhookproxy.rules.filters import Checked
 
 NAME = "call-was-connected"
@@ -51,6 +55,13 @@ class Filtered:
 
     def outcomes(self) -> list[tuple[int, str]]:
         return [(each.webhook_id, each.state) for each in self.deliveries()]
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """On either kind of database: rows with a condition go in by a statement of their own."""
+    with application(database_url, tmp_path) as app:
+        yield app
 
 
 @pytest.fixture
@@ -102,6 +113,16 @@ def test_numbers_stay_in_step_from_group_to_group(world: Filtered) -> None:
     assert left_out == [{"call": {"status": 3}}] * 2
 
 
+def test_deliveries_are_numbered_with_their_events(world: Filtered) -> None:
+    world.webhook(ONLY_7)
+    world.webhook(None)
+    # In one group: a list of a period ends at the number of the first delivery after it.
+    world.arrive(*[{"call": {"status": status}} for status in (3, 7, 3, 7)])
+    of_events = [row.event_id for row in world.deliveries()]
+    assert of_events == sorted(of_events)
+    assert len(of_events) == 8
+
+
 def test_what_was_filtered_never_waited_and_is_counted_by_the_hour(world: Filtered) -> None:
     webhook = world.webhook(ONLY_7)
     world.arrive(*[{"call": {"status": status}} for status in (3, 3, 7)])
@@ -150,6 +171,55 @@ def test_an_event_whose_filter_breaks_is_sent(
     world.arrive({"call": {"status": 3}})
     assert world.outcomes() == [(webhook, "queued")]
     assert "it is sent" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        f'{{"{NAME}":[{{}}]}}',
+        f'{{"{NAME}":[{{"path":"a..b","operator":"igual","value":"7"}}]}}',
+        f'{{"{NAME}":[{{"path":"a","operator":"like","value":"7"}}]}}',
+        "[7]",
+    ],
+)
+def test_a_webhook_whose_filters_cannot_be_read_gets_everything(
+    world: Filtered, stored: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    webhook, other = world.webhook(ONLY_7), world.webhook(ONLY_7)
+    store_of(world.half.app).session(
+        lambda session: setattr(session.get(Webhook, webhook), "filters", json.loads(stored))
+    )
+    world.arrive({"call": {"status": 3}})
+    assert sorted(world.outcomes()) == [(webhook, "queued"), (other, "filtered")]
+    assert f"cannot read the filters of webhook_{webhook}" in caplog.text
+
+
+def test_several_arguments_are_a_list_and_none_is_null(world: Filtered) -> None:
+    webhook = world.webhook({"two": (Condition("[1].status", Operator.EQUAL, "7"),)})
+    link = Link(world.company, "…", hide_credentials=True)
+    world.arrive()
+    for packet in ('["two",{"status":3},{"status":7}]', '["two",{"status":7}]', '["two"]'):
+        world.half.intake.take(link, packet)
+    world.half.wait_for_events(3)
+    states = [(row.event_id, row.state) for row in world.deliveries()]
+    assert states == [(1, "queued"), (2, "filtered"), (3, "filtered")]
+    assert {row.webhook_id for row in world.deliveries()} == {webhook}
+
+
+def test_a_payload_is_parsed_once_whether_it_is_filtered_or_not(
+    world: Filtered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+    loads = orjson.loads
+
+    def counted(given: str) -> Any:
+        parsed.append(given)
+        return loads(given)
+
+    monkeypatch.setattr(orjson, "loads", counted)
+    world.webhook(ONLY_7)
+    world.arrive({"call": {"status": 3}}, {"call": {"status": 7}})
+    assert len(parsed) == 2
 
 
 def test_a_payload_that_only_the_slow_parser_reads_is_filtered_too(world: Filtered) -> None:

@@ -22,6 +22,7 @@ from tests.web.deliveries_world import (
     read,
 )
 from tests.world import TOKEN, make_company, make_webhook, rows, store_of
+from webhookproxy.models import Delivery
 from webhookproxy.models.webhooks import delete_webhook, find_webhook, switch_webhook
 from webhookproxy.rules.webhooks import WebhookState
 
@@ -59,7 +60,8 @@ def state(app: Flask, number: int) -> tuple[str, str]:
 def test_the_list_is_filtered_by_state(
     app: Flask, company: int, webhook: int, client: FlaskClient
 ) -> None:
-    kinds = ("delivered", "queued", "retrying", "refused", "expired", "cancelled", "simulated")
+    ended = ("refused", "expired", "cancelled", "simulated", "filtered")
+    kinds = ("delivered", "queued", "retrying", *ended)
     for number, kind in enumerate(kinds, 1):
         deliver(app, company, webhook, number, state=kind)
     found = {
@@ -67,7 +69,7 @@ def test_the_list_is_filtered_by_state(
         for word in ("todas", "entregue", "aguardando", "falhou", "recusada", "expirada")
     }
     assert found == {
-        "todas": [7, 6, 5, 4, 3, 2, 1],
+        "todas": [8, 7, 6, 5, 4, 3, 2, 1],
         "entregue": [1],
         "aguardando": [3, 2],
         "falhou": [5, 4],
@@ -76,6 +78,20 @@ def test_the_list_is_filtered_by_state(
     }
     assert listed(read(client, "/entregas?estado=cancelada")) == [6]
     assert listed(read(client, "/entregas?estado=simulada")) == [7]
+    assert listed(read(client, "/entregas?estado=filtrada")) == [8]
+
+
+def test_a_filtered_delivery_says_the_condition_on_its_page_and_its_events(
+    app: Flask, company: int, webhook: int, client: FlaskClient
+) -> None:
+    deliver(app, company, webhook, 1, state="filtered", reason="filtered_out")
+    condition = "call.status é igual a 7"
+    store_of(app).session(lambda session: setattr(session.get(Delivery, 1), "condition", condition))
+    said = f"O filtro deste webhook pede “{condition}”, e o evento não atende."
+    for address in ("/entregas/delivery_1", f"/eventos/evt_{1:032x}"):
+        page = read(client, address)
+        assert said in page, address
+        assert "/reenviar" not in page, address
 
 
 def test_the_list_is_filtered_by_company_webhook_event_and_period(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from tests.web.browser import Browser
 from tests.web.conftest import Place
-from tests.world import rows
+from tests.world import rows, store_of
+from webhookproxy.conditions import Condition, Operator
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
-from webhookproxy.models.webhooks import find_webhook
+from webhookproxy.models.webhooks import edit_webhook, find_webhook
+from webhookproxy.rules.filters import Checked
 
 
 @pytest.fixture
@@ -144,6 +148,26 @@ def test_blank_secrets_stay_and_can_be_removed(
     beto.send(edit, {**beto.fields(edit), **remove}, 303)
     webhook = stored(app, place.webhook)
     assert (webhook.authorization, webhook.secret) == (None, None)
+
+
+def test_the_form_keeps_the_filters_that_it_does_not_show(
+    app: Flask, beto: Browser, place: Place, edit: str
+) -> None:
+    filters: Checked = {"call-ended": (Condition("call.phone", Operator.CONTAINS, "canary-98765"),)}
+
+    def job(session: Session) -> None:
+        webhook = find_webhook(session, place.webhook)
+        given = replace(webhook.input(), filters=filters)
+        edit_webhook(session, webhook, given, app.extensions["policy"])
+
+    store_of(app).session(job)
+    beto.send(edit, {**beto.fields(edit), "name": "Outro", "timeout": "5"}, 303)
+    webhook = stored(app, place.webhook)
+    assert (webhook.name, webhook.input().filters) == ("Outro", filters)
+    # The audit says which fields changed, and of no filter what it asks.
+    noted = [row.detail for row in rows(app, "SELECT detail FROM audit ORDER BY id")]
+    assert "name timeout" in noted
+    assert "canary" not in " ".join(noted)
 
 
 def test_a_new_host_takes_removing_or_generating_for_giving_again(

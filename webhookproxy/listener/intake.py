@@ -184,7 +184,7 @@ class Intake:
                 raise payload.unreadable(raw.problem, raw.text)
             if raw.length:
                 raise payload.oversized(raw.text, raw.length)
-            event = payload.read(raw.text, raw.link.hide_credentials)
+            event, value = payload.read_with_value(raw.text, raw.link.hide_credentials)
         except payload.TooLarge as error:
             event = _marker(error.name, "TooLarge", error.length, error.head)
             return self._arrival(raw, event, EventNote.TOO_LARGE)
@@ -193,7 +193,7 @@ class Intake:
             return self._arrival(raw, event, EventNote.UNREADABLE)
         routes = self._routes.interested(raw.link.company_id, event.name)
         note = None if routes else EventNote.UNWANTED
-        return self._arrival(raw, event, note, sift(routes, event.payload))
+        return self._arrival(raw, event, note, sift(routes, event, value))
 
     def _arrival(
         self, raw: _Raw, event: payload.Event, note: EventNote | None, sifted: Sifted = ((), ())

@@ -102,8 +102,7 @@ class Journal:
         `again`: an earlier try of this very group may have been committed without our hearing of
         it. Raises what the store raises; the numbers are taken only if it was committed.
         """
-        event_rows, delivery_rows, dues = self._rows(arrivals)
-        filtered_rows = self._filtered_rows(arrivals, len(delivery_rows))
+        event_rows, delivery_rows, filtered_rows, dues = self._rows(arrivals)
 
         def job(connection: Connection) -> None:
             if again and _known(connection, arrivals[0].public_id):
@@ -121,10 +120,12 @@ class Journal:
         self._delivery_id += len(delivery_rows) + len(filtered_rows)
         return dues
 
-    def _rows(self, arrivals: list[Arrival]) -> tuple[list[Row], list[Row], list[Due]]:
+    def _rows(self, arrivals: list[Arrival]) -> tuple[list[Row], list[Row], list[Row], list[Due]]:
+        """Events, what is due of them, what was filtered; numbered in the order of the events."""
         event_id, delivery_id = self._event_id, self._delivery_id
         event_rows: list[Row] = []
         delivery_rows: list[Row] = []
+        filtered_rows: list[Row] = []
         dues: list[Due] = []
         for arrival in arrivals:
             event_id += 1
@@ -135,32 +136,13 @@ class Journal:
                 born_ms = route.born_ms(arrival.received_ms)
                 delivery_rows.append(_delivery_row(delivery_id, event_id, route, arrival, born_ms))
                 if facts is not None:
-                    dues.append(
-                        Due(
-                            delivery_id,
-                            route.webhook_id,
-                            arrival.event.order_key,
-                            0,
-                            0,
-                            born_ms,
-                            None,
-                            None,
-                            facts,
-                        )
-                    )
-        return event_rows, delivery_rows, dues
-
-    def _filtered_rows(self, arrivals: list[Arrival], given: int) -> list[Row]:
-        """Deliveries that ended before they began; `given` numbers are taken by those that wait."""
-        first_id = self._delivery_id + given + 1
-        found = [
-            (event_id, arrival, route, condition)
-            for event_id, arrival in enumerate(arrivals, self._event_id + 1)
-            for route, condition in arrival.filtered
-        ]
-        return [
-            _filtered_row(delivery_id, *each) for delivery_id, each in enumerate(found, first_id)
-        ]
+                    dues.append(_due(delivery_id, route, arrival, born_ms, facts))
+            for route, condition in arrival.filtered:
+                delivery_id += 1
+                filtered_rows.append(
+                    _filtered_row(delivery_id, event_id, route, arrival, condition)
+                )
+        return event_rows, delivery_rows, filtered_rows, dues
 
 
 def _event_row(event_id: int, arrival: Arrival) -> Row:
@@ -196,8 +178,13 @@ def _delivery_row(
     )
 
 
+def _due(delivery_id: int, route: Route, arrival: Arrival, born_ms: int, facts: Facts) -> Due:
+    key = arrival.event.order_key
+    return Due(delivery_id, route.webhook_id, key, 0, 0, born_ms, None, None, facts)
+
+
 def _filtered_row(
-    delivery_id: int, event_id: int, arrival: Arrival, route: Route, condition: str
+    delivery_id: int, event_id: int, route: Route, arrival: Arrival, condition: str
 ) -> Row:
     return (
         delivery_id,

@@ -10,6 +10,7 @@ from typing import Any
 from webhookproxy.conditions import Compiled, read_payload
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
+from webhookproxy.payload import Event
 from webhookproxy.rules.filters import Checked, read_filters
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,24 @@ class Route:
         return replace(self, test=Compiled(conditions)) if conditions else self
 
 
+def route_of(webhook: Webhook) -> Route:
+    """The route of a webhook; one whose filters cannot be read filters nothing."""
+    route = Route(
+        webhook.id,
+        None if webhook.events is None else frozenset(webhook.events),
+        optional_ms(webhook.paused_at),
+        webhook.paused_ms,
+    )
+    try:
+        read = replace(route, filters=read_filters(webhook.filters))
+        for name in read.filters or ():
+            read.for_event(name)
+    except Exception:  # written by another program, or by hand: an event too many is noticed
+        logger.exception("cannot read the filters of webhook_%d: it gets all events", webhook.id)
+        return route
+    return read
+
+
 class Routes:
     """The routes of every company that this process listens for."""
 
@@ -51,16 +70,7 @@ class Routes:
 
     def apply(self, company_id: int, webhooks: Iterable[Webhook]) -> None:
         """Replace the routes of a company; in force from the next event."""
-        self._routes[company_id] = tuple(
-            Route(
-                webhook.id,
-                None if webhook.events is None else frozenset(webhook.events),
-                optional_ms(webhook.paused_at),
-                webhook.paused_ms,
-                read_filters(webhook.filters),
-            )
-            for webhook in webhooks
-        )
+        self._routes[company_id] = tuple(route_of(webhook) for webhook in webhooks)
         self._remembered.clear()
 
     def interested(self, company_id: int, name: str) -> tuple[Route, ...]:
@@ -82,11 +92,11 @@ class Routes:
 Sifted = tuple[tuple[Route, ...], tuple[tuple[Route, str], ...]]
 
 
-def sift(routes: tuple[Route, ...], payload: str) -> Sifted:
-    """The routes that take a payload, and those whose filter does not, with its condition in words.
+def sift(routes: tuple[Route, ...], event: Event, value: Any) -> Sifted:
+    """The routes that take an event, and those whose filter does not, with its condition in words.
 
-    The text is parsed only if one of them asks, as it is stored: of credentials that are hidden a
-    filter tells nothing. One that cannot be looked into is taken.
+    `value` is its payload's. What is looked into is the payload as it is stored: of credentials
+    that are hidden a filter tells nothing. One that cannot be looked into is taken.
     """
     for route in routes:
         if route.test is not None:
@@ -94,9 +104,11 @@ def sift(routes: tuple[Route, ...], payload: str) -> Sifted:
     else:
         return routes, ()
     try:
-        return _sift(routes, read_payload(payload))
+        return _sift(routes, read_payload(event.payload) if event.hidden else value)
     except Exception:  # a filter that cannot be looked into must not cost the event
-        logger.exception("cannot look into a payload of %d characters: it is sent", len(payload))
+        logger.exception(
+            "cannot look into a payload of %d characters: it is sent", len(event.payload)
+        )
         return routes, ()
 
 
