@@ -24,7 +24,7 @@ from webhookproxy.web.viewings import note_viewing
 
 blueprint = Blueprint("calls", __name__)
 
-STEPS_MAX = 200
+STEPS_MAX = 60
 ANSWER_SHOWN = 2_000
 KEY_MAX = 120
 # How many deliveries are in a state, in the order in which that is told.
