@@ -22,6 +22,7 @@ from tests.web.deliveries_world import (
     read,
 )
 from tests.world import TOKEN, make_company, make_webhook, rows, store_of
+from webhookproxy.conditions import Condition, Operator
 from webhookproxy.models import Delivery
 from webhookproxy.models.webhooks import delete_webhook, find_webhook, switch_webhook
 from webhookproxy.rules.webhooks import WebhookState
@@ -92,6 +93,17 @@ def test_a_filtered_delivery_says_the_condition_on_its_page_and_its_events(
         page = read(client, address)
         assert said in page, address
         assert "/reenviar" not in page, address
+        assert f"/webhooks/webhook_{webhook}/filtros/condicoes?evento=" in page, address
+
+
+def test_what_was_filtered_is_offered_where_the_webhook_has_filters(
+    app: Flask, company: int, webhook: int, client: FlaskClient
+) -> None:
+    condition = Condition("call.status", Operator.EQUAL, "7")
+    filtering = make_webhook(app, company, "http://127.0.0.1:4002/", filters={"x": (condition,)})
+    assert ">Filtradas</a>" in read(client, f"/entregas?webhook=webhook_{filtering}")
+    for address in ("/entregas", f"/entregas?webhook=webhook_{webhook}"):
+        assert ">Filtradas</a>" not in read(client, address)
 
 
 def test_the_list_is_filtered_by_company_webhook_event_and_period(
