@@ -138,3 +138,20 @@ def test_what_was_removed_does_not_show_though_it_is_indexed(search: Searching) 
     search.delete(ids[0], ids[2])
     assert search.find("needle") == [ids[4], ids[3], ids[1]]
     assert search.ask("needle", count=2).more
+
+
+def test_values_of_which_one_has_many_events_and_others_few_are_merged(search: Searching) -> None:
+    # More of each than is read at once, and two of the events with both values.
+    for number in range(1, 401):
+        payload = {"a": "needle-one"} if number % 4 else {"a": "needle-two", "b": f"x{number:03}"}
+        search.store({**payload, "c": "needle-one"} if number in (200, 204) else payload)
+    search.index()
+    wanted = list(range(400, 0, -1))
+    seen: list[int] = []
+    while len(seen) < 400:
+        page = search.ask("needle", count=30, before=seen[-1] if seen else None)
+        assert page.more == (len(seen) + len(page.ids) < 400)
+        seen += page.ids
+    assert seen == wanted
+    assert search.ask("needle", count=120, after=100).ids == wanted[180:300]
+    assert search.ask("needle", count=400).ids == wanted

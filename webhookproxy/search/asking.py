@@ -28,7 +28,7 @@ from webhookproxy.search.terms import (
 # The newest events that are looked at one by one while they are not indexed.
 NEWEST = 5_000
 # Hits that are looked at for one answer, and in one round.
-LOOK_AT = 30_000
+LOOK_AT = 20_000
 _ROUND_MAX = 5_000
 _EVENT_ID = "evt_"
 
@@ -127,17 +127,17 @@ class _Asking:
         found: list[int] = []
         looked_at, step = 0, max(most, 50)
         while span.low <= span.high:
-            ids = page(index, way, span, step)
-            left = having(index, ids, others)
+            near = page(index, way, span, step)
+            left = having(index, near.ids, others)
             there = events.still_there(self._session, left, self._question.companies)
             found += [each for each in left if each in there]
-            if len(found) >= most or len(ids) < step:
+            if len(found) >= most or near.edge is None:
                 break
-            looked_at += len(ids)
+            looked_at += len(near.ids)
             if looked_at >= LOOK_AT:
                 self._cut = True
                 break
-            span = span.beyond(ids[-1])
+            span = span.beyond(near.edge)
             step = min(step * 4, _ROUND_MAX)
             # Another round must not keep the sockets waiting.
             gevent.sleep(0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -17,6 +18,8 @@ VALUES_MAX = 200
 COUNTED_MAX = 20_000
 # Selects in one UNION: SQLite takes 500.
 _PARTS_MAX = 100
+# Hits of one value that are read at least: a page of a list and one more.
+_PART_MIN = 51
 # Above every character that a value may have.
 _END = "\U0010ffff"
 
@@ -27,6 +30,14 @@ class Values:
 
     ids: tuple[int, ...]
     cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events in the order of a span, and the last that they reach to; None at its end."""
+
+    ids: list[int]
+    edge: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +83,38 @@ def count_upto(index: Connection, values: Values, span: Span) -> int:
     return int(index.execute(query, {"low": span.low, "high": span.high}).scalar_one())
 
 
-def page(index: Connection, values: Values, span: Span, most: int) -> list[int]:
-    """The nearest events that have any of the values, each once."""
+def page(index: Connection, values: Values, span: Span, most: int) -> Page:
+    """About so many of the nearest events that have any of the values, each once."""
+    each = max(_PART_MIN, 2 * most // len(values.ids))
+    of_value: defaultdict[int, list[int]] = defaultdict(list)
+    for value_id, event_id in _hits(index, values, span, each):
+        of_value[value_id].append(event_id)
+    found = {event_id for ids in of_value.values() for event_id in ids}
+    # Of these there may be more, and beyond the nearest of their ends something may be missing.
+    end = max if span.ascending else min
+    ends = [end(ids) for ids in of_value.values() if len(ids) == each]
+    if not ends:
+        return Page(sorted(found, reverse=not span.ascending))
+    if span.ascending:
+        edge = min(ends)
+        return Page(sorted(event_id for event_id in found if event_id <= edge), edge)
+    edge = max(ends)
+    return Page(sorted((each for each in found if each >= edge), reverse=True), edge)
+
+
+def _hits(index: Connection, values: Values, span: Span, each: int) -> Iterator[tuple[int, int]]:
+    """Of every value the nearest events."""
     order = "ASC" if span.ascending else "DESC"
-    # One event may have several of the values.
-    found: set[int] = set()
-    for start in range(0, len(values.ids), _PARTS_MAX):
+    given = {"low": span.low, "high": span.high, "most": each}
+    for some in chunks(values.ids, _PARTS_MAX):
         parts = " UNION ALL ".join(
-            f"SELECT * FROM (SELECT event_id FROM {names(index).hits} WHERE value_id = {int(each)}"
-            f" AND event_id >= :low AND event_id <= :high ORDER BY event_id {order} LIMIT :most) p"
-            for each in values.ids[start : start + _PARTS_MAX]
+            f"SELECT * FROM (SELECT value_id, event_id FROM {names(index).hits}"
+            f" WHERE value_id = {int(value)} AND event_id >= :low AND event_id <= :high"
+            f" ORDER BY event_id {order} LIMIT :most) p"
+            for value in some
         )
-        given = {"low": span.low, "high": span.high, "most": most}
-        found.update(index.execute(text(parts), given).scalars())
-    return sorted(found, reverse=not span.ascending)[:most]
+        for row in index.execute(text(parts), given):
+            yield row[0], row[1]
 
 
 def having(index: Connection, events: Sequence[int], criteria: Sequence[Values]) -> list[int]:
