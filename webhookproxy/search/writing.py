@@ -18,7 +18,7 @@ from webhookproxy.search.tables import Names, State, names
 # SQLite takes 32,766 parameters; a statement need not have more than these to be worth its price.
 _PARAMETERS = 500
 # Numbers of values that are remembered: some hundred bytes each.
-_REMEMBERED = 50_000
+_REMEMBERED = 20_000
 
 T = TypeVar("T")
 
