@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from gevent.event import Event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from tests import world
 from tests.delivery.lanes_world import Sending, hurry, sending
@@ -148,6 +148,23 @@ def test_a_search_that_cannot_be_masked_is_thrown_away(
         patch.setattr(Writer, "remove", fail)
         run_expunge(half)
     assert search.kept("values") == []
+
+
+def test_a_database_that_lets_no_search_be_made_is_masked_all_the_same(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ProgrammingError("", {}, Exception("permission denied"))
+
+    monkeypatch.setattr("webhookproxy.search.tables.make_tables", refuse)
+    search = Searching(half.app)
+    arrive(half, {"phone": SHOWN}, {"phone": "11987654322"})
+    search.index()
+    companies = frozenset({half.company})
+    assert search.find(SHOWN, companies=companies) == [1]
+    assert run_expunge(half).events == 1
+    assert search.find(SHOWN, companies=companies) == []
+    assert search.find("11987654322", companies=companies) == [2]
 
 
 def test_what_waits_of_a_masked_event_is_cancelled_also_in_a_running_lane(half: Sending) -> None:

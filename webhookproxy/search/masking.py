@@ -6,6 +6,7 @@ In this order: whoever is killed in between leaves an event that is not found, a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy.exc import DBAPIError
@@ -32,4 +33,6 @@ def _do(place: SearchPlace, job: Callable[[Work], None]) -> None:
     except DBAPIError:
         # Rather no search for a while than one that still knows the number.
         place.void()
-        place.run(lambda _work: None)
+        # If it cannot be made anew now, the server does so later; nobody reads it until then.
+        with suppress(DBAPIError):
+            place.run(lambda _work: None)

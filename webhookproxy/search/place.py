@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,10 +78,8 @@ class SearchPlace:
 
     def run(self, job: Callable[[Work], T]) -> T:
         """The job's value, once it is committed; what it raises, if it is not."""
-        outcome: _Outcome = self._pool.apply(self._outcome, (job,))
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.value  # type: ignore[no-any-return]  # set wherever error is not
+        value: T = self._in_thread(partial(self._run, job))
+        return value
 
     @contextmanager
     def reading(self, session: Session) -> Iterator[Connection | None]:
@@ -111,18 +110,20 @@ class SearchPlace:
 
     def void(self) -> None:
         """Have everything made anew by whoever writes next, in any process."""
-        self._pool.apply(self._void)
+        self._in_thread(self._void)
 
     def forget_old_bytes(self) -> None:
         """Empty the file's log, which still has the pages as they were before."""
         if self._writing is not None and self._file is not None:
-            self._pool.apply(_empty_log, (self._writing,))
+            self._in_thread(partial(_empty_log, self._writing))
 
     def note_trouble(self, error: DBAPIError) -> None:
         """Take notice of what reading raised: a damaged file is made anew."""
         logger.warning("the search cannot read its place: %s", type(error.orig).__name__)
         if self._file is not None and tables.is_torn(error):
-            self._void()
+            # A page must not break for it: whoever writes notices too.
+            with suppress(OSError):
+                self._void()
 
     def close(self) -> None:
         """Close all connections; waits for a running job."""
@@ -139,10 +140,16 @@ class SearchPlace:
                 if tables.has_tables(connection):
                     connection.exec_driver_sql(f"DELETE FROM {tables.names(connection).state}")
 
-    def _outcome(self, job: Callable[[Work], Any]) -> _Outcome:
+    def _in_thread(self, job: Callable[[], Any]) -> Any:
+        outcome: _Outcome = self._pool.apply(self._outcome, (job,))
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def _outcome(self, job: Callable[[], Any]) -> _Outcome:
         # Raised inside the thread it would be printed there as well.
         try:
-            return _Outcome(self._run(job))
+            return _Outcome(job())
         except Exception as error:  # whoever waits must get an answer, whatever happened
             self._writer.forget()
             if isinstance(error, DBAPIError) and tables.is_torn(error):
