@@ -41,6 +41,11 @@ INSIDE = (
     Screen("empresa-formulario", "/empresas/company_1/editar"),
     Screen("webhook", "/webhooks/webhook_2"),
     Screen("webhook-formulario", "/webhooks/webhook_1/editar"),
+    Screen(
+        "filtro",
+        "/webhooks/webhook_1/filtros/condicoes?evento=call-history-was-created",
+        "text=Testar com os últimos",
+    ),
     Screen("eventos", "/eventos?empresa=company_1"),
     Screen("evento", "/entregas?webhook=webhook_4&estado=recusada", "text=ver o evento"),
     Screen("ligacao", "/eventos?empresa=company_1&evento=call-was-not-answered", ".row-url a"),

@@ -61,6 +61,16 @@ def _generate_secret(page: Page) -> None:
     _submit(page)
 
 
+def _try_filter(page: Page) -> None:
+    page.get_by_role("button", name="Testar com os últimos").click()
+
+
+def _try_faulty_filter(page: Page) -> None:
+    page.get_by_role("button", name="Adicionar linha").click()
+    page.get_by_label("Campo").last.fill("call..status")
+    _try_filter(page)
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """A page: its address, and what one does there before looking at it."""
@@ -77,6 +87,7 @@ class Stop:
             page.wait_for_load_state()
 
 
+_CONDITIONS = "/webhooks/webhook_1/filtros/condicoes"
 NOBODY_YET = (
     Stop("primeiro acesso", "/primeiro-acesso"),
     Stop("primeiro acesso com erros", "/primeiro-acesso", _submit),
@@ -108,6 +119,12 @@ INSIDE = (
     Stop("webhook: segredo novo", "/webhooks/webhook_7/editar", _generate_secret),
     Stop("webhook: retomar", "/webhooks/webhook_3/retomar"),
     Stop("webhook: excluir", "/webhooks/webhook_1/excluir"),
+    Stop("filtros: qual evento", "/webhooks/webhook_1/filtros"),
+    Stop("filtros: nome errado", f"{_CONDITIONS}?evento=dois+nomes"),
+    Stop("filtro: nenhum ainda", f"{_CONDITIONS}?evento=call-was-connected", _unfold),
+    Stop("filtro: sem eventos", f"{_CONDITIONS}?evento=nunca-visto", _try_filter),
+    Stop("filtro: testado", f"{_CONDITIONS}?evento=call-history-was-created", _try_filter),
+    Stop("filtro: erros", f"{_CONDITIONS}?evento=call-history-was-created", _try_faulty_filter),
     Stop("entregas", "/entregas"),
     Stop("entregas: nenhuma assim", "/entregas?evento=nenhum-assim"),
     Stop("entrega recusada", "/entregas?webhook=webhook_4&estado=recusada", _open_and_unfold),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from tests.showcase.companies import CLINIC, COLLECTOR
+from webhookproxy.conditions import Condition, Operator
 from webhookproxy.guard import Policy
 from webhookproxy.models import Company, Webhook
 from webhookproxy.models.webhooks import create_webhook
@@ -26,6 +27,12 @@ CALLS = (
     "call-was-finished",
     "call-history-was-created",
     "call-was-not-answered",
+)
+
+
+ANSWERED = (
+    Condition("callHistory.status", Operator.EQUAL, "7"),
+    Condition("callHistory.speaking_time", Operator.GREATER, "30"),
 )
 
 
@@ -48,6 +55,7 @@ _ROWS = (
             "https://n8n.clinicasorriso.example/webhook/6f1c2a9e-retornos",
             CALLS,
             secret="Qm9tIGRpYSwgbXVuZG8gZGUgd2ViaG9va3M",
+            filters={"call-history-was-created": ANSWERED},
         ),
     ),
     Planned(
