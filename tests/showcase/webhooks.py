@@ -32,7 +32,7 @@ CALLS = (
 
 ANSWERED = (
     Condition("callHistory.status", Operator.EQUAL, "7"),
-    Condition("callHistory.speaking_time", Operator.GREATER, "30"),
+    Condition("callHistory.recorded", Operator.EQUAL, "true"),
 )
 
 
