@@ -79,8 +79,7 @@ def find_sample(
     """The event `kept` if it is one of these, or the newest; `asked` are paths to leave open."""
     event = _event(session, company_id, name, kept) or _newest(session, place, company_id, name)
     if event is not None:
-        payload = read_payload(event.payload)
-        return _sample(payload, asked, event.public_id, event.received_ms)
+        return _sample(_read(event.payload), asked, event.public_id, event.received_ms)
     return _sample(CATALOG[name].sample if name in CATALOG else {}, asked)
 
 
@@ -101,6 +100,14 @@ def _newest(session: Session, place: SearchPlace, company_id: int, name: str) ->
         if note not in _MARKERS:
             return session.get(Event, event_id)
     return None
+
+
+def _read(payload: str) -> Any:
+    """What a payload says; nothing if it is no JSON."""
+    try:
+        return read_payload(payload)
+    except ValueError:
+        return {}
 
 
 def _sample(payload: Any, asked: set[str], public_id: str = "", received_ms: int = 0) -> Sample:
