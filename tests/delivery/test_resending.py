@@ -158,7 +158,30 @@ def test_new_events_do_not_wait_behind_a_thousand_old_ones(half: Sending) -> Non
         seen = len(receiver.requests)
         go_on_until(half, lambda: "new" in _names(receiver.requests))
         at = _names(receiver.requests).index("new")
-        assert at - seen <= 2 * 2 + 2
+        assert at - seen <= 2 * resending.PER_WORKER_MAX + 2
+        assert bulk(half, number)["state"] == "running"
+
+
+def test_behind_a_slow_receiver_few_wait(half: Sending) -> None:
+    def answer(_: Received) -> Plain:
+        gevent.sleep(0.3)
+        return OK
+
+    with Receiver(answer) as receiver:
+        webhook = half.webhook(receiver.url(), parallelism=2)
+        missed(half, webhook, 100)
+        number = ask(half, webhook)
+        most = 0
+
+        def looked() -> bool:
+            nonlocal most
+            waiting = "SELECT COUNT(*) FROM deliveries WHERE state = 'queued'"
+            most = max(most, rows(half.app, waiting)[0][0])
+            return len(receiver.requests) >= 10
+
+        go_on_until(half, looked)
+        # Two more may go while a step comes late on a busy machine.
+        assert most <= 2 * resending.PER_WORKER + 2
         assert bulk(half, number)["state"] == "running"
 
 

@@ -28,8 +28,12 @@ from webhookproxy.store import Store
 PAUSE_QUEUEING = 0.02
 PAUSE_WAITING = 0.25
 PAUSE_IDLE = 0.5
-# Of each worker so many may be in the queue, whether resent or new.
+# For each worker so many may be in the queue, whether resent or new; more, up to the second bound,
+# if they are sent within AHEAD seconds at the pace that was measured last.
 PER_WORKER = 2
+PER_WORKER_MAX = 8
+AHEAD = 0.5
+MEASURED_SECONDS = 0.3
 # A webhook with so many deliveries that have not ended, also such as wait for their next try,
 # has enough to do.
 OPEN_MAX = 500
@@ -54,6 +58,26 @@ class _Next:
     is_last: bool
 
 
+class _Pace:
+    """How many of a bulk resend were sent in a second, as far as it was measured."""
+
+    def __init__(self) -> None:
+        self.rate = 0.0
+        self._count = 0
+        self._since = 0.0
+
+    def queued(self, count: int) -> None:
+        """So many more were queued, because as many had gone; but for the first of all."""
+        now = time.monotonic()
+        if not self._since:
+            self._since = now
+            return
+        self._count += count
+        if now - self._since >= MEASURED_SECONDS:
+            self.rate = self._count / (now - self._since)
+            self._count, self._since = 0, now
+
+
 class Resending:
     """One step at a time; `pause` is how many seconds to wait until the next."""
 
@@ -72,13 +96,15 @@ class Resending:
         self._kept_ms = retention_days * _DAY_MS
         self._clock = clock
         self._forgotten = float("-inf")
+        self._paces: dict[int, _Pace] = {}
 
     def step(self) -> bool:
         """Go on with each of them; True if anything was queued, so that more may follow."""
         with Session(self._reading) as session:
             followed = or_(BulkResend.state == BulkState.RUNNING, _has_waiting())
             found = session.execute(select(BulkResend.id, BulkResend.state).where(followed)).all()
-        queued = [self._go_on(row.id) for row in found]
+        self._paces = {row.id: self._paces.get(row.id) or _Pace() for row in found}
+        queued = [self._go_on(row.id, self._paces[row.id]) for row in found]
         is_running = any(row.state == BulkState.RUNNING for row in found)
         self.pause = PAUSE_WAITING if is_running else PAUSE_IDLE
         if any(queued):
@@ -87,7 +113,7 @@ class Resending:
             self._forget()
         return any(queued)
 
-    def _go_on(self, bulk_id: int) -> bool:
+    def _go_on(self, bulk_id: int, pace: _Pace) -> bool:
         """Count what ended, and queue a few more; whether it may go on at once."""
         with Session(self._reading) as session:
             bulk = session.get(BulkResend, bulk_id)
@@ -98,13 +124,14 @@ class Resending:
             is_gone = is_running and _is_gone(session, webhook)
             coming = None
             if is_running and not is_gone:
-                coming = _next(session, bulk, webhook, round(self._clock() * 1000))
+                coming = _next(session, bulk, webhook, pace, round(self._clock() * 1000))
             if coming is None and not is_gone and not _ended(session, bulk.waiting):
                 return False
             webhook_id = webhook.id
         write = partial(_write, bulk_id=bulk_id, coming=coming, is_gone=is_gone)
-        if self._store.session(write):
+        if queued := self._store.session(write):
             self._attend({webhook_id: []})
+            pace.queued(queued)
         return coming is not None
 
     def _forget(self) -> None:
@@ -119,13 +146,15 @@ class Resending:
         self._store.run(lambda connection: connection.execute(old).rowcount)
 
 
-def room(session: Session, webhook: Webhook, now_ms: int) -> int:
+def room(session: Session, webhook: Webhook, now_ms: int, rate: float = 0.0) -> int:
     """How many may be queued behind what a webhook is to be sent now; 0 if that is enough.
 
-    Of what waits for its next try only the number is bounded: it keeps nobody waiting.
+    `rate`: how many it was sent in a second lately. Of what waits for its next try only the number
+    is bounded: it keeps nobody waiting.
     """
     found = session.execute(_OPEN_ROWS, {"webhook": webhook.id, "most": OPEN_MAX}).scalars().all()
-    most = PER_WORKER * webhook.parallelism
+    workers = webhook.parallelism
+    most = max(PER_WORKER * workers, min(PER_WORKER_MAX * workers, int(rate * AHEAD)))
     if webhook.rate_limit is not None:
         # A new event waits for no more than a second's worth of old ones.
         most = min(most, max(1, ceil(webhook.rate_limit)))
@@ -149,11 +178,13 @@ def _is_gone(session: Session, webhook: Webhook) -> bool:
     return webhook.deleted_at is not None or company is None or company.deleted_at is not None
 
 
-def _next(session: Session, bulk: BulkResend, webhook: Webhook, now_ms: int) -> _Next | None:
+def _next(
+    session: Session, bulk: BulkResend, webhook: Webhook, pace: _Pace, now_ms: int
+) -> _Next | None:
     """The next few; None if this is not the moment."""
     if hold(webhook) is not None:
         return None
-    free = room(session, webhook, now_ms)
+    free = room(session, webhook, now_ms, pace.rate)
     if not free:
         return None
     ids, upto, is_last = following(session, bulk.wanted, bulk.cursor, bulk.upto, free, LOOK_AT)
