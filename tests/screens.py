@@ -38,6 +38,7 @@ INSIDE = (
     Screen("empresa", "/empresas/company_1"),
     Screen("diagnostico", "/empresas/company_5/diagnostico"),
     Screen("mes", "/empresas/company_1/mes"),
+    Screen("catalogo", "/empresas/company_1/catalogo"),
     Screen("empresa-formulario", "/empresas/company_1/editar"),
     Screen("webhook", "/webhooks/webhook_2"),
     Screen("webhook-formulario", "/webhooks/webhook_1/editar"),

@@ -25,6 +25,10 @@ def _open_first(page: Page) -> None:
     page.locator(".rows .row-item a").first.click()
 
 
+def _open_title(page: Page) -> None:
+    page.locator(".rows .row-title").first.click()
+
+
 def _unfold(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
 
@@ -107,6 +111,9 @@ INSIDE = (
     Stop("mês", "/empresas/company_1/mes"),
     Stop("mês: antes da empresa", "/empresas/company_1/mes?mes=2024-02"),
     Stop("diagnóstico: desconectada", "/empresas/company_6/diagnostico"),
+    Stop("catálogo", "/empresas/company_1/catalogo"),
+    Stop("catálogo: nada assim", "/empresas/company_1/catalogo?busca=nada-assim"),
+    Stop("catálogo: um evento", "/empresas/company_1/catalogo?mostrar=chegaram", _open_title),
     Stop("empresa: formulário", "/empresas/company_1/editar"),
     Stop("empresa: erros", "/empresas/nova", _submit_emptied),
     Stop("empresa: excluir", "/empresas/company_1/excluir"),

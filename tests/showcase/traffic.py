@@ -31,6 +31,18 @@ from webhookproxy.simulator.world import World
 _DAY = (0.7, 1.0, 0.8, 0.3, 0, 0, 0, 0, 0, 0, 0, 0, 0.1, 0.2, 0.3, 0.5, 0.8, 1, 0.9, 1, 0.6, 0.9, 1)
 _BUSY = 4_100
 _SHARE_REFUSED = 0.012
+# Of a hundred events, how many have which name; the last is not in the catalogue, and new.
+_NAMES = {
+    "call-was-created": 24,
+    "call-history-was-created": 22,
+    "call-was-not-answered": 17,
+    "call-is-trying": 13,
+    "agent-is-idle": 8,
+    "call-was-connected": 8,
+    "call-was-finished": 6,
+    "new-message-whatsapp": 2,
+}
+_NEW_NAME = "call-transcription-was-created"
 
 
 @dataclass(slots=True)
@@ -170,15 +182,21 @@ class Traffic:
             events = round(size * busy * self._random.uniform(0.85, 1.1))
             if not events or back < silent:
                 continue
-            row = {"company_id": company.id, "hour": hour - back, "count": events}
-            self._session.execute(insert(HourlyEvents).values(name="call-was-connected", **row))
+            self._count_names(company, hour - back, events)
+            row = {"company_id": company.id, "hour": hour - back, "count": 1 + events // 90}
+            self._session.execute(insert(HourlyEvents).values(name=_NEW_NAME, **row))
             for webhook in self._webhooks.values():
                 if webhook.company_id == company.id:
                     self._count_deliveries(webhook, hour - back, back, events)
         # In the weeks before there were some at this hour, too: silence now is odd.
         for week, back in product(range(1, 9), range(-1, 5)):
-            row = {"company_id": company.id, "hour": hour - week * 168 - back, "count": round(size)}
-            self._session.execute(insert(HourlyEvents).values(name="call-was-connected", **row))
+            self._count_names(company, hour - week * 168 - back, round(size))
+
+    def _count_names(self, company: Company, hour: int, events: int) -> None:
+        for name, share in _NAMES.items():
+            if many := events * share // 100:
+                row = {"company_id": company.id, "hour": hour, "count": many}
+                self._session.execute(insert(HourlyEvents).values(name=name, **row))
 
     def _quiet_hours(self, company: Company) -> int:
         assert company.connection.last_event_at is not None
