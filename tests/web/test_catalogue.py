@@ -130,7 +130,7 @@ def test_a_name_that_never_came_shows_the_catalogues_example(place: Place, beto:
     assert "Exemplo do catálogo" in page
     assert CATALOG["agent-is-idle"].description.split(";")[0][:30] in page
     beto.get(address(place, "/evento?nome=nunca-visto"), 404)
-    beto.get(address(place, "/evento"), 303)
+    assert shown(beto.get(address(place, "/evento")).text)
 
 
 def test_a_name_leads_to_the_form_of_each_webhook_that_does_not_take_it(
@@ -143,6 +143,9 @@ def test_a_name_leads_to_the_form_of_each_webhook_that_does_not_take_it(
     assert f'href="/webhooks/webhook_{second}/editar"' in page
     assert f'href="/webhooks/webhook_{place.webhook}/editar"' not in page
     assert "(pede todos)" in page
+    assert (
+        f'href="/webhooks/webhook_{place.webhook}/filtros/condicoes?evento=agent-is-idle"' in page
+    )
 
 
 @pytest.mark.parametrize(

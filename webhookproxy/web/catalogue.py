@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, render_template, request
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from werkzeug.wrappers import Response
 
-from webhookproxy.catalog import CATALOG, MAX_NAME_LENGTH
+from webhookproxy.catalog import CATALOG, MAX_NAME_LENGTH, is_event_name
 from webhookproxy.extensions import db
 from webhookproxy.models import Event
 from webhookproxy.models.webhooks import live_webhooks
@@ -63,11 +62,11 @@ def index(company_id: int) -> str:
 
 
 @blueprint.get("/empresas/<company:company_id>/catalogo/evento")
-def show(company_id: int) -> str | Response:
-    """One name: what it is, who takes it, and what it looks like."""
+def show(company_id: int) -> str:
+    """One name: what it is, who takes it, and what it looks like; without a name, all of them."""
     company, name = company_or_404(company_id), request.args.get("nome", "")[:MAX_NAME_LENGTH]
     if not name:
-        return redirect(url_for("catalogue.index", company_id=company_id), code=303)
+        return index(company_id)
     webhooks = live_webhooks(db.session(), [company_id])
     found = catalogue_entries.entries(db.session(), company_id, webhooks)
     entry = next((each for each in found if each.name == name), None)
@@ -81,6 +80,7 @@ def show(company_id: int) -> str | Response:
         entry=entry,
         sample=sample,
         made_up=_made_up(name),
+        can_filter=is_event_name(name),
         others=[each for each in webhooks if not catalogue_entries.takes(each, name)],
     )
 

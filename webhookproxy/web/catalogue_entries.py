@@ -38,6 +38,7 @@ class Entry:
     category: str
     description: str
     documented: bool
+    evidence: str = ""
     count: int = 0
     last_hour: int | None = None
     is_new: bool = False
@@ -53,7 +54,7 @@ class Entry:
         """How sure it is that 3C Plus sends it."""
         if not self.is_known:
             return "só visto aqui"
-        return "documentado" if self.documented else "não documentado"
+        return "documentado" if self.documented else "não confirmado"
 
 
 def entries(session: Session, company_id: int, webhooks: Collection[Webhook]) -> list[Entry]:
@@ -78,7 +79,7 @@ def entry_of(name: str) -> Entry:
     if known is None:
         sentence = "Não está no catálogo: a 3C Plus o enviou a esta empresa."
         return Entry(name, OUTSIDE, sentence, documented=False)
-    return Entry(name, known.category, known.description, known.documented)
+    return Entry(name, known.category, known.description, known.documented, known.evidence)
 
 
 def takes(webhook: Webhook, name: str) -> bool:
