@@ -6,12 +6,14 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from gevent.event import Event
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from tests import world
@@ -20,6 +22,7 @@ from tests.receiver import OK, Plain, Received, Receiver
 from tests.search.searching import Searching
 from tests.world import rows, wait_until
 from webhookproxy import privacy
+from webhookproxy.conditions import Condition, Operator
 from webhookproxy.listener.journal import Arrival
 from webhookproxy.models.audit import CLI
 from webhookproxy.payload import read
@@ -238,6 +241,34 @@ def test_settings_are_reported_and_left_alone(half: Sending) -> None:
     assert found.settings == [f"webhook_{webhook} name", f"webhook_{webhook} url"]
     run_expunge(half)
     assert find(half.reading, number()).settings == found.settings
+
+
+def execute_text(connection: Connection, statement: str) -> None:
+    connection.execute(text(statement))
+
+
+def test_what_a_filter_asks_for_is_masked_in_deliveries_and_reported_in_the_filter(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privacy, "BATCH", 2)
+    condition = Condition("call.phone", Operator.DIFFERENT, PHONE)
+    webhook = half.webhook(URL, filters={"x": (condition,)})
+    assert find(half.reading, number()).filtered == 0
+    columns = "id, event_id, webhook_id, order_key, state, reason, tries, attempts, born_ms"
+    for delivery in range(901, 906):
+        words = condition.words() if delivery < 905 else "call.phone é diferente de 1"
+        values = f"{delivery}, 1, {webhook}, 'k', 'filtered', 'filtered_out', 0, 0, 0"
+        insert = f"INSERT INTO deliveries ({columns}, condition) VALUES ({values}, '{words}')"
+        half.store.run(partial(execute_text, statement=insert))
+    found = find(half.reading, number())
+    assert (found.filtered, found.settings) == (4, [f"webhook_{webhook} filters"])
+    run_expunge(half)
+    assert find(half.reading, number()).filtered == 0
+    query = "SELECT condition, COUNT(*) FROM deliveries WHERE id > 900 GROUP BY condition"
+    assert sorted(tuple(row) for row in rows(half.app, query)) == [
+        ("call.phone é diferente de 1", 1),
+        ("call.phone é diferente de [oculto]", 4),
+    ]
 
 
 def test_the_old_bytes_are_not_in_the_files_any_more(sqlite_url: str, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 Events keep their row: the number in the payload becomes "[oculto]", in place. A delivery of such an
 event that still waits is cancelled, because every attempt at a delivery has the same bytes and
-these exist no more. Names, URLs and e-mails that people typed in are only reported: to change them
-is a decision. What arrives, or is being answered, during an expunge is found by the next one.
+these exist no more. In the condition of a filtered delivery it is masked too. Names, URLs, e-mails
+and filters that people typed in are only reported: to change them is a decision. What arrives, or
+is being answered, during an expunge is found by the next one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.models.changes import note_change
-from webhookproxy.models.deliveries import OPEN
+from webhookproxy.models.deliveries import KEPT_BACK, OPEN
 from webhookproxy.personal import PersonalNumber
 from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
 from webhookproxy.search import masking
@@ -58,22 +59,32 @@ _CANCEL = text(
 _COUNT_CANCELLED = text(
     "UPDATE webhook_health SET cancelled = cancelled + :count WHERE webhook_id = :id"
 )
+_CONDITIONS = text(
+    f"SELECT condition, COUNT(*) AS count FROM deliveries WHERE {KEPT_BACK}"
+    " AND condition IS NOT NULL GROUP BY condition"
+)
+_MASK_CONDITIONS = text(
+    "UPDATE deliveries SET condition = :masked WHERE id IN"
+    f" (SELECT id FROM deliveries WHERE {KEPT_BACK} AND condition = :condition LIMIT :batch)"
+)
 _COMPANY = text("SELECT company_id FROM webhooks WHERE id = :id")
 # What people typed in, by its table, the word before its number, and the columns.
 _SETTINGS = (
     ("companies", "company", ("name", "threec_id", "agent_id", "socket_url")),
-    ("webhooks", "webhook", ("name", "url")),
+    ("webhooks", "webhook", ("name", "url", "filters")),
     ("users", "user", ("email",)),
 )
 
 
 @dataclass(slots=True)
 class Found:
-    """Where the number is: `companies` counts events, `settings` are like "webhook_3 url"."""
+    """Where the number is: `companies` counts events, `filtered` deliveries whose condition asks
+    for it; `settings` are like "webhook_3 url"."""
 
     companies: Counter[int] = field(default_factory=Counter)
     attempts: int = 0
     waiting: int = 0
+    filtered: int = 0
     settings: list[str] = field(default_factory=list)
 
     @property
@@ -101,6 +112,7 @@ def find(reading: Engine, number: PersonalNumber) -> Found:
                 connection.execute(_WAITING, {"id": row.id}).scalar_one() for row in batch
             )
     found.attempts = sum(len(batch) for batch in _masked_attempts(reading, number))
+    found.filtered = sum(count for *_, count in _masked_conditions(reading, number))
     return found
 
 
@@ -126,6 +138,10 @@ def expunge(
         for attempts in _masked_attempts(reading, number):
             store.run(partial(_mask_attempts, batch=attempts))
             done.attempts += len(attempts)
+        for condition, masked, _ in _masked_conditions(reading, number):
+            job = partial(_mask_conditions, condition=condition, masked=masked)
+            while store.run(job) == BATCH:
+                gevent.sleep(0)
     finally:
         store.run(partial(_overwrite, switch="OFF"))
         words = f"{done.events} events, {done.attempts} attempts, {done.cancelled} cancelled"
@@ -185,6 +201,19 @@ def _masked_attempts(reading: Engine, number: PersonalNumber) -> Iterator[list[_
                 found.append(_Attempt(row.delivery_id, row.number, detail, answer))
         if found:
             yield found
+
+
+def _masked_conditions(reading: Engine, number: PersonalNumber) -> list[tuple[str, str, int]]:
+    """Each condition that asks for the number, the same without it, and of how many deliveries."""
+    with reading.connect() as connection:
+        found = [(each, number.mask_text(each), n) for each, n in connection.execute(_CONDITIONS)]
+    return [each for each in found if each[0] != each[1]]
+
+
+def _mask_conditions(connection: Connection, condition: str, masked: str) -> int:
+    _overwrite(connection)
+    values = {"condition": condition, "masked": masked, "batch": BATCH}
+    return connection.execute(_MASK_CONDITIONS, values).rowcount
 
 
 def _read(reading: Engine, query: Any, **values: object) -> list[Any]:
@@ -257,7 +286,9 @@ def _settings(reading: Engine, number: PersonalNumber) -> list[str]:
     found = []
     with reading.connect() as connection:
         for table, word, columns in _SETTINGS:
-            query = text(f"SELECT id, {', '.join(columns)} FROM {table} ORDER BY id")
+            # Filters are JSON, which PostgreSQL's driver would read.
+            texts = ", ".join(f"COALESCE(CAST({each} AS TEXT), '') AS {each}" for each in columns)
+            query = text(f"SELECT id, {texts} FROM {table} ORDER BY id")
             for row in connection.execute(query).mappings():
                 found += [
                     f"{word}_{row['id']} {column}"

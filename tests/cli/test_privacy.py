@@ -35,6 +35,7 @@ def test_find_tells_scripts_the_same_and_takes_the_number_from_standard_input(ru
         "companies": {"company_1": 1},
         "attempts": 0,
         "waiting": 1,
+        "filtered": 0,
         "settings": ["webhook_1 name"],
         "events": 1,
     }

@@ -52,7 +52,7 @@ def expunge(number: str, yes: bool) -> None:
         "waiting deliveries were cancelled."
     )
     left = privacy.find(db.engine, wanted)
-    if left.events or left.attempts:
+    if left.events or left.attempts or left.filtered:
         note("More of it arrived meanwhile: run the same command again.")
     _note_settings(left)
 
@@ -66,6 +66,10 @@ def _sentence(found: privacy.Found) -> str:
     return (
         f"It is in {found.events} events{f' ({where})' if where else ''} and {found.attempts} "
         f"attempts; {found.waiting} deliveries of those events wait."
+        + (
+            f" The filters of {found.filtered} filtered deliveries ask for it."
+            * bool(found.filtered)
+        )
     )
 
 

@@ -30,6 +30,7 @@ _SETTINGS = {
     "socket_url": "endereço do socket",
     "url": "URL",
     "email": "e-mail",
+    "filters": "filtros",
 }
 # Where a setting is changed by hand, by the word before the number.
 _EDIT = {"company": "companies.edit", "webhook": "webhooks.edit", "user": "users.edit"}
