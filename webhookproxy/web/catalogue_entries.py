@@ -16,7 +16,9 @@ from webhookproxy.web import figures
 
 # A name is new for so long, if it did not come in the time before it that is looked at.
 NEW_HOURS = 7 * 24
-LOOK_BACK_HOURS = 30 * 24 + NEW_HOURS
+BEFORE_HOURS = 30 * 24
+# Before those hours, nearly every name that is not new came in so many.
+NEAR_HOURS = 2 * 24
 DAY_HOURS = 24
 OUTSIDE = "fora do catálogo"
 SHOWN = {
@@ -31,7 +33,7 @@ SHOWN = {
 class Entry:
     """One name: what it is, how many came in 24 hours, and the webhooks that take it.
 
-    `last_hour` is that in which it last came (since 1970), None if it did not in 37 days.
+    `last_hour` is that in which it last came (since 1970), None if it did not in seven days.
     """
 
     name: str
@@ -62,12 +64,11 @@ def entries(session: Session, company_id: int, webhooks: Collection[Webhook]) ->
     found = {name: entry_of(name) for name in CATALOG}
     now = figures.this_hour()
     rows = _counted(session, company_id, now)
-    # Of a company that is itself new, everything would be.
-    first = min((row.first for row in rows), default=now)
+    new = _new(session, company_id, {row.name for row in rows}, now - NEW_HOURS)
     for row in rows:
         entry = found.setdefault(row.name, entry_of(row.name))
         entry.count, entry.last_hour = int(row.day), row.last
-        entry.is_new = first <= now - NEW_HOURS < row.first
+        entry.is_new = row.name in new
     for entry in found.values():
         entry.webhooks = [each for each in webhooks if takes(each, entry.name)]
     return sorted(found.values(), key=lambda each: (-each.count, each.name))
@@ -114,10 +115,27 @@ def _counted(session: Session, company_id: int, now: int) -> Sequence[Any]:
     return session.execute(
         select(
             HourlyEvents.name,
-            func.min(HourlyEvents.hour).label("first"),
             func.max(HourlyEvents.hour).label("last"),
             func.sum(in_day).label("day"),
         )
-        .where(HourlyEvents.company_id == company_id, HourlyEvents.hour > now - LOOK_BACK_HOURS)
+        .where(HourlyEvents.company_id == company_id, HourlyEvents.hour > now - NEW_HOURS)
         .group_by(HourlyEvents.name)
     ).all()
+
+
+def _new(session: Session, company_id: int, names: set[str], until: int) -> set[str]:
+    """Those of the names that had not come up to that hour; none of a company that is new itself.
+
+    Read in two steps: a month of every name and hour is much to go through for each look.
+    """
+    before = select(HourlyEvents.name).where(
+        HourlyEvents.company_id == company_id, HourlyEvents.hour <= until
+    )
+    if session.scalar(before.limit(1)) is None:
+        return set()
+    near = before.where(HourlyEvents.hour > until - NEAR_HOURS).distinct()
+    left = names.difference(session.scalars(near))
+    if not left:
+        return left
+    rest = before.where(HourlyEvents.hour > until - BEFORE_HOURS, HourlyEvents.name.in_(left))
+    return left.difference(session.scalars(rest.distinct()))
