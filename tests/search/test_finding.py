@@ -155,3 +155,17 @@ def test_values_of_which_one_has_many_events_and_others_few_are_merged(search: S
     assert seen == wanted
     assert search.ask("needle", count=120, after=100).ids == wanted[180:300]
     assert search.ask("needle", count=400).ids == wanted
+
+
+def test_nothing_is_passed_over_where_few_of_many_values_fit_the_rest(search: Searching) -> None:
+    wanted = []
+    for number in range(1, 401):
+        name = "wanted" if number % 10 == 0 else "other"
+        word = "needle-one" if number % 4 else "needle-two"
+        wanted.append(search.store({"a": word}, name=name))
+        search.store({"a": "hay"}, name="wanted")
+    search.index()
+    fitting = wanted[9::10]
+    assert search.ask("needle", name="wanted").ids == fitting[::-1]
+    assert search.ask("needle", name="wanted", after=fitting[4], count=5).ids == fitting[9:4:-1]
+    assert search.ask("needle", name="wanted", after=0).ids == fitting[::-1]

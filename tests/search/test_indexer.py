@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from tests.search.searching import Searching
 from webhookproxy.search import indexer as pacing
 from webhookproxy.search import indexing
+from webhookproxy.search.engines import marker_of
 from webhookproxy.search.filling import fill
 from webhookproxy.search.indexer import Indexer
 from webhookproxy.search.place import SearchPlace
@@ -217,7 +218,10 @@ def test_another_process_fills_a_void_place_and_this_one_goes_on_with_it(
     assert search.ask("own-007").ids == [8]
     search.store({"n": "the last"})
     search.index()
-    assert [row[0] for row in search.kept("events")] == list(range(1, 102))
+    # What anybody else reads there, and not what this process may still have open.
+    search.app.extensions["search"] = SearchPlace(url_of(search))
+    assert [row[0] for row in Searching(search.app).kept("events")] == list(range(1, 102))
+    search.place.close()
 
 
 def test_a_place_of_another_database_is_made_anew(search: Searching) -> None:
@@ -305,6 +309,7 @@ def test_a_damaged_file_breaks_no_page_and_is_made_anew(sqlite_search: Searching
     search.place.close()
     damage(file_of(search), how)
     assert search.find("own-007") == [8]
+    assert marker_of(file_of(search)).exists() is (how != "empty")
     search.store({"n": "the last"})
     for _ in range(50):
         search.indexer.step()

@@ -100,6 +100,8 @@ def _prepare_writer(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     # After a power cut the last transactions may be missing, and are made again from the events.
     cursor.execute("PRAGMA synchronous = NORMAL")
+    # On in some builds: only what is masked is worth that.
+    cursor.execute("PRAGMA secure_delete = OFF")
     cursor.execute("PRAGMA wal_autocheckpoint = 4000")
     cursor.execute("PRAGMA journal_size_limit = 67108864")
     cursor.execute("PRAGMA cache_size = -16000")
