@@ -185,6 +185,9 @@ def test_a_condition_that_is_there_already_is_not_taken_twice(
     arrive(app, place.company, [payload_of(status=7)])
     take = buttons(beto.get(address(place.webhook)).text)["call.status"]
     assert shown_rows(send(beto, place.webhook, SEVEN, take=take)) == SEVEN
+    # It takes the place of a row in which nothing was typed.
+    blank: Rows = [("", "existe", " ")]
+    assert shown_rows(send(beto, place.webhook, blank, take=take)) == SEVEN
 
 
 def test_of_a_long_text_its_beginning_is_asked_for(app: Flask, beto: Browser, place: Place) -> None:
@@ -416,6 +419,7 @@ def test_a_double_click_and_another_events_filter_are_no_conflict(
     [
         {"path": ["a"], "operator": [], "value": ["1"]},
         {"path": ["a"], "operator": ["entre"], "value": ["1"]},
+        {name: ["existe"] * 41 for name in ("path", "operator", "value")},
         {"take": "nada"},
         {"take": '["a", "igual"]'},
         {"take": '[1, "igual", "2"]'},
