@@ -32,6 +32,14 @@ from webhookproxy.models.deliveries import ENDED_BADLY, KEPT_BACK, OPEN
         ),
         (f"SELECT d.id {missed._ROWS} ORDER BY d.id LIMIT 9", "ix_deliveries_ended_badly "),
         (
+            f"SELECT state FROM deliveries WHERE id > 0 AND {ENDED_BADLY} ORDER BY id DESC LIMIT 9",
+            "ix_deliveries_ended_badly_id ",
+        ),
+        (
+            f"SELECT state FROM deliveries WHERE id > 0 AND {KEPT_BACK} ORDER BY id DESC LIMIT 9",
+            "ix_deliveries_kept_back_id ",
+        ),
+        (
             "SELECT reason FROM deliveries WHERE webhook_id = :webhook ORDER BY id DESC LIMIT 9",
             "ix_deliveries_webhook_id_id ",
         ),

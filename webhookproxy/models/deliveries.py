@@ -68,6 +68,19 @@ class Delivery(Base):
             sqlite_where=text(KEPT_BACK),
             postgresql_where=text(KEPT_BACK),
         ),
+        # The same of all webhooks together, as an administrator lists them.
+        Index(
+            "ix_deliveries_ended_badly_id",
+            "id",
+            sqlite_where=text(ENDED_BADLY),
+            postgresql_where=text(ENDED_BADLY),
+        ),
+        Index(
+            "ix_deliveries_kept_back_id",
+            "id",
+            sqlite_where=text(KEPT_BACK),
+            postgresql_where=text(KEPT_BACK),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)

@@ -140,9 +140,9 @@ class Search:
     def _sources(self) -> list[int]:
         """The webhooks to read one by one; _ALL to read all rows in their order."""
         wanted = self._wanted
-        # A partial index has the rows of each webhook in their order, not those of all.
-        indexed = wanted.states and any(set(wanted.states) <= set(each) for each in _INDEXED)
-        return [_ALL] if wanted.everything and not indexed else sorted(set(wanted.webhooks))
+        # Of what waits there is no index of all webhooks together: the lanes would pay for it.
+        waits = wanted.states and set(wanted.states) <= set(WAITING)
+        return [_ALL] if wanted.everything and not waits else sorted(set(wanted.webhooks))
 
     def _limits(self) -> str:
         wanted, limits = self._wanted, ""

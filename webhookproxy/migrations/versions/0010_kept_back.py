@@ -1,4 +1,4 @@
-"""an index of the deliveries that were filtered or simulated, which are few among many"""
+"""indices of the deliveries that did not arrive or were kept back, which are few among many"""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
+ENDED_BADLY = sa.text("state IN ('refused', 'expired', 'cancelled')")
 KEPT_BACK = sa.text("state IN ('filtered', 'simulated')")
+# Name, columns and condition: of each webhook, and of all together.
+INDICES = (
+    ("ix_deliveries_ended_badly_id", ["id"], ENDED_BADLY),
+    ("ix_deliveries_kept_back", ["webhook_id", "id"], KEPT_BACK),
+    ("ix_deliveries_kept_back_id", ["id"], KEPT_BACK),
+)
 
 
 def upgrade() -> None:
-    op.create_index(
-        "ix_deliveries_kept_back",
-        "deliveries",
-        ["webhook_id", "id"],
-        sqlite_where=KEPT_BACK,
-        postgresql_where=KEPT_BACK,
-    )
+    for name, columns, where in INDICES:
+        op.create_index(name, "deliveries", columns, sqlite_where=where, postgresql_where=where)
 
 
 def downgrade() -> None:
-    op.drop_index("ix_deliveries_kept_back", "deliveries")
+    for name, _, _ in reversed(INDICES):
+        op.drop_index(name, "deliveries")
