@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -240,6 +239,6 @@ def test_the_words_fit_and_never_hold_what_came() -> None:
 
 def test_a_deep_payload_is_listed_and_looked_into() -> None:
     text = '{"a":' * 1000 + "1" + "}" * 1000
-    [(path, value)] = values_of(json.loads(text), 5)
+    [(path, value)] = values_of(read_payload(text), 5)
     assert value == 1
     assert path == ".".join("a" * 1000)
