@@ -1,12 +1,15 @@
-"""How pages and commands read: connections that refuse to write."""
+"""How the database is reached: to read, by connections that refuse to write, and to write."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import QueuePool
 
+from webhookproxy.bulk import execute
 from webhookproxy.extensions import db
 
 # How long another process may hold the database before a write fails and is tried again, in
@@ -40,6 +43,26 @@ def postgresql_arguments() -> dict[str, Any]:
         # For the server's side of it: a host that is gone without a word must not keep a lock.
         " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
     }
+
+
+def one_connection(url: str) -> Engine:
+    """An engine with one connection, for a thread of its own."""
+    is_postgresql = make_url(url).get_backend_name() == "postgresql"
+    return create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=is_postgresql,
+        # An error's text would print the values: payloads, secrets.
+        hide_parameters=True,
+        connect_args=postgresql_arguments() if is_postgresql else {"check_same_thread": False},
+    )
+
+
+def begin_immediate(connection: Connection) -> None:
+    """Take SQLite's write lock with the transaction's first word: a listener for "begin"."""
+    execute(connection, "BEGIN IMMEDIATE")
 
 
 def _prepare_sqlite_reader(connection: Any, _record: object) -> None:

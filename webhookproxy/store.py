@@ -11,14 +11,12 @@ from typing import Any, Generic, TypeVar
 import gevent
 from gevent.event import AsyncResult, Event
 from gevent.threadpool import ThreadPool
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import QueuePool
 
 from webhookproxy.bulk import execute
-from webhookproxy.database import LOCK_WAIT_MS, postgresql_arguments
+from webhookproxy.database import LOCK_WAIT_MS, begin_immediate, one_connection
 
 logger = logging.getLogger(__name__)
 
@@ -215,27 +213,10 @@ def _is_outage(error: Exception, driver: Any) -> bool:
 
 def writing_engine(url: str) -> Engine:
     """An engine with one connection, whose transactions take the write lock when they begin."""
-    if make_url(url).get_backend_name() == "postgresql":
-        return create_engine(
-            url,
-            poolclass=QueuePool,
-            pool_size=1,
-            max_overflow=0,
-            pool_pre_ping=True,
-            # An error's text would print the values: payloads, secrets.
-            hide_parameters=True,
-            connect_args=postgresql_arguments(),
-        )
-    engine = create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=0,
-        hide_parameters=True,
-        connect_args={"check_same_thread": False},
-    )
-    event.listen(engine, "connect", _prepare_sqlite_writer)
-    event.listen(engine, "begin", _begin_immediate)
+    engine = one_connection(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite_writer)
+        event.listen(engine, "begin", begin_immediate)
     return engine
 
 
@@ -260,7 +241,3 @@ def _prepare_sqlite_writer(connection: Any, _record: object) -> None:
             f"SQLite runs with journal_mode={mode} and synchronous={synchronous}, so a power cut "
             "could lose events: put the database on a local disk that allows WAL."
         )
-
-
-def _begin_immediate(connection: Connection) -> None:
-    execute(connection, "BEGIN IMMEDIATE")

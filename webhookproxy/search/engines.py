@@ -6,12 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import NullPool
 
-from webhookproxy.bulk import execute
-from webhookproxy.database import LOCK_WAIT_MS, postgresql_arguments
+from webhookproxy.database import LOCK_WAIT_MS, begin_immediate, one_connection
 
 # A page would rather do without the index than wait for it.
 _READER_WAIT_MS = 250
@@ -46,16 +45,9 @@ def remove_file(path: Path) -> None:
 
 def file_writer(path: Path) -> Engine:
     """One connection that writes; its transactions take the write lock when they begin."""
-    engine = create_engine(
-        f"sqlite:///{path}",
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=0,
-        hide_parameters=True,
-        connect_args={"check_same_thread": False},
-    )
+    engine = one_connection(f"sqlite:///{path}")
     event.listen(engine, "connect", _prepare_writer)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "begin", begin_immediate)
     return engine
 
 
@@ -68,29 +60,9 @@ def file_reader(path: Path) -> Engine:
 
 def one_reader(url: str) -> Engine:
     """One connection to a SQLite database, for the thread that writes the search's file."""
-    engine = create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=0,
-        hide_parameters=True,
-        connect_args={"check_same_thread": False},
-    )
+    engine = one_connection(url)
     event.listen(engine, "connect", _prepare_reader)
     return engine
-
-
-def postgresql_writer(url: str) -> Engine:
-    """One connection that reads events and writes the search's tables."""
-    return create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=0,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        connect_args=postgresql_arguments(),
-    )
 
 
 def _prepare_writer(connection: Any, _record: object) -> None:
@@ -113,7 +85,3 @@ def _prepare_reader(connection: Any, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {_READER_WAIT_MS}")
     cursor.execute("PRAGMA query_only = ON")
     cursor.close()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    execute(connection, "BEGIN IMMEDIATE")

@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from webhookproxy.database import one_connection
 from webhookproxy.search import engines, tables
 from webhookproxy.search.asking import answer
 from webhookproxy.search.question import Answer, Question
@@ -68,7 +69,7 @@ class SearchPlace:
             self._events = engines.one_reader(url)
             self._reading = engines.file_reader(self._file)
         elif self._postgresql:
-            self._writing = engines.postgresql_writer(url)
+            self._writing = one_connection(url)
         self._writer = Writer()
         self._pool = ThreadPool(1)
         # The file that this process has open.
