@@ -17,7 +17,7 @@ from webhookproxy.search import indexer as pacing
 from webhookproxy.search import indexing
 from webhookproxy.search.engines import marker_of
 from webhookproxy.search.filling import fill
-from webhookproxy.search.indexer import Indexer
+from webhookproxy.search.indexer import Indexer, Pace
 from webhookproxy.search.place import SearchPlace
 from webhookproxy.search.writing import Found, Writer
 
@@ -247,12 +247,16 @@ def test_a_place_of_another_database_is_made_anew(search: Searching) -> None:
     assert search.find("other") == [5, 4, 3, 2, 1]
 
 
-def test_a_busy_hub_gets_most_of_the_time(
-    search: Searching, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("used", "pace"), [(0.3, pacing.BUSY), (0.7, pacing.FULL)], ids=["busy", "full"]
+)
+def test_the_more_a_hub_does_the_longer_it_is_left_alone(
+    search: Searching, monkeypatch: pytest.MonkeyPatch, used: float, pace: Pace
 ) -> None:
     # One event a step.
     monkeypatch.setattr(indexing, "_READ", 1)
-    monkeypatch.setattr(pacing, "STEP_BUSY", 0.0)
+    monkeypatch.setattr(pacing, "BUSY", Pace(0.0, pacing.BUSY.rest))
+    monkeypatch.setattr(pacing, "FULL", Pace(0.0, pacing.FULL.rest))
     hub, now = [0.0], [0.0]
     indexer = Indexer(search.place, search.reading, clock=lambda: now[0], hub_time=lambda: hub[0])
     index_next = indexing.index_next
@@ -264,12 +268,12 @@ def test_a_busy_hub_gets_most_of_the_time(
     monkeypatch.setattr(indexing, "index_next", slow)
     for number in range(3):
         search.store({"n": f"own-{number:03}"})
-    now[0], hub[0] = 1.0, 0.3
+    now[0], hub[0] = 1.0, used
     assert indexer.step()
-    assert indexer.pause == pytest.approx(0.02 * pacing.REST)
+    assert indexer.pause == pytest.approx(0.02 * pace.rest)
     assert [row[0] for row in search.kept("events")] == [1]
-    now[0], hub[0] = 2.0, 0.4
-    monkeypatch.setattr(pacing, "STEP_IDLE", 10.0)
+    now[0], hub[0] = 2.0, used + 0.1
+    monkeypatch.setattr(pacing, "IDLE", Pace(10.0, 0))
     assert not indexer.step()
     assert indexer.pause == pacing.PAUSE_IDLE
     assert len(search.kept("events")) == 3
