@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, text
 
+from webhookproxy.bulk import numbers
 from webhookproxy.models.deliveries import OPEN
 from webhookproxy.store import Store
 
@@ -158,11 +159,6 @@ def remove_rows(connection: Connection, *, table: str, where: str) -> int:
         "postgresql": f"ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {where} LIMIT {BATCH}))",
     }[connection.dialect.name]
     return connection.exec_driver_sql(f"DELETE FROM {table} WHERE {chosen}").rowcount
-
-
-def numbers(ids: Iterable[int]) -> str:
-    """Ids as SQL, for an IN clause: as parameters thousands would pass SQLite's limit."""
-    return ", ".join(str(int(each)) for each in ids)
 
 
 def _not_due(connection: Connection, ids: list[int]) -> list[int]:

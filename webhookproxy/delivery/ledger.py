@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from webhookproxy.bulk import Row, execute, insert_rows, update_rows
+from webhookproxy.bulk import Row, execute, insert_rows, numbers, update_rows
 from webhookproxy.delivery.retry import Verdict
 from webhookproxy.delivery.sender import Outcome
 from webhookproxy.models.deliveries import DISCARDED, OPEN, Due
@@ -207,10 +207,10 @@ def _written(connection: Connection, group: list[Result]) -> bool:
 
 def _stored(connection: Connection, group: list[Result]) -> dict[int, _Stored]:
     """Which deliveries of a group are still there, and how; no other process changes them now."""
-    numbers = ", ".join(str(each.due.id) for each in group)
+    ids = numbers(each.due.id for each in group)
     # On SQLite the whole transaction is alone.
     lock = " ORDER BY id FOR UPDATE" if connection.dialect.name == "postgresql" else ""
-    query = f"SELECT id, {OPEN}, {DISCARDED} FROM deliveries WHERE id IN ({numbers}){lock}"
+    query = f"SELECT id, {OPEN}, {DISCARDED} FROM deliveries WHERE id IN ({ids}){lock}"
     rows = execute(connection, query)
     return {row[0]: _Stored(bool(row[1]), bool(row[2])) for row in rows}
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Index, SmallInteger, String, Text, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.bulk import numbers
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id
 from webhookproxy.reasons import DeliveryReason, DeliveryState
@@ -223,12 +224,10 @@ def end_deliveries(
     """
     if not ids:
         return 0
-    # Numbers from our own tables: thousands of parameters would pass SQLite's limit.
-    numbers = ", ".join(str(int(each)) for each in ids)
     ended = connection.execute(
         text(
             "UPDATE deliveries SET state = :state, reason = :reason, ended_ms = :now"
-            f" WHERE id IN ({numbers}) AND {OPEN}"
+            f" WHERE id IN ({numbers(ids)}) AND {OPEN}"
         ),
         {"state": state.value, "reason": reason.value, "now": now_ms},
     ).rowcount

@@ -8,6 +8,7 @@ import gevent
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from webhookproxy.bulk import numbers
 from webhookproxy.search.lists import Span
 from webhookproxy.search.writing import chunks
 
@@ -36,9 +37,8 @@ def still_there(session: Session, ids: Collection[int], companies: Collection[in
     """Those of the events that were not removed and are of these companies."""
     found: set[int] = set()
     for some in chunks(ids):
-        numbers = ", ".join(str(int(each)) for each in some)
         # Not narrowed to companies here: the database would try each with each.
-        query = text(f"SELECT id, company_id FROM events WHERE id IN ({numbers})")
+        query = text(f"SELECT id, company_id FROM events WHERE id IN ({numbers(some)})")
         found.update(row.id for row in session.execute(query) if row.company_id in companies)
     return found
 
@@ -93,10 +93,9 @@ def matching(
 ) -> Iterator[int]:
     """The events in this span whose name, ordering key and payload match, the nearest first."""
     order = "ASC" if span.ascending else "DESC"
-    numbers = ", ".join(str(int(each)) for each in companies)
     query = text(
         "SELECT id, name, order_key, payload FROM events WHERE id >= :low AND id <= :high"
-        f" AND company_id IN ({numbers}) ORDER BY id {order} LIMIT {_PAYLOADS}"
+        f" AND company_id IN ({numbers(companies)}) ORDER BY id {order} LIMIT {_PAYLOADS}"
     )
     while span.low <= span.high:
         rows = session.execute(query, {"low": span.low, "high": span.high}).all()

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from webhookproxy.bulk import numbers
 from webhookproxy.search.place import Work
 from webhookproxy.search.tables import names
 from webhookproxy.search.terms import terms_of
@@ -65,10 +66,9 @@ def index_anew(work: Work, ids: Collection[int]) -> None:
     """Put events in as they are now, but those that the indexer has still to come to."""
     take_out(work, ids)
     for some in chunks(each for each in ids if each <= work.state.cursor):
-        numbers = ", ".join(str(int(each)) for each in some)
         query = text(
             "SELECT id, company_id, name, payload, order_key FROM events"
-            f" WHERE id IN ({numbers}) ORDER BY id"
+            f" WHERE id IN ({numbers(some)}) ORDER BY id"
         )
         found = [_found(row) for row in work.events.execute(query)]
         work.writer.add(work.connection, work.state, found)
@@ -79,8 +79,7 @@ def remove_gone(work: Work, ids: Iterable[int]) -> int:
     looked_at = 0
     for some in chunks(ids):
         looked_at += len(some)
-        numbers = ", ".join(str(int(each)) for each in some)
-        query = text(f"SELECT id FROM events WHERE id IN ({numbers})")
+        query = text(f"SELECT id FROM events WHERE id IN ({numbers(some)})")
         there = set(work.events.execute(query).scalars())
         gone = [each for each in some if each not in there]
         if gone:

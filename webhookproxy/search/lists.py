@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from webhookproxy.bulk import numbers
 from webhookproxy.search.tables import names
 from webhookproxy.search.terms import Group
 from webhookproxy.search.writing import chunks, unpack
@@ -59,7 +60,7 @@ def values_of(index: Connection, companies: Collection[int], group: Group) -> Va
     """The values that any of these patterns means."""
     found: dict[int, None] = {}
     table = names(index).values
-    whose = f"company_id IN ({_numbers(companies)})"
+    whose = f"company_id IN ({numbers(companies)})"
     for condition in ("value = :low", "value >= :low AND value < :high"):
         query = text(f"SELECT id FROM {table} WHERE {whose} AND {condition} LIMIT :most")
         for pattern in group:
@@ -77,7 +78,7 @@ def count_upto(index: Connection, values: Values, span: Span) -> int:
         return 0
     query = text(
         f"SELECT COUNT(*) FROM (SELECT 1 FROM {names(index).hits}"
-        f" WHERE value_id IN ({_numbers(values.ids)}) AND event_id >= :low AND event_id <= :high"
+        f" WHERE value_id IN ({numbers(values.ids)}) AND event_id >= :low AND event_id <= :high"
         f" LIMIT {COUNTED_MAX}) counted"
     )
     return int(index.execute(query, {"low": span.low, "high": span.high}).scalar_one())
@@ -126,14 +127,10 @@ def having(index: Connection, events: Sequence[int], criteria: Sequence[Values])
     for some in chunks(events):
         query = (
             f"SELECT event_id, value_ids FROM {names(index).events}"
-            f" WHERE event_id IN ({_numbers(some)})"
+            f" WHERE event_id IN ({numbers(some)})"
         )
         for event_id, packed in index.exec_driver_sql(query):
             has = unpack(packed)
             if not any(each.isdisjoint(has) for each in wanted):
                 left.add(event_id)
     return [each for each in events if each in left]
-
-
-def _numbers(ids: Collection[int]) -> str:
-    return ", ".join(str(int(each)) for each in ids)

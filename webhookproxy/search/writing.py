@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from webhookproxy.bulk import Row, execute, insert_rows
+from webhookproxy.bulk import Row, execute, insert_rows, numbers
 from webhookproxy.search.tables import Names, State, names
 
 # SQLite takes 32,766 parameters; a statement need not have more than these to be worth its price.
@@ -68,7 +68,7 @@ class Writer:
         """Take events out, with the values that nothing else has."""
         tables = names(connection)
         for some in chunks(ids):
-            chosen = f"event_id IN ({', '.join(str(int(each)) for each in some)})"
+            chosen = f"event_id IN ({numbers(some)})"
             query = f"DELETE FROM {tables.events} WHERE {chosen} RETURNING event_id, value_ids"
             rows = execute(connection, query).fetchall()
             hits = [(value, event) for event, packed in rows for value in unpack(packed)]
@@ -107,9 +107,8 @@ class Writer:
 
     def _remove_orphans(self, connection: Connection, tables: Names, ids: set[int]) -> None:
         for some in chunks(ids):
-            numbers = ", ".join(str(each) for each in some)
             query = (
-                f"DELETE FROM {tables.values} WHERE id IN ({numbers}) AND NOT EXISTS"
+                f"DELETE FROM {tables.values} WHERE id IN ({numbers(some)}) AND NOT EXISTS"
                 f" (SELECT 1 FROM {tables.hits} h WHERE h.value_id = {tables.values}.id)"
                 " RETURNING company_id, value"
             )

@@ -15,6 +15,7 @@ import gevent
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from webhookproxy.bulk import numbers
 from webhookproxy.models.deliveries import ENDED_BADLY, KEPT_BACK, OPEN
 from webhookproxy.models.periods import first_delivery
 
@@ -210,8 +211,7 @@ class Search:
 
     def _whole(self, ids: list[int]) -> list[Found]:
         """These deliveries with what is known of their events, if that is what is wanted."""
-        numbers = ", ".join(map(str, ids))
-        query = text(f"SELECT {_SHOWN} FROM deliveries d WHERE d.id IN ({numbers})")
+        query = text(f"SELECT {_SHOWN} FROM deliveries d WHERE d.id IN ({numbers(ids)})")
         rows = {row.id: Found(*row) for row in self._session.execute(query)}
         found = (rows[each] for each in ids if each in rows)
         # Its event may be purged already.
