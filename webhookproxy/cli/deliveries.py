@@ -15,8 +15,9 @@ from webhookproxy.models.acts import Resent, Tried, resend, try_now
 from webhookproxy.models.audit import CLI
 from webhookproxy.models.bulk_resends import begin, cancel
 from webhookproxy.models.deliveries import find_delivery
-from webhookproxy.models.missed import MISSED, Wanted, count
+from webhookproxy.models.missed import Wanted, count
 from webhookproxy.models.webhooks import find_webhook
+from webhookproxy.reasons import MISSED, DeliveryState
 from webhookproxy.standing import read_owner
 
 group = Group("delivery", help="What is to happen with one event due to one webhook.")
@@ -43,7 +44,8 @@ def resend_missed(
 ) -> None:
     """Send once more what a webhook refused or was too late for, behind what is new."""
     since_ms = None if hours is None else round((time.time() - hours * 3600) * 1000)
-    wanted = Wanted(webhook, MISSED if cancelled else MISSED[:2], event, since_ms)
+    states = MISSED if cancelled else (DeliveryState.REFUSED, DeliveryState.EXPIRED)
+    wanted = Wanted(webhook, states, event, since_ms)
     find_webhook(db.session(), webhook)
     counted = count(db.session(), wanted)
     much = f"{'more than ' if counted.is_cut else ''}{counted.count}"

@@ -21,7 +21,7 @@ from webhookproxy.models.companies import Company
 from webhookproxy.models.deliveries import OPEN, Delivery
 from webhookproxy.models.missed import following
 from webhookproxy.models.webhooks import Webhook
-from webhookproxy.reasons import DeliveryState
+from webhookproxy.reasons import WAITING, DeliveryState
 from webhookproxy.store import Store
 
 # Until the next look, in seconds: while something is queued, while one waits, and otherwise.
@@ -195,8 +195,7 @@ def _ended(session: Session, waiting: list[int]) -> dict[int, str | None]:
     """Which of those that were queued have ended again, and how; None: it was purged."""
     rows = session.execute(select(Delivery.id, Delivery.state).where(Delivery.id.in_(waiting)))
     states: dict[int, str] = {row.id: row.state for row in rows}
-    open_states = (DeliveryState.QUEUED, DeliveryState.RETRYING)
-    return {each: states.get(each) for each in waiting if states.get(each) not in open_states}
+    return {each: states.get(each) for each in waiting if states.get(each) not in WAITING}
 
 
 def _write(session: Session, bulk_id: int, coming: _Next | None, *, is_gone: bool) -> int:

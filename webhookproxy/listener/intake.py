@@ -19,7 +19,7 @@ from webhookproxy.console import Console
 from webhookproxy.listener.journal import Arrival, Journal
 from webhookproxy.listener.routes import Routes, Sifted, sift
 from webhookproxy.models.deliveries import Due
-from webhookproxy.reasons import EVENT_WORDS, EventNote
+from webhookproxy.reasons import EVENT_WORDS, MARKERS, EventNote
 from webhookproxy.store import Fenced, Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ class Intake:
     def _print(self, arrivals: list[Arrival]) -> None:
         for arrival in arrivals:
             self._console.event_received(arrival.event.name, arrival.company_id)
-            if arrival.note in (EventNote.TOO_LARGE, EventNote.UNREADABLE):
+            if arrival.note in MARKERS:
                 words = EVENT_WORDS[arrival.note].english
                 logger.warning("company_%d: %s", arrival.company_id, words)
 

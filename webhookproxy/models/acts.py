@@ -20,7 +20,7 @@ from webhookproxy.models.deliveries import OPEN, Delivery, end_deliveries
 from webhookproxy.models.events import Event
 from webhookproxy.models.types import to_ms
 from webhookproxy.models.webhooks import Webhook, WebhookHealth, find_webhook
-from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
+from webhookproxy.reasons import WAITING, DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 
@@ -32,7 +32,6 @@ RESENDABLE = (
     DeliveryState.CANCELLED,
     DeliveryState.SIMULATED,
 )
-_WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
 
 
 class Resent(StrEnum):
@@ -76,7 +75,7 @@ def resend(session: Session, delivery: Delivery) -> Resent:
     _refuse_discarding(webhook, delivery)
     _refuse_masked(session, delivery)
     if not queue_again(session, webhook, [delivery.id], RESENDABLE):
-        if delivery.state in _WAITING:
+        if delivery.state in WAITING:
             return Resent.ALREADY_WAITING
         raise Refused.one(
             "delivery",
@@ -140,9 +139,9 @@ def try_now(session: Session, delivery: Delivery) -> TriedNow:
         )
     session.refresh(delivery)
     head_id = _first_of_key(session, webhook, delivery)
-    if delivery.state not in _WAITING or head_id is None:
+    if delivery.state not in WAITING or head_id is None:
         return TriedNow(Tried.ALREADY_ENDED, delivery.id)
-    _change(session, head_id, _WAITING, {"due_ms": None})
+    _change(session, head_id, WAITING, {"due_ms": None})
     note_change(session, webhook.company_id, webhook.id, head_id)
     return TriedNow(Tried.ITSELF if head_id == delivery.id else Tried.EARLIER, head_id)
 

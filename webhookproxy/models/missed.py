@@ -12,10 +12,8 @@ from sqlalchemy.orm import Session
 from webhookproxy.models.deliveries import ENDED_BADLY, Delivery
 from webhookproxy.models.events import Event
 from webhookproxy.models.periods import first_delivery
-from webhookproxy.reasons import DeliveryState
+from webhookproxy.reasons import MISSED, DeliveryState
 
-# How a delivery ends that did not arrive; the partial index knows these.
-MISSED = (DeliveryState.REFUSED, DeliveryState.EXPIRED, DeliveryState.CANCELLED)
 # Counted up to here; beyond, it is only said that there are more.
 COUNT_MAX = 100_000
 LOOK_AT = 300_000

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from webhookproxy.reasons.absence_words import ABSENCE_WORDS
 from webhookproxy.reasons.codes import (
+    MARKERS,
+    MISSED,
+    WAITING,
     AbsenceReason,
     ConnectionReason,
     ConnectionState,
@@ -25,8 +28,11 @@ __all__ = [
     "DELIVERY_LABELS",
     "DELIVERY_WORDS",
     "EVENT_WORDS",
+    "MARKERS",
+    "MISSED",
     "ROOM_WORDS",
     "STORING_WORDS",
+    "WAITING",
     "AbsenceReason",
     "ConnectionReason",
     "ConnectionState",

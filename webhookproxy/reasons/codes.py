@@ -16,6 +16,11 @@ class DeliveryState(StrEnum):
     SIMULATED = "simulated"
 
 
+# Of a delivery that has not ended, and of one that ended without having arrived.
+WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
+MISSED = (DeliveryState.REFUSED, DeliveryState.EXPIRED, DeliveryState.CANCELLED)
+
+
 class DeliveryReason(StrEnum):
     # while it waits
     WAITING_TURN = "waiting_turn"
@@ -82,6 +87,10 @@ class EventNote(StrEnum):
     TOO_LARGE = "too_large"
     UNREADABLE = "unreadable"
     MASKED = "masked"
+
+
+# Of such an event only a marker is stored, and nothing can be sent.
+MARKERS = (EventNote.TOO_LARGE, EventNote.UNREADABLE)
 
 
 class AbsenceReason(StrEnum):

@@ -14,7 +14,7 @@ from webhookproxy.models import Attempt
 from webhookproxy.models.acts import RESENDABLE, Cancelled, Resent, Tried, cancel, resend, try_now
 from webhookproxy.models.audit import Action, record
 from webhookproxy.models.deliveries import find_delivery
-from webhookproxy.models.missed import MISSED
+from webhookproxy.reasons import MISSED
 from webhookproxy.rules import Refused
 from webhookproxy.web import delivery_list, live
 from webhookproxy.web.access import actor, delivery_or_404

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookproxy.models import Delivery
-from webhookproxy.web.delivery_search import WAITING, Found, Search, Wanted
+from webhookproxy.reasons import WAITING
+from webhookproxy.web.delivery_search import Found, Search, Wanted
 
 __all__ = ["PAGE", "STATES", "Found", "Page", "Wanted", "find", "siblings"]
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from webhookproxy.bulk import numbers
 from webhookproxy.models.deliveries import ENDED_BADLY, KEPT_BACK, OPEN
 from webhookproxy.models.periods import first_delivery
+from webhookproxy.reasons import MISSED, WAITING, DeliveryState
 
 # How many rows are looked at for one page, and in one round: a statement holds the hub.
 LOOK_AT = 20_000
@@ -28,11 +29,9 @@ PARTS_MAX = 100
 # In place of a webhook: no webhook has this number.
 _ALL = 0
 
-WAITING = ("queued", "retrying")
-BAD = ("refused", "expired", "cancelled")
-HELD = ("filtered", "simulated")
+_HELD = (DeliveryState.FILTERED, DeliveryState.SIMULATED)
 # The conditions of the partial indices, to the letter: that is how a database knows them again.
-_INDEXED = {WAITING: OPEN, BAD: ENDED_BADLY, HELD: KEPT_BACK}
+_INDEXED = {WAITING: OPEN, MISSED: ENDED_BADLY, _HELD: KEPT_BACK}
 
 
 @dataclass(frozen=True, slots=True)

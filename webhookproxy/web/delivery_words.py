@@ -10,6 +10,7 @@ from webhookproxy.models import Webhook
 from webhookproxy.models.types import from_ms, to_ms
 from webhookproxy.reasons import (
     DELIVERY_WORDS,
+    WAITING,
     DeliveryReason,
     DeliveryState,
     Words,
@@ -18,7 +19,6 @@ from webhookproxy.reasons import (
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.filters import clock
 
-WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
 # Reasons of one that nothing was tried for yet: what holds its webhook says it better.
 _UNTRIED = (DeliveryReason.WAITING_TURN, DeliveryReason.RESENT)
 

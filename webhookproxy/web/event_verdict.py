@@ -6,11 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from webhookproxy.reasons import EVENT_WORDS, AbsenceReason, DeliveryState, EventNote
+from webhookproxy.reasons import (
+    EVENT_WORDS,
+    MARKERS,
+    MISSED,
+    WAITING,
+    AbsenceReason,
+    DeliveryState,
+    EventNote,
+)
 from webhookproxy.web.event_why import Outcome
-
-_BAD = (DeliveryState.REFUSED, DeliveryState.EXPIRED, DeliveryState.CANCELLED)
-_WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,8 @@ def verdict(note: str | None, outcomes: Sequence[Outcome]) -> Verdict:
     states = Counter(each.state for each in outcomes if each.delivery is not None)
     if not states:
         return _of_none(note, outcomes)
-    bad = sum(states[state] for state in _BAD)
-    waiting = sum(states[state] for state in _WAITING)
+    bad = sum(states[state] for state in MISSED)
+    waiting = sum(states[state] for state in WAITING)
     due = bad + waiting + states[DeliveryState.DELIVERED]
     if bad:
         others = f"; {_waiting(waiting)}" if waiting else ""
@@ -55,7 +60,7 @@ def _waiting(count: int) -> str:
 
 
 def _of_none(note: str | None, outcomes: Sequence[Outcome]) -> Verdict:
-    if note in (EventNote.TOO_LARGE, EventNote.UNREADABLE):
+    if note in MARKERS:
         return Verdict("amber", "alert-triangle", EVENT_WORDS[EventNote(note)].what)
     reasons = {each.absence for each in outcomes}
     if AbsenceReason.MISSING in reasons:

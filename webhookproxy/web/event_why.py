@@ -13,6 +13,7 @@ from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import (
     ABSENCE_WORDS,
     DELIVERY_WORDS,
+    MARKERS,
     AbsenceReason,
     DeliveryReason,
     DeliveryState,
@@ -26,7 +27,6 @@ from webhookproxy.web.filters import clock
 ANSWER_SHOWN = 400
 # A webhook that was saved is listened for a moment later.
 GRACE_MS = 5_000
-_NOT_SENDABLE = (EventNote.TOO_LARGE, EventNote.UNREADABLE)
 # What needs somebody comes first, then what is on its way.
 _ORDER = (
     DeliveryState.REFUSED,
@@ -142,7 +142,7 @@ def _absent(event: Event, webhook: Webhook, timezone: str) -> Outcome:
 
 
 def _why_absent(event: Event, webhook: Webhook) -> AbsenceReason:
-    if event.note in _NOT_SENDABLE:
+    if event.note in MARKERS:
         return AbsenceReason.NOT_SENDABLE
     if webhook.events is not None and event.name not in webhook.events:
         return AbsenceReason.NOT_ASKED

@@ -15,7 +15,7 @@ from webhookproxy.conditions import Condition, Operator, read_payload, text_of
 from webhookproxy.models import Event
 from webhookproxy.paths import format_path, parse_path, values_of
 from webhookproxy.payload import HIDDEN
-from webhookproxy.reasons import EventNote
+from webhookproxy.reasons import MARKERS
 from webhookproxy.rules.filters import PATH_MAX, VALUE_MAX
 from webhookproxy.search.place import Question, SearchPlace, ask
 from webhookproxy.web.filter_draft import button
@@ -30,7 +30,6 @@ SHOWN_MAX = 120
 # A payload with more fields is folded, but for its first object.
 OPEN_MAX = 30
 _HIDDEN = json.loads(HIDDEN)
-_MARKERS = (EventNote.TOO_LARGE, EventNote.UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def _newest(session: Session, place: SearchPlace, company_id: int, name: str) ->
     answer = ask(session, place, Question(frozenset([company_id]), name=name), LOOK_AT)
     for event_id in answer.ids:
         note = session.scalar(select(Event.note).where(Event.id == event_id))
-        if note not in _MARKERS:
+        if note not in MARKERS:
             return session.get(Event, event_id)
     return None
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.conditions import Compiled, Condition, read_payload
 from webhookproxy.models import Event
-from webhookproxy.reasons import EventNote
+from webhookproxy.reasons import MARKERS
 from webhookproxy.search.place import Question, SearchPlace, ask
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def try_conditions(
     trial, test, characters = Trial(answer.behind, answer.cut), Compiled(conditions), 0
     for event in _events(session, answer.ids):
         # Of these only a marker is stored, and none of them is ever sent.
-        if event.note in (EventNote.TOO_LARGE, EventNote.UNREADABLE):
+        if event.note in MARKERS:
             continue
         characters += len(event.payload)
         if characters > CHARACTERS_MAX:
