@@ -17,7 +17,7 @@ from webhookproxy.cli.reach import lookup_warning
 from webhookproxy.cli.values import COMPANY, WEBHOOK, Number, with_stdin
 from webhookproxy.extensions import db
 from webhookproxy.guard import check_url, masked_url
-from webhookproxy.models.audit import CLI, Action, record_edit, record_webhook
+from webhookproxy.models.audit import CLI, Action, record_webhook, record_webhook_edit
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.webhooks import (
     Webhook,
@@ -146,15 +146,7 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
         found = find_webhook(session, webhook)
         before = found.input()
         edit_webhook(session, found, changed_webhook(before, given), allowed)
-        record_edit(
-            session,
-            CLI,
-            Action.WEBHOOK_CHANGED,
-            before,
-            found.input(),
-            company_id=found.company_id,
-            subject=f"webhook_{webhook}",
-        )
+        record_webhook_edit(session, CLI, before, found)
 
     write(job)
     click.echo(f"webhook_{webhook} is saved.")

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Index, Select, String, delete, select
@@ -31,6 +31,10 @@ from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, Instant, from_ms
 from webhookproxy.redaction import one_line
 from webhookproxy.rules.people import is_email
+
+if TYPE_CHECKING:
+    from webhookproxy.models.webhooks import Webhook
+    from webhookproxy.rules.webhooks import WebhookInput
 
 Q = TypeVar("Q")
 
@@ -191,6 +195,21 @@ def record_edit(
             old, new = (urlsplit(getattr(each, name)).netloc for each in (before, after))
             if old != new:
                 record(session, actor, Action.HOST_CHANGED, detail=f"{old} -> {new}", **about)
+
+
+def record_webhook_edit(
+    session: Session, actor: Actor, before: WebhookInput, webhook: Webhook
+) -> None:
+    """Add what an edit of a webhook changed, see record_edit; `before` is its `input()` then."""
+    record_edit(
+        session,
+        actor,
+        Action.WEBHOOK_CHANGED,
+        before,
+        webhook.input(),
+        company_id=webhook.company_id,
+        subject=f"webhook_{webhook.id}",
+    )
 
 
 @dataclass(frozen=True, slots=True)

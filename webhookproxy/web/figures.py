@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.models import HourlyDeliveries, HourlyEvents
+from webhookproxy.silence import HOUR_SECONDS, hour_of
 
-HOUR_SECONDS = 3600
 # How a delivery ends that did not arrive, other than by somebody's wish.
 FAILED = frozenset({"refused", "expired"})
 
@@ -39,7 +39,7 @@ class Latency(NamedTuple):
 
 def this_hour() -> int:
     """The number of this hour since 1970."""
-    return int(time.time()) // HOUR_SECONDS
+    return hour_of(time.time())
 
 
 def first_hour_of_today(timezone: str) -> int:

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webhookproxy.models import HourlyDeliveries, HourlyEvents, Webhook
+from webhookproxy.silence import HOUR_SECONDS
 from webhookproxy.web import figures
-from webhookproxy.web.figures import HOUR_SECONDS, Latency
+from webhookproxy.web.figures import Latency
 from webhookproxy.web.month_period import Month
 
 NAMES_MAX = 15

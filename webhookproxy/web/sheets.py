@@ -22,6 +22,7 @@ from webhookproxy.models.types import from_ms
 from webhookproxy.redaction import one_line
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.web import access
+from webhookproxy.web.filters import number
 
 # Of one file, and of one round; a search for what is rare ends after so many rounds.
 ROWS_MAX = 100_000
@@ -88,7 +89,7 @@ def _lines(sheet: Sheet, key: str) -> Iterator[str]:
             break
         gevent.sleep(0)
     if before is not None:
-        rows, most = (f"{count:,}".replace(",", ".") for count in (ROWS_MAX - left, ROWS_MAX))
+        rows, most = number(ROWS_MAX - left), number(ROWS_MAX)
         notes[
             f"O arquivo para aqui, com {rows} linhas (no máximo {most}). O resto: abra"
             f" {sheet.where(before)} e baixe de novo."

@@ -13,7 +13,7 @@ from webhookproxy.catalog import CATALOG, is_event_name
 from webhookproxy.conditions import LABELS
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
-from webhookproxy.models.audit import Action, record_edit
+from webhookproxy.models.audit import record_webhook_edit
 from webhookproxy.models.webhooks import edit_webhook, find_webhook
 from webhookproxy.rules import Refused
 from webhookproxy.rules.filters import Checked, read_filters
@@ -159,14 +159,6 @@ def _save(webhook: Webhook, name: str, conditions: Conditions, base: str) -> Non
             raise Conflict
         filters: Checked = {**(before.filters or {}), name: conditions}
         edit_webhook(session, found, replace(before, filters=filters), allowed)
-        record_edit(
-            session,
-            who,
-            Action.WEBHOOK_CHANGED,
-            before,
-            found.input(),
-            company_id=found.company_id,
-            subject=f"webhook_{webhook_id}",
-        )
+        record_webhook_edit(session, who, before, found)
 
     write(job, webhook.company_id)

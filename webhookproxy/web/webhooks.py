@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from webhookproxy.contract import whsec
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
-from webhookproxy.models.audit import Action, record_edit, record_webhook
+from webhookproxy.models.audit import Action, record_webhook, record_webhook_edit
 from webhookproxy.models.bulk_resends import running
 from webhookproxy.models.webhooks import (
     create_webhook,
@@ -169,15 +169,7 @@ def _save(webhook: Webhook, form: WebhookForm) -> None:
             raise Conflict
         before = found.input()
         edit_webhook(session, found, form.given(before), allowed)
-        record_edit(
-            session,
-            who,
-            Action.WEBHOOK_CHANGED,
-            before,
-            found.input(),
-            company_id=found.company_id,
-            subject=f"webhook_{webhook_id}",
-        )
+        record_webhook_edit(session, who, before, found)
 
     write(job, webhook.company_id)
 
