@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser import chromium
 from tests.browser.receiver import Receiver
+from tests.browser.visitor import EMAIL, PASSWORD
 from tests.server_process import ServerProcess
 from tests.simulator_process import SimulatorProcess
 from tests.world import KEYS
@@ -118,3 +119,10 @@ def flask(database_url: str, *arguments: str, typed: str = "") -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def register(database_url: str, simulator: SimulatorProcess, token: str) -> None:
+    """Make an administrator and the company of this token, whose 3C Plus is the simulator."""
+    flask(database_url, "user", "create", EMAIL, "--admin", "--password-stdin", typed=PASSWORD)
+    created = ("company", "create", "Minha Empresa", "--token", "-", "--socket-url", simulator.url)
+    flask(database_url, *created, typed=token)

@@ -7,10 +7,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenContext, flask
+from tests.browser.conftest import OpenContext, flask, register
 from tests.browser.hands import Mouse
 from tests.browser.receiver import Receiver
-from tests.browser.visitor import EMAIL, PASSWORD, log_in
+from tests.browser.visitor import log_in
 from tests.server_process import ServerProcess
 from tests.simulator_process import SimulatorProcess
 from tests.world import wait_until
@@ -33,9 +33,7 @@ def busy(
     database_url: str, server: ServerProcess, simulator: SimulatorProcess, receiver: Receiver
 ) -> ServerProcess:
     """A company that is connected, with a webhook that gets every call."""
-    flask(database_url, "user", "create", EMAIL, "--admin", "--password-stdin", typed=PASSWORD)
-    created = ("company", "create", "Minha Empresa", "--token", "-", "--socket-url", simulator.url)
-    flask(database_url, *created, typed=TOKEN)
+    register(database_url, simulator, TOKEN)
     flask(database_url, "webhook", "create", "company_1", "CRM", receiver.url)
     flask(database_url, "company", "connect", "company_1")
     simulator.wait_for_sockets(TOKEN)

@@ -9,8 +9,8 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import flask
-from tests.browser.visitor import EMAIL, PASSWORD, address, log_in
+from tests.browser.conftest import flask, register
+from tests.browser.visitor import address, log_in
 from tests.server_process import ServerProcess
 from tests.simulator_process import SimulatorProcess
 from tests.world import wait_until
@@ -31,9 +31,7 @@ def watching(
     page: Page, database_url: str, server: ServerProcess, simulator: SimulatorProcess, token: str
 ) -> Page:
     """The page of a company that is connected, open in a browser."""
-    flask(database_url, "user", "create", EMAIL, "--admin", "--password-stdin", typed=PASSWORD)
-    created = ("company", "create", "Minha Empresa", "--token", "-", "--socket-url", simulator.url)
-    flask(database_url, *created, typed=token)
+    register(database_url, simulator, token)
     flask(database_url, "company", "connect", "company_1")
     simulator.wait_for_sockets(token)
     log_in(page, server)

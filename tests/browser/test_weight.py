@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser import walk
-from tests.browser.conftest import OpenContext, flask
-from tests.browser.visitor import EMAIL, PASSWORD
+from tests.browser.conftest import OpenContext, flask, register
 from tests.server_process import ServerProcess
 from tests.simulator_process import SimulatorProcess
 
@@ -20,9 +19,7 @@ LATER_VISITS = 20_000
 @pytest.fixture
 def base(database_url: str, server: ServerProcess, simulator: SimulatorProcess) -> str:
     """The address of the server as it runs in service, with a company and a webhook."""
-    flask(database_url, "user", "create", EMAIL, "--admin", "--password-stdin", typed=PASSWORD)
-    created = ("company", "create", "Minha Empresa", "--token", "-", "--socket-url", simulator.url)
-    flask(database_url, *created, typed="token-of-a-company-that-is-looked-at")
+    register(database_url, simulator, "token-of-a-company-that-is-looked-at")
     url = "https://api.minhaempresa.example/webhook"
     flask(database_url, "webhook", "create", "company_1", "Principal", url)
     return f"http://127.0.0.1:{server.port}"

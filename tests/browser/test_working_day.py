@@ -8,10 +8,10 @@ import threading
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenContext, flask
+from tests.browser.conftest import OpenContext, flask, register
 from tests.browser.hands import Mouse
 from tests.browser.receiver import Receiver, accepts
-from tests.browser.visitor import EMAIL, PASSWORD, address, log_in
+from tests.browser.visitor import address, log_in
 from tests.server_process import ServerProcess
 from tests.simulator_process import SimulatorProcess
 from tests.world import wait_until
@@ -38,9 +38,7 @@ def busy(
     database_url: str, server: ServerProcess, simulator: SimulatorProcess, receiver: Receiver
 ) -> ServerProcess:
     """A company that is connected, with a webhook that refused one customer's call of some."""
-    flask(database_url, "user", "create", EMAIL, "--admin", "--password-stdin", typed=PASSWORD)
-    created = ("company", "create", "Minha Empresa", "--token", "-", "--socket-url", simulator.url)
-    flask(database_url, *created, typed=TOKEN)
+    register(database_url, simulator, TOKEN)
     flask(database_url, "webhook", "create", "company_1", "CRM", receiver.url)
     flask(database_url, "company", "connect", "company_1")
     receiver.answer = refuses_the_customer
