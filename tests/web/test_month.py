@@ -20,7 +20,7 @@ from webhookproxy.models import Company, Gap
 from webhookproxy.models.audit import CLI, Action, record
 from webhookproxy.models.types import to_ms
 from webhookproxy.models.webhooks import live_webhooks
-from webhookproxy.web import month_figures
+from webhookproxy.web import month, month_figures, month_uptime
 from webhookproxy.web.month_period import Month
 from webhookproxy.web.month_uptime import uptime
 
@@ -165,6 +165,23 @@ def test_the_page_sums_the_month_up_in_its_first_sentence(
     assert "A conexão com a 3C Plus caiu." in page
     assert f"/empresas/company_{place.company}/mes?mes=2026-10" in page
     assert "mes=2026-12" not in page
+
+
+def test_a_month_with_more_gaps_than_are_counted_says_so(
+    app: Flask, place: Place, beto: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(month, "GAPS_SHOWN", 1)
+    monkeypatch.setattr(month_uptime, "GAPS_MAX", 2)
+    born(app, place.company, NOW - timedelta(days=60))
+    put(app, "UPDATE companies SET should_connect = :yes", {"yes": True})
+    address = f"/empresas/company_{place.company}/mes"
+    for hours in (9, 6):
+        gap(app, place.company, NOW - hours * HOUR, HOUR)
+    assert "Houve outras depois dessas" not in beto.get(address).text
+    gap(app, place.company, NOW - 3 * HOUR, HOUR)
+    page = beto.get(address).text
+    assert "Houve outras depois dessas" in page
+    assert "sem socket, nesse tempo, por 2 h." in page
 
 
 @pytest.mark.parametrize(

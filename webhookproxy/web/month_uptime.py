@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webhookproxy.models import AuditEntry, Company, Gap
 from webhookproxy.models.audit import Action
 
-# A month with more gaps than these says so; its sums are of these.
+# A month with more gaps says so; its sums are of the first of them.
 GAPS_MAX = 5_000
 
 Span = tuple[datetime, datetime]
@@ -20,11 +20,15 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Uptime:
-    """How long a socket was wished for, how long there was none meanwhile, and the gaps."""
+    """How long a socket was wished for, how long there was none meanwhile, and the gaps.
+
+    `is_cut`: there were more gaps than are counted.
+    """
 
     wished: timedelta
     missing: timedelta
     gaps: Sequence[Gap]
+    is_cut: bool
 
     @property
     def share(self) -> float | None:
@@ -44,13 +48,14 @@ def uptime(session: Session, company: Company, begins: datetime, ends: datetime)
         .where(Gap.company_id == company.id, Gap.started_at < ends)
         .where(or_(Gap.ended_at.is_(None), Gap.ended_at > begins))
         .order_by(Gap.started_at)
-        .limit(GAPS_MAX)
+        .limit(GAPS_MAX + 1)
     ).all()
+    is_cut, gaps = len(gaps) > GAPS_MAX, gaps[:GAPS_MAX]
     missing = sum(
         (_common((gap.started_at, gap.ended_at or ends), span) for gap in gaps for span in wished),
         timedelta(),
     )
-    return Uptime(sum((last - first for first, last in wished), timedelta()), missing, gaps)
+    return Uptime(sum((last - first for first, last in wished), timedelta()), missing, gaps, is_cut)
 
 
 def wished_spans(
