@@ -83,7 +83,8 @@ def _take(
 ) -> None:
     for look, (scheme, viewport) in LOOKS.items():
         given = {"viewport": viewport, "color_scheme": scheme, "locale": "pt-BR"}
-        context = browser.new_context(**given)  # type: ignore[arg-type]
+        # A page that glides to its result would be caught on the way.
+        context = browser.new_context(**given, reduced_motion="reduce")  # type: ignore[arg-type]
         page = context.new_page()
         if logged_in:
             walk.log_in(page, base)
