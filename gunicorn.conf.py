@@ -34,7 +34,7 @@ def post_worker_init(worker: Worker) -> None:
     # Imported here: in the master process nothing is patched by gevent.
     from gevent import GreenletExit
 
-    from webhookproxy.redaction import ServerRedaction
+    from webhookproxy.logs.redaction import ServerRedaction
     from webhookproxy.serving import serve
 
     def is_worth_a_line(record: LogRecord) -> bool:

@@ -6,8 +6,8 @@ monkey.patch_all()  # before anything else is imported: what is not patched bloc
 import sys
 
 from webhookproxy import create_app
-from webhookproxy.keycheck import check_keys
-from webhookproxy.keys import ConfigError
+from webhookproxy.config.keys import ConfigError
+from webhookproxy.maintenance.keycheck import check_keys
 
 try:
     app = create_app()

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.stage import Receiver, Relay, Simulator, register, settings, start_server, wait_for
-from webhookproxy.catalog import CATALOG
 from webhookproxy.demo.programs import DemoError
+from webhookproxy.events.catalog import CATALOG
 
 EVENT = "call-was-connected"
 ARRIVE_SECONDS = 60.0

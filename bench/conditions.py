@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from bench.rows import Row, at_most
-from webhookproxy.catalog import CATALOG
-from webhookproxy.conditions import LABELS, Compiled, Condition, Operator, read_payload
+from webhookproxy.events.catalog import CATALOG
+from webhookproxy.events.conditions import LABELS, Compiled, Condition, Operator, read_payload
 
 FLOOR_US = 10.0
 GOAL_US = 3.0

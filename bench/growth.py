@@ -10,9 +10,9 @@ from bench.load import Load, burst
 from bench.relays import Product, Stage, install
 from bench.rows import Row, at_least, at_most
 from bench.stage import on_core
-from tests import postgresql
+from tests.support import postgresql
 from webhookproxy.demo.programs import flask
-from webhookproxy.search.place import SearchPlace, Work
+from webhookproxy.search.index.place import SearchPlace, Work
 
 _FILL = text(
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)"

@@ -24,10 +24,10 @@ from bench.made_up import AGENTS, Call
 from bench.million import EVENTS_PER_CALL, WEBHOOKS, make
 from bench.scale import log_in
 from bench.stage import settings, start_server
-from tests import postgresql
+from tests.support import postgresql
 from webhookproxy import create_app
 from webhookproxy.demo.programs import flask
-from webhookproxy.search.filling import fill
+from webhookproxy.search.index.filling import fill
 
 LIST_MS, SEARCH_MS = 100.0, 300.0
 PASSWORD = "uma senha de medir, comprida"
@@ -50,7 +50,7 @@ class Chance:
 
     def __init__(self, events: int) -> None:
         self.events = events
-        self._random = random.Random(11)  # noqa: S311 - not for secrets
+        self._random = random.Random(11)
 
     def call(self) -> Call:
         """A call."""

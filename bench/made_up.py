@@ -6,8 +6,8 @@ import json
 import re
 from dataclasses import dataclass
 
-from webhookproxy import payload
-from webhookproxy.catalog import CATALOG
+from webhookproxy.events import payload
+from webhookproxy.events.catalog import CATALOG
 
 AGENTS = 300
 # How often each comes, of a hundred: what a call makes, and what its agent does.

@@ -25,11 +25,11 @@ from sqlalchemy.orm import Session
 
 from bench.made_up import Call, Template, templates
 from webhookproxy import create_app
-from webhookproxy.contract import new_event_id
 from webhookproxy.demo.programs import flask
-from webhookproxy.guard import Policy
+from webhookproxy.events.contract import new_event_id
 from webhookproxy.models.companies import create_company
 from webhookproxy.models.webhooks import create_webhook
+from webhookproxy.network.guard import Policy
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
 
@@ -79,7 +79,7 @@ class Week:
 
     def __init__(self, events: int, seed: int = 7) -> None:
         self.events = events
-        self._random = random.Random(seed)  # noqa: S311 - not for secrets
+        self._random = random.Random(seed)
         self._templates: list[Template] = templates()
         self._ends = [end for end, times in _ENDS for _ in range(times)]
         self._now_ms = round(time.time() * 1000)

@@ -21,11 +21,11 @@ from sqlalchemy import Connection, text
 
 from bench.stage import Receiver, Relay, Simulator, register, settings, start_server, wait_for
 from webhookproxy import create_app
-from webhookproxy.bulk import insert_rows
-from webhookproxy.catalog import CATALOG
-from webhookproxy.contract import new_event_id
+from webhookproxy.database.bulk import insert_rows
 from webhookproxy.demo.programs import DemoError
-from webhookproxy.purge import WORTH_A_LINE
+from webhookproxy.events.catalog import CATALOG
+from webhookproxy.events.contract import new_event_id
+from webhookproxy.housekeeping.purge import WORTH_A_LINE
 
 EVENT = "call-was-connected"
 OLD_DAYS = 8

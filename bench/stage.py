@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 
 from webhookproxy import create_app
 from webhookproxy.demo.programs import ROOT, DemoError, Program, flask, free_port, post_json
-from webhookproxy.guard import Policy
 from webhookproxy.models.companies import create_company, wish_connection
 from webhookproxy.models.webhooks import create_webhook
+from webhookproxy.network.guard import Policy
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
 

@@ -5,7 +5,7 @@ from gevent import monkey
 monkey.patch_all()  # as in wsgi.py
 
 # ruff: noqa: E402
-from webhookproxy.search.indexer import Indexer
+from webhookproxy.search.index.indexer import Indexer
 
 
 def _nothing(self: Indexer) -> bool:  # noqa: ARG001 - it stands in for the method

@@ -18,7 +18,8 @@ import pytest
 import pytest_socket
 from flask import Flask
 
-from tests import postgresql, world
+from tests.support import application as world
+from tests.support import postgresql
 
 # The plugin was imported before the patch and puts back, after every test, what it saw then.
 pytest_socket._true_socket = socket.socket

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from webhookproxy import create_app
-from webhookproxy.config import SETTINGS
+from webhookproxy.config.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -19,14 +19,16 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     `overrides` wins over the environment. Raises ConfigError if a setting is wrong or unsafe.
     """
     # Imported here: the simulator and the key generator import this package, and need none of it.
-    from webhookproxy import cli, config, database, web
+    from webhookproxy import cli, web
     from webhookproxy.broadcast import Broadcast
+    from webhookproxy.config import settings as config
+    from webhookproxy.config.keys import Keyring
+    from webhookproxy.database import connections as database
+    from webhookproxy.database.store import Store
     from webhookproxy.extensions import db, migrate
-    from webhookproxy.guard import Policy
-    from webhookproxy.keys import Keyring
     from webhookproxy.models.types import use_keyring
-    from webhookproxy.search.place import SearchPlace
-    from webhookproxy.store import Store
+    from webhookproxy.network.guard import Policy
+    from webhookproxy.search.index.place import SearchPlace
 
     app = Flask(__name__, instance_relative_config=True)
     given = dict(overrides or {})

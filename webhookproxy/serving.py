@@ -11,13 +11,13 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from webhookproxy import console
-from webhookproxy.config import ephemeral_disk_warning
-from webhookproxy.engine import Engine
+from webhookproxy.config.settings import ephemeral_disk_warning
+from webhookproxy.database.store import Store
+from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.extensions import db
+from webhookproxy.logs import console
 from webhookproxy.models import User
-from webhookproxy.store import Store
-from webhookproxy.web.passwords import first_code
+from webhookproxy.web.login.passwords import first_code
 
 logger = logging.getLogger(__name__)
 

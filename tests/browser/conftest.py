@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser import chromium
-from tests.browser.receiver import Receiver
-from tests.browser.visitor import EMAIL, PASSWORD
-from tests.server_process import ServerProcess
-from tests.simulator_process import SimulatorProcess
-from tests.world import KEYS
+from tests.browser.acting import chromium
+from tests.browser.acting.receiver import Receiver
+from tests.browser.acting.visitor import EMAIL, PASSWORD
+from tests.support.application import KEYS
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Everything a person waits for here is there within moments, also on a busy machine.

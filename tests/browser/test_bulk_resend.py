@@ -11,12 +11,12 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.acting.hands import Mouse
+from tests.browser.acting.receiver import Receiver
+from tests.browser.acting.visitor import EMAIL, PASSWORD, address, log_in
 from tests.browser.conftest import flask
-from tests.browser.hands import Mouse
-from tests.browser.receiver import Receiver
-from tests.browser.visitor import EMAIL, PASSWORD, address, log_in
-from tests.server_process import ServerProcess
-from tests.world import wait_until
+from tests.support.application import wait_until
+from tests.support.server_process import ServerProcess
 
 MISSED = 160
 RATE = 20

@@ -7,14 +7,14 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.acting.hands import Mouse
+from tests.browser.acting.receiver import Receiver
+from tests.browser.acting.visitor import log_in
 from tests.browser.conftest import OpenContext, flask, register
-from tests.browser.hands import Mouse
-from tests.browser.receiver import Receiver
-from tests.browser.visitor import log_in
-from tests.server_process import ServerProcess
-from tests.simulator_process import SimulatorProcess
-from tests.world import wait_until
-from webhookproxy.catalog import CATALOG
+from tests.support.application import wait_until
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.events.catalog import CATALOG
 
 TOKEN = "token-of-a-manager-who-filters"
 EVENT = "call-was-connected"

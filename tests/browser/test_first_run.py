@@ -9,13 +9,13 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error, Page, expect
 
+from tests.browser.acting.hands import Hands, Keyboard, Mouse
+from tests.browser.acting.receiver import Receiver
+from tests.browser.acting.visitor import EMAIL, PASSWORD, address, console_code
 from tests.browser.conftest import OpenContext
-from tests.browser.hands import Hands, Keyboard, Mouse
-from tests.browser.receiver import Receiver
-from tests.browser.visitor import EMAIL, PASSWORD, address, console_code
-from tests.server_process import ServerProcess
-from tests.simulator_process import SimulatorProcess
-from tests.world import wait_until
+from tests.support.application import wait_until
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
 
 TOKEN = "token-of-a-manager-of-the-company"
 EVENT = "agent-is-idle"

@@ -9,11 +9,11 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.acting.visitor import address, log_in
 from tests.browser.conftest import flask, register
-from tests.browser.visitor import address, log_in
-from tests.server_process import ServerProcess
-from tests.simulator_process import SimulatorProcess
-from tests.world import wait_until
+from tests.support.application import wait_until
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
 
 SECOND_MS = 1_000
 # What live.js waits for before it calls a stream lost, and a moment for a busy machine.

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser import axe, walk
+from bench.showcase import process
+from bench.showcase.people import NEWCOMER, OPERATOR
+from tests.browser.acting import axe, walk
 from tests.browser.conftest import OpenContext
-from tests.showcase import process
-from tests.showcase.people import NEWCOMER, OPERATOR
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}

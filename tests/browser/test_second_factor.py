@@ -8,9 +8,9 @@ import pyotp
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser import axe
+from tests.browser.acting import axe
 from tests.browser.conftest import OpenContext, flask
-from tests.server_process import ServerProcess
+from tests.support.server_process import ServerProcess
 
 ANA, BETO = "ana@empresa.com.br", "beto@empresa.com.br"
 PASSWORD = "uma senha comprida"

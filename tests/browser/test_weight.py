@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser import walk
+from tests.browser.acting import walk
 from tests.browser.conftest import OpenContext, flask, register
-from tests.server_process import ServerProcess
-from tests.simulator_process import SimulatorProcess
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
 
 FIRST_VISIT = 150_000
 LATER_VISITS = 20_000

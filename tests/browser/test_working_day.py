@@ -8,13 +8,13 @@ import threading
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.acting.hands import Mouse
+from tests.browser.acting.receiver import Receiver, accepts
+from tests.browser.acting.visitor import address, log_in
 from tests.browser.conftest import OpenContext, flask, register
-from tests.browser.hands import Mouse
-from tests.browser.receiver import Receiver, accepts
-from tests.browser.visitor import address, log_in
-from tests.server_process import ServerProcess
-from tests.simulator_process import SimulatorProcess
-from tests.world import wait_until
+from tests.support.application import wait_until
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
 
 TOKEN = "token-of-a-manager-on-a-working-day"
 EVENT = "call-was-connected"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from tests import world
 from tests.cli.conftest import Run
+from tests.support import application as world
 
 URL = "http://127.0.0.1:4009/hook"
 PASSWORD = "a long enough password"

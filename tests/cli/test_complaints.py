@@ -5,9 +5,9 @@ from pathlib import Path
 
 from flask import Flask
 
-from tests import world
 from tests.cli.conftest import Refuse, Run
-from tests.world import TOKEN, make_company
+from tests.support import application as world
+from tests.support.application import TOKEN, make_company
 
 
 def test_a_command_that_is_not_there_is_a_sentence(refuse: Refuse) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from tests import world
 from tests.cli.conftest import Refuse, Run
 from tests.delivery.lanes_world import sending
-from tests.test_privacy import PHONE, SHOWN, arrive
+from tests.maintenance.test_privacy import PHONE, SHOWN, arrive
+from tests.support import application as world
 from webhookproxy.rules.webhooks import WebhookState
 
 

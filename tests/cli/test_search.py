@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests import world
 from tests.cli.conftest import Run
 from tests.search.searching import Searching
-from webhookproxy.cli import search as command
+from tests.support import application as world
+from webhookproxy.cli.maintenance import search as command
 
 
 def test_rebuild_fills_the_index_and_says_how_far_it_is(

@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, text
 
-from tests import world
 from tests.cli.conftest import Run
-from tests.world import make_company
+from tests.support import application as world
+from tests.support.application import make_company
 
 NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 

@@ -5,11 +5,11 @@ import json
 import pytest
 from flask import Flask
 
-from tests import world
 from tests.cli.conftest import Refuse, Run
-from tests.world import make_company
-from webhookproxy.models.people import hasher
-from webhookproxy.models.sign_ins import sign_in
+from tests.support import application as world
+from tests.support.application import make_company
+from webhookproxy.models.accounts.people import hasher
+from webhookproxy.models.accounts.sign_ins import sign_in
 
 PASSWORD = "a long enough password"
 

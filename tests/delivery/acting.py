@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.delivery.lanes_world import Sending
-from tests.receiver import Plain
-from tests.world import rows, wait_until
-from webhookproxy.delivery import retry
-from webhookproxy.delivery.retry import Kind
-from webhookproxy.delivery.sender import Outcome
+from tests.support.application import rows, wait_until
+from tests.support.receiver import Plain
+from webhookproxy.delivery.outcomes import retry
+from webhookproxy.delivery.outcomes.retry import Kind
+from webhookproxy.delivery.sending.sender import Outcome
 from webhookproxy.reasons import DeliveryReason
 
 URL = "http://127.0.0.1:9999/"

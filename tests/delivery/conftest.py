@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests import world
 from tests.delivery.lanes_world import Sending, hurry, sending
+from tests.support import application as world
 
 
 @pytest.fixture

@@ -19,22 +19,22 @@ from flask import Flask
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session, joinedload
 
-from tests.receiver import Received
-from tests.world import make_company, make_webhook, rows, store_of, wait_until
-from webhookproxy.console import Console
-from webhookproxy.delivery import retry
-from webhookproxy.delivery.lanes import Lanes
-from webhookproxy.dial import Resolver
+from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
+from tests.support.receiver import Received
+from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.delivery.lanes.pool import Lanes
+from webhookproxy.delivery.outcomes import retry
+from webhookproxy.events.payload import Event
 from webhookproxy.extensions import db
-from webhookproxy.housekeeping import Housekeeping
-from webhookproxy.lease import Ownership, lock_for
+from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.listener.journal import Arrival, Journal
 from webhookproxy.listener.routes import Routes
-from webhookproxy.models.changes import acts_between, changes_since
-from webhookproxy.models.deliveries import Delivery, Due, find_delivery
+from webhookproxy.logs.console import Console
+from webhookproxy.models.deliveries.tables import Delivery, Due, find_delivery
+from webhookproxy.models.installation.changes import acts_between, changes_since
 from webhookproxy.models.webhooks import Webhook, delete_webhook, edit_webhook, find_webhook
 from webhookproxy.models.webhooks import switch_webhook as switch
-from webhookproxy.payload import Event
+from webhookproxy.network.dial import Resolver
 from webhookproxy.reasons import EventNote
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState
 

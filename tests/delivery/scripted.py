@@ -14,14 +14,14 @@ from unittest.mock import patch
 import gevent
 from gevent.event import AsyncResult
 
-from tests import world
 from tests.delivery.lanes_world import Sending, sending
-from webhookproxy.delivery import retry
-from webhookproxy.delivery.lanes import Lanes
-from webhookproxy.delivery.request import body_of
-from webhookproxy.delivery.retry import Kind
-from webhookproxy.delivery.sender import Outcome, Sender
-from webhookproxy.models.deliveries import Due
+from tests.support import application as world
+from webhookproxy.delivery.lanes.pool import Lanes
+from webhookproxy.delivery.outcomes import retry
+from webhookproxy.delivery.outcomes.retry import Kind
+from webhookproxy.delivery.sending.request import body_of
+from webhookproxy.delivery.sending.sender import Outcome, Sender
+from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.reasons import DeliveryReason
 

@@ -16,9 +16,9 @@ from tests.delivery.acting import (
 )
 from tests.delivery.lanes_world import Sending
 from tests.delivery.test_changed_meanwhile import Slow, slow
-from tests.receiver import OK, Receiver
-from tests.world import rows
-from webhookproxy.models.acts import Cancelled, cancel, resend
+from tests.support.application import rows
+from tests.support.receiver import OK, Receiver
+from webhookproxy.models.deliveries.actions import Cancelled, cancel, resend
 
 
 def test_a_cancelled_delivery_is_not_sent_and_its_key_goes_on(

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm.exc import StaleDataError
 
 from tests.delivery.lanes_world import Sending
-from tests.receiver import Receiver
-from tests.world import make_company, rows, wait_until
-from webhookproxy.delivery.retry import Kind
-from webhookproxy.delivery.sender import Outcome
+from tests.support.application import make_company, rows, wait_until
+from tests.support.receiver import Receiver
+from webhookproxy.delivery.outcomes.retry import Kind
+from webhookproxy.delivery.sending.sender import Outcome
 from webhookproxy.models.companies import delete_company, find_company
-from webhookproxy.models.deliveries import Due
+from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.reasons import DeliveryReason
 
 GONE = Outcome(Kind.GONE, DeliveryReason.GONE, 1, 1, status=410)

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from tests.delivery.acting import ACCEPTED
 from tests.delivery.lanes_world import Sending, first, numbers
 from tests.delivery.test_changed_meanwhile import slow
-from tests.receiver import Receiver
-from tests.world import rows, wait_until
-from webhookproxy import housekeeping
-from webhookproxy.models.acts import Resent, Tried, resend, try_now
+from tests.support.application import rows, wait_until
+from tests.support.receiver import Receiver
+from webhookproxy.housekeeping import steps as housekeeping
+from webhookproxy.models.deliveries.actions import Resent, Tried, resend, try_now
 from webhookproxy.models.webhooks import find_webhook, resume_webhook
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState

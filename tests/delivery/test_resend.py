@@ -14,12 +14,12 @@ from tests.delivery.acting import (
     wait_for_attempts,
 )
 from tests.delivery.lanes_world import Sending, attempt, numbers
-from tests.receiver import OK, Plain, Received, Receiver
-from tests.world import rows
-from webhookproxy.models.acts import Resent, Tried, resend, try_now
+from tests.support.application import rows
+from tests.support.receiver import OK, Plain, Received, Receiver
+from webhookproxy.database.store import Store
+from webhookproxy.models.deliveries.actions import Resent, Tried, resend, try_now
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
-from webhookproxy.store import Store
 
 
 def test_a_resent_delivery_comes_again_with_the_same_bytes_and_the_next_number(

@@ -13,9 +13,9 @@ from tests.delivery.acting import (
     wait_for_attempts,
 )
 from tests.delivery.lanes_world import Sending, numbers
-from tests.receiver import OK, Plain, Receiver
-from tests.world import rows
-from webhookproxy.models.acts import Cancelled, Resent, Tried, cancel, resend, try_now
+from tests.support.application import rows
+from tests.support.receiver import OK, Plain, Receiver
+from webhookproxy.models.deliveries.actions import Cancelled, Resent, Tried, cancel, resend, try_now
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 

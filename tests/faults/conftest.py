@@ -11,9 +11,9 @@ from flask import Flask
 
 from tests.delivery.lanes_world import Sending, hurry, sending
 from tests.listener.listening import Listening, listening
-from tests.receiver import Receiver
-from tests.simulator_process import SimulatorProcess
-from tests.world import application
+from tests.support.application import application
+from tests.support.receiver import Receiver
+from tests.support.simulator_process import SimulatorProcess
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from flask import Flask
 
-from tests.receiver import Receiver
-from tests.simulator_process import SimulatorProcess
-from tests.world import make_company, make_webhook, rows, wait_until
+from tests.support.application import make_company, make_webhook, rows, wait_until
+from tests.support.receiver import Receiver
+from tests.support.simulator_process import SimulatorProcess
 
 # Between the emit's answer here and what the rows say of the same moment.
 SLACK_MS = 500

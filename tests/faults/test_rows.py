@@ -10,7 +10,7 @@ ROWS = 28
 
 def test_every_row_of_the_matrix_has_a_test() -> None:
     found: set[int] = set()
-    for path in Path(__file__).parent.glob("test_*.py"):
+    for path in Path(__file__).parent.rglob("test_*.py"):
         text = path.read_text(encoding="utf-8")
         # A file about one row says so in its first line.
         found.update(int(each) for each in re.findall(r'^"""F(\d\d): ', text))

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.listener.listening import Listening, listening
-from tests.simulator_process import SimulatorProcess
+from tests.support.simulator_process import SimulatorProcess
 
 
 @pytest.fixture(scope="module")

@@ -14,23 +14,23 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from tests.simulator_process import SimulatorProcess
-from tests.world import make_company, rows, store_of, wait_until
-from webhookproxy.console import Console
-from webhookproxy.dial import Resolver
-from webhookproxy.lease import Ownership, lock_for
+from tests.support.application import make_company, rows, store_of, wait_until
+from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.listener.intake import Intake
 from webhookproxy.listener.registry import Registry
 from webhookproxy.listener.routes import Routes
 from webhookproxy.listener.status import StatusWriter
+from webhookproxy.logs.console import Console
 from webhookproxy.models.companies import (
     delete_company,
     edit_company,
     find_company,
     wish_connection,
 )
-from webhookproxy.models.deliveries import Due
+from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import live_webhooks
+from webhookproxy.network.dial import Resolver
 
 
 class Listening:

@@ -11,8 +11,8 @@ from flask import Flask
 from gevent.event import Event
 
 from tests.listener.listening import Listening, listening, now_ms
-from tests.simulator_process import SimulatorProcess
-from tests.world import wait_until
+from tests.support.application import wait_until
+from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.listener import connection, registry
 from webhookproxy.listener.client import Socket
 

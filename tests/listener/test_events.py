@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from tests.listener.listening import Listening
-from tests.world import make_webhook, rows, wait_until
-from webhookproxy.bulk import insert_rows
+from tests.support.application import make_webhook, rows, wait_until
+from webhookproxy.database.bulk import insert_rows
 from webhookproxy.listener import journal
 
 DIGITS = "1234567890" * 4

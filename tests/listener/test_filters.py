@@ -13,8 +13,8 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from tests.listener.listening import Listening
-from tests.world import application, make_company, make_webhook, rows, store_of
-from webhookproxy.conditions import Compiled, Condition, Operator
+from tests.support.application import application, make_company, make_webhook, rows, store_of
+from webhookproxy.events.conditions import Compiled, Condition, Operator
 from webhookproxy.listener.intake import Link
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.webhooks import Webhook, live_webhooks

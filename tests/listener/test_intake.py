@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import Connection, text
 
 from tests.listener.listening import Listening
-from tests.world import store_of, wait_until
-from webhookproxy import store
+from tests.support.application import store_of, wait_until
+from webhookproxy.database import store
 from webhookproxy.listener import intake
 from webhookproxy.listener.intake import Link
 from webhookproxy.listener.journal import Arrival
-from webhookproxy.models.deliveries import Due
+from webhookproxy.models.deliveries.tables import Due
 
 T = TypeVar("T")
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.receiver import Receiver, endless, hang, raw
-from tests.simulator_process import SimulatorProcess
-from tests.socket_server import CONNECT, OPEN, text_frame, websocket
-from webhookproxy.dial import Resolver
-from webhookproxy.guard import Policy
+from tests.support.receiver import Receiver, endless, hang, raw
+from tests.support.simulator_process import SimulatorProcess
+from tests.support.socket_server import CONNECT, OPEN, text_frame, websocket
 from webhookproxy.listener.client import Address
 from webhookproxy.listener.token_check import check_token
+from webhookproxy.network.dial import Resolver
+from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionReason
 
 PRIVATE = Policy(allow_private=True, allow_http=True)

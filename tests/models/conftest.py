@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.world import store_of
-from webhookproxy.models.people import create_user
+from tests.support.application import store_of
+from webhookproxy.models.accounts.people import create_user
 
 ANA = "ana@exemplo.com.br"
 

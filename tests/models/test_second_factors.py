@@ -15,9 +15,15 @@ from gevent.pool import Pool
 from sqlalchemy.orm import Session
 
 from tests.models.conftest import ANA, do
-from tests.world import application, rows
-from webhookproxy.models.people import create_user, delete_user, find_user
-from webhookproxy.models.second_factors import (
+from tests.support.application import application, rows
+from webhookproxy.models.accounts.one_time_codes import (
+    STEP_SECONDS,
+    matching_step,
+    new_recovery_code,
+    recovery_hash,
+)
+from webhookproxy.models.accounts.people import create_user, delete_user, find_user
+from webhookproxy.models.accounts.second_factors import (
     Means,
     begin,
     begun,
@@ -28,8 +34,7 @@ from webhookproxy.models.second_factors import (
     turn_off,
     users_with_it,
 )
-from webhookproxy.models.sign_ins import half_sign_in, half_signed_in, sign_in, signed_in
-from webhookproxy.onetime import STEP_SECONDS, matching_step, new_recovery_code, recovery_hash
+from webhookproxy.models.accounts.sign_ins import half_sign_in, half_signed_in, sign_in, signed_in
 from webhookproxy.rules import Refused
 
 LOGIN = "the key of a login"
@@ -107,7 +112,7 @@ def test_also_if_both_read_before_either_writes(
     ):
         ana = do(app, lambda s: create_user(s, ANA, "hash", admin=True).id)
         code = code_at(turned_on(app, ana)[0], 1)
-        monkeypatch.setattr("webhookproxy.models.second_factors.matching_step", meet)
+        monkeypatch.setattr("webhookproxy.models.accounts.second_factors.matching_step", meet)
         answers = two_at_once(app, other, lambda s: prove(s, ana, code=code, recovery=""))
     assert sorted(answer is None for answer in answers) == [False, True]
     for ends in meeting:

@@ -10,9 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.models.conftest import ANA, do
-from tests.world import application, rows, store_of
-from webhookproxy.models.people import create_user, delete_user, find_user, set_password
-from webhookproxy.models.sign_ins import (
+from tests.support.application import application, rows, store_of
+from webhookproxy.models.accounts.people import create_user, delete_user, find_user, set_password
+from webhookproxy.models.accounts.sign_ins import (
     IDLE,
     LIFETIME,
     SEEN_STEP,

@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from tests.world import rows, store_of
-from webhookproxy.models.submissions import KEPT, once
+from tests.support.application import rows, store_of
+from webhookproxy.models.installation.submissions import KEPT, once
 
 
 def test_a_form_makes_one_row_however_often_it_is_sent(app: Flask) -> None:

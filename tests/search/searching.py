@@ -11,14 +11,14 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Connection
 
-from tests import world
-from webhookproxy.bulk import insert_rows
-from webhookproxy.catalog import order_key
-from webhookproxy.contract import new_event_id
+from tests.support import application as world
+from webhookproxy.database.bulk import insert_rows
+from webhookproxy.events.catalog import order_key
+from webhookproxy.events.contract import new_event_id
 from webhookproxy.extensions import db
-from webhookproxy.search.indexer import Indexer
-from webhookproxy.search.place import Answer, Question, SearchPlace, ask
-from webhookproxy.search.tables import names
+from webhookproxy.search.index.indexer import Indexer
+from webhookproxy.search.index.place import Answer, Question, SearchPlace, ask
+from webhookproxy.search.index.tables import names
 
 _COLUMNS = (
     "id",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.search.searching import Searching
-from tests.world import rows
+from tests.support.application import rows
 
 CALL = {
     "call": {

@@ -13,13 +13,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from tests.search.searching import Searching
-from webhookproxy.search import indexer as pacing
-from webhookproxy.search import indexing
-from webhookproxy.search.engines import marker_of
-from webhookproxy.search.filling import fill
-from webhookproxy.search.indexer import Indexer, Pace
-from webhookproxy.search.place import SearchPlace
-from webhookproxy.search.writing import Found, Writer
+from webhookproxy.search.index import indexer as pacing
+from webhookproxy.search.index import indexing
+from webhookproxy.search.index.engines import marker_of
+from webhookproxy.search.index.filling import fill
+from webhookproxy.search.index.indexer import Indexer, Pace
+from webhookproxy.search.index.place import SearchPlace
+from webhookproxy.search.index.writing import Found, Writer
 
 
 def file_of(search: Searching) -> Path:
@@ -180,7 +180,7 @@ def test_a_batch_that_is_cut_off_is_indexed_the_next_time(
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("webhookproxy.search.tables.write_state", killed)
+        patch.setattr("webhookproxy.search.index.tables.write_state", killed)
         with pytest.raises(SystemExit):
             search.indexer.step()
     assert search.find("own-003") == [4]
@@ -206,7 +206,7 @@ def test_another_process_fills_a_void_place_and_this_one_goes_on_with_it(
         search.store({"n": f"own-{number:03}"})
     search.index()
     other = SearchPlace(url_of(search))
-    monkeypatch.setattr("webhookproxy.search.filling._STEP_MOST", 60)
+    monkeypatch.setattr("webhookproxy.search.index.filling._STEP_MOST", 60)
 
     def killed(_indexed: int, _newest: int) -> None:
         raise KeyboardInterrupt

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from tests.engine.test_lifecycle import emit, running, wait_until_connected
 from tests.search.searching import Searching
-from tests.simulator_process import SimulatorProcess
-from tests.test_engine import emit, running, wait_until_connected
-from tests.world import make_company, rows, store_of, wait_until
+from tests.support.application import make_company, rows, store_of, wait_until
+from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.models.companies import delete_company, find_company
 
 

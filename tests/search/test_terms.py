@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from webhookproxy.catalog import CATALOG
+from webhookproxy.events.catalog import CATALOG
 from webhookproxy.search.terms import (
     LENGTH_MAX,
     LENGTH_MIN,

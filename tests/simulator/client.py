@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import websocket
 
-from tests.simulator_process import SimulatorProcess
+from tests.support.simulator_process import SimulatorProcess
 
 SECONDS = 10.0
 

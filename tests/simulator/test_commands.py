@@ -8,7 +8,7 @@ import pytest
 import websocket
 
 from tests.simulator.client import connected
-from tests.simulator_process import SimulatorError, SimulatorProcess
+from tests.support.simulator_process import SimulatorError, SimulatorProcess
 
 
 def test_every_socket_of_a_token_hears_an_event_and_other_tokens_do_not(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.simulator.client import SECONDS, connected
-from tests.simulator_process import SimulatorProcess, run_simulator
+from tests.support.simulator_process import SimulatorProcess, run_simulator
 from webhookproxy.simulator.control import Control
 from webhookproxy.simulator.endpoint import Endpoint
 from webhookproxy.simulator.server import Settings, Simulator

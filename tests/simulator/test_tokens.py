@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from tests.simulator.client import Client, connected
-from tests.simulator_process import SimulatorProcess
+from tests.support.simulator_process import SimulatorProcess
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from tests.simulator.client import connected
-from tests.simulator_process import SimulatorProcess
+from tests.support.simulator_process import SimulatorProcess
 
 
 def test_the_events_of_a_call_share_its_ids_and_come_in_order(lively: SimulatorProcess) -> None:
@@ -59,7 +59,7 @@ def test_the_rate_is_kept_on_average(lively: SimulatorProcess) -> None:
 
 
 def test_types_and_keys_are_those_of_the_catalogue(quiet: SimulatorProcess) -> None:
-    catalogue = json.loads(files("webhookproxy").joinpath("catalog.json").read_text("utf-8"))
+    catalogue = json.loads(files("webhookproxy.events").joinpath("catalog.json").read_text("utf-8"))
     with connected(quiet, "catalogue-token") as client:
         for name, entry in catalogue.items():
             quiet.control("emit", token="catalogue-token", event=name)

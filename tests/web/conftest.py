@@ -12,9 +12,9 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from time_machine import Traveller
 
-from tests.web.browser import Browser
-from tests.world import make_company, make_webhook, store_of
-from webhookproxy.models.people import create_user, grant_only, hasher
+from tests.support.application import make_company, make_webhook, store_of
+from tests.web.support.browser import Browser
+from webhookproxy.models.accounts.people import create_user, grant_only, hasher
 
 PASSWORD = "uma senha bem comprida"
 

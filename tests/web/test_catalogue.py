@@ -9,12 +9,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from tests.web.browser import Browser
+from tests.support.application import make_webhook, rows, store_of
 from tests.web.conftest import Place
-from tests.web.deliveries_world import event_row, insert, now_ms
-from tests.world import make_webhook, rows, store_of
-from webhookproxy.catalog import CATALOG
-from webhookproxy.web.masked import masked
+from tests.web.support.browser import Browser
+from tests.web.support.deliveries import event_row, insert, now_ms
+from webhookproxy.events.catalog import CATALOG
+from webhookproxy.web.catalogue.masked import masked
 
 PHONE = "5542999998888"
 

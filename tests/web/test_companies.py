@@ -8,13 +8,13 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from tests.web.browser import Browser
+from tests.support.application import TOKEN, application, make_company, rows, store_of
 from tests.web.conftest import Place
-from tests.web.sockets import arrived, connection, execute, owner
-from tests.world import TOKEN, application, make_company, rows, store_of
+from tests.web.support.browser import Browser
+from tests.web.support.sockets import arrived, connection, execute, owner
 from webhookproxy.models import Company
-from webhookproxy.models.people import create_user
-from webhookproxy.web import companies
+from webhookproxy.models.accounts.people import create_user
+from webhookproxy.web.companies import pages as companies
 
 NEW_TOKEN = "canary-token-of-a-new-company"
 

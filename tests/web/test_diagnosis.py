@@ -13,15 +13,16 @@ import pytest
 import trustme
 from flask import Flask
 
-from tests.faults.test_tls import authority as authority
-from tests.faults.test_tls import server_context
-from tests.receiver import Plain, Receiver, hang
-from tests.simulator_process import SimulatorProcess
-from tests.web.browser import Browser
+from tests.faults.receivers.test_tls import authority as authority
+from tests.faults.receivers.test_tls import server_context
+from tests.support.application import TOKEN, make_company, make_webhook, rows
+from tests.support.receiver import Plain, Receiver, hang
+from tests.support.simulator_process import SimulatorProcess
 from tests.web.conftest import Place
-from tests.web.sockets import connection, counted, execute, owner, usually
-from tests.world import TOKEN, make_company, make_webhook, rows
-from webhookproxy.web import diagnosis, diagnosis_live
+from tests.web.support.browser import Browser
+from tests.web.support.sockets import connection, counted, execute, owner, usually
+from webhookproxy.web.diagnosis import live as diagnosis_live
+from webhookproxy.web.diagnosis import page as diagnosis
 
 DAY_MS = 86_400_000
 

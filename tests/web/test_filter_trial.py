@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.web.deliveries_world import event_row, insert
-from tests.world import application, make_company
-from webhookproxy.conditions import Condition, Operator
+from tests.support.application import application, make_company
+from tests.web.support.deliveries import event_row, insert
+from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.extensions import db
-from webhookproxy.web import filter_sample
-from webhookproxy.web.filter_sample import Sample, find_sample
-from webhookproxy.web.filter_trial import Trial, try_conditions
+from webhookproxy.web.filters import sample as filter_sample
+from webhookproxy.web.filters.sample import Sample, find_sample
+from webhookproxy.web.filters.trial import Trial, try_conditions
 
 NAME = "call-was-connected"
 

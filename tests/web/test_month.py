@@ -12,17 +12,19 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from time_machine import Traveller, travel
 
-from tests.web.browser import Browser
+from tests.support.application import application, make_company, make_webhook, store_of
 from tests.web.conftest import Place
-from tests.world import application, make_company, make_webhook, store_of
+from tests.web.support.browser import Browser
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Gap
 from webhookproxy.models.audit import CLI, Action, record
 from webhookproxy.models.types import to_ms
 from webhookproxy.models.webhooks import live_webhooks
-from webhookproxy.web import month, month_figures, month_uptime
-from webhookproxy.web.month_period import Month
-from webhookproxy.web.month_uptime import uptime
+from webhookproxy.web.month import figures as month_figures
+from webhookproxy.web.month import page as month
+from webhookproxy.web.month import uptime as month_uptime
+from webhookproxy.web.month.period import Month
+from webhookproxy.web.month.uptime import uptime
 
 ZONE = "America/Sao_Paulo"
 # Noon in Brasília, in the middle of November.

@@ -7,9 +7,9 @@ import time
 import pytest
 from flask import Flask
 
-from tests.web.browser import Browser
 from tests.web.conftest import Place
-from tests.web.sockets import arrived, connection, execute, owner
+from tests.web.support.browser import Browser
+from tests.web.support.sockets import arrived, connection, execute, owner
 from webhookproxy.web import panel
 
 SOON_MS = 1000

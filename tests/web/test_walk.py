@@ -9,10 +9,10 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.routing import Rule
 
-from tests.web.authenticator import STEP, give_password, turn_on
-from tests.web.browser import Browser
+from tests.support.application import store_of
 from tests.web.conftest import Place
-from tests.world import store_of
+from tests.web.support.authenticator import STEP, give_password, turn_on
+from tests.web.support.browser import Browser
 
 PUBLIC = {"entry.show", "entry.first", "second_step.show", "health.show", "static"}
 # What an operator does not have, also of a company of theirs.

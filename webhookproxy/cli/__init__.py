@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webhookproxy.cli.backups import backup, restore
-from webhookproxy.cli.companies import group as company_group
-from webhookproxy.cli.deliveries import group as delivery_group
-from webhookproxy.cli.keys import group as key_group
-from webhookproxy.cli.privacy import group as privacy_group
-from webhookproxy.cli.search import group as search_group
-from webhookproxy.cli.secrets import rotate_secret_command
+from webhookproxy.cli.maintenance.backups import backup, restore
+from webhookproxy.cli.maintenance.keys import group as key_group
+from webhookproxy.cli.maintenance.privacy import group as privacy_group
+from webhookproxy.cli.maintenance.search import group as search_group
+from webhookproxy.cli.relay.companies import group as company_group
+from webhookproxy.cli.relay.deliveries import group as delivery_group
+from webhookproxy.cli.relay.secrets import rotate_secret_command
+from webhookproxy.cli.relay.trial import test as test_command
+from webhookproxy.cli.relay.webhooks import group as webhook_group
 from webhookproxy.cli.shell import names
 from webhookproxy.cli.simulator import simulator as simulator_command
 from webhookproxy.cli.status import show as status_command
-from webhookproxy.cli.trial import test as test_command
 from webhookproxy.cli.users import group as user_group
-from webhookproxy.cli.webhooks import group as webhook_group
 
 
 def init_app(app: Flask) -> None:

@@ -8,11 +8,11 @@ from flask import Flask
 
 from webhookproxy import models
 from webhookproxy.extensions import db
-from webhookproxy.models.acts import cancel, resend, try_now
+from webhookproxy.models.accounts.people import create_user, find_user, grant, hash_password
 from webhookproxy.models.audit import find_entries
 from webhookproxy.models.companies import create_company, find_company, wish_connection
-from webhookproxy.models.deliveries import find_delivery
-from webhookproxy.models.people import create_user, find_user, grant, hash_password
+from webhookproxy.models.deliveries.actions import cancel, resend, try_now
+from webhookproxy.models.deliveries.tables import find_delivery
 from webhookproxy.models.webhooks import (
     create_webhook,
     find_webhook,

@@ -8,8 +8,8 @@ import sys
 
 import click
 
-from webhookproxy.cli.complaints import Command
-from webhookproxy.cli.values import Number
+from webhookproxy.cli.shared.complaints import Command
+from webhookproxy.cli.shared.values import Number
 
 MODULE = "webhookproxy.simulator"
 

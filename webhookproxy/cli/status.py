@@ -8,15 +8,15 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from webhookproxy.cli.complaints import Command
-from webhookproxy.cli.output import json_option, print_json
-from webhookproxy.contract import timestamp
+from webhookproxy.cli.shared.complaints import Command
+from webhookproxy.cli.shared.output import json_option, print_json
+from webhookproxy.engine.liveness import Owner, read_owner, standing
+from webhookproxy.events.contract import timestamp
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Connection, Webhook, WebhookHealth
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason
 from webhookproxy.rules.webhooks import WebhookState
-from webhookproxy.standing import Owner, read_owner, standing
 
 
 @click.command("status", cls=Command)

@@ -6,15 +6,13 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webhookproxy.cli.complaints import BadInput, Group
-from webhookproxy.cli.context import write
-from webhookproxy.cli.output import json_option, print_json, print_table
-from webhookproxy.cli.values import COMPANY, on_terminal, read_secret
+from webhookproxy.cli.shared.complaints import BadInput, Group
+from webhookproxy.cli.shared.context import write
+from webhookproxy.cli.shared.output import json_option, print_json, print_table
+from webhookproxy.cli.shared.values import COMPANY, on_terminal, read_secret
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Grant, User
-from webhookproxy.models.audit import CLI, Action, record
-from webhookproxy.models.companies import find_company
-from webhookproxy.models.people import (
+from webhookproxy.models.accounts.people import (
     create_user,
     find_user,
     grant,
@@ -22,7 +20,9 @@ from webhookproxy.models.people import (
     revoke,
     set_password,
 )
-from webhookproxy.models.second_factors import turn_off, users_with_it
+from webhookproxy.models.accounts.second_factors import turn_off, users_with_it
+from webhookproxy.models.audit import CLI, Action, record
+from webhookproxy.models.companies import find_company
 from webhookproxy.rules.people import check_email
 
 group = Group("user", help="Who may log in, and which companies an operator sees.")

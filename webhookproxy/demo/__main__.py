@@ -13,7 +13,6 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from webhookproxy.catalog import CATALOG
 from webhookproxy.demo.programs import (
     DemoError,
     Program,
@@ -23,6 +22,7 @@ from webhookproxy.demo.programs import (
     wait_until_connected,
 )
 from webhookproxy.demo.receiver import Receiver
+from webhookproxy.events.catalog import CATALOG
 
 EMAIL = "admin@demo.example"
 TOKEN = "demo-" + secrets.token_urlsafe(32)

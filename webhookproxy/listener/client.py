@@ -14,10 +14,10 @@ import gevent
 import socketio
 from gevent.event import Event
 
-from webhookproxy.dial import DialError, Resolver, connect, wrap
-from webhookproxy.guard import Policy, check_socket_url
 from webhookproxy.listener.frames import MESSAGE_MAX, BoundedSocket
 from webhookproxy.listener.handlers import Handlers
+from webhookproxy.network.dial import DialError, Resolver, connect, wrap
+from webhookproxy.network.guard import Policy, check_socket_url
 from webhookproxy.reasons import ConnectionReason, DeliveryReason
 
 # Seconds from the first byte to the namespace being connected; the library's own limit of one

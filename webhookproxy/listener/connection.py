@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent.event import Event
 
-from webhookproxy.contract import token_mask
+from webhookproxy.events.contract import token_mask
 from webhookproxy.listener.client import Address, NotConnected, Socket
 from webhookproxy.listener.handlers import Handlers
 from webhookproxy.listener.intake import Link

@@ -7,7 +7,7 @@ from typing import Any
 from websocket import ABNF, WebSocket
 from websocket._abnf import continuous_frame, frame_buffer
 
-from webhookproxy.payload import MAX_PAYLOAD_BYTES
+from webhookproxy.events.payload import MAX_PAYLOAD_BYTES
 
 # No character takes more than four bytes, so whatever is longer than this has more characters
 # than a payload may have, and is refused however it reads.

@@ -13,14 +13,14 @@ from typing import Any
 import gevent
 from gevent.event import Event as Signal
 
-from webhookproxy import contract, payload
 from webhookproxy.broadcast import nobody
-from webhookproxy.console import Console
+from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.events import contract, payload
 from webhookproxy.listener.journal import Arrival, Journal
 from webhookproxy.listener.routes import Routes, Sifted, sift
-from webhookproxy.models.deliveries import Due
+from webhookproxy.logs.console import Console
+from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.reasons import EVENT_WORDS, MARKERS, EventNote
-from webhookproxy.store import Fenced, Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 

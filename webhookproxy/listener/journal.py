@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, text
 
-from webhookproxy.bulk import Row, insert_rows, update_rows
+from webhookproxy.database.bulk import Row, insert_rows, update_rows
+from webhookproxy.database.store import Store
+from webhookproxy.events.payload import Event
 from webhookproxy.listener.routes import Route
-from webhookproxy.models.deliveries import Due, Facts
-from webhookproxy.payload import Event
+from webhookproxy.models.deliveries.tables import Due, Facts
 from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
-from webhookproxy.store import Store
 
 _HOUR_MS = 3_600_000
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 import gevent
 from gevent.lock import BoundedSemaphore
 
-from webhookproxy.console import Console
-from webhookproxy.dial import Resolver
-from webhookproxy.guard import Policy
 from webhookproxy.listener.connection import Supervisor, address_of
 from webhookproxy.listener.intake import Intake
 from webhookproxy.listener.status import Status, StatusWriter
+from webhookproxy.logs.console import Console
 from webhookproxy.models.companies import Company
+from webhookproxy.network.dial import Resolver
+from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 
 # However many companies drop at once, the server sees so many handshakes at a time.

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from webhookproxy.conditions import Compiled, read_payload
+from webhookproxy.events.conditions import Compiled, read_payload
+from webhookproxy.events.payload import Event
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
-from webhookproxy.payload import Event
 from webhookproxy.rules.filters import Checked, read_filters
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from gevent.event import Event
 from sqlalchemy import Connection, text
 
 from webhookproxy.broadcast import nobody
+from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.reasons import ConnectionReason, ConnectionState
-from webhookproxy.store import Fenced, Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import gevent
 
-from webhookproxy.dial import Resolver
-from webhookproxy.guard import Policy
 from webhookproxy.listener.client import Address, NotConnected, Socket
 from webhookproxy.listener.handlers import Handlers
+from webhookproxy.network.dial import Resolver
+from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionReason
 
 # Somebody waits for the page; the connection itself is given half as much again.

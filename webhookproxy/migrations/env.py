@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 import webhookproxy.models  # noqa: F401 - fills the metadata
+from webhookproxy.database.store import Store
 from webhookproxy.extensions import Base
-from webhookproxy.store import Store
 
 
 def run() -> None:

@@ -1,17 +1,17 @@
 """The tables, by subject; importing this package registers them all."""
 
+from webhookproxy.models.accounts.people import Grant, User
+from webhookproxy.models.accounts.second_factors import RecoveryCode, SecondFactor
+from webhookproxy.models.accounts.sign_ins import HalfSignIn, SignIn
 from webhookproxy.models.audit import AuditEntry
-from webhookproxy.models.bulk_resends import BulkResend
-from webhookproxy.models.changes import Change, Revision
 from webhookproxy.models.companies import Company, Connection, Gap
-from webhookproxy.models.deliveries import Attempt, Delivery, HourlyDeliveries
+from webhookproxy.models.deliveries.bulk_resends import BulkResend
+from webhookproxy.models.deliveries.tables import Attempt, Delivery, HourlyDeliveries
 from webhookproxy.models.events import Event, HourlyEvents
-from webhookproxy.models.keycheck import KeyCheck
-from webhookproxy.models.leases import Lease
-from webhookproxy.models.people import Grant, User
-from webhookproxy.models.second_factors import RecoveryCode, SecondFactor
-from webhookproxy.models.sign_ins import HalfSignIn, SignIn
-from webhookproxy.models.submissions import Submission
+from webhookproxy.models.installation.changes import Change, Revision
+from webhookproxy.models.installation.keycheck import KeyCheck
+from webhookproxy.models.installation.leases import Lease
+from webhookproxy.models.installation.submissions import Submission
 from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
 __all__ = [

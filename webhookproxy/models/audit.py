@@ -28,8 +28,8 @@ from sqlalchemy import Connection, Index, Select, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
+from webhookproxy.logs.redaction import one_line
 from webhookproxy.models.types import Id, Instant, from_ms
-from webhookproxy.redaction import one_line
 from webhookproxy.rules.people import is_email
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, select, te
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webhookproxy.extensions import Base
-from webhookproxy.guard import Policy
-from webhookproxy.models.changes import note_change
+from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.types import Id, Instant, Secret, keyring
+from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 from webhookproxy.rules import Refused
 from webhookproxy.rules.companies import CompanyInput, check_company

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
-    from webhookproxy.keys import Keyring
+    from webhookproxy.config.keys import Keyring
 
 # SQLite makes a column the row's own id, without an index beside it, only if it says INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")

@@ -11,10 +11,10 @@ from sqlalchemy import JSON, ForeignKey, Index, String, func, select, text
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from webhookproxy.extensions import Base
-from webhookproxy.guard import Policy
-from webhookproxy.models.changes import note_change
-from webhookproxy.models.deliveries import OPEN, Delivery
+from webhookproxy.models.deliveries.tables import OPEN, Delivery
+from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.types import Id, Instant, Secret, to_ms
+from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Refused
 from webhookproxy.rules.filters import read_filters, stored_filters
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_secret, check_webhook

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import available_timezones
 
-from webhookproxy.guard import Policy, UrlRefused, check_socket_url
+from webhookproxy.network.guard import Policy, UrlRefused, check_socket_url
 from webhookproxy.rules import Problems, Refused, check_name, same_host
 
 # The longest token seen has 60 characters; a future one may be a JWT.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from webhookproxy.catalog import is_event_name
-from webhookproxy.conditions import Condition, Operator
-from webhookproxy.paths import BadPath, parse_path
+from webhookproxy.events.catalog import is_event_name
+from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.events.paths import BadPath, parse_path
 from webhookproxy.rules import Problems
 
 CONDITIONS_MAX = 20

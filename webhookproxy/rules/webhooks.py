@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from webhookproxy.catalog import is_event_name
-from webhookproxy.guard import Policy, UrlRefused, check_url
+from webhookproxy.events.catalog import is_event_name
+from webhookproxy.network.guard import Policy, UrlRefused, check_url
 from webhookproxy.rules import Problems, Refused, check_name, same_host
 from webhookproxy.rules.filters import Checked, check_filters
 

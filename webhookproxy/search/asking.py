@@ -12,9 +12,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from webhookproxy.search import events
+from webhookproxy.search.index.tables import read_state
 from webhookproxy.search.lists import Span, Values, count_upto, having, page, values_of
 from webhookproxy.search.question import Answer, Question
-from webhookproxy.search.tables import read_state
 from webhookproxy.search.terms import (
     KEY,
     NAME,

@@ -8,9 +8,9 @@ import gevent
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from webhookproxy.bulk import numbers
+from webhookproxy.database.bulk import numbers
+from webhookproxy.search.index.writing import chunks
 from webhookproxy.search.lists import Span
-from webhookproxy.search.writing import chunks
 
 # Read by their numbers in one step, without their payloads and with them.
 _ROWS = 2_000

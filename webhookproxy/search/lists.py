@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from webhookproxy.bulk import numbers
-from webhookproxy.search.tables import names
+from webhookproxy.database.bulk import numbers
+from webhookproxy.search.index.tables import names
+from webhookproxy.search.index.writing import chunks, unpack
 from webhookproxy.search.terms import Group
-from webhookproxy.search.writing import chunks, unpack
 
 # Different values that are looked at for what was typed.
 VALUES_MAX = 200

@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from webhookproxy.payload import HIDDEN
+from webhookproxy.events.payload import HIDDEN
 
 VALUE, REVERSED, NAME, KEY = "v", "r", "n", "k"
 # Terms of one payload, without name and ordering key.

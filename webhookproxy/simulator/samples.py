@@ -87,7 +87,7 @@ def compact(value: Any) -> str:
 
 
 def _load() -> dict[str, Sample]:
-    text = files("webhookproxy").joinpath("catalog.json").read_text(encoding="utf-8")
+    text = files("webhookproxy.events").joinpath("catalog.json").read_text(encoding="utf-8")
     payloads = {name: entry["sample"] for name, entry in json.loads(text).items()}
     history = payloads["call-history-was-created"]
     # A call nobody took: status 5, and the agent's id arrives as 0.

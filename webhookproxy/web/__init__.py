@@ -9,35 +9,32 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from webhookproxy.extensions import compress, csrf, login_manager
-from webhookproxy.web import (
-    access,
-    audit,
-    bulk_resends,
-    catalogue,
-    companies,
-    connection,
-    deliveries,
-    diagnosis,
-    entry,
-    errors,
-    event_call,
-    event_words,
-    events,
-    exports,
-    filters,
-    headers,
-    health,
-    month,
-    panel,
-    privacy,
-    resend_selection,
-    second_factor,
-    second_step,
-    users,
-    webhook_filters,
-    webhook_running,
-    webhook_secret,
-    webhooks,
+from webhookproxy.web import health, panel
+from webhookproxy.web.admin import audit, privacy, users
+from webhookproxy.web.catalogue import pages as catalogue
+from webhookproxy.web.companies import pages as companies
+from webhookproxy.web.connection import panel as connection
+from webhookproxy.web.deliveries import bulk_resends, resend_selection
+from webhookproxy.web.deliveries import pages as deliveries
+from webhookproxy.web.diagnosis import page as diagnosis
+from webhookproxy.web.events import call as event_call
+from webhookproxy.web.events import pages as events
+from webhookproxy.web.events import words as event_words
+from webhookproxy.web.exports import pages as exports
+from webhookproxy.web.filters import pages as webhook_filters
+from webhookproxy.web.login import pages as entry
+from webhookproxy.web.login import second_factor, second_step
+from webhookproxy.web.month import page as month
+from webhookproxy.web.shared import access, errors, headers
+from webhookproxy.web.shared import formats as filters
+from webhookproxy.web.webhooks import (
+    pages as webhooks,
+)
+from webhookproxy.web.webhooks import (
+    running as webhook_running,
+)
+from webhookproxy.web.webhooks import (
+    secret as webhook_secret,
 )
 
 # Every address of a static file carries its version: it may be kept for a year.

@@ -9,13 +9,13 @@ from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from webhookproxy.engine import Engine
+from webhookproxy.database.lease import HEARTBEAT_MS, owner_seen_ms
+from webhookproxy.engine.lifecycle import Engine
+from webhookproxy.engine.liveness import storing
 from webhookproxy.extensions import db
-from webhookproxy.lease import HEARTBEAT_MS, owner_seen_ms
-from webhookproxy.models.deliveries import OPEN
+from webhookproxy.housekeeping.disk_space import look
+from webhookproxy.models.deliveries.tables import OPEN
 from webhookproxy.reasons import StoringReason
-from webhookproxy.room import look
-from webhookproxy.standing import storing
 
 blueprint = Blueprint("health", __name__)
 

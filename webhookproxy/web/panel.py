@@ -13,10 +13,11 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
-from webhookproxy.web import companies, figures, live
-from webhookproxy.web.access import visible_companies
-from webhookproxy.web.connection import Shown, shown_now
-from webhookproxy.web.webhook_health import ShownWebhook, shown_webhook
+from webhookproxy.web.companies import pages as companies
+from webhookproxy.web.connection.panel import Shown, shown_now
+from webhookproxy.web.shared import figures, live
+from webhookproxy.web.shared.access import visible_companies
+from webhookproxy.web.webhooks.health import ShownWebhook, shown_webhook
 
 blueprint = Blueprint("panel", __name__)
 
@@ -45,7 +46,7 @@ def watch() -> Response:
     def draw() -> live.Parts:
         facts = _facts()
         return {
-            "aviso": render_template("alarms.html"),
+            "aviso": render_template("connection/alarms.html"),
             "numeros": render_template("panel/_numbers.html", **facts),
             "problemas": render_template("panel/_problems.html", **facts),
             "dia": render_template("panel/_day.html", **facts),

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from flask import current_app
 
-from webhookproxy.keys import Keyring, KeyringError
+from webhookproxy.config.keys import Keyring, KeyringError
 
 revision = "0006"
 down_revision = "0005"

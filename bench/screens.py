@@ -1,0 +1,119 @@
+"""The pictures of docs/telas.md, made from the showcase: `bin/screens`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Browser, Page
+
+from bench.showcase import process
+from tests.browser.acting import chromium, walk
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "telas"
+DESK = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+# As of the picture's name: the colours, and the window.
+LOOKS = {"light": ("light", DESK), "dark": ("dark", DESK), "phone": ("light", PHONE)}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One screen: its address, and the link to follow there, if it has none of its own."""
+
+    name: str
+    path: str
+    link: str = ""
+
+
+BEFORE = (Screen("primeiro-acesso", "/primeiro-acesso"),)
+OUTSIDE = (Screen("entrar", "/entrar"),)
+INSIDE = (
+    Screen("painel", "/"),
+    Screen("empresas", "/empresas"),
+    Screen("empresa", "/empresas/company_1"),
+    Screen("diagnostico", "/empresas/company_5/diagnostico"),
+    Screen("mes", "/empresas/company_1/mes"),
+    Screen("catalogo", "/empresas/company_1/catalogo"),
+    Screen("empresa-formulario", "/empresas/company_1/editar"),
+    Screen("webhook", "/webhooks/webhook_2"),
+    Screen("webhook-formulario", "/webhooks/webhook_1/editar"),
+    Screen(
+        "filtro",
+        "/webhooks/webhook_1/filtros/condicoes?evento=call-history-was-created",
+        "text=Testar com os últimos",
+    ),
+    Screen("eventos", "/eventos?empresa=company_1"),
+    Screen("evento", "/entregas?webhook=webhook_4&estado=recusada", "text=ver o evento"),
+    Screen("ligacao", "/eventos?empresa=company_1&evento=call-was-not-answered", ".row-url a"),
+    Screen("entregas", "/entregas?estado=falhou"),
+    Screen("entrega", "/entregas?webhook=webhook_4&estado=recusada", ".rows .row-item a"),
+    Screen("reenvio-confirmacao", "/webhooks/webhook_4/reenviar?desde=tudo&situacao=recusada"),
+    Screen("reenvio", "/reenvios/resend_1"),
+    Screen("usuarios", "/usuarios"),
+    Screen("auditoria", "/auditoria"),
+    Screen("privacidade", "/privacidade"),
+    Screen("segundo-fator", "/conta/segundo-fator"),
+)
+
+
+def main() -> int:
+    """Make all of them anew."""
+    if chromium.find() is None:
+        sys.stderr.write(f"There is no browser: install one of {', '.join(chromium.NAMES)}.\n")
+        return 1
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    with TemporaryDirectory() as full, TemporaryDirectory() as empty, chromium.running() as browser:
+        with process.running(Path(empty), "--empty") as base:
+            _take(browser, base, BEFORE)
+        with process.running(Path(full)) as base:
+            _take(browser, base, OUTSIDE)
+            _take(browser, base, INSIDE, logged_in=True)
+    _shrink()
+    return 0
+
+
+def _take(
+    browser: Browser, base: str, screens: tuple[Screen, ...], *, logged_in: bool = False
+) -> None:
+    for look, (scheme, viewport) in LOOKS.items():
+        given = {"viewport": viewport, "color_scheme": scheme, "locale": "pt-BR"}
+        # A page that glides to its result would be caught on the way.
+        context = browser.new_context(**given, reduced_motion="reduce")  # type: ignore[arg-type]
+        page = context.new_page()
+        if logged_in:
+            walk.log_in(page, base)
+        for screen in screens:
+            _open(page, base, screen)
+            page.screenshot(path=FOLDER / f"{screen.name}-{look}.png")
+        context.close()
+
+
+def _open(page: Page, base: str, screen: Screen) -> None:
+    page.goto(base + screen.path)
+    if screen.link:
+        page.locator(screen.link).first.click()
+    page.wait_for_load_state("load")
+
+
+def _shrink() -> None:
+    """A palette of 256 colours is enough for a screen, and a quarter of the size."""
+    tool = shutil.which("pngquant")
+    if tool is None:
+        sys.stderr.write("pngquant is not installed: the pictures stay large.\n")
+        return
+    for picture in sorted(FOLDER.glob("*.png")):
+        subprocess.run(
+            [tool, "--force", "--skip-if-larger", "--strip", "--ext", ".png", str(picture)],
+            # 98 and 99: it could not become smaller without becoming worse.
+            check=False,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

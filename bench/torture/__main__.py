@@ -1,0 +1,69 @@
+"""`python -m bench.torture`: see bin/torture."""
+
+# ruff: noqa: E402 - nothing may be imported before the patch
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import argparse
+import random
+import sys
+import time
+
+import gevent
+
+from bench.torture.account import Account, take
+from bench.torture.faults import Faults
+from bench.torture.stage import stage
+from bench.torture.stream import Stream
+
+# What waits at the end gets so long, in seconds, to be delivered.
+SETTLE_SECONDS = 120.0
+# This share of the faults is a kill -9.
+DEADLY = 0.6
+
+
+def main() -> int:
+    """Torture, print the account; 0 only if the promises held."""
+    parser = argparse.ArgumentParser(prog="bin/torture")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    given = parser.parse_args()
+    print(f"{given.database}, {given.minutes:g} minutes, seed {given.seed}", flush=True)
+    account, faults, settled = run(given.database, given.minutes * 60, given.seed)
+    for line in account.lines():
+        print(line)
+    counts = ", ".join(f"{name} {number}" for name, number in sorted(faults.counts.items()))
+    print(f"faults: {counts}; slowest takeover {faults.slowest_takeover:.2f} s")
+    if not settled:
+        print(f"something still waited after {SETTLE_SECONDS:g} s")
+    good = account.good and settled and account.stored > 0
+    print("the promises held" if good else "THE PROMISES DID NOT HOLD")
+    return 0 if good else 1
+
+
+def run(database: str, seconds: float, seed: int) -> tuple[Account, Faults, bool]:
+    """The account, the faults that were thrown, and whether everything ended."""
+    # Which faults come in which order is the seed's; when exactly they strike is the machine's.
+    with stage(database) as made:
+        faults = Faults(made, random.Random(seed))
+        stream = Stream(made, random.Random(seed + 1))
+        made.start_server()
+        faults.wait_for_owner()
+        stream.start()
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            gevent.sleep(faults.random.uniform(0.2, 2.0))
+            faults.throw(deadly=faults.random.random() < DEADLY)
+        stream.stop()
+        settled = made.settle(SETTLE_SECONDS)
+        while made.servers:
+            assert made.servers.pop().terminate() == 0
+        return take(made, stream.sent, faults), faults, settled
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""What became of every event that was sent."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.torture.faults import Faults
+from bench.torture.stage import Log, Stage
+from bench.torture.stream import Sent
+from tests.support.application import rows
+
+# An event that left so shortly before or after a gap may have been in it: what a dying process had
+# read was not committed yet.
+MARGIN_MS = 1_000
+
+
+@dataclass
+class Account:
+    """The numbers of a torture; `lost`, `disorder` and `needless` are what must be nought."""
+
+    sent: int = 0
+    unheard: int = 0
+    in_gaps: int = 0
+    stored: int = 0
+    deliveries: int = 0
+    delivered: int = 0
+    doubled: int = 0
+    in_flight: int = 0
+    gaps: int = 0
+    lost: list[str] = field(default_factory=list)
+    disorder: list[str] = field(default_factory=list)
+    # Doubled although it was not in flight when a process ended.
+    needless: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Whether the promises held."""
+        return not (self.lost or self.disorder or self.needless)
+
+    def lines(self) -> list[str]:
+        """The account, as a table in Markdown."""
+        numbers = {
+            "sent": self.sent,
+            "of these, with no socket open, or a dead one": self.unheard,
+            "of these, into a recorded gap": self.in_gaps,
+            "stored": self.stored,
+            "gaps recorded": self.gaps,
+            "deliveries due": self.deliveries,
+            "delivered": self.delivered,
+            "in flight when a process ended": self.in_flight,
+            "doubled": self.doubled,
+            "doubled without having been in flight": len(self.needless),
+            "out of order": len(self.disorder),
+            "lost": len(self.lost),
+        }
+        table = [f"| {name} | {number:,} |" for name, number in numbers.items()]
+        wrong = [*self.lost, *self.disorder, *self.needless]
+        return ["| | |", "|---|---|", *table, *wrong[:20]]
+
+
+def take(stage: Stage, sent: list[Sent], faults: Faults) -> Account:
+    """The account, once the stream has ended and nothing waits."""
+    account = Account(sent=len(sent), in_flight=len(faults.in_flight))
+    stored = _stored(stage, account)
+    _check_stored(stage, account, sent, stored)
+    for log in stage.logs:
+        query = "SELECT company_id FROM webhooks WHERE id = :id"
+        company = rows(stage.app, query, id=log.webhook_id)[0][0]
+        mine = {row["public_id"]: row for row in stored if row["company"] == company}
+        account.deliveries += len(mine)
+        account.delivered += len(mine.keys() & log.accepted.keys())
+        for identity in mine.keys() - log.accepted.keys():
+            account.lost.append(f"webhook_{log.webhook_id}: {identity} was never accepted")
+        _check_doubled(stage, account, log, faults)
+        _check_order(account, log.webhook_id, [mine[each] for each in log.first if each in mine])
+    return account
+
+
+def _stored(stage: Stage, account: Account) -> list[dict[str, Any]]:
+    query = "SELECT id, public_id, company_id, payload FROM events WHERE name <> '' ORDER BY id"
+    found = []
+    seen: set[tuple[int, int]] = set()
+    for row in rows(stage.app, query):
+        stamped = json.loads(row.payload)
+        if (row.company_id, stamped["seq"]) in seen:
+            account.needless.append(f"company_{row.company_id}: {stamped['seq']} was stored twice")
+        seen.add((row.company_id, stamped["seq"]))
+        found.append({"id": row.id, "public_id": row.public_id, **stamped})
+    account.stored = len(found)
+    return found
+
+
+def _check_stored(
+    stage: Stage, account: Account, sent: list[Sent], stored: list[dict[str, Any]]
+) -> None:
+    known = {(row["company"], row["seq"]) for row in stored}
+    gaps: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for row in rows(stage.app, "SELECT company_id, started_at, ended_at FROM gaps"):
+        gaps[row.company_id].append((row.started_at, row.ended_at or 2**62))
+        account.gaps += 1
+    for each in sent:
+        if (each.company, each.seq) in known:
+            continue
+        covered = any(
+            start - MARGIN_MS <= each.left_ms and each.at_ms <= end + MARGIN_MS
+            for start, end in gaps[each.company]
+        )
+        if not each.heard:
+            account.unheard += 1
+        elif covered:
+            account.in_gaps += 1
+        else:
+            account.lost.append(
+                f"company_{each.company}: {each.seq} at {each.at_ms} was not stored"
+            )
+
+
+def _check_doubled(stage: Stage, account: Account, log: Log, faults: Faults) -> None:
+    query = (
+        "SELECT e.public_id FROM attempts a JOIN deliveries d ON d.id = a.delivery_id"
+        " JOIN events e ON e.id = d.event_id WHERE d.webhook_id = :id AND a.reason = 'accepted'"
+        " GROUP BY e.public_id HAVING COUNT(*) > 1"
+    )
+    for row in rows(stage.app, query, id=log.webhook_id):
+        account.needless.append(f"webhook_{log.webhook_id}: {row[0]} was seen accepted twice")
+    for identity, times in log.accepted.items():
+        account.doubled += len(times) - 1
+        if len(times) > 1 and (log.webhook_id, identity) not in faults.in_flight:
+            began, name = max(each for each in faults.history if each[0] <= times[-1])
+            after = ", ".join(f"{at - began:.2f} s" for at in times)
+            account.needless.append(
+                f"webhook_{log.webhook_id}: {identity} was accepted {after} after a {name} began"
+            )
+
+
+def _check_order(account: Account, webhook_id: int, firsts: list[dict[str, Any]]) -> None:
+    """First receipts of one key come in the order of sending."""
+    last: dict[int, int] = {}
+    for row in firsts:
+        key = row["agent"]["id"]
+        if row["seq"] < last.get(key, 0):
+            account.disorder.append(f"webhook_{webhook_id}: {row['seq']} came after {last[key]}")
+        last[key] = max(row["seq"], last.get(key, 0))

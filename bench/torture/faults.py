@@ -1,0 +1,189 @@
+"""The faults a torture throws, one at a time, each with its end."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import gevent
+
+from bench.torture.stage import Fault, Stage
+from tests.support import postgresql
+from tests.support.application import rows, wait_until
+from tests.support.locks import held
+from tests.support.receiver import endless, hang, raw, reset
+from tests.support.server_process import ServerProcess
+
+# Within so many seconds a server is the owner, and every company has its socket again.
+OWNER_SECONDS = 30.0
+TAKEOVER_SECONDS = 10.0
+
+RECEIVER_FAULTS: dict[str, Fault] = {
+    "500": lambda _: (500, {}, b"no"),
+    "429": lambda _: (429, {"Retry-After": "1"}, b""),
+    "429 garbage": lambda _: (429, {"Retry-After": "soon\xff"}, b""),
+    "redirect": lambda _: (302, {"Location": "http://[::1"}, b"x" * 50_000),
+    "reset": lambda _: reset(),
+    "close": lambda _: raw(b""),
+    "garbage": lambda _: raw(b"\x00\xff\n" * 100),
+    "cut head": lambda _: raw(b"HTTP/1.1 200 OK\r\nServer:"),
+    "hang": lambda _: hang(),
+    "drip": lambda _: endless(b"x", first=b"HTTP/1.1 200 OK\r\nX: ", every=0.1),
+    "continue": lambda _: endless(b"HTTP/1.1 100 Continue\r\n\r\n", every=0.1),
+}
+
+
+@dataclass
+class Faults:
+    """Throws faults at a stage; counts them, and what was in flight when a process ended."""
+
+    stage: Stage
+    random: random.Random
+    counts: dict[str, int] = field(default_factory=dict)
+    in_flight: set[tuple[int, str]] = field(default_factory=set)
+    slowest_takeover: float = 0.0
+    # What was thrown, and when (monotonic).
+    history: list[tuple[float, str]] = field(default_factory=list)
+
+    def throw(self, *, deadly: bool) -> None:
+        """One fault; a deadly one ends the process that owns the sockets with SIGKILL."""
+        gentle = [self.stop, self.freeze, self.twice, self.receiver, self.socket, self.lock]
+        fatal = [self.kill, self.take_over, self.take_over]
+        choice = self.random.choice(fatal if deadly else gentle)
+        if choice is not self.receiver and self.random.random() < 0.4:
+            self.receiver()
+        name = choice.__name__
+        self.history.append((time.monotonic(), name))
+        self.counts[name] = self.counts.get(name, 0) + 1
+        choice()
+        self.wait_for_owner()
+
+    def kill(self) -> None:
+        """SIGKILL, and a new start."""
+        self._kill(self.stage.servers[0])
+        self.stage.start_server()
+
+    def take_over(self) -> None:
+        """SIGKILL while another server waits for the sockets."""
+        if len(self.stage.servers) < 2:
+            self.stage.start_server()
+        owners = wait_until(self.stage.owners, TAKEOVER_SECONDS, "an owner says that it is one")
+        assert len(owners) == 1, f"{len(owners)} servers say that they own the sockets"
+        self._kill(owners[0])
+        began = time.monotonic()
+        wait_until(self.stage.owners, TAKEOVER_SECONDS, "the other server owns the sockets")
+        self.slowest_takeover = max(self.slowest_takeover, time.monotonic() - began)
+
+    def stop(self) -> None:
+        """SIGTERM, twice now and then; what is in hand is finished."""
+        server = self.stage.servers[0]
+        server.signal(signal.SIGTERM)
+        if self.random.random() < 0.5:
+            gevent.sleep(self.random.uniform(0.0, 0.5))
+            server.signal(signal.SIGTERM)
+        code = server.wait()
+        assert code == 0, f"a server ended with {code} after SIGTERM"
+        self._gone(server)
+        if not self.stage.servers:
+            self.stage.start_server()
+
+    def freeze(self) -> None:
+        """SIGSTOP for a moment; it owns the sockets all the while."""
+        server = self.stage.servers[0]
+        server.freeze()
+        gevent.sleep(self.random.uniform(0.5, 3.0))
+        self._note_in_flight()
+        server.thaw()
+        # An answer that came meanwhile may be found after its deadline.
+        self._note_in_flight()
+
+    def twice(self) -> None:
+        """A second server by mistake: it waits, and there is one owner."""
+        if len(self.stage.servers) < 2:
+            self.stage.start_server()
+        gevent.sleep(1.0)
+        assert len(self.stage.owners()) == 1
+
+    def receiver(self) -> None:
+        """One receiver misbehaves for a while."""
+        log = self.random.choice(self.stage.logs)
+        log.fault = self.random.choice(list(RECEIVER_FAULTS.values()))
+        gevent.spawn_later(self.random.uniform(0.5, 4.0), setattr, log, "fault", None)
+
+    def socket(self) -> None:
+        """3C Plus drops, kicks, closes, falls silent or talks nonsense."""
+        token = self.random.choice([*self.stage.tokens.values(), None])
+        control = self.stage.simulator.control
+        acts: list[Callable[[], object]] = [
+            lambda: control("drop", token=token),
+            lambda: control("kick", token=token),
+            lambda: control("close", token=token),
+            lambda: control("silence", token=token, seconds=8, pings=False),
+            lambda: control("raw", token=token, packet='42["x",{"cut'),
+            lambda: control("raw", token=token, packet='451-["x",{"_placeholder":true,"num":9}]'),
+        ]
+        self.random.choice(acts)()
+        gevent.sleep(self.random.uniform(0.0, 2.0))
+
+    def lock(self) -> None:
+        """Another program holds the database, or PostgreSQL ends every session."""
+        seconds = self.random.uniform(0.2, 7.0)
+        if self.stage.postgresql is not None and self.random.random() < 0.5:
+            self._cut_sessions(self.stage.postgresql)
+            return
+        with held(self.stage.url):
+            gevent.sleep(seconds)
+
+    def wait_for_owner(self) -> None:
+        """Return when one server owns the sockets and has them all."""
+        wait_until(self._whole, OWNER_SECONDS, "an owner with all its sockets")
+
+    def _whole(self) -> bool:
+        owners = self.stage.owners()
+        assert len(owners) <= 1, "two servers own the sockets"
+        if not owners:
+            gevent.sleep(0.1)
+            return False
+        self.stage.servers.sort(key=lambda server: server is not owners[0])
+        sockets: dict[str, int] = owners[0].health()["sockets"]
+        return sockets["connected"] == len(self.stage.tokens)
+
+    def _kill(self, server: ServerProcess) -> None:
+        others = [each for each in self.stage.servers if each is not server]
+        # Only while it is read what was in flight: what the next owner commits hides it.
+        for other in others:
+            other.freeze()
+        server.kill()
+        # What was written in the last moment lies in the receivers' sockets: it has all been read
+        # when this process has nothing left to do, however slow the machine is.
+        for _ in range(3):
+            gevent.sleep(0.05)
+            gevent.idle()
+        self._gone(server)
+        for other in others:
+            other.thaw()
+
+    def _gone(self, server: ServerProcess) -> None:
+        self.stage.servers.remove(server)
+        self._note_in_flight()
+
+    def _note_in_flight(self) -> None:
+        self.in_flight |= self.stage.in_flight()
+
+    def _fence(self) -> int:
+        return int(rows(self.stage.app, "SELECT fence FROM leases")[0][0])
+
+    def _cut_sessions(self, server: postgresql.Server) -> None:
+        """End every session: the owner's lock is free before the owner knows."""
+        began = time.monotonic()
+        self._note_in_flight()
+        fence = self._fence()
+        server.terminate_sessions(self.stage.url)
+        # The owner may believe for two seconds that it still is one.
+        wait_until(lambda: self._fence() > fence, OWNER_SECONDS, "somebody owns the sockets anew")
+        self.wait_for_owner()
+        # What the former owner was sending meanwhile is sent again by the next.
+        self.in_flight |= self.stage.accepted_since(began)

@@ -1,0 +1,176 @@
+"""The stage of a torture: a database, the simulator, receivers that keep a log, and servers."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gevent
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from tests.support import application as world
+from tests.support import postgresql
+from tests.support.application import application, make_company, make_webhook, rows, store_of
+from tests.support.receiver import OK, Behaviour, Plain, Received, Receiver
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.models.webhooks import edit_webhook, find_webhook
+
+COMPANIES = 3
+# Seconds between pings, and until an unanswered one counts: a dead server is noticed after both.
+PINGS = {"interval": 2, "timeout": 3}
+# Of each company's webhooks: one sends side by side, one strictly one after the other.
+PARALLELISM = (8, 1)
+TIMEOUT = 5.0
+SECRET = "canary-secret-of-the-torture"
+
+Fault = Callable[[Received], Plain | Behaviour]
+
+
+@dataclass
+class Log:
+    """One webhook's receiver: every request, and which of them it accepted."""
+
+    receiver: Receiver = field(default_factory=Receiver)
+    webhook_id: int = 0
+    fault: Fault | None = None
+    latency: random.Random = field(default_factory=lambda: random.Random(0))
+    # Event ids in the order of their first receipt, and when each was accepted (monotonic).
+    first: dict[str, float] = field(default_factory=dict)
+    accepted: dict[str, list[float]] = field(default_factory=dict)
+
+    def answer(self, request: Received) -> Plain | Behaviour:
+        """Note the request; accept it unless a fault is on."""
+        identity = request.headers["webhook-id"]
+        self.first.setdefault(identity, time.time())
+        self.receiver.requests.clear()
+        if self.fault is not None:
+            return self.fault(request)
+        self.accepted.setdefault(identity, []).append(time.monotonic())
+        # Accepted and not answered: what a kill in this moment repeats.
+        gevent.sleep(self.latency.uniform(0.0, 0.1))
+        return OK
+
+
+@dataclass
+class Stage:
+    """Everything that a torture needs, running."""
+
+    app: Flask
+    url: str
+    folder: Path
+    simulator: SimulatorProcess
+    postgresql: postgresql.Server | None
+    stack: ExitStack
+    tokens: dict[int, str] = field(default_factory=dict)
+    logs: list[Log] = field(default_factory=list)
+    servers: list[ServerProcess] = field(default_factory=list)
+
+    def start_server(self) -> ServerProcess:
+        """One more server, which answers."""
+        server = self.stack.enter_context(ServerProcess(self.url, self.folder))
+        self.servers.append(server)
+        return server
+
+    def owners(self) -> list[ServerProcess]:
+        """The servers that say they own the sockets."""
+        return [server for server in self.servers if self._health(server).get("owner")]
+
+    def in_flight(self) -> set[tuple[int, str]]:
+        """What receivers accepted and the database does not know as delivered."""
+        query = (
+            "SELECT d.webhook_id, e.public_id FROM deliveries d JOIN events e ON e.id = d.event_id"
+            " WHERE d.state <> 'delivered'"
+        )
+        open_ones = {(row[0], row[1]) for row in rows(self.app, query)}
+        return {each for each in open_ones if each[1] in self._log(each[0]).accepted}
+
+    def accepted_since(self, began: float) -> set[tuple[int, str]]:
+        """What receivers accepted since then (on the monotonic clock)."""
+        return {
+            (log.webhook_id, identity)
+            for log in self.logs
+            for identity, times in log.accepted.items()
+            if times[-1] >= began
+        }
+
+    def settle(self, seconds: float) -> bool:
+        """Have everything tried now, and wait until nothing waits; whether it came to that."""
+        for log in self.logs:
+            log.fault = None
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for log in self.logs:
+                _touch(self.app, log.webhook_id)
+            for _ in range(50):
+                query = "SELECT COUNT(*) FROM deliveries WHERE ended_ms IS NULL"
+                if rows(self.app, query)[0][0] == 0:
+                    return True
+                gevent.sleep(0.2)
+        return False
+
+    def _log(self, webhook_id: int) -> Log:
+        return next(log for log in self.logs if log.webhook_id == webhook_id)
+
+    def _health(self, server: ServerProcess) -> dict[str, Any]:
+        try:
+            return server.health()
+        except (OSError, ValueError, http.client.HTTPException):
+            return {}
+
+
+@contextmanager
+def stage(database: str) -> Iterator[Stage]:
+    """The stage on an empty database of this kind."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
+        server = None
+        url = f"sqlite:///{folder / 'torture.sqlite'}"
+        if database == "postgresql":
+            server = stack.enter_context(postgresql.running())
+            url = stack.enter_context(server.database())
+        else:
+            world.migrate(url)
+        app = stack.enter_context(application(url, folder))
+        simulator = stack.enter_context(SimulatorProcess())
+        simulator.control("pings", **PINGS)
+        made = Stage(app, url, folder, simulator, server, stack)
+        for number in range(1, COMPANIES + 1):
+            _add_company(made, stack, f"torture-token-{number:04}")
+        yield made
+
+
+def _add_company(made: Stage, stack: ExitStack, token: str) -> None:
+    company = make_company(made.app, made.simulator.url, token, name=token, connected=True)
+    made.tokens[company] = token
+    for parallelism in PARALLELISM:
+        log = Log()
+        stack.enter_context(log.receiver)
+        log.receiver.answer = log.answer
+        log.webhook_id = make_webhook(
+            made.app,
+            company,
+            log.receiver.url(),
+            secret=SECRET,
+            parallelism=parallelism,
+            timeout=TIMEOUT,
+        )
+        made.logs.append(log)
+
+
+def _touch(app: Flask, webhook_id: int) -> None:
+    """Save a webhook as it is, which closes its circuit and tries what waits at once."""
+
+    def job(session: Session) -> None:
+        webhook = find_webhook(session, webhook_id)
+        edit_webhook(session, webhook, webhook.input(), app.extensions["policy"])
+
+    store_of(app).session(job)

@@ -1,0 +1,62 @@
+"""The live stream: stamped events of several companies, and which of them had a listener."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+
+import gevent
+
+from bench.torture.stage import Stage
+
+RATE = 12.0
+KEYS = 4
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One event as it was sent: it left between `at_ms` and `left_ms`; `heard` if a live socket
+    was open."""
+
+    company: int
+    seq: int
+    key: int
+    at_ms: int
+    left_ms: int
+    heard: bool
+
+
+@dataclass
+class Stream:
+    """Emits for every company at `RATE` a second until it is stopped."""
+
+    stage: Stage
+    random: random.Random
+    sent: list[Sent] = field(default_factory=list)
+    stopping: bool = False
+    _greenlets: list[gevent.Greenlet[..., None]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin."""
+        for company, token in self.stage.tokens.items():
+            self._greenlets.append(gevent.spawn(self._emit, company, token))
+
+    def stop(self) -> None:
+        """End, and fail if one company's stream failed."""
+        self.stopping = True
+        gevent.joinall(self._greenlets, timeout=30, raise_error=True)
+
+    def _emit(self, company: int, token: str) -> None:
+        seq = 0
+        while not self.stopping:
+            seq += 1
+            key = self.random.randrange(KEYS)
+            at_ms = round(time.time() * 1000)
+            stamped = {"agent": {"id": key}, "seq": seq, "company": company}
+            answer = self.stage.simulator.control(
+                "emit", token=token, event="agent-is-idle", args=[stamped]
+            )
+            left_ms = round(time.time() * 1000)
+            self.sent.append(Sent(company, seq, key, at_ms, left_ms, answer["heard"] > 0))
+            gevent.sleep(self.random.uniform(0.5, 1.5) / RATE)

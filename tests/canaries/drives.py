@@ -1,0 +1,296 @@
+"""Somebody at every page: what they do right, and every mistake that has a secret in it."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing, suppress
+from typing import Any
+
+from flask import Flask
+
+from tests.canaries.marks import AUTH, PHONE, PHONE_SHOWN, SECRET, TOKEN, URL_KEY
+from tests.canaries.stage import ANA, BETO, MISTAKEN, PASSWORD, TYPED, WRONG, Stage, code_of, filled
+from tests.support.application import rows, store_of
+from tests.web.support.browser import form_fields
+from tests.web.support.served import Served
+
+WEBHOOK, OTHER = "/webhooks/webhook_1", "/webhooks/webhook_2"
+DELIVERY = "/entregas/delivery_1"
+IDS: dict[str, Any] = {
+    "company_id": 2,
+    "webhook_id": 2,
+    "delivery_id": 1,
+    "user_id": 2,
+    "resend_id": 1,
+}
+# What ends something goes last, and what is beside it before what it is in.
+LAST = (
+    "deliveries.give_up",
+    "privacy.expunge",
+    "webhooks.delete",
+    "users.delete",
+    "companies.delete",
+    "entry.leave",
+)
+
+
+def addresses(app: Flask, method: str) -> dict[str, str]:
+    """By endpoint, in the order in which they can all be asked."""
+    known = rows(app, "SELECT public_id FROM events ORDER BY id LIMIT 1")
+    # At the end there may be none any more.
+    ids = {**IDS, "public_id": known[0][0] if known else "evt_1"}
+    with app.test_request_context():
+        urls = app.url_map.bind("localhost")
+        found = {
+            rule.endpoint: urls.build(rule.endpoint, {name: ids[name] for name in rule.arguments})
+            for rule in app.url_map.iter_rules()
+            if method in (rule.methods or ()) and rule.endpoint != "static"
+        }
+    return dict(
+        sorted(
+            found.items(), key=lambda each: ("", *LAST).index(each[0] if each[0] in LAST else "")
+        )
+    )
+
+
+def first_visit(stage: Stage) -> None:
+    """The first administrator, after every mistake that can be made at the door."""
+    nobody = stage.browser()
+    fields = {"email": ANA, "password": PASSWORD, "repeated": PASSWORD}
+    nobody.post("/primeiro-acesso", 200, **fields, code=MISTAKEN)
+    right = {**fields, "code": code_of(stage.app)}
+    nobody.post("/primeiro-acesso", 200, **{**right, "repeated": WRONG})
+    nobody.post("/primeiro-acesso", 200, **{**right, "email": MISTAKEN})
+    nobody.post("/primeiro-acesso", 303, **right)
+
+
+def mistakes_at_the_door(stage: Stage) -> None:
+    nobody = stage.browser()
+    for email in (ANA, MISTAKEN, f"{MISTAKEN}@", PHONE, PHONE_SHOWN):
+        nobody.post("/entrar", 200, email=email, password=WRONG)
+    nobody.get(f"/entrar?password={MISTAKEN}")
+
+
+def walk(stage: Stage, ana: Served) -> None:
+    """Every page that can be had, by everybody."""
+    beto, nobody = stage.logged_in(BETO), stage.browser()
+    for endpoint, address in addresses(stage.app, "GET").items():
+        assert ana.client.get(address).status_code < 400 or endpoint == "entry.show", endpoint
+        beto.client.get(address)
+        nobody.client.get(address)
+
+
+def every_form(stage: Stage, ana: Served) -> None:
+    """Every form with a wrong token, with fields that cannot be, and as it stands."""
+    pages = addresses(stage.app, "GET")
+    for endpoint, address in addresses(stage.app, "POST").items():
+        page = ana.client.get(pages[endpoint]).text if endpoint in pages else ""
+        fields = filled(form_fields(page)) if "<form" in page and "<main" in page else {}
+        ana.send(address, {**TYPED, **fields, "csrf_token": WRONG}, 400)
+        if endpoint not in LAST:
+            wrong = {name: TYPED.get(name, f"{MISTAKEN} \x07") for name in fields}
+            ana.post(address, None, **{**wrong, "csrf_token": ana.token()})
+        ana.post(address, None, **{**fields, "csrf_token": ana.token()})
+
+
+def creations(ana: Served) -> None:
+    fields = filled(ana.fields("/empresas/nova"))
+    given = {"name": "Nova", "host": "outro", "other_host": "http://127.0.0.1:4010"}
+    ana.send("/empresas/nova", {**fields, **given}, 303)
+    address = "/empresas/company_2/webhooks/novo"
+    url = f"http://127.0.0.1:4009/?key={URL_KEY}"
+    fields = {**filled(ana.fields(address)), "name": "Novo", "which": "todos", "url": url}
+    ana.send(address, {**fields, "authorization": f"Token {AUTH}"}, 303)
+
+
+def edits(ana: Served) -> None:
+    """What goes wrong while somebody edits a webhook and a company, and what goes right."""
+    address = f"{WEBHOOK}/editar"
+    old = filled(ana.fields(address))
+    inside = "http://127.0.0.2:4009/x"
+    for changed in (
+        # Another host, and not every secret typed again; then a URL that cannot be.
+        {"url": inside, "secret": ""},
+        {"url": inside, "authorization": ""},
+        {"url": f"https://me:{MISTAKEN}@127.0.0.1/"},
+        {"url": f"ftp://127.0.0.1/{URL_KEY}?key={URL_KEY}"},
+        {"authorization": f"{AUTH}\n{AUTH}"},
+        {"timeout": MISTAKEN, "rate_limit": PHONE, "more_events": f"{MISTAKEN} {PHONE_SHOWN}"},
+        {"generate_secret": "y"},
+    ):
+        ana.send(address, {**old, **changed}, 200)
+    ana.send(address, {**old, "name": "Mudou"}, 303)
+    conflict = ana.send(address, {**old, "name": "Mudou de novo"}, 200)
+    assert "Outra pessoa salvou este webhook" in conflict.text
+    ana.send(address, {**form_fields(conflict.text), "secret": SECRET}, 303)
+    company = "/empresas/company_2/editar"
+    old = filled(ana.fields(company))
+    for host in (f"https://me:{MISTAKEN}@127.0.0.1", f"https://127.0.0.1/?token={MISTAKEN}"):
+        ana.send(company, {**old, "host": "outro", "other_host": host}, 200)
+    ana.send(company, {**old, "host": "outro", "other_host": inside, "token": ""}, 200)
+    ana.send(company, {**old, "token": f"{TOKEN} {TOKEN}"}, 200)
+    ana.send(company, {**old, "name": "Mudou"}, 303)
+    assert "Outra pessoa salvou" in ana.send(company, {**old, "name": "De novo"}, 200).text
+
+
+def made_secrets(stage: Stage, ana: Served) -> None:
+    """Secrets that the program makes: each is in one answer, and never again."""
+    address = f"{OTHER}/editar"
+    fields = {**ana.fields(address), "generate_secret": "y"}
+    pages = [ana.send(address, fields, 303).location]
+    stage.secret_from(ana.get(pages[0]).text)
+    address = f"{OTHER}/trocar-segredo"
+    fields = ana.fields(address)
+    pages.append(ana.send(address, fields, 303).location)
+    stage.secret_from(ana.get(pages[1]).text)
+    ana.send(address, fields, 200)
+    for page in (*pages, OTHER, address):
+        ana.get(page)
+    ana.post(f"{OTHER}/encerrar-segredo-antigo")
+    fields = ana.fields("/usuarios/novo")
+    made = {**fields, "email": "eva@exemplo.com.br", "generate_password": "y"}
+    stage.secret_from(ana.send("/usuarios/novo", made, 200).text)
+
+
+def users(ana: Served) -> None:
+    fields = filled(ana.fields("/usuarios/novo"))
+    for email in ("", MISTAKEN, f"{MISTAKEN}@{MISTAKEN} ", ANA):
+        ana.send("/usuarios/novo", {**fields, "email": email}, 200)
+    ana.send("/usuarios/novo", {**fields, "email": BETO, "password": WRONG[:9]}, 200)
+    ana.send("/usuarios/novo", {**fields, "email": BETO, "password": PASSWORD}, 303)
+    own = filled(ana.fields("/conta"))
+    ana.send("/conta", {**own, "current": WRONG}, 200)
+    ana.send("/conta", {**own, "repeated": WRONG}, 200)
+
+
+def running(ana: Served) -> None:
+    """Tests, switches, and what can be done with a delivery."""
+    for webhook in (WEBHOOK, OTHER):
+        for event in ("", "call-was-connected", MISTAKEN, PHONE, f"{MISTAKEN} {PHONE_SHOWN}"):
+            ana.post(f"{webhook}/testar", 200, evento=event)
+    for act in ("pausar", "simular", "retomar"):
+        ana.post(f"{WEBHOOK}/{act}")
+    for delivery in (DELIVERY, "/entregas/delivery_2"):
+        for act in ("tentar", "reenviar", "tentar"):
+            ana.post(f"{delivery}/{act}")
+        for page in ("", "?tentativa=1", "/corpo", "/ao-vivo"):
+            ana.get(f"{delivery}{page}")
+    for word in (MISTAKEN, PHONE, PHONE_SHOWN):
+        ana.get("/empresas", query_string={"busca": word})
+        ana.get("/entregas", query_string={"evento": word})
+        ana.get("/auditoria", query_string={"pessoa": word})
+        ana.get("/entregas", 404, query_string={"estado": word})
+    for number in (MISTAKEN, PHONE, PHONE_SHOWN, f"{PHONE}0"):
+        ana.post("/privacidade", 200, number=number)
+        ana.post("/privacidade/apagar", 200, number=number)
+    ana.get("/auditoria")
+
+
+def filters(ana: Served) -> None:
+    """Filters of an event that has a phone in it: conditions that cannot be, tried, and saved."""
+    address = f"{WEBHOOK}/filtros/condicoes?evento=call-was-created"
+    kept = ana.fields(address)
+    for value in (MISTAKEN, PHONE, PHONE_SHOWN, f"{MISTAKEN} \x07"):
+        for path in ("phone", f"{MISTAKEN}..{value}"):
+            row = {"path": path, "operator": "igual", "value": value}
+            ana.send(address, {**kept, **row, "try": ""}, 200)
+            ana.send(address, {**kept, **row, "save": ""}, 200)
+    ana.get(f"{WEBHOOK}/filtros/condicoes", query_string={"evento": f"{MISTAKEN} {PHONE}"})
+    row = {"path": "phone", "operator": "existe", "value": ""}
+    tried = form_fields(ana.send(address, {**kept, **row, "try": ""}, 200).text)
+    ana.send(address, {**kept, **row, "reviewed": tried["reviewed"], "save": ""}, 303)
+    for page in (WEBHOOK, f"{WEBHOOK}/filtros", address):
+        ana.get(page)
+
+
+def expired(stage: Stage) -> None:
+    """Sessions that end behind an open form: what was typed waits, but for the secrets."""
+    for address in (f"{WEBHOOK}/editar", "/empresas/nova", "/usuarios/novo", "/conta"):
+        person = stage.logged_in(ANA)
+        fields = {**filled(person.fields(address)), "name": "Rascunho"}
+        person.client.delete_cookie("session")
+        person.send(address, fields, 303)
+        person.get("/entrar")
+        person.post("/entrar", 303, email=ANA, password=PASSWORD)
+        assert "Recuperamos o que você digitou" in person.get(address).text
+
+
+# What no web server can read, or will.
+RUBBISH = (
+    f"{TOKEN}\r\n\r\n",
+    f"POST /entrar?token={TOKEN} HTTP/9.9\r\n\r\n",
+    f"{SECRET} / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    f"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization {AUTH}\r\n\r\n",
+    f"GET / HTTP/1.1\r\nHost: localhost\r\n{TOKEN} : x\r\n\r\n",
+    f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {SECRET}\r\n\r\n",
+    f"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {SECRET}\r\n\r\n",
+    f"POST /entrar HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{SECRET}\r\n",
+    f"GET /{TOKEN * 400} HTTP/1.1\r\nHost: x\r\n\r\n",
+    f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: {AUTH * 1000}\r\n\r\n",
+)
+
+
+def errors(stage: Stage, ana: Served) -> None:
+    """What cannot be had, with secrets in it."""
+    ana.get(f"/{TOKEN}", 404)
+    ana.get(f"/empresas/{TOKEN}?token={TOKEN}", 404)
+    ana.get(f"/entrar?x={SECRET}%00", 400)
+    ana.get("/empresas/company_1/conectar", 405, query_string={"token": TOKEN})
+    for address in ("/entrar", "/empresas/nova", "/conta", f"{WEBHOOK}/editar"):
+        ana.send(address, {**TYPED, "name": "x" * 1_100_000}, 413)
+        ana.send(address, {**TYPED}, 400)
+    other_host = {"Host": f"{TOKEN}.example.com", "Authorization": AUTH}
+    assert ana.client.get("/entrar", headers=other_host).status_code == 400
+    for each in RUBBISH:
+        with closing(socket.create_connection(("127.0.0.1", stage.server.port), 5)) as sock:
+            sock.sendall(each.encode())
+            # The server may end it without reading all.
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(65_536):
+                    pass
+
+
+# What gives way under the pages, and how it is mended again.
+BREAK = {
+    "a missing table": (
+        "ALTER TABLE audit RENAME TO lost",
+        "ALTER TABLE lost RENAME TO audit",
+    ),
+    "a missing column": (
+        "ALTER TABLE companies RENAME COLUMN timezone TO lost",
+        "ALTER TABLE companies RENAME COLUMN lost TO timezone",
+    ),
+    "a state that there is not": (
+        "UPDATE webhooks SET state = 'x' || state",
+        "UPDATE webhooks SET state = substr(state, 2)",
+    ),
+    "a token that no key opens": (
+        "UPDATE companies SET token = token || 'x'",
+        "UPDATE companies SET token = substr(token, 1, length(token) - 1)",
+    ),
+    "a secret that no key opens": ("UPDATE webhooks SET secret = 'f1:x'", "SELECT 1"),
+}
+
+
+def broken(stage: Stage, ana: Served) -> set[int]:
+    """The forms once more on a database that gives way under them; what they answered with."""
+    forms = (f"{WEBHOOK}/editar", "/empresas/company_1/editar", "/empresas/nova", "/usuarios/novo")
+    fields = {address: filled(ana.fields(address)) for address in forms}
+    token, answers = ana.token(), set()
+    for broken, mended in BREAK.values():
+        change(stage.app, broken)
+        for address, typed in fields.items():
+            answers.add(ana.client.get(address).status_code)
+            answers.add(ana.client.post(address, data=typed).status_code)
+        for address in (f"{WEBHOOK}/testar", f"{OTHER}/trocar-segredo", "/entrar", "/conta"):
+            typed = {**TYPED, "csrf_token": token, "email": ANA, "version": "1"}
+            answers.add(ana.client.post(address, data=typed).status_code)
+        for address in (WEBHOOK, DELIVERY, "/", "/auditoria", "/empresas/company_1"):
+            answers.add(ana.client.get(address).status_code)
+        change(stage.app, mended)
+    return answers
+
+
+def change(app: Flask, statement: str) -> None:
+    store_of(app).run(lambda connection: connection.exec_driver_sql(statement) and None)

@@ -1,0 +1,74 @@
+"""What the canaries are, and where to look for them.
+
+Every secret is marked: token, authorization, signing secrets, passwords, a key in a
+webhook's URL. None may be in what is printed, nor in the files of the database; a URL's key is the
+one that is stored as it is. The phone may be in payloads only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import inspect
+
+from tests.support.application import rows
+from tests.support.receiver import Plain, Received
+from webhookproxy.extensions import db
+
+MARK = "marked-canary"
+TOKEN = f"{MARK}-token-0123456789-abcdef"
+AUTH = f"Bearer {MARK}-authorization-1"
+SECRET, OLD_SECRET = f"{MARK}-signing-secret-2", f"{MARK}-signing-secret-1"
+URL_KEY = f"key-{MARK}-of-the-receiver"
+URL = f"http://127.0.0.1:4009/?key={URL_KEY}"
+PHONE = "11912345678"
+PHONE_SHOWN = "(11) 91234-5678"
+# What the phone may be in: the payloads as they came.
+PAYLOADS = ("events", "payload")
+
+
+def echo(got: Received) -> Plain:
+    """A receiver in debug mode: its error page shows the headers that it got."""
+    return 500, {}, f"<pre>{dict(got.headers)}</pre>".encode()
+
+
+def cells(app: Flask) -> dict[tuple[str, str], str]:
+    """Everything that is stored, by table and column."""
+    with app.app_context():
+        tables = inspect(db.engine).get_table_names()
+    found: dict[tuple[str, str], str] = {}
+    for table in tables:
+        for row in rows(app, f"SELECT * FROM {table}"):
+            for column, value in row._mapping.items():
+                found[table, column] = found.get((table, column), "") + f"{value}\n"
+    return found
+
+
+def files_of(sqlite_url: str) -> bytes:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    return b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
+
+
+def assert_no_secret_is_stored(app: Flask, sqlite_url: str) -> None:
+    stored = cells(app)
+    marked = {where for where, text in stored.items() if MARK in text}
+    assert marked == {("webhooks", "url")}
+    # Once more in the bytes, of which the write-ahead log has older ones; a URL's key apart.
+    for secret in (TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET):
+        assert secret.encode() not in files_of(sqlite_url)
+
+
+def assert_the_phone_is_in_payloads_only(app: Flask) -> None:
+    found = {
+        where
+        for where, text in cells(app).items()
+        if any(phone in text for phone in (PHONE, PHONE_SHOWN, "91234"))
+    }
+    assert found == {PAYLOADS}
+
+
+def assert_prints_nothing(output: str) -> None:
+    lines = [line for line in output.splitlines() if MARK in line or "91234" in line]
+    assert not lines, "\n".join(lines)
+    assert PHONE not in output

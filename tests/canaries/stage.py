@@ -1,0 +1,158 @@
+"""A server whose every secret is marked, the people at its pages, and all that they are told."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from tests.canaries.marks import AUTH, MARK, OLD_SECRET, PHONE_SHOWN, SECRET, TOKEN, URL_KEY, echo
+from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
+from tests.support.receiver import Plain, Received, Receiver
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
+from tests.web.support.served import Heard, Served
+from webhookproxy.events.contract import whsec
+from webhookproxy.models import BulkResend
+from webhookproxy.models.webhooks import find_webhook, rotate_secret
+from webhookproxy.web.login import passwords
+
+PASSWORD, WRONG = f"{MARK}-password-of-ana", f"{MARK}-password-of-nobody"
+NEW_PASSWORD = f"{MARK}-password-that-is-new"
+# What somebody types into a field that is seen, by mistake.
+MISTAKEN = f"{MARK}-typed-where-it-does-not-belong"
+ANA, BETO = "ana@exemplo.com.br", "beto@exemplo.com.br"
+SETTINGS = {"LOG_LEVEL": "DEBUG", "PROXY_HOPS": "1", "TRUSTED_HOSTS": "localhost,127.0.0.1"}
+# What goes into every field that is for a secret, by its name.
+TYPED: Mapping[str, str] = {
+    "token": TOKEN,
+    "authorization": AUTH,
+    "secret": SECRET,
+    "password": NEW_PASSWORD,
+    "current": PASSWORD,
+    "repeated": NEW_PASSWORD,
+    # Of the first access: it is seen while it is typed, as it is copied from a console.
+    "code": MISTAKEN,
+}
+SECRETS = (TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET, PASSWORD, WRONG, NEW_PASSWORD)
+# Where an answer has what is marked, and why. Everywhere else nothing may have it, but for what
+# is no secret and was in the very request: a field that is seen shows again what was typed.
+ALLOWED: Mapping[str, Mapping[str, str]] = {
+    URL_KEY: {
+        "webhooks.edit": "the form of the URL shows the URL",
+        "deliveries.show": "the command to copy sends to the URL",
+    },
+    PHONE_SHOWN: {
+        "deliveries.show": "the page of a payload",
+        "deliveries.body": "the payload as a file",
+        "events.show": "the page of a payload",
+        "events.payload": "the payload as a file",
+        "webhook_filters.edit": "the payload whose values are clicked to make a condition",
+        "events.watch": "what the receiver answered: some show what they were sent",
+        "deliveries.watch": "what the receiver answered: some show what they were sent",
+    },
+}
+
+
+@dataclass(slots=True)
+class Stage:
+    """What stands on it, by number: companies 1 and 2, webhooks 1 (company 1) and 2."""
+
+    app: Flask
+    server: ServerProcess
+    heard: list[Heard] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+
+    def browser(self) -> Served:
+        """Somebody who has not logged in."""
+        return Served(self.app, self.server.port, self.heard)
+
+    def logged_in(self, email: str, password: str = PASSWORD) -> Served:
+        """Somebody who has, through the form."""
+        browser = self.browser()
+        browser.post("/entrar", 303, email=email, password=password)
+        return browser
+
+    def found(self, mark: str) -> list[Heard]:
+        """The answers that have a mark and may not."""
+        allowed = ALLOWED.get(mark, {})
+        seen = mark not in SECRETS
+        return [
+            each
+            for each in self.heard
+            if mark in each.text
+            and each.endpoint not in allowed
+            and not (seen and mark in each.asked)
+        ]
+
+    def secret_from(self, page: str) -> str:
+        """A secret that was made, from the one page that shows it."""
+        shown = re.search(r'<pre class="code" id="[^"]*"[^>]*>([^<]+)</pre>', page)
+        assert shown, page
+        self.made += [shown[1], whsec(shown[1]).removeprefix("whsec_")]
+        return shown[1]
+
+
+def _shows_everything(got: Received) -> Plain:
+    """A receiver in debug mode that shows the body, too."""
+    status, headers, shown = echo(got)
+    return status, headers, shown + got.body
+
+
+def _webhooks(app: Flask, urls: list[str]) -> None:
+    for number, url in enumerate(urls, 1):
+        fields = {"authorization": AUTH, "secret": OLD_SECRET, "timeout": 2.0}
+        make_webhook(app, 1, f"{url}hook/{URL_KEY}?key={URL_KEY}", **fields)
+        store_of(app).session(
+            lambda session, number=number: rotate_secret(  # type: ignore[misc]
+                session, find_webhook(session, number), f"{SECRET}-{number}"
+            )
+        )
+
+
+def _bulk_resend(app: Flask) -> None:
+    """One of webhook 2 that was cancelled: its page is there."""
+    numbers = {"begins": 0, "upto": 0, "cursor": 0, "total": 0, "total_is_cut": False}
+    about = {"company_id": 1, "webhook_id": 2, "asked_by": "cli", "asked_ms": 1, "event": ""}
+    bulk = BulkResend(**about, **numbers, states=["refused"], state="cancelled")
+    bulk.ended_ms = round(time.time() * 1000)
+    store_of(app).session(lambda session: session.add(bulk))
+
+
+@contextmanager
+def stage(app: Flask, url: str, folder: Path) -> Iterator[Stage]:
+    """The server in its own process, with one event that was accepted once and refused once."""
+    with ExitStack() as stack:
+        simulator = stack.enter_context(SimulatorProcess())
+        receivers = [
+            stack.enter_context(Receiver()),
+            stack.enter_context(Receiver(_shows_everything)),
+        ]
+        make_company(app, simulator.url, TOKEN, connected=True)
+        make_company(app, "http://127.0.0.1:4009", f"{TOKEN}-2", name="Outra")
+        _webhooks(app, [each.url() for each in receivers])
+        server = stack.enter_context(ServerProcess(url, folder, **SETTINGS))
+        simulator.wait_for_sockets(TOKEN)
+        person = {"phone": PHONE_SHOWN, "agent": {"api_token": TOKEN}}
+        simulator.control("emit", token=TOKEN, event="call-was-created", args=[person])
+        tried = "SELECT 1 FROM attempts"
+        wait_until(lambda: len(rows(app, tried)) > 1, 15, "both webhooks were tried")
+        _bulk_resend(app)
+        yield Stage(app, server)
+
+
+def code_of(app: Flask) -> str:
+    """What the first administrator needs, from the server's console."""
+    with app.app_context():
+        return passwords.first_code()
+
+
+def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A form as it stands, with a marked secret in each field that is for one."""
+    return {name: TYPED.get(name, value) for name, value in fields.items()}

@@ -1,0 +1,54 @@
+"""What reads deliveries finds them by the index that was made for it."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from webhookproxy.delivery.lanes import backlog
+from webhookproxy.extensions import db
+from webhookproxy.models.deliveries import missed
+from webhookproxy.models.deliveries.tables import ENDED_BADLY, KEPT_BACK, OPEN
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (backlog._AFTER.text, "ix_deliveries_open "),
+        (backlog._HEAD_AFTER.text, "ix_deliveries_open "),
+        (backlog._OF_KEY.text, "ix_deliveries_open_key "),
+        (
+            f"SELECT id FROM deliveries WHERE webhook_id = :webhook AND {OPEN} ORDER BY id LIMIT 9",
+            "ix_deliveries_open ",
+        ),
+        (
+            f"SELECT reason FROM deliveries WHERE webhook_id = :webhook AND {ENDED_BADLY} LIMIT 9",
+            "ix_deliveries_ended_badly ",
+        ),
+        (
+            f"SELECT reason FROM deliveries WHERE webhook_id = :webhook AND {KEPT_BACK} LIMIT 9",
+            "ix_deliveries_kept_back ",
+        ),
+        (f"SELECT d.id {missed._ROWS} ORDER BY d.id LIMIT 9", "ix_deliveries_ended_badly "),
+        (
+            f"SELECT state FROM deliveries WHERE id > 0 AND {ENDED_BADLY} ORDER BY id DESC LIMIT 9",
+            "ix_deliveries_ended_badly_id ",
+        ),
+        (
+            f"SELECT state FROM deliveries WHERE id > 0 AND {KEPT_BACK} ORDER BY id DESC LIMIT 9",
+            "ix_deliveries_kept_back_id ",
+        ),
+        (
+            "SELECT reason FROM deliveries WHERE webhook_id = :webhook ORDER BY id DESC LIMIT 9",
+            "ix_deliveries_webhook_id_id ",
+        ),
+    ],
+)
+def test_sqlite_takes_the_smallest_index(app: Flask, query: str, index: str) -> None:
+    values = {"webhook": 1, "after": 5, "upto": 9, "key": "x", "limit": 9, "discarded": 0}
+    with app.app_context(), db.engine.connect() as connection:
+        statement = text(f"EXPLAIN QUERY PLAN {query}")
+        given = {name: values[name] for name in statement._bindparams}
+        plan = [str(row[-1]) for row in connection.execute(statement, given)]
+    assert any(index in f"{line} " for line in plan[:1]), plan

@@ -1,0 +1,153 @@
+"""One process owns the sockets, the next one takes over, and the fence tells them apart."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.support import postgresql
+from tests.support.application import application, rows, store_of, wait_until
+from webhookproxy.database.lease import Lock, Ownership, lock_for, owner_seen_ms
+from webhookproxy.database.store import Fenced
+from webhookproxy.extensions import db
+
+HOLD = """
+import sys
+from webhookproxy.lease import lock_for
+lock = lock_for(sys.argv[1])
+print(lock.take(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    with application(database_url, tmp_path) as app:
+        yield app
+
+
+@pytest.fixture
+def lock(database_url: str) -> Iterator[Lock]:
+    lock = lock_for(database_url)
+    yield lock
+    lock.free()
+
+
+def ownership_in(app: Flask) -> Ownership:
+    return Ownership(store_of(app), lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
+
+
+@contextmanager
+def another_process(url: str) -> Iterator[tuple[subprocess.Popen[str], bool]]:
+    """A process that tried to take the lock and stays; whether it has it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, url],
+        cwd=Path(__file__).resolve().parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().strip() == "True"
+        process.kill()
+
+
+def test_what_another_process_holds_is_not_given_until_it_is_killed(
+    database_url: str, lock: Lock
+) -> None:
+    with another_process(database_url) as (other, took):
+        assert took
+        assert not lock.take()
+        assert not lock.held()
+        other.send_signal(signal.SIGKILL)
+        wait_until(lock.take, 2, "the lock is free")
+    assert lock.held()
+
+
+def test_another_process_does_not_get_what_is_held_here(database_url: str, lock: Lock) -> None:
+    assert lock.take()
+    assert lock.take()
+    with another_process(database_url) as (_, took):
+        assert not took
+    assert lock.held()
+    lock.free()
+    with another_process(database_url) as (_, took):
+        assert took
+
+
+def test_two_locks_of_one_process_exclude_each_other_too(database_url: str, lock: Lock) -> None:
+    other = lock_for(database_url)
+    assert lock.take()
+    assert not other.take()
+    lock.free()
+    assert other.take()
+    other.free()
+
+
+def test_each_new_owner_has_a_higher_fence(app: Flask) -> None:
+    first, second = ownership_in(app), ownership_in(app)
+    assert first.take()
+    assert first.take()
+    assert first.fence == 1
+    assert not second.take()
+    assert second.fence is None
+    first.release()
+    assert second.take()
+    assert second.fence == 2
+    second.release()
+
+
+def test_the_owner_says_that_it_lives_on_the_databases_clock(app: Flask) -> None:
+    ownership = ownership_in(app)
+    with app.app_context():
+        assert owner_seen_ms(db.session.connection()) is None
+    assert not ownership.beat()
+    assert ownership.take()
+    assert ownership.beat()
+    with app.app_context():
+        seen = owner_seen_ms(db.session.connection())
+    assert seen is not None
+    assert 0 <= seen < 5000
+    ownership.release()
+
+
+def test_an_owner_whose_fence_was_raised_learns_it_at_its_next_beat(app: Flask) -> None:
+    ownership = ownership_in(app)
+    assert ownership.take()
+    store_of(app).session(
+        lambda session: session.connection().exec_driver_sql("UPDATE leases SET fence = 9") and None
+    )
+    with pytest.raises(Fenced):
+        ownership.beat()
+    ownership.release()
+
+
+def test_the_row_says_which_process_holds_the_lease(app: Flask) -> None:
+    ownership = ownership_in(app)
+    assert ownership.take()
+    ownership.release()
+    (row,) = rows(app, "SELECT shard, holder FROM leases")
+    assert row.shard == 0
+    assert ":" in row.holder
+
+
+@pytest.mark.postgresql
+def test_an_owner_that_lost_its_session_owns_nothing_any_more(
+    postgresql_server: postgresql.Server, postgresql_url: str, tmp_path: Path
+) -> None:
+    with application(postgresql_url, tmp_path) as app:
+        ownership, other = ownership_in(app), ownership_in(app)
+        assert ownership.take()
+        postgresql_server.terminate_sessions(postgresql_url)
+        assert not ownership.beat()
+        assert ownership.fence is None
+        assert other.take()
+        other.release()

@@ -1,0 +1,119 @@
+"""What the database or a connection does at a bad moment costs nothing that was taken."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import gevent
+import pytest
+from engineio import packet
+from flask import Flask
+from gevent.event import Event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from tests.engine.test_lifecycle import running
+from tests.support import postgresql
+from tests.support.application import application, make_company, rows, store_of, wait_until
+from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.listener.client import Socket
+from webhookproxy.listener.handlers import Handlers
+from webhookproxy.listener.intake import Intake, Link
+from webhookproxy.listener.routes import Routes
+from webhookproxy.listener.status import Status, StatusWriter
+from webhookproxy.logs.console import Console
+from webhookproxy.models import Company
+from webhookproxy.models.companies import find_company, wish_connection
+from webhookproxy.reasons import ConnectionReason, ConnectionState
+
+
+def test_a_change_that_could_not_be_applied_is_applied_at_the_next_tick(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = make_company(app, "http://127.0.0.1:4999")
+    with running(app) as engine:
+        wait_until(lambda: engine.health().owner)
+        apply = engine._apply
+        failures = [1]
+
+        def failing(session: Session, found: Company) -> None:
+            if failures:
+                failures.pop()
+                raise OperationalError("SELECT", {}, Exception("the connection is gone"))
+            apply(session, found)
+
+        monkeypatch.setattr(engine, "_apply", failing)
+        store_of(app).session(
+            lambda session: wish_connection(session, find_company(session, company), connected=True)
+        )
+        wait_until(lambda: engine.health().sockets_wished == 1, 5, "the wish is followed")
+    assert failures == []
+
+
+@pytest.mark.postgresql
+def test_events_wait_while_the_database_may_only_be_read(
+    postgresql_server: postgresql.Server, postgresql_url: str, tmp_path: Path
+) -> None:
+    with application(postgresql_url, tmp_path) as app:
+        company, store = make_company(app), store_of(app)
+        ownership = Ownership(store, lock_for(postgresql_url))
+        assert ownership.take()
+        assert ownership.fence is not None
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        console = Console(nowhere, logging.INFO, 200)
+        intake = Intake(store, Routes(), console, lambda _: None, lambda _: None)
+        intake.start(ownership.fence, continued=False)
+        name = postgresql_url.partition("?")[0].rpartition("/")[2]
+        postgresql_server._run(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        store.engine.dispose()
+        for number in range(5):
+            intake.take(Link(company, "x", True, "sid"), f'["x",{{"n":{number}}}]')
+        wait_until(lambda: store.failing_since is not None, 5, "the store says that it fails")
+        assert intake.waiting == 5
+        postgresql_server._run(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        store.engine.dispose()
+        assert intake.drain(10)
+        assert rows(app, "SELECT COUNT(*) FROM events")[0][0] == 5
+        ownership.release()
+        console.close()
+        os.close(nowhere)
+
+
+def test_a_connection_accepted_after_it_was_closed_says_nothing() -> None:
+    room, told = Event(), list[str]()
+    handlers = Handlers(
+        told.append,
+        lambda _: None,
+        lambda *_: None,
+        lambda *_: None,
+        lambda *_: None,
+        lambda: room.wait() and None,
+    )
+    socket = Socket(handlers)
+    engine = socket._engine
+    engine.state, engine.ping_interval, engine.ping_timeout = "connected", 25, 20
+    reader = gevent.spawn(engine._receive_packet, packet.Packet(packet.MESSAGE, '0{"sid":"late"}'))
+    gevent.idle()
+    socket.close()
+    room.set()
+    reader.join(5)
+    assert reader.successful()
+    assert told == []
+
+
+def test_a_state_that_cannot_be_written_does_not_stop_the_others(app: Flask) -> None:
+    company, store = make_company(app), store_of(app)
+    ownership = Ownership(store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
+    assert ownership.take()
+    assert ownership.fence is not None
+    writer = StatusWriter(store)
+    writer.fence = ownership.fence
+    for number in (company, company + 1000):
+        state, reason = ConnectionState.RECONNECTING, ConnectionReason.DROPPED
+        writer.put(Status(number, state, reason, 2, gap="open"))
+    assert writer.drain(5)
+    assert rows(app, "SELECT state FROM connections")[0][0] == "reconnecting"
+    assert len(rows(app, "SELECT id FROM gaps")) == 1
+    ownership.release()

@@ -1,0 +1,123 @@
+"""Which delivery an open circuit is probed with, on schedule or because somebody asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.delivery.lanes.window_rows import Bench
+from webhookproxy.delivery.lanes.backlog import Backlog
+from webhookproxy.delivery.lanes.probes import LOOK_AGAIN, Probes
+from webhookproxy.delivery.outcomes.retry import Circuit
+from webhookproxy.models.deliveries.tables import Due
+
+
+class InMemory(Backlog):
+    """A backlog over a bench's rows."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.discard_until = 0
+        self._table = bench.table
+
+    def one(self, delivery_id: int) -> Due | None:
+        return self._table.one(delivery_id)
+
+    def after(self, delivery_id: int, limit: int) -> list[Due]:
+        return self._table.after(delivery_id, limit)
+
+    def of_key(self, key: str, after: int, upto: int, limit: int) -> list[Due]:
+        return self._table.of_key(key, after, upto, limit)
+
+    def head_after(self, delivery_id: int, *, strict: bool) -> Due | None:  # noqa: ARG002
+        return next(iter(self.after(delivery_id, 1) or self.after(0, 1)), None)
+
+
+class Probed:
+    """A window whose circuit is open, and is probed by schedule a hundred seconds from now."""
+
+    def __init__(self) -> None:
+        self.bench = Bench()
+        self.circuit = Circuit()
+        self.probes = Probes(self.circuit, InMemory(self.bench), self.bench.window)
+        self.circuit.restore(2, self.bench.now + 100.0)
+
+    def take(self) -> Due | None:
+        return self.probes.take(self.bench.now)
+
+    def fail(self, due: Due, retry_after: float | None = None) -> None:
+        self.probes.failed(due, self.bench.now, retry_after, lambda: 0.5)
+        self.bench.fail(due, 0.0)
+        self.probes.under_way = False
+
+
+@pytest.fixture
+def probed() -> Probed:
+    return Probed()
+
+
+def test_nothing_is_probed_before_its_time_unless_somebody_asks(probed: Probed) -> None:
+    _, two = probed.bench.arrive("ab")
+    assert probed.take() is None
+    assert not probed.probes.ready(probed.bench.now)
+    probed.probes.ask([two.id])
+    assert probed.probes.ready(probed.bench.now)
+    assert probed.take() == two
+    assert probed.take() is None
+
+
+def test_wishes_are_served_one_after_the_other_and_once(probed: Probed) -> None:
+    one, two, _ = probed.bench.arrive("abc")
+    probed.probes.ask([two.id, one.id, two.id])
+    for due in (two, one):
+        found = probed.take()
+        assert found is not None
+        assert found.id == due.id
+        probed.fail(found)
+    assert probed.take() is None
+
+
+def test_an_earlier_one_of_the_key_is_the_probe(probed: Probed) -> None:
+    one, two = probed.bench.arrive("aa")
+    probed.probes.ask([two.id])
+    assert probed.take() == one
+
+
+def test_a_failed_wish_puts_the_schedule_off_only_if_the_receiver_asks_for_it(
+    probed: Probed,
+) -> None:
+    (one,) = probed.bench.arrive("a")
+    before, now = probed.circuit.next_probe, probed.bench.now
+    for retry_after, expected in ((None, before), (50.0, before), (500.0, now + 500.0)):
+        probed.probes.ask([one.id])
+        found = probed.take()
+        assert found is not None
+        probed.fail(found, retry_after)
+        assert probed.circuit.next_probe == expected
+        assert probed.circuit.failed_probes == 2
+
+
+def test_a_wish_waits_for_what_is_in_hand_of_its_key(probed: Probed) -> None:
+    bench = probed.bench
+    one, two = bench.arrive("aa")
+    assert bench.next() == one
+    probed.probes.ask([two.id])
+    assert probed.take() is None
+    assert probed.probes.next_at(bench.now) == bench.now + LOOK_AGAIN
+    bench.end(one)
+    assert probed.take() == two
+
+
+def test_wishes_for_what_ended_or_from_before_the_circuit_closed_are_forgotten(
+    probed: Probed,
+) -> None:
+    one, two = probed.bench.arrive("ab")
+    probed.probes.ask([one.id])
+    probed.bench.table.end(one.id)
+    assert probed.take() is None
+    assert not probed.probes.ready(probed.bench.now)
+    probed.probes.ask([two.id])
+    probed.probes.forget()
+    assert not probed.probes.ready(probed.bench.now)
+    probed.circuit.succeed()
+    probed.probes.ask([two.id])
+    probed.circuit.restore(0, probed.bench.now + 1.0)
+    assert not probed.probes.ready(probed.bench.now)

@@ -1,0 +1,84 @@
+"""Whether events are stored, as any process can know it; on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from tests.support.application import application, store_of
+from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.engine.liveness import Storing, storing
+from webhookproxy.extensions import db
+from webhookproxy.reasons import StoringReason
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    with application(database_url, tmp_path) as app:
+        yield app
+
+
+@pytest.fixture
+def owner(app: Flask) -> Iterator[Ownership]:
+    """An owner of the sockets that just said that it lives."""
+    ownership = Ownership(store_of(app), lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
+    assert ownership.take()
+    ownership.beat()
+    yield ownership
+    ownership.release()
+
+
+def ask(app: Flask, *, here: bool = True) -> Storing:
+    with app.app_context():
+        return storing(db.session(), here=here)
+
+
+@pytest.mark.usefixtures("owner")
+def test_an_owner_that_lives_and_complains_of_nothing_stores(app: Flask) -> None:
+    found = ask(app)
+    assert (found.ok, found.since) == (True, None)
+
+
+def test_other_processes_learn_from_the_lease_that_the_owner_cannot_store(
+    app: Flask, owner: Ownership
+) -> None:
+    owner.beat(failing_since=1_700_000_000.5)
+    found = ask(app)
+    assert (found.ok, found.reason) == (False, StoringReason.DATABASE_REFUSES)
+    assert found.since is not None
+    assert found.since.timestamp() == 1_700_000_000.5
+    assert "não está gravando desde 10:13" in found.words.filled(since="10:13").what
+    owner.beat()
+    assert ask(app).ok
+
+
+@pytest.mark.usefixtures("owner")
+def test_the_owners_own_process_knows_it_before_the_lease_says_so(app: Flask) -> None:
+    assert ask(app, here=False).reason is StoringReason.DATABASE_REFUSES
+
+
+def test_a_silent_owner_stores_nothing_since_it_was_heard_of(app: Flask, owner: Ownership) -> None:
+    assert owner.fence is not None
+    store_of(app).run(
+        lambda connection: (
+            connection.execute(text("UPDATE leases SET heartbeat_at = heartbeat_at - 11000"))
+            and None
+        )
+    )
+    found = ask(app)
+    assert found.reason is StoringReason.NO_OWNER
+    assert found.since is not None
+
+
+def test_without_an_owner_nothing_is_stored(app: Flask) -> None:
+    found = ask(app)
+    assert (found.reason, found.since) == (StoringReason.NO_OWNER, None)
+
+
+def test_a_database_that_cannot_be_read_is_a_reason_and_no_error(tmp_path: Path) -> None:
+    with application(f"sqlite:///{tmp_path / 'empty.sqlite'}", tmp_path) as app:
+        assert ask(app).reason is StoringReason.DATABASE_GONE

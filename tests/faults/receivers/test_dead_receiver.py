@@ -1,0 +1,73 @@
+"""A receiver that is dead with a long backlog costs the others nothing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import gevent
+import pytest
+from flask import Flask
+
+from tests.delivery.lanes_world import sending
+from tests.faults.sockets.test_floods import memory
+from tests.support.application import make_company, make_webhook, rows
+from tests.support.receiver import Receiver, hang
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
+
+BACKLOG = 100_000
+
+
+def latencies(simulator: SimulatorProcess, token: str, receiver: Receiver) -> list[float]:
+    """Seconds from each of a hundred events to its receipt, sorted."""
+    took = []
+    for number in range(1, 101):
+        sent = time.monotonic()
+        simulator.control("emit", token=token, event="agent-is-idle")
+        took.append(receiver.wait_for(number, 10)[-1].at - sent)
+        gevent.sleep(0.01)
+    return sorted(took)
+
+
+def measured(
+    app: Flask, folder: Path, simulator: SimulatorProcess, token: str
+) -> tuple[int, list[float]]:
+    """A server's memory after a hundred events to a good webhook, and what they took."""
+    with Receiver() as good:
+        company = make_company(app, simulator.url, token, name=token, connected=True)
+        make_webhook(app, company, good.url())
+        with ServerProcess(app.config["SQLALCHEMY_DATABASE_URI"], folder) as server:
+            server.wait_for_sockets(1)
+            took = latencies(simulator, token, good)
+            used = memory(server)
+        store = app.extensions["store"]
+        store.run(
+            lambda connection: (
+                connection.exec_driver_sql("UPDATE companies SET should_connect = 0") and None
+            )
+        )
+    return used, took
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_f27_a_dead_receiver_with_a_long_backlog_changes_neither_memory_nor_latency(
+    app: Flask, tmp_path: Path, simulator: SimulatorProcess, token: str
+) -> None:
+    plain, took_before = measured(app, tmp_path, simulator, f"{token}-before")
+    with Receiver(lambda _: hang()) as dead:
+        with sending(app) as half:
+            half.webhook(dead.url(), timeout=1.0)
+            # Stored and not offered: the lane of this process never hears of them.
+            for _ in range(BACKLOG // 500):
+                half.store_events(500, key=None)
+        waiting = rows(app, "SELECT COUNT(*) FROM deliveries WHERE ended_ms IS NULL")[0][0]
+        assert waiting == BACKLOG
+        loaded, took_with = measured(app, tmp_path, simulator, f"{token}-with")
+        assert dead.requests
+    more = (loaded - plain) / 1e6
+    before, during = took_before[94], took_with[94]
+    print(f"{more:.1f} MB more; p95 {before * 1e3:.1f} ms, then {during * 1e3:.1f} ms")  # noqa: T201
+    assert more < 50
+    assert during < before * 2 + 0.05

@@ -1,0 +1,121 @@
+"""Names that do not resolve, resolve too slowly, or lead where nothing may be sent."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+import gevent
+import pytest
+from gevent import monkey
+
+from tests.delivery.lanes_world import Sending
+from tests.support.application import rows
+from tests.support.names import STRICT, answers, reason_of, resolving
+from tests.support.receiver import Receiver
+from webhookproxy.network import dial
+from webhookproxy.network.dial import Resolver, connect
+from webhookproxy.reasons import DeliveryReason
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ("127.0.0.1",),
+        ("169.254.169.254",),
+        ("8.8.8.8", "127.0.0.1"),
+        ("127.0.0.1", "8.8.8.8"),
+        ("2606:4700::1111", "::1"),
+        ("8.8.8.8", "::ffff:10.0.0.1"),
+        ("fe80::1%eth0",),
+        ("64:ff9b::7f00:1",),
+    ],
+)
+def test_f12_one_answer_that_is_not_allowed_refuses_all(
+    addresses: tuple[str, ...], connects: list[Any]
+) -> None:
+    resolver = resolving(*addresses)
+    reason = reason_of(lambda: connect("example.com", 443, STRICT, resolver, 5))
+    assert reason is DeliveryReason.ADDRESS_NOT_ALLOWED
+    assert connects == []
+
+
+def test_f12_a_name_that_flips_to_a_private_address_is_refused(connects: list[Any]) -> None:
+    asked = iter([("8.8.8.8",), ("127.0.0.1",)])
+    resolver = Resolver(getaddrinfo=lambda *_args, **_named: answers(*next(asked)))
+    assert resolver.lookup("example.com", 443) == answers("8.8.8.8")
+    reason = reason_of(lambda: connect("example.com", 443, STRICT, resolver, 5))
+    assert reason is DeliveryReason.ADDRESS_NOT_ALLOWED
+    assert connects == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+        socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+        UnicodeError("label too long"),
+    ],
+)
+def test_f12_a_name_that_does_not_resolve_says_so(error: Exception) -> None:
+    def getaddrinfo(*_args: object, **_named: object) -> list[dial.Answer]:
+        raise error
+
+    resolver = Resolver(getaddrinfo=getaddrinfo)
+    reason = reason_of(lambda: connect("nowhere.example", 443, STRICT, resolver, 5))
+    assert reason is DeliveryReason.NAME_NOT_RESOLVED
+
+
+def test_f12_a_name_without_addresses_does_not_resolve() -> None:
+    reason = reason_of(lambda: connect("nowhere.example", 443, STRICT, resolving(), 5))
+    assert reason is DeliveryReason.NAME_NOT_RESOLVED
+
+
+def test_f12_a_dead_name_holds_one_thread_and_ends_at_each_deadline() -> None:
+    lookups: list[object] = []
+    # A patched lock would need a hub in the pool's thread.
+    held = monkey.get_original("threading", "Lock")()
+    held.acquire()
+
+    def getaddrinfo(host: str, *_args: object, **_named: object) -> list[dial.Answer]:
+        lookups.append(host)
+        held.acquire(timeout=10)
+        return answers("8.8.8.8")
+
+    resolver = Resolver(getaddrinfo=getaddrinfo)
+    started = time.monotonic()
+    waiting = [
+        gevent.spawn(reason_of, lambda: connect("dead.example", 443, STRICT, resolver, 0.1))
+        for _ in range(50)
+    ]
+    gevent.joinall(waiting, timeout=5)
+    assert [greenlet.value for greenlet in waiting] == [DeliveryReason.NAME_NOT_RESOLVED] * 50
+    assert time.monotonic() - started < 3
+    # The lookup goes on for whoever still waits.
+    late = gevent.spawn(resolver.lookup, "dead.example", 443)
+    gevent.idle()
+    held.release()
+    assert late.get(timeout=5) == answers("8.8.8.8")
+    assert lookups == ["dead.example"]
+
+
+def test_f12_a_name_that_did_not_resolve_is_one_failed_attempt_and_the_next_one_arrives(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def getaddrinfo(host: str, port: int, **_named: object) -> list[dial.Answer]:
+        asked.append(host)
+        if len(asked) == 1:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return answers("127.0.0.1", port=port)
+
+    monkeypatch.setattr(half.lanes, "_resolver", Resolver(getaddrinfo))
+    with Receiver() as receiver:
+        webhook = half.webhook(receiver.url(host="hooks.example"))
+        half.arrive(1)
+        half.wait_for_ends(webhook, 1)
+        half.check_totals(webhook)
+    kept = rows(half.app, "SELECT reason FROM attempts ORDER BY number")
+    assert [row.reason for row in kept] == ["name_not_resolved", "accepted"]

@@ -1,0 +1,83 @@
+"""A wall clock that jumps: nothing is hurried, nothing is stuck, nothing expires by it."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+
+from tests.delivery.lanes_world import Sending
+from tests.support.application import rows
+from tests.support.receiver import OK, Receiver
+from webhookproxy.delivery.lanes import probes, window
+from webhookproxy.delivery.outcomes import retry
+
+DAY = 86_400.0
+HOUR = 3_600.0
+
+
+@pytest.mark.parametrize("jump", [DAY, -HOUR])
+def test_f25_a_jump_while_it_runs_neither_hurries_nor_stops_a_retry(
+    half: Sending, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    monkeypatch.setattr(retry, "EVENT_DELAYS", (0.4,))
+    with Receiver((500, {}, b"")) as receiver:
+        webhook = half.webhook(receiver.url())
+        half.arrive(2, key="one")
+        receiver.wait_for(1)
+        half.skew += jump
+        receiver.answer = OK
+        half.wait_for_ends(webhook, 2, seconds=3.0)
+        assert set(half.states(webhook)) == {("delivered", "accepted")}
+        first, second, third = receiver.requests
+        assert 0.35 <= second.at - first.at < 2.0
+        assert third.at >= second.at
+    half.check_totals(webhook)
+
+
+def test_f25_a_jump_forward_makes_no_storm_of_an_open_circuit(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "PROBE_FIRST", 0.3)
+    monkeypatch.setattr(retry, "PROBE_LAST", 0.3)
+    with Receiver((503, {}, b"")) as receiver:
+        half.webhook(receiver.url())
+        half.arrive(8)
+        half.wait_for("SELECT circuit_opened_at FROM webhook_health")
+        before = len(receiver.requests)
+        half.skew += DAY
+        gevent.sleep(0.7)
+        assert len(receiver.requests) - before <= 4
+
+
+def test_f25_a_due_time_beyond_every_schedule_is_pulled_in(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "DUE_AHEAD_MAX", 0.2)
+    with Receiver((500, {}, b"")) as receiver:
+        webhook = half.webhook(receiver.url())
+        half.skew = DAY
+        half.arrive(1)
+        half.wait_for("SELECT COUNT(*) FROM attempts")
+        # The clock is put right while the process is down: what it wrote lies a day ahead.
+        half.skew = 0.0
+        receiver.answer = OK
+        half.crash()
+        half.wait_for_ends(webhook, 1, seconds=3.0)
+        assert half.states(webhook) == [("delivered", "accepted")]
+
+
+def test_f25_a_probe_time_beyond_every_schedule_is_pulled_in(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "PROBE_LAST", 0.2)
+    with Receiver((503, {}, b"")) as receiver:
+        webhook = half.webhook(receiver.url())
+        half.skew = DAY
+        half.arrive(8)
+        half.wait_for("SELECT circuit_opened_at FROM webhook_health")
+        assert half.lanes.results.drain(5)
+        half.skew = 0.0
+        receiver.answer = OK
+        half.crash()
+        half.wait_for_ends(webhook, 8, seconds=3.0)
+    assert rows(half.app, "SELECT COUNT(*) FROM attempts WHERE probe")[0][0] >= 1

@@ -1,0 +1,211 @@
+"""Two servers on one database: one owns the sockets, and the other takes over."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import gevent
+import pytest
+from flask import Flask
+from sqlalchemy.engine import make_url
+
+from tests.support.application import application, make_company, make_webhook, rows, wait_until
+from tests.support.cable import Wire
+from tests.support.receiver import Receiver
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.database.lease import SILENCE_MS
+
+SECRET = "canary-secret-of-the-webhooks"
+
+
+def distinct(receiver: Receiver) -> int:
+    """How many different events came."""
+    return len({json.loads(each.body)["meta"]["event_id"] for each in receiver.requests})
+
+
+def test_f28_a_second_server_waits_says_so_and_takes_over_when_the_first_is_killed(
+    any_app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    company = make_company(any_app, simulator.url, token, connected=True)
+    make_webhook(any_app, company, receiver.url(), secret=SECRET)
+    with (
+        ServerProcess(database_url, tmp_path) as first,
+        ServerProcess(database_url, tmp_path) as second,
+    ):
+        first.wait_for_sockets(1)
+        wait_until(lambda: "another process owns the sockets" in second.output, 5)
+        assert (first.health()["owner"], second.health()["owner"]) == (True, False)
+        assert second.health()["status"] == 200
+        simulator.control("burst", token=token, count=50)
+        receiver.wait_for(50, 10)
+        first.wait_until_settled(5)
+        assert simulator.state(token)["accepted"] == 1
+
+        first.kill()
+        killed = time.monotonic()
+        wait_until(lambda: simulator.state(token)["accepted"] == 2, 8, "the second connects")
+        took = time.monotonic() - killed
+        second.wait_for_sockets(1)
+        assert second.health()["owner"]
+        simulator.control("burst", token=token, count=50)
+        receiver.wait_for(100, 10)
+        second.wait_until_settled(5)
+
+    print(f"the second server was connected {took:.2f} s after the first was killed")  # noqa: T201
+    assert took < 4.0
+    assert (
+        len(receiver.requests)
+        == len({each.headers["webhook-id"] for each in receiver.requests})
+        == 100
+    )
+    gaps = rows(any_app, "SELECT reason, ended_at FROM gaps ORDER BY id")
+    assert [(gap.reason, gap.ended_at is not None) for gap in gaps] == [("owner_gone", True)]
+
+
+def test_f28_two_servers_started_at_once_have_one_owner_and_one_socket(
+    any_app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    company = make_company(any_app, simulator.url, token, connected=True)
+    make_webhook(any_app, company, receiver.url())
+    servers = [ServerProcess(database_url, tmp_path) for _ in range(2)]
+    entering = [gevent.spawn(server.__enter__) for server in servers]
+    try:
+        gevent.joinall(entering, timeout=30, raise_error=True)
+        wait_until(lambda: any(server.health()["owner"] for server in servers), 5)
+        simulator.wait_for_sockets(token, 1)
+        simulator.control("burst", token=token, count=100)
+        receiver.wait_for(100, 10)
+        assert [server.health()["owner"] for server in servers].count(True) == 1
+        assert simulator.state(token)["accepted"] == 1
+    finally:
+        for server in servers:
+            server.kill()
+    assert len(receiver.requests) == distinct(receiver) == 100
+    assert rows(any_app, "SELECT COUNT(*) FROM events")[0][0] == 100
+
+
+def test_f28_an_owner_that_is_stopped_stays_the_owner_until_its_lock_is_free(
+    any_app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    company = make_company(any_app, simulator.url, token, connected=True)
+    make_webhook(any_app, company, receiver.url())
+    with (
+        ServerProcess(database_url, tmp_path) as first,
+        ServerProcess(database_url, tmp_path) as second,
+    ):
+        first.wait_for_sockets(1)
+        first.freeze()
+        simulator.control("burst", token=token, count=20)
+        gevent.sleep(1.5)
+        assert not second.health()["owner"]
+        first.thaw()
+        receiver.wait_for(20, 10)
+        first.wait_until_settled(5)
+        first.freeze()
+        first.kill()
+        killed = time.monotonic()
+        wait_until(lambda: second.health()["owner"], 5, "the second owns the sockets")
+        took = time.monotonic() - killed
+        second.wait_for_sockets(1)
+        simulator.control("burst", token=token, count=20)
+        receiver.wait_for(40, 10)
+    assert took < 2.0
+    assert len(receiver.requests) == distinct(receiver) == 40
+
+
+def through(wire: Wire, url: str) -> str:
+    """The URL of a PostgreSQL database by way of a wire."""
+    parsed = make_url(url).set(host="127.0.0.1", port=wire.port, query={})
+    return parsed.render_as_string(hide_password=False)
+
+
+@pytest.mark.postgresql
+def test_f28_an_owner_cut_off_from_postgresql_lets_go_and_another_takes_over(
+    postgresql_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    with application(postgresql_url, tmp_path) as app, Wire(socket_path(postgresql_url)) as wire:
+        company = make_company(app, simulator.url, token, connected=True)
+        make_webhook(app, company, receiver.url(), parallelism=4)
+        with (
+            ServerProcess(through(wire, postgresql_url), tmp_path) as first,
+            ServerProcess(postgresql_url, tmp_path) as second,
+        ):
+            first.wait_for_sockets(1)
+            simulator.control("burst", token=token, count=20)
+            receiver.wait_for(20, 10)
+            first.wait_until_settled(5)
+            wire.cut()
+            cut = time.monotonic()
+            wait_until(lambda: second.health()["owner"], 5, "the second owns the sockets")
+            took = time.monotonic() - cut
+            wait_until(lambda: "letting go" in first.output, 20, "the first lets go")
+            simulator.wait_for_sockets(token, 1, 10)
+            simulator.control("burst", token=token, count=20)
+            receiver.wait_for(40, 10)
+            wire.mend()
+            wait_until(lambda: first.health()["status"] == 200, 20, "the first is well again")
+            assert not first.health()["owner"]
+            assert simulator.state(token)["sockets"] == 1
+        assert rows(app, "SELECT COUNT(*) FROM events")[0][0] == 40
+    assert took < 2.0
+    assert len(receiver.requests) == distinct(receiver) == 40
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+def test_f28_an_owner_that_went_silent_is_replaced_and_may_commit_nothing_afterwards(
+    postgresql_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    with application(postgresql_url, tmp_path) as app:
+        company = make_company(app, simulator.url, token, connected=True)
+        make_webhook(app, company, receiver.url())
+        with (
+            ServerProcess(postgresql_url, tmp_path) as first,
+            ServerProcess(postgresql_url, tmp_path) as second,
+        ):
+            first.wait_for_sockets(1)
+            first.freeze()
+            wait_until(lambda: second.health()["owner"], SILENCE_MS / 1000 + 5)
+            wait_until(lambda: second.health()["sockets"]["connected"] == 1, 10)
+            # The first gets these too, by the socket that it does not know to be nobody's.
+            simulator.control("burst", token=token, count=20)
+            receiver.wait_for(20, 10)
+            first.thaw()
+            wait_until(lambda: "letting go" in first.output, 10, "the first lets go")
+            simulator.wait_for_sockets(token, 1, 10)
+            assert (first.health()["owner"], second.health()["owner"]) == (False, True)
+            simulator.control("burst", token=token, count=20)
+            receiver.wait_for(40, 10)
+        assert rows(app, "SELECT COUNT(*) FROM events")[0][0] == 40
+    assert len(receiver.requests) == distinct(receiver) == 40
+
+
+def socket_path(url: str) -> str:
+    """Where the tests' PostgreSQL listens."""
+    return f"{make_url(url).query['host']}/.s.PGSQL.5432"

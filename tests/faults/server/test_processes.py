@@ -1,0 +1,237 @@
+"""What a crash, a second server and SIGTERM leave: nothing missing, nothing doubled but by need."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import gevent
+import pytest
+from flask import Flask
+
+from bench.torture.account import take
+from bench.torture.faults import Faults
+from bench.torture.stage import stage
+from bench.torture.stream import Stream
+from tests.support.application import make_company, make_webhook, rows, wait_until
+from tests.support.locks import held
+from tests.support.receiver import OK, Plain, Received, Receiver, hang
+from tests.support.server_process import ServerProcess
+from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.delivery.lanes.lane import UNSETTLED_MAX
+
+SECRET = "canary-secret-of-the-webhooks"
+PARALLELISM = 8
+
+
+def slowly(seconds: float) -> Callable[[Received], Plain]:
+    """An answer that takes its time."""
+
+    def answer(_request: Received) -> Plain:
+        gevent.sleep(seconds)
+        return OK
+
+    return answer
+
+
+def event_id(request: Received) -> str:
+    return request.headers["webhook-id"]
+
+
+def test_f01_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
+    any_app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    company = make_company(any_app, simulator.url, token, connected=True)
+    make_webhook(any_app, company, receiver.url(), secret=SECRET, parallelism=PARALLELISM)
+    receiver.answer = slowly(0.03)
+
+    with ServerProcess(database_url, tmp_path) as server:
+        server.wait_for_sockets(1)
+        burst = gevent.spawn(
+            simulator.control, "burst", token=token, count=250, rate=400, event="call-was-connected"
+        )
+        receiver.wait_for(120)
+        server.kill()
+    burst.get(timeout=10)
+    before = list(receiver.requests)
+    stored = {row.public_id for row in rows(any_app, "SELECT public_id FROM events")}
+    ended = {
+        row.public_id
+        for row in rows(
+            any_app,
+            "SELECT e.public_id FROM deliveries d JOIN events e ON e.id = d.event_id"
+            " WHERE d.state = 'delivered'",
+        )
+    }
+    assert len(stored) > len(ended)
+
+    with ServerProcess(database_url, tmp_path) as server:
+        server.wait_until_settled(20)
+        code = server.terminate()
+
+    times = Counter(event_id(request) for request in receiver.requests)
+    assert code == 0
+    assert set(times) == stored
+    repeated = {identity for identity, count in times.items() if count > 1}
+    assert repeated.isdisjoint(ended)
+    assert repeated <= {event_id(request) for request in before}
+    assert max(times.values()) <= 2
+    # At the receiver, or answered and not committed yet.
+    assert len(repeated) <= PARALLELISM + UNSETTLED_MAX
+    bodies: defaultdict[str, set[bytes]] = defaultdict(set)
+    for request in receiver.requests:
+        bodies[event_id(request)].add(request.body)
+    assert all(len(each) == 1 for each in bodies.values())
+
+
+@contextmanager
+def open_page(port: int) -> Iterator[None]:
+    """A client that reads a page for ever."""
+    with socket.create_connection(("127.0.0.1", port)) as page:
+        page.sendall(b"GET /saude HTTP/1.1\r\nHost: x\r\nX-Never-Ending: ")
+        yield
+
+
+def test_f03_sigterm_finishes_what_is_in_hand_and_a_second_one_does_no_harm(
+    any_app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    company = make_company(any_app, simulator.url, token, connected=True)
+    make_webhook(any_app, company, receiver.url(), secret=SECRET)
+    receiver.answer = slowly(0.5)
+    with ServerProcess(database_url, tmp_path) as server, open_page(server.port):
+        server.wait_for_sockets(1)
+        simulator.control("burst", token=token, count=20)
+        wait_until(lambda: len(rows(any_app, "SELECT id FROM events")) == 20, 5, "all are stored")
+        asked = time.monotonic()
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: "stopping:" in server.output, 5, "the server says that it stops")
+        server.signal(signal.SIGTERM)
+        code = server.wait()
+        took = time.monotonic() - asked
+
+    assert code == 0
+    assert took < 10
+    found = rows(any_app, "SELECT state, COUNT(*) AS n FROM deliveries GROUP BY state")
+    counts = {row.state: row.n for row in found}
+    assert sum(counts.values()) == 20
+    # Whatever came was answered, and is known to have been.
+    assert counts["delivered"] == len(receiver.requests) >= 8
+    receiver.answer = OK
+    with ServerProcess(database_url, tmp_path) as server:
+        began = time.monotonic()
+        receiver.wait_for(20, 5)
+        assert time.monotonic() - began < 3
+        server.wait_until_settled(5)
+    assert len({event_id(request) for request in receiver.requests}) == 20
+    assert len(receiver.requests) == 20
+
+
+@pytest.mark.slow
+def test_f03_sigterm_ends_within_twenty_seconds_although_receivers_and_a_page_hang(
+    app: Flask, tmp_path: Path, simulator: SimulatorProcess, receiver: Receiver, token: str
+) -> None:
+    company = make_company(app, simulator.url, token, connected=True)
+    make_webhook(app, company, receiver.url(), secret=SECRET, timeout=60.0)
+    receiver.answer = lambda _: hang()
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
+    with ServerProcess(url, tmp_path) as server, open_page(server.port):
+        server.wait_for_sockets(1)
+        simulator.control("burst", token=token, count=20)
+        in_hand = receiver.wait_for(8)
+        wait_until(lambda: len(rows(app, "SELECT id FROM events")) == 20, 5, "all are stored")
+        asked = time.monotonic()
+        assert server.terminate() == 0
+        assert time.monotonic() - asked < 20
+    receiver.answer = OK
+    with ServerProcess(url, tmp_path) as server:
+        receiver.wait_for(28, 5)
+        server.wait_until_settled(5)
+    again = {event_id(request): request.body for request in receiver.requests[8:]}
+    assert len(again) == 20
+    assert all(again[event_id(request)] == request.body for request in in_hand)
+
+
+@pytest.mark.slow
+def test_f03_sigterm_does_not_wait_for_a_form_that_never_arrives_whole(
+    app: Flask, tmp_path: Path
+) -> None:
+    with ServerProcess(app.config["SQLALCHEMY_DATABASE_URI"], tmp_path) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as page:
+            head = b"POST /entrar HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+            page.sendall(head + b"Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=")
+            # Connections are taken in order: this answer says that the form is being read.
+            server.health()
+            asked = time.monotonic()
+            assert server.terminate() == 0
+        assert time.monotonic() - asked < 10
+
+
+def test_f02_a_kill_between_receipt_and_commit_leaves_no_half_row(
+    any_app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    company = make_company(any_app, simulator.url, token, connected=True)
+    make_webhook(any_app, company, receiver.url(), secret=SECRET)
+    with ServerProcess(database_url, tmp_path) as server:
+        server.wait_for_sockets(1)
+        simulator.control("burst", token=token, count=30)
+        receiver.wait_for(30)
+        with held(database_url):
+            simulator.control("burst", token=token, count=30)
+            server.kill()
+    stored = rows(any_app, "SELECT public_id FROM events")
+    query = "SELECT COUNT(*) FROM deliveries"
+    assert len(stored) == rows(any_app, query)[0][0] == 30
+    if database_url.startswith("sqlite"):
+        assert rows(any_app, "PRAGMA integrity_check")[0][0] == "ok"
+    with ServerProcess(database_url, tmp_path) as server:
+        server.wait_for_sockets(1)
+        server.wait_until_settled(5)
+        ended = "SELECT reason FROM gaps WHERE ended_at IS NOT NULL"
+        wait_until(lambda: rows(any_app, ended), 5, "the gap is recorded")
+    assert [gap.reason for gap in rows(any_app, ended)] == ["owner_gone"]
+    assert {event_id(request) for request in receiver.requests} == {row.public_id for row in stored}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_f01_fifty_kills_at_random_moments_lose_nothing_and_double_only_what_was_in_flight() -> (
+    None
+):
+    with stage("sqlite") as made:
+        # Chance for the faults and for the stream.
+        chances = Random(1), Random(2)  # noqa: S311
+        faults, stream = Faults(made, chances[0]), Stream(made, chances[1])
+        made.start_server()
+        faults.wait_for_owner()
+        stream.start()
+        for _ in range(50):
+            gevent.sleep(faults.random.uniform(0.2, 1.0))
+            faults.throw(deadly=True)
+        stream.stop()
+        assert made.settle(60)
+        assert made.servers[0].terminate() == 0
+        account = take(made, stream.sent, faults)
+    assert account.good, account.lines()
+    assert account.stored > 500
+    assert account.doubled <= account.in_flight

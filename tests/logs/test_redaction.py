@@ -1,0 +1,85 @@
+"""Nothing that is printed shows a credential."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import pytest
+
+from webhookproxy.logs.redaction import Redaction, ServerRedaction, one_line, redact
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("url: /socket.io/?token=canary&transport=polling", "url: /socket.io/?…"),
+        ("GET https://h.example/a?canary and more", "GET https://h.example/a?… and more"),
+        ("wss://h.example/?EIO=4&token=canary (x)", "wss://h.example/?… (x)"),
+        ("api_token=canary, next", "api_token=…, next"),
+        ("API_KEY=canary", "API_KEY=…"),
+        ("{'client_secret': 'canary'}", "{'client_secret': '…'}"),
+        ('{"password":"canary","a":1}', '{"password":"…","a":1}'),
+        ("Authorization: Bearer canary", "Authorization: …"),
+        ("{'Authorization': 'Basic canary=='}", "{'Authorization': '…'}"),
+        ("[('authorization', b'Token canary')]", "[('authorization', b'…')]"),
+        ("authorization=custom canary", "authorization=…"),
+        ("token=bcanary&x=1", "token=…&x=1"),
+        ("sent Bearer canary.canary-x", "sent Bearer …"),
+        ("whsec_canary+/canary==", "whsec_…"),
+        ("cpf 123.456.789-09, next", "cpf …, next"),
+        ("to +55 (11) 98765-4321.", "to …."),
+        ("to (11) 3333-4444", "to …"),
+        ("to +5511987654321.", "to …."),
+        ('{"phone":"5511987654321","cpf":12345678909}', '{"phone":"…","cpf":…}'),
+        ("postgresql+psycopg://user:canary@host/db", "postgresql+psycopg://…@host/db"),
+    ],
+)
+def test_credentials_are_hidden_by_their_form(text: str, printed: str) -> None:
+    assert redact(text) == printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "company_12: the token was refused",
+        "the keys of call:TEL1 wait",
+        "Is it connected? Yes.",
+        "https://api.exemplo.com/webhook",
+        "delivery 1234567890 of call:1700000000.12345678901 waits since 2026-11-25 10:00:00",
+        "evt_018cc251f4007000800000000000002a",
+        "📥 Evento recebido: agent-is-idle para empresa company_123",
+    ],
+)
+def test_ordinary_sentences_stay_as_they_are(text: str) -> None:
+    assert redact(text) == text
+    assert one_line(text) == text
+
+
+def test_a_traceback_and_a_stack_pass_the_filter_too() -> None:
+    try:
+        raise ValueError("token=canary")
+    except ValueError:
+        record = logging.LogRecord("x", 40, "f", 1, "m %s", ("key=canary",), sys.exc_info())
+    record.stack_info = "Stack:\n  secret=canary"
+    assert Redaction().filter(record)
+    shown = logging.Formatter("%(message)s").format(record)
+    # The trace names the folder, which may be called so, too.
+    assert "=canary" not in shown
+    assert "ValueError: token=…" in shown
+    assert "m key=…" in shown
+
+
+@pytest.mark.parametrize(
+    ("said", "printed"),
+    [
+        ("Invalid HTTP Header: 'Authorization canary'", "Invalid HTTP Header: …"),
+        ('Invalid chunk size: b"it\'s a canary"', "Invalid chunk size: …"),
+        ("Error handling request POST /canary", "Error handling request…"),
+        ("Worker (pid:7) was sent SIGTERM!", "Worker (pid:7) was sent SIGTERM!"),
+    ],
+)
+def test_what_a_web_server_quotes_of_a_request_is_hidden(said: str, printed: str) -> None:
+    record = logging.LogRecord("gunicorn.error", 30, "f", 1, "%s", (said,), None)
+    assert ServerRedaction().filter(record)
+    assert record.getMessage() == printed

@@ -1,0 +1,316 @@
+"""Backups: made beside traffic, restored into either kind of database, or refused as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from flask import Flask
+from sqlalchemy import inspect, text
+
+from tests.delivery.lanes_world import Sending, sending
+from tests.support import application as world
+from tests.support.application import (
+    KEYS,
+    application,
+    make_company,
+    make_webhook,
+    migrate,
+    rows,
+    store_of,
+)
+from tests.support.receiver import Receiver
+from tests.support.server_process import ServerProcess
+from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.extensions import db
+from webhookproxy.models.webhooks import live_webhooks
+
+HOOK = "http://127.0.0.1:4001/"
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    with application(database_url, tmp_path) as app:
+        yield app
+
+
+@pytest.fixture
+def half(app: Flask) -> Iterator[Sending]:
+    with sending(app) as half:
+        yield half
+
+
+@pytest.fixture
+def other_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> str:
+    """A database of the other kind than `database_url`."""
+    if database_url.startswith("sqlite"):
+        url: str = request.getfixturevalue("postgresql_url")
+        return url
+    url = f"sqlite:///{tmp_path / 'other.sqlite'}"
+    migrate(url)
+    return url
+
+
+def command(app: Flask, *words: str) -> str:
+    """What a command that succeeds prints."""
+    result = app.test_cli_runner().invoke(args=list(words))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refusal(app: Flask, *words: str, code: int = 2) -> str:
+    """The sentence of a command that is refused."""
+    result = app.test_cli_runner().invoke(args=list(words))
+    assert result.exit_code == code, result.output
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def everything(app: Flask) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table but the lease, whose owner a restore ends."""
+    with app.app_context():
+        tables = set(inspect(db.engine).get_table_names()) - {"leases", "alembic_version"}
+    found = {}
+    for table in sorted(tables):
+        found[table] = sorted(tuple(row) for row in rows(app, f"SELECT * FROM {table}"))
+    return found
+
+
+def filters_of(app: Flask) -> list[Any]:
+    """The filters of each webhook."""
+    with app.app_context():
+        return [webhook.input().filters for webhook in live_webhooks(db.session(), [1])]
+
+
+def fill(half: Sending) -> None:
+    """Rows of most kinds, some of them waiting; and a company that is gone again."""
+    filters = {"y": (Condition("a", Operator.EQUAL, "ção"),)}
+    given = {"events": ("x",), "filters": filters, "secret": "ção", "rate_limit": 0.5}
+    make_webhook(half.app, half.company, HOOK, **given)
+    half.webhook(HOOK)
+    half.store_events(30)
+    gone = make_company(half.app, token="token-of-a-company-that-went")
+    half.execute(f"DELETE FROM connections WHERE company_id = {gone}")
+    half.execute(f"DELETE FROM companies WHERE id = {gone}")
+    world.make_secured_user(half.app, "ana@exemplo.com.br")
+
+
+def test_a_backup_holds_everything_and_no_keys_and_is_for_its_user_only(
+    half: Sending, tmp_path: Path
+) -> None:
+    fill(half)
+    file = tmp_path / "backup.sqlite"
+    said = command(half.app, "backup", str(file))
+    assert "60 waiting deliveries" in said
+    assert "keep DATA_KEYS" in said
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.glob("backup*")] == ["backup.sqlite"]
+    stored = file.read_bytes()
+    for secret in KEYS.values():
+        assert secret.encode() not in stored
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as copy:
+        assert copy.execute("SELECT COUNT(*) FROM events").fetchone() == (30,)
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_what_was_lost_comes_back_as_it_was(half: Sending, tmp_path: Path) -> None:
+    fill(half)
+    file = tmp_path / "backup.sqlite"
+    command(half.app, "backup", str(file))
+    before = everything(half.app)
+    half.end()
+    half.execute("DELETE FROM deliveries")
+    half.execute("UPDATE companies SET name = 'Outra'")
+    assert "which would be replaced" in refusal(half.app, "restore", str(file))
+    assert everything(half.app) != before
+    said = command(half.app, "restore", str(file), "--yes")
+    assert "60 waiting deliveries" in said
+    assert "once more, with the same id" in said
+    assert everything(half.app) == before
+
+
+def test_a_backup_is_restored_into_the_other_kind_of_database_too(
+    half: Sending, other_url: str, tmp_path: Path
+) -> None:
+    fill(half)
+    file = tmp_path / "backup.sqlite"
+    command(half.app, "backup", str(file))
+    numbers = half.company + 2
+    with application(other_url, tmp_path) as other:
+        command(other, "restore", str(file))
+        found, wanted = everything(other), everything(half.app)
+        assert found.keys() == wanted.keys()
+        for table in wanted:
+            assert len(found[table]) == len(wanted[table]), table
+        factors = ("second_factors", "recovery_codes")
+        for table in ("events", "deliveries", "webhook_health", "companies", *factors):
+            assert found[table] == wanted[table]
+        (row,) = rows(other, "SELECT events FROM webhooks WHERE events IS NOT NULL")
+        assert row.events in (["x"], '["x"]')
+        assert filters_of(other) == filters_of(half.app)
+        # A number that was given is not given again, though its company is gone.
+        assert make_company(other, token="the-next-company-0001") == numbers
+
+
+def test_no_owner_of_before_is_one_afterwards(half: Sending, tmp_path: Path) -> None:
+    file = tmp_path / "backup.sqlite"
+    command(half.app, "backup", str(file))
+    half.end()
+    half.execute("UPDATE leases SET fence = 77")
+    command(half.app, "restore", str(file), "--yes")
+    (lease,) = rows(half.app, "SELECT fence, holder FROM leases")
+    assert lease.fence == 78
+    ownership = Ownership(half.store, lock_for(half.app.config["SQLALCHEMY_DATABASE_URI"]))
+    assert ownership.take()
+    assert not ownership.continued
+    ownership.release()
+
+
+def test_while_a_server_owns_the_sockets_nothing_is_restored(half: Sending, tmp_path: Path) -> None:
+    fill(half)
+    file = tmp_path / "backup.sqlite"
+    command(half.app, "backup", str(file))
+    before = everything(half.app)
+    assert "A server is running" in refusal(half.app, "restore", str(file), "--yes")
+    assert everything(half.app) == before
+
+
+def not_sqlite(file: Path) -> None:
+    file.write_bytes(b"PGDMP" + os.urandom(5000))
+
+
+def cut(file: Path) -> None:
+    with file.open("rb+") as opened:
+        opened.truncate(file.stat().st_size // 2 // 4096 * 4096 + 100)
+
+
+def scratched(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[4096:40_960] = os.urandom(36_864)
+    file.write_bytes(data)
+
+
+def of_something_else(file: Path) -> None:
+    file.unlink()
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE something (id INTEGER)")
+        other.commit()
+
+
+def of_the_future(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("UPDATE alembic_version SET version_num = '9999'")
+        other.commit()
+
+
+@pytest.mark.parametrize("spoil", [not_sqlite, cut, scratched, of_something_else, of_the_future])
+def test_a_bad_file_changes_nothing(
+    half: Sending, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    fill(half)
+    file = tmp_path / "backup.sqlite"
+    command(half.app, "backup", str(file))
+    half.end()
+    before, names = everything(half.app), {each.name for each in tmp_path.iterdir()}
+    spoil(file)
+    sentence = refusal(half.app, "restore", str(file), "--yes")
+    assert ("newer version" if spoil is of_the_future else "backup") in sentence
+    assert everything(half.app) == before
+    assert {each.name for each in tmp_path.iterdir()} - {"test.sqlite.lock"} == names - {
+        "test.sqlite.lock"
+    }
+
+
+def test_a_backup_whose_secrets_no_key_opens_is_refused(half: Sending, tmp_path: Path) -> None:
+    file = tmp_path / "backup.sqlite"
+    command(half.app, "backup", str(file))
+    fresh = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+    with application(fresh, tmp_path, DATA_KEYS="e" * 40) as other:
+        assert "None of the DATA_KEYS opens" in refusal(other, "restore", str(file), code=1)
+    assert not (tmp_path / "fresh.sqlite").exists()
+    # The keys are the process's: other tests go on with their own.
+    with application(fresh, tmp_path) as other:
+        command(other, "restore", str(file))
+        assert rows(other, "SELECT COUNT(*) FROM companies")[0][0] == 1
+
+
+def test_a_backup_is_not_written_over_a_file_nor_where_it_cannot_be(
+    half: Sending, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.sqlite"
+    file.write_text("something dear")
+    assert "exists already" in refusal(half.app, "backup", str(file))
+    assert file.read_text() == "something dear"
+    assert "No such file" in refusal(half.app, "backup", str(tmp_path / "nowhere" / "b.sqlite"))
+    assert "does not exist" in refusal(half.app, "restore", str(tmp_path / "missing"))
+
+
+def test_a_database_without_tables_is_not_backed_up(tmp_path: Path) -> None:
+    with application(f"sqlite:///{tmp_path / 'empty.sqlite'}", tmp_path) as app:
+        assert "no tables yet" in refusal(app, "backup", str(tmp_path / "b.sqlite"))
+    assert not (tmp_path / "b.sqlite").exists()
+
+
+def test_a_backup_made_in_the_middle_of_traffic_is_whole_and_holds_nobody_up(
+    half: Sending, tmp_path: Path
+) -> None:
+    half.webhook(HOOK)
+    half.store_events(2000)
+    going, slowest = [True], [0.0]
+
+    def write() -> None:
+        loop = gevent.get_hub().loop
+        while going:
+            began = loop.now()
+            half.store_events(5)
+            loop.update_now()
+            slowest[0] = max(slowest[0], loop.now() - began)
+            gevent.sleep(0)
+
+    writer = gevent.spawn(write)
+    gevent.sleep(0)
+    file = tmp_path / "backup.sqlite"
+    made = gevent.get_hub().threadpool.spawn(command, half.app, "backup", str(file))
+    made.get(timeout=60)
+    going.clear()
+    writer.join(10)
+    assert slowest[0] < 2
+    with closing(sqlite3.connect(file)) as copy:
+        events = copy.execute("SELECT COUNT(*) FROM events").fetchone()[0]
+        orphans = copy.execute(
+            "SELECT COUNT(*) FROM deliveries WHERE event_id NOT IN (SELECT id FROM events)"
+        ).fetchone()[0]
+        created = copy.execute("SELECT created FROM webhook_health").fetchone()[0]
+        deliveries = copy.execute("SELECT COUNT(*) FROM deliveries").fetchone()[0]
+    assert events >= 2000
+    assert (orphans, created) == (0, deliveries)
+
+
+def test_what_waited_in_a_backup_is_delivered_after_it_was_restored(
+    half: Sending, database_url: str, tmp_path: Path
+) -> None:
+    with Receiver() as receiver:
+        half.webhook(receiver.url())
+        half.store_events(25)
+        stored = {row.public_id for row in rows(half.app, "SELECT public_id FROM events")}
+        file = tmp_path / "backup.sqlite"
+        command(half.app, "backup", str(file))
+        half.end()
+        store_of(half.app).run(
+            lambda connection: connection.execute(text("DELETE FROM deliveries")) and None
+        )
+        command(half.app, "restore", str(file), "--yes")
+        with ServerProcess(database_url, tmp_path) as server:
+            receiver.wait_for(25, 20)
+            server.wait_until_settled(10)
+        came = [json.loads(each.body)["meta"]["event_id"] for each in receiver.requests]
+        assert sorted(came) == sorted(stored)

@@ -1,0 +1,306 @@
+"""A person's number is found in all that is stored, and taken out while a server runs."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from gevent.event import Event
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from tests.delivery.lanes_world import Sending, hurry, sending
+from tests.search.searching import Searching
+from tests.support import application as world
+from tests.support.application import rows, wait_until
+from tests.support.receiver import OK, Plain, Received, Receiver
+from webhookproxy.database.store import Store, StoreUnavailable
+from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.events.payload import read
+from webhookproxy.listener.journal import Arrival
+from webhookproxy.maintenance import privacy
+from webhookproxy.maintenance.personal import PersonalNumber, read_number
+from webhookproxy.maintenance.privacy import Expunged, expunge, find
+from webhookproxy.models.audit import CLI
+from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.search.index.writing import Writer
+
+PHONE = "11987654321"
+SHOWN = "+55 (11) 98765-4321"
+URL = "http://127.0.0.1:4009/"
+
+
+@pytest.fixture
+def half(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
+    monkeypatch.setattr(privacy, "BATCH", 3)
+    hurry(monkeypatch)
+    with world.application(database_url, tmp_path) as app, sending(app) as half:
+        yield half
+
+
+def number() -> PersonalNumber:
+    return read_number(PHONE)
+
+
+def arrive(half: Sending, *payloads: Any, offer: bool = True) -> None:
+    """Events with these payloads, of which a phone in a chat's id is the ordering key too."""
+    arrivals = []
+    for payload in payloads:
+        event = read(f'["new-message-whatsapp",{json.dumps(payload)}]', hide_credentials=False)
+        arrivals.append(as_arrival(half, event))
+    dues = half._journal.write(arrivals, half._fence, again=False)
+    if offer:
+        half.lanes.offer(dues)
+
+
+def as_arrival(half: Sending, event: Any) -> Arrival:
+    made = half._arrival(None, event.name)
+    return Arrival(
+        made.company_id,
+        event,
+        made.public_id,
+        made.socket_id,
+        made.token_mask,
+        made.received_ms,
+        made.note,
+        made.routes,
+    )
+
+
+def run_expunge(half: Sending) -> Expunged:
+    return expunge(half.store, half.reading, half.app.extensions["search"], number(), CLI)
+
+
+def everything(app: Flask) -> str:
+    """All cells of all tables, as text."""
+    names = ("events", "deliveries", "attempts", "audit", "changes", "webhook_health", "gaps")
+    return "\n".join(str(rows(app, f"SELECT * FROM {name}")) for name in names)
+
+
+def test_nothing_is_found_where_nothing_is(half: Sending) -> None:
+    half.webhook(URL, state=WebhookState.PAUSED)
+    arrive(half, {"phone": "11987654322"})
+    found = find(half.reading, number())
+    assert (found.events, found.attempts, found.waiting, found.settings) == (0, 0, 0, [])
+    assert run_expunge(half) == Expunged()
+
+
+def test_payloads_keys_and_answers_are_masked_in_place(half: Sending) -> None:
+    def echo(got: Received) -> Plain:
+        return 200, {}, got.body
+
+    with Receiver(echo) as receiver:
+        webhook = half.webhook(receiver.url())
+        arrive(half, {"phone": SHOWN, "n": 1.10}, {"chat": {"id": f"55{PHONE}@c.us"}})
+        arrive(half, *({"n": each} for each in range(5)), {"cpf": int(PHONE)})
+        half.wait_for_ends(webhook, 8)
+        assert half.lanes.results.drain(5)
+    found = find(half.reading, number())
+    assert (found.companies, found.attempts) == (Counter({half.company: 3}), 3)
+    assert found.waiting == 0
+    assert run_expunge(half) == Expunged(events=3, attempts=3)
+    stored = rows(half.app, "SELECT payload, order_key, note FROM events ORDER BY id")
+    assert len(stored) == 8
+    assert [row.payload for row in stored if row.note == "masked"] == [
+        '{"phone": "[oculto]", "n": 1.1}',
+        '{"chat": {"id": "[oculto]@c.us"}}',
+        '{"cpf": "[oculto]"}',
+    ]
+    left = everything(half.app)
+    assert "98765" not in left
+    assert PHONE not in left
+    assert find(half.reading, number()).events == 0
+    half.check_totals(webhook)
+
+
+def test_the_search_forgets_the_number_at_once_and_finds_the_rest(half: Sending) -> None:
+    search = Searching(half.app)
+    arrive(half, {"phone": SHOWN, "name": "Ana"}, {"phone": "11987654322", "name": "Rui"})
+    search.index()
+    arrive(half, {"phone": SHOWN, "name": "Eva"})
+    for typed in (SHOWN, PHONE, "987654321"[1:], "+55 (11) 98765-4321"):
+        assert search.find(typed, companies=frozenset({half.company})) == [3, 1]
+    run_expunge(half)
+    for _ in range(2):
+        found = [
+            search.find(typed, companies=frozenset({half.company}))
+            for typed in (SHOWN, PHONE, "+55 (11) 9", "ana", "eva", "rui")
+        ]
+        assert found == [[], [], [], [1], [3], [2]]
+        search.index()
+    assert not any("87654321" in str(row) for row in search.kept("values"))
+
+
+def test_a_search_that_cannot_be_masked_is_thrown_away(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("", {}, sqlite3.OperationalError("full"))
+
+    search = Searching(half.app)
+    arrive(half, {"phone": SHOWN})
+    search.index()
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "remove", fail)
+        run_expunge(half)
+    assert search.kept("values") == []
+
+
+def test_a_database_that_lets_no_search_be_made_is_masked_all_the_same(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ProgrammingError("", {}, Exception("permission denied"))
+
+    monkeypatch.setattr("webhookproxy.search.index.tables.make_tables", refuse)
+    search = Searching(half.app)
+    arrive(half, {"phone": SHOWN}, {"phone": "11987654322"})
+    search.index()
+    companies = frozenset({half.company})
+    assert search.find(SHOWN, companies=companies) == [1]
+    assert run_expunge(half).events == 1
+    assert search.find(SHOWN, companies=companies) == []
+    assert search.find("11987654322", companies=companies) == [2]
+
+
+def test_what_waits_of_a_masked_event_is_cancelled_also_in_a_running_lane(half: Sending) -> None:
+    go_on = Event()
+
+    def slow(_got: Received) -> Plain:
+        go_on.wait(10)
+        return OK
+
+    with Receiver(slow) as receiver:
+        webhook = half.webhook(receiver.url())
+        other = half.webhook(URL, state=WebhookState.PAUSED)
+        # One ordering key: the lane holds the others in memory while the first is being sent.
+        arrive(half, {"agent_id": 5, "n": 1})
+        receiver.wait_for(1)
+        arrive(half, {"agent_id": 5, "phone": SHOWN}, {"agent_id": 5, "n": 2})
+        assert find(half.reading, number()).waiting == 2
+        assert run_expunge(half) == Expunged(events=1, cancelled=2)
+        half.lanes.attend({webhook: []})
+        go_on.set()
+        half.wait_for_ends(webhook, 3)
+    states = half.states(webhook)
+    assert [state for state, _ in states] == ["delivered", "cancelled", "delivered"]
+    assert states[1] == ("cancelled", "expunged")
+    assert len(receiver.requests) == 2
+    bodies = b"".join(each.body for each in receiver.requests)
+    assert b"98765" not in bodies
+    assert b"oculto" not in bodies
+    assert half.states(other)[1] == ("cancelled", "expunged")
+    half.check_totals(webhook)
+    half.check_totals(other)
+
+
+def test_the_audit_has_counts_and_not_the_number(half: Sending) -> None:
+    half.webhook(URL, state=WebhookState.PAUSED)
+    arrive(half, *({"phone": SHOWN, "n": each} for each in range(7)))
+    run_expunge(half)
+    found = rows(half.app, "SELECT who, action, detail FROM audit ORDER BY id")
+    assert [tuple(row) for row in found] == [
+        ("cli", "privacy_expunge", "begun"),
+        ("cli", "privacy_expunge", "7 events, 0 attempts, 7 cancelled"),
+    ]
+
+
+def test_an_expunge_that_is_cut_short_says_how_far_it_came_and_is_run_again(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half.webhook(URL, state=WebhookState.PAUSED)
+    arrive(half, *({"phone": SHOWN, "n": each} for each in range(7)))
+    mask = privacy._mask_events
+    left = [1, 2]
+
+    def failing(session: Any, batch: Any) -> int:
+        if not left:
+            raise StoreUnavailable("full")
+        left.pop()
+        return mask(session, batch)
+
+    monkeypatch.setattr(privacy, "_mask_events", failing)
+    with pytest.raises(StoreUnavailable):
+        run_expunge(half)
+    details = [row[0] for row in rows(half.app, "SELECT detail FROM audit ORDER BY id")]
+    assert details == ["begun", "6 events, 0 attempts, 6 cancelled"]
+    monkeypatch.setattr(privacy, "_mask_events", mask)
+    assert run_expunge(half) == Expunged(events=1, cancelled=1)
+
+
+def test_settings_are_reported_and_left_alone(half: Sending) -> None:
+    webhook = half.webhook(f"{URL}?to={PHONE}", name=f"Ana {SHOWN}", state=WebhookState.PAUSED)
+    found = find(half.reading, number())
+    assert found.settings == [f"webhook_{webhook} name", f"webhook_{webhook} url"]
+    run_expunge(half)
+    assert find(half.reading, number()).settings == found.settings
+
+
+def execute_text(connection: Connection, statement: str) -> None:
+    connection.execute(text(statement))
+
+
+def test_what_a_filter_asks_for_is_masked_in_deliveries_and_reported_in_the_filter(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privacy, "BATCH", 2)
+    condition = Condition("call.phone", Operator.DIFFERENT, PHONE)
+    webhook = half.webhook(URL, filters={"x": (condition,)})
+    assert find(half.reading, number()).filtered == 0
+    columns = "id, event_id, webhook_id, order_key, state, reason, tries, attempts, born_ms"
+    for delivery in range(901, 906):
+        words = condition.words() if delivery < 905 else "call.phone é diferente de 1"
+        values = f"{delivery}, 1, {webhook}, 'k', 'filtered', 'filtered_out', 0, 0, 0"
+        insert = f"INSERT INTO deliveries ({columns}, condition) VALUES ({values}, '{words}')"
+        half.store.run(partial(execute_text, statement=insert))
+    found = find(half.reading, number())
+    assert (found.filtered, found.settings) == (4, [f"webhook_{webhook} filters"])
+    run_expunge(half)
+    assert find(half.reading, number()).filtered == 0
+    query = "SELECT condition, COUNT(*) FROM deliveries WHERE id > 900 GROUP BY condition"
+    assert sorted(tuple(row) for row in rows(half.app, query)) == [
+        ("call.phone é diferente de 1", 1),
+        ("call.phone é diferente de [oculto]", 4),
+    ]
+
+
+def test_the_old_bytes_are_not_in_the_files_any_more(sqlite_url: str, tmp_path: Path) -> None:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+
+    def held() -> list[bool]:
+        index = path.with_name("test-search.sqlite")
+        ends = ("", "-wal")
+        files = [each.with_name(each.name + end) for each in (path, index) for end in ends]
+        texts = (b"98765-4321", b"5511987654321", b"1234567891155")
+        return [any(text in each.read_bytes() for text in texts) for each in files if each.exists()]
+
+    with world.application(sqlite_url, tmp_path) as app, sending(app) as half:
+        half.webhook(URL, state=WebhookState.PAUSED)
+        for size in (1, 500, 9_000, 60_000):
+            arrive(half, {"fill": "x" * size, "phone": SHOWN, "more": "y" * size})
+        Searching(app).index()
+        assert any(held())
+        assert run_expunge(half).events == 4
+        wait_until(lambda: not any(held()), 5, "the bytes are gone")
+        switch = half.store.run(
+            lambda connection: connection.exec_driver_sql("PRAGMA secure_delete").scalar()
+        )
+        assert switch == 0
+
+
+def test_a_store_that_takes_nothing_masks_nothing(half: Sending, monkeypatch: Any) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreUnavailable("full")
+
+    arrive(half, {"phone": SHOWN})
+    monkeypatch.setattr(Store, "run", refuse)
+    with pytest.raises(StoreUnavailable):
+        run_expunge(half)
+    assert find(half.reading, number()).events == 1

@@ -1,0 +1,158 @@
+"""Run the server beside a test, as it runs in service: gunicorn with one gevent worker."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.support.application import KEYS, wait_until
+
+START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+_ROOT = Path(__file__).resolve().parents[2]
+# Settings of whoever runs the tests must not reach the server.
+_FOREIGN = ("DYNO", "PUBLIC_URL", "TRUSTED_HOSTS", "PROXY_HOPS", "LOG_LEVEL", "ALLOW_HTTP")
+_numbers = count(1)
+
+
+class ServerProcess:
+    """A context manager: a server on a free port that answers; killed at the end if still there.
+
+    `folder` takes a file with what it prints; `environment` are settings by name.
+    """
+
+    def __init__(self, database_url: str, folder: Path, **environment: str) -> None:
+        inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        given = {"DATABASE_URL": database_url, "ALLOW_PRIVATE_TARGETS": "1", **KEYS, **environment}
+        self._environment = {**inherited, **given}
+        self._printed = folder / f"server-{next(_numbers)}.txt"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+
+    def __enter__(self) -> Self:
+        command = ("-m", "gunicorn", "-c", "gunicorn.conf.py", f"--bind=127.0.0.1:{self.port}")
+        with self._printed.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, *command, "wsgi:app"],
+                cwd=_ROOT,
+                env=self._environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            wait_until(self._answers, START_SECONDS, "the server answers /saude")
+        except BaseException:
+            self.kill()
+            print(f"the server's output:\n{self.output}")  # noqa: T201
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.kill()
+        if error is not None:
+            print(f"the output of the server on port {self.port}:\n{self.output}")  # noqa: T201
+
+    @property
+    def pid(self) -> int:
+        """The process id of gunicorn's master; the worker is its only child."""
+        return self._running().pid
+
+    @property
+    def output(self) -> str:
+        """Everything it printed so far."""
+        return self._printed.read_text(encoding="utf-8", errors="replace")
+
+    def health(self) -> dict[str, Any]:
+        """What /saude says, with the answer's `status`; OSError if nothing answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/saude")
+            answer = connection.getresponse()
+            facts: dict[str, Any] = json.loads(answer.read())
+        finally:
+            connection.close()
+        return {**facts, "status": answer.status}
+
+    def wait_for_sockets(self, connected: int, seconds: float = 15.0) -> None:
+        """Return when so many sockets are connected; AssertionError when they are not in time."""
+        wait_until(
+            lambda: self.health()["sockets"]["connected"] == connected,
+            seconds,
+            f"{connected} connected sockets",
+        )
+
+    def wait_until_settled(self, seconds: float = 10.0) -> None:
+        """Return when no delivery waits; AssertionError when some do after so many seconds."""
+        wait_until(lambda: self.health()["waiting_deliveries"] == 0, seconds, "no delivery waits")
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to master and worker."""
+        os.killpg(self._running().pid, number)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to gunicorn's master."""
+        self._running().send_signal(number)
+
+    def terminate(self) -> int:
+        """Stop it with SIGTERM; the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """The exit code of a server that was told to stop."""
+        return int(self._running().wait(STOP_SECONDS))
+
+    def kill(self) -> None:
+        """Kill master and worker at once with SIGKILL; does nothing if they ended."""
+        process = self._running()
+        # It has a session of its own, so its number is that of its whole group.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def freeze(self) -> None:
+        """Stop master and worker where they are (SIGSTOP), until thaw()."""
+        os.killpg(self._running().pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on (SIGCONT)."""
+        os.killpg(self._running().pid, signal.SIGCONT)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def _answers(self) -> bool:
+        if self._running().poll() is not None:
+            raise AssertionError(f"the server ended with {self._running().returncode}")
+        try:
+            self.health()
+        except (OSError, http.client.HTTPException):
+            # Every attempt is a connection: not more than one in each wink.
+            time.sleep(0.05)
+            return False
+        return True
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

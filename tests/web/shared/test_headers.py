@@ -1,0 +1,115 @@
+"""What every answer tells the browser, whoever asks and whatever comes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.support.application import application, store_of
+from tests.web.conftest import PASSWORD, Place
+from tests.web.support.browser import Browser
+from webhookproxy.models.accounts.people import create_user
+
+
+def check(answer: TestResponse) -> None:
+    # A file that is sent while it is read keeps its request until it ends.
+    answer.close()
+    policy = answer.headers["Content-Security-Policy"]
+    for rule in (
+        "default-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+    ):
+        assert rule in policy
+    assert "unsafe" not in policy
+    assert "*" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+
+
+def addresses(app: Flask, place: Place) -> list[str]:
+    """Every address that can be had with GET, of ids that are there or are not."""
+    ids = {"company_id": place.company, "webhook_id": place.webhook}
+    with app.test_request_context():
+        urls = app.url_map.bind("localhost")
+        return [
+            urls.build(rule.endpoint, {name: ids.get(name, 1) for name in rule.arguments})
+            for rule in app.url_map.iter_rules()
+            if "GET" in (rule.methods or ())
+            and rule.endpoint != "static"
+            and not rule.endpoint.endswith(".watch")
+        ]
+
+
+def test_every_answer_carries_the_headers(
+    app: Flask, place: Place, ana: Browser, nobody: Browser
+) -> None:
+    for address in addresses(app, place):
+        check(nobody.client.get(address))
+        answer = ana.client.get(address)
+        check(answer)
+        if address != "/saude":
+            assert answer.headers["Cache-Control"] == "no-store", address
+        check(ana.client.post(address))
+    check(ana.get("/nada", 404))
+
+
+def test_static_files_are_kept_for_a_year_and_not_guessed_at(nobody: Browser) -> None:
+    answer = nobody.client.get("/static/app.css")
+    answer.close()
+    assert answer.status_code == 200
+    assert "max-age=31536000" in answer.headers["Cache-Control"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/static/../config.py", "/static/%2e%2e/config.py", "/static/"])
+def test_only_static_files_are_static(path: str, nobody: Browser) -> None:
+    assert nobody.client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("public", ["http://relay.example.com", "https://relay.example.com"])
+def test_the_cookie_and_hsts_go_by_the_public_address(
+    public: str, sqlite_url: str, tmp_path: Path, password_hash: str
+) -> None:
+    https = public.startswith("https")
+    overrides = {"PUBLIC_URL": public}
+    if https:
+        overrides["ALLOW_PRIVATE_TARGETS"] = "0"
+    with application(sqlite_url, tmp_path, **overrides) as app:
+        store_of(app).session(
+            lambda s: create_user(s, "ana@exemplo.com.br", password_hash, admin=True).id
+        )
+        client = app.test_client()
+        page = client.get("/entrar", base_url=public)
+        token = page.text.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
+        fields = {"email": "ana@exemplo.com.br", "password": PASSWORD, "csrf_token": token}
+        referrer = {"Referer": f"{public}/entrar"}
+        answer = client.post("/entrar", base_url=public, data=fields, headers=referrer)
+        assert answer.status_code == 303
+        hsts = answer.headers.get("Strict-Transport-Security")
+        static = client.get("/static/app.css", base_url=public)
+        static.close()
+        assert static.headers.get("Strict-Transport-Security") == hsts
+        cookie = answer.headers["Set-Cookie"]
+    assert (hsts == "max-age=31536000; includeSubDomains") is https
+    assert cookie.startswith("__Host-session=" if https else "session=")
+    assert ("Secure" in cookie) is https
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Path=/" in cookie
+    assert "Domain" not in cookie
+
+
+def test_only_hosts_of_ours_are_served(sqlite_url: str, tmp_path: Path) -> None:
+    with application(sqlite_url, tmp_path, PUBLIC_URL="http://relay.example.com") as app:
+        client = app.test_client()
+        assert client.get("/entrar", base_url="http://relay.example.com").status_code != 400
+        answer = client.get("/entrar", base_url="http://evil.com")
+        assert answer.status_code == 400
+        assert "evil.com" not in answer.text

@@ -1,0 +1,214 @@
+"""Pages that change by themselves: what arrives, when it ends, and what it holds meanwhile."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gevent
+import pytest
+from flask import Flask
+from sqlalchemy import QueuePool
+from sqlalchemy.orm import Session
+
+from tests.support.application import store_of
+from tests.web.conftest import PASSWORD, Place
+from tests.web.support.browser import Browser
+from tests.web.support.sockets import FakeEngine, connection, execute, owner
+from webhookproxy.broadcast import LISTENERS_MAX, Broadcast
+from webhookproxy.extensions import db
+from webhookproxy.models.companies import delete_company, find_company
+
+Said = tuple[str, dict[str, str]]
+
+
+class Stream:
+    """An open page's stream, read line by line."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self.answer = browser.client.get(address, buffered=False)
+        assert self.answer.status_code == 200, self.answer.status_code
+        self._lines = iter(self.answer.response)
+
+    def next(self) -> Said | None:
+        """The next thing that is said, within 10 s; None at the end."""
+        with gevent.Timeout(10):
+            chunk = next(self._lines, None)
+        if chunk is None:
+            return None
+        lines = (chunk.decode() if isinstance(chunk, bytes) else str(chunk)).strip("\n").split("\n")
+        given: dict[str, Any] = json.loads(lines[-1].removeprefix("data: ") or "{}")
+        return lines[0].removeprefix("event: "), given
+
+    def until(self, name: str, part: str = "") -> list[Said | None]:
+        """Everything up to this, and this, or to the end; within 10 s."""
+        said = [self.next()]
+        with gevent.Timeout(10):
+            while said[-1] is not None and (said[-1][0], said[-1][1].get("id", "")) != (name, part):
+                said.append(self.next())
+        return said
+
+
+@contextmanager
+def open_page(browser: Browser, address: str) -> Iterator[Stream]:
+    """A page whose first drawing was read."""
+    stream = Stream(browser, address)
+    try:
+        first = stream.until("beat")
+        assert first[-1] is not None
+        yield stream
+    finally:
+        stream.answer.close()
+
+
+@pytest.fixture
+def address(app: Flask, place: Place) -> str:
+    """The stream of Beto's company, whose process owns the sockets."""
+    owner(app)
+    app.extensions["engine"] = FakeEngine()
+    return f"/empresas/company_{place.company}/ao-vivo"
+
+
+def broadcast_of(app: Flask) -> Broadcast:
+    broadcast: Broadcast = app.extensions["broadcast"]
+    return broadcast
+
+
+def test_every_part_comes_first_and_then_only_what_changed_within_a_second(
+    app: Flask, beto: Browser, place: Place, address: str
+) -> None:
+    stream = Stream(beto, address)
+    first = [each for each in stream.until("beat") if each is not None]
+    parts = {data["id"] for name, data in first if name == "part"}
+    assert parts == {"aviso", "conexao", "dia", "webhooks", "lacunas", "chegadas"}
+    connection(app, place.company, "connected", "accepted")
+    broadcast_of(app).tell(place.company)
+    began = time.monotonic()
+    said = stream.next()
+    took = time.monotonic() - began
+    assert said is not None
+    assert said[1]["id"] == "conexao"
+    assert "Conectada" in said[1]["html"]
+    assert took < 1.0
+    others = [each[1]["id"] for each in stream.until("beat") if each and each[0] == "part"]
+    # Where there are no events, there is a word on whether any can come.
+    assert others == ["dia", "chegadas"]
+    stream.answer.close()
+
+
+def test_green_goes_with_the_heartbeat_though_nobody_tells(
+    app: Flask, beto: Browser, place: Place, address: str
+) -> None:
+    connection(app, place.company, "connected", "accepted")
+    with open_page(beto, address) as stream:
+        execute(app, "UPDATE leases SET heartbeat_at = heartbeat_at - 20000")
+        said = stream.until("part", "conexao")[-1]
+        assert said is not None
+        assert "is-green" not in said[1]["html"]
+
+
+def test_the_stream_ends_with_the_login(
+    app: Flask, beto: Browser, place: Place, address: str
+) -> None:
+    with open_page(beto, address) as stream:
+        execute(app, "DELETE FROM sign_ins")
+        broadcast_of(app).tell(place.company)
+        assert stream.until("over")[-1] == ("over", {})
+        assert stream.next() is None
+
+
+def test_the_stream_ends_when_the_right_to_see_it_does(
+    app: Flask, beto: Browser, place: Place, address: str
+) -> None:
+    with open_page(beto, address) as stream:
+        execute(app, "DELETE FROM grants")
+        broadcast_of(app).tell(place.company)
+        assert stream.until("over")[-1] == ("over", {})
+
+
+def test_an_administrator_who_becomes_an_operator_sees_no_more(
+    app: Flask, ana: Browser, place: Place, address: str
+) -> None:
+    with open_page(ana, address) as stream:
+        execute(app, "UPDATE users SET is_admin = :no", no=False)
+        broadcast_of(app).tell(place.company)
+        assert stream.until("over")[-1] == ("over", {})
+
+
+@pytest.mark.parametrize("page", ["/empresas/company_{company}", "/webhooks/webhook_{webhook}"])
+def test_the_stream_of_what_is_deleted_ends(
+    page: str, app: Flask, ana: Browser, place: Place
+) -> None:
+    def job(session: Session) -> None:
+        delete_company(session, find_company(session, place.company))
+
+    shown = page.format(company=place.company, webhook=place.webhook)
+    owner(app)
+    with open_page(ana, f"{shown}/ao-vivo") as stream:
+        store_of(app).session(job)
+        broadcast_of(app).tell(place.company)
+        assert stream.until("over")[-1] == ("over", {})
+
+
+def test_every_stream_ends_when_the_server_stops(app: Flask, beto: Browser, address: str) -> None:
+    with open_page(beto, address) as stream:
+        gevent.spawn(broadcast_of(app).close)
+        assert [each for each in stream.until("never") if each and each[0] == "over"] == []
+    assert beto.client.get(address).status_code == 503
+
+
+def test_beyond_the_bound_a_stream_is_refused_and_a_closed_one_makes_room(
+    app: Flask, beto: Browser, address: str
+) -> None:
+    broadcast = broadcast_of(app)
+    with open_page(beto, address):
+        others = [broadcast.listen(None) for _ in range(LISTENERS_MAX - 1)]
+        for each in others:
+            each.__enter__()
+        assert beto.client.get(address).status_code == 503
+        beto.get(address.removesuffix("/ao-vivo"))
+    assert not broadcast.full
+
+
+def test_between_two_looks_a_stream_holds_no_connection_to_the_database(
+    app: Flask, beto: Browser, address: str
+) -> None:
+    with app.app_context():
+        pool = db.engine.pool
+    assert isinstance(pool, QueuePool)
+    with open_page(beto, address):
+        assert pool.checkedout() == 0
+
+
+def test_proxies_and_caches_leave_the_stream_alone(beto: Browser, address: str) -> None:
+    with open_page(beto, address) as stream:
+        assert stream.answer.headers["X-Accel-Buffering"] == "no"
+        assert stream.answer.headers["Cache-Control"] == "no-store"
+        assert stream.answer.mimetype == "text/event-stream"
+        assert "Content-Encoding" not in stream.answer.headers
+
+
+def test_the_panel_shows_an_operator_their_companies_only(
+    app: Flask, beto: Browser, place: Place, address: str
+) -> None:
+    connection(app, place.other_company, "token_refused", "kicked")
+    stream = Stream(beto, "/ao-vivo")
+    drawn = str(stream.until("beat"))
+    stream.answer.close()
+    assert "Outra Empresa" not in drawn
+    assert address
+
+
+def test_a_stream_that_asks_after_the_login_is_over_is_not_where_one_goes_next(
+    app: Flask, place: Place, address: str, log_in: Callable[..., Browser]
+) -> None:
+    browser = log_in("eva@exemplo.com.br", place.company)
+    execute(app, "DELETE FROM sign_ins")
+    page = address.removesuffix("/ao-vivo")
+    browser.get(page, 303)
+    browser.get(address, 303, headers={"Accept": "text/event-stream"})
+    answer = browser.post("/entrar", email="eva@exemplo.com.br", password=PASSWORD)
+    assert answer.location == page

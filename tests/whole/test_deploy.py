@@ -1,0 +1,116 @@
+"""The Procfile's own commands, as a hosting service runs them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.support.application import KEYS, wait_until
+from tests.support.server_process import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "uma senha bem comprida"
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
+
+
+def commands() -> dict[str, str]:
+    """The Procfile: its processes and their commands."""
+    lines = (ROOT / "Procfile").read_text(encoding="utf-8").splitlines()
+    return {name: command.strip() for name, _, command in (line.partition(":") for line in lines)}
+
+
+def environment(url: str, port: int) -> dict[str, str]:
+    """What a hosting service sets, with the address of the database as it writes it."""
+    return {
+        **os.environ,
+        **KEYS,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "DATABASE_URL": url.replace("postgresql+psycopg://", "postgres://"),
+        "PORT": str(port),
+        "WEB_CONCURRENCY": "4",
+        "PROXY_HOPS": "1",
+    }
+
+
+@contextmanager
+def running(command: str, given: dict[str, str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the Procfile; killed at the end if it is still there."""
+    with output.open("wb") as printed:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", command],
+            cwd=ROOT,
+            env=given,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/saude", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        time.sleep(0.1)
+        return False
+
+
+def log_in(url: str, code: str) -> requests.Session:
+    """A session of the first administrator, created as a person would."""
+    session = requests.Session()
+    session.trust_env = False
+    page = session.get(f"{url}/primeiro-acesso", timeout=10).text
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token
+    given = {
+        "csrf_token": token[1],
+        "code": code,
+        "email": "ana@exemplo.com.br",
+        "password": PASSWORD,
+        "repeated": PASSWORD,
+    }
+    assert session.post(f"{url}/primeiro-acesso", data=given, timeout=20).url == f"{url}/"
+    return session
+
+
+def test_release_then_web_serve_pages_and_stop_within_20_s_with_a_live_page_open(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    url, output = f"http://127.0.0.1:{port}", tmp_path / "web.txt"
+    given = environment(postgresql_url, port)
+    release = shlex.split(commands()["release"])
+    subprocess.run(release, cwd=ROOT, env=given, check=True, timeout=60, capture_output=True)
+    with running(commands()["web"], given, output) as web:
+        wait_until(lambda: answers(url), 30, "the server answers")
+        code = re.search(r"the code is ([0-9a-f-]+)", output.read_text(encoding="utf-8"))
+        assert code
+        session = log_in(url, code[1])
+        with session.get(f"{url}/ao-vivo", stream=True, timeout=30) as stream:
+            lines = stream.iter_lines(chunk_size=1)
+            assert next(lines).startswith(b"event: ")
+            web.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            # The stream ends by itself, or this would run into the session's time limit.
+            assert list(lines) is not None
+            assert web.wait(25) == 0
+        assert time.monotonic() - began < 20
+    log = output.read_text(encoding="utf-8")
+    assert log.count("listening on port") == 1
+    assert "Traceback" not in log

@@ -1,0 +1,1 @@
+"""Commands for backups, keys, the search index and privacy."""

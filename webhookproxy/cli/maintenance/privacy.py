@@ -1,0 +1,78 @@
+"""`flask privacy`: what is stored of a person, found and taken out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+from flask import current_app
+
+from webhookproxy.cli.shared.complaints import BadInput, Group
+from webhookproxy.cli.shared.output import json_option, note, print_json
+from webhookproxy.cli.shared.values import with_stdin
+from webhookproxy.extensions import db
+from webhookproxy.maintenance import privacy
+from webhookproxy.maintenance.personal import PersonalNumber, read_number
+from webhookproxy.models.audit import CLI
+
+group = Group("privacy", help="What is stored of a person (LGPD): find it, take it out.")
+
+_number = click.argument("number", metavar="PHONE-OR-CPF")
+
+
+@group.command("find")
+@_number
+@json_option
+def find(number: str, as_json: bool) -> None:
+    """Count what holds a telephone or CPF, however punctuated; - reads it from standard input."""
+    found = privacy.find(db.engine, _read(number))
+    if as_json:
+        companies = {f"company_{each}": count for each, count in sorted(found.companies.items())}
+        print_json({**asdict(found), "companies": companies, "events": found.events})
+        return
+    click.echo(_sentence(found))
+    _note_settings(found)
+
+
+@group.command("expunge")
+@_number
+@click.option("--yes", is_flag=True, help="Really mask it: it cannot be brought back.")
+def expunge(number: str, yes: bool) -> None:
+    """Mask it in every payload and answer, and cancel the waiting deliveries of those events."""
+    wanted = _read(number)
+    if not yes:
+        raise BadInput(
+            f"{_sentence(privacy.find(db.engine, wanted))} Masking it cannot be undone: repeat the "
+            "command with --yes if that is meant."
+        )
+    store, search = current_app.extensions["store"], current_app.extensions["search"]
+    done = privacy.expunge(store, db.engine, search, wanted, CLI)
+    click.echo(
+        f"It was masked in {done.events} events and {done.attempts} attempts; {done.cancelled} "
+        "waiting deliveries were cancelled."
+    )
+    left = privacy.find(db.engine, wanted)
+    if left.events or left.attempts or left.filtered:
+        note("More of it arrived meanwhile: run the same command again.")
+    _note_settings(left)
+
+
+def _read(number: str) -> PersonalNumber:
+    return read_number(with_stdin({"PHONE-OR-CPF": number})["PHONE-OR-CPF"] or "")
+
+
+def _sentence(found: privacy.Found) -> str:
+    where = ", ".join(f"company_{each}: {n}" for each, n in sorted(found.companies.items()))
+    return (
+        f"It is in {found.events} events{f' ({where})' if where else ''} and {found.attempts} "
+        f"attempts; {found.waiting} deliveries of those events wait."
+        + (
+            f" The filters of {found.filtered} filtered deliveries ask for it."
+            * bool(found.filtered)
+        )
+    )
+
+
+def _note_settings(found: privacy.Found) -> None:
+    if found.settings:
+        note(f"It is also in settings, which are changed by hand: {', '.join(found.settings)}.")

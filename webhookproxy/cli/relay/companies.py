@@ -1,0 +1,224 @@
+"""`flask company`: the companies whose events come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import click
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from webhookproxy.cli.relay.reach import lookup_warning
+from webhookproxy.cli.shared.complaints import BadInput, Group
+from webhookproxy.cli.shared.context import policy, write
+from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
+from webhookproxy.cli.shared.values import COMPANY, Number, with_stdin
+from webhookproxy.engine.liveness import read_owner, standing
+from webhookproxy.events.contract import token_mask
+from webhookproxy.extensions import db
+from webhookproxy.models import Company
+from webhookproxy.models.audit import CLI, Action, record, record_edit
+from webhookproxy.models.companies import (
+    create_company,
+    delete_company,
+    edit_company,
+    find_company,
+    wish_connection,
+)
+from webhookproxy.models.webhooks import live_webhooks
+from webhookproxy.network.guard import check_socket_url
+from webhookproxy.rules.companies import (
+    DEFAULT_TIMEZONE,
+    CompanyInput,
+    changed_company,
+    check_retention,
+)
+
+group = Group("company", help="The companies whose events come in.")
+
+_COLUMNS = ("id", "name", "threec_id", "token_mask", "socket_url", "agent_id", "wished", "state")
+_ABOUT_API = "API token of a manager; - reads it from standard input, so that no list shows it."
+
+
+def _fields(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that `create` and `edit` share; None is one that was not given."""
+    for option in (
+        click.option(
+            "--hide-credentials/--show-credentials",
+            default=None,
+            help="Whether credentials in payloads are replaced (default: hidden).",
+        ),
+        click.option(
+            "--timezone", help=f"For the times on the pages (default {DEFAULT_TIMEZONE})."
+        ),
+        click.option(
+            "--retention-days",
+            type=Number(int, 0, 365),
+            help="How long its events are kept (default 0: as the setting RETENTION_DAYS says).",
+        ),
+        click.option("--agent-id", help="Connect as this agent (default: none)."),
+        click.option("--socket-url", help="Socket.IO server (default: the setting SOCKET_URL)."),
+        click.option("--threec-id", help="The company's number at 3C Plus."),
+    ):
+        command = option(command)
+    return command
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    check_retention(fields.get("retention_days"), current_app.config["RETENTION_DAYS"])
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+@group.command("create")
+@click.argument("name")
+@click.option("--token", required=True, help=_ABOUT_API)
+@_fields
+def create(name: str, token: str, **fields: Any) -> None:
+    """Create a company, not connected yet; prints its id."""
+    token = with_stdin({"--token": token})["--token"] or ""
+    company = replace(
+        CompanyInput(name=name, token=token, socket_url=current_app.config["SOCKET_URL"]),
+        **_given(fields),
+    )
+    allowed, warning = policy(), _socket_warning(fields["socket_url"])
+
+    def job(session: Session) -> int:
+        created = create_company(session, company, allowed).id
+        _record(session, Action.COMPANY_CREATED, created)
+        return created
+
+    click.echo(f"company_{write(job)}")
+    if warning:
+        note(warning)
+
+
+@group.command("list")
+@json_option
+def list_companies(as_json: bool) -> None:
+    """Show every company."""
+    owner = read_owner(db.session())
+    companies = db.session.scalars(
+        select(Company)
+        .where(Company.deleted_at.is_(None))
+        .options(joinedload(Company.connection))
+        .order_by(Company.id)
+    )
+    rows = [
+        {
+            "id": f"company_{each.id}",
+            "name": each.name,
+            "threec_id": each.threec_id,
+            "token_mask": token_mask(each.token),
+            "socket_url": each.socket_url,
+            "agent_id": each.agent_id,
+            "retention_days": each.retention_days,
+            "wished": each.should_connect,
+            "state": standing(each.connection, owner, wished=each.should_connect)[0].value,
+        }
+        for each in companies
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    empty = "There are no companies yet: `flask company create NAME --token -` makes one."
+    headings = [column.upper().replace("_", " ") for column in _COLUMNS]
+    print_table(headings, [[row[column] for column in _COLUMNS] for row in rows], empty)
+
+
+@group.command("edit")
+@click.argument("company", type=COMPANY)
+@click.option("--name")
+@click.option("--token", help=f"{_ABOUT_API} A new socket host needs it again.")
+@_fields
+def edit(company: int, token: str | None, **fields: Any) -> None:
+    """Change what is given and leave the rest; a new token or server connects anew."""
+    given = _given({**fields, "token": with_stdin({"--token": token})["--token"]})
+    if not given:
+        raise BadInput(f"Nothing to change in company_{company}: give at least one option.")
+    allowed, warning = policy(), _socket_warning(fields["socket_url"])
+
+    def job(session: Session) -> None:
+        found = find_company(session, company)
+        before = found.input()
+        edit_company(session, found, changed_company(before, given), allowed)
+        record_edit(
+            session,
+            CLI,
+            Action.COMPANY_CHANGED,
+            before,
+            found.input(),
+            company_id=company,
+            subject=f"company_{company}",
+        )
+
+    write(job)
+    click.echo(f"company_{company} is saved.")
+    if warning:
+        note(warning)
+
+
+@group.command("connect")
+@click.argument("company", type=COMPANY)
+def connect(company: int) -> None:
+    """Wish a company connected; the running server connects it, now and after every restart."""
+    _wish(company, connected=True)
+    if not read_owner(db.session()).alive:
+        note("No server is running now: it connects when one does.")
+
+
+@group.command("disconnect")
+@click.argument("company", type=COMPANY)
+def disconnect(company: int) -> None:
+    """Wish a company disconnected; 3C Plus does not send again what it emits meanwhile."""
+    _wish(company, connected=False)
+
+
+@group.command("delete")
+@click.argument("company", type=COMPANY)
+@click.option("--yes", is_flag=True, help="Really delete it.")
+def delete(company: int, yes: bool) -> None:
+    """Delete a company, with its webhooks, events and waiting deliveries."""
+    if not yes:
+        raise BadInput(_what_would_be_lost(company))
+
+    def job(session: Session) -> None:
+        delete_company(session, find_company(session, company))
+        _record(session, Action.COMPANY_DELETED, company)
+
+    write(job)
+    click.echo(f"company_{company} is deleted; what was stored of it is being removed.")
+
+
+def _wish(company: int, *, connected: bool) -> None:
+    def job(session: Session) -> bool:
+        changed = wish_connection(session, find_company(session, company), connected=connected)
+        if changed:
+            _record(session, Action.CONNECT if connected else Action.DISCONNECT, company)
+        return changed
+
+    new = write(job)
+    state = "connected" if connected else "disconnected"
+    click.echo(f"company_{company} {'is to be' if new else 'was already to be'} {state}.")
+
+
+def _record(session: Session, action: Action, company: int) -> None:
+    record(session, CLI, action, company_id=company, subject=f"company_{company}")
+
+
+def _socket_warning(socket_url: str | None) -> str | None:
+    return None if socket_url is None else lookup_warning(socket_url, check_socket_url)
+
+
+def _what_would_be_lost(company_id: int) -> str:
+    session = db.session()
+    company = find_company(session, company_id)
+    webhooks = live_webhooks(session, [company_id])
+    waiting = sum(webhook.health.waiting for webhook in webhooks)
+    return (
+        f"Deleting company_{company_id} ({company.name}) would lose its webhooks "
+        f"({len(webhooks)}), all its stored events and the deliveries that wait ({waiting}): "
+        "repeat the command with --yes if that is meant."
+    )

@@ -1,0 +1,241 @@
+"""`flask webhook`: where the events of a company go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from webhookproxy.cli.relay.reach import lookup_warning
+from webhookproxy.cli.shared.complaints import BadInput, Group
+from webhookproxy.cli.shared.context import policy, write
+from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
+from webhookproxy.cli.shared.values import COMPANY, WEBHOOK, Number, with_stdin
+from webhookproxy.events.catalog import CATALOG
+from webhookproxy.extensions import db
+from webhookproxy.models.audit import CLI, Action, record_webhook, record_webhook_edit
+from webhookproxy.models.companies import find_company
+from webhookproxy.models.webhooks import (
+    Webhook,
+    create_webhook,
+    delete_webhook,
+    edit_webhook,
+    find_webhook,
+    live_webhooks,
+    resume_webhook,
+    switch_webhook,
+)
+from webhookproxy.network.guard import check_url, masked_url
+from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
+
+group = Group("webhook", help="Where the events of a company go.")
+
+_STDIN = "- reads it from standard input, so that no list shows it."
+
+
+def _fields(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that `create` and `edit` share; None is one that was not given."""
+    for option in (
+        click.option("--simulated", is_flag=True, help="Do everything but the POST."),
+        click.option("--max-age", type=Number(float), help="Hours an event is retried (72)."),
+        click.option("--rate", type=Number(float), help="At most so many POSTs a second."),
+        click.option("--timeout", type=Number(float), help="Seconds for one POST in all (15)."),
+        click.option("--parallelism", type=Number(int), help="POSTs at once; 1: strict order (8)."),
+        click.option("--secret", help=f"Signs every POST; {_STDIN}"),
+        click.option("--auth", help=f"Authorization header; {_STDIN}"),
+        click.option("--event", "events", multiple=True, help="May be repeated (default: all)."),
+    ):
+        command = option(command)
+    return command
+
+
+def _given(
+    *,
+    events: tuple[str, ...],
+    auth: str | None,
+    secret: str | None,
+    rate: float | None,
+    simulated: bool,
+    **others: Any,
+) -> dict[str, Any]:
+    """What was given, by the names of WebhookInput."""
+    hidden = with_stdin({"--auth": auth, "--secret": secret})
+    fields = {
+        "events": events or None,
+        "authorization": hidden["--auth"],
+        "secret": hidden["--secret"],
+        "rate_limit": rate,
+        "state": WebhookState.SIMULATED if simulated else None,
+        **others,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+@group.command("create")
+@click.argument("company", type=COMPANY)
+@click.argument("name")
+@click.argument("url")
+@_fields
+def create(company: int, name: str, url: str, **fields: Any) -> None:
+    """Create a webhook that counts from the next event; prints its id."""
+    for option in ("auth", "secret"):
+        # An unset variable of a script must not make a webhook that signs nothing.
+        if fields[option] == "":
+            raise BadInput(f"--{option} is empty: give a value, or leave it out.")
+    webhook = WebhookInput(name=name, url=url, **_given(**fields))
+    allowed, warning = policy(), lookup_warning(url, check_url)
+
+    def job(session: Session) -> int:
+        created = create_webhook(session, find_company(session, company).id, webhook, allowed)
+        _record(session, Action.WEBHOOK_CREATED, created)
+        return created.id
+
+    click.echo(f"webhook_{write(job)}")
+    _say_notes(warning, fields["events"])
+
+
+@group.command("list")
+@click.argument("company", type=COMPANY)
+@json_option
+def list_webhooks(company: int, as_json: bool) -> None:
+    """Show the webhooks of a company; of secrets only whether they are set."""
+    session = db.session()
+    find_company(session, company)
+    rows = [_row(webhook) for webhook in live_webhooks(session, [company])]
+    if as_json:
+        print_json(rows)
+        return
+    table = []
+    for row in rows:
+        events = "all" if row["events"] is None else ", ".join(row["events"])
+        filters = ", ".join(f"{name} ({len(asked)})" for name, asked in row["filters"].items())
+        table.append([*({**row, "events": events, "filters": filters or "none"}).values()])
+    headings = (
+        "ID", "NAME", "URL", "EVENTS", "STATE", "AUTH", "SECRET",
+        "PARALLELISM", "TIMEOUT S", "RATE/S", "MAX AGE H", "FILTERS",
+    )  # fmt: skip
+    empty = f"company_{company} has no webhooks yet: `flask webhook create` makes one."
+    print_table(headings, table, empty)
+
+
+@group.command("edit")
+@click.argument("webhook", type=WEBHOOK)
+@click.option("--name")
+@click.option("--url", help="A new host needs --auth and --secret again, if they are set.")
+@click.option("--all-events", is_flag=True, help="Send every event, also future ones.")
+@click.option("--no-rate", is_flag=True, help="Send without a rate limit.")
+@_fields
+def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
+    """Change what is given and leave the rest; "" clears --auth or --secret."""
+    if all_events and fields["events"]:
+        raise BadInput("--all-events and --event contradict each other: give one of them.")
+    if no_rate and fields["rate"] is not None:
+        raise BadInput("--no-rate and --rate contradict each other: give one of them.")
+    given = _given(**fields)
+    given.update({"events": None} if all_events else {})
+    given.update({"rate_limit": None} if no_rate else {})
+    if not given:
+        raise BadInput(f"Nothing to change in webhook_{webhook}: give at least one option.")
+    allowed, url = policy(), fields["url"]
+    warning = None if url is None else lookup_warning(url, check_url)
+
+    def job(session: Session) -> None:
+        found = find_webhook(session, webhook)
+        before = found.input()
+        edit_webhook(session, found, changed_webhook(before, given), allowed)
+        record_webhook_edit(session, CLI, before, found)
+
+    write(job)
+    click.echo(f"webhook_{webhook} is saved.")
+    _say_notes(warning, fields["events"])
+
+
+@group.command("pause")
+@click.argument("webhook", type=WEBHOOK)
+def pause(webhook: int) -> None:
+    """Keep what comes for a webhook without sending it."""
+
+    def job(session: Session) -> bool:
+        found = find_webhook(session, webhook)
+        changed = switch_webhook(session, found, WebhookState.PAUSED)
+        if changed:
+            _record(session, Action.WEBHOOK_PAUSED, found)
+        return changed
+
+    new = write(job)
+    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} paused.")
+
+
+@group.command("resume")
+@click.argument("webhook", type=WEBHOOK)
+@click.option("--discard", is_flag=True, help="Send nothing of what was kept: it is cancelled.")
+def resume(webhook: int, discard: bool) -> None:
+    """Send again, what was kept first; ends a simulation too."""
+
+    def job(session: Session) -> bool:
+        found = find_webhook(session, webhook)
+        changed = resume_webhook(session, found, discard=discard)
+        if changed:
+            _record(session, Action.WEBHOOK_RESUMED, found)
+        return changed
+
+    new = write(job)
+    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} active.")
+    if discard and not new:
+        note("Nothing was discarded: that is for a webhook that is paused.")
+
+
+@group.command("delete")
+@click.argument("webhook", type=WEBHOOK)
+@click.option("--yes", is_flag=True, help="Really delete it.")
+def delete(webhook: int, yes: bool) -> None:
+    """Delete a webhook with its waiting deliveries."""
+    if not yes:
+        found = find_webhook(db.session(), webhook)
+        raise BadInput(
+            f"Deleting webhook_{webhook} ({found.name}) would lose its settings and the deliveries "
+            f"that wait ({found.health.waiting}): repeat the command with --yes if that is meant."
+        )
+
+    def job(session: Session) -> None:
+        found = find_webhook(session, webhook)
+        delete_webhook(session, found)
+        _record(session, Action.WEBHOOK_DELETED, found)
+
+    write(job)
+    click.echo(f"webhook_{webhook} is deleted.")
+
+
+def _record(session: Session, action: Action, webhook: Webhook) -> None:
+    record_webhook(session, CLI, action, webhook.company_id, webhook.id)
+
+
+def _row(webhook: Webhook) -> dict[str, Any]:
+    return {
+        "id": f"webhook_{webhook.id}",
+        "name": webhook.name,
+        # A query or a long path segment may be the receiver's secret.
+        "url": masked_url(webhook.url),
+        "events": webhook.events,
+        "state": webhook.state,
+        "authorization": webhook.authorization is not None,
+        "secret": webhook.secret is not None,
+        "parallelism": webhook.parallelism,
+        "timeout": webhook.timeout,
+        "rate_limit": webhook.rate_limit,
+        "max_age": webhook.max_age,
+        "filters": webhook.filters or {},
+    }
+
+
+def _say_notes(warning: str | None, events: tuple[str, ...]) -> None:
+    if warning:
+        note(warning)
+    for event in dict.fromkeys(events):
+        if event not in CATALOG:
+            near = get_close_matches(event, CATALOG, n=1)
+            hint = f"; is {near[0]} meant?" if near else "."
+            note(f"Note: {event} is not in the catalogue of 3C Plus events{hint}")

@@ -1,0 +1,103 @@
+"""How the words of a command become ids, numbers and secrets."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from webhookproxy.cli.shared.complaints import BadInput
+
+
+class PublicId(click.ParamType[int]):
+    """`company_12`, or just `12`, as the number 12."""
+
+    name = "id"
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        # Eighteen digits fit every database's integer.
+        self._form = re.compile(rf"(?:{kind}_)?([1-9][0-9]{{0,17}})", re.ASCII)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; BadParameter if it is not such an id."""
+        match = self._form.fullmatch(str(value))
+        if match is None:
+            self.fail(f"is not an id of a {self._kind}: write it as {self._kind}_1.", param, ctx)
+        return int(match[1])
+
+
+class Number(click.ParamType[float]):
+    """A whole (`int`) or other (`float`) number, between two limits that may be left out."""
+
+    name = "number"
+
+    def __init__(
+        self, kind: type[int] | type[float], low: float | None = None, high: float | None = None
+    ) -> None:
+        self._kind = kind
+        self._low = low
+        self._high = high
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; BadParameter if it is none, or outside the limits."""
+        try:
+            number = self._kind(value)
+        except ValueError:
+            self.fail(f"{self._rule()}.", param, ctx)
+        low, high = self._low, self._high
+        # Written so that NaN, which no comparison holds for, is refused too.
+        if not (low is None or number >= low) or not (high is None or number <= high):
+            self.fail(f"{self._rule()}.", param, ctx)
+        return number
+
+    def _rule(self) -> str:
+        kind = "a whole number" if self._kind is int else "a number"
+        if self._low is None or self._high is None:
+            return f"must be {kind}"
+        return f"must be {kind} from {self._low} to {self._high}"
+
+
+COMPANY = PublicId("company")
+WEBHOOK = PublicId("webhook")
+DELIVERY = PublicId("delivery")
+RESEND = PublicId("resend")
+
+
+def with_stdin(values: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The same options, with the one that is "-" read from standard input.
+
+    So a secret stays out of the shell's history and the list of processes. BadInput if two are
+    "-", or nothing came.
+    """
+    dashes = [option for option, value in values.items() if value == "-"]
+    if len(dashes) > 1:
+        raise BadInput(
+            f"Only one value can come from standard input, not {' and '.join(dashes)}: set the "
+            "other one with a command of its own."
+        )
+    return {
+        option: read_secret(option) if value == "-" else value for option, value in values.items()
+    }
+
+
+def read_secret(what: str) -> str:
+    """One line of standard input, typed unseen if that is a terminal; BadInput if there is none."""
+    if on_terminal():
+        return str(click.prompt(f"Value of {what}", hide_input=True))
+    line = sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    if not line:
+        raise BadInput(f"Nothing came on standard input for {what}: pipe the value into it.")
+    if "\n" in line:
+        raise BadInput(f"More than one line came on standard input for {what}: send only one.")
+    return line
+
+
+def on_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()

@@ -1,0 +1,213 @@
+"""Every setting: its name, default, unit and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from webhookproxy.config import keys, parse
+from webhookproxy.config.derived import derived
+from webhookproxy.config.keys import ConfigError
+
+__all__ = ["SETTINGS", "ConfigError", "Setting", "ephemeral_disk_warning", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable.
+
+    `default` is what an absent or empty variable means, in the form one would write; `parse` gives
+    the value that is in force, or raises ValueError with the rule as "must be ...".
+    """
+
+    name: str
+    default: str
+    unit: str
+    reason: str
+    parse: Callable[[str], Any]
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "DATABASE_URL",
+        "",
+        "address",
+        "Empty keeps everything in instance/webhookproxy.sqlite; postgres:// and postgresql:// "
+        "addresses are for servers whose disk does not last.",
+        parse.database,
+    ),
+    Setting(
+        "SECRET_KEY",
+        "",
+        "32 or more characters",
+        "Signs the session cookies; empty takes instance/secret_key, which bin/serve creates.",
+        str,
+    ),
+    Setting(
+        "DATA_KEYS",
+        "",
+        "keys of 32 or more characters, newest first, separated by commas",
+        "Encrypt tokens and secrets in the database; empty takes instance/data_keys, which "
+        "bin/serve creates.",
+        str,
+    ),
+    Setting(
+        "SOCKET_URL",
+        "https://socket.3c.plus",
+        "address",
+        "The Socket.IO server of 3C Plus, for every company that names no other.",
+        parse.origin,
+    ),
+    Setting(
+        "ALLOW_PRIVATE_TARGETS",
+        "0",
+        "0 or 1",
+        "1 lets sockets and webhooks reach loopback and private addresses, over plain http too: "
+        "development and tests only, so a public server refuses to start with it.",
+        parse.switch,
+    ),
+    Setting(
+        "ALLOW_HTTP",
+        "0",
+        "0 or 1",
+        "1 lets webhooks be plain http to public addresses, because some CRMs have no https.",
+        parse.switch,
+    ),
+    Setting(
+        "PUBLIC_URL",
+        "",
+        "address",
+        "Where people open the pages; https makes the cookies travel encrypted only.",
+        parse.origin,
+    ),
+    Setting(
+        "TRUSTED_HOSTS",
+        "",
+        "host names separated by commas",
+        "Requests for any other host are refused; empty means the host of PUBLIC_URL and "
+        "loopback, or any host if there is no PUBLIC_URL.",
+        parse.hosts,
+    ),
+    Setting(
+        "PROXY_HOPS",
+        "0",
+        "proxies",
+        "How many proxies stand in front (1 on Heroku): more than there are would let visitors "
+        "forge their address.",
+        parse.number(0, 5),
+    ),
+    Setting(
+        "PORT",
+        "5000",
+        "TCP port",
+        "Where the pages are served; hosting services set it themselves, and 0 takes a free one.",
+        parse.number(0, 65_535),
+    ),
+    Setting(
+        "LOG_LEVEL",
+        "INFO",
+        "DEBUG, INFO, WARNING or ERROR",
+        "INFO prints a line for each event and webhook, DEBUG prints them above the limit too.",
+        parse.level,
+    ),
+    Setting(
+        "LOG_LINES_PER_SECOND",
+        "200",
+        "lines per second",
+        "Above it the lines of events and webhooks become one summary, because printing each "
+        "would cost a sixth of the time there is for an event.",
+        parse.number(1, 100_000),
+    ),
+    Setting(
+        "RETENTION_DAYS",
+        "7",
+        "days",
+        "How long events and deliveries are kept; payloads hold personal data, so no longer than "
+        "a retry or a question about last week needs.",
+        parse.number(1, 365),
+    ),
+    Setting(
+        "MAX_DATA_GB",
+        "0",
+        "GB of 1,000,000,000 bytes",
+        "Near it the oldest events of which nothing waits go before their time; 0 is no limit "
+        "but the disk's.",
+        parse.gigabytes,
+    ),
+    Setting(
+        "UNWANTED_HOURS",
+        "24",
+        "hours",
+        "How long events that no webhook asked for are kept, for looking at what arrives.",
+        parse.number(1, 8_760),
+    ),
+    Setting(
+        "AUDIT_DAYS",
+        "365",
+        "days",
+        "How long it is kept who did what; never less than 31, because the database itself refuses "
+        "to forget it for 30 and its clock may differ.",
+        parse.number(31, 3_650),
+    ),
+)
+
+
+def load(
+    environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path: str | Path
+) -> dict[str, Any]:
+    """The whole configuration for Flask: settings, keys, and what follows from them.
+
+    `overrides` wins over the environment and may also hold any setting of Flask's or of an
+    extension's; its texts are parsed like the environment's, other values are taken as they are.
+    Raises ConfigError, whose sentence never shows a secret.
+    """
+    texts = {**environ, **{name: v for name, v in overrides.items() if isinstance(v, str)}}
+    config = {setting.name: _value(setting, texts, overrides) for setting in SETTINGS}
+    config["ON_HEROKU"] = bool(texts.get("DYNO"))
+    _refuse_unsafe(config)
+    if not isinstance(overrides.get("DATA_KEYS", ""), str):
+        texts["DATA_KEYS"] = " ".join(overrides["DATA_KEYS"])
+    loaded = keys.load(texts, instance_path)
+    config["SECRET_KEY"] = loaded.secret_key
+    config["DATA_KEYS"] = loaded.data_keys
+    config.update(derived(config, Path(instance_path)))
+    own = {setting.name for setting in SETTINGS}
+    config.update({name: value for name, value in overrides.items() if name not in own})
+    return config
+
+
+def _value(setting: Setting, texts: Mapping[str, str], overrides: Mapping[str, Any]) -> Any:
+    if setting.name in overrides and not isinstance(overrides[setting.name], str):
+        return overrides[setting.name]
+    text = texts.get(setting.name, "").strip() or setting.default
+    try:
+        return setting.parse(text)
+    except ValueError as rule:
+        # The value itself stays out of the sentence: an address can carry a password.
+        raise ConfigError(f"{setting.name} {rule}: correct it or remove it.") from None
+
+
+def _refuse_unsafe(config: Mapping[str, Any]) -> None:
+    public = config["ON_HEROKU"] or config["PUBLIC_URL"].startswith("https://")
+    if public and config["ALLOW_PRIVATE_TARGETS"]:
+        raise ConfigError(
+            "ALLOW_PRIVATE_TARGETS=1 would let webhooks reach the private network of a public "
+            "server: remove it (ALLOW_HTTP=1 is what plain http to public addresses needs)."
+        )
+
+
+def ephemeral_disk_warning(config: Mapping[str, Any]) -> str | None:
+    """The sentence for a Heroku dyno that keeps its data in SQLite, else None.
+
+    Source: a dyno is restarted at least daily and its files are deleted then
+    (devcenter.heroku.com/articles/dyno-restarts).
+    """
+    if not config["ON_HEROKU"] or not config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite"):
+        return None
+    return (
+        "Everything stored here is lost at the next restart: this Heroku dyno keeps its data in "
+        "SQLite, on a disk that is wiped each time. Add the Heroku Postgres add-on, which sets "
+        "DATABASE_URL."
+    )

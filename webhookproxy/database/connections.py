@@ -1,0 +1,79 @@
+"""How the database is reached: to read, by connections that refuse to write, and to write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import QueuePool
+
+from webhookproxy.database.bulk import execute
+from webhookproxy.extensions import db
+
+# How long another process may hold the database before a write fails and is tried again, in
+# milliseconds. It is waited for in the writer's own thread: the sockets do not notice.
+LOCK_WAIT_MS = 5000
+
+
+def init_app(app: Flask) -> None:
+    """Set `db` up with an engine that only reads, and whose waits all end."""
+    options: dict[str, Any] = {"hide_parameters": True}
+    if not app.config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite"):
+        options |= {"pool_pre_ping": True, "connect_args": postgresql_arguments()}
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", options)
+    db.init_app(app)
+    with app.app_context():
+        engine = db.engine
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite_reader)
+
+
+def postgresql_arguments() -> dict[str, Any]:
+    """Connection arguments under which every wait on PostgreSQL ends."""
+    return {
+        "connect_timeout": 5,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        "options": f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_MS}"
+        " -c idle_in_transaction_session_timeout=60000"
+        # For the server's side of it: a host that is gone without a word must not keep a lock.
+        " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
+    }
+
+
+def one_connection(url: str) -> Engine:
+    """An engine with one connection, for a thread of its own."""
+    is_postgresql = make_url(url).get_backend_name() == "postgresql"
+    return create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=is_postgresql,
+        # An error's text would print the values: payloads, secrets.
+        hide_parameters=True,
+        connect_args=postgresql_arguments() if is_postgresql else {"check_same_thread": False},
+    )
+
+
+def begin_immediate(connection: Connection) -> None:
+    """Take SQLite's write lock with the transaction's first word: a listener for "begin"."""
+    execute(connection, "BEGIN IMMEDIATE")
+
+
+def _prepare_sqlite_reader(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # A reader waits only while the last writer that was killed is being recovered from.
+    cursor.execute("PRAGMA busy_timeout = 1000")
+    cursor.execute("PRAGMA query_only = ON")
+    cursor.close()
+
+
+def is_migrated(engine: Engine) -> bool:
+    """Whether the tables are there."""
+    with engine.connect() as connection:
+        return bool(engine.dialect.has_table(connection, "leases"))

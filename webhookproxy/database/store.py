@@ -1,0 +1,243 @@
+"""The one way to write: every write of this process goes through one thread, in groups."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import gevent
+from gevent.event import AsyncResult, Event
+from gevent.threadpool import ThreadPool
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from webhookproxy.database.bulk import execute
+from webhookproxy.database.connections import LOCK_WAIT_MS, begin_immediate, one_connection
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# How many writes may share one commit: enough to make the commit's price small, few enough that
+# a page's write never waits for long.
+GROUP_MAX = 64
+
+
+class StoreUnavailable(Exception):
+    """The database took nothing: full, locked, read-only or gone. Nothing was written."""
+
+
+class Fenced(Exception):
+    """Another process owns the sockets by now; nothing was written."""
+
+
+class _Entry(Generic[T]):
+    """One write that waits for its turn."""
+
+    def __init__(
+        self, job: Callable[[Connection], T], fence: int | None, patience: float = 0.0
+    ) -> None:
+        self.job = job
+        self.fence = fence
+        # Until when it can wait, on the monotonic clock.
+        self.waits_until = time.monotonic() + patience
+        self.value: T | None = None
+        self.error: Exception | None = None
+        # For how long it held the writer: its own time and the commit's.
+        self.seconds = 0.0
+        self.done: AsyncResult[None] = AsyncResult()
+
+
+class Store:
+    """Runs write jobs one after the other in a thread of its own, many to a commit.
+
+    A job gets a connection inside an open transaction and must not yield to the hub: it runs
+    outside it, while no other writer can.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = writing_engine(url)
+        self.failing_since: float | None = None
+        self._waiting: deque[_Entry[Any]] = deque()
+        self._came = Event()
+        self._pool = ThreadPool(1)
+        self._writer: gevent.Greenlet[..., None] | None = None
+
+    def run(
+        self, job: Callable[[Connection], T], *, fence: int | None = None, patience: float = 0.0
+    ) -> T:
+        """The job's value, once it is committed.
+
+        With `patience` it may wait so many seconds for another's commit, and then shares it.
+        Raises what the job raised (only its own writes are undone), StoreUnavailable if the
+        database did not take the group, and Fenced if `fence` is no longer the lease's.
+        """
+        entry = self._wait(_Entry(job, fence, patience))
+        return entry.value  # type: ignore[return-value]  # set wherever error is not
+
+    def measured(self, job: Callable[[Connection], T]) -> tuple[T, float]:
+        """The job's value, as `run`, and for how many seconds nobody else could write for it.
+
+        The commit counts whole, whoever shares it.
+        """
+        entry = self._wait(_Entry(job, None))
+        return entry.value, entry.seconds  # type: ignore[return-value]  # as above
+
+    def session(self, job: Callable[[Session], T]) -> T:
+        """The same for a job that works with models; it must return plain values."""
+
+        def with_session(connection: Connection) -> T:
+            with Session(connection, join_transaction_mode="create_savepoint") as session:
+                value = job(session)
+                session.commit()
+                return value
+
+        return self.run(with_session)
+
+    def close(self) -> None:
+        """Close the connection; waits for a running group."""
+        if self._writer is not None:
+            self._writer.join()
+        self._pool.join()
+        self.engine.dispose()
+
+    def _wait(self, entry: _Entry[T]) -> _Entry[T]:
+        self._waiting.append(entry)
+        self._came.set()
+        if self._writer is None:
+            self._writer = gevent.spawn(self._write)
+            self._writer.name = "store"
+        entry.done.get()
+        if entry.error is not None:
+            raise entry.error
+        return entry
+
+    def _write(self) -> None:
+        while self._waiting:
+            self._gather()
+            group = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
+            self._pool.apply(self._commit, (group,))
+            self._note_health(group)
+            for entry in group:
+                entry.done.set(None)
+        self._writer = None
+
+    def _gather(self) -> None:
+        """Wait while everybody can, for somebody who cannot."""
+        while (wait := min(e.waits_until for e in self._waiting) - time.monotonic()) > 0:
+            self._came.clear()
+            self._came.wait(wait)
+
+    def _commit(self, group: list[_Entry[Any]]) -> None:
+        try:
+            with self.engine.connect() as connection:
+                with connection.begin():
+                    _check_fence(connection, group)
+                    for entry in group:
+                        if entry.error is None:
+                            _run_entry(connection, entry, alone=len(group) == 1)
+                    ended = time.perf_counter()
+                committing = time.perf_counter() - ended
+            for entry in group:
+                entry.seconds += committing
+        except Exception as error:  # every waiting caller must get an answer, whatever happened
+            outage = _is_outage(error, self.engine.dialect.dbapi)
+            failure = StoreUnavailable(type(error).__name__) if outage else error
+            for entry in group:
+                entry.error = entry.error or failure
+                entry.value = None
+
+    def _note_health(self, group: list[_Entry[Any]]) -> None:
+        failed = any(isinstance(entry.error, StoreUnavailable) for entry in group)
+        if failed and self.failing_since is None:
+            self.failing_since = time.time()
+            logger.error("the database takes no writes: events wait in memory until it does again")
+        elif not failed and self.failing_since is not None:
+            self.failing_since = None
+            logger.info("the database takes writes again")
+
+
+def _run_entry(connection: Connection, entry: _Entry[Any], *, alone: bool) -> None:
+    """Run one job; in company, inside a savepoint that keeps its failure to itself."""
+    began = time.perf_counter()
+    if alone:
+        entry.value = entry.job(connection)
+        entry.seconds = time.perf_counter() - began
+        return
+    execute(connection, "SAVEPOINT job")
+    try:
+        entry.value = entry.job(connection)
+    except Exception as error:
+        if _is_outage(error, connection.dialect.dbapi):
+            raise
+        entry.error = error
+        execute(connection, "ROLLBACK TO SAVEPOINT job")
+    execute(connection, "RELEASE SAVEPOINT job")
+    entry.seconds = time.perf_counter() - began
+
+
+def _check_fence(connection: Connection, group: list[_Entry[Any]]) -> None:
+    """Refuse the jobs of an owner that is one no longer.
+
+    On PostgreSQL the row is locked for the transaction, so that a new owner's claim waits for
+    it; on SQLite the write lock does the same.
+    """
+    if all(entry.fence is None for entry in group):
+        return
+    lock = " FOR SHARE" if connection.dialect.name == "postgresql" else ""
+    row = execute(connection, f"SELECT fence FROM leases WHERE shard = 0{lock}").fetchone()
+    fence = None if row is None else row[0]
+    for entry in group:
+        if entry.fence is not None and entry.fence != fence:
+            entry.error = Fenced()
+
+
+def _is_outage(error: Exception, driver: Any) -> bool:
+    """Whether the database, not the data, is at fault, so that the same write may work later.
+
+    `driver` is the module that the database is reached by; models raise its errors in SQLAlchemy's.
+    """
+    raised = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(raised, driver.Error):
+        return False
+    if isinstance(raised, driver.IntegrityError | driver.DataError):
+        return False
+    # SQLite's driver says so of a value that it cannot bind; PostgreSQL's of a missing right.
+    of_sqlite = driver.__name__.startswith("sqlite3")
+    return not (of_sqlite and isinstance(raised, driver.ProgrammingError | driver.InterfaceError))
+
+
+def writing_engine(url: str) -> Engine:
+    """An engine with one connection, whose transactions take the write lock when they begin."""
+    engine = one_connection(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite_writer)
+        event.listen(engine, "begin", begin_immediate)
+    return engine
+
+
+def _prepare_sqlite_writer(connection: Any, _record: object) -> None:
+    # Without this the driver opens transactions itself, deferred, and a write after a read in
+    # one fails at once when another process wrote in between (SQLITE_BUSY_SNAPSHOT).
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # First of all, because the next one takes the write lock.
+    cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
+    # Set before the first table exists: later it would take a VACUUM.
+    cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA journal_size_limit = 67108864")
+    mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+    synchronous = cursor.execute("PRAGMA synchronous").fetchone()[0]
+    cursor.close()
+    if (mode, synchronous) != ("wal", 2):
+        raise RuntimeError(
+            f"SQLite runs with journal_mode={mode} and synchronous={synchronous}, so a power cut "
+            "could lose events: put the database on a local disk that allows WAL."
+        )

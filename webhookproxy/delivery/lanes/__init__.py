@@ -1,0 +1,1 @@
+"""One lane per webhook: what is sent next, and when."""

@@ -1,0 +1,1 @@
+"""What an answer means: the schedules, and the results in the database."""

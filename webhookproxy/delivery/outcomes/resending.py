@@ -1,0 +1,226 @@
+"""Goes through the bulk resends that run: a few deliveries at a time, behind the live traffic.
+
+What is queued and how far that came are written in one transaction: whoever owns the sockets next
+goes on from there, and nothing is resent twice or left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+
+from sqlalchemy import ColumnElement, Engine, delete, or_, select, text
+from sqlalchemy.orm import Session, defer
+
+from webhookproxy.database.store import Store
+from webhookproxy.models.companies import Company
+from webhookproxy.models.deliveries.actions import queue_again
+from webhookproxy.models.deliveries.bulk_resends import BulkResend, BulkState, hold
+from webhookproxy.models.deliveries.missed import following
+from webhookproxy.models.deliveries.tables import OPEN, Delivery
+from webhookproxy.models.webhooks import Webhook
+from webhookproxy.reasons import WAITING, DeliveryState
+
+# Until the next look, in seconds: while something is queued, while one waits, and otherwise.
+PAUSE_QUEUEING = 0.02
+PAUSE_WAITING = 0.25
+PAUSE_IDLE = 0.5
+# For each worker so many may be in the queue, whether resent or new; more, up to the second bound,
+# if they are sent within AHEAD seconds at the pace that was measured last.
+PER_WORKER = 2
+PER_WORKER_MAX = 8
+AHEAD = 0.5
+MEASURED_SECONDS = 0.3
+# A webhook with so many deliveries that have not ended, also such as wait for their next try,
+# has enough to do.
+OPEN_MAX = 500
+# How many of those that ended badly are looked at for the few that are wanted.
+LOOK_AT = 1_000
+_FORGET_SECONDS = 3600.0
+_DAY_MS = 86_400_000
+
+_OPEN_ROWS = text(
+    f"SELECT due_ms FROM deliveries WHERE webhook_id = :webhook AND {OPEN} ORDER BY id LIMIT :most"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """What is to be queued next of a bulk resend that stands at `after`, and how far that goes."""
+
+    bulk_id: int
+    after: int
+    ids: list[int]
+    upto: int
+    is_last: bool
+
+
+class _Pace:
+    """How many of a bulk resend were sent in a second, as far as it was measured."""
+
+    def __init__(self) -> None:
+        self.rate = 0.0
+        self._count = 0
+        self._since = 0.0
+
+    def queued(self, count: int) -> None:
+        """So many more were queued, because as many had gone; but for the first of all."""
+        now = time.monotonic()
+        if not self._since:
+            self._since = now
+            return
+        self._count += count
+        if now - self._since >= MEASURED_SECONDS:
+            self.rate = self._count / (now - self._since)
+            self._count, self._since = 0, now
+
+
+class Resending:
+    """One step at a time; `pause` is how many seconds to wait until the next."""
+
+    def __init__(
+        self,
+        store: Store,
+        reading: Engine,
+        attend: Callable[[Mapping[int, list[int]]], None],
+        retention_days: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.pause = PAUSE_IDLE
+        self._store = store
+        self._reading = reading
+        self._attend = attend
+        self._kept_ms = retention_days * _DAY_MS
+        self._clock = clock
+        self._forgotten = float("-inf")
+        self._paces: dict[int, _Pace] = {}
+
+    def step(self) -> bool:
+        """Go on with each of them; True if anything was queued, so that more may follow."""
+        with Session(self._reading) as session:
+            followed = or_(BulkResend.state == BulkState.RUNNING, _has_waiting())
+            found = session.execute(select(BulkResend.id, BulkResend.state).where(followed)).all()
+        self._paces = {row.id: self._paces.get(row.id) or _Pace() for row in found}
+        queued = [self._go_on(row.id, self._paces[row.id]) for row in found]
+        is_running = any(row.state == BulkState.RUNNING for row in found)
+        self.pause = PAUSE_WAITING if is_running else PAUSE_IDLE
+        if any(queued):
+            self.pause = PAUSE_QUEUEING
+        if not is_running:
+            self._forget()
+        return any(queued)
+
+    def _go_on(self, bulk_id: int, pace: _Pace) -> bool:
+        """Count what ended, and queue a few more; whether it may go on at once."""
+        with Session(self._reading) as session:
+            bulk = session.get(BulkResend, bulk_id)
+            webhook = None if bulk is None else _webhook(session, bulk.webhook_id)
+            if bulk is None or webhook is None:
+                return False
+            is_running = bulk.state == BulkState.RUNNING
+            is_gone = is_running and _is_gone(session, webhook)
+            coming = None
+            if is_running and not is_gone:
+                coming = _next(session, bulk, webhook, pace, round(self._clock() * 1000))
+            if coming is None and not is_gone and not _ended(session, bulk.waiting):
+                return False
+            webhook_id = webhook.id
+        write = partial(_write, bulk_id=bulk_id, coming=coming, is_gone=is_gone)
+        if queued := self._store.session(write):
+            self._attend({webhook_id: []})
+            pace.queued(queued)
+        return coming is not None
+
+    def _forget(self) -> None:
+        """Remove those that ended longer ago than deliveries are kept, once an hour."""
+        if time.monotonic() - self._forgotten < _FORGET_SECONDS:
+            return
+        self._forgotten = time.monotonic()
+        before = round(self._clock() * 1000) - self._kept_ms
+        old = delete(BulkResend).where(
+            BulkResend.state != BulkState.RUNNING, BulkResend.ended_ms < before
+        )
+        self._store.run(lambda connection: connection.execute(old).rowcount)
+
+
+def room(session: Session, webhook: Webhook, now_ms: int, rate: float = 0.0) -> int:
+    """How many may be queued behind what a webhook is to be sent now; 0 if that is enough.
+
+    `rate`: how many it was sent in a second lately. Of what waits for its next try only the number
+    is bounded: it keeps nobody waiting.
+    """
+    found = session.execute(_OPEN_ROWS, {"webhook": webhook.id, "most": OPEN_MAX}).scalars().all()
+    workers = webhook.parallelism
+    most = max(PER_WORKER * workers, min(PER_WORKER_MAX * workers, int(rate * AHEAD)))
+    if webhook.rate_limit is not None:
+        # A new event waits for no more than a second's worth of old ones.
+        most = min(most, max(1, ceil(webhook.rate_limit)))
+    free = most - sum(due_ms is None or due_ms <= now_ms for due_ms in found)
+    # Each time that some are queued the lane reads anew: so not for each one that was sent.
+    return free if len(found) < OPEN_MAX and free * 2 >= most else 0
+
+
+def _has_waiting() -> ColumnElement[bool]:
+    return BulkResend.queued > BulkResend.delivered + BulkResend.failed
+
+
+def _webhook(session: Session, webhook_id: int) -> Webhook | None:
+    # Its secrets are not needed here, and one that no key opens must not stop the others.
+    secrets = (Webhook.authorization, Webhook.secret, Webhook.previous_secret)
+    return session.get(Webhook, webhook_id, options=[defer(each) for each in secrets])
+
+
+def _is_gone(session: Session, webhook: Webhook) -> bool:
+    company = session.get(Company, webhook.company_id)
+    return webhook.deleted_at is not None or company is None or company.deleted_at is not None
+
+
+def _next(
+    session: Session, bulk: BulkResend, webhook: Webhook, pace: _Pace, now_ms: int
+) -> _Next | None:
+    """The next few; None if this is not the moment."""
+    if hold(webhook) is not None:
+        return None
+    free = room(session, webhook, now_ms, pace.rate)
+    if not free:
+        return None
+    ids, upto, is_last = following(session, bulk.wanted, bulk.cursor, bulk.upto, free, LOOK_AT)
+    return _Next(bulk.id, bulk.cursor, ids, upto, is_last)
+
+
+def _ended(session: Session, waiting: list[int]) -> dict[int, str | None]:
+    """Which of those that were queued have ended again, and how; None: it was purged."""
+    rows = session.execute(select(Delivery.id, Delivery.state).where(Delivery.id.in_(waiting)))
+    states: dict[int, str] = {row.id: row.state for row in rows}
+    return {each: states.get(each) for each in waiting if states.get(each) not in WAITING}
+
+
+def _write(session: Session, bulk_id: int, coming: _Next | None, *, is_gone: bool) -> int:
+    """Write down what ended, and queue what is next unless somebody was quicker; how many."""
+    bulk = session.get(BulkResend, bulk_id, with_for_update=True)
+    webhook = None if bulk is None else _webhook(session, bulk.webhook_id)
+    if bulk is None or webhook is None:
+        return 0
+    ended = _ended(session, bulk.waiting)
+    arrived = sum(state == DeliveryState.DELIVERED for state in ended.values())
+    bulk.delivered += arrived
+    bulk.failed += len(ended) - arrived
+    bulk.waiting = [each for each in bulk.waiting if each not in ended]
+    if bulk.state != BulkState.RUNNING:
+        return 0
+    if is_gone:
+        bulk.end(BulkState.CANCELLED)
+    if coming is None or bulk.cursor != coming.after or hold(webhook) is not None:
+        return 0
+    session.flush()
+    queued = queue_again(session, webhook, coming.ids, bulk.wanted.states)
+    bulk.cursor = coming.upto
+    bulk.queued += len(queued)
+    bulk.skipped += len(coming.ids) - len(queued)
+    bulk.waiting = [*bulk.waiting, *queued]
+    if coming.is_last:
+        bulk.end(BulkState.FINISHED)
+    return len(queued)

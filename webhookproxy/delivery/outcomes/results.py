@@ -1,0 +1,122 @@
+"""Writes what became of deliveries, in groups."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import gevent
+from gevent.event import Event
+from sqlalchemy import Connection
+
+from webhookproxy.broadcast import nobody
+from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.delivery.outcomes.ledger import Result, write_group
+
+logger = logging.getLogger(__name__)
+
+GROUP_MAX = 256
+RETRY_SECONDS = 0.5
+# How long fewer than so many wait for company, or for another's commit: it costs the same for one
+# as for ten. What a crash may repeat grows by what is answered meanwhile, and a lane bounds it
+# (UNSETTLED_MAX).
+GATHER_SECONDS = 0.005
+GATHER_MAX = 16
+
+
+class Results:
+    """Collects results and commits them in groups; one greenlet, while there is work."""
+
+    def __init__(
+        self,
+        store: Store,
+        on_fenced: Callable[[int], None],
+        tell: Callable[[int], None] = nobody,
+    ) -> None:
+        self._store = store
+        self._tell = tell
+        self._on_fenced = on_fenced
+        self._waiting: list[Result] = []
+        self._writer: gevent.Greenlet[..., None] | None = None
+        self._idle = Event()
+        self._idle.set()
+        self._fence = 0
+
+    def start(self, fence: int, *, continued: bool) -> None:
+        """Begin as the owner with this fence.
+
+        What an earlier ownership of this process left is written first if `continued`: no other
+        process owned the sockets in between. If one did, it sent these deliveries by itself.
+        """
+        if self._waiting and not continued:
+            logger.warning("%d results are given up: another process took over", len(self._waiting))
+            self._waiting = []
+        self._fence = fence
+        self._kick()
+
+    def put(self, result: Result) -> None:
+        """Have a result written; `result.committed` is called once it is."""
+        self._waiting.append(result)
+        self._kick()
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until everything is written, at most so many seconds; whether it is."""
+        return bool(self._idle.wait(timeout))
+
+    def _kick(self) -> None:
+        if self._waiting and self._writer is None:
+            self._idle.clear()
+            self._writer = gevent.spawn(self._write)
+            self._writer.name = "results"
+
+    def _write(self) -> None:
+        while self._waiting:
+            fence, waiting = self._fence, self._waiting
+            group: list[Result] = []
+            if self._commit(group, fence):
+                del waiting[: len(group)]
+                for result in group:
+                    result.committed(result.due.id)
+                for company_id in {result.due.facts.company_id for result in group}:
+                    self._tell(company_id)
+            elif fence == self._fence:
+                # Owner no more: start() decides what becomes of the rest.
+                break
+        self._writer = None
+        self._idle.set()
+
+    def _commit(self, group: list[Result], fence: int) -> bool:
+        """Write a group, however long the database takes none; False if we are owner no more.
+
+        An empty one is filled as late as can be: what came while it waited for its turn goes along.
+        """
+        waiting, again = self._waiting, False
+
+        def fill() -> None:
+            group.extend(() if group else waiting[:GROUP_MAX])
+
+        def job(connection: Connection) -> None:
+            fill()
+            write_group(connection, group, again=again)
+
+        patience = GATHER_SECONDS if len(waiting) < GATHER_MAX else 0.0
+        while True:
+            try:
+                self._store.run(job, fence=fence, patience=patience)
+            except StoreUnavailable:
+                again = True
+                gevent.sleep(RETRY_SECONDS)
+            except Fenced:
+                self._on_fenced(fence)
+                return False
+            except Exception:  # one bad row must not stop the others
+                fill()
+                logger.exception("cannot write %d results", len(group))
+                return len(group) == 1 or self._commit_singly(group, fence)
+            else:
+                return True
+
+    def _commit_singly(self, group: list[Result], fence: int) -> bool:
+        # All of them, also after one that failed.
+        written = [self._commit([each], fence) for each in group]
+        return all(written)

@@ -1,0 +1,1 @@
+"""One attempt: the request, the connection, and the answer."""

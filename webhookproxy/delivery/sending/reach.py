@@ -1,0 +1,91 @@
+"""How far one gets on the way to a URL, step by step; nothing is sent."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import gevent
+
+from webhookproxy.network import dial
+from webhookproxy.network.guard import Policy, check_url
+from webhookproxy.reasons import DeliveryReason
+
+
+class Stage(StrEnum):
+    """What has to succeed before anything can be sent, in order."""
+
+    NAME = "name"
+    ADDRESS = "address"
+    CONNECTION = "connection"
+    TLS = "tls"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far one got: `failed` is the stage that did not succeed, for `reason`; None if all did.
+
+    `valid_until` is the certificate's last moment; None without TLS.
+    """
+
+    secure: bool
+    failed: Stage | None = None
+    reason: DeliveryReason | None = None
+    valid_until: datetime | None = None
+
+
+_STAGES = {
+    DeliveryReason.NAME_NOT_RESOLVED: Stage.NAME,
+    DeliveryReason.ADDRESS_NOT_ALLOWED: Stage.ADDRESS,
+    DeliveryReason.TLS_EXPIRED: Stage.TLS,
+    DeliveryReason.TLS_WRONG_NAME: Stage.TLS,
+    DeliveryReason.TLS_UNTRUSTED: Stage.TLS,
+    DeliveryReason.TLS_FAILED: Stage.TLS,
+}
+
+
+def reach(url: str, policy: Policy, resolver: dial.Resolver, seconds: float) -> Reach:
+    """Open a connection to a URL as a delivery would, and close it; within so many seconds.
+
+    Raises guard.UrlRefused for a URL that may no longer be used.
+    """
+    target = check_url(url, policy)
+    secure = target.scheme == "https"
+    deadline = time.monotonic() + seconds
+    try:
+        sock = dial.connect(target.host, target.port, policy, resolver, seconds)
+    except dial.DialError as error:
+        stage = _STAGES.get(error.reason, Stage.CONNECTION)
+        return Reach(secure, stage, error.reason)
+    if not secure:
+        sock.close()
+        return Reach(secure)
+    return _shake_hands(sock, target.host, deadline - time.monotonic())
+
+
+def _shake_hands(sock: socket.socket, host: str, seconds: float) -> Reach:
+    timer = gevent.Timeout.start_new(max(0.0, seconds))
+    try:
+        wrapped = dial.wrap(sock, host)
+    except dial.DialError as error:
+        return Reach(True, Stage.TLS, error.reason)
+    except gevent.Timeout as caught:
+        if caught is not timer:
+            raise
+        return Reach(True, Stage.TLS, DeliveryReason.CONNECT_TIMEOUT)
+    finally:
+        timer.close()
+    with wrapped:
+        return Reach(True, valid_until=_valid_until(wrapped))
+
+
+def _valid_until(sock: ssl.SSLSocket) -> datetime | None:
+    certificate = sock.getpeercert() or {}
+    ends = certificate.get("notAfter")
+    if not isinstance(ends, str):
+        return None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC)

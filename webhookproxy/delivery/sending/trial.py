@@ -1,0 +1,114 @@
+"""One made-up event, sent now as a delivery would be; nothing of it is stored."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from webhookproxy.delivery.outcomes.retry import Kind
+from webhookproxy.delivery.sending.request import ShownRequest, shown_request
+from webhookproxy.delivery.sending.sender import Outcome, Sender
+from webhookproxy.events import contract, payload
+from webhookproxy.events.catalog import CATALOG, is_event_name
+from webhookproxy.models.companies import Company, find_company
+from webhookproxy.models.deliveries.tables import Due, Facts
+from webhookproxy.models.webhooks import Webhook
+from webhookproxy.network.dial import Resolver
+from webhookproxy.network.guard import Policy
+from webhookproxy.rules import Refused
+
+DEFAULT_EVENT = "call-was-connected"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What was sent, without secrets, and what came back.
+
+    `outcome` has the status (None without an answer), the reason (its words are in
+    DELIVERY_WORDS), the milliseconds it took and the beginning of the answer.
+    """
+
+    request: ShownRequest
+    outcome: Outcome
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the receiver answered with a 2xx."""
+        return self.outcome.kind is Kind.SUCCESS
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A made-up event that is ready to go: sending it needs no database."""
+
+    webhook_id: int
+    request: ShownRequest
+    _sender: Sender
+    _due: Due
+
+    def send(self) -> TrialResult:
+        """Send it; it takes up to the webhook's timeout. Once only."""
+        try:
+            return TrialResult(self.request, self._sender.send(self._due))
+        finally:
+            self._sender.close()
+
+
+def run_trial(
+    session: Session, webhook: Webhook, event_name: str | None, policy: Policy
+) -> TrialResult:
+    """Send the catalogue's sample of an event (None: the webhook's first, or a usual one).
+
+    It takes up to the webhook's timeout. What the session had read is given up before, so that
+    the database does not wait for the receiver. Refused if that is no event name.
+    """
+    trial = prepare_trial(session, webhook, event_name, policy, Resolver())
+    session.rollback()
+    return trial.send()
+
+
+def prepare_trial(
+    session: Session, webhook: Webhook, event_name: str | None, policy: Policy, resolver: Resolver
+) -> Trial:
+    """The same, made ready to be sent; Refused if that is no event name."""
+    company = find_company(session, webhook.company_id)
+    name = (webhook.events or [DEFAULT_EVENT])[0] if event_name is None else event_name
+    if not is_event_name(name):
+        raise Refused.one(
+            "event",
+            "--event is not an event name: up to 200 characters, no spaces.",
+            "Isto não é um nome de evento: até 200 caracteres, sem espaços.",
+        )
+    now = time.time()
+    due = _due(webhook, company, name, round(now * 1000))
+    request = shown_request(webhook, due, attempt=1, sent_ms=int(now) * 1000)
+    # One moment for the whole attempt, so that what is shown is what was sent.
+    return Trial(webhook.id, request, Sender(webhook, policy, resolver, lambda: now), due)
+
+
+def _due(webhook: Webhook, company: Company, name: str, now_ms: int) -> Due:
+    """The delivery that the catalogue's sample of this event would become; {} without one."""
+    sample = CATALOG[name].sample if name in CATALOG else {}
+    event = payload.read(payload.text_of_args(name, [sample]), company.hide_credentials)
+    facts = Facts(
+        public_id=contract.new_event_id(now_ms),
+        company_id=company.id,
+        name=event.name,
+        payload=event.payload,
+        socket_id=company.connection.socket_id or "",
+        token_mask=contract.token_mask(company.token),
+        received_ms=now_ms,
+    )
+    return Due(
+        id=0,
+        webhook_id=webhook.id,
+        order_key=event.order_key,
+        tries=0,
+        attempts=0,
+        born_ms=now_ms,
+        first_attempt_ms=None,
+        due_ms=None,
+        facts=facts,
+    )

@@ -1,0 +1,1 @@
+"""The running whole: what starts, stops and wakes everything else."""

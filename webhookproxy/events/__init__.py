@@ -1,0 +1,1 @@
+"""What an event is: functions of their arguments, without a database."""

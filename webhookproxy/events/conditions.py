@@ -1,0 +1,233 @@
+"""What a webhook asks of an event's payload before it is sent: paths, operators and values.
+
+The semantics, which docs/decisions says the why of:
+
+* A value is text, as somebody typed or clicked it. Text in the form of a JSON number equals that
+  number and every text that writes it: 7 == 7.0 == "7" == "7.0" (but "007" is no number). `true`
+  and `false` equal the booleans and the texts. `null` equals null only; quoted, `"null"`, it is
+  text. Quotes around a value are JSON's: for text with spaces at an end, and for the empty text.
+* "igual", "maior", "menor" and "contém" hold only of a value that is there. "diferente" and "não
+  contém" are their exact contraries, so they hold of a path that leads nowhere.
+* "existe" holds when the path leads to something, null too.
+* "maior" and "menor" compare numbers as numbers, ISO dates and times as instants (UTC if they name
+  no zone), and other texts letter by letter; what is not of the value's kind is neither.
+* "contém" looks for the value in a text or a number as it is written, without regard to capitals,
+  and for an equal item in a list.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from webhookproxy.events.paths import MISSING, find, parse_path
+
+WORDS_MAX = 300
+
+
+class Operator(StrEnum):
+    """How a value is asked about; the words are those of the forms and of the database."""
+
+    EQUAL = "igual"
+    DIFFERENT = "diferente"
+    GREATER = "maior"
+    LESS = "menor"
+    CONTAINS = "contem"
+    LACKS = "nao_contem"
+    EXISTS = "existe"
+
+
+LABELS: Mapping[Operator, str] = MappingProxyType(
+    {
+        Operator.EQUAL: "é igual a",
+        Operator.DIFFERENT: "é diferente de",
+        Operator.GREATER: "é maior que",
+        Operator.LESS: "é menor que",
+        Operator.CONTAINS: "contém",
+        Operator.LACKS: "não contém",
+        Operator.EXISTS: "existe",
+    }
+)
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?(?:[eE][-+]?[0-9]{1,4})?")
+
+
+def read_payload(text: str) -> Any:
+    """The value of a stored payload, as conditions look at it; ValueError for what is no JSON.
+
+    Numbers that orjson does not take come as their text, which is equal to them.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(text, parse_int=str, parse_float=str)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that must hold of a payload; `value` is text (see the module)."""
+
+    path: str
+    operator: Operator
+    value: str = ""
+
+    def words(self) -> str:
+        """The condition in Portuguese, such as "call.status é igual a 7"; at most WORDS_MAX."""
+        words = f"{self.path} {LABELS[self.operator]}"
+        if self.operator is not Operator.EXISTS:
+            words += f" {self.value}"
+        return words if len(words) <= WORDS_MAX else f"{words[: WORDS_MAX - 1]}…"
+
+
+class Compiled:
+    """The conditions of one webhook for one event, made ready for many payloads."""
+
+    def __init__(self, conditions: Sequence[Condition]) -> None:
+        self._tests = [(each, parse_path(each.path), _holds(each)) for each in conditions]
+
+    def failing(self, payload: Any) -> Condition | None:
+        """The first condition that does not hold; None if all do."""
+        for condition, steps, holds in self._tests:
+            if not holds(find(payload, steps)):
+                return condition
+        return None
+
+
+def text_of(value: Any) -> str:
+    """How a value of a payload is written as a condition's, so that "igual" holds of it."""
+    if isinstance(value, str):
+        plain = value == value.strip() and value.isprintable() and not value.startswith('"')
+        if plain and value not in ("", "null"):
+            return value
+        return json.dumps(value, ensure_ascii=not value.isprintable())
+    return _written(value)
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _meant(value: str) -> tuple[str, bool]:
+    """The text that a condition's value stands for, and whether it stands for null."""
+    if value.startswith('"'):
+        try:
+            text = json.loads(value)
+        except ValueError:
+            return value, False
+        return (text if isinstance(text, str) else value), False
+    return value, value == "null"
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def _number_of(found: Any) -> Decimal | int | None:
+    """A found value as a number, if it is one or writes one."""
+    kind = type(found)
+    if kind is int:
+        return found  # type: ignore[no-any-return]
+    if kind is str:
+        return _number(found)
+    # Through its text: 0.1 is what was sent, and not the nearest binary fraction.
+    return Decimal(repr(found)) if kind is float else None
+
+
+def _instant(found: Any) -> datetime | None:
+    if type(found) is not str or len(found) < len("2024-01-01") or found[4:5] != "-":
+        return None
+    try:
+        instant = datetime.fromisoformat(found)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+Test = Callable[[Any], bool]
+
+
+def _holds(condition: Condition) -> Test:
+    """The test of a found value, which may be MISSING."""
+    text, null = _meant(condition.value)
+    match condition.operator:
+        case Operator.EXISTS:
+            return lambda found: found is not MISSING
+        case Operator.EQUAL:
+            return _equal(text, null)
+        case Operator.DIFFERENT:
+            return _contrary(_equal(text, null))
+        case Operator.CONTAINS:
+            return _contains(text, null)
+        case Operator.LACKS:
+            return _contrary(_contains(text, null))
+        case Operator.GREATER:
+            return _compared(text, 1)
+        case Operator.LESS:
+            return _compared(text, -1)
+
+
+def _contrary(holds: Test) -> Test:
+    return lambda found: not holds(found)
+
+
+def _equal(text: str, null: bool) -> Test:
+    number = _number(text)
+
+    def holds(found: Any) -> bool:
+        kind = type(found)
+        if found is None:
+            return null
+        if null or found is MISSING:
+            return False
+        if kind is bool:
+            return text == ("true" if found else "false")
+        if kind is str and found == text:
+            return True
+        return number is not None and _number_of(found) == number
+
+    return holds
+
+
+def _contains(text: str, null: bool) -> Test:
+    equal, folded = _equal(text, null), text.casefold()
+
+    def holds(found: Any) -> bool:
+        kind = type(found)
+        if kind is list:
+            return any(equal(item) for item in found)
+        if null:
+            return False
+        if kind is str:
+            return folded in found.casefold()
+        return (kind is int or kind is float) and folded in _written(found).casefold()
+
+    return holds
+
+
+def _compared(text: str, sign: int) -> Test:
+    """Whether a value lies above (sign 1) or below (-1); neither if its kind is another."""
+    number, instant = _number(text), _instant(text)
+
+    def holds(found: Any) -> bool:
+        if number is not None:
+            given = _number_of(found)
+            return given is not None and (given > number if sign > 0 else given < number)
+        if instant is not None:
+            when = _instant(found)
+            return when is not None and (when > instant if sign > 0 else when < instant)
+        return type(found) is str and (found > text if sign > 0 else found < text)
+
+    return holds

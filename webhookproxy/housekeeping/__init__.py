@@ -1,0 +1,1 @@
+"""What is removed by itself: old rows, and rows that need disk space."""

@@ -1,0 +1,120 @@
+"""What goes by its age: events past their days, unwanted ones, counters after a year."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import Connection, Engine, text
+
+from webhookproxy.database.store import Store
+from webhookproxy.housekeeping.purge import Purge, Walk, remove_rows
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+# Charts compare with the same time last year, and no more than that.
+COUNTERS_DAYS = 400
+COUNTERS_EVERY_MS = HOUR_MS
+# Companies with days of their own that are looked at in one step.
+COMPANIES = 10
+# Owners of counters that are looked at in one step.
+OWNERS = 20
+
+_UNWANTED = "note = 'unwanted'"
+_OWN = text(
+    "SELECT id, retention_days FROM companies WHERE retention_days IS NOT NULL"
+    " AND deleted_at IS NULL AND id > :after ORDER BY id LIMIT :batch"
+)
+# Table, its column that names the owner, its column of time, and how long a unit of that lasts.
+_COUNTERS = (
+    ("hourly_events", "company_id", "hour", HOUR_MS),
+    ("hourly_deliveries", "webhook_id", "hour", HOUR_MS),
+    ("gaps", "company_id", "ended_at", 1),
+)
+
+
+class Retention:
+    """One step at a time: each removes a little of every kind."""
+
+    def __init__(
+        self,
+        store: Store,
+        reading: Engine,
+        purge: Purge,
+        retention_days: int,
+        unwanted_hours: int,
+    ) -> None:
+        self._reading = reading
+        self._purge = purge
+        self._days = retention_days
+        self._unwanted_ms = unwanted_hours * HOUR_MS
+        self._unwanted, self._all = Walk(_UNWANTED), Walk()
+        self._own: dict[int, Walk] = {}
+        self._after = 0
+        self._counters = OldCounters(store, reading)
+
+    def step(self, now_ms: int) -> bool:
+        """Remove a little; whether more may be waiting."""
+        did = self._walk(self._unwanted, now_ms - self._unwanted_ms)
+        did = self._walk(self._all, now_ms - self._days * DAY_MS) or did
+        did = self._step_own(now_ms) or did
+        return self._counters.step(now_ms) or did
+
+    def _walk(self, walk: Walk, before_ms: int, **values: int) -> bool:
+        return walk.step(self._reading, self._purge, before_ms, **values) is not None
+
+    def _step_own(self, now_ms: int) -> bool:
+        """The same for the next companies that keep less than all others do."""
+        with self._reading.connect() as connection:
+            given = {"after": self._after, "batch": COMPANIES}
+            found = connection.execute(_OWN, given).all()
+        did = False
+        for company_id, days in found:
+            walk = self._own.setdefault(company_id, Walk("e.company_id = :company"))
+            before_ms = now_ms - min(days, self._days) * DAY_MS
+            did = self._walk(walk, before_ms, company=company_id) or did
+        more = len(found) == COMPANIES
+        self._after = found[-1][0] if more else 0
+        return did or more
+
+
+class OldCounters:
+    """Removes hourly counters and gaps of more than COUNTERS_DAYS, once in an hour."""
+
+    def __init__(self, store: Store, reading: Engine) -> None:
+        self._store = store
+        self._reading = reading
+        self._looked_ms = -COUNTERS_EVERY_MS
+        # Where this round is: the table, and the last owner that was looked at.
+        self._table = 0
+        self._owner = 0
+
+    def step(self, now_ms: int) -> bool:
+        """Look at some owners and remove a batch; whether this round goes on."""
+        if abs(now_ms - self._looked_ms) < COUNTERS_EVERY_MS:
+            return False
+        with self._reading.connect() as connection:
+            for _ in range(OWNERS):
+                where = self._old_rows(connection, now_ms)
+                if where is not None:
+                    table = _COUNTERS[self._table][0]
+                    self._store.run(partial(remove_rows, table=table, where=where))
+                    return True
+                if self._table == len(_COUNTERS):
+                    self._table, self._looked_ms = 0, now_ms
+                    return False
+        return True
+
+    def _old_rows(self, connection: Connection, now_ms: int) -> str | None:
+        """What chooses old rows of the next owner; None, and a step further, if it has none."""
+        table, owner, column, unit_ms = _COUNTERS[self._table]
+        query = text(f"SELECT MIN({owner}) FROM {table} WHERE {owner} > :after")
+        found = connection.execute(query, {"after": self._owner}).scalar()
+        if found is None:
+            self._table, self._owner = self._table + 1, 0
+            return None
+        limit = (now_ms - COUNTERS_DAYS * DAY_MS) // unit_ms
+        where = f"{owner} = {int(found)} AND {column} < {limit}"
+        if connection.execute(text(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1")).first():
+            return where
+        self._owner = found
+        return None

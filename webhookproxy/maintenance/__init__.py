@@ -1,0 +1,1 @@
+"""Work that an administrator asks for: backup, key rotation, privacy."""

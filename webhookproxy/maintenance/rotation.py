@@ -1,0 +1,112 @@
+"""Everything that is encrypted, encrypted anew with the newest data key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, Text, column, select, table, update
+from sqlalchemy.sql.expression import TableClause
+
+from webhookproxy.config.keys import Keyring, KeyringError
+from webhookproxy.database.store import Store
+from webhookproxy.extensions import Base
+from webhookproxy.models.companies import Company, fingerprint_text
+from webhookproxy.models.installation.keycheck import KeyCheck
+from webhookproxy.models.types import Secret, keyring
+
+# Rows in one transaction: decrypting and encrypting takes the writer a tenth of a millisecond each.
+BATCH = 100
+
+_FINGERPRINT = "token_fingerprint"
+_FINGERPRINTED = ("socket_url", "agent_id", _FINGERPRINT)
+
+
+@dataclass(slots=True)
+class Rotated:
+    """How many secrets were encrypted anew, were so already, and are opened by no key."""
+
+    done: int = 0
+    already: int = 0
+    closed: int = 0
+
+
+def rotate_keys(store: Store) -> Rotated:
+    """Encrypt with the newest key what is encrypted with an older one, and remake fingerprints.
+
+    A server may run meanwhile, if it knows the newest key already: what somebody saves during it
+    is never overwritten. Stopped half way it is simply run again, for what is done is passed over.
+    What no key opens is left as it is and counted.
+    """
+    total = Rotated()
+    for each in sorted(Base.metadata.tables.values(), key=_check_row_last):
+        after: int | None = 0
+        while _secrets(each) and after is not None:
+            after, batch = store.run(partial(_rotate_batch, each=each, after=after))
+            total.done += batch.done
+            total.already += batch.already
+            total.closed += batch.closed
+    return total
+
+
+def _check_row_last(each: Table) -> tuple[bool, str]:
+    # A rotation that was cut short must not pass for a whole one when the old key is taken away.
+    return each.name == KeyCheck.__tablename__, each.name
+
+
+def _secrets(each: Table) -> list[str]:
+    return [found.name for found in each.columns if isinstance(found.type, Secret)]
+
+
+def _rotate_batch(connection: Connection, each: Table, after: int) -> tuple[int | None, Rotated]:
+    """Rotate the next rows; the number of the last of them, None if there are no more."""
+    batch, ring, secrets = Rotated(), keyring(), _secrets(each)
+    more = _FINGERPRINTED if each.name == Company.__tablename__ else ()
+    plain = table(each.name, column("id"), *(column(name, Text) for name in (*secrets, *more)))
+    last = None
+    for row in connection.execute(_next_rows(plain, after)).mappings().all():
+        last = row["id"]
+        changed = _anew(row, secrets, ring, batch)
+        if more:
+            changed |= _fingerprint_anew(row, ring)
+        if changed:
+            # Whoever saved another value meanwhile did so with the newest key.
+            same = [plain.c[name] == row[name] for name in changed]
+            connection.execute(update(plain).where(plain.c.id == row["id"], *same).values(changed))
+    return last, batch
+
+
+def _next_rows(plain: TableClause, after: int) -> Select[Any]:
+    return select(plain).where(plain.c.id > after).order_by(plain.c.id).limit(BATCH)
+
+
+def _anew(
+    row: Mapping[Any, Any], secrets: list[str], ring: Keyring, batch: Rotated
+) -> dict[str, str]:
+    """The row's secrets that an older key encrypted, encrypted with the newest."""
+    changed = {}
+    for name in secrets:
+        stored = row[name]
+        if stored is None:
+            continue
+        if ring.is_newest(stored):
+            batch.already += 1
+            continue
+        try:
+            changed[name] = ring.encrypt(ring.decrypt(stored))
+            batch.done += 1
+        except KeyringError:
+            batch.closed += 1
+    return changed
+
+
+def _fingerprint_anew(row: Mapping[Any, Any], ring: Keyring) -> dict[str, str]:
+    """The company's fingerprint by the newest key, if it has another one."""
+    try:
+        token = ring.decrypt(row["token"])
+    except KeyringError:
+        return {}
+    made = ring.fingerprint(fingerprint_text(row["socket_url"], row["agent_id"], token))
+    return {} if made == row[_FINGERPRINT] else {_FINGERPRINT: made}

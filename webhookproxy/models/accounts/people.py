@@ -1,0 +1,140 @@
+"""Users, and which companies an operator may see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from argon2 import PasswordHasher
+from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from webhookproxy.extensions import Base
+from webhookproxy.models.types import Id, Instant
+from webhookproxy.rules import Refused
+from webhookproxy.rules.people import check_email, check_password
+
+# OWASP's argon2id profile of 19 MiB: a login costs the small server 0.1 s of one thread.
+hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+
+
+class User(Base):
+    """Somebody who may log in; an administrator sees every company."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
+
+
+class Grant(Base):
+    """An operator's right to one company."""
+
+    __tablename__ = "grants"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    company_id: Mapped[int] = mapped_column(
+        ForeignKey("companies.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
+def create_user(session: Session, email: str, password_hash: str, *, admin: bool) -> User:
+    """A new user; Refused if the address is not one or is taken.
+
+    The password is hashed by the caller, before the write transaction: hashing takes 0.1 s.
+    """
+    address = check_email(email)
+    if session.scalar(select(User.id).where(User.email == address)) is not None:
+        raise Refused.one(
+            "email",
+            "There is already a user with this address.",
+            "Já existe um usuário com este e-mail.",
+        )
+    user = User(email=address, password_hash=password_hash, is_admin=admin)
+    session.add(user)
+    session.flush()
+    return user
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash of a password; Refused if it is too short or too long."""
+    check_password(password)
+    return hasher.hash(password)
+
+
+def find_user(session: Session, email: str) -> User:
+    """The user with this address; Refused if there is none."""
+    user = session.scalar(select(User).where(User.email == email.strip().lower()))
+    if user is None:
+        raise Refused.one(
+            "email",
+            "There is no user with this address: `flask user list` shows them.",
+            "Não há usuário com este e-mail.",
+        )
+    return user
+
+
+def set_password(session: Session, user: User, password_hash: str, *, but: str | None) -> None:
+    """Give a user a new password, which ends every login but the one with the key `but`."""
+    # Imported here: logins belong to users, and their module imports this one.
+    from webhookproxy.models.accounts.sign_ins import sign_out_everywhere
+
+    user.password_hash = password_hash
+    sign_out_everywhere(session, user.id, but=but)
+
+
+def change_role(session: Session, user: User, *, admin: bool) -> None:
+    """Make a user an administrator or an operator; Refused for the last administrator."""
+    if not admin:
+        _keep_an_administrator(session, user)
+    user.is_admin = admin
+
+
+def delete_user(session: Session, user: User | None) -> None:
+    """Delete a user with the logins and grants; Refused for the last administrator."""
+    if user is not None:
+        _keep_an_administrator(session, user)
+        session.delete(user)
+
+
+def _keep_an_administrator(session: Session, user: User) -> None:
+    # Locked where the database can: two processes must not take away the last two at once.
+    query = select(User.id).where(User.is_admin).order_by(User.id).with_for_update()
+    administrators = set(session.scalars(query))
+    if administrators == {user.id}:
+        raise Refused.one(
+            "role",
+            f"{user.email} is the only administrator: make somebody else one first.",
+            "Este é o único administrador: torne outra pessoa administradora antes.",
+        )
+
+
+def grant_only(session: Session, user: User, company_ids: Collection[int]) -> None:
+    """Let an operator see these companies and no other."""
+    session.execute(
+        delete(Grant).where(Grant.user_id == user.id, Grant.company_id.not_in(company_ids))
+    )
+    for company_id in company_ids:
+        grant(session, user, company_id)
+
+
+def grant(session: Session, user: User, company_id: int) -> bool:
+    """Let an operator see a company; False if that was so already."""
+    if session.get(Grant, (user.id, company_id)) is not None:
+        return False
+    session.add(Grant(user_id=user.id, company_id=company_id))
+    return True
+
+
+def revoke(session: Session, user: User, company_id: int) -> bool:
+    """Take that right away again; False if there was none."""
+    found = session.get(Grant, (user.id, company_id))
+    if found is None:
+        return False
+    session.delete(found)
+    return True

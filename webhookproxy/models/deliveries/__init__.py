@@ -1,0 +1,1 @@
+"""Deliveries, and what people do with them."""

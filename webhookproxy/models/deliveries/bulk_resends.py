@@ -1,0 +1,192 @@
+"""Bulk resends: much of one webhook queued once more, in the background and a little at a time.
+
+Asking for one is a row. The process that owns the sockets goes through what is wanted, in the
+order of its numbers (see delivery.resending), and keeps in the row how far it came.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, ForeignKey, Index, String, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from webhookproxy.extensions import Base
+from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models.companies import find_company
+from webhookproxy.models.deliveries.missed import Counted, Wanted
+from webhookproxy.models.types import Id, to_ms
+from webhookproxy.models.webhooks import Webhook, find_webhook
+from webhookproxy.reasons import DeliveryState
+from webhookproxy.rules import Refused
+from webhookproxy.rules.webhooks import WebhookState
+
+_RUNNING = "state = 'running'"
+
+
+class BulkState(StrEnum):
+    """Still queueing, through with it, or ended by somebody before that."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class Hold(StrEnum):
+    """Why a bulk resend waits."""
+
+    PAUSED = "paused"
+    SIMULATED = "simulated"
+    CIRCUIT = "circuit"
+    DISCARDING = "discarding"
+
+
+class BulkResend(Base):
+    """Who wanted what, and how far it is. Times are milliseconds since 1970.
+
+    Wanted are the deliveries of the webhook above `begins` and up to `upto` that ended in one of
+    `states`; up to `cursor` they were dealt with. `total` is what was counted when it was asked
+    for. `waiting` are those that were queued and have not ended again yet.
+    """
+
+    __tablename__ = "bulk_resends"
+    __table_args__ = (
+        Index("ix_bulk_resends_webhook_id_id", "webhook_id", "id"),
+        # One at a time, also between two that ask at the same moment.
+        Index(
+            "uq_bulk_resends_running",
+            "webhook_id",
+            unique=True,
+            sqlite_where=text(_RUNNING),
+            postgresql_where=text(_RUNNING),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    company_id: Mapped[int] = mapped_column(Id)
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    asked_by: Mapped[str] = mapped_column(String(254))
+    asked_ms: Mapped[int] = mapped_column(Id)
+    states: Mapped[list[str]] = mapped_column(JSON)
+    event: Mapped[str] = mapped_column(String(200))
+    since_ms: Mapped[int | None] = mapped_column(Id)
+    begins: Mapped[int] = mapped_column(Id)
+    upto: Mapped[int] = mapped_column(Id)
+    cursor: Mapped[int] = mapped_column(Id)
+    total: Mapped[int] = mapped_column()
+    total_is_cut: Mapped[bool] = mapped_column()
+    queued: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[int] = mapped_column(default=0)
+    delivered: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    waiting: Mapped[list[int]] = mapped_column(JSON, default=list)
+    state: Mapped[str] = mapped_column(String(10), default=BulkState.RUNNING.value)
+    ended_ms: Mapped[int | None] = mapped_column(Id)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is resent."""
+        states = tuple(DeliveryState(state) for state in self.states)
+        return Wanted(self.webhook_id, states, self.event, self.since_ms)
+
+    @property
+    def done(self) -> float:
+        """How much of it was dealt with, from 0 to 1."""
+        if self.state == BulkState.FINISHED:
+            return 1.0
+        if self.total_is_cut:
+            return (self.cursor - self.begins) / max(1, self.upto - self.begins)
+        return min(1.0, (self.queued + self.skipped) / max(1, self.total))
+
+    def end(self, state: BulkState) -> None:
+        """Queue no more."""
+        self.state = state.value
+        self.ended_ms = to_ms(datetime.now(UTC))
+
+
+def hold(webhook: Webhook) -> Hold | None:
+    """Why nothing is resent to a webhook now; None if nothing keeps it."""
+    if webhook.state == WebhookState.PAUSED:
+        return Hold.PAUSED
+    if webhook.state == WebhookState.SIMULATED:
+        return Hold.SIMULATED
+    if webhook.discard_until is not None:
+        return Hold.DISCARDING
+    return None if webhook.health.circuit_opened_at is None else Hold.CIRCUIT
+
+
+def begin(session: Session, wanted: Wanted, counted: Counted, actor: Actor) -> int:
+    """Ask for a bulk resend of what was counted; its number.
+
+    Refused if there is nothing, one of this webhook is running, or the webhook is paused,
+    simulated or deleted.
+    """
+    webhook = find_webhook(session, wanted.webhook_id)
+    find_company(session, webhook.company_id)
+    _refuse(session, webhook, counted)
+    bulk = BulkResend(
+        company_id=webhook.company_id,
+        webhook_id=webhook.id,
+        asked_by=actor.who,
+        asked_ms=to_ms(datetime.now(UTC)),
+        states=[state.value for state in wanted.states],
+        event=wanted.event,
+        since_ms=wanted.since_ms,
+        begins=counted.begins,
+        upto=counted.upto,
+        cursor=counted.begins,
+        total=counted.count,
+        total_is_cut=counted.is_cut,
+    )
+    session.add(bulk)
+    session.flush()
+    _record(session, bulk, actor, Action.BULK_RESEND, f"{'>' * counted.is_cut}{counted.count}")
+    return bulk.id
+
+
+def cancel(session: Session, bulk_id: int, actor: Actor) -> bool:
+    """Queue no more of it; False if it had ended already. What was queued is sent."""
+    bulk = session.get(BulkResend, bulk_id, with_for_update=True, populate_existing=True)
+    if bulk is None or bulk.state != BulkState.RUNNING:
+        return False
+    bulk.end(BulkState.CANCELLED)
+    _record(session, bulk, actor, Action.BULK_RESEND_CANCELLED, f"{bulk.queued} of {bulk.total}")
+    return True
+
+
+def running(session: Session, webhook_id: int) -> BulkResend | None:
+    """The bulk resend of a webhook that is running, if one is."""
+    query = select(BulkResend).where(BulkResend.webhook_id == webhook_id, text(_RUNNING))
+    return session.scalar(query)
+
+
+def _record(session: Session, bulk: BulkResend, actor: Actor, action: Action, detail: str) -> None:
+    subject = f"webhook_{bulk.webhook_id}"
+    record(session, actor, action, company_id=bulk.company_id, subject=subject, detail=detail)
+
+
+def _refuse(session: Session, webhook: Webhook, counted: Counted) -> None:
+    name = f"webhook_{webhook.id}"
+    if webhook.state in (WebhookState.PAUSED, WebhookState.SIMULATED):
+        is_paused = webhook.state == WebhookState.PAUSED
+        raise Refused.one(
+            "webhook",
+            f"{name} is {webhook.state}: `flask webhook resume {name}` has it sent to again.",
+            "O webhook está pausado: retome-o antes de reenviar."
+            if is_paused
+            else "O webhook está simulado, e nada seria enviado: ative-o antes de reenviar.",
+        )
+    if running(session, webhook.id) is not None:
+        raise Refused.one(
+            "webhook",
+            f"A bulk resend of {name} is running: wait until it ends, or cancel it.",
+            "Já há um reenvio em andamento neste webhook: espere que ele termine, ou cancele-o.",
+        )
+    if not counted.count and not counted.is_cut:
+        raise Refused.one(
+            "deliveries",
+            f"Nothing of {name} that did not arrive matches, so there is nothing to resend.",
+            "Nada combina com isso: não há o que reenviar.",
+        )

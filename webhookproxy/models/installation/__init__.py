@@ -1,0 +1,1 @@
+"""Rows about the installation itself: its lease, its changes, its keys."""

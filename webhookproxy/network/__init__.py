@@ -1,0 +1,1 @@
+"""Which addresses may be reached, and the one place that connects."""

@@ -1,0 +1,242 @@
+"""The one place where a connection is opened: resolve once, check every answer, connect, wrap.
+
+It knows nothing of HTTP; deliveries and the Socket.IO listener both come through here.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import certifi
+import gevent
+from gevent import monkey
+from gevent.threadpool import ThreadPool
+
+from webhookproxy.network.addresses import address_allowed, parse_address
+from webhookproxy.network.guard import Policy
+from webhookproxy.reasons import DeliveryReason
+
+DNS_THREADS = 8
+
+# One answer of getaddrinfo: family, type, protocol, canonical name, socket address.
+Answer = tuple[int, int, int, str, tuple[Any, ...]]
+GetAddrInfo = Callable[..., Sequence[Answer]]
+
+# The gevent version would run in the hub's own pool, whose ten threads others need too.
+_native_getaddrinfo: GetAddrInfo = monkey.get_original("socket", "getaddrinfo")
+_native_poll: Callable[[], Any] = monkey.get_original("select", "poll")
+
+# OpenSSL's X509_V_ERR_ numbers (x509_vfy.h).
+_EXPIRED = {9: "is not valid yet", 10: "has expired"}
+_WRONG_NAME = (62, 64)
+
+
+class DialError(Exception):
+    """No connection was made.
+
+    `detail` is a plain English sentence that is safe to show: it never tells what a name resolved
+    to.
+    """
+
+    def __init__(self, reason: DeliveryReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Resolver:
+    """Resolves names in threads of its own, one lookup at a time for each name and port.
+
+    A dead name holds one thread, however many wait for it. Those who wait bring their own
+    gevent.Timeout: one who gives up leaves the lookup running for the others. Nothing is cached,
+    so that every connection is checked against what the name means now.
+    """
+
+    def __init__(self, getaddrinfo: GetAddrInfo = _native_getaddrinfo) -> None:
+        self._getaddrinfo = getaddrinfo
+        self._pool = ThreadPool(DNS_THREADS)
+        self._lookups: dict[
+            tuple[str, int], gevent.Greenlet[..., Sequence[Answer] | Exception]
+        ] = {}
+
+    def lookup(self, host: str, port: int) -> Sequence[Answer]:
+        """What getaddrinfo says; an IP address is answered without it.
+
+        Raises OSError or UnicodeError for a name that does not resolve.
+        """
+        ip = parse_address(host)
+        if ip is not None:
+            family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
+            address = (str(ip), port) if ip.version == 4 else (str(ip), port, 0, 0)
+            return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+        key = (host, port)
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            lookup = self._lookups[key] = gevent.spawn(self._run, host, port)
+        result = lookup.get()
+        if isinstance(result, Exception):
+            # A fresh exception for each waiter: raising one object twice would mix tracebacks.
+            raise OSError(f"{type(result).__name__} while resolving a name") from None
+        return result
+
+    def _run(self, host: str, port: int) -> Sequence[Answer] | Exception:
+        try:
+            return self._pool.apply(self._ask, (host, port))
+        finally:
+            del self._lookups[host, port]
+
+    def _ask(self, host: str, port: int) -> Sequence[Answer] | Exception:
+        """The answers, or the exception as a value: gevent would print one that is raised."""
+        try:
+            return self._getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except Exception as error:
+            return error
+
+
+def connect(
+    host: str, port: int, policy: Policy, resolver: Resolver, timeout: float
+) -> socket.socket:
+    """A blocking TCP socket to a checked address, in at most `timeout` seconds.
+
+    The name is resolved once; one answer that is not allowed refuses them all, before anything is
+    opened. Raises DialError.
+    """
+    deadline = time.monotonic() + timeout
+    answers = _resolve(host, port, resolver, timeout)
+    if not all(address_allowed(str(answer[4][0]), policy) for answer in answers):
+        raise DialError(
+            DeliveryReason.ADDRESS_NOT_ALLOWED,
+            "The host leads to an address that is not allowed.",
+        )
+    failures = []
+    for position, answer in enumerate(answers):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            # Each address gets its share of the time: one that is silent leaves some for the next.
+            return _connect_one(answer, left / (len(answers) - position))
+        except OSError as error:
+            failures.append(error)
+    raise _connect_error(failures)
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """The one client context of the process: TLS 1.2 or newer, certificates always checked.
+
+    Trusts what SSL_CERT_FILE or SSL_CERT_DIR name, else the system's roots and certifi's.
+    """
+    context = ssl.create_default_context()
+    if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
+        context.load_verify_locations(certifi.where())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def wrap(sock: socket.socket, host: str) -> ssl.SSLSocket:
+    """The socket with TLS, its certificate checked against `host`; closes it and raises DialError.
+
+    The caller brings the time limit, as a gevent.Timeout.
+    """
+    try:
+        # Apart from the handshake: an interrupted constructor would leave a socket nobody has.
+        secure = tls_context().wrap_socket(
+            sock, server_hostname=host, do_handshake_on_connect=False
+        )
+    except (OSError, ValueError):
+        sock.close()
+        raise _tls_failed() from None
+    try:
+        secure.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        secure.close()
+        raise _certificate_error(error) from None
+    except (OSError, ValueError):
+        secure.close()
+        raise _tls_failed() from None
+    except BaseException:
+        secure.close()
+        raise
+    return secure
+
+
+def is_stale(sock: socket.socket) -> bool:
+    """Whether an idle connection cannot be used again: closed, or with bytes nobody asked for."""
+    if isinstance(sock, ssl.SSLSocket) and sock.pending():
+        return True
+    poll = _native_poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _resolve(host: str, port: int, resolver: Resolver, timeout: float) -> Sequence[Answer]:
+    timer = gevent.Timeout.start_new(timeout)
+    try:
+        answers = resolver.lookup(host, port)
+    except gevent.Timeout as caught:
+        if caught is not timer:
+            raise
+        raise DialError(
+            DeliveryReason.NAME_NOT_RESOLVED, "The host name was not resolved in time."
+        ) from None
+    except (OSError, UnicodeError):
+        answers = ()
+    finally:
+        timer.close()
+    if not answers:
+        raise DialError(DeliveryReason.NAME_NOT_RESOLVED, "The host name does not resolve.")
+    return answers
+
+
+def _connect_one(answer: Answer, timeout: float) -> socket.socket:
+    family, kind, protocol, _, address = answer
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(address)
+        sock.settimeout(None)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _connect_error(failures: Sequence[OSError]) -> DialError:
+    """What to say of all addresses: a refusal tells more than silence, silence more than the rest.
+
+    No failure at all means that the time was over before the first address.
+    """
+    if any(isinstance(failure, ConnectionRefusedError) for failure in failures):
+        return DialError(DeliveryReason.CONNECTION_REFUSED, "The host refused the connection.")
+    if not failures or any(isinstance(failure, TimeoutError) for failure in failures):
+        return DialError(
+            DeliveryReason.CONNECT_TIMEOUT, "The host did not accept the connection in time."
+        )
+    return DialError(DeliveryReason.CONNECTION_FAILED, "The host could not be reached.")
+
+
+def _certificate_error(error: ssl.SSLCertVerificationError) -> DialError:
+    if error.verify_code in _EXPIRED:
+        detail = f"The host's certificate {_EXPIRED[error.verify_code]}."
+        return DialError(DeliveryReason.TLS_EXPIRED, detail)
+    if error.verify_code in _WRONG_NAME:
+        return DialError(
+            DeliveryReason.TLS_WRONG_NAME, "The host's certificate is for another name."
+        )
+    return DialError(
+        DeliveryReason.TLS_UNTRUSTED, "The host's certificate is not from a known authority."
+    )
+
+
+def _tls_failed() -> DialError:
+    return DialError(DeliveryReason.TLS_FAILED, "The TLS handshake failed: is this an https port?")

@@ -1,0 +1,1 @@
+"""The search index: its tables, and how it is filled."""

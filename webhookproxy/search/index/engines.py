@@ -1,0 +1,87 @@
+"""How the search's place is reached: a file beside SQLite's, or the same PostgreSQL database."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from webhookproxy.database.connections import LOCK_WAIT_MS, begin_immediate, one_connection
+
+# A page would rather do without the index than wait for it.
+_READER_WAIT_MS = 250
+
+
+def file_beside(url: str) -> Path | None:
+    """Where the search of a SQLite database lies; None if that is no file, or PostgreSQL."""
+    parsed = make_url(url)
+    name = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or name in ("", ":memory:"):
+        return None
+    name, _, query = name.removeprefix("file:").partition("?")
+    if "mode=memory" in query or name == ":memory:":
+        return None
+    path = Path(name)
+    return path.with_name(f"{path.stem}-search.sqlite")
+
+
+def marker_of(path: Path) -> Path:
+    """The file that says: make it anew. It can be written however damaged the other is."""
+    return path.with_name(f"{path.name}.void")
+
+
+def remove_file(path: Path) -> None:
+    """Remove the file, and last what says that it is to be made anew."""
+    for name in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + name).unlink()
+    with suppress(FileNotFoundError):
+        marker_of(path).unlink()
+
+
+def file_writer(path: Path) -> Engine:
+    """One connection that writes; its transactions take the write lock when they begin."""
+    engine = one_connection(f"sqlite:///{path}")
+    event.listen(engine, "connect", _prepare_writer)
+    event.listen(engine, "begin", begin_immediate)
+    return engine
+
+
+def file_reader(path: Path) -> Engine:
+    """Connections that only read, each opened anew: the file may be another one by then."""
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_reader)
+    return engine
+
+
+def one_reader(url: str) -> Engine:
+    """One connection to a SQLite database, for the thread that writes the search's file."""
+    engine = one_connection(url)
+    event.listen(engine, "connect", _prepare_reader)
+    return engine
+
+
+def _prepare_writer(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # After a power cut the last transactions may be missing, and are made again from the events.
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    # On in some builds: only what is masked is worth that.
+    cursor.execute("PRAGMA secure_delete = OFF")
+    cursor.execute("PRAGMA wal_autocheckpoint = 4000")
+    cursor.execute("PRAGMA journal_size_limit = 67108864")
+    cursor.execute("PRAGMA cache_size = -16000")
+    cursor.close()
+
+
+def _prepare_reader(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_READER_WAIT_MS}")
+    cursor.execute("PRAGMA query_only = ON")
+    cursor.close()

@@ -1,0 +1,232 @@
+"""Where the search is kept, who may write to it, and how it is asked.
+
+The place can be lost at any time, and is filled again from the events. All writing of this process
+goes through one thread of its own, and holds the place's lock from before the events are read: an
+event that is masked meanwhile is masked in the search after it, never before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gevent.threadpool import ThreadPool
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from webhookproxy.database.connections import one_connection
+from webhookproxy.search.asking import answer
+from webhookproxy.search.index import engines, tables
+from webhookproxy.search.index.tables import State
+from webhookproxy.search.index.writing import Writer
+from webhookproxy.search.question import Answer, Question
+
+__all__ = ["Answer", "Question", "SearchPlace", "Work", "ask"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_EVENT_AT = text("SELECT public_id FROM events WHERE id = :id")
+_NEWEST = text("SELECT COALESCE(MAX(id), 0) FROM events")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job has at hand: the place inside a transaction, and the events to read."""
+
+    connection: Connection
+    events: Connection
+    state: State
+    writer: Writer
+
+
+@dataclass(slots=True)
+class _Outcome:
+    value: Any = None
+    error: Exception | None = None
+
+
+class SearchPlace:
+    """The place of one database. A database without a file has none: `kept` is false."""
+
+    def __init__(self, url: str) -> None:
+        self._file = engines.file_beside(url)
+        self._postgresql = make_url(url).get_backend_name() == "postgresql"
+        self.kept = self._postgresql or self._file is not None
+        self._writing: Engine | None = None
+        self._events: Engine | None = None
+        self._reading: Engine | None = None
+        if self._file is not None:
+            self._writing = engines.file_writer(self._file)
+            self._events = engines.one_reader(url)
+            self._reading = engines.file_reader(self._file)
+        elif self._postgresql:
+            self._writing = one_connection(url)
+        self._writer = Writer()
+        self._pool = ThreadPool(1)
+        # The file that this process has open.
+        self._inode: int | None = None
+        # Whether this process has seen that the place belongs to these events.
+        self._known = False
+
+    def run(self, job: Callable[[Work], T]) -> T:
+        """The job's value, once it is committed; what it raises, if it is not."""
+        value: T = self._in_thread(partial(self._run, job))
+        return value
+
+    @contextmanager
+    def reading(self, session: Session) -> Iterator[Connection | None]:
+        """A connection to the tables, or None where there are none yet.
+
+        Raises DBAPIError; what the session has read stays readable all the same.
+        """
+        if self._postgresql:
+            with session.begin_nested():
+                connection = session.connection()
+                yield connection if tables.has_tables(connection) else None
+            return
+        if self._file is None or self._reading is None or not self._file.exists():
+            yield None
+            return
+        with self._reading.connect() as connection:
+            yield connection if tables.has_tables(connection) else None
+
+    def lost(self, connection: Connection, cursor: int) -> bool:
+        """Whether it does not know any more what this process indexed up to `cursor`.
+
+        `connection` is to the events' database.
+        """
+        if self._file is not None:
+            return engines.marker_of(self._file).exists() or self._inode != _inode(self._file)
+        state = tables.read_state(connection) if tables.has_tables(connection) else None
+        return state is None or state.cursor < cursor
+
+    def void(self) -> None:
+        """Have everything made anew by whoever writes next, in any process."""
+        self._in_thread(self._void)
+
+    def forget_old_bytes(self) -> None:
+        """Empty the file's log, which still has the pages as they were before."""
+        if self._writing is not None and self._file is not None:
+            self._in_thread(partial(_empty_log, self._writing))
+
+    def note_trouble(self, error: DBAPIError) -> None:
+        """Take notice of what reading raised: a damaged file is made anew."""
+        logger.warning("the search cannot read its place: %s", type(error.orig).__name__)
+        if self._file is not None and tables.is_torn(error):
+            # A page must not break for it: whoever writes notices too.
+            with suppress(OSError):
+                self._void()
+
+    def close(self) -> None:
+        """Close all connections; waits for a running job."""
+        self._pool.join()
+        for engine in (self._writing, self._events, self._reading):
+            if engine is not None:
+                engine.dispose()
+
+    def _void(self) -> None:
+        if self._file is not None:
+            engines.marker_of(self._file).touch()
+        elif self._writing is not None:
+            with self._writing.begin() as connection:
+                if tables.has_tables(connection):
+                    connection.exec_driver_sql(f"DELETE FROM {tables.names(connection).state}")
+
+    def _in_thread(self, job: Callable[[], Any]) -> Any:
+        outcome: _Outcome = self._pool.apply(self._outcome, (job,))
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def _outcome(self, job: Callable[[], Any]) -> _Outcome:
+        # Raised inside the thread it would be printed there as well.
+        try:
+            return _Outcome(job())
+        except Exception as error:  # whoever waits must get an answer, whatever happened
+            self._writer.forget()
+            if isinstance(error, DBAPIError) and tables.is_torn(error):
+                logger.warning("the search's place is damaged: it is made anew")
+                self._void()
+            return _Outcome(error=error)
+
+    def _run(self, job: Callable[[Work], T]) -> T:
+        if self._writing is None:
+            raise RuntimeError("a database without a file keeps no search")
+        if self._file is not None:
+            self._renew(self._writing, self._file)
+        with self._writing.begin() as connection:
+            if self._events is None:
+                return self._work(job, connection, connection)
+            with self._events.connect() as events:
+                return self._work(job, connection, events)
+
+    def _renew(self, writing: Engine, file: Path) -> None:
+        """Let go of a file that another one was put in the place of, or is to be."""
+        if engines.marker_of(file).exists():
+            engines.remove_file(file)
+        if self._inode is None or self._inode != _inode(file):
+            writing.dispose()
+            self._writer.forget()
+            self._known = False
+            with writing.connect():
+                self._inode = _inode(file)
+
+    def _work(self, job: Callable[[Work], T], connection: Connection, events: Connection) -> T:
+        there = tables.has_tables(connection)
+        state = tables.read_state(connection, lock=True) if there else None
+        if state is not None and not self._known and not _belongs(events, state):
+            logger.warning("the search belongs to another database: it is made anew")
+            state = None
+        if state is None:
+            self._writer.forget()
+            state = tables.make_tables(connection)
+        value = job(Work(connection, events, state, self._writer))
+        tables.write_state(connection, state)
+        self._known = True
+        return value
+
+
+def ask(session: Session, place: SearchPlace, question: Question, count: int = 50) -> Answer:
+    """The events that fit, as far as whoever asks may see these companies.
+
+    Works without the place too: then only the newest events are looked at.
+    """
+    try:
+        with place.reading(session) as index:
+            return answer(session, index, question, count)
+    except DBAPIError as error:
+        place.note_trouble(error)
+    return answer(session, None, question, count)
+
+
+def _inode(file: Path) -> int | None:
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _empty_log(engine: Engine) -> None:
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+    finally:
+        connection.close()
+
+
+def _belongs(events: Connection, state: State) -> bool:
+    """Whether these are the events that were indexed: a backup may have been put in their place."""
+    public_id = events.execute(_EVENT_AT, {"id": state.cursor}).scalar()
+    if public_id is not None:
+        return bool(public_id == state.seal)
+    # The newest event is never removed.
+    return state.cursor == 0 or state.cursor < events.execute(_NEWEST).scalar_one()

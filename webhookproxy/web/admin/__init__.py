@@ -1,0 +1,1 @@
+"""Users, audit and privacy: pages for administrators."""

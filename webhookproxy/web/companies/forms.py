@@ -1,0 +1,119 @@
+"""The form of a company."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from zoneinfo import available_timezones
+
+from flask import current_app
+from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
+
+from webhookproxy.models import Company
+from webhookproxy.rules import Refused
+from webhookproxy.rules.companies import (
+    DEFAULT_TIMEZONE,
+    CompanyInput,
+    changed_company,
+    check_retention,
+)
+from webhookproxy.web.shared.forms import CreatingForm, choices
+
+# The hosts that 3C Plus is known to serve, in the order in which they are worth trying.
+KNOWN_HOSTS = (
+    "https://socket.3c.plus",
+    "https://new-socket.3cplus.com.br",
+    "https://new-socket.3c.plus",
+    "https://socket.3c.fluxoti.com",
+)
+OTHER_HOST = "outro"
+
+
+def _timezones() -> list[str]:
+    """Brazil's first, because nearly every company is there."""
+    brazil = [DEFAULT_TIMEZONE, "America/Manaus", "America/Cuiaba", "America/Rio_Branco"]
+    brazil += ["America/Fortaleza", "America/Belem", "America/Noronha"]
+    return brazil + sorted(available_timezones() - set(brazil))
+
+
+class CompanyForm(CreatingForm):
+    """A company to create or to edit; its token is never shown again."""
+
+    version = HiddenField(default="0")
+    name = StringField("Nome", description="Como você quer ver a empresa nesta tela.")
+    threec_id = StringField(
+        "ID 3C Plus", description="Opcional: o número da empresa na 3C Plus, para você achá-la."
+    )
+    token = PasswordField(
+        "Token de API",
+        description="Cole o token de um gestor: o de um agente só recebe os eventos dele.",
+        render_kw={"autocomplete": "off", "spellcheck": "false"},
+    )
+    agent_id = StringField(
+        "ID do agente", description="Só para o token de um agente; deixe vazio com o de um gestor."
+    )
+    host = SelectField(
+        "Servidor do socket", description="Use o primeiro, a menos que a 3C Plus indique outro."
+    )
+    other_host = StringField(
+        "Outro servidor", description="Só se escolher “outro” acima, como https://socket.exemplo."
+    )
+    timezone = SelectField("Fuso horário", description="Para as horas mostradas nas páginas.")
+    retention_days = StringField(
+        "Dias de guarda",
+        description="Por quantos dias guardamos os eventos desta empresa; vazio é o do servidor.",
+        render_kw={"inputmode": "numeric"},
+    )
+    hide_credentials = BooleanField("Ocultar credenciais que vêm dentro dos eventos", default=True)
+
+    def offer(self, company: Company | None = None) -> None:
+        """Fill the choices, with the host of the company that is edited among them."""
+        hosts = list(dict.fromkeys((current_app.config["SOCKET_URL"], *KNOWN_HOSTS)))
+        if company is not None and company.socket_url not in hosts:
+            hosts.append(company.socket_url)
+        self.host.choices = choices({**{host: host for host in hosts}, OTHER_HOST: "outro…"})
+        self.timezone.choices = choices({each: each.replace("_", " ") for each in _timezones()})
+
+    def fill(self, company: Company) -> None:
+        """Show what is stored, but for the token."""
+        self.version.data = str(company.version)
+        self.name.data = company.name
+        self.threec_id.data = company.threec_id
+        self.agent_id.data = company.agent_id
+        self.host.data = company.socket_url
+        self.timezone.data = company.timezone
+        self.retention_days.data = str(company.retention_days or "")
+        self.hide_credentials.data = company.hide_credentials
+
+    def given(self, stored: CompanyInput | None = None) -> CompanyInput:
+        """What was typed; a blank token keeps the stored one.
+
+        Refused if that was for another host than the one that was typed.
+        """
+        host = str(self.host.data or "")
+        token = str(self.token.data or "").strip()
+        typed = CompanyInput(
+            name=str(self.name.data or ""),
+            token=token,
+            socket_url=str(self.other_host.data or "") if host == OTHER_HOST else host,
+            threec_id=str(self.threec_id.data or ""),
+            agent_id=str(self.agent_id.data or ""),
+            timezone=str(self.timezone.data or ""),
+            hide_credentials=bool(self.hide_credentials.data),
+            retention_days=self._days(),
+        )
+        if stored is None:
+            return typed
+        given = asdict(typed)
+        if not token:
+            del given["token"]
+        return changed_company(stored, given)
+
+    def _days(self) -> int | None:
+        text = str(self.retention_days.data or "").strip()
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit()) or len(text) > 4:
+            raise Refused.one("retention_days", "", "Isto não é um número de dias.")
+        days = int(text)
+        check_retention(days, current_app.config["RETENTION_DAYS"])
+        return days

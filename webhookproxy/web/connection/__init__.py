@@ -1,0 +1,1 @@
+"""The state of a connection, and alarms that concern every page."""

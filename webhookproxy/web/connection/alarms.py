@@ -1,0 +1,44 @@
+"""What is wrong with the whole, shown above every page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app, g
+from sqlalchemy.exc import SQLAlchemyError
+
+from webhookproxy.engine.lifecycle import Engine
+from webhookproxy.engine.liveness import Storing, storing
+from webhookproxy.extensions import db
+from webhookproxy.housekeeping import disk_space as room
+from webhookproxy.reasons import Words
+from webhookproxy.web.shared.formats import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A heading, what it means, and whether events are at stake (else only their history)."""
+
+    heading: str
+    words: Words
+    grave: bool
+
+
+def current() -> list[Alarm]:
+    """The alarms that hold now; none on a page that nobody logged in to."""
+    if g.get("account") is None:
+        return []
+    engine: Engine | None = current_app.extensions.get("engine")
+    found = storing(db.session(), here=engine is None or engine.health().storing)
+    if not found.ok:
+        return [Alarm("Não está gravando.", _words(found), grave=True)]
+    try:
+        disk = room.look(db.session.connection(), current_app.config["MAX_DATA_BYTES"])
+    except SQLAlchemyError:
+        return []
+    return [Alarm("Pouco espaço.", disk.words.filled(), grave=False)] if disk.alarm else []
+
+
+def _words(found: Storing) -> Words:
+    since = "há pouco" if found.since is None else clock(found.since)
+    return found.words.filled(since=since)

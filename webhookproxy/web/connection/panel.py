@@ -1,0 +1,174 @@
+"""The connection panel of a company: the button, the state, since when, why, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from flask import Blueprint, redirect, url_for
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from webhookproxy.engine.liveness import Owner, read_owner, standing
+from webhookproxy.models import Company, Gap
+from webhookproxy.models.audit import Action, record
+from webhookproxy.models.companies import find_company, wish_connection
+from webhookproxy.reasons import (
+    CONNECTION_LABELS,
+    CONNECTION_WORDS,
+    ConnectionReason,
+    ConnectionState,
+    Words,
+)
+from webhookproxy.web.connection.silence import Silence, odd
+from webhookproxy.web.shared.access import actor, company_or_404
+from webhookproxy.web.shared.formats import ago, clock
+from webhookproxy.web.shared.forms import write
+
+blueprint = Blueprint("connection", __name__)
+
+# By state: the drawing and the colour; "spin" turns.
+_LOOKS = {
+    ConnectionState.CONNECTED: ("check", "green"),
+    ConnectionState.DISCONNECTED: ("wifi-off", "grey"),
+    ConnectionState.CONNECTING: ("loader-2", "blue"),
+    ConnectionState.DISCONNECTING: ("loader-2", "grey"),
+    ConnectionState.RECONNECTING: ("refresh", "amber"),
+    ConnectionState.TOKEN_REFUSED: ("ban", "red"),
+}
+_MOVING = (ConnectionState.CONNECTING, ConnectionState.DISCONNECTING)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A connection as a page shows it."""
+
+    state: ConnectionState
+    label: str
+    drawing: str
+    colour: str
+    spins: bool
+    since: datetime
+    words: Words
+    # Connected, but the usual events do not come: an open socket does not prove a good token.
+    silence: Silence | None
+    socket_id: str | None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a socket, silent or not."""
+        return self.state is ConnectionState.CONNECTED
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether somebody should look: a socket is wished and there is none, or it is mute."""
+        trouble = (ConnectionState.RECONNECTING, ConnectionState.TOKEN_REFUSED)
+        return self.state in trouble or self.silence is not None
+
+
+def shown_now(session: Session, companies: Sequence[Company]) -> dict[int, Shown]:
+    """What may be said of the connections of these companies now, by number."""
+    owner = read_owner(session)
+    silences = odd(session, companies, owner)
+    return {each.id: shown(each, owner, silences.get(each.id)) for each in companies}
+
+
+def shown(company: Company, owner: Owner, silence: Silence | None = None) -> Shown:
+    """What may be said of a company's connection now; never green on an old heartbeat."""
+    connection = company.connection
+    state, reason = standing(connection, owner, wished=company.should_connect)
+    drawing, colour = _LOOKS[state]
+    label = CONNECTION_LABELS[state] + ("…" if state in _MOVING else "")
+    connected = state is ConnectionState.CONNECTED
+    heard = connection.last_event_at
+    if silence is not None:
+        label, drawing, colour = "Conectada, mas sem eventos", "clock", "amber"
+    elif connected and (heard is None or heard < connection.since):
+        label = "Conectada, nenhum evento ainda"
+    return Shown(
+        state=state,
+        label=label,
+        drawing=drawing,
+        colour=colour,
+        spins=state in _MOVING,
+        since=connection.since,
+        words=_words(company, reason) if silence is None else silence.words,
+        silence=silence,
+        socket_id=connection.socket_id if connected else None,
+    )
+
+
+def _words(company: Company, reason: ConnectionReason) -> Words:
+    connection = company.connection
+    upcoming = connection.next_attempt_at
+    due = upcoming is not None and upcoming > datetime.now(UTC)
+    return CONNECTION_WORDS[reason].filled(
+        when=ago(upcoming) if due and upcoming else "agora",
+        since=clock(connection.since, company.timezone),
+    )
+
+
+@blueprint.post("/empresas/<company:company_id>/conectar")
+def connect(company_id: int) -> Response:
+    """Wish the company connected; the engine makes it so, and the page shows how far it is."""
+    return _wish(company_id, connected=True)
+
+
+@blueprint.post("/empresas/<company:company_id>/desconectar")
+def disconnect(company_id: int) -> Response:
+    """Wish the company disconnected."""
+    return _wish(company_id, connected=False)
+
+
+def _wish(company_id: int, *, connected: bool) -> Response:
+    company_or_404(company_id)
+
+    who, action = actor(), Action.CONNECT if connected else Action.DISCONNECT
+
+    def job(session: Session) -> None:
+        if wish_connection(session, find_company(session, company_id), connected=connected):
+            subject = f"company_{company_id}"
+            record(session, who, action, company_id=company_id, subject=subject)
+
+    write(job, company_id)
+    return redirect(url_for("companies.show", company_id=company_id), code=303)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGap:
+    """A stretch without a socket, and where it lies in the last 24 hours (0 to 100)."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    why: str
+    left: float
+    width: float
+
+
+def gaps_of_a_day(session: Session, company_id: int) -> list[ShownGap]:
+    """The gaps of the last 24 hours, newest first, 50 at most."""
+    now = datetime.now(UTC)
+    began = now - timedelta(days=1)
+    rows = session.scalars(
+        select(Gap)
+        .where(Gap.company_id == company_id, or_(Gap.ended_at.is_(None), Gap.ended_at > began))
+        .order_by(Gap.started_at.desc())
+        .limit(50)
+    )
+    found = []
+    for gap in rows:
+        left = max(gap.started_at, began)
+        width = ((gap.ended_at or now) - left) / timedelta(days=1) * 100
+        found.append(
+            ShownGap(
+                started_at=gap.started_at,
+                ended_at=gap.ended_at,
+                why=CONNECTION_WORDS[ConnectionReason(gap.reason)].filled().what,
+                left=round((left - began) / timedelta(days=1) * 100, 2),
+                # A gap of a second must be seen, too.
+                width=round(max(0.4, width), 2),
+            )
+        )
+    return found

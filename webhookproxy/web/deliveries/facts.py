@@ -1,0 +1,149 @@
+"""What the page of one delivery shows: its state in words, its request, its attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from webhookproxy.delivery.sending.request import curl_command, stored_request
+from webhookproxy.extensions import db
+from webhookproxy.models import Attempt, Delivery, Event, Webhook
+from webhookproxy.rules import Refused
+from webhookproxy.web.deliveries import listing as delivery_list
+from webhookproxy.web.deliveries.words import attempt_words, next_ms, shown_words, since_ms, waits
+from webhookproxy.web.shared.access import company_or_404, delivery_or_404
+from webhookproxy.web.shared.pretty import pretty
+
+# An hourly schedule makes some 170 attempts in the longest time there is. Answers of 16 KB each
+# are shown of the newest, and of the one that is asked for.
+ATTEMPTS_MAX = 250
+ANSWERS_MAX = 5
+ANSWER_CUT = 16_000
+# A longer body is not put on the page, whole and laid out and in a command, but downloaded.
+BODY_MAX = 64_000
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAttempt:
+    """One attempt; `answer` None means that it is not on this page, but can be asked for."""
+
+    number: int
+    started_ms: int
+    duration_ms: int
+    status: int | None
+    accepted: bool
+    probe: bool
+    what: str
+    answer: str | None
+    is_cut: bool
+    is_open: bool
+
+
+def situation(delivery_id: int, chosen: int | None) -> dict[str, Any]:
+    """What changes while a delivery waits; `chosen` is the attempt that was asked for."""
+    delivery, event, webhook = delivery_or_404(delivery_id)
+    company = company_or_404(webhook.company_id)
+    waiting = waits(delivery)
+    return {
+        "delivery": delivery,
+        "event": event,
+        "webhook": webhook,
+        "company": company,
+        "waits": waiting,
+        "paused": waiting and webhook.paused_at is not None,
+        "since_ms": since_ms(delivery, webhook, event.received_ms),
+        "next_ms": next_ms(delivery, webhook),
+        "words": shown_words(delivery, webhook, company.timezone, event.received_ms),
+        "attempts": attempts(db.session(), delivery_id, chosen),
+        "chosen": chosen,
+        "siblings": _siblings(event, delivery),
+    }
+
+
+def attempts(session: Session, delivery_id: int, chosen: int | None) -> list[ShownAttempt]:
+    """The attempts, newest first."""
+    rows = session.execute(
+        select(
+            Attempt.number,
+            Attempt.started_ms,
+            Attempt.duration_ms,
+            Attempt.status,
+            Attempt.reason,
+            Attempt.detail,
+            Attempt.probe,
+        )
+        .where(Attempt.delivery_id == delivery_id)
+        .order_by(Attempt.number.desc())
+        .limit(ATTEMPTS_MAX)
+    ).all()
+    answers = _answers(session, delivery_id, [row.number for row in rows[:ANSWERS_MAX]], chosen)
+    newest = chosen if chosen is not None or not rows else rows[0].number
+    return [
+        ShownAttempt(
+            number=row.number,
+            started_ms=row.started_ms,
+            duration_ms=row.duration_ms,
+            status=row.status,
+            accepted=row.reason == "accepted",
+            probe=row.probe,
+            what=attempt_words(row.reason, row.status, row.detail),
+            answer=answers.get(row.number),
+            is_cut=len(answers.get(row.number, "")) >= ANSWER_CUT,
+            is_open=row.number == newest,
+        )
+        for row in rows
+    ]
+
+
+def _answers(
+    session: Session, delivery_id: int, newest: list[int], chosen: int | None
+) -> dict[int, str]:
+    wanted = newest if chosen is None else [*newest, chosen]
+    rows = session.execute(
+        select(Attempt.number, Attempt.answer).where(
+            Attempt.delivery_id == delivery_id, Attempt.number.in_(wanted)
+        )
+    )
+    return {number: answer or "" for number, answer in rows}
+
+
+def request_of(delivery: Delivery, chosen: int | None) -> dict[str, Any]:
+    """The request of one attempt (None: the last, or the first to come), without its secrets."""
+    try:
+        shown = stored_request(db.session(), delivery, chosen)
+    except Refused:
+        return {"shown_request": None}
+    size = len(shown.body.encode())
+    short = size <= BODY_MAX
+    return {
+        "shown_request": shown,
+        "body_size": size,
+        "pretty_body": pretty(shown.body) if short else None,
+        "curl": curl_command(shown) if short else None,
+    }
+
+
+def _siblings(event: Event, delivery: Delivery) -> list[tuple[Delivery, Webhook]]:
+    others = delivery_list.siblings(db.session(), event.id, delivery.id)
+    found = [(each, db.session.get(Webhook, each.webhook_id)) for each in others]
+    return [
+        (each, webhook)
+        for each, webhook in found
+        if webhook is not None and webhook.deleted_at is None
+    ]
+
+
+def webhooks_of(ids: Collection[int]) -> dict[int, Webhook]:
+    """These webhooks with their health, by number."""
+    query = select(Webhook).where(Webhook.id.in_(ids)).options(joinedload(Webhook.health))
+    return {webhook.id: webhook for webhook in db.session.scalars(query)}
+
+
+def public_ids_of(event_ids: Collection[int]) -> dict[int, str]:
+    """The public ids of those of these events that are still there, by number."""
+    query = select(Event.id, Event.public_id).where(Event.id.in_(event_ids))
+    return {row.id: row.public_id for row in db.session.execute(query)}

@@ -1,0 +1,191 @@
+"""The deliveries: the list, one of them with all that was sent and came back, what one can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from webhookproxy.delivery.sending.request import stored_request
+from webhookproxy.extensions import db
+from webhookproxy.models import Attempt
+from webhookproxy.models.audit import Action, record
+from webhookproxy.models.deliveries.actions import (
+    RESENDABLE,
+    Cancelled,
+    Resent,
+    Tried,
+    cancel,
+    resend,
+    try_now,
+)
+from webhookproxy.models.deliveries.tables import find_delivery
+from webhookproxy.reasons import MISSED
+from webhookproxy.rules import Refused
+from webhookproxy.web.deliveries import listing as delivery_list
+from webhookproxy.web.deliveries.address import PERIODS, Filter
+from webhookproxy.web.deliveries.facts import public_ids_of, request_of, situation, webhooks_of
+from webhookproxy.web.deliveries.resend_request import wish_of
+from webhookproxy.web.deliveries.words import next_ms, shown_words
+from webhookproxy.web.shared import live
+from webhookproxy.web.shared.access import actor, delivery_or_404
+from webhookproxy.web.shared.forms import write
+from webhookproxy.web.shared.payload_views import note_viewing
+
+blueprint = Blueprint("deliveries", __name__)
+
+
+@blueprint.get("/entregas")
+def index() -> str:
+    """The deliveries that match what the address asks for, newest first."""
+    chosen = Filter.read(request.args, db.session())
+    page = delivery_list.find(db.session(), chosen.wanted())
+    webhooks = webhooks_of({row.webhook_id for row in page.rows})
+    rows = []
+    for row in page.rows:
+        of, webhook = chosen.webhooks[row.webhook_id], webhooks[row.webhook_id]
+        words = shown_words(row, webhook, of.timezone, row.received_ms)
+        rows.append((row, of, words, next_ms(row, webhook)))
+    return render_template(
+        "deliveries/index.html",
+        chosen=chosen,
+        page=page,
+        rows=rows,
+        public_ids=public_ids_of({row.event_id for row in page.rows}),
+        states=delivery_list.STATES,
+        periods=PERIODS,
+        resendable=RESENDABLE,
+        all_of=_all_of(chosen),
+    )
+
+
+def _all_of(chosen: Filter) -> str:
+    """Where all that match can be resent; "" unless they are one webhook's that ended badly."""
+    states = delivery_list.STATES[chosen.state][1]
+    if chosen.webhook is None or not states or not set(states) <= set(MISSED):
+        return ""
+    wish = wish_of(chosen.period, states, chosen.event)
+    return url_for("bulk_resends.ask", webhook_id=chosen.webhook.id) + wish.query
+
+
+@blueprint.get("/entregas/<delivery:delivery_id>")
+def show(delivery_id: int) -> str:
+    """One delivery: did it arrive, what was sent, what came back, and why."""
+    chosen = _chosen(delivery_id)
+    facts = situation(delivery_id, chosen)
+    live_url = ""
+    if facts["waits"]:
+        live_url = url_for("deliveries.watch", delivery_id=delivery_id, tentativa=chosen)
+    asked = request_of(facts["delivery"], chosen)
+    note_viewing(f"delivery_{delivery_id}", facts["event"].company_id)
+    return render_template("deliveries/show.html", live_url=live_url, **facts, **asked)
+
+
+def _chosen(delivery_id: int) -> int | None:
+    """The attempt that is asked for; 404 if there is none of that number."""
+    text = request.args.get("tentativa", "")
+    if not text:
+        return None
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    if db.session.get(Attempt, (delivery_id, number)) is None:
+        abort(404)
+    return number
+
+
+@blueprint.get("/entregas/<delivery:delivery_id>/ao-vivo")
+def watch(delivery_id: int) -> BaseResponse:
+    """The same, as it changes."""
+    company_id, chosen = delivery_or_404(delivery_id)[1].company_id, _chosen(delivery_id)
+
+    def draw() -> live.Parts:
+        # It may be purged while its page is open.
+        delivery_or_404(delivery_id)
+        facts = situation(delivery_id, chosen)
+        return {
+            "aviso": render_template("connection/alarms.html"),
+            "situacao": render_template("deliveries/_state.html", **facts),
+            "tentativas": render_template("deliveries/_attempts.html", **facts),
+        }
+
+    return live.stream(draw, frozenset({company_id}))
+
+
+@blueprint.get("/entregas/<delivery:delivery_id>/corpo")
+def body(delivery_id: int) -> BaseResponse:
+    """The exact bytes of the body, as a file."""
+    delivery, event, _ = delivery_or_404(delivery_id)
+    try:
+        text = stored_request(db.session(), delivery).body
+    except Refused:
+        abort(404)
+    note_viewing(f"delivery_{delivery_id}", event.company_id)
+    answer = Response(text.encode(), mimetype="application/json")
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{event.public_id}.json")
+    return answer
+
+
+@blueprint.post("/entregas/<delivery:delivery_id>/tentar")
+def try_again(delivery_id: int) -> BaseResponse:
+    """Have it tried at once; an earlier one of its key goes first."""
+
+    def act(session: Session) -> str:
+        done = try_now(session, find_delivery(session, delivery_id))
+        if done.outcome is Tried.EARLIER:
+            return (
+                f"Para manter a ordem, tentamos agora a entrega anterior (delivery_"
+                f"{done.delivery_id}); esta vem logo depois."
+            )
+        if done.outcome is Tried.ALREADY_ENDED:
+            return "Esta entrega já tinha terminado: não há o que tentar."
+        return "Pedimos a tentativa: ela é feita agora."
+
+    return _act(delivery_id, Action.TRY_NOW, act)
+
+
+@blueprint.post("/entregas/<delivery:delivery_id>/reenviar")
+def send_again(delivery_id: int) -> BaseResponse:
+    """Queue one that ended once more, with the same event_id."""
+
+    def act(session: Session) -> str:
+        if resend(session, find_delivery(session, delivery_id)) is Resent.QUEUED:
+            return "Reenvio na fila: sua URL recebe o mesmo event_id e o mesmo corpo."
+        return "Esta entrega já estava na fila: nada mudou."
+
+    return _act(delivery_id, Action.RESEND, act)
+
+
+@blueprint.route("/entregas/<delivery:delivery_id>/cancelar", methods=["GET", "POST"])
+def give_up(delivery_id: int) -> str | BaseResponse:
+    """End one that waits, once that is confirmed; it is not sent."""
+    delivery, event, webhook = delivery_or_404(delivery_id)
+    if request.method == "GET":
+        given = {"delivery": delivery, "event": event, "webhook": webhook}
+        return render_template("deliveries/cancel.html", **given)
+
+    def act(session: Session) -> str:
+        if cancel(session, find_delivery(session, delivery_id)) is Cancelled.CANCELLED:
+            return "A entrega foi cancelada e não será enviada."
+        return "Esta entrega já tinha terminado: nada foi cancelado."
+
+    return _act(delivery_id, Action.CANCEL, act)
+
+
+def _act(delivery_id: int, action: Action, act: Callable[[Session], str]) -> BaseResponse:
+    """Do it, say what was done (or why not), and go back to where the button was."""
+    _, event, _ = delivery_or_404(delivery_id)
+    who, company_id, public_id = actor(), event.company_id, event.public_id
+
+    def job(session: Session) -> str:
+        subject = f"delivery_{delivery_id}"
+        record(session, who, action, company_id=company_id, subject=subject)
+        return act(session)
+
+    try:
+        flash(write(job, company_id))
+    except Refused as refused:
+        flash(" ".join(problem.portuguese for problem in refused.problems), "warning")
+    if request.form.get("volta") == "evento":
+        return redirect(url_for("events.show", public_id=public_id), code=303)
+    return redirect(url_for("deliveries.show", delivery_id=delivery_id), code=303)

@@ -1,0 +1,104 @@
+"""What somebody wants resent of a webhook, as the form and the address say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from flask import abort
+from werkzeug.datastructures import MultiDict
+
+from webhookproxy.models.deliveries.missed import Wanted
+from webhookproxy.models.types import to_ms
+from webhookproxy.reasons import DeliveryState
+from webhookproxy.web.deliveries.address import period_begins
+
+TYPED = "outro"
+SINCE = {
+    "1h": "Última hora",
+    "hoje": "Hoje",
+    "24h": "Últimas 24 horas",
+    "7d": "Últimos 7 dias",
+    "tudo": "Tudo o que há",
+    TYPED: "Desde o dia e a hora digitados",
+}
+STATES = {
+    "recusada": ("Recusadas", DeliveryState.REFUSED),
+    "expirada": ("Expiradas", DeliveryState.EXPIRED),
+    "cancelada": ("Canceladas", DeliveryState.CANCELLED),
+}
+# Whoever cancelled one did not want it sent.
+_USUAL = ("recusada", "expirada")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Since when ("outro": `typed`), which states, which event; `problem`: why it makes none."""
+
+    since: str = "24h"
+    typed: str = ""
+    states: tuple[str, ...] = _USUAL
+    event: str = ""
+    since_ms: int | None = None
+    problem: str = ""
+
+    @classmethod
+    def read(cls, given: MultiDict[str, str], timezone: str) -> Wish:
+        """The wish in an address or a form; the usual one if that says nothing."""
+        since, typed = given.get("desde", "24h"), given.get("hora", "").strip()[:40]
+        asked = given.getlist("situacao")
+        if since not in SINCE or not set(asked) <= STATES.keys():
+            abort(404)
+        states = tuple(word for word in STATES if word in asked)
+        states = states if "desde" in given else _USUAL
+        event = given.get("evento", "").strip()[:200]
+        since_ms, problem = _moment(since, typed, timezone)
+        if not states:
+            problem = "Marque ao menos uma: recusadas, expiradas ou canceladas."
+        # What is no time is not shown again: a browser's field takes none but times.
+        typed = "" if since == TYPED and since_ms is None else typed
+        return cls(since, typed, states, event, since_ms, problem)
+
+    def wanted(self, webhook_id: int) -> Wanted:
+        """The same for the search."""
+        states = tuple(STATES[word][1] for word in self.states)
+        return Wanted(webhook_id, states, self.event, self.since_ms)
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """The fields of the form, as they were filled in."""
+        return [
+            ("desde", self.since),
+            ("hora", self.typed),
+            ("evento", self.event),
+            *(("situacao", word) for word in self.states),
+        ]
+
+    @property
+    def query(self) -> str:
+        """The same as the query of an address."""
+        return "?" + urlencode([(name, value) for name, value in self.fields if value])
+
+
+def wish_of(period: str, states: tuple[str, ...], event: str) -> Wish:
+    """The wish for what a list of deliveries shows."""
+    mine = tuple(word for word, (_, state) in STATES.items() if state.value in states)
+    return Wish(since=period or "tudo", states=mine, event=event)
+
+
+def _moment(since: str, typed: str, timezone: str) -> tuple[int | None, str]:
+    if since == "tudo":
+        return None, ""
+    if since != TYPED:
+        return period_begins(since, timezone), ""
+    try:
+        moment = datetime.fromisoformat(typed)
+    except ValueError:
+        return None, "Digite o dia e a hora, como 25/11/2026 09:30."
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(timezone))
+    if moment > datetime.now(UTC) or moment.year < 2000:
+        return None, "Esta hora não serve: escolha uma que já passou."
+    return to_ms(moment), ""

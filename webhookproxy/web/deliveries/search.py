@@ -1,0 +1,220 @@
+"""The search for deliveries: it looks at a bounded number of rows, found by index.
+
+There may be millions of deliveries, and no index knows the name of the event or most of the
+states. So the rows that the indices can tell apart are read in rounds and looked through here,
+until enough were found, nothing is left, or enough were looked at for once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import gevent
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from webhookproxy.database.bulk import numbers
+from webhookproxy.models.deliveries.periods import first_delivery
+from webhookproxy.models.deliveries.tables import ENDED_BADLY, KEPT_BACK, OPEN
+from webhookproxy.reasons import MISSED, WAITING, DeliveryState
+
+# How many rows are looked at for one page, and in one round: a statement holds the hub.
+LOOK_AT = 20_000
+ROUND_MAX = 5_000
+FIRST_ROUND = 51
+# SQLite takes 500 selects in a UNION.
+PARTS_MAX = 100
+# In place of a webhook: no webhook has this number.
+_ALL = 0
+
+_HELD = (DeliveryState.FILTERED, DeliveryState.SIMULATED)
+# The conditions of the partial indices, to the letter: that is how a database knows them again.
+_INDEXED = {WAITING: OPEN, MISSED: ENDED_BADLY, _HELD: KEPT_BACK}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is searched for; `since_ms` and `until_ms` bound the time of arrival.
+
+    `everything` says that nearly all deliveries are of these webhooks: they are read in the order
+    of their numbers then, and not webhook by webhook.
+    """
+
+    webhooks: Collection[int]
+    states: tuple[str, ...] = ()
+    event: str = ""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    # Only rows older, or only rows newer, than this delivery.
+    before: int | None = None
+    after: int | None = None
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One delivery of a list."""
+
+    id: int
+    webhook_id: int
+    order_key: str
+    state: str
+    reason: str
+    born_ms: int
+    first_attempt_ms: int | None
+    due_ms: int | None
+    ended_ms: int | None
+    attempts: int
+    status: int | None
+    condition: str | None
+    resends: int
+    event_id: int
+    event: str
+    received_ms: int
+
+
+# What tells one row from another: all that is read of rows that are only looked at.
+_TOLD_BY = "id, webhook_id, state, event_id"
+# Looked up row by row, and not joined: PostgreSQL would read all events to join some of them.
+_OF_EVENT = "COALESCE((SELECT e.{column} FROM events e WHERE e.id = d.event_id), {missing})"
+_SHOWN = (
+    "d.id, d.webhook_id, d.order_key, d.state, d.reason, d.born_ms, d.first_attempt_ms, d.due_ms,"
+    " d.ended_ms, d.attempts, d.status, d.condition, d.resends, d.event_id, "
+    + _OF_EVENT.format(column="name", missing="''")
+    + ", "
+    + _OF_EVENT.format(column="received_ms", missing="-1")
+)
+# Rows that are read whole in one statement.
+_WHOLE = 100
+
+
+class _Row(NamedTuple):
+    """A delivery that is looked at."""
+
+    id: int
+    webhook_id: int
+    state: str
+    event_id: int
+
+
+class Search:
+    """Reads away from where the page begins; every webhook, or all of them, is one source.
+
+    `found` are the deliveries that match, the nearest first. `edge` is the number of the last one
+    that was looked at, if there may be more beyond it.
+    """
+
+    def __init__(self, session: Session, wanted: Wanted) -> None:
+        self.found: list[Found] = []
+        self.edge: int | None = None
+        self.looked_at = 0
+        self._session = session
+        self._wanted = wanted
+        # Numbers grow towards newer rows: times this, they grow away from the page's beginning.
+        self._sign = -1 if wanted.after is None else 1
+        self._beyond: list[_Row] = []
+        start = wanted.before if wanted.after is None else wanted.after
+        # How far each source was read, without those that were read to their end.
+        self._edges = dict.fromkeys(self._sources(), start)
+
+    def run(self, enough: int) -> None:
+        """Search until so many are found, nothing is left, or enough was looked at."""
+        limits, each = self._limits(), FIRST_ROUND
+        while self._edges and len(self.found) < enough and self.looked_at < LOOK_AT:
+            each = min(each, max(2, ROUND_MAX // len(self._edges)))
+            self._round(limits, each, enough)
+            each *= 4
+            # Another round must not keep the sockets waiting.
+            gevent.sleep(0)
+
+    def edge_ms(self) -> int | None:
+        """When the event of the edge came; None if there is no edge."""
+        if self.edge is None:
+            return None
+        of_event = _OF_EVENT.format(column="received_ms", missing="-1")
+        query = text(f"SELECT {of_event} FROM deliveries d WHERE d.id = :id")
+        return self._session.execute(query, {"id": self.edge}).scalar()
+
+    def _sources(self) -> list[int]:
+        """The webhooks to read one by one; _ALL to read all rows in their order."""
+        wanted = self._wanted
+        # Of what waits there is no index of all webhooks together: the lanes would pay for it.
+        waits = wanted.states and set(wanted.states) <= set(WAITING)
+        return [_ALL] if wanted.everything and not waits else sorted(set(wanted.webhooks))
+
+    def _limits(self) -> str:
+        wanted, limits = self._wanted, ""
+        for states, condition in _INDEXED.items():
+            if wanted.states and set(wanted.states) <= set(states):
+                limits += f" AND {condition}"
+        if wanted.since_ms is not None:
+            limits += f" AND id >= {first_delivery(self._session, wanted.since_ms)}"
+        if wanted.until_ms is not None:
+            limits += f" AND id < {first_delivery(self._session, wanted.until_ms)}"
+        return limits
+
+    def _round(self, limits: str, each: int, enough: int) -> None:
+        """Read so many more rows of each source, and take what is certain to come next."""
+        counts = dict.fromkeys(self._edges, 0)
+        for row in self._rows(limits, each):
+            source = _ALL if _ALL in counts else row.webhook_id
+            counts[source] += 1
+            edge = self._edges[source]
+            if edge is None or self._sign * row.id > self._sign * edge:
+                self._edges[source] = row.id
+            self._beyond.append(row)
+        self.looked_at += sum(counts.values())
+        for source, count in counts.items():
+            if count < each:
+                del self._edges[source]
+        self._take(enough)
+
+    def _rows(self, limits: str, each: int) -> Iterator[_Row]:
+        order = "DESC" if self._sign < 0 else "ASC"
+        edges = list(self._edges.items())
+        for start in range(0, len(edges), PARTS_MAX):
+            # Only numbers and words of our own go into this text.
+            parts = " UNION ALL ".join(
+                f"SELECT * FROM (SELECT {_TOLD_BY} FROM deliveries"
+                f" WHERE {self._where(source, edge)}{limits} ORDER BY id {order} LIMIT {each}) p"
+                for source, edge in edges[start : start + PARTS_MAX]
+            )
+            for row in self._session.execute(text(parts)):
+                yield _Row(*row)
+
+    def _where(self, source: int, edge: int | None) -> str:
+        whose = "id > 0" if source == _ALL else f"webhook_id = {source}"
+        if edge is None:
+            return whose
+        return f"{whose} AND id {'<' if self._sign < 0 else '>'} {edge}"
+
+    def _take(self, enough: int) -> None:
+        """Move the edge to the source that was read least far: up to there nothing is missing."""
+        rows = sorted(self._beyond, key=lambda row: self._sign * row.id)
+        edges = {edge for edge in self._edges.values() if edge is not None}
+        count = next((n for n, row in enumerate(rows, 1) if row.id in edges), len(rows))
+        self.edge = rows[count - 1].id if edges else None
+        wanted = self._wanted
+        fitting = [
+            row.id
+            for row in rows[:count]
+            if row.webhook_id in wanted.webhooks
+            and (not wanted.states or row.state in wanted.states)
+        ]
+        while fitting and len(self.found) < enough:
+            self.found += self._whole(fitting[:_WHOLE])
+            del fitting[:_WHOLE]
+        self._beyond = rows[count:]
+
+    def _whole(self, ids: list[int]) -> list[Found]:
+        """These deliveries with what is known of their events, if that is what is wanted."""
+        query = text(f"SELECT {_SHOWN} FROM deliveries d WHERE d.id IN ({numbers(ids)})")
+        rows = {row.id: Found(*row) for row in self._session.execute(query)}
+        found = (rows[each] for each in ids if each in rows)
+        # Its event may be purged already.
+        return [row for row in found if row.received_ms >= 0 and self._is_named(row)]
+
+    def _is_named(self, row: Found) -> bool:
+        return not self._wanted.event or row.event == self._wanted.event

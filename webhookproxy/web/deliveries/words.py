@@ -1,0 +1,147 @@
+"""A delivery, or one attempt at it, in words: what happened, since when, what next, what to do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from webhookproxy.models import Webhook
+from webhookproxy.models.types import from_ms, to_ms
+from webhookproxy.reasons import (
+    DELIVERY_WORDS,
+    WAITING,
+    DeliveryReason,
+    DeliveryState,
+    Words,
+    delivery_words,
+)
+from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.web.shared.formats import clock
+
+# Reasons of one that nothing was tried for yet: what holds its webhook says it better.
+_UNTRIED = (DeliveryReason.WAITING_TURN, DeliveryReason.RESENT)
+
+
+class Told(Protocol):
+    """What of a delivery its words are made from."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def born_ms(self) -> int: ...
+    @property
+    def first_attempt_ms(self) -> int | None: ...
+    @property
+    def due_ms(self) -> int | None: ...
+    @property
+    def ended_ms(self) -> int | None: ...
+    @property
+    def status(self) -> int | None: ...
+    @property
+    def condition(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """Why nothing is sent to a webhook now, since when, and until when if that is known."""
+
+    reason: DeliveryReason
+    since_ms: int
+    until_ms: int | None
+    status: int | None
+
+
+def shown_words(delivery: Told, webhook: Webhook, timezone: str, received_ms: int) -> Words:
+    """The words for a delivery as it is now, with the times in that timezone.
+
+    A webhook that is paused or failing keeps its deliveries waiting, which their rows do not say.
+    """
+    hold = _hold(webhook) if waits(delivery) else None
+    reason = DeliveryReason(delivery.reason)
+    own = delivery_words(DeliveryState(delivery.state), reason).filled(
+        when=_moment(delivery.due_ms, timezone),
+        since=clock(since_ms(delivery, webhook, received_ms), timezone),
+        status=delivery.status or "de erro",
+        condition=delivery.condition,
+    )
+    if hold is None:
+        return own
+    held = DELIVERY_WORDS[hold.reason].filled(
+        when=_moment(hold.until_ms, timezone),
+        since=clock(hold.since_ms, timezone),
+        status=hold.status or "de erro",
+    )
+    if reason in _UNTRIED or reason is hold.reason:
+        return held
+    # What became of its own attempt, then what its webhook waits for.
+    return replace(held, what=own.what, then=f"{held.what} {held.then}")
+
+
+def waits(delivery: Told) -> bool:
+    """Whether a delivery has not ended."""
+    return delivery.state in WAITING
+
+
+def since_ms(delivery: Told, webhook: Webhook, received_ms: int) -> int:
+    """Since when a delivery is as it is: ended, not getting through, or in the queue.
+
+    `received_ms` is when its event came.
+    """
+    if delivery.ended_ms is not None:
+        return delivery.ended_ms
+    if delivery.state == DeliveryState.RETRYING and delivery.first_attempt_ms is not None:
+        return delivery.first_attempt_ms
+    if delivery.reason == DeliveryReason.RESENT:
+        # Kept on the webhook's clock only, which stands while that is paused.
+        return min(_now_ms(), delivery.born_ms + webhook.paused_ms)
+    return received_ms
+
+
+def attempt_words(reason: str, status: int | None, detail: str | None) -> str:
+    """What came of one attempt, in one sentence; of a redirect the detail is where it leads."""
+    words = DELIVERY_WORDS[DeliveryReason(reason)]
+    target = detail if reason == DeliveryReason.REDIRECTED else None
+    return words.filled(status=status or "de erro", target=target).what
+
+
+def reason_of_pause(webhook: Webhook) -> DeliveryReason:
+    """Why a paused webhook is: its receiver wants no more, or else somebody paused it."""
+    for reason in (DeliveryReason.GONE, DeliveryReason.MAKE_OFF):
+        if webhook.paused_reason == reason:
+            return reason
+    return DeliveryReason.WEBHOOK_PAUSED
+
+
+def next_ms(delivery: Told, webhook: Webhook) -> int | None:
+    """When it is tried next, if that is known and still to come."""
+    hold = _hold(webhook)
+    due_ms = delivery.due_ms if hold is None else hold.until_ms
+    return due_ms if waits(delivery) and due_ms is not None and due_ms > _now_ms() else None
+
+
+def _hold(webhook: Webhook) -> _Hold | None:
+    health = webhook.health
+    if webhook.state == WebhookState.PAUSED:
+        since = webhook.paused_at or webhook.saved_at
+        reason = reason_of_pause(webhook)
+        return _Hold(reason, to_ms(since), None, health.last_error_status)
+    if health.circuit_opened_at is not None:
+        probe = None if health.next_probe_at is None else to_ms(health.next_probe_at)
+        return _Hold(DeliveryReason.CIRCUIT_OPEN, to_ms(health.circuit_opened_at), probe, None)
+    return None
+
+
+def _moment(moment_ms: int | None, timezone: str) -> str:
+    """When something is to happen; a clock's time, for counted seconds would redraw live pages."""
+    if moment_ms is None or moment_ms <= _now_ms():
+        return "em instantes"
+    text = clock(from_ms(moment_ms), timezone)
+    date, _, hour = text.rpartition(" ")
+    return f"em {date} às {hour}" if date else f"às {hour}"
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)

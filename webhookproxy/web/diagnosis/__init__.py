@@ -1,0 +1,1 @@
+"""The checks that say why events do not arrive."""

@@ -1,0 +1,74 @@
+"""The part of a diagnosis that asks others now: 3C Plus about the token, each URL about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gevent.pool import Group
+
+from webhookproxy.delivery.sending.reach import Reach, reach
+from webhookproxy.delivery.sending.trial import Trial, TrialResult
+from webhookproxy.listener.client import Address
+from webhookproxy.listener.token_check import check_token
+from webhookproxy.network.dial import Resolver
+from webhookproxy.network.guard import Policy, UrlRefused
+from webhookproxy.reasons import ConnectionReason
+
+# All are asked side by side, and nobody waits for a page longer than that.
+DEADLINE_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A webhook to be tried: its URL, and the event to send there, if one is to be sent."""
+
+    webhook_id: int
+    url: str
+    trial: Trial | None
+
+
+@dataclass(slots=True)
+class Tried:
+    """What is known of a URL by the deadline: nothing is None of what was not come to."""
+
+    refused: UrlRefused | None = None
+    reach: Reach | None = None
+    result: TrialResult | None = None
+
+
+@dataclass(slots=True)
+class Found:
+    """What the others said. `token` is None if it was not asked about, or has not been answered."""
+
+    token: ConnectionReason | None = None
+    urls: dict[int, Tried] = field(default_factory=dict)
+
+
+def ask(address: Address | None, ways: Sequence[Way], policy: Policy, resolver: Resolver) -> Found:
+    """Ask all of them at once; needs no database, and ends within DEADLINE_SECONDS."""
+    found, group = Found(), Group()
+
+    def token(address: Address) -> None:
+        found.token = check_token(address, policy, resolver)
+
+    if address is not None:
+        group.spawn(token, address)
+    for way in ways:
+        tried = found.urls[way.webhook_id] = Tried()
+        group.spawn(_try, way, tried, policy, resolver)
+    group.join(DEADLINE_SECONDS)
+    # They hold nothing but sockets, which close.
+    group.kill()
+    return found
+
+
+def _try(way: Way, tried: Tried, policy: Policy, resolver: Resolver) -> None:
+    try:
+        tried.reach = reach(way.url, policy, resolver, CONNECT_SECONDS)
+    except UrlRefused as refused:
+        tried.refused = refused
+        return
+    if way.trial is not None and tried.reach.failed is None:
+        tried.result = way.trial.send()

@@ -1,0 +1,141 @@
+"""The diagnosis of a company: the guide's three troubles, looked at one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from flask import Blueprint, render_template, request, url_for
+from sqlalchemy.orm import Session
+
+from webhookproxy.delivery.sending.trial import prepare_trial
+from webhookproxy.engine.liveness import read_owner, standing
+from webhookproxy.extensions import db
+from webhookproxy.listener.client import Address
+from webhookproxy.models import Company, Webhook
+from webhookproxy.models.audit import Action, record, record_webhook
+from webhookproxy.models.webhooks import live_webhooks
+from webhookproxy.network.dial import Resolver
+from webhookproxy.network.guard import masked_url
+from webhookproxy.reasons import ConnectionState
+from webhookproxy.web.connection.panel import shown_now
+from webhookproxy.web.diagnosis.events import connection_step, events_steps, why_no_post
+from webhookproxy.web.diagnosis.findings import TROUBLES, Check, Mark, explanation
+from webhookproxy.web.diagnosis.live import Found, Way, ask
+from webhookproxy.web.diagnosis.words import token_step, url_steps
+from webhookproxy.web.shared import throttle
+from webhookproxy.web.shared.access import actor, company_or_404
+from webhookproxy.web.shared.forms import policy, write
+from webhookproxy.web.webhooks.health import shown_webhook
+
+blueprint = Blueprint("diagnosis", __name__)
+
+# The URLs of more webhooks than these are not tried at once.
+WEBHOOKS_MAX = 20
+
+
+@blueprint.get("/empresas/<company:company_id>/diagnostico")
+def show(company_id: int) -> str:
+    """What is known without asking anybody."""
+    return _page(company_or_404(company_id), None, sending=True)
+
+
+@blueprint.post("/empresas/<company:company_id>/diagnostico")
+def check(company_id: int) -> str:
+    """Ask 3C Plus and every URL now, and show all that was found."""
+    throttle.limit("diagnosis", throttle.address())
+    company = company_or_404(company_id)
+    sending = request.form.get("teste") == "sim"
+    resolver, allowed = Resolver(), policy()
+    address, ways = _address(company), _ways(company, resolver, sending=sending)
+    _note(company, ways)
+    # The database does not wait for the others.
+    db.session.rollback()
+    found = ask(address, ways, allowed, resolver)
+    return _page(company_or_404(company_id), found, sending=sending)
+
+
+def _address(company: Company) -> Address | None:
+    """With whose token to ask; None while the connection itself shows what it is worth."""
+    owner = read_owner(db.session())
+    state, _ = standing(company.connection, owner, wished=company.should_connect)
+    if state is not ConnectionState.DISCONNECTED:
+        return None
+    return Address(company.socket_url, company.token, company.agent_id)
+
+
+def _ways(company: Company, resolver: Resolver, *, sending: bool) -> list[Way]:
+    session = db.session()
+    return [
+        Way(
+            each.id,
+            each.url,
+            None
+            if why_no_post(each, wanted=sending)
+            else prepare_trial(session, each, None, policy(), resolver),
+        )
+        for each in live_webhooks(session, [company.id])[:WEBHOOKS_MAX]
+    ]
+
+
+def _note(company: Company, ways: list[Way]) -> None:
+    who, company_id = actor(), company.id
+    tested = [each.webhook_id for each in ways if each.trial is not None]
+
+    def job(session: Session) -> None:
+        subject = f"company_{company_id}"
+        record(session, who, Action.DIAGNOSED, company_id=company_id, subject=subject)
+        for webhook_id in tested:
+            record_webhook(session, who, Action.WEBHOOK_TESTED, company_id, webhook_id)
+
+    write(job)
+
+
+def _page(company: Company, found: Found | None, *, sending: bool) -> str:
+    webhooks = live_webhooks(db.session(), [company.id])
+    checks = _checks(company, webhooks, found, sending=sending)
+    # A socket comes before everything else: without one nothing arrives anywhere.
+    steps = [step for each in checks for step in each.steps]
+    steps.sort(key=lambda step: step.name not in ("Token", "Conexão"))
+    return render_template(
+        "diagnosis/show.html",
+        company=company,
+        checks=checks,
+        why=explanation(steps),
+        unknown=any(step.mark is Mark.UNKNOWN for step in steps),
+        asked_at=None if found is None else datetime.now(UTC),
+        sending=sending,
+        more=len(webhooks) > WEBHOOKS_MAX,
+        most=WEBHOOKS_MAX,
+    )
+
+
+def _checks(
+    company: Company, webhooks: list[Webhook], found: Found | None, *, sending: bool
+) -> list[Check]:
+    session = db.session()
+    shown = shown_now(session, [company])[company.id]
+    healths = [shown_webhook(each, company.timezone) for each in webhooks]
+    asked = None if found is None else found.token
+    connection = connection_step(company, shown)
+    return [
+        Check("token", "Token inválido?", [token_step(shown, company.timezone, asked)]),
+        *(_url_check(each, found, sending=sending) for each in webhooks[:WEBHOOKS_MAX]),
+        Check(
+            "eventos",
+            "Eventos não chegando?",
+            [connection, *events_steps(session, company, shown, healths)],
+        ),
+    ]
+
+
+def _url_check(webhook: Webhook, found: Found | None, *, sending: bool) -> Check:
+    tried = None if found is None else found.urls.get(webhook.id)
+    why_not = why_no_post(webhook, wanted=sending)
+    link = (url_for("webhooks.show", webhook_id=webhook.id), "Ver o webhook")
+    steps = [
+        replace(each, whose=webhook.name, link=link if each.mark in TROUBLES else None)
+        for each in url_steps(webhook, tried, why_not)
+    ]
+    title = f"URL não acessível? {webhook.name}"
+    return Check(f"webhook_{webhook.id}", title, steps, masked_url(webhook.url))

@@ -1,0 +1,1 @@
+"""Events: the list, one event, and one call."""

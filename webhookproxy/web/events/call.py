@@ -1,0 +1,118 @@
+"""The life of one call (or agent, or chat: whatever orders events), from its beginning on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, abort, current_app, render_template, request
+from sqlalchemy import func, select
+
+from webhookproxy.extensions import db
+from webhookproxy.models import Attempt
+from webhookproxy.reasons import DeliveryState
+from webhookproxy.search.index.place import Question
+from webhookproxy.web.deliveries.address import number_of
+from webhookproxy.web.events import listing as event_list
+from webhookproxy.web.events.arrivals import Arrival
+from webhookproxy.web.events.words import lapse
+from webhookproxy.web.shared.access import company_or_404
+from webhookproxy.web.shared.formats import plural
+from webhookproxy.web.shared.payload_views import note_viewing
+
+blueprint = Blueprint("calls", __name__)
+
+STEPS_MAX = 60
+ANSWER_SHOWN = 2_000
+KEY_MAX = 120
+# How many deliveries are in a state, in the order in which that is told.
+_TOLD = {
+    DeliveryState.DELIVERED: ("entregue", "entregues"),
+    DeliveryState.QUEUED: ("na fila", "na fila"),
+    DeliveryState.RETRYING: ("aguardando nova tentativa", "aguardando nova tentativa"),
+    DeliveryState.REFUSED: ("recusada", "recusadas"),
+    DeliveryState.EXPIRED: ("expirada", "expiradas"),
+    DeliveryState.CANCELLED: ("cancelada", "canceladas"),
+    DeliveryState.FILTERED: ("filtrada", "filtradas"),
+    DeliveryState.SIMULATED: ("simulada", "simuladas"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An event of the call; `gap_ms` is how long after the one before it came."""
+
+    event: Arrival
+    gap_ms: int | None
+
+
+@blueprint.get("/empresas/<company:company_id>/ligacao")
+def show(company_id: int) -> str:
+    """One call's events, the first one first, each with what became of it.
+
+    Of an agent there may be many: then the page has the newest of them.
+    """
+    company = company_or_404(company_id)
+    key = request.args.get("chave", "")[:KEY_MAX]
+    before = number_of(request.args.get("antes", ""), "event")
+    after = number_of(request.args.get("depois", ""), "event")
+    question = Question(frozenset([company_id]), order_key=key, before=before, after=after)
+    found: dict[str, Any] = _facts(question) if key else {"steps": []}
+    opened = number_of(request.args.get("abrir", ""), "delivery")
+    return render_template(
+        "events/call.html",
+        company=company,
+        key=key,
+        place=_place(before, after),
+        opened=opened,
+        answer=_answer(company_id, found["steps"], opened),
+        **found,
+    )
+
+
+def _place(before: int | None, after: int | None) -> dict[str, str]:
+    """Where this page is, as its own address says it."""
+    ends = {"antes": before, "depois": after}
+    return {name: f"event_{end}" for name, end in ends.items() if end is not None}
+
+
+def _facts(question: Question) -> dict[str, Any]:
+    """The newest of its events, or those before or after another, the first of them first."""
+    place = current_app.extensions["search"]
+    page = event_list.find(db.session(), place, question, STEPS_MAX)
+    rows = page.rows[::-1]
+    steps = [
+        Step(row, None if before is None else row.received_ms - before.received_ms)
+        for row, before in zip(rows, [None, *rows], strict=False)
+    ]
+    return {"steps": steps, "summary": summary(rows), "page": page}
+
+
+def summary(rows: Sequence[Arrival]) -> str:
+    """ "12 eventos em 3 min 20 s; 24 entregas: 23 entregues, 1 recusada"; "" of no events."""
+    if not rows:
+        return ""
+    line = plural(len(rows), "evento", "eventos")
+    if len(rows) > 1:
+        line += f" em {lapse(rows[-1].received_ms - rows[0].received_ms)}"
+    states = Counter(due.state for row in rows for due in row.dues)
+    if not states:
+        return f"{line}; nenhuma entrega"
+    told = (plural(states[state], *names) for state, names in _TOLD.items() if states[state])
+    return f"{line}; {plural(states.total(), 'entrega', 'entregas')}: {', '.join(told)}"
+
+
+def _answer(company_id: int, steps: Sequence[Step], opened: int | None) -> str:
+    """The beginning of what the receiver said to the delivery that is opened."""
+    if opened is None:
+        return ""
+    if not any(due.id == opened and due.is_there for step in steps for due in step.event.dues):
+        abort(404)
+    query = select(func.substr(Attempt.answer, 1, ANSWER_SHOWN)).where(
+        Attempt.delivery_id == opened
+    )
+    answer = db.session.scalar(query.order_by(Attempt.number.desc()).limit(1))
+    note_viewing(f"delivery_{opened}", company_id)
+    return (answer or "").strip()

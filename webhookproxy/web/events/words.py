@@ -1,0 +1,94 @@
+"""How an event is called on the pages: its key, its moment, the time between two."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from markupsafe import Markup
+
+from webhookproxy.events.catalog import CATALOG
+from webhookproxy.models.types import from_ms
+from webhookproxy.web.shared.formats import clock
+
+# By the word in front of an order key (catalog.order_key): what it is the key of.
+_KINDS = {
+    "call": "Ligação",
+    "callhistory": "Histórico",
+    "agent": "Agente",
+    "chat": "Conversa",
+    "protocol": "Protocolo",
+    "message": "Mensagem",
+    "list": "Lista",
+    "campaign": "Campanha",
+}
+_SECOND_MS = 1_000
+_MINUTE_MS = 60 * _SECOND_MS
+_HOUR_MS = 60 * _MINUTE_MS
+_DAY_MS = 24 * _HOUR_MS
+
+
+def init_app(app: Flask) -> None:
+    """Register them with the templates."""
+    for each in (key_words, lapse, moment, stamp, described, in_short):
+        app.add_template_filter(each)
+
+
+def key_words(order_key: str) -> str:
+    """Whose event it is: "Ligação TEL0000001", "Agente 7007"; "Empresa" for none of these."""
+    kind, _, value = order_key.partition(":")
+    if not order_key:
+        return "Empresa"
+    if kind not in _KINDS or not value:
+        return order_key
+    # A key too long to be kept is a hash, which nobody has to read to its end.
+    return f"{_KINDS[kind]} {value[:13] + '…' if value.startswith('#') else value}"
+
+
+def lapse(milliseconds: int) -> str:
+    """The time between two moments: "320 ms", "3,4 s", "3 min 20 s", "1 h 5 min", "2 dias 3 h"."""
+    span = max(0, milliseconds)
+    if span < _SECOND_MS:
+        return f"{span} ms"
+    if span < _MINUTE_MS:
+        # Cut, not rounded: 59,97 s is not 60,0 s.
+        return f"{span // 100 / 10:.1f} s".replace(".", ",").replace(",0 ", " ")
+    if span < _HOUR_MS:
+        return _two(span, _MINUTE_MS, "min", _SECOND_MS, "s")
+    if span < _DAY_MS:
+        return _two(span, _HOUR_MS, "h", _MINUTE_MS, "min")
+    return _two(span, _DAY_MS, "dia" if span < 2 * _DAY_MS else "dias", _HOUR_MS, "h")
+
+
+def _two(span: int, large: int, large_name: str, small: int, small_name: str) -> str:
+    rest = span % large // small
+    return f"{span // large} {large_name}" + (f" {rest} {small_name}" if rest else "")
+
+
+def moment(received_ms: int, timezone: str) -> str:
+    """The exact time: "25/11/2026 10:12:33,123"."""
+    local = from_ms(received_ms).astimezone(ZoneInfo(timezone))
+    return f"{local:%d/%m/%Y %H:%M:%S},{received_ms % 1000:03}"
+
+
+def stamp(received_ms: int, timezone: str) -> Markup:
+    """A `<time>` that shows the time of day and holds the exact one."""
+    local = from_ms(received_ms).astimezone(ZoneInfo(timezone))
+    return Markup('<time datetime="{}" title="{} ({})">{}</time>').format(
+        local.isoformat(timespec="milliseconds"),
+        moment(received_ms, timezone),
+        timezone,
+        clock(received_ms, timezone),
+    )
+
+
+def described(name: str) -> str:
+    """What the catalogue says of events of that name; "" if it does not know it."""
+    known = CATALOG.get(name)
+    return "" if known is None else known.description
+
+
+def in_short(name: str) -> str:
+    """The first sentence of it."""
+    first, dot, _ = described(name).partition(". ")
+    return first + "." if dot else first

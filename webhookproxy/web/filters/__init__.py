@@ -1,0 +1,1 @@
+"""A webhook's filters: made, tried and saved."""

@@ -1,0 +1,144 @@
+"""A payload to click on: the newest of an event, or the catalogue's while there is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookproxy.events.catalog import CATALOG
+from webhookproxy.events.conditions import Condition, Operator, read_payload, text_of
+from webhookproxy.events.paths import format_path, parse_path, values_of
+from webhookproxy.events.payload import HIDDEN
+from webhookproxy.models import Event
+from webhookproxy.reasons import MARKERS
+from webhookproxy.rules.filters import PATH_MAX, VALUE_MAX
+from webhookproxy.search.index.place import Question, SearchPlace, ask
+from webhookproxy.web.filters.draft import button
+
+# More fields than anybody reads; the others can be typed.
+FIELDS_MAX = 400
+# The newest may be ones of which only a marker was stored.
+LOOK_AT = 20
+# Of a long text, so much is asked for; so much of it is shown.
+PIECE = 60
+SHOWN_MAX = 120
+# A payload with more fields is folded, but for its first object.
+OPEN_MAX = 30
+_HIDDEN = json.loads(HIDDEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One value: its name within its object, and what the button that takes it says.
+
+    `take` is empty for a path that no condition may have, and for a value that was hidden.
+    """
+
+    name: str
+    path: str
+    value: str
+    take: str
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The values that lie in one object or list."""
+
+    path: str
+    leaves: tuple[Leaf, ...]
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """`public_id` is empty for the catalogue's sample; there is nothing to click if `branches` is.
+
+    `cut` says that there are more values than are shown.
+    """
+
+    branches: tuple[Branch, ...]
+    cut: bool
+    public_id: str = ""
+    received_ms: int = 0
+
+    @property
+    def paths(self) -> list[str]:
+        """Every path, in the order of the payload."""
+        return [leaf.path for branch in self.branches for leaf in branch.leaves]
+
+
+def find_sample(
+    session: Session, place: SearchPlace, company_id: int, name: str, kept: str, asked: set[str]
+) -> Sample:
+    """The event `kept` if it is one of these, or the newest; `asked` are paths to leave open."""
+    event = _event(session, company_id, name, kept) or _newest(session, place, company_id, name)
+    if event is not None:
+        return _sample(_read(event.payload), asked, event.public_id, event.received_ms)
+    return _sample(CATALOG[name].sample if name in CATALOG else {}, asked)
+
+
+def _event(session: Session, company_id: int, name: str, public_id: str) -> Event | None:
+    if not public_id:
+        return None
+    return session.scalar(
+        select(Event).where(
+            Event.public_id == public_id, Event.company_id == company_id, Event.name == name
+        )
+    )
+
+
+def _newest(session: Session, place: SearchPlace, company_id: int, name: str) -> Event | None:
+    answer = ask(session, place, Question(frozenset([company_id]), name=name), LOOK_AT)
+    for event_id in answer.ids:
+        note = session.scalar(select(Event.note).where(Event.id == event_id))
+        if note not in MARKERS:
+            return session.get(Event, event_id)
+    return None
+
+
+def _read(payload: str) -> Any:
+    """What a payload says; nothing if it is no JSON."""
+    try:
+        return read_payload(payload)
+    except ValueError:
+        return {}
+
+
+def _sample(payload: Any, asked: set[str], public_id: str = "", received_ms: int = 0) -> Sample:
+    values = values_of(payload, FIELDS_MAX + 1)
+    cut, values = len(values) > FIELDS_MAX, values[:FIELDS_MAX]
+    branches: dict[str, list[Leaf]] = {}
+    for path, value in values:
+        steps = parse_path(path)
+        leaf = Leaf(format_path(steps[-1:]), path, _shown(value), _take(path, value))
+        branches.setdefault(format_path(steps[:-1]) if steps[1:] else "", []).append(leaf)
+    # What lies in no object comes first, as the first thing one looks for.
+    ordered = sorted(branches.items(), key=lambda each: each[0] != "")
+    first = {path for path, _ in ordered[:2]} if len(values) > OPEN_MAX else set(branches)
+    found = tuple(
+        Branch(path, tuple(leaves), path in first or any(leaf.path in asked for leaf in leaves))
+        for path, leaves in ordered
+    )
+    return Sample(found, cut, public_id, received_ms)
+
+
+def _shown(value: Any) -> str:
+    text = text_of(value)
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
+
+
+def _take(path: str, value: Any) -> str:
+    """Equality with a value; of a text that is too long for that, that it has its beginning."""
+    if len(path) > PATH_MAX or not path.isprintable() or value == _HIDDEN:
+        return ""
+    text = text_of(value)
+    if len(text) <= VALUE_MAX:
+        return button(Condition(path, Operator.EQUAL, text))
+    lines: Sequence[str] = str(value).strip().splitlines()
+    piece = "".join(each for each in lines[0][:PIECE] if each.isprintable()).strip()
+    return button(Condition(path, Operator.CONTAINS, piece)) if piece else ""

@@ -1,0 +1,106 @@
+"""What some conditions would have made of the last events: looked through before they are saved."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import gevent
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookproxy.events.conditions import Compiled, Condition, read_payload
+from webhookproxy.models import Event
+from webhookproxy.reasons import MARKERS
+from webhookproxy.search.index.place import Question, SearchPlace, ask
+
+logger = logging.getLogger(__name__)
+
+# How many events are looked at, and how many of each kind are shown.
+LAST = 1_000
+EXAMPLES = 5
+# Payloads in one round, which holds the hub; and characters of them in all.
+ROUND = 40
+CHARACTERS_MAX = 64_000_000
+
+
+class Tried(NamedTuple):
+    """An event; `failing` is the condition that does not hold, in words, if one does not."""
+
+    public_id: str
+    received_ms: int
+    failing: str
+
+
+class _Stored(NamedTuple):
+    public_id: str
+    received_ms: int
+    payload: str
+    note: str | None
+
+
+@dataclass(slots=True)
+class Trial:
+    """`sent` of the `looked_at` events would have been sent; a few of either kind are there.
+
+    `behind` newer events could not be looked at yet; `cut` says that others were left out.
+    """
+
+    behind: int
+    cut: bool
+    looked_at: int = 0
+    sent: int = 0
+    some_sent: list[Tried] = field(default_factory=list)
+    some_kept: list[Tried] = field(default_factory=list)
+
+    def note(self, tried: Tried) -> None:
+        """Count one more."""
+        self.looked_at += 1
+        self.sent += not tried.failing
+        some = self.some_kept if tried.failing else self.some_sent
+        if len(some) < EXAMPLES:
+            some.append(tried)
+
+
+def try_conditions(
+    session: Session,
+    place: SearchPlace,
+    company_id: int,
+    name: str,
+    conditions: Sequence[Condition],
+) -> Trial:
+    """Look through the company's last events of this name, the newest first."""
+    answer = ask(session, place, Question(frozenset([company_id]), name=name), LAST)
+    trial, test, characters = Trial(answer.behind, answer.cut), Compiled(conditions), 0
+    for event in _events(session, answer.ids):
+        # Of these only a marker is stored, and none of them is ever sent.
+        if event.note in MARKERS:
+            continue
+        characters += len(event.payload)
+        if characters > CHARACTERS_MAX:
+            trial.cut = True
+            break
+        trial.note(Tried(event.public_id, event.received_ms, _failing(test, event.payload)))
+    return trial
+
+
+def _events(session: Session, ids: Sequence[int]) -> Iterator[_Stored]:
+    columns = (Event.public_id, Event.received_ms, Event.payload, Event.note)
+    for start in range(0, len(ids), ROUND):
+        some = select(*columns).where(Event.id.in_(ids[start : start + ROUND]))
+        for row in session.execute(some.order_by(Event.id.desc())).all():
+            yield _Stored(*row)
+        # Another round must not keep the sockets waiting.
+        gevent.sleep(0)
+
+
+def _failing(test: Compiled, payload: str) -> str:
+    """The first condition that does not hold, in words; as at intake, what is no JSON is sent."""
+    try:
+        failing = test.failing(read_payload(payload))
+    except ValueError:
+        logger.warning("cannot look into a payload of %d characters", len(payload))
+        return ""
+    return "" if failing is None else failing.words()

@@ -1,0 +1,89 @@
+"""A company's month on one page, to be printed or kept: was it up, what came, what became of it?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, render_template, request
+from sqlalchemy.orm import Session
+
+from webhookproxy.extensions import db
+from webhookproxy.models import Company, Gap
+from webhookproxy.models.webhooks import live_webhooks
+from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason
+from webhookproxy.web.month import figures as month_figures
+from webhookproxy.web.month.period import Month
+from webhookproxy.web.month.uptime import uptime
+from webhookproxy.web.shared import figures
+from webhookproxy.web.shared.access import company_or_404
+
+blueprint = Blueprint("month", __name__)
+
+# Gaps that are listed; the sums are of all.
+GAPS_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGap:
+    """A stretch without a socket, and why."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    lasted: timedelta
+    why: str
+
+
+@blueprint.get("/empresas/<company:company_id>/mes")
+def show(company_id: int) -> str:
+    """The month that the address names, or the one that is running."""
+    company = company_or_404(company_id)
+    now = datetime.now(UTC)
+    running = Month.of(now, company.timezone)
+    text = request.args.get("mes", "")
+    month = Month.read(text, company.timezone) if text else running
+    if month is None:
+        abort(404)
+    oldest = Month.of(company.created_at, company.timezone)
+    given = {
+        "company": company,
+        "month": month,
+        "earlier": month.moved(-1) if oldest.text < month.text else None,
+        "later": month.moved(1) if month.text < running.text else None,
+        "running": running,
+        "is_running": month == running,
+    }
+    if not oldest.text <= month.text <= running.text:
+        return render_template("month/none.html", oldest=oldest, **given)
+    return render_template("month/show.html", **given, **_facts(db.session(), company, month, now))
+
+
+def _facts(session: Session, company: Company, month: Month, now: datetime) -> dict[str, Any]:
+    until = min(month.ends, now)
+    up = uptime(session, company, month.begins, until)
+    webhooks = live_webhooks(session, [company.id])
+    ended = month_figures.ended(session, webhooks, month)
+    totals: Counter[str] = sum((each.counts for each in ended), Counter())
+    buckets: Counter[int] = sum((each.buckets for each in ended), Counter())
+    return {
+        "until": until,
+        "now": now,
+        "uptime": up,
+        "gaps": [_shown(gap, until) for gap in up.gaps[:GAPS_SHOWN]],
+        "arrivals": month_figures.arrivals(session, company.id, month),
+        "ended": ended,
+        "delivered": totals["delivered"],
+        "failed": sum(totals[outcome] for outcome in figures.FAILED),
+        "latency": figures.latency_of(buckets),
+    }
+
+
+def _shown(gap: Gap, until: datetime) -> ShownGap:
+    return ShownGap(
+        started_at=gap.started_at,
+        ended_at=gap.ended_at,
+        lasted=(gap.ended_at or until) - gap.started_at,
+        why=CONNECTION_WORDS[ConnectionReason(gap.reason)].filled().what,
+    )

@@ -1,0 +1,154 @@
+"""How much there was, hour by hour: from the counters that are kept, never by counting rows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webhookproxy.events.silence import HOUR_SECONDS, hour_of
+from webhookproxy.models import HourlyDeliveries, HourlyEvents
+
+# How a delivery ends that did not arrive, other than by somebody's wish.
+FAILED = frozenset({"refused", "expired"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hour: when it began (seconds since 1970), and how many came and failed in it."""
+
+    began: int
+    count: int
+    failed: int = 0
+
+
+class Latency(NamedTuple):
+    """Milliseconds that half, 95 and 99 of a hundred deliveries took at most; estimates."""
+
+    p50: int
+    p95: int
+    p99: int
+
+
+def this_hour() -> int:
+    """The number of this hour since 1970."""
+    return hour_of(time.time())
+
+
+def first_hour_of_today(timezone: str) -> int:
+    """The number of the hour in which today began there."""
+    today = datetime.now(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(today.timestamp()) // HOUR_SECONDS
+
+
+def events_by_hour(session: Session, companies: Collection[int], since: int) -> dict[int, int]:
+    """How many events came in each hour from `since` on; hours without any are left out."""
+    rows = session.execute(
+        select(HourlyEvents.hour, func.sum(HourlyEvents.count))
+        .where(HourlyEvents.company_id.in_(companies), HourlyEvents.hour >= since)
+        .group_by(HourlyEvents.hour)
+    )
+    return {hour: int(count) for hour, count in rows}
+
+
+def events_by_company(session: Session, companies: Collection[int], since: int) -> dict[int, int]:
+    """How many events came to each company from hour `since` on."""
+    rows = session.execute(
+        select(HourlyEvents.company_id, func.sum(HourlyEvents.count))
+        .where(HourlyEvents.company_id.in_(companies), HourlyEvents.hour >= since)
+        .group_by(HourlyEvents.company_id)
+    )
+    return {company_id: int(count) for company_id, count in rows}
+
+
+def events_by_name(session: Session, company_id: int, since: int) -> dict[str, int]:
+    """How many events of each name a company got from hour `since` on, the most first."""
+    count = func.sum(HourlyEvents.count)
+    rows = session.execute(
+        select(HourlyEvents.name, count)
+        .where(HourlyEvents.company_id == company_id, HourlyEvents.hour >= since)
+        .group_by(HourlyEvents.name)
+        .order_by(count.desc(), HourlyEvents.name)
+    )
+    return {name: int(many) for name, many in rows}
+
+
+def deliveries_by_outcome(
+    session: Session, webhooks: Collection[int], since: int
+) -> dict[tuple[int, str], int]:
+    """How many deliveries of these webhooks ended in each hour from `since` on, by outcome."""
+    rows = session.execute(
+        select(HourlyDeliveries.hour, HourlyDeliveries.outcome, func.sum(HourlyDeliveries.count))
+        .where(HourlyDeliveries.webhook_id.in_(webhooks), HourlyDeliveries.hour >= since)
+        .group_by(HourlyDeliveries.hour, HourlyDeliveries.outcome)
+    )
+    return {(hour, outcome): int(count) for hour, outcome, count in rows}
+
+
+def by_hour(ended: dict[tuple[int, str], int], outcomes: Collection[str]) -> dict[int, int]:
+    """How many deliveries ended in each hour with one of these outcomes."""
+    counts: dict[int, int] = {}
+    for (hour, outcome), count in ended.items():
+        if outcome in outcomes:
+            counts[hour] = counts.get(hour, 0) + count
+    return counts
+
+
+def latency(session: Session, webhook_id: int, since: int) -> Latency | None:
+    """How long deliveries took from the event's arrival to the answer that accepted it.
+
+    Those that ended from hour `since` on; None without any.
+    """
+    rows = session.execute(
+        select(HourlyDeliveries.bucket, func.sum(HourlyDeliveries.count))
+        .where(
+            HourlyDeliveries.webhook_id == webhook_id,
+            HourlyDeliveries.hour >= since,
+            HourlyDeliveries.outcome == "delivered",
+        )
+        .group_by(HourlyDeliveries.bucket)
+        .order_by(HourlyDeliveries.bucket)
+    )
+    return latency_of({bucket: int(count) for bucket, count in rows})
+
+
+def latency_of(buckets: Mapping[int, int]) -> Latency | None:
+    """The percentiles of counts by bucket: the power of two that so many stayed under."""
+    if not any(buckets.values()):
+        return None
+    return Latency(*(_percentile(buckets, share) for share in (0.50, 0.95, 0.99)))
+
+
+def _percentile(buckets: Mapping[int, int], share: float) -> int:
+    """An estimate: a bucket's deliveries are taken to lie evenly in it, by their logarithm.
+
+    It lies in the bucket of the exact value, whose upper bound is twice the lower one.
+    """
+    rank, passed, exponent = sum(buckets.values()) * share, 0, 0.0
+    for bucket, count in sorted(buckets.items()):
+        if count and passed + count >= rank:
+            exponent = max(0.0, bucket - 1 + (rank - passed) / count)
+            break
+        passed += count
+    return _two_digits(2.0**exponent)
+
+
+def _two_digits(value: float) -> int:
+    """No more digits than an estimate has: 1,234 as 1,200."""
+    return round(value) if value < 100 else int(round(value, 1 - int(math.log10(value))))
+
+
+def last_day(counts: dict[int, int], failed: dict[int, int] | None = None) -> list[Bar]:
+    """24 bars, the last of which is this hour."""
+    now = this_hour()
+    return [
+        Bar(hour * HOUR_SECONDS, counts.get(hour, 0), (failed or {}).get(hour, 0))
+        for hour in range(now - 23, now + 1)
+    ]

@@ -1,0 +1,111 @@
+"""How times, numbers and addresses are written on a page."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flask import Flask, url_for
+from markupsafe import Markup
+
+from webhookproxy.events.contract import token_mask
+from webhookproxy.models.types import from_ms
+from webhookproxy.network.guard import masked_url
+from webhookproxy.rules.companies import DEFAULT_TIMEZONE
+from webhookproxy.version import __version__
+
+
+def init_app(app: Flask) -> None:
+    """Register the filters of the templates."""
+    for each in (when, clock, dated, hour, number, exact, duration, plural, token_mask, masked_url):
+        app.add_template_filter(each)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.add_template_global(_static_address(Path(app.root_path) / "static"), "static_url")
+    app.jinja_env.globals["version"] = __version__
+
+
+def ago(instant: datetime, now: datetime | None = None) -> str:
+    """How long ago, or in how long, in one word pair: "há 5 min", "em 30 s"."""
+    seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
+    future, seconds = seconds < 0, abs(seconds)
+    if seconds < 60:
+        # Counted seconds would make a live page change at every look.
+        return f"em {max(1, round(seconds))} s" if future else "agora mesmo"
+    for size, unit in ((86_400, "dia"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            count = int(seconds // size)
+            unit = "dias" if unit == "dia" and count > 1 else unit
+            return f"{'em' if future else 'há'} {count} {unit}"
+    return ""
+
+
+def clock(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
+    """The time of day, with the date when it is not today: "14:02" or "23/11 14:02"."""
+    local = _local(instant, timezone)
+    today = datetime.now(local.tzinfo).date()
+    return local.strftime("%H:%M:%S" if local.date() == today else "%d/%m %H:%M")
+
+
+def hour(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
+    """The hour of the day: "14h", or "14:30" where an hour begins at half past."""
+    local = _local(instant, timezone)
+    return local.strftime("%H:%M" if local.minute else "%Hh")
+
+
+def dated(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
+    """The whole moment, for what is kept on paper: "23/11/2026 14:02:33"."""
+    return _local(instant, timezone).strftime("%d/%m/%Y %H:%M:%S")
+
+
+def when(instant: datetime | int | None, timezone: str = DEFAULT_TIMEZONE) -> Markup:
+    """A `<time>` that says how long ago and holds the exact time; "nunca" for none."""
+    if instant is None:
+        return Markup("nunca")
+    local = _local(instant, timezone)
+    return Markup('<time datetime="{}" title="{} ({})">{}</time>').format(
+        local.isoformat(timespec="milliseconds"), dated(local, timezone), timezone, ago(local)
+    )
+
+
+def _local(instant: datetime | int, timezone: str) -> datetime:
+    moment = from_ms(instant) if isinstance(instant, int) else instant
+    return moment.astimezone(ZoneInfo(timezone))
+
+
+def number(value: float) -> str:
+    """A number as Brazil writes it: 1.234.567 or 0,5."""
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}".removesuffix(".0")
+    return text.translate(str.maketrans(",.", ".,"))
+
+
+def exact(value: float) -> str:
+    """A number with all its digits and nothing between them, as a form takes it: 1000 or 0,25."""
+    return repr(float(value)).removesuffix(".0").replace(".", ",")
+
+
+def duration(milliseconds: float) -> str:
+    """Milliseconds as "320 ms", "1,5 s" or "12 min"."""
+    if milliseconds < 1000:
+        return f"{round(milliseconds)} ms"
+    if milliseconds < 60_000:
+        return f"{number(round(milliseconds / 1000, 1))} s"
+    return f"{number(round(milliseconds / 60_000))} min"
+
+
+def plural(count: int, one: str, many: str) -> str:
+    """The number with its word: "1 evento", "2 eventos"."""
+    return f"{number(count)} {one if count == 1 else many}"
+
+
+def _static_address(folder: Path) -> Callable[[str], str]:
+    @lru_cache(maxsize=64)
+    def static_url(name: str) -> str:
+        """The address of a static file; it changes with the file, so it may be kept for ever."""
+        mark = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12]
+        return url_for("static", filename=name, v=mark)
+
+    return static_url

@@ -1,0 +1,56 @@
+"""Who looked at what an event says: written down once an hour for each person and subject."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from webhookproxy.database.store import Store, StoreUnavailable
+from webhookproxy.models.audit import Action, record
+from webhookproxy.web.shared.access import account, actor
+
+logger = logging.getLogger(__name__)
+
+QUIET_SECONDS = 3600.0
+# Beyond, the oldest is forgotten and would be written down once more.
+REMEMBERED_MAX = 10_000
+
+_Key = tuple[int, str]
+
+
+def note_viewing(subject: str, company_id: int) -> None:
+    """Write down that this person sees a payload, unless that was done just now.
+
+    `subject` is the public id of the event, or of the delivery that was opened.
+    The page is shown also while nothing can be written; then the next look is written down.
+    """
+    key, now = (account().id, subject), time.monotonic()
+    seen = _remembered()
+    since = seen.get(key)
+    if since is not None and now - since < QUIET_SECONDS:
+        return
+    who = actor()
+
+    def job(session: Session) -> None:
+        record(session, who, Action.PAYLOAD_VIEWED, company_id=company_id, subject=subject)
+
+    store: Store = current_app.extensions["store"]
+    try:
+        store.session(job)
+    except StoreUnavailable:
+        logger.warning("user_%s looked at %s, which the audit could not take", who.user_id, subject)
+        return
+    seen[key] = now
+    seen.move_to_end(key)
+    while len(seen) > REMEMBERED_MAX:
+        seen.popitem(last=False)
+
+
+def _remembered() -> OrderedDict[_Key, float]:
+    # One process serves the pages, and a restart writes down only what is looked at again.
+    seen: OrderedDict[_Key, float] = current_app.extensions.setdefault("viewings", OrderedDict())
+    return seen

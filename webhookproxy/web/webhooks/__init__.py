@@ -1,0 +1,1 @@
+"""Webhooks: one of them, its form, its secret, its state."""

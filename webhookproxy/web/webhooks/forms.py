@@ -1,0 +1,209 @@
+"""The form of a webhook: what is typed, what is stored, and where the two differ."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from itertools import groupby
+from typing import Any
+
+from wtforms import (
+    BooleanField,
+    HiddenField,
+    PasswordField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
+
+from webhookproxy.events.catalog import CATALOG, CatalogEvent
+from webhookproxy.models import Webhook
+from webhookproxy.rules import Problems
+from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
+from webhookproxy.web.shared.formats import exact
+from webhookproxy.web.shared.forms import CreatingForm, choices
+
+_OFF = {"autocomplete": "off", "spellcheck": "false"}
+STATES: dict[str, str] = {
+    WebhookState.ACTIVE: "Ativo: envia",
+    WebhookState.PAUSED: "Pausado: guarda e não envia",
+    WebhookState.SIMULATED: "Simulado: faz tudo menos o POST",
+}
+_WHICH = {"todos": "Todos, também os futuros", "escolhidos": "Só os escolhidos abaixo"}
+_LABELS = {**STATES, **_WHICH}
+_NUMBERS = ("parallelism", "timeout", "rate_limit", "max_age")
+# As Brazil writes a thousand: 1.000, but neither 0.125 nor 10.5.
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
+
+
+class WebhookForm(CreatingForm):
+    """A webhook to create or to edit; its authorization and its secret are never shown again."""
+
+    version = HiddenField(default="0")
+    name = StringField("Nome", description="Como você quer ver este webhook nesta tela.")
+    url = StringField(
+        "URL",
+        description="Para onde vai o POST de cada evento. Sucesso é qualquer resposta 2xx.",
+        render_kw={"type": "url", "inputmode": "url", **_OFF},
+    )
+    which = SelectField(
+        "Quais eventos",
+        choices=choices(_WHICH),
+        default="escolhidos",
+    )
+    events = SelectMultipleField("Eventos", validate_choice=False, choices=[])
+    more_events = TextAreaField(
+        "Outros eventos",
+        description="Nomes que não estão na lista, um por linha: qualquer um serve.",
+        render_kw={"rows": 2, **_OFF},
+    )
+    authorization = PasswordField(
+        "Autenticação (Authorization)",
+        description="Opcional. “Bearer abc” vai como está; só “abc” vira “Bearer abc”.",
+        render_kw=_OFF,
+    )
+    remove_authorization = BooleanField("Remover a autenticação salva")
+    secret = PasswordField(
+        "Segredo da assinatura (HMAC)",
+        description="Opcional. Com ele cada POST leva X-Signature-SHA256, que prova que é nosso.",
+        render_kw=_OFF,
+    )
+    generate_secret = BooleanField("Gerar um segredo novo e mostrá-lo uma vez")
+    remove_secret = BooleanField("Remover o segredo salvo")
+    parallelism = StringField(
+        "Paralelismo",
+        default="8",
+        description="Entregas ao mesmo tempo, de 1 a 64. 1 é ordem estrita. Os eventos de uma "
+        "mesma chamada sempre vão em ordem.",
+        render_kw={"inputmode": "numeric"},
+    )
+    timeout = StringField(
+        "Tempo limite, em segundos",
+        default="15",
+        description="Quanto esperamos pela resposta inteira, de 1 a 60.",
+        render_kw={"inputmode": "decimal"},
+    )
+    rate_limit = StringField(
+        "Limite de envios por segundo",
+        description="De 0,1 a 1.000; vazio é sem limite. O Bitrix24, por exemplo, aceita 2.",
+        render_kw={"inputmode": "decimal"},
+    )
+    max_age = StringField(
+        "Idade máxima, em horas",
+        default="72",
+        description="Por quanto tempo tentamos entregar um evento, de 1 a 168.",
+        render_kw={"inputmode": "decimal"},
+    )
+    state = SelectField("Situação", choices=choices(STATES))
+
+    def fill(self, webhook: Webhook) -> None:
+        """Show what is stored, but for the secrets."""
+        self.version.data = str(webhook.version)
+        self.name.data, self.url.data, self.state.data = webhook.name, webhook.url, webhook.state
+        chosen = webhook.events or []
+        self.which.data = "todos" if webhook.events is None else "escolhidos"
+        self.events.data = [name for name in chosen if name in CATALOG]
+        self.more_events.data = "\n".join(name for name in chosen if name not in CATALOG)
+        for name in _NUMBERS:
+            value = getattr(webhook, name)
+            self[name].data = "" if value is None else exact(value)
+
+    def given(self, stored: WebhookInput | None = None) -> WebhookInput:
+        """What was typed; blank secrets keep the stored ones. Refused for what is no number."""
+        fields: dict[str, Any] = {
+            "name": str(self.name.data or ""),
+            "url": str(self.url.data or "").strip(),
+            "events": self._chosen(),
+            "state": WebhookState(self.state.data),
+            **self._numbers(),
+            **self._secret("authorization"),
+            **self._secret("secret"),
+        }
+        return WebhookInput(**fields) if stored is None else changed_webhook(stored, fields)
+
+    def validate_generate_secret(self, field: BooleanField) -> None:
+        """One secret or the other, not both."""
+        if field.data and self.secret.data:
+            raise ValidationError(
+                "Você digitou um segredo e pediu para gerar outro: apague um ou desmarque o outro."
+            )
+
+    def generated(self) -> str | None:
+        """A new secret, if one was asked for; it is in `secret` from now on."""
+        if not self.generate_secret.data:
+            return None
+        self.secret.data = secrets.token_urlsafe(32)
+        return str(self.secret.data)
+
+    def _chosen(self) -> tuple[str, ...] | None:
+        if self.which.data == "todos":
+            return None
+        return (*(self.events.data or ()), *str(self.more_events.data or "").split())
+
+    def _secret(self, name: str) -> dict[str, str | None]:
+        if self[f"remove_{name}"].data and not self[name].data:
+            return {name: None}
+        typed = str(self[name].data or "").strip()
+        return {name: typed} if typed else {}
+
+    def _numbers(self) -> dict[str, float | None]:
+        found: dict[str, float | None] = {}
+        problems = Problems()
+        for name in _NUMBERS:
+            text = _plain(str(self[name].data or ""))
+            whole = name == "parallelism"
+            example = "um número inteiro, como 8" if whole else "por exemplo, 2 ou 0,5"
+            try:
+                found[name] = int(text) if whole else float(text or "nothing")
+            except ValueError:
+                found[name] = None
+                if text or name != "rate_limit":
+                    problems.add(name, "", f"Isto não é um número: escreva {example}.")
+        problems.raise_any()
+        return found
+
+    def keeps_the_secrets_of(self, webhook: Webhook) -> bool:
+        """Whether the stored secrets are what this form says of them."""
+        return all(
+            getattr(webhook, name) == value
+            for field in ("authorization", "secret")
+            for name, value in self._secret(field).items()
+        )
+
+
+def _plain(text: str) -> str:
+    """A number typed as in Brazil, as Python reads it: "1.000,5" is 1000.5, "7,5" is 7.5."""
+    text = text.strip()
+    if "," in text or _THOUSANDS.fullmatch(text):
+        return text.replace(".", "").replace(",", ".")
+    return text
+
+
+def newer_than(form: WebhookForm, webhook: Webhook) -> dict[str, str]:
+    """What is stored, where the form says otherwise; saving once more puts the form over it."""
+    stored = WebhookForm(formdata=None)
+    stored.fill(webhook)
+    form.version.data = stored.version.data
+    names = ("name", "url", "which", "events", "more_events", "state", *_NUMBERS)
+    return {
+        name: _text(stored[name].data)
+        for name in names
+        if _words(stored[name].data) != _words(form[name].data)
+    }
+
+
+def _words(value: Any) -> list[str]:
+    return sorted(value if isinstance(value, list) else str(value or "").split())
+
+
+def _text(value: Any) -> str:
+    text = ", ".join(_words(value)) if isinstance(value, list) else str(value or "")
+    return _LABELS.get(text, text) or "(vazio)"
+
+
+def events_by_category() -> list[tuple[str, list[CatalogEvent]]]:
+    """The catalogue as the form offers it."""
+    rows = sorted(CATALOG.values(), key=lambda event: event.category)
+    return [(category, list(found)) for category, found in groupby(rows, lambda e: e.category)]
