@@ -1,4 +1,4 @@
-"""The pictures of docs/telas.md, made from the showcase: `bin/screens`."""
+"""The pictures of docs/uso/telas.md, made from the showcase: `bin/screens`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from bench.showcase import process
 from tests.browser.acting import chromium, walk
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "telas"
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "uso" / "telas"
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 # As of the picture's name: the colours, and the window.

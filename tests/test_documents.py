@@ -80,7 +80,7 @@ def test_every_relative_link_leads_to_something(document: Path) -> None:
 
 
 def test_every_decision_has_a_number_of_its_own_and_says_why() -> None:
-    decisions = sorted((ROOT / "docs/decisions").glob("*.md"))
+    decisions = sorted((ROOT / "docs/dev/decisions").glob("*.md"))
     numbers = [path.name[:4] for path in decisions]
     assert numbers == [f"{number:04}" for number in range(1, len(decisions) + 1)]
     for path in decisions:
@@ -90,7 +90,7 @@ def test_every_decision_has_a_number_of_its_own_and_says_why() -> None:
 
 
 def test_the_security_page_names_code_and_tests_that_are_there() -> None:
-    text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/dev/security.md").read_text(encoding="utf-8")
     named = re.findall(r"`([a-z_/]+\.py)`", text)
     assert len(named) > 40
     for name in named:

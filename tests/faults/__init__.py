@@ -1,1 +1,1 @@
-"""The fault matrix: each test carries the number of its row (docs/reliability.md has the table)."""
+"""The fault matrix. Each test has the number of its row in docs/dev/reliability.md."""

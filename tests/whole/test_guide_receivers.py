@@ -31,7 +31,7 @@ from webhookproxy.extensions import db
 from webhookproxy.models.webhooks import find_webhook, rotate_secret
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDE = (ROOT / "docs/guia.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs/uso/guia.md").read_text(encoding="utf-8")
 SECRET, NEW_SECRET = "canary-segredo-ção-1", "canary-segredo-ção-2"
 # A field of its sample has letters outside ASCII: bytes and characters differ in number.
 EVENT = "call-history-was-created"
