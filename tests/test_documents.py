@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -87,6 +88,17 @@ def test_every_decision_has_a_number_of_its_own_and_says_why() -> None:
         text = path.read_text(encoding="utf-8")
         assert text.startswith("# "), path.name
         assert "**Why:**" in text, path.name
+
+
+def test_the_page_of_dependencies_has_every_declared_package_and_no_other() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    declared = [parser["options"]["install_requires"], *parser["options.extras_require"].values()]
+    page = (ROOT / "docs/dev/dependencies.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| ([a-z][^|]+) \|", page, re.MULTILINE)
+    described = [name for cell in cells if cell != "package" for name in cell.split(", ")]
+    assert len(described) == len(set(described))
+    assert set(described) == set(re.findall(r"^[a-z0-9-]+", "\n".join(declared), re.MULTILINE))
 
 
 def test_the_security_page_names_code_and_tests_that_are_there() -> None:

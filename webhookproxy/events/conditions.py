@@ -1,6 +1,6 @@
 """What a webhook asks of an event's payload before it is sent: paths, operators and values.
 
-The semantics, which docs/dev/decisions says the why of:
+The rules; docs/dev/decisions/0013 says why:
 
 * A value is text, as somebody typed or clicked it. Text in the form of a JSON number equals that
   number and every text that writes it: 7 == 7.0 == "7" == "7.0" (but "007" is no number). `true`
