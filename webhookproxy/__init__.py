@@ -14,11 +14,11 @@ __all__ = ["__version__", "create_app"]
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
-    """The application; nothing runs yet: the server starts the engine, a command its job.
+    """Build the application. It runs nothing: the server starts the engine, a command its job.
 
     `overrides` wins over the environment. Raises ConfigError if a setting is wrong or unsafe.
     """
-    # Imported here: the simulator and the key generator import this package, and need none of it.
+    # Imported here: the simulator and the key generator import this package without all this.
     from webhookproxy import cli, web
     from webhookproxy.broadcast import Broadcast
     from webhookproxy.config import settings as config

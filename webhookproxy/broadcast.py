@@ -1,4 +1,4 @@
-"""Tells open pages that something of a company changed; knows no database."""
+"""Tells open pages that a company changed, without a database."""
 
 from __future__ import annotations
 
@@ -7,44 +7,39 @@ from contextlib import contextmanager
 
 from gevent.event import Event
 
-# A browser keeps at most a few streams open, and hidden tabs none: so many serve a small team.
+# Enough for a small team: a browser keeps a few streams open, and hidden tabs none.
 LISTENERS_MAX = 100
 
 
-def nobody(_company_id: int) -> None:
-    """Where no pages are served, as in commands, nobody is told."""
+def ignore_change(_company_id: int) -> None:
+    """Do nothing: commands serve no pages."""
 
 
 class TooMany(Exception):
-    """There are LISTENERS_MAX open pages already."""
+    """LISTENERS_MAX pages are open already."""
 
 
 class Listener:
-    """One open page: told at least once after each change, however many there were."""
+    """One open page: woken at least once after each change."""
 
     def __init__(self, companies: frozenset[int] | None) -> None:
         # None listens to every company.
         self.companies = companies
         self._changed = Event()
 
-    def tell(self, company_id: int) -> None:
-        """Wake the page if it shows this company."""
-        if self.companies is None or company_id in self.companies:
-            self._changed.set()
-
     def wake(self) -> None:
-        """Wake the page whatever it shows."""
+        """End the page's wait."""
         self._changed.set()
 
     def wait(self, seconds: float) -> bool:
-        """Whether anything changed within so many seconds."""
+        """Return whether the page was woken within `seconds`."""
         changed = bool(self._changed.wait(seconds))
         self._changed.clear()
         return changed
 
 
 class Broadcast:
-    """All open pages of this process. A page holds one flag, so nothing here grows."""
+    """All open pages of this process; a page holds one flag, so nothing grows."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -57,7 +52,7 @@ class Broadcast:
 
     @contextmanager
     def listen(self, companies: frozenset[int] | None) -> Iterator[Listener]:
-        """A listener for as long as the page is open; TooMany beyond the bound."""
+        """Yield a listener while the page is open; raise TooMany beyond the bound."""
         if self.full:
             raise TooMany
         listener = Listener(companies)
@@ -68,12 +63,13 @@ class Broadcast:
             self._listeners.discard(listener)
 
     def tell(self, company_id: int) -> None:
-        """Something of this company was committed; costs next to nothing when nobody looks."""
+        """Wake the pages that show this company, after a commit."""
         for listener in self._listeners:
-            listener.tell(company_id)
+            if listener.companies is None or company_id in listener.companies:
+                listener.wake()
 
     def close(self) -> None:
-        """End every open page's stream: a streaming page would hold the worker past its grace."""
+        """End the stream of every page: one that streams on would delay the worker's stop."""
         self.closed = True
         for listener in self._listeners:
             listener.wake()

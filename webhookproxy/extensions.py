@@ -1,4 +1,4 @@
-"""The Flask extensions, and the two facts about the database that belong to every model."""
+"""The Flask extensions, and the base class of every model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from flask_wtf import CSRFProtect
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-# Constraints have names from the first migration on: without them no later migration could drop
-# or change one on SQLite, where Alembic copies the table ("batch").
+# On SQLite, where Alembic copies a table to change it ("batch"), a migration can drop or change
+# only constraints that have names.
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -22,13 +22,13 @@ NAMING_CONVENTION = {
 
 
 class Base(DeclarativeBase):
-    """What every model inherits; its metadata is the schema that the migrations build."""
+    """The base class of every model; its metadata is the schema that the migrations build."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 # `db` is for reading (pages, `flask shell`): its SQLite connections refuse to write. Every write
-# goes through webhookproxy.store.
+# goes through webhookproxy.database.store.
 db = SQLAlchemy(model_class=Base)
 login_manager = LoginManager()
 csrf = CSRFProtect()

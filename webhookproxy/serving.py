@@ -15,7 +15,7 @@ from webhookproxy.config.settings import ephemeral_disk_warning
 from webhookproxy.database.store import Store
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.extensions import db
-from webhookproxy.logs import console
+from webhookproxy.logs.records import install
 from webhookproxy.models import User
 from webhookproxy.web.login.passwords import first_code
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
     """Start the engine of this process; the signals to stop drain it, then call `stop_worker`."""
-    lines = console.install(app.config["LOG_LEVEL"], app.config["LOG_LINES_PER_SECOND"])
+    lines = install(app.config["LOG_LEVEL"], app.config["LOG_LINES_PER_SECOND"])
     warning = ephemeral_disk_warning(app.config)
     if warning is not None:
         logger.warning("%s", warning)

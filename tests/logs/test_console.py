@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 from gevent import monkey
 
-from webhookproxy.logs.console import NOISY_LOGGERS, QUEUE_LINES, Console, install
+from webhookproxy.logs.console import Console
+from webhookproxy.logs.output import QUEUE_LINES
+from webhookproxy.logs.records import NOISY_LOGGERS, install
 
 ROOT = Path(__file__).resolve().parents[2]
 URL = "https://api.exemplo.com/webhook"
@@ -177,7 +179,7 @@ def test_a_full_pipe_does_not_stop_the_hub_and_the_gap_is_told() -> None:
     program = """
         from gevent import monkey; monkey.patch_all()
         import logging, sys, gevent
-        from webhookproxy.console import install
+        from webhookproxy.logs.records import install
         console = install("DEBUG", 1)
         ticks = []
         ticker = gevent.spawn(lambda: [ticks.append(gevent.sleep(0.001)) for _ in range(50)])

@@ -1,1 +1,1 @@
-"""Settings: where they come from, what they must be, and the keys of an installation."""
+"""The settings and the keys of an installation."""

@@ -1,4 +1,4 @@
-"""What Flask and its extensions read, as it follows from our settings."""
+"""The configuration of Flask and its extensions, derived from our settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
 
 
 def derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
-    """The configuration of Flask, Flask-Login, Flask-WTF, Flask-SQLAlchemy and Flask-Compress."""
+    """Return the configuration of Flask and its extensions."""
     https = config["PUBLIC_URL"].startswith("https://")
     hosts = list(config["TRUSTED_HOSTS"])
     if not hosts and config["PUBLIC_URL"]:
@@ -25,8 +25,8 @@ def derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"]
         or f"sqlite:///{instance / 'webhookproxy.sqlite'}",
         "MAX_DATA_BYTES": round(config["MAX_DATA_GB"] * 1_000_000_000),
-        # Over plain http a browser keeps neither a Secure cookie nor a __Host- name, and without
-        # the cookie no form would have its CSRF token.
+        # Over plain http a browser refuses a Secure cookie and a __Host- name, and a form without
+        # the cookie has no CSRF token.
         "SESSION_COOKIE_NAME": "__Host-session" if https else "session",
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_HTTPONLY": True,
@@ -38,14 +38,14 @@ def derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
         "REMEMBER_COOKIE_DURATION": SESSION_LIFETIME,
         "PREFERRED_URL_SCHEME": "https" if https else "http",
         "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
-        # The same, or a field of half of it would be refused by a sentence that says 1 MB.
+        # Werkzeug's default is half of it, but the refusal says 1 MB.
         "MAX_FORM_MEMORY_SIZE": MAX_REQUEST_BYTES,
         "TRUSTED_HOSTS": hosts or None,
-        # A form may stay open as long as its session lives.
+        # A form is valid as long as its session.
         "WTF_CSRF_TIME_LIMIT": None,
         # The messages of the forms come from WTForms' own Portuguese, not from Flask-Babel.
         "WTF_I18N_ENABLED": False,
-        # A live page must reach the browser line by line; the static files are compressed already.
+        # A live page must reach the browser line by line. Static files are compressed in advance.
         "COMPRESS_STREAMS": False,
         "COMPRESS_ALGORITHM": ["gzip"],
         "COMPRESS_MIMETYPES": ["text/html"],

@@ -1,4 +1,4 @@
-"""The keys of an installation: where they come from, and what is done with the data keys."""
+"""The keys of an installation: reads and creates them, and encrypts with the data keys."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from flask import Flask
 
 MIN_LENGTH = 32
 
-# The variable of each key and the file in the instance folder that stands in for it.
+# The environment variable of each key, and the file in the instance folder that replaces it.
 FILES = {"SECRET_KEY": "secret_key", "DATA_KEYS": "data_keys"}
 
-# The version of the stored form: what follows it is a Fernet token.
+# The version of the stored form; a Fernet token follows it.
 _PREFIX = "f1:"
 
 # One secret, two uses: HKDF gives each its own key (RFC 5869, the "info" argument).
@@ -32,7 +32,7 @@ _FINGERPRINT = b"webhookproxy fingerprints 1"
 
 
 class ConfigError(Exception):
-    """A setting or key with which nothing may start; its text is one sentence for the admin."""
+    """A setting or key that forbids the start; its text is one sentence for the admin."""
 
 
 class KeyringError(Exception):
@@ -47,12 +47,12 @@ class Keys:
     data_keys: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """Not the keys: a repr ends up in logs and tracebacks."""
+        """Hide the keys: a repr ends up in logs and tracebacks."""
         return f"Keys({len(self.data_keys)} data keys)"
 
 
 def load(environ: Mapping[str, str], instance_path: str | Path) -> Keys:
-    """The keys from the environment, else from the files of the instance folder.
+    """Return the keys from the environment, else from the files of the instance folder.
 
     Raises ConfigError when one is missing, shorter than 32 characters, or in a file that other
     users of the machine can read.
@@ -68,7 +68,7 @@ def load(environ: Mapping[str, str], instance_path: str | Path) -> Keys:
 
 
 def _text(variable: str, environ: Mapping[str, str], instance: Path) -> tuple[str, str]:
-    """The text of a key, and in words where it was found."""
+    """Return the text of a key, and the name of the place where it was found."""
     given = environ.get(variable, "").strip()
     if given:
         return given, "the environment"
@@ -100,10 +100,10 @@ def _check_length(key: str, name: str, source: str) -> None:
 
 
 def generate(environ: Mapping[str, str], instance_path: str | Path) -> list[Path]:
-    """Create the key files that are missing, mode 600; returns the created ones.
+    """Create the missing key files with mode 600; return the created ones.
 
-    A key set in the environment gets no file: it would never be read, until the variable is lost
-    and another key silently takes its place. Two processes at once end with one and the same key.
+    A key set in the environment gets no file: if the variable were lost, the file's key would
+    silently take its place. Two processes at the same time end with the same key.
     """
     instance = Path(instance_path)
     instance.mkdir(parents=True, exist_ok=True)
@@ -115,11 +115,11 @@ def generate(environ: Mapping[str, str], instance_path: str | Path) -> list[Path
 
 
 def _create(path: Path) -> bool:
-    """Write a new key at `path`; False if there is a file already."""
+    """Write a new key at `path`; return False if the file exists already."""
     if path.exists():
         return False
-    # Written aside and linked into place: nobody ever reads a file that is not complete yet, and
-    # link() refuses to replace the one of a faster process.
+    # Written aside and then linked: no process reads a half-written file, and link() refuses to
+    # replace the file of a faster process.
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -137,7 +137,7 @@ def _create(path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Losing the data key to a power cut would lose every secret encrypted since.
+    # A power cut that loses the data key would lose every secret encrypted with it.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -149,18 +149,18 @@ class Keyring:
     """Encrypts with the newest data key, decrypts with any of them."""
 
     def __init__(self, data_keys: Sequence[str]) -> None:
-        """`data_keys`: newest first, at least one (`Keys.data_keys`)."""
+        """Take at least one data key, newest first."""
         fernets = [Fernet(base64.urlsafe_b64encode(_derive(key, _ENCRYPTION))) for key in data_keys]
         self._newest = fernets[0]
         self._fernet = MultiFernet(fernets)
         self._fingerprint_keys = [_derive(key, _FINGERPRINT) for key in data_keys]
 
     def encrypt(self, text: str) -> str:
-        """`f1:` and a Fernet token made with the newest key."""
+        """Return the stored form of a text, encrypted with the newest key."""
         return _PREFIX + self._fernet.encrypt(text.encode()).decode("ascii")
 
     def decrypt(self, stored: str) -> str:
-        """The text that `encrypt` was given; KeyringError if no key opens it."""
+        """Return the text that `encrypt` was given; raise KeyringError if no key opens it."""
         if not stored.startswith(_PREFIX):
             raise KeyringError(
                 f'A stored secret does not start with "{_PREFIX}": it was not written by this '
@@ -175,7 +175,7 @@ class Keyring:
             ) from None
 
     def is_newest(self, stored: str) -> bool:
-        """Whether this is what `encrypt` made of a text with the newest key."""
+        """Return whether the newest key encrypted this."""
         try:
             self._newest.decrypt(stored.removeprefix(_PREFIX).encode())
         except InvalidToken:
@@ -183,11 +183,11 @@ class Keyring:
         return stored.startswith(_PREFIX)
 
     def fingerprint(self, text: str) -> str:
-        """64 hex digits that are equal for equal texts, by the newest key (HMAC-SHA256)."""
+        """Return 64 hex digits, equal for equal texts (HMAC-SHA256 with the newest key)."""
         return _hmac(self._fingerprint_keys[0], text)
 
     def fingerprints(self, text: str) -> list[str]:
-        """The fingerprint by every key, newest first: rows keep the one of their time."""
+        """Return the fingerprint by every key, newest first: old rows keep an old key's."""
         return [_hmac(key, text) for key in self._fingerprint_keys]
 
 
@@ -200,7 +200,7 @@ def _hmac(key: bytes, text: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Create missing key files in the folder given, else where the app looks for them."""
+    """Create missing key files in the given folder, else where the app looks for them."""
     instance = arguments[0] if arguments else Flask("webhookproxy").instance_path
     try:
         created = generate(os.environ, instance)

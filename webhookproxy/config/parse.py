@@ -1,4 +1,4 @@
-"""How the text of a setting becomes its value: ValueError says the rule as "must be ..."."""
+"""Turns the text of a setting into its value; a ValueError says the rule as "must be ..."."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 
 def switch(text: str) -> bool:
-    """0 or 1, in the ways people write them."""
+    """Return a switch's value: people write 0 and 1 in several ways."""
     answers = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
     try:
         return answers[text.lower()]
@@ -20,7 +20,7 @@ def switch(text: str) -> bool:
 
 
 def number(lowest: int, highest: int) -> Callable[[str], int]:
-    """A parser of whole numbers between two limits, both allowed."""
+    """Return a parser of whole numbers from `lowest` to `highest`."""
 
     def parse(text: str) -> int:
         rule = f"must be a whole number from {lowest} to {highest}"
@@ -34,7 +34,7 @@ def number(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def gigabytes(text: str) -> float:
-    """A size that may have decimals; 0 means none."""
+    """Return a size that may have decimals; 0 means no limit."""
     rule = "must be a number from 0.01 to 100000, or 0 for no limit"
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text, re.ASCII):
         raise ValueError(rule)
@@ -44,13 +44,13 @@ def gigabytes(text: str) -> float:
 
 
 def origin(text: str) -> str:
-    """Scheme, host and port of a server; empty stays empty."""
+    """Return the scheme, host and port of a server; empty stays empty."""
     rule = "must be an address like https://example.com, without user, path or query"
     if not text:
         return ""
     try:
         parts = urlsplit(text)
-        # `port` is read because that is what raises ValueError when it is no port number.
+        # Reading `port` raises ValueError for a wrong port number.
         bare = f"{parts.scheme}://{parts.netloc}" == text.rstrip("/") and parts.port != 0
     except ValueError:
         raise ValueError(rule) from None
@@ -62,7 +62,7 @@ def origin(text: str) -> str:
 
 
 def hosts(text: str) -> tuple[str, ...]:
-    """Host names, separated by commas or spaces."""
+    """Return host names, separated by commas or spaces."""
     hosts = tuple(text.replace(",", " ").split())
     if any(set(host) & set("/@?#*") or not host.isprintable() for host in hosts):
         raise ValueError("must be host names separated by commas (.example.com: subdomains too)")
@@ -70,17 +70,17 @@ def hosts(text: str) -> tuple[str, ...]:
 
 
 def level(text: str) -> str:
-    """The name of a log level."""
+    """Return the name of a log level."""
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
     return text.upper()
 
 
 def database(text: str) -> str:
-    """A database's address as SQLAlchemy wants it; empty stays empty."""
+    """Return a database's address as SQLAlchemy wants it; empty stays empty."""
     rule = "must start with sqlite:///, postgres:// or postgresql:// and be a complete address"
     for scheme in ("postgres://", "postgresql://"):
-        # psycopg 3 by name: SQLAlchemy's default for PostgreSQL is another driver.
+        # Name psycopg 3: SQLAlchemy's default for PostgreSQL is another driver.
         if text.startswith(scheme):
             text = "postgresql+psycopg://" + text.removeprefix(scheme)
     if text and not text.startswith(("sqlite://", "postgresql+psycopg://")):

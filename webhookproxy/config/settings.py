@@ -18,8 +18,8 @@ __all__ = ["SETTINGS", "ConfigError", "Setting", "ephemeral_disk_warning", "load
 class Setting:
     """One environment variable.
 
-    `default` is what an absent or empty variable means, in the form one would write; `parse` gives
-    the value that is in force, or raises ValueError with the rule as "must be ...".
+    `default` is the text that stands for an absent or empty variable; `parse` returns the value,
+    or raises ValueError with the rule as "must be ...".
     """
 
     name: str
@@ -132,7 +132,7 @@ SETTINGS: tuple[Setting, ...] = (
         "MAX_DATA_GB",
         "0",
         "GB of 1,000,000,000 bytes",
-        "Near it the oldest events of which nothing waits go before their time; 0 is no limit "
+        "Near it the oldest events without waiting deliveries are removed early; 0 is no limit "
         "but the disk's.",
         parse.gigabytes,
     ),
@@ -147,8 +147,8 @@ SETTINGS: tuple[Setting, ...] = (
         "AUDIT_DAYS",
         "365",
         "days",
-        "How long it is kept who did what; never less than 31, because the database itself refuses "
-        "to forget it for 30 and its clock may differ.",
+        "How long the audit is kept; never less than 31, because the database itself refuses to "
+        "delete its entries for 30 and its clock may differ.",
         parse.number(31, 3_650),
     ),
 )
@@ -157,11 +157,11 @@ SETTINGS: tuple[Setting, ...] = (
 def load(
     environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path: str | Path
 ) -> dict[str, Any]:
-    """The whole configuration for Flask: settings, keys, and what follows from them.
+    """Return the complete configuration for Flask: settings, keys, and what is derived from them.
 
-    `overrides` wins over the environment and may also hold any setting of Flask's or of an
-    extension's; its texts are parsed like the environment's, other values are taken as they are.
-    Raises ConfigError, whose sentence never shows a secret.
+    `overrides` wins over the environment and may also hold settings of Flask and its extensions.
+    Its texts are parsed like the environment's; other values are taken as they are. Raises
+    ConfigError, whose sentence never shows a secret.
     """
     texts = {**environ, **{name: v for name, v in overrides.items() if isinstance(v, str)}}
     config = {setting.name: _value(setting, texts, overrides) for setting in SETTINGS}
@@ -199,7 +199,7 @@ def _refuse_unsafe(config: Mapping[str, Any]) -> None:
 
 
 def ephemeral_disk_warning(config: Mapping[str, Any]) -> str | None:
-    """The sentence for a Heroku dyno that keeps its data in SQLite, else None.
+    """Return the sentence for a Heroku dyno that keeps its data in SQLite, else None.
 
     Source: a dyno is restarted at least daily and its files are deleted then
     (devcenter.heroku.com/articles/dyno-restarts).

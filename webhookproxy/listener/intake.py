@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 from gevent.event import Event as Signal
 
-from webhookproxy.broadcast import nobody
+from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.events import contract, payload
 from webhookproxy.listener.journal import Arrival, Journal
@@ -66,7 +66,7 @@ class Intake:
         hand_over: Callable[[list[Due]], None],
         on_fenced: Callable[[int], None],
         clock: Callable[[], float] = time.time,
-        tell: Callable[[int], None] = nobody,
+        tell: Callable[[int], None] = ignore_change,
     ) -> None:
         self._tell = tell
         self._journal = Journal(store)

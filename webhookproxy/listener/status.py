@@ -11,7 +11,7 @@ import gevent
 from gevent.event import Event
 from sqlalchemy import Connection, text
 
-from webhookproxy.broadcast import nobody
+from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 
@@ -63,7 +63,7 @@ class Status:
 class StatusWriter:
     """Writes states in groups, never holding up the supervisor that reports one."""
 
-    def __init__(self, store: Store, tell: Callable[[int], None] = nobody) -> None:
+    def __init__(self, store: Store, tell: Callable[[int], None] = ignore_change) -> None:
         self.fence = 0
         self._store = store
         self._tell = tell

@@ -1,1 +1,1 @@
-"""What is printed, and what must never be."""
+"""The output of the server: log lines, without secrets."""

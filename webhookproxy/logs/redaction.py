@@ -11,7 +11,7 @@ from contextvars import ContextVar
 HIDDEN = "…"
 
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # In quotes the whole text is the value; bare it may be two words, a scheme and the rest.
+    # A quoted value ends at its quote; a bare one may be two words, a scheme and the rest.
     (
         re.compile(
             r"(authorization(?:[\"']\s*[:=,]|\s*[:=])\s*)"
@@ -24,7 +24,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"whsec_[A-Za-z0-9+/=_-]+"), f"whsec_{HIDDEN}"),
     # user:password@ of an address, as in a DATABASE_URL.
     (re.compile(r"(?<=://)[^\s/@\"'<>]+@"), f"{HIDDEN}@"),
-    # A query belongs to an address, or shows by its "name=" that it is one.
+    # A query follows an address, or is known by its "name=".
     (
         re.compile(
             r"((?:https?|wss?)://[^\s?\"'<>]*)\?[^\s\"'<>]*|\?(?=[^\s=?\"'<>]{1,100}=)[^\s\"'<>]*",
@@ -39,8 +39,8 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1{HIDDEN}",
     ),
-    # Brazilian documents and telephones, which only a payload that strayed into a text would show:
-    # 123.456.789-09, (11) 98765-4321, and eleven digits, or 55 and ten or eleven, on their own.
+    # Brazilian documents and telephones, in case a part of a payload is printed: 123.456.789-09,
+    # (11) 98765-4321, and eleven digits, or 55 and ten or eleven, on their own.
     (
         re.compile(
             r"(?<![\w.])\d{3}\.\d{3}\.\d{3}-\d{2}(?!\w)"
@@ -52,21 +52,21 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-# Of what is shorter the log is full anyway.
+# Shorter texts occur everywhere in a log.
 _TYPED_MIN = 6
 _typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
 
 
 def hide_typed(values: Iterable[str]) -> None:
-    """Have `redact` hide these too, in this greenlet and until it is called again.
+    """Make `redact` hide these too, in this greenlet, until the next call.
 
-    A password has no form to know it by, and any library may quote in an error what it was given.
+    No pattern recognises a password, and any library may quote its input in an error.
     """
     _typed.set(tuple(sorted({v for v in values if len(v) >= _TYPED_MIN}, key=len, reverse=True)))
 
 
 def redact(text: str) -> str:
-    """The text with what shows by its form that it is a credential, a CPF or a telephone hidden."""
+    """Return the text without anything that looks like a credential, a CPF or a telephone."""
     for value in _typed.get():
         text = text.replace(value, HIDDEN)
     for pattern, replacement in _SECRETS:
@@ -75,9 +75,9 @@ def redact(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with line breaks and other unprintable characters written as escapes.
+    """Return the text with line breaks and other unprintable characters written as escapes.
 
-    Event names come from outside: none may begin a line of its own or move the cursor.
+    Event names come from outside: they must not begin a line or move the cursor.
     """
     if text.isprintable():
         return text
@@ -89,8 +89,8 @@ def one_line(text: str) -> str:
 class Redaction(logging.Filter):
     """Redacts a record's message, traceback and stack in place; for handlers, not loggers.
 
-    A logger's filters see only what was logged to that very logger. Continuation lines of a
-    traceback are indented, so that no text in it can pass for a record.
+    A logger's filters see only the records of that logger. The lines of a traceback are indented,
+    so that no text in it looks like a record.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -105,12 +105,12 @@ class Redaction(logging.Filter):
         return True
 
 
-# What gunicorn could not read it quotes, and of what failed it says the address.
+# gunicorn quotes a request that it cannot read, and names the address of one that failed.
 _QUOTED = re.compile(r"b?(['\"]).*\1|(?<=^Error handling request) .*", re.DOTALL)
 
 
 class ServerRedaction(Redaction):
-    """The same for gunicorn's own log: nothing of a request is left, whatever its form."""
+    """Redacts gunicorn's own log: it hides everything that a request said."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = _QUOTED.sub(HIDDEN, record.getMessage()), None

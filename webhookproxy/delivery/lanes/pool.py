@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from webhookproxy.broadcast import nobody
+from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.delivery.lanes.backlog import Backlog
 from webhookproxy.delivery.lanes.lane import Lane
@@ -51,7 +51,7 @@ class Lanes:
         retention_hours: float,
         on_fenced: Callable[[int], None],
         clock: Callable[[], float] = time.time,
-        tell: Callable[[int], None] = nobody,
+        tell: Callable[[int], None] = ignore_change,
     ) -> None:
         self.reading = reading
         self.retention_hours = retention_hours

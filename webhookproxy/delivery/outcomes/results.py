@@ -9,7 +9,7 @@ import gevent
 from gevent.event import Event
 from sqlalchemy import Connection
 
-from webhookproxy.broadcast import nobody
+from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.delivery.outcomes.ledger import Result, write_group
 
@@ -31,7 +31,7 @@ class Results:
         self,
         store: Store,
         on_fenced: Callable[[int], None],
-        tell: Callable[[int], None] = nobody,
+        tell: Callable[[int], None] = ignore_change,
     ) -> None:
         self._store = store
         self._tell = tell
