@@ -14,16 +14,15 @@ from webhookproxy import create_app
 from webhookproxy.config.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
 # Commands that Flask and Flask-Migrate bring along have documents of their own.
 NOT_OURS = ("db", "routes", "run", "shell")
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the first table under a heading of the README, its own heading left out."""
-    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
+def rows(document: str) -> list[list[str]]:
+    """Return the cells of a document's table, without its heading."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
@@ -50,23 +49,22 @@ def our_commands(tmp_path: Path) -> list[str]:
     return [found for name, each in commands if name not in NOT_OURS for found in walk(each, name)]
 
 
-def test_the_readme_has_every_setting_with_its_default_unit_and_reason() -> None:
+def test_the_page_of_settings_has_each_with_its_default_unit_and_reason() -> None:
     expected = [
         [
             f"`{setting.name}`",
-            f"`{setting.default}`" if setting.default else "empty",
+            f"`{setting.default}`" if setting.default else "vazio",
             setting.unit,
             setting.reason,
         ]
         for setting in SETTINGS
     ]
-    assert rows("Settings") == expected
+    assert rows("docs/uso/configuracoes.md") == expected
 
 
-def test_the_readme_has_every_command_and_no_other(tmp_path: Path) -> None:
-    described = [
-        re.match(r"`flask ((?:[a-z]+(?:-[a-z]+)* ?)+)", row[0]) for row in rows("Commands")
-    ]
+def test_the_page_of_commands_has_every_command_and_no_other(tmp_path: Path) -> None:
+    cells = [row[0] for row in rows("docs/uso/comandos.md")]
+    described = [re.match(r"`flask ((?:[a-z]+(?:-[a-z]+)* ?)+)", cell) for cell in cells]
     names = [found[1].strip() for found in described if found]
     assert sorted(names) == sorted(our_commands(tmp_path))
 
