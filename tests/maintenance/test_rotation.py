@@ -11,7 +11,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 import pyotp
 import pytest
 from flask import Flask
@@ -220,16 +219,6 @@ def test_the_command_says_how_many_and_that_the_old_key_may_go(filled: str, tmp_
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
         assert result.stdout.endswith("17 were so already.\n")
         assert result.stderr == ""
-
-
-def test_a_migration_with_other_keys_is_refused(filled: str, tmp_path: Path) -> None:
-    with keyed(filled, tmp_path, OLD) as app, app.app_context():
-        flask_migrate.downgrade(revision="0001")
-    with keyed(filled, tmp_path, NEW) as app, app.app_context(), pytest.raises(SystemExit):
-        flask_migrate.upgrade()
-    with keyed(filled, tmp_path, OLD) as app, app.app_context():
-        flask_migrate.upgrade()
-        check_keys(app)
 
 
 def test_a_database_that_is_not_ready_stops_no_start(tmp_path: Path) -> None:
