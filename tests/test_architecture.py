@@ -1,4 +1,8 @@
-"""What holds the code together: who imports whom, and how long anything may grow."""
+"""What holds the code together: who imports whom, and how large anything may grow.
+
+`bin/lint` runs this file too. A method is every `def` in a class's body: properties, setters and
+methods with double underscores count. `__init__.py` does not count as a file of its folder.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,61 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "webhookproxy"
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts)
+FILES_MIN, FILES_MAX = 3, 12
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 60
+METHODS_MAX = 15
 # The simulator is the other end of the line, and runs as a process of its own.
 MAY_IMPORT_SOCKETIO = ("listener/client.py", "simulator/")
+# Migrations are as many as there are; static files are the browser's, or another project's.
+ANY_NUMBER = ("webhookproxy/migrations", "webhookproxy/static")
+# TODO: empty these two when the folders and classes have been divided.
+NOT_YET_FOLDERS = {
+    "webhookproxy/templates/catalogue has 2",
+    "webhookproxy/templates/diagnosis has 1",
+    "webhookproxy/web/companies has 2",
+    "tests/config has 2",
+    "tests/logs has 2",
+}
+NOT_YET_CLASSES = ("Lane", "Window", "Engine", "Intake")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def imported(tree: ast.Module) -> Iterator[str]:
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(module: ast.Module) -> Iterator[str]:
     """The top-level name of everything a module imports, also inside functions."""
-    for node in ast.walk(tree):
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.split(".")[0]
+
+
+def methods(node: ast.ClassDef) -> int:
+    return sum(isinstance(each, Function) for each in node.body)
+
+
+def folders() -> Iterator[tuple[str, int, bool]]:
+    """Each folder of the package and of the tests, how many files it has, and whether folders."""
+    for top in (PACKAGE, ROOT / "tests"):
+        for folder in sorted([top, *(each for each in top.rglob("*") if each.is_dir())]):
+            name = str(folder.relative_to(ROOT))
+            if folder.name == "__pycache__" or name.startswith(ANY_NUMBER):
+                continue
+            inside = [each for each in folder.iterdir() if each.name != "__pycache__"]
+            files = [each for each in inside if each.is_file() and each.name != "__init__.py"]
+            yield name, len(files), any(each.is_dir() for each in inside)
 
 
 def test_the_import_contracts_hold(tmp_path: Path) -> None:
@@ -39,14 +78,50 @@ def test_the_import_contracts_hold(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_source_file_is_short_and_leaves_socketio_to_one_module(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= FILE_LINES_MAX
-    tree = ast.parse(text)
-    if not str(path.relative_to(PACKAGE)).startswith(MAY_IMPORT_SOCKETIO):
-        assert not {"socketio", "engineio"} & set(imported(tree))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert length <= FUNCTION_LINES_MAX, f"{node.name} has {length} lines"
+def test_only_the_listeners_client_and_the_simulator_import_socketio() -> None:
+    found = [
+        name
+        for path in SOURCES
+        if not (name := str(path.relative_to(PACKAGE))).startswith(MAY_IMPORT_SOCKETIO)
+        and {"socketio", "engineio"} & set(imported(tree(path)))
+    ]
+    assert not found, found
+
+
+def test_a_folder_has_three_to_twelve_files() -> None:
+    found = [
+        f"{name} has {files}"
+        for name, files, has_folders in folders()
+        if files > FILES_MAX or (files < FILES_MIN and not has_folders)
+    ]
+    found = sorted({*found} - NOT_YET_FOLDERS)
+    assert not found, "\n".join(found)
+
+
+def test_a_file_of_the_package_is_short() -> None:
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    found = [f"{path} has {each}" for path, each in lines.items() if each > FILE_LINES_MAX]
+    assert not found, "\n".join(found)
+
+
+def test_a_function_of_the_package_is_short() -> None:
+    found = [
+        f"{path.relative_to(PACKAGE)}: {node.name} has {length}"
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, Function)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES_MAX
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_a_class_has_few_methods() -> None:
+    found = [
+        f"{path.relative_to(PACKAGE)}: {node.name} has {count}"
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef)
+        and (count := methods(node)) > METHODS_MAX
+        and node.name not in NOT_YET_CLASSES
+    ]
+    assert not found, "\n".join(found)
