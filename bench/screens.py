@@ -1,4 +1,4 @@
-"""The pictures of docs/uso/telas.md, made from the showcase: `bin/screens`."""
+"""Make the pictures of docs/uso/telas.md from the showcase: `bin/screens`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from tests.browser.acting import chromium, walk
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "uso" / "telas"
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-# As of the picture's name: the colours, and the window.
+# The end of a picture's name, the colours of the page, and the window.
 LOOKS = {"light": ("light", DESK), "dark": ("dark", DESK), "phone": ("light", PHONE)}
+# In the dark a page differs only in its colours, and the panel has all of them.
+DARK = ("painel",)
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """One screen: its address, and the link to follow there, if it has none of its own."""
+    """One screen: an address, and the link to follow from there if the screen has no address."""
 
     name: str
     path: str
@@ -62,7 +64,7 @@ INSIDE = (
 
 
 def main() -> int:
-    """Make all of them anew."""
+    """Make all pictures again; return the exit code."""
     if chromium.find() is None:
         sys.stderr.write(f"There is no browser: install one of {', '.join(chromium.NAMES)}.\n")
         return 1
@@ -83,12 +85,14 @@ def _take(
 ) -> None:
     for look, (scheme, viewport) in LOOKS.items():
         given = {"viewport": viewport, "color_scheme": scheme, "locale": "pt-BR"}
-        # A page that glides to its result would be caught on the way.
+        # Without motion no picture shows a page that is still scrolling to its result.
         context = browser.new_context(**given, reduced_motion="reduce")  # type: ignore[arg-type]
         page = context.new_page()
         if logged_in:
             walk.log_in(page, base)
         for screen in screens:
+            if look == "dark" and screen.name not in DARK:
+                continue
             _open(page, base, screen)
             page.screenshot(path=FOLDER / f"{screen.name}-{look}.png")
         context.close()
@@ -102,7 +106,7 @@ def _open(page: Page, base: str, screen: Screen) -> None:
 
 
 def _shrink() -> None:
-    """A palette of 256 colours is enough for a screen, and a quarter of the size."""
+    """Reduce each picture to 256 colours: enough for a screen, and a quarter of the size."""
     tool = shutil.which("pngquant")
     if tool is None:
         sys.stderr.write("pngquant is not installed: the pictures stay large.\n")

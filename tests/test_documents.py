@@ -78,6 +78,15 @@ def test_every_relative_link_leads_to_something(document: Path) -> None:
             assert (document.parent / unquote(parts.path)).exists(), target
 
 
+def test_every_picture_is_shown_in_a_document() -> None:
+    shown = {
+        Path(link).name
+        for document in DOCUMENTS
+        for link in re.findall(r"!\[[^]]*\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
+    }
+    assert {path.name for path in (ROOT / "docs").rglob("*.png")} <= shown
+
+
 def test_every_decision_has_a_number_of_its_own_and_says_why() -> None:
     decisions = sorted((ROOT / "docs/dev/decisions").glob("*.md"))
     numbers = [path.name[:4] for path in decisions]
