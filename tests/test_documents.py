@@ -15,6 +15,7 @@ from webhookproxy.config.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
+DEV = sorted((ROOT / "docs/dev").rglob("*.md"))
 # Commands that Flask and Flask-Migrate bring along have documents of their own.
 NOT_OURS = ("db", "routes", "run", "shell")
 
@@ -108,9 +109,17 @@ def test_the_page_of_dependencies_has_every_declared_package_and_no_other() -> N
     assert set(described) == set(re.findall(r"^[a-z0-9-]+", "\n".join(declared), re.MULTILINE))
 
 
-def test_the_security_page_names_code_and_tests_that_are_there() -> None:
-    text = (ROOT / "docs/dev/security.md").read_text(encoding="utf-8")
-    named = re.findall(r"`([a-z_/]+\.py)`", text)
-    assert len(named) > 40
-    for name in named:
-        assert (ROOT / "tests" / name).exists() or (ROOT / "webhookproxy" / name).exists(), name
+@pytest.mark.parametrize("document", DEV, ids=lambda path: path.name)
+def test_a_document_names_code_and_tests_that_are_there(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    places = [ROOT, *(ROOT / name for name in ("webhookproxy", "tests", "bench"))]
+    named = re.findall(r"`([a-z_/0-9]+\.py)`(?!\])", text)
+    missing = [name for name in named if not any((place / name).exists() for place in places)]
+    assert missing == []
+
+
+def test_the_architecture_names_every_room() -> None:
+    text = (ROOT / "docs/dev/architecture.md").read_text(encoding="utf-8")
+    package = ROOT / "webhookproxy"
+    rooms = {str(path.parent.relative_to(package)) for path in package.rglob("*/__init__.py")}
+    assert rooms - set(re.findall(r"`([a-z_/]+)`", text)) == set()
