@@ -1,4 +1,4 @@
-"""How the server runs: one gevent worker, which starts the engine and drains it at the end."""
+"""The server's settings: one gevent worker, which starts the engine and drains it at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ worker_class = "gevent"
 # Every process opens every socket, so there is one, whatever WEB_CONCURRENCY says.
 workers = 1
 worker_connections = 500
-# The sockets live as long as the worker does: it is never recycled.
+# The sockets live only as long as the worker, so it is never replaced.
 max_requests = 0
 # From SIGTERM to SIGKILL of the worker, in seconds: the engine stops within 16.
 graceful_timeout = 25
@@ -23,14 +23,14 @@ graceful_timeout = 25
 PAGES_SECONDS = 1
 timeout = 60
 keepalive = 5
-# The access log would print the addresses people open; what is worth saying the app prints.
+# The access log would print the addresses of pages, with what people search for.
 accesslog = None
 loglevel = "warning"
 control_socket_disable = True
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Start the engine in the worker, and have SIGTERM drain it before the worker ends."""
+    """Start the engine in the worker. SIGTERM then drains the engine before the worker ends."""
     # Imported here: in the master process nothing is patched by gevent.
     from gevent import GreenletExit
 
@@ -38,13 +38,13 @@ def post_worker_init(worker: Worker) -> None:
     from webhookproxy.serving import serve
 
     def is_worth_a_line(record: LogRecord) -> bool:
-        # An idle browser's connection ends with the worker, which is no error of anybody's.
+        # An idle browser's connection ends with the worker, which is not an error.
         return not (record.exc_info and record.exc_info[0] is GreenletExit)
 
     worker.log.error_log.addFilter(is_worth_a_line)
     worker.log.error_log.addFilter(ServerRedaction())
 
-    # Of this process only: the engine stops first, and then a page that is still being read, or
+    # In this process only: the engine stops first. Then a page that is still being read, or that
     # never ends, must not keep the worker for another 25 s.
     worker.cfg.set("graceful_timeout", PAGES_SECONDS)
     serve(worker.wsgi, stop_worker=lambda: worker.handle_exit(0, None))

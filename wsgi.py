@@ -1,6 +1,6 @@
 from gevent import monkey
 
-monkey.patch_all()  # before anything else is imported: what is not patched blocks every socket
+monkey.patch_all()  # before any other import: a module that is not patched blocks every socket
 
 # ruff: noqa: E402
 import sys
@@ -14,6 +14,6 @@ try:
     check_keys(app)
 except ConfigError as error:
     sys.stderr.write(f"webhookproxy: {error}\n")
-    # gunicorn's code for an application that cannot be loaded: with any other its master would
-    # start the worker anew, for ever.
+    # gunicorn's code for an application that cannot be loaded. With any other code its master would
+    # start the worker again, without end.
     sys.exit(4)
