@@ -17,12 +17,13 @@ from sqlalchemy.orm import Session
 from tests.engine.test_lifecycle import running
 from tests.support import postgresql
 from tests.support.application import application, make_company, rows, store_of, wait_until
+from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.engine.relay import Relay
 from webhookproxy.listener.client import Socket
-from webhookproxy.listener.handlers import Handlers
-from webhookproxy.listener.intake import Intake, Link
-from webhookproxy.listener.routes import Routes
+from webhookproxy.listener.intake import Feed
 from webhookproxy.listener.status import Status, StatusWriter
+from webhookproxy.listener.token_check import Ignoring
 from webhookproxy.logs.console import Console
 from webhookproxy.models import Company
 from webhookproxy.models.companies import find_company, wish_connection
@@ -35,7 +36,7 @@ def test_a_change_that_could_not_be_applied_is_applied_at_the_next_tick(
     company = make_company(app, "http://127.0.0.1:4999")
     with running(app) as engine:
         wait_until(lambda: engine.health().owner)
-        apply = engine._apply
+        apply = engine._relay._apply
         failures = [1]
 
         def failing(session: Session, found: Company) -> None:
@@ -44,7 +45,7 @@ def test_a_change_that_could_not_be_applied_is_applied_at_the_next_tick(
                 raise OperationalError("SELECT", {}, Exception("the connection is gone"))
             apply(session, found)
 
-        monkeypatch.setattr(engine, "_apply", failing)
+        monkeypatch.setattr(engine._relay, "_apply", failing)
         store_of(app).session(
             lambda session: wish_connection(session, find_company(session, company), connected=True)
         )
@@ -63,13 +64,13 @@ def test_events_wait_while_the_database_may_only_be_read(
         assert ownership.fence is not None
         nowhere = os.open(os.devnull, os.O_WRONLY)
         console = Console(nowhere, logging.INFO, 200)
-        intake = Intake(store, Routes(), console, lambda _: None, lambda _: None)
+        intake = Relay(app, store, console, lambda _: None).intake
         intake.start(ownership.fence, continued=False)
         name = postgresql_url.partition("?")[0].rpartition("/")[2]
         postgresql_server._run(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
         store.engine.dispose()
         for number in range(5):
-            intake.take(Link(company, "x", True, "sid"), f'["x",{{"n":{number}}}]')
+            Feed(intake, company, "x", hide_credentials=True).event(f'["x",{{"n":{number}}}]')
         wait_until(lambda: store.failing_since is not None, 5, "the store says that it fails")
         assert intake.waiting == 5
         postgresql_server._run(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
@@ -83,15 +84,15 @@ def test_events_wait_while_the_database_may_only_be_read(
 
 def test_a_connection_accepted_after_it_was_closed_says_nothing() -> None:
     room, told = Event(), list[str]()
-    handlers = Handlers(
-        told.append,
-        lambda _: None,
-        lambda *_: None,
-        lambda *_: None,
-        lambda *_: None,
-        lambda: room.wait() and None,
-    )
-    socket = Socket(handlers)
+
+    class Full(Ignoring):
+        def connected(self, socket_id: str) -> None:
+            told.append(socket_id)
+
+        def wait_until_accepting(self) -> None:
+            room.wait()
+
+    socket = Socket(Full())
     engine = socket._engine
     engine.state, engine.ping_interval, engine.ping_timeout = "connected", 25, 20
     reader = gevent.spawn(engine._receive_packet, packet.Packet(packet.MESSAGE, '0{"sid":"late"}'))
@@ -108,8 +109,8 @@ def test_a_state_that_cannot_be_written_does_not_stop_the_others(app: Flask) -> 
     ownership = Ownership(store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
     assert ownership.take()
     assert ownership.fence is not None
-    writer = StatusWriter(store)
-    writer.fence = ownership.fence
+    writer = StatusWriter(store, Broadcast())
+    writer.start(ownership.fence)
     for number in (company, company + 1000):
         state, reason = ConnectionState.RECONNECTING, ConnectionReason.DROPPED
         writer.put(Status(number, state, reason, 2, gap="open"))

@@ -16,25 +16,22 @@ from typing import Any, TypeVar
 import gevent
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
 from tests.support.receiver import Received
 from webhookproxy.database.lease import Ownership, lock_for
-from webhookproxy.delivery.lanes.pool import Lanes
 from webhookproxy.delivery.outcomes import retry
+from webhookproxy.engine.background_jobs import background_jobs
+from webhookproxy.engine.relay import Relay
 from webhookproxy.events.payload import Event
-from webhookproxy.extensions import db
-from webhookproxy.housekeeping.steps import Housekeeping
-from webhookproxy.listener.journal import Arrival, Journal
-from webhookproxy.listener.routes import Routes
+from webhookproxy.listener.journal import Journal
+from webhookproxy.listener.routes import Arrival
 from webhookproxy.logs.console import Console
 from webhookproxy.models.deliveries.tables import Delivery, Due, find_delivery
-from webhookproxy.models.installation.changes import acts_between, changes_since
-from webhookproxy.models.webhooks import Webhook, delete_webhook, edit_webhook, find_webhook
+from webhookproxy.models.webhooks import delete_webhook, edit_webhook, find_webhook
 from webhookproxy.models.webhooks import switch_webhook as switch
-from webhookproxy.network.dial import Resolver
 from webhookproxy.reasons import EventNote
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState
 
@@ -57,20 +54,20 @@ class Sending:
     def __init__(self, app: Flask, console: Console) -> None:
         self.app = app
         self.store = store_of(app)
-        with app.app_context():
-            self.reading = db.engine
         self.skew = 0.0
         self._fence = 0
-        self._revision = 0
         self._console = console
         self._ownership = Ownership(self.store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
-        self._routes = Routes()
         self._journal = Journal(self.store)
         self.company = make_company(app)
-        self.lanes = self._new_lanes()
-        self.housekeeping = Housekeeping(
-            self.store, self.reading, lambda number: self.lanes.lane(number), 7, 24, self.clock
-        )
+        self.build()
+        self.reading = self.relay.reading
+
+    def build(self) -> None:
+        """Make the relay of a new process."""
+        self.relay = Relay(self.app, self.store, self._console, lambda _fence: None, self.clock)
+        self.lanes = self.relay.lanes
+        self.housekeeping = background_jobs(self.app, self.relay, self.clock).housekeeping
 
     def clock(self) -> float:
         """Wall time, which a test may put forward by `skew` seconds."""
@@ -82,8 +79,7 @@ class Sending:
         assert self._ownership.fence is not None
         self._fence = self._ownership.fence
         self._journal.start(self._fence)
-        self.lanes.start(self._fence, continued=False)
-        self.apply()
+        self.relay.start(self._fence, continued=False)
 
     def end(self) -> None:
         """Finish and let go."""
@@ -96,22 +92,13 @@ class Sending:
         self.lanes._greenlets.kill(block=True)
         self.lanes.stop(0.0)
         self._ownership.release()
-        self.lanes = self._new_lanes()
+        self.build()
         self.begin()
-
-    def apply(self) -> None:
-        """What the engine does when a company changed."""
-        with Session(self.reading) as session:
-            query = select(Webhook).options(joinedload(Webhook.health)).order_by(Webhook.id)
-            found = session.scalars(query.where(Webhook.company_id == self.company)).all()
-            live = [each for each in found if each.deleted_at is None]
-            self._routes.apply(self.company, live)
-            self.lanes.apply(live, [each.id for each in found if each.deleted_at is not None])
 
     def webhook(self, url: str, **fields: Any) -> int:
         """A webhook in force; its number."""
         number = make_webhook(self.app, self.company, url, **fields)
-        self.apply()
+        self.notice()
         return number
 
     def edit(self, webhook_id: int, **fields: Any) -> None:
@@ -125,21 +112,21 @@ class Sending:
             edit_webhook(session, webhook, WebhookInput(**{**given, **fields}), policy)
 
         self.store.session(job)
-        self.apply()
+        self.notice()
 
     def switch(self, webhook_id: int, state: WebhookState) -> None:
         """Pause, resume or simulate."""
         self.store.session(
             lambda session: switch(session, find_webhook(session, webhook_id), state)
         )
-        self.apply()
+        self.notice()
 
     def delete(self, webhook_id: int) -> None:
         """Delete a webhook."""
         self.store.session(
             lambda session: delete_webhook(session, find_webhook(session, webhook_id))
         )
-        self.apply()
+        self.notice()
 
     def arrive(self, count: int, key: str | None = None, name: str = "call-was-created") -> None:
         """Commit so many events and offer what is due; without `key` each has its own."""
@@ -159,23 +146,10 @@ class Sending:
         order_key = key or f"key-{number}"
         event = Event(name, json.dumps({"n": number, "key": order_key}), order_key, 0)
         now_ms = round(self.clock() * 1000)
-        routes = self._routes.interested(self.company, name)
+        routes = self.relay.routes.interested(self.company, name)
         public_id = f"evt_{number:032d}"
         note = None if routes else EventNote.UNWANTED
         return Arrival(self.company, event, public_id, "sid", "abcd…wxyz", now_ms, note, routes)
-
-    def _new_lanes(self) -> Lanes:
-        policy = self.app.extensions["policy"]
-        return Lanes(
-            self.store,
-            self.reading,
-            self._console,
-            policy,
-            Resolver(),
-            7 * 24,
-            lambda _fence: None,
-            self.clock,
-        )
 
     def execute(self, statement: str) -> None:
         """Run a statement that changes rows behind everybody's back."""
@@ -190,12 +164,8 @@ class Sending:
         return self.store.session(lambda session: do(session, find_delivery(session, delivery_id)))
 
     def notice(self) -> None:
-        """What the engine does twice a second: look for changes that other processes made."""
-        self.apply()
-        with Session(self.reading) as session:
-            after = self._revision
-            self._revision, _ = changes_since(session, after)
-            self.lanes.attend(acts_between(session, after, self._revision))
+        """Look for changes that any process made, as the engine does twice a second."""
+        self.relay.follow_changes()
 
     def states(self, webhook_id: int) -> list[tuple[str, str]]:
         """State and reason of every delivery of a webhook, in order of arrival."""

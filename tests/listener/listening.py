@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +17,8 @@ from sqlalchemy.orm import Session
 from tests.support.application import make_company, rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database.lease import Ownership, lock_for
-from webhookproxy.listener.intake import Intake
-from webhookproxy.listener.registry import Registry
-from webhookproxy.listener.routes import Routes
-from webhookproxy.listener.status import StatusWriter
+from webhookproxy.engine.relay import Relay
+from webhookproxy.listener.intake import Feed
 from webhookproxy.logs.console import Console
 from webhookproxy.models.companies import (
     delete_company,
@@ -29,12 +27,10 @@ from webhookproxy.models.companies import (
     wish_connection,
 )
 from webhookproxy.models.deliveries.tables import Due
-from webhookproxy.models.webhooks import live_webhooks
-from webhookproxy.network.dial import Resolver
 
 
 class Listening:
-    """Registry, intake and status writer of an owner; what would be sent is kept in `dues`."""
+    """A relay that owns the sockets; what it would send is kept in `dues`."""
 
     def __init__(self, app: Flask, simulator: SimulatorProcess, console: Console) -> None:
         self.app = app
@@ -43,31 +39,29 @@ class Listening:
         self.fenced = 0
         store = store_of(app)
         self.ownership = Ownership(store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
-        self.status = StatusWriter(store)
-        self.routes = Routes()
-        self.intake = Intake(store, self.routes, console, self.dues.extend, self._on_fenced)
-        policy = app.extensions["policy"]
-        self.registry = Registry(self.intake, self.status, console, policy, Resolver())
+        self.relay = Relay(app, store, console, self._on_fenced)
+        self.relay.lanes.offer = self._offer  # type: ignore[method-assign]
+        self.status = self.relay.status
+        self.intake = self.relay.intake
+        self.registry = self.relay.registry
 
     def begin(self) -> None:
         """Become the owner."""
         assert self.ownership.take()
         assert self.ownership.fence is not None
-        self.status.fence = self.ownership.fence
-        self.intake.start(self.ownership.fence, continued=False)
+        self.status.start(self.ownership.fence)
+        self.relay.start(self.ownership.fence, continued=False)
 
     def end(self) -> None:
         """Close the sockets and let go."""
-        assert self.registry.stop(5.0)
-        self.intake.drain(5.0)
-        self.status.drain(5.0)
+        assert self.relay.stop(5.0, drain=True)
         self.ownership.release()
 
     def company(self, token: str, **fields: Any) -> int:
         """A company that is wished connected; its number."""
         given = {"socket_url": self.simulator.url, "connected": True, **fields}
         number = make_company(self.app, token=token, **given)
-        self.apply(number)
+        self.notice()
         return number
 
     def connected(self, token: str, **fields: Any) -> int:
@@ -76,20 +70,13 @@ class Listening:
         self.wait_for_state(number, "connected")
         return number
 
-    def apply(self, company_id: int) -> None:
-        """Take in what changed about a company, as the engine would."""
+    def notice(self) -> None:
+        """Look for changes that any process made, as the engine does twice a second."""
+        self.relay.follow_changes()
 
-        def job(session: Session) -> None:
-            company = find_company(session, company_id)
-            self.routes.apply(company_id, live_webhooks(session, [company_id]))
-            # Loaded now: the registry may wait for a socket to close, after the session's end.
-            _ = company.connection.state
-            session.expunge_all()
-            found.append(company)
-
-        found: list[Any] = []
-        store_of(self.app).session(job)
-        self.registry.apply(found[0])
+    def feed(self, company_id: int = 1) -> Feed:
+        """A way into the intake, as a company's socket has it."""
+        return Feed(self.intake, company_id, "…", hide_credentials=True)
 
     def wish(self, company_id: int, *, connected: bool) -> None:
         """What the button does."""
@@ -98,7 +85,7 @@ class Listening:
             wish_connection(session, find_company(session, company_id), connected=connected)
 
         store_of(self.app).session(job)
-        self.apply(company_id)
+        self.notice()
 
     def edit(self, company_id: int, **fields: Any) -> None:
         """What the form does."""
@@ -109,7 +96,7 @@ class Listening:
             edit_company(session, company, replace(company.input(), **fields), policy)
 
         store_of(self.app).session(job)
-        self.apply(company_id)
+        self.notice()
 
     def delete(self, company_id: int) -> None:
         """What the command does."""
@@ -146,6 +133,9 @@ class Listening:
             return found if found.state == state else None
 
         return wait_until(row, seconds, f"company_{company_id} is {state}")
+
+    def _offer(self, dues: Iterable[Due]) -> None:
+        self.dues += dues
 
     def _on_fenced(self, _fence: int) -> None:
         self.fenced += 1

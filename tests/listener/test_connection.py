@@ -13,7 +13,7 @@ from gevent.event import Event
 from tests.listener.listening import Listening, listening, now_ms
 from tests.support.application import wait_until
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.listener import connection, registry
+from webhookproxy.listener import connection, handshakes
 from webhookproxy.listener.client import Socket
 
 
@@ -119,7 +119,7 @@ def test_a_server_that_is_not_there_is_tried_again_with_growing_pauses(
 def test_no_more_handshakes_than_the_gate_admits_run_at_a_time(
     app: Flask, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "HANDSHAKES_MAX", 2)
+    monkeypatch.setattr(handshakes, "HANDSHAKES_MAX", 2)
     open_socket = Socket.open
     running: list[int] = []
     most = 0
@@ -153,7 +153,7 @@ def test_stopping_leaves_a_gap_for_the_next_owner_to_close(
     assert half.gaps(company) == [("owner_gone", False)]
     half.simulator.wait_for_sockets("handed-over-token", 0, seconds=2)
     with listening(app, simulator) as half:
-        half.apply(company)
+        half.notice()
         half.wait_for_state(company, "connected")
         assert half.gaps(company) == [("owner_gone", True)]
 
@@ -161,7 +161,8 @@ def test_stopping_leaves_a_gap_for_the_next_owner_to_close(
 def test_a_gap_begins_at_the_last_heartbeat_of_an_owner_that_died(half: Listening) -> None:
     company = half.connected("inherited-token-0001")
     half.ownership.beat()
-    half.status.inherit()
+    assert half.ownership.fence is not None
+    half.status.start(half.ownership.fence)
     gap = half.app.extensions["store"].session(
         lambda session: tuple(
             session.connection()
@@ -173,7 +174,7 @@ def test_a_gap_begins_at_the_last_heartbeat_of_an_owner_that_died(half: Listenin
     assert half.gaps(company) == [("owner_gone", False)]
 
 
-def test_a_supervisor_that_a_bug_ended_is_replaced(
+def test_a_supervisor_that_meets_a_bug_goes_on(
     half: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -182,5 +183,5 @@ def test_a_supervisor_that_a_bug_ended_is_replaced(
     with monkeypatch.context() as patch:
         patch.setattr(connection.Supervisor, "_connect_once", broken)
         company = half.company("buggy-token-0001")
-        wait_until(lambda: half.registry._supervisors[company]._greenlet.dead, 2)
+        half.wait_for_state(company, "reconnecting", seconds=2)
     half.wait_for_state(company, "connected", seconds=5)

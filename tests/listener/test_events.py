@@ -56,7 +56,7 @@ def test_a_webhook_gets_what_it_chose_in_the_order_of_arrival(half: Listening) -
     company = half.connected(token)
     one = make_webhook(half.app, company, "http://127.0.0.1:4001/1", events=("agent-is-idle",))
     every = make_webhook(half.app, company, "http://127.0.0.1:4001/2")
-    half.apply(company)
+    half.notice()
     for name in ("agent-is-idle", "agent-in-acw", "agent-is-idle"):
         half.simulator.control("emit", token=token, event=name)
     half.wait_for_events(3)
@@ -81,13 +81,13 @@ def test_an_event_that_cannot_be_stored_costs_its_neighbours_nothing(
     token = "poison-token-0001"
     company = half.connected(token)
     make_webhook(half.app, company, "http://127.0.0.1:4001/")
-    half.apply(company)
+    half.notice()
     frames = [f'["good",{number}]' for number in range(20)]
     frames.insert(7, '["poison",{"secret":"canary"}]')
     supervisor = half.registry._supervisors[company]
     # One group, as a busy socket makes it: the writer runs only when this greenlet yields.
     for frame in frames:
-        half.intake.take(supervisor._link, frame)
+        supervisor.feed.event(frame)
     found = half.wait_for_events(21)
     assert [event.payload for event in found if event.name == "good"] == [
         str(number) for number in range(20)

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from tests.listener.listening import Listening
 from tests.support.application import application, make_company, make_webhook, rows, store_of
 from webhookproxy.events.conditions import Compiled, Condition, Operator
-from webhookproxy.listener.intake import Link
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.webhooks import Webhook, live_webhooks
 from webhookproxy.rules.filters import Checked
@@ -39,16 +38,16 @@ class Filtered:
     def arrive(self, *payloads: Any, name: str = NAME) -> None:
         """Events with these payloads, once they are stored."""
         store_of(self.half.app).session(self._apply)
-        link = Link(self.company, "…", hide_credentials=True)
+        feed = self.half.feed(self.company)
         for each in payloads:
-            self.half.intake.take(link, f'["{name}",{json.dumps(each)}]')
+            feed.event(f'["{name}",{json.dumps(each)}]')
         self._arrived += len(payloads)
         self.half.wait_for_events(self._arrived)
         assert self.half.intake.drain(5)
 
     def _apply(self, session: Session) -> None:
         find_company(session, self.company)
-        self.half.routes.apply(self.company, live_webhooks(session, [self.company]))
+        self.half.relay.routes.apply(self.company, live_webhooks(session, [self.company]))
 
     def deliveries(self) -> list[Any]:
         return rows(self.half.app, "SELECT * FROM deliveries ORDER BY id")
@@ -196,10 +195,10 @@ def test_a_webhook_whose_filters_cannot_be_read_gets_everything(
 
 def test_several_arguments_are_a_list_and_none_is_null(world: Filtered) -> None:
     webhook = world.webhook({"two": (Condition("[1].status", Operator.EQUAL, "7"),)})
-    link = Link(world.company, "…", hide_credentials=True)
+    feed = world.half.feed(world.company)
     world.arrive()
     for packet in ('["two",{"status":3},{"status":7}]', '["two",{"status":7}]', '["two"]'):
-        world.half.intake.take(link, packet)
+        feed.event(packet)
     world.half.wait_for_events(3)
     states = [(row.event_id, row.state) for row in world.deliveries()]
     assert states == [(1, "queued"), (2, "filtered"), (3, "filtered")]

@@ -13,13 +13,10 @@ from tests.listener.listening import Listening
 from tests.support.application import store_of, wait_until
 from webhookproxy.database import store
 from webhookproxy.listener import intake
-from webhookproxy.listener.intake import Link
-from webhookproxy.listener.journal import Arrival
+from webhookproxy.listener.routes import Arrival
 from webhookproxy.models.deliveries.tables import Due
 
 T = TypeVar("T")
-
-LINK = Link(company_id=1, token_mask="…", hide_credentials=True, socket_id="socket")
 
 
 @pytest.fixture
@@ -45,7 +42,7 @@ def test_events_that_wait_together_are_committed_together(
 
     monkeypatch.setattr(store_of(half.app), "run", counted)
     for number in range(100):
-        half.intake.take(LINK, f'["x",{number}]')
+        half.feed().event(f'["x",{number}]')
     half.wait_for_events(100)
     assert numbers(half) == [str(number) for number in range(100)]
     assert len(commits) == 1
@@ -67,7 +64,7 @@ def test_a_group_whose_commit_was_not_heard_of_is_not_stored_twice(
 
     monkeypatch.setattr(store_of(half.app), "run", deaf)
     for number in range(3):
-        half.intake.take(LINK, f'["x",{number}]')
+        half.feed().event(f'["x",{number}]')
     wait_until(lambda: half.intake.drain(1) and half.intake.waiting == 0)
     assert numbers(half) == ["0", "1", "2"]
 
@@ -82,7 +79,7 @@ def raise_the_fence(half: Listening, by: int) -> None:
 
 def test_a_former_owner_stores_nothing_and_is_told(half: Listening) -> None:
     raise_the_fence(half, by=1)
-    half.intake.take(LINK, '["x",1]')
+    half.feed().event('["x",1]')
     wait_until(lambda: half.fenced, 2, "the intake is told")
     assert half.events() == []
     assert half.intake.waiting == 1
@@ -98,14 +95,14 @@ def test_after_another_owner_what_waited_is_given_up_and_the_sockets_are_read_ag
     monkeypatch.setattr(intake, "BUFFER_EVENTS", 5)
     raise_the_fence(half, by=2)
     for number in range(10):
-        half.intake.take(LINK, f'["x",{number}]')
+        half.feed().event(f'["x",{number}]')
     wait_until(lambda: half.fenced, 2, "the intake is told")
     assert half.ownership.fence is not None
     half.intake.start(half.ownership.fence + 2, continued=False)
     assert half.intake.waiting == 0
     with gevent.Timeout(1):
-        half.intake.wait_for_room()
-    half.intake.take(LINK, '["x",99]')
+        half.intake.buffer.wait_until_accepting()
+    half.feed().event('["x",99]')
     half.wait_for_events(1)
     assert numbers(half) == ["99"]
 
@@ -126,7 +123,7 @@ def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
 
     monkeypatch.setattr(half.intake._journal, "write", failing)
     for number in range(3):
-        half.intake.take(LINK, f'["x",{number}]')
+        half.feed().event(f'["x",{number}]')
     wait_until(lambda: half.fenced, 2, "the intake is told")
     assert half.intake.waiting == 2
     raise_the_fence(half, by=1)

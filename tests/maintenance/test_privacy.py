@@ -24,7 +24,7 @@ from tests.support.receiver import OK, Plain, Received, Receiver
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.events.payload import read
-from webhookproxy.listener.journal import Arrival
+from webhookproxy.listener.routes import Arrival
 from webhookproxy.maintenance import privacy
 from webhookproxy.maintenance.personal import PersonalNumber, read_number
 from webhookproxy.maintenance.privacy import Expunged, expunge, find

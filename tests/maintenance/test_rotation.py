@@ -187,7 +187,7 @@ def test_a_server_goes_on_sending_while_its_secrets_are_rotated(
                 half.webhook(receiver.url(f"/{number}"), secret="canary-secret")
             half.arrive(20)
             rotate_keys(half.store)
-            half.apply()
+            half.notice()
             half.arrive(20)
             receiver.wait_for(160)
         for each in receiver.requests:

@@ -20,7 +20,7 @@ from tests.delivery.lanes.window_rows import NOW_MS
 from tests.support.receiver import Receiver
 from webhookproxy.delivery.sending.sender import Outcome, Sender
 from webhookproxy.listener.client import Address, NotConnected, Socket
-from webhookproxy.listener.handlers import Handlers
+from webhookproxy.listener.token_check import Ignoring
 from webhookproxy.models.deliveries.tables import Due, Facts
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.network.addresses import address_allowed
@@ -101,15 +101,7 @@ def deliver(url: str, policy: Policy, resolver: Resolver) -> Outcome:
 
 def listen(url: str, policy: Policy, resolver: Resolver) -> ConnectionReason:
     """Why a socket to this server, stored before the guard's rules were, is not opened."""
-    handlers = Handlers(
-        connected=lambda _sid: None,
-        event=lambda _text: None,
-        values=lambda _name, _values: None,
-        malformed=lambda _error, _text: None,
-        oversized=lambda _text, _length: None,
-        room=lambda: None,
-    )
-    connection = Socket(handlers)
+    connection = Socket(Ignoring())
     try:
         with pytest.raises(NotConnected) as caught:
             connection.open(Address(url, "canary-token", ""), policy, resolver)

@@ -87,7 +87,7 @@ def half(app: Flask) -> Iterator[Sending]:
 
 def sent(half: Sending, receiver: Receiver) -> Received:
     """The POST of one more event."""
-    half.apply()
+    half.notice()
     half.arrive(1)
     return receiver.wait_for(len(receiver.requests) + 1)[-1]
 

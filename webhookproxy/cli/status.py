@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from webhookproxy.cli.shared.complaints import Command
 from webhookproxy.cli.shared.output import json_option, print_json
-from webhookproxy.engine.liveness import Owner, read_owner, standing
+from webhookproxy.engine.liveness import Owner, read_owner, shown_state
 from webhookproxy.events.contract import timestamp
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Connection, Webhook, WebhookHealth
@@ -59,7 +59,7 @@ def read_status() -> list[dict[str, Any]]:
 
 
 def _connection(connection: Connection, owner: Owner, *, wished: bool) -> dict[str, Any]:
-    state, reason = standing(connection, owner, wished=wished)
+    state, reason = shown_state(connection, owner, wished=wished)
     return {
         "state": state.value,
         "since": timestamp(to_ms(connection.since)),

@@ -1,42 +1,52 @@
-"""What the owner of the sockets does behind the traffic, each by itself and a little at a time."""
+"""The jobs that the owner of the sockets does behind the traffic, a little at a time."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
-from flask import Config
-from sqlalchemy import Engine
+from flask import Flask
 
-from webhookproxy.database.store import Store
-from webhookproxy.delivery.lanes.pool import Lanes
 from webhookproxy.delivery.outcomes.resending import Resending
+from webhookproxy.engine.relay import Relay
 from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.search.index.indexer import Indexer
-from webhookproxy.search.index.place import SearchPlace
 
 
-class Chore(Protocol):
-    """One step at a time; `pause` is how many seconds to wait until the next."""
+class Job(Protocol):
+    """One step at a time; `pause` is the number of seconds until the next."""
 
     @property
     def pause(self) -> float: ...
     def step(self) -> bool: ...
 
 
-def chores(
-    config: Config, store: Store, reading: Engine, lanes: Lanes, search: SearchPlace
-) -> tuple[Chore, ...]:
-    """All of them, for the engine to keep at while it owns the sockets."""
-    indexer = Indexer(search, reading)
+class BackgroundJobs(NamedTuple):
+    """All jobs, for the engine to run while it owns the sockets."""
+
+    housekeeping: Housekeeping
+    indexer: Indexer
+    resending: Resending
+
+
+def background_jobs(
+    app: Flask, relay: Relay, clock: Callable[[], float] = time.time
+) -> BackgroundJobs:
+    """Return the jobs of a relay; only tests bring a clock."""
+    config, store, reading = app.config, relay.store, relay.reading
+    days = config["RETENTION_DAYS"]
+    indexer = Indexer(app.extensions["search"], reading)
     housekeeping = Housekeeping(
         store,
         reading,
-        lanes.lane,
-        config["RETENTION_DAYS"],
+        relay.lanes.lane,
+        days,
         config["UNWANTED_HOURS"],
+        clock,
         audit_days=config["AUDIT_DAYS"],
         max_data_bytes=config["MAX_DATA_BYTES"],
         gone=indexer.gone,
     )
-    resending = Resending(store, reading, lanes.attend, config["RETENTION_DAYS"])
-    return (housekeeping, indexer, resending)
+    resending = Resending(store, reading, relay.lanes.attend, days, clock)
+    return BackgroundJobs(housekeeping, indexer, resending)

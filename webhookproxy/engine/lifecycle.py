@@ -1,4 +1,4 @@
-"""The running whole: owns the lease, the sockets and the lanes; starts, stops and wakes them."""
+"""The engine: holds the lease, and runs the relay while it does."""
 
 from __future__ import annotations
 
@@ -11,27 +11,15 @@ import gevent
 from flask import Flask
 from gevent.event import Event
 from gevent.lock import RLock
-from sqlalchemy import Engine as Database
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
-from webhookproxy.delivery.lanes.pool import Lanes
-from webhookproxy.engine.background_jobs import Chore, chores
+from webhookproxy.engine.background_jobs import Job, background_jobs
 from webhookproxy.engine.health import Health, LoopWatch
-from webhookproxy.extensions import db
-from webhookproxy.listener.intake import Intake
-from webhookproxy.listener.registry import Registry
-from webhookproxy.listener.routes import Routes
-from webhookproxy.listener.status import StatusWriter
+from webhookproxy.engine.relay import Relay
 from webhookproxy.logs.console import Console
-from webhookproxy.models import Company, Webhook
-from webhookproxy.models.installation.changes import acts_between, changes_since
-from webhookproxy.network.dial import Resolver
-from webhookproxy.network.guard import Policy
 
 logger = logging.getLogger(__name__)
 
@@ -50,39 +38,15 @@ class Engine:
     """Everything of this process that is not a page."""
 
     def __init__(self, app: Flask, store: Store, console: Console) -> None:
-        config = app.config
-        url = config["SQLALCHEMY_DATABASE_URI"]
-        with app.app_context():
-            self._reading: Database = db.engine
-        self._store = store
-        self._ownership = Ownership(store, lock_for(url))
-        policy: Policy = app.extensions["policy"]
-        resolver = Resolver()
         self._broadcast: Broadcast = app.extensions["broadcast"]
-        tell = self._broadcast.tell
-        self._status = StatusWriter(store, tell)
-        self._routes = Routes()
-        self._lanes = Lanes(
-            store,
-            self._reading,
-            console,
-            policy,
-            resolver,
-            config["RETENTION_DAYS"] * 24,
-            self._lose,
-            tell=tell,
-        )
-        self._intake = Intake(
-            store, self._routes, console, self._lanes.offer, self._lose, tell=tell
-        )
-        self._registry = Registry(self._intake, self._status, console, policy, resolver)
-        self._chores = chores(config, store, self._reading, self._lanes, app.extensions["search"])
+        self._ownership = Ownership(store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
+        self._relay = Relay(app, store, console, self._lose)
+        self._jobs = background_jobs(app, self._relay)
         self._wake = Event()
         self._stopping = False
         self._lost = False
         # The class of the error that the last step ended with: said once, not at every tick.
         self._trouble = ""
-        self._revision = 0
         self._beaten = 0.0
         self._loop = LoopWatch()
         self._lock = RLock()
@@ -91,8 +55,8 @@ class Engine:
     def start(self) -> None:
         """Begin to own the sockets, or to wait for them; returns at once."""
         runs: dict[str, Callable[[], None]] = {"run": self._run, "watch": self._loop.watch}
-        for chore in self._chores:
-            runs[type(chore).__name__.lower()] = partial(self._keep_at, chore)
+        for job in self._jobs:
+            runs[type(job).__name__.lower()] = partial(self._keep_at, job)
         for name, run in runs.items():
             greenlet = gevent.Greenlet(run)
             greenlet.name = f"engine_{name}"
@@ -121,13 +85,13 @@ class Engine:
 
     def health(self) -> Health:
         """How the engine is now."""
-        wished, connected = self._registry.counts()
+        wished, connected = self._relay.registry.counts()
         return Health(
             owner=self._ownership.fence is not None,
-            storing=self._failing_since() is None,
+            storing=self._relay.failing_since() is None,
             sockets_wished=wished,
             sockets_connected=connected,
-            buffered=self._intake.waiting,
+            buffered=self._relay.intake.waiting,
             loop_lag_ms=self._loop.lag_ms,
         )
 
@@ -181,10 +145,10 @@ class Engine:
             return self._stand_up()
         if time.monotonic() - self._beaten >= BEAT_SECONDS:
             self._beaten = time.monotonic()
-            if not self._ownership.beat(self._failing_since()):
+            if not self._ownership.beat(self._relay.failing_since()):
                 self._lost = True
                 return False
-        self._follow_changes()
+        self._relay.follow_changes()
         return True
 
     def _stand_up(self) -> bool:
@@ -205,74 +169,18 @@ class Engine:
 
     def _start_owned(self, fence: int) -> None:
         """Start what only the owner runs."""
-        self._status.fence = fence
-        self._status.inherit()
+        self._relay.status.start(fence)
         self._ownership.beat()
         self._beaten = time.monotonic()
-        continued = self._ownership.continued
-        self._intake.start(fence, continued=continued)
-        self._lanes.start(fence, continued=continued)
-        self._registry.begin()
-        with Session(self._reading) as session:
-            self._revision, _ = changes_since(session, 0)
-            live = select(Company.id).where(Company.deleted_at.is_(None)).order_by(Company.id)
-            for company_id in session.scalars(live).all():
-                self._follow(session, company_id)
+        self._relay.start(fence, continued=self._ownership.continued)
 
     def _stand_down(self, timeout: float) -> bool:
         """Close the sockets, finish what is in hand, and let the next process own them."""
-        until = time.monotonic() + timeout
         owned = self._ownership.fence is not None
-        ended = self._registry.stop(min(5.0, timeout))
-        if owned and not self._lost:
-            ended = self._intake.drain(max(0.0, until - time.monotonic() - 2.0)) and ended
-        ended = self._lanes.stop(max(0.0, until - time.monotonic() - 1.0)) and ended
-        self._status.drain(max(0.0, until - time.monotonic()))
+        ended = self._relay.stop(timeout, drain=owned and not self._lost)
         self._ownership.release()
         self._lost = False
         return ended
-
-    def _follow_changes(self) -> None:
-        """Read anew what any process changed since the last look."""
-        with Session(self._reading) as session:
-            revision, changed = changes_since(session, self._revision)
-            for company_id in sorted(changed):
-                self._follow(session, company_id)
-            if changed:
-                self._lanes.attend(acts_between(session, self._revision, revision))
-            # Only now: what the database did not give is asked for again at the next tick.
-            self._revision = revision
-
-    def _follow(self, session: Session, company_id: int) -> None:
-        """Make everything match one company as it is stored now."""
-        try:
-            company = session.get(Company, company_id, options=[joinedload(Company.connection)])
-            if company is None or company.deleted_at is not None:
-                self._registry.forget(company_id)
-            if company is not None:
-                self._apply(session, company)
-        except SQLAlchemyError:
-            raise
-        except Exception:  # such as a secret that no key opens: the others must not wait for it
-            logger.exception("company_%d cannot be followed", company_id)
-
-    def _apply(self, session: Session, company: Company) -> None:
-        rows = session.scalars(
-            select(Webhook)
-            .where(Webhook.company_id == company.id)
-            .options(joinedload(Webhook.health))
-        ).all()
-        deleted = company.deleted_at is not None
-        live = [each for each in rows if each.deleted_at is None and not deleted]
-        gone = [each.id for each in rows if each.deleted_at is not None or deleted]
-        self._routes.apply(company.id, live)
-        self._lanes.apply(live, gone)
-        self._registry.apply(company)
-
-    def _failing_since(self) -> float | None:
-        # The intake speaks for itself: on a full disk its rows may fail and a heartbeat fit.
-        times = (self._intake.failing_since, self._store.failing_since)
-        return min((each for each in times if each is not None), default=None)
 
     def _lose(self, fence: int) -> None:
         """Take notice, from a writer, that this fence is the lease's no longer."""
@@ -280,11 +188,11 @@ class Engine:
             self._lost = True
             self._wake.set()
 
-    def _keep_at(self, chore: Chore) -> None:
+    def _keep_at(self, job: Job) -> None:
         while not self._stopping:
             if self._ownership.fence is not None:
-                self._guarded(chore.step)
-            gevent.sleep(chore.pause)
+                self._guarded(job.step)
+            gevent.sleep(job.pause)
 
 
 def _log_death(greenlet: gevent.Greenlet[..., None]) -> None:

@@ -1,4 +1,4 @@
-"""What may be shown in any process: connections, and whether events are stored."""
+"""The facts that any process may show: states of connections, and whether events are stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from webhookproxy.reasons import (
     Words,
 )
 
-Standing = tuple[ConnectionState, ConnectionReason]
+ShownState = tuple[ConnectionState, ConnectionReason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class Storing:
 
     @property
     def ok(self) -> bool:
-        """Whether they are."""
+        """Return whether they are."""
         return self.reason is StoringReason.STORING
 
     @property
     def words(self) -> Words:
-        """What is to be said of it."""
+        """Return how the pages describe it."""
         return STORING_WORDS[self.reason]
 
 
@@ -76,8 +76,8 @@ def storing(session: Session, *, here: bool = True) -> Storing:
     return Storing(StoringReason.STORING)
 
 
-def standing(connection: Connection, owner: Owner, *, wished: bool) -> Standing:
-    """The state that may be shown, and its reason.
+def shown_state(connection: Connection, owner: Owner, *, wished: bool) -> ShownState:
+    """Return the state that may be shown, and its reason.
 
     What another owner wrote, or one that has not been heard of for 10 s, says nothing of now:
     then there is no socket, and the wish decides what comes next.
@@ -94,7 +94,7 @@ def standing(connection: Connection, owner: Owner, *, wished: bool) -> Standing:
     return ConnectionState.CONNECTING, ConnectionReason.OWNER_GONE
 
 
-def _under_way(stored: Standing, *, wished: bool) -> Standing:
+def _under_way(stored: ShownState, *, wished: bool) -> ShownState:
     """What a living owner wrote, and what it is about to make of it: its wish is newer."""
     at_rest = stored[0] is ConnectionState.DISCONNECTED
     if wished and at_rest:

@@ -1,29 +1,24 @@
-"""One company's connection: a greenlet that makes the fact match the wish, for ever."""
+"""One company's connection: a greenlet that keeps its socket open until it is told to stop."""
 
 from __future__ import annotations
 
 import logging
 import random
 import time
-from typing import TYPE_CHECKING
 
 import gevent
 from gevent.event import Event
 
-from webhookproxy.events.contract import token_mask
 from webhookproxy.listener.client import Address, NotConnected, Socket
-from webhookproxy.listener.handlers import Handlers
-from webhookproxy.listener.intake import Link
-from webhookproxy.listener.status import Status
+from webhookproxy.listener.handshakes import Handshakes
+from webhookproxy.listener.intake import Feed, now_ms
+from webhookproxy.listener.status import Status, StatusWriter
+from webhookproxy.logs.console import Console
+from webhookproxy.models.companies import Company
 from webhookproxy.reasons import ConnectionReason, ConnectionState
-
-if TYPE_CHECKING:
-    from webhookproxy.listener.registry import Registry
-    from webhookproxy.models.companies import Company
 
 logger = logging.getLogger(__name__)
 
-SOCKET_ID_MAX = 64
 # A connection that lived so many seconds is made again at once when it drops.
 LIVED_SECONDS = 5.0
 BACKOFF_FIRST = 1.0
@@ -31,43 +26,43 @@ BACKOFF_MAX = 30.0
 # A refused token is tried again slowly, until somebody replaces it.
 REFUSED_FIRST = 120.0
 REFUSED_MAX = 900.0
+# How soon a supervisor that met a bug goes on.
+BUG_SECONDS = 1.0
 
 
 class Supervisor:
     """Owns everything about the socket of one company."""
 
     def __init__(
-        self, registry: Registry, company_id: int, address: Address, *, hide_credentials: bool
+        self,
+        feed: Feed,
+        address: Address,
+        handshakes: Handshakes,
+        status: StatusWriter,
+        console: Console,
     ) -> None:
-        self.company_id = company_id
+        self.company_id = feed.company_id
         self.state = ConnectionState.CONNECTING
         self.address = address
-        self._link = Link(company_id, token_mask(address.token), hide_credentials)
-        self._registry = registry
+        self.feed = feed
+        self._handshakes = handshakes
+        self._status = status
+        self._console = console
         self._stopping = Event()
         self._socket: Socket | None = None
         self._attempts = 0
         # How long the server had said nothing when that was noticed, in seconds.
         self._silence = 0.0
         self._greenlet = gevent.Greenlet(self._run)
-        self._greenlet.name = f"company_{company_id}"
+        self._greenlet.name = f"company_{self.company_id}"
         self._greenlet.link_exception(self._died)
 
     def start(self) -> None:
         """Begin to connect."""
         self._greenlet.start()
 
-    def hide_credentials(self, hide: bool) -> None:
-        """Take the one setting that needs no new socket."""
-        self._link.hide_credentials = hide
-
-    def again(self) -> Supervisor:
-        """A new supervisor with the same settings, not started."""
-        hide = self._link.hide_credentials
-        return Supervisor(self._registry, self.company_id, self.address, hide_credentials=hide)
-
     def stop(self, timeout: float) -> bool:
-        """Close the socket and end, within so many seconds; whether it did.
+        """Close the socket and end; return whether it did within `timeout` seconds.
 
         Ask, wait, kill.
         """
@@ -87,6 +82,15 @@ class Supervisor:
     def _run(self) -> None:
         self._tell(ConnectionState.CONNECTING, ConnectionReason.WISHED)
         while not self._stopping.is_set():
+            try:
+                self._connect_again_and_again()
+            except Exception:  # a bug must not cost the company its connection
+                logger.exception("the supervisor of company_%d failed", self.company_id)
+                self._tell_lost(ConnectionReason.HANDSHAKE_FAILED, BUG_SECONDS)
+                self._stopping.wait(BUG_SECONDS)
+
+    def _connect_again_and_again(self) -> None:
+        while not self._stopping.is_set():
             reason, lived = self._connect_once()
             if self._stopping.is_set():
                 break
@@ -95,24 +99,17 @@ class Supervisor:
             self._stopping.wait(delay)
 
     def _connect_once(self) -> tuple[ConnectionReason, float]:
-        """Connect and stay connected; why that ended, and how many seconds it lived."""
-        intake, link = self._registry.intake, self._link
-        handlers = Handlers(
-            connected=self._connected,
-            event=lambda text: intake.take(link, text),
-            values=lambda name, values: intake.take_values(link, name, values),
-            malformed=lambda error, text: intake.take_malformed(link, error, text),
-            oversized=lambda text, length: intake.take_oversized(link, text, length),
-            room=intake.wait_for_room,
-        )
-        socket = self._socket = Socket(handlers)
+        """Connect and stay connected; return why that ended, and how many seconds it lived."""
+        socket = self._socket = Socket(self.feed)
         began = 0.0
         try:
-            with self._registry.gate:
+            with self._handshakes.gate:
                 if self._stopping.is_set():
                     return ConnectionReason.NOT_WISHED, 0.0
-                socket.open(self.address, self._registry.policy, self._registry.resolver)
+                socket.open(self.address, self._handshakes.policy, self._handshakes.resolver)
             began = time.monotonic()
+            self._tell(ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, gap="close")
+            self._console.connected(self.company_id)
             reason = socket.wait() or ConnectionReason.NOT_WISHED
             if reason is ConnectionReason.SILENT:
                 self._silence = socket.unheard_for()
@@ -123,14 +120,9 @@ class Supervisor:
             socket.close()
         return reason, time.monotonic() - began if began else 0.0
 
-    def _connected(self, socket_id: str) -> None:
-        self._link.socket_id = socket_id[:SOCKET_ID_MAX]
-        self._tell(ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, gap="close")
-        self._registry.console.connected(self.company_id)
-
     def _delay(self, reason: ConnectionReason, lived: float) -> float:
         """Seconds until the next attempt."""
-        crowded = self._registry.count_drop() if lived else False
+        crowded = self._handshakes.count_drop() if lived else False
         if lived >= LIVED_SECONDS:
             # One that is dropped right after it was accepted goes on waiting longer each time.
             self._attempts = 0
@@ -165,17 +157,18 @@ class Supervisor:
         gap: str | None = None,
     ) -> None:
         self.state = state
-        now_ms = self._registry.now_ms()
-        self._registry.status.put(
+        connected = state is ConnectionState.CONNECTED
+        at_ms = self.feed.connected_ms if connected else now_ms()
+        self._status.put(
             Status(
                 self.company_id,
                 state,
                 reason,
-                now_ms,
-                next_attempt_ms=None if delay is None else now_ms + round(delay * 1000),
-                socket_id=self._link.socket_id if state is ConnectionState.CONNECTED else None,
+                at_ms,
+                next_attempt_ms=None if delay is None else at_ms + round(delay * 1000),
+                socket_id=self.feed.socket_id if connected else None,
                 gap=gap,
-                gap_ms=now_ms - round(self._silence * 1000),
+                gap_ms=at_ms - round(self._silence * 1000),
             )
         )
         self._silence = 0.0
@@ -184,9 +177,8 @@ class Supervisor:
         logger.error(
             "the supervisor of company_%d died", self.company_id, exc_info=greenlet.exc_info
         )
-        self._registry.supervisor_died(self)
 
 
 def address_of(company: Company) -> Address:
-    """What of a company decides its socket: a change of it makes the socket anew."""
+    """Return the settings that need a new socket when they change."""
     return Address(company.socket_url, company.token, company.agent_id)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, text
 
 from webhookproxy.database.bulk import Row, insert_rows, update_rows
 from webhookproxy.database.store import Store
-from webhookproxy.events.payload import Event
-from webhookproxy.listener.routes import Route
+from webhookproxy.listener.routes import Arrival, Route
 from webhookproxy.models.deliveries.tables import Due, Facts
 from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
 
@@ -50,38 +48,6 @@ _RECEIVED = (
     " SET events = connections.events + v.events, last_event_at = v.last,"
     " malformed = connections.malformed + v.malformed FROM v WHERE company_id = v.id"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One event, read, and the webhooks that want it."""
-
-    company_id: int
-    event: Event
-    public_id: str
-    socket_id: str
-    token_mask: str
-    received_ms: int
-    note: EventNote | None
-    routes: tuple[Route, ...]
-    # The webhooks whose filter left it out, and the condition that did not hold, in words.
-    filtered: tuple[tuple[Route, str], ...] = ()
-
-    def as_marker(self, marker: Event) -> Arrival:
-        """The same arrival, of which only a marker can be stored."""
-        return replace(self, event=marker, note=EventNote.UNREADABLE, routes=(), filtered=())
-
-    def facts(self) -> Facts:
-        """What the body of a POST is built from."""
-        return Facts(
-            self.public_id,
-            self.company_id,
-            self.event.name,
-            self.event.payload,
-            self.socket_id,
-            self.token_mask,
-            self.received_ms,
-        )
 
 
 class Journal:

@@ -1,16 +1,20 @@
-"""Which webhooks of a company want an event, kept in memory."""
+"""Reads an event and finds the webhooks of its company that want it."""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from webhookproxy.events import contract, payload
 from webhookproxy.events.conditions import Compiled, read_payload
 from webhookproxy.events.payload import Event
+from webhookproxy.models.deliveries.tables import Facts
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
+from webhookproxy.reasons import EventNote
 from webhookproxy.rules.filters import Checked, read_filters
 
 logger = logging.getLogger(__name__)
@@ -61,6 +65,39 @@ def route_of(webhook: Webhook) -> Route:
     return read
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One event, read, and the webhooks that want it."""
+
+    company_id: int
+    event: Event
+    public_id: str
+    socket_id: str
+    token_mask: str
+    received_ms: int
+    note: EventNote | None
+    routes: tuple[Route, ...]
+    # The webhooks whose filter left it out, and the condition that did not hold, in words.
+    filtered: tuple[tuple[Route, str], ...] = ()
+
+    def as_marker(self) -> Arrival:
+        """Return the same arrival, of which only a marker can be stored."""
+        marker = _marker("", "NotStorable", len(self.event.payload), "")
+        return replace(self, event=marker, note=EventNote.UNREADABLE, routes=(), filtered=())
+
+    def facts(self) -> Facts:
+        """What the body of a POST is built from."""
+        return Facts(
+            self.public_id,
+            self.company_id,
+            self.event.name,
+            self.event.payload,
+            self.socket_id,
+            self.token_mask,
+            self.received_ms,
+        )
+
+
 class Routes:
     """The routes of every company that this process listens for."""
 
@@ -87,6 +124,43 @@ class Routes:
                 self._remembered.clear()
             self._remembered[key] = found
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An event as it was taken from a socket, not read yet.
+
+    `problem` is set if the protocol library could not read it; `length` is its bytes if `text` is
+    only its beginning.
+    """
+
+    company_id: int
+    token_mask: str
+    hide_credentials: bool
+    socket_id: str
+    text: str
+    received_ms: int
+    problem: str | None = None
+    length: int = 0
+
+
+def read(taken: Taken, routes: Routes) -> Arrival:
+    """Return an arrival with the webhooks that want it, or the marker of what cannot be sent."""
+    try:
+        if taken.problem is not None:
+            raise payload.unreadable(taken.problem, taken.text)
+        if taken.length:
+            raise payload.oversized(taken.text, taken.length)
+        event, value = payload.read_with_value(taken.text, taken.hide_credentials)
+    except payload.TooLarge as error:
+        event = _marker(error.name, "TooLarge", error.length, error.head)
+        return _arrival(taken, event, EventNote.TOO_LARGE)
+    except payload.Unreadable as error:
+        event = _marker("", error.error_class, error.length, error.head)
+        return _arrival(taken, event, EventNote.UNREADABLE)
+    interested = routes.interested(taken.company_id, event.name)
+    note = None if interested else EventNote.UNWANTED
+    return _arrival(taken, event, note, sift(interested, event, value))
 
 
 Sifted = tuple[tuple[Route, ...], tuple[tuple[Route, str], ...]]
@@ -122,3 +196,24 @@ def _sift(routes: Sequence[Route], value: Any) -> Sifted:
         else:
             left_out.append((route, failing.words()))
     return tuple(taken), tuple(left_out)
+
+
+def _arrival(
+    taken: Taken, event: Event, note: EventNote | None, sifted: Sifted = ((), ())
+) -> Arrival:
+    return Arrival(
+        taken.company_id,
+        event,
+        contract.new_event_id(taken.received_ms),
+        taken.socket_id,
+        taken.token_mask,
+        taken.received_ms,
+        note,
+        *sifted,
+    )
+
+
+def _marker(name: str, error_class: str, length: int, head: str) -> Event:
+    """Return the event that is stored in place of one that cannot be sent."""
+    text = json.dumps({"error": error_class, "length": length, "head": head}, ensure_ascii=False)
+    return Event(name, text, "", 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +10,7 @@ import gevent
 from gevent.event import Event
 from sqlalchemy import Connection, text
 
-from webhookproxy.broadcast import ignore_change
+from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 
@@ -63,22 +62,28 @@ class Status:
 class StatusWriter:
     """Writes states in groups, never holding up the supervisor that reports one."""
 
-    def __init__(self, store: Store, tell: Callable[[int], None] = ignore_change) -> None:
-        self.fence = 0
+    def __init__(self, store: Store, broadcast: Broadcast) -> None:
+        self._fence = 0
         self._store = store
-        self._tell = tell
+        self._broadcast = broadcast
         self._waiting: list[Status] = []
         self._writer: gevent.Greenlet[..., None] | None = None
         self._idle = Event()
         self._idle.set()
 
-    def inherit(self) -> None:
-        """Open the gaps that the last owner's death left; called before anything connects."""
+    def start(self, fence: int) -> None:
+        """Begin as the owner with this fence: open the gaps that the last owner's death left.
+
+        Called before anything connects, and before the new owner's first heartbeat.
+        """
+        self._fence = fence
         values = {
             "reason": ConnectionReason.OWNER_GONE.value,
             "connected": ConnectionState.CONNECTED.value,
         }
-        self._store.run(lambda connection: connection.execute(_INHERIT_GAPS, values) and None)
+        self._store.run(
+            lambda connection: connection.execute(_INHERIT_GAPS, values) and None, fence=fence
+        )
 
     def put(self, status: Status) -> None:
         """Have a state written soon."""
@@ -99,7 +104,7 @@ class StatusWriter:
         while self._waiting:
             group, self._waiting = self._waiting, []
             try:
-                self._store.run(partial(self._write_group, group=group), fence=self.fence)
+                self._store.run(partial(self._write_group, group=group), fence=self._fence)
             except StoreUnavailable:
                 self._waiting = group + self._waiting
                 gevent.sleep(RETRY_SECONDS)
@@ -112,14 +117,14 @@ class StatusWriter:
                     self._write_singly(group)
             else:
                 for status in group:
-                    self._tell(status.company_id)
+                    self._broadcast.tell(status.company_id)
         self._writer = None
         self._idle.set()
 
     def _write_singly(self, group: list[Status]) -> None:
         for status in group:
             try:
-                self._store.run(partial(self._write_group, group=[status]), fence=self.fence)
+                self._store.run(partial(self._write_group, group=[status]), fence=self._fence)
             except (StoreUnavailable, Fenced):
                 self._waiting.append(status)
             except Exception:
@@ -147,6 +152,6 @@ class StatusWriter:
                     "since_ms": status.since_ms,
                     "next_attempt_ms": status.next_attempt_ms,
                     "socket_id": status.socket_id,
-                    "fence": self.fence,
+                    "fence": self._fence,
                 },
             )

@@ -148,7 +148,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.half.end()
 
     def _start(self) -> None:
-        self.half.lanes = self.half._new_lanes()
+        self.half.build()
         self.half.begin()
         while self.half.housekeeping.step():
             pass

@@ -27,8 +27,8 @@ from webhookproxy.rules.webhooks import WebhookState
 REFUSE: Plain = (400, {}, b"no")
 
 
-def chore(half: Sending) -> Resending:
-    """The chore of the process that owns the sockets."""
+def the_job(half: Sending) -> Resending:
+    """The job of the process that owns the sockets."""
     return Resending(half.store, half.reading, half.lanes.attend, 7, half.clock)
 
 
@@ -52,7 +52,7 @@ def missed(half: Sending, webhook: int, number: int, state: str = "refused") -> 
 def start_anew(half: Sending) -> None:
     """Stop and start, so that the lanes know of rows that nobody offered them."""
     half.end()
-    half.lanes = half._new_lanes()
+    half.build()
     half.begin()
 
 
@@ -74,7 +74,7 @@ def bulk(half: Sending, number: int) -> dict[str, object]:
 
 def go_on_until(half: Sending, condition: Callable[[], object], seconds: float = 20.0) -> Resending:
     """Step, as the engine does, until something is so."""
-    steps = chore(half)
+    steps = the_job(half)
 
     def stepped() -> object:
         steps.step()
@@ -199,7 +199,7 @@ def test_nothing_is_queued_while_enough_waits(
     number = ask(half, webhook)
     half.lanes.stop(1.0)
     half.store_events(3)
-    steps = chore(half)
+    steps = the_job(half)
     assert not steps.step()
     assert bulk(half, number)["queued"] == 0
     half.execute("UPDATE deliveries SET due_ms = 9999999999999 WHERE state = 'queued'")
@@ -249,7 +249,7 @@ def test_two_processes_at_the_same_moment_queue_each_delivery_once(any_half: Sen
         other = Store(half.app.config["SQLALCHEMY_DATABASE_URI"])
         theirs = Resending(other, half.reading, half.lanes.attend, 7, half.clock)
         try:
-            mine = chore(half)
+            mine = the_job(half)
             wait_until(
                 lambda: (
                     (gevent.joinall([gevent.spawn(mine.step), gevent.spawn(theirs.step)]))
@@ -273,7 +273,7 @@ def test_nothing_is_written_that_could_be_lost_between_two_transactions(
         webhook = half.webhook(receiver.url())
         mine = missed(half, webhook, 30)
         number = ask(half, webhook)
-        steps = chore(half)
+        steps = the_job(half)
         queue = acts.queue_again
 
         def dies(*given: object) -> list[int]:
@@ -343,7 +343,7 @@ def test_it_waits_while_the_webhook_does(
             answer["status"] = 200
             half.switch(webhook, WebhookState(why))
             end = lambda: half.switch(webhook, WebhookState.ACTIVE)  # noqa: E731
-        steps = chore(half)
+        steps = the_job(half)
         assert not steps.step()
         assert (bulk(half, number)["queued"], steps.pause) == (0, resending.PAUSE_WAITING)
         end()
@@ -360,7 +360,7 @@ def test_a_cancelled_one_queues_no_more_and_what_was_queued_is_sent(any_half: Se
         go_on_until(half, lambda: len(receiver.requests) >= 10)
         assert half.store.session(lambda session: cancel(session, number, CLI))
         assert not half.store.session(lambda session: cancel(session, number, CLI))
-        steps = chore(half)
+        steps = the_job(half)
         wait_until(lambda: (steps.step(), bulk(half, number)["waiting"] in ("[]", []))[1], 10)
         row = bulk(half, number)
         assert row["state"] == "cancelled"
@@ -396,13 +396,13 @@ def test_a_deleted_webhook_ends_it_and_takes_it_with_it(any_half: Sending) -> No
         number = ask(half, webhook)
         go_on_until(half, lambda: receiver.requests)
         half.delete(webhook)
-        chore(half).step()
+        the_job(half).step()
         assert bulk(half, number)["state"] == "cancelled"
         wait_until(
             lambda: half.housekeeping.step() and not rows(half.app, "SELECT 1 FROM webhooks"), 10
         )
         assert rows(half.app, "SELECT 1 FROM bulk_resends") == []
-        assert not chore(half).step()
+        assert not the_job(half).step()
 
 
 def test_one_that_ended_is_kept_as_long_as_deliveries_are(half: Sending) -> None:
@@ -411,10 +411,10 @@ def test_one_that_ended_is_kept_as_long_as_deliveries_are(half: Sending) -> None
         missed(half, webhook, 1)
         number = ask(half, webhook)
         go_on_until(half, is_over(half, number))
-        chore(half).step()
+        the_job(half).step()
         assert bulk(half, number)["state"] == "finished"
         half.skew = 8 * 86_400.0
-        chore(half).step()
+        the_job(half).step()
         assert rows(half.app, "SELECT 1 FROM bulk_resends") == []
 
 

@@ -161,7 +161,7 @@ def test_f05_410_pauses_the_webhook_and_a_resume_delivers_what_it_kept(half: Sen
         webhook = half.webhook(receiver.url(), parallelism=1)
         half.arrive(5)
         half.wait_for("SELECT paused_reason FROM webhooks")
-        half.apply()
+        half.notice()
         row = rows(half.app, "SELECT state, paused_reason FROM webhooks")[0]
         assert tuple(row) == ("paused", "gone")
         half.arrive(5)

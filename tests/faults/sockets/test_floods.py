@@ -72,7 +72,7 @@ def test_f22_the_same_event_sent_twice_is_stored_and_due_twice_with_ids_of_its_o
 ) -> None:
     company = ears.connected(token)
     make_webhook(ears.app, company, "http://127.0.0.1:4001/")
-    ears.apply(company)
+    ears.notice()
     for _ in range(2):
         ears.simulator.control("raw", token=token, packet='42["same",{"id":1}]')
     first, second = ears.wait_for_events(2)

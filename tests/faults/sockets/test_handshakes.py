@@ -109,7 +109,7 @@ def test_f12_a_name_of_a_socket_that_does_not_resolve_says_so(ears: Listening) -
     def unknown(*_: object, **__: object) -> NoReturn:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    ears.registry.resolver = Resolver(unknown)
+    ears.registry.handshakes.resolver = Resolver(unknown)
     company = ears.company(TOKEN, socket_url="http://no-such-host.example:4000")
     row = ears.wait_for_state(company, "reconnecting")
     assert row.reason == "name_not_resolved"

@@ -29,7 +29,7 @@ def test_f18_up_to_a_megabyte_is_sent_and_more_is_a_marker(ears: Listening) -> N
     token = "large-token-0001"
     company = ears.connected(token)
     make_webhook(ears.app, company, "http://127.0.0.1:4001/")
-    ears.apply(company)
+    ears.notice()
     for length in (MAX_PAYLOAD_BYTES - 2, MAX_PAYLOAD_BYTES - 1):
         ears.simulator.control("emit", token=token, event="large", args=["x" * length])
     ears.simulator.control("emit", token=token, event="after", args=[1])
@@ -147,7 +147,7 @@ def test_f18_five_megabytes_are_a_marker_with_name_length_and_beginning(ears: Li
     token = "huge-token-0001"
     company = ears.connected(token)
     make_webhook(ears.app, company, "http://127.0.0.1:4001/")
-    ears.apply(company)
+    ears.notice()
     ears.simulator.control("emit", token=token, event="huge", args=["x" * 5_000_000])
     ears.simulator.control("emit", token=token, event="after", args=[1])
     marker, after = ears.wait_for_events(2)

@@ -16,7 +16,7 @@ from webhookproxy.cli.shared.complaints import BadInput, Group
 from webhookproxy.cli.shared.context import policy, write
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY, Number, with_stdin
-from webhookproxy.engine.liveness import read_owner, standing
+from webhookproxy.engine.liveness import read_owner, shown_state
 from webhookproxy.events.contract import token_mask
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
@@ -116,7 +116,7 @@ def list_companies(as_json: bool) -> None:
             "agent_id": each.agent_id,
             "retention_days": each.retention_days,
             "wished": each.should_connect,
-            "state": standing(each.connection, owner, wished=each.should_connect)[0].value,
+            "state": shown_state(each.connection, owner, wished=each.should_connect)[0].value,
         }
         for each in companies
     ]

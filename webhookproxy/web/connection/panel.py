@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from webhookproxy.engine.liveness import Owner, read_owner, standing
+from webhookproxy.engine.liveness import Owner, read_owner, shown_state
 from webhookproxy.models import Company, Gap
 from webhookproxy.models.audit import Action, record
 from webhookproxy.models.companies import find_company, wish_connection
@@ -78,7 +78,7 @@ def shown_now(session: Session, companies: Sequence[Company]) -> dict[int, Shown
 def shown(company: Company, owner: Owner, silence: Silence | None = None) -> Shown:
     """What may be said of a company's connection now; never green on an old heartbeat."""
     connection = company.connection
-    state, reason = standing(connection, owner, wished=company.should_connect)
+    state, reason = shown_state(connection, owner, wished=company.should_connect)
     drawing, colour = _LOOKS[state]
     label = CONNECTION_LABELS[state] + ("…" if state in _MOVING else "")
     connected = state is ConnectionState.CONNECTED

@@ -12,7 +12,7 @@ from flask import current_app
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from webhookproxy.engine.liveness import Owner, standing
+from webhookproxy.engine.liveness import Owner, shown_state
 from webhookproxy.events import silence
 from webhookproxy.models import Company, HourlyEvents
 from webhookproxy.reasons import ConnectionState, Words
@@ -139,7 +139,7 @@ def _odd(session: Session, companies: Sequence[Company], now: float) -> dict[int
 
 def _is_quiet(company: Company, owner: Owner, now: float) -> bool:
     """Whether it is worth a question: hardly any is, at most looks."""
-    state, _ = standing(company.connection, owner, wished=company.should_connect)
+    state, _ = shown_state(company.connection, owner, wished=company.should_connect)
     if state is not ConnectionState.CONNECTED:
         return False
     return now - quiet_since(company).timestamp() >= silence.LEAST_MINUTES * 60

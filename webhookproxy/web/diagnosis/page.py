@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request, url_for
 from sqlalchemy.orm import Session
 
 from webhookproxy.delivery.sending.trial import prepare_trial
-from webhookproxy.engine.liveness import read_owner, standing
+from webhookproxy.engine.liveness import read_owner, shown_state
 from webhookproxy.extensions import db
 from webhookproxy.listener.client import Address
 from webhookproxy.models import Company, Webhook
@@ -58,7 +58,7 @@ def check(company_id: int) -> str:
 def _address(company: Company) -> Address | None:
     """With whose token to ask; None while the connection itself shows what it is worth."""
     owner = read_owner(db.session())
-    state, _ = standing(company.connection, owner, wished=company.should_connect)
+    state, _ = shown_state(company.connection, owner, wished=company.should_connect)
     if state is not ConnectionState.DISCONNECTED:
         return None
     return Address(company.socket_url, company.token, company.agent_id)

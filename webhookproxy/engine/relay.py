@@ -1,0 +1,136 @@
+"""Every part between the sockets and the receivers, connected with each other."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from flask import Flask
+from sqlalchemy import Engine as Database
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, joinedload
+
+from webhookproxy.broadcast import Broadcast
+from webhookproxy.database.store import Store
+from webhookproxy.delivery.lanes.pool import Lanes
+from webhookproxy.extensions import db
+from webhookproxy.listener.handshakes import Handshakes
+from webhookproxy.listener.intake import Intake
+from webhookproxy.listener.registry import Registry
+from webhookproxy.listener.routes import Routes
+from webhookproxy.listener.status import StatusWriter
+from webhookproxy.logs.console import Console
+from webhookproxy.models import Company, Webhook
+from webhookproxy.models.installation.changes import acts_between, changes_since
+from webhookproxy.network.dial import Resolver
+from webhookproxy.network.guard import Policy
+
+logger = logging.getLogger(__name__)
+
+
+class Relay:
+    """What runs only in the process that owns the sockets; tests build it as the engine does."""
+
+    def __init__(
+        self,
+        app: Flask,
+        store: Store,
+        console: Console,
+        on_fenced: Callable[[int], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        policy: Policy = app.extensions["policy"]
+        broadcast: Broadcast = app.extensions["broadcast"]
+        resolver = Resolver()
+        with app.app_context():
+            self.reading: Database = db.engine
+        self.store = store
+        self.status = StatusWriter(store, broadcast)
+        self.routes = Routes()
+        self.lanes = Lanes(
+            store,
+            self.reading,
+            console,
+            policy,
+            resolver,
+            app.config["RETENTION_DAYS"] * 24,
+            on_fenced,
+            clock,
+            broadcast.tell,
+        )
+        self.intake = Intake(store, self.routes, console, self.lanes, broadcast, on_fenced)
+        handshakes = Handshakes(policy, resolver)
+        self.registry = Registry(self.intake, self.status, console, handshakes)
+        self._revision = 0
+
+    def start(self, fence: int, *, continued: bool) -> None:
+        """Begin as the owner with this fence, and follow every company.
+
+        `continued`: no other process owned the sockets since this one last did.
+        """
+        self.intake.start(fence, continued=continued)
+        self.lanes.start(fence, continued=continued)
+        self.registry.begin()
+        with Session(self.reading) as session:
+            self._revision, _ = changes_since(session, 0)
+            live = select(Company.id).where(Company.deleted_at.is_(None)).order_by(Company.id)
+            for company_id in session.scalars(live).all():
+                self._follow(session, company_id)
+
+    def follow_changes(self) -> None:
+        """Read again what any process changed since the last look."""
+        with Session(self.reading) as session:
+            revision, changed = changes_since(session, self._revision)
+            for company_id in sorted(changed):
+                self._follow(session, company_id)
+            if changed:
+                self.lanes.attend(acts_between(session, self._revision, revision))
+            # Only now: what the database did not give is asked for again at the next tick.
+            self._revision = revision
+
+    def stop(self, timeout: float, *, drain: bool) -> bool:
+        """Close the sockets and finish what is in hand; return whether all ended in time.
+
+        `drain`: commit what the sockets brought; only the owner of the lease can.
+        """
+        until = time.monotonic() + timeout
+        ended = self.registry.stop(min(5.0, timeout))
+        if drain:
+            ended = self.intake.drain(max(0.0, until - time.monotonic() - 2.0)) and ended
+        ended = self.lanes.stop(max(0.0, until - time.monotonic() - 1.0)) and ended
+        self.status.drain(max(0.0, until - time.monotonic()))
+        return ended
+
+    def failing_since(self) -> float | None:
+        """Return the wall second since which events cannot be stored; None if they can."""
+        # The intake speaks for itself: on a full disk its rows may fail and a heartbeat fit.
+        times = (self.intake.failing_since, self.store.failing_since)
+        return min((each for each in times if each is not None), default=None)
+
+    def _follow(self, session: Session, company_id: int) -> None:
+        """Make everything match one company as it is stored now."""
+        try:
+            company = session.get(Company, company_id, options=[joinedload(Company.connection)])
+            if company is None or company.deleted_at is not None:
+                self.registry.forget(company_id)
+            if company is not None:
+                self._apply(session, company)
+        except SQLAlchemyError:
+            raise
+        except Exception:  # such as a secret that no key opens: the others must not wait for it
+            logger.exception("company_%d cannot be followed", company_id)
+
+    def _apply(self, session: Session, company: Company) -> None:
+        rows = session.scalars(
+            select(Webhook)
+            .where(Webhook.company_id == company.id)
+            .options(joinedload(Webhook.health))
+        ).all()
+        deleted = company.deleted_at is not None
+        live = [each for each in rows if each.deleted_at is None and not deleted]
+        gone = [each.id for each in rows if each.deleted_at is not None or deleted]
+        self.routes.apply(company.id, live)
+        self.lanes.apply(live, gone)
+        self.registry.apply(company)

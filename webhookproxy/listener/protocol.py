@@ -1,0 +1,168 @@
+"""What of Socket.IO's protocol the library does otherwise: the only file that knows the library."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import engineio
+import socketio
+
+from webhookproxy.listener.frames import MESSAGE_MAX
+
+# An event announces how many binary frames follow it; 3C Plus sends none at all.
+ATTACHMENTS_MAX = 1_000
+
+# Engine.IO's number for a packet that carries something of Socket.IO's.
+_MESSAGE = 4
+
+
+class Owner(Protocol):
+    """What a socket calls; of these only `wait_until_accepting` may yield."""
+
+    def connected(self, socket_id: str) -> None:
+        """Take the Socket.IO id, before the first event."""
+
+    def event(self, text: str) -> None:
+        """Take the packet's JSON array as text, exactly as it came."""
+
+    def values(self, name: str, values: list[Any]) -> None:
+        """Take name and arguments of an event that came with binary attachments."""
+
+    def malformed(self, error: Exception, text: str) -> None:
+        """Take notice of a packet that could not be read."""
+
+    def oversized(self, text: str, length: int) -> None:
+        """Take the beginning of an event's text, and the bytes of the whole message."""
+
+    def wait_until_accepting(self) -> None:
+        """Wait, before a packet is read, while there is no place for it."""
+
+
+class Engine(engineio.Client):  # type: ignore[misc]  # the library has no types
+    """Handles messages in the order they come, in the greenlet that reads them.
+
+    The library starts a greenlet for each message: their order is lost at the first yield, there
+    is no back-pressure, and an exception in one goes nowhere.
+    """
+
+    client: Client
+    owner: Owner
+    last_packet: float = 0.0
+
+    def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
+        if event != "message":
+            return super()._trigger_event(event, *args, **kwargs)
+        try:
+            if cut := self.ws.take_cut():
+                self.client.take_cut(args[0], cut)
+            else:
+                self.handlers["message"](*args)
+        except Exception as error:  # whatever a broken packet does to the library's parser
+            data = args[0] if args and isinstance(args[0], str) else ""
+            self.owner.malformed(error, data)
+        return None
+
+    def _receive_packet(self, packet: Any) -> None:
+        self.last_packet = time.monotonic()
+        if packet.packet_type == _MESSAGE:
+            self.owner.wait_until_accepting()
+        # It may have been closed meanwhile: what is read after that is nobody's any more.
+        if self.state == "connected":
+            super()._receive_packet(packet)
+
+
+class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
+    """Passes the text of an event on as it came, and leaves all else to the library."""
+
+    # Called with the reason when the connection ends, whoever ends it.
+    ended: Callable[[str], None]
+    _binary_packet: Any
+
+    def __init__(self, owner: Owner, timeout: float) -> None:
+        super().__init__(
+            reconnection=False,
+            handle_sigint=False,
+            logger=False,
+            engineio_logger=False,
+            request_timeout=timeout,
+        )
+        self.owner = owner
+        engine: Engine = self.eio
+        engine.owner = owner
+        engine.client = self
+
+    def _engineio_client_class(self) -> type[Engine]:
+        return Engine
+
+    def _handle_eio_message(self, data: Any) -> None:
+        if type(data) is str:
+            self._expect_no_attachment()
+            # An EVENT of the default namespace that wants no acknowledgement, as all of 3C Plus'.
+            if data.startswith("2["):
+                self.owner.event(data[1:])
+                return
+        else:
+            self._count_attachment(data)
+        try:
+            super()._handle_eio_message(data)
+        except Exception:
+            # A binary packet that failed would swallow every later event as its attachment.
+            self._binary_packet = None
+            raise
+
+    def take_cut(self, data: str | bytes, length: int) -> None:
+        """Handle a message of which only the beginning was kept."""
+        packet, self._binary_packet = self._binary_packet, None
+        if isinstance(data, str) and data.startswith("2"):
+            self.owner.oversized(data[data.find("[") :], length)
+        elif packet is not None and isinstance(packet.data, list):
+            self.owner.oversized(json.dumps(packet.data[:1]), length)
+        else:
+            self.owner.malformed(ValueError(), data if isinstance(data, str) else "")
+
+    def _expect_no_attachment(self) -> None:
+        """Give up a binary event whose frames did not follow: the library would wait for ever."""
+        if self._binary_packet is not None:
+            self._binary_packet = None
+            self.owner.malformed(ValueError("an event without its attachments"), "")
+
+    def _count_attachment(self, data: bytes) -> None:
+        packet = self._binary_packet
+        if packet is None:
+            return
+        held = sum(map(len, packet.attachments)) + len(data)
+        if packet.attachment_count > ATTACHMENTS_MAX or held > MESSAGE_MAX:
+            self._binary_packet = None
+            raise ValueError("more attachments than an event may have")
+
+    def _handle_event(self, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002 - the library's name
+        if not isinstance(data, list) or not data or not isinstance(data[0], str):
+            raise ValueError("an event without a name")
+        self.owner.values(data[0], data[1:])
+        if id is not None:
+            packet = self.packet_class(3, namespace=namespace or "/", id=id, data=[])
+            self._send_packet(packet)
+
+    def _handle_disconnect(self, namespace: str | None) -> None:  # noqa: ARG002 - the library's
+        # The library would wait here for the very greenlet that this runs in.
+        self.ended("server disconnect")
+
+    def _handle_eio_disconnect(self, reason: str) -> None:
+        super()._handle_eio_disconnect(reason)
+        # The library tells its handlers only of namespaces that were connected for a while: of an
+        # end during or right after the handshake it says nothing.
+        self.ended(reason)
+
+    def end(self) -> None:
+        """End the connection at once, without waiting for the server's leave."""
+        engine = self.eio
+        engine.state = "disconnected"
+        engine.queue.put(None)
+        if (websocket := getattr(engine, "ws", None)) is not None:
+            websocket.shutdown()
+        engine._reset()
+        if engine in engineio.base_client.connected_clients:
+            engineio.base_client.connected_clients.remove(engine)
