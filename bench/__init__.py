@@ -1,1 +1,1 @@
-"""Measurements that somebody runs by hand: no test and no CI has a limit made of their figures."""
+"""Measurements that are started by hand. No test and no CI has a limit taken from their figures."""

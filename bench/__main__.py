@@ -1,8 +1,8 @@
 """`bin/bench [--quick]`: the product beside the relays it would replace, in one run.
 
-The relay that is measured has one core to itself; the simulator, the receiver and this program
-share the other. The machine may be slow or noisy: what counts is the ratio to the reference relays
-of the same run. Prints a table and writes `bench/results.json`.
+The measured relay has its own core; the simulator, the receiver and this program share the other.
+The machine may be slow or noisy, so only the ratio to the reference relays of the same run counts.
+It prints a table and writes `bench/results.json`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RESULTS = Path(__file__).parent / "results.json"
 
 
 def main() -> int:
-    """Measure; 0 unless a floor was missed or something was lost."""
+    """Measure. Return 0, or 1 if a floor was missed or an event was lost."""
     parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round, smaller loads")
     quick = parser.parse_args().quick
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def measure(stage: Stage, *, quick: bool, node: bool, other_core: int) -> list[Row]:
-    """Every row of the table; one that fails says so and does not stop the others."""
+    """Measure every row of the table; a row that fails does not stop the others."""
     small = 5 if quick else 1
     found, reference = speed.measure(stage, rounds=1 if quick else 3, events=5000, node=node)
     parts: list[Callable[[], list[Row]]] = [

@@ -1,9 +1,9 @@
 """`python -m bench.burst`: a burst through the product and through a plain relay, side by side.
 
-Each relay has one core to itself; the simulator, the receiver and this script share another. The
-product runs as shipped: default settings, gunicorn, every event and result committed to SQLite
-with synchronous=FULL. The plain relay (bench/plain_relay.py) keeps nothing. Rounds alternate, and
-what counts is the ratio of the medians: both see the same machine in the same minutes.
+Each relay has its own core; the simulator, the receiver and this script share another. The product
+runs as shipped: default settings, gunicorn, every event and result committed to SQLite with
+synchronous=FULL. The plain relay (bench/plain_relay.py) stores nothing. The rounds alternate, and
+the ratio of the medians counts: both relays see the same machine in the same minutes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from webhookproxy.demo.programs import DemoError, flask
 
 WANTED = 1.7
 EVENT = "call-was-connected"
-# Connections, caches and code are warm before anything is measured.
+# Before the measurement, to warm connections, caches and code.
 WARM_UP = 200
 ARRIVE_SECONDS = 120.0
 
@@ -50,7 +50,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What all rounds share."""
+    """The processes that all rounds share."""
 
     simulator: Simulator
     receiver: Receiver
@@ -58,7 +58,7 @@ class Stage:
 
 
 def main() -> int:
-    """Run the rounds; 0 if the wanted ratio was reached, 1 if not or if anything was lost."""
+    """Run the rounds. Return 0, or 1 if the ratio was missed or an event was lost."""
     parser = argparse.ArgumentParser(prog="python -m bench.burst")
     parser.add_argument("--events", type=int, default=5000, help="in a burst (default 5000)")
     parser.add_argument("--rounds", type=int, default=3, help="of each relay (default 3)")
@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def compare(events: int, rounds: int, core: int, stack: ExitStack) -> int:
-    """Run both relays in turn and print what each did."""
+    """Run both relays in turn, and print the result of each."""
     secret = secrets.token_urlsafe(24)
     stage = Stage(Simulator(stack), Receiver(stack, secret), events)
     tokens = {name: f"{name}-{secrets.token_urlsafe(24)}" for name in ("product", "plain")}
@@ -105,7 +105,7 @@ def compare(events: int, rounds: int, core: int, stack: ExitStack) -> int:
 
 
 def check_stored(environment: dict[str, str], expected: int) -> None:
-    """Have the database say that it holds every event as delivered; DemoError if it does not."""
+    """Raise DemoError unless the database has every event as delivered."""
     status = json.loads(flask(environment, "status", "--json"))
     delivered = status["companies"][0]["webhooks"][0]["delivered"]
     print(f"the product's database holds {delivered} deliveries as delivered")
@@ -114,7 +114,7 @@ def check_stored(environment: dict[str, str], expected: int) -> None:
 
 
 def conclude(results: dict[str, list[Round]]) -> int:
-    """Print the medians and their ratio; 0 if it is the wanted one."""
+    """Print the medians and their ratio. Return 0 if the ratio was reached."""
     medians = {
         name: Round(
             statistics.median(each.per_second for each in rounds),
@@ -130,7 +130,7 @@ def conclude(results: dict[str, list[Round]]) -> int:
 
 
 def measure(stage: Stage, start: Start, token: str, core: int) -> Round:
-    """One burst through one relay, which is started and stopped for it."""
+    """Start one relay, send one burst through it, and stop it."""
     with ExitStack() as started:
         with on_core(core):
             relay = start(started)
@@ -143,10 +143,10 @@ def measure(stage: Stage, start: Start, token: str, core: int) -> Round:
 
 
 def burst(stage: Stage, relay: Relay, token: str, events: int) -> float:
-    """Emit, wait until all has arrived, and let the relay finish.
+    """Emit, wait until everything has arrived, and let the relay finish.
 
-    Returns seconds from the first emit to the last arrival; DemoError if any event is missing or
-    its signature is wrong.
+    Returns the seconds from the first emit to the last arrival. Raises DemoError if an event is
+    missing or its signature is wrong.
     """
     stage.receiver.forget()
     began = time.monotonic()

@@ -1,7 +1,7 @@
 """`python -m bench.companies`: many companies in one server process, at a steady rate.
 
 Prints what was sent and what arrived, the latency from emit to the receiver, and the server's
-memory. Ends with 1 if anything was lost.
+memory. Exits with 1 if an event was lost.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How many companies, and how many events in all, evenly spread over so many seconds."""
+    """How many companies, and how many events in all, spread evenly over `seconds`."""
 
     tokens: tuple[str, ...]
     events: int
@@ -33,7 +33,7 @@ class Load:
 
 
 def main() -> int:
-    """Run the load; 0 if nothing was lost."""
+    """Run the load. Return 0 if no event was lost."""
     parser = argparse.ArgumentParser(prog="python -m bench.companies")
     parser.add_argument("--companies", type=int, default=50, help="default 50")
     parser.add_argument("--rate", type=float, default=20.0, help="events/s in all (default 20)")
@@ -74,13 +74,13 @@ def run(load: Load, stack: ExitStack) -> int:
     while receiver.count() < load.events and time.monotonic() < until:
         server.check_alive()
         time.sleep(0.05)
-    # A doubled one would come right after the last.
+    # A doubled event would come right after the last.
     server.wait_until_quiet()
     return account(emitted, receiver.arrivals(), server.rss_mb())
 
 
 def emit(load: Load, simulator: Simulator) -> dict[tuple[str, str], float]:
-    """Emit the events, one company after the other; when each left, by path and number."""
+    """Emit the events, one company after the other. Return when each left, by path and number."""
     sample = CATALOG[EVENT].sample
     emitted: dict[tuple[str, str], float] = {}
     start = time.monotonic()
@@ -95,7 +95,7 @@ def emit(load: Load, simulator: Simulator) -> dict[tuple[str, str], float]:
 
 
 def account(emitted: dict[tuple[str, str], float], arrivals: dict[str, Any], rss_mb: float) -> int:
-    """Print what arrived of what was sent; 0 if all of it did, signed."""
+    """Print how many events arrived. Return 0 if all of them did, signed."""
     took = sorted(
         (at - emitted[path, seq]) * 1000
         for path, seen in arrivals["first"].items()

@@ -1,4 +1,4 @@
-"""What a filter costs at intake: microseconds a condition, and those of reading the payload."""
+"""The cost of a filter at intake: microseconds per condition, and per payload that is parsed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GOAL_US = 3.0
 ROUNDS = 9
 REPEATS = 2000
 NAME = "call-history-was-created"
-# Beside the payload of the catalogue: a value of each kind, each as dear to compare as it gets.
+# Added to the catalogue's payload: for each kind, the value that takes longest to compare.
 ASKED = {"number": 12.5, "text": "5511987654321", "when": "2024-05-01T12:00:00.000Z"}
 VALUES = {
     Operator.EQUAL: ("12.50", "5511987654321.0", "2024-05-01T12:00:00.000Z"),
@@ -29,19 +29,19 @@ VALUES = {
 
 
 def conditions() -> list[Row]:
-    """The dearest operator, and what an event costs before its first condition."""
+    """Measure the slowest operator, and the cost of an event before its first condition."""
     costs = {operator: of_operator(operator) for operator in Operator}
-    dearest = max(costs, key=lambda operator: costs[operator])
-    name = f"a filter: µs a condition at intake, the dearest ({LABELS[dearest]})"
+    slowest = max(costs, key=lambda operator: costs[operator])
+    name = f"a filter: µs per condition at intake, the slowest ({LABELS[slowest]})"
     reading = Row(
-        f"  and µs to read it anew, if it has conditions and hidden credentials ({NAME})",
+        f"  and µs to parse it again, if it has conditions and hidden credentials ({NAME})",
         f"{of_reading():.2f}",
     )
-    return [at_most(name, costs[dearest], FLOOR_US, GOAL_US), reading]
+    return [at_most(name, costs[slowest], FLOOR_US, GOAL_US), reading]
 
 
 def of_operator(operator: Operator) -> float:
-    """Microseconds a condition, each of which holds, so that the next one is looked at too."""
+    """Return the microseconds per condition. Each condition holds, so all of them are compared."""
     paths = [f"call.bench.asked.{name}" for name in ASKED]
     compiled = Compiled(
         [Condition(*each) for each in zip(paths, [operator] * 3, VALUES[operator], strict=True)]
@@ -54,7 +54,7 @@ def of_operator(operator: Operator) -> float:
 
 
 def of_reading() -> float:
-    """Microseconds to parse the catalogue's largest kind of event."""
+    """Return the microseconds to parse the catalogue's largest event."""
     text = json.dumps(CATALOG[NAME].sample)
     return _microseconds(lambda: read_payload(text))
 
@@ -66,7 +66,7 @@ def _microseconds(work: Callable[[], object]) -> float:
         for _ in range(REPEATS):
             work()
         rounds.append((time.perf_counter() - began) / REPEATS * 1e6)
-    # The least: what else runs on the machine only adds.
+    # The smallest: other programs on the machine can only add time.
     return min(rounds)
 
 

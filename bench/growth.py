@@ -1,4 +1,4 @@
-"""Cost as work grows: webhooks, stored rows, the other database."""
+"""The cost per event with more webhooks, with more rows, and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _FILL_DELIVERIES = text(
 
 
 def webhooks(stage: Stage, events: int) -> list[Row]:
-    """CPU per delivery with one webhook, and with a thousand in ten companies that rest."""
+    """Measure the CPU per delivery with one webhook, and with 1,000 more in ten idle companies."""
     one = _burst(stage, install(stage), events)
-    # All but one want nothing: what exists must cost nothing while nothing is due to it.
+    # All but one ask for no event: a webhook must cost nothing while nothing is due to it.
     product = install(stage, companies=10, webhooks=100, events=("none",))
     wanted = ("webhook", "create", "company_1", "bench", f"{stage.receiver.url}/1", "--secret", "-")
     flask(product.environment, *wanted, stdin=stage.secret + "\n")
@@ -39,7 +39,7 @@ def webhooks(stage: Stage, events: int) -> list[Row]:
 
 
 def rows(stage: Stage, count: int, events: int) -> list[Row]:
-    """CPU per event on an empty database, and on one with so many rows."""
+    """Measure the CPU per event on an empty database, and on one with many rows."""
     empty, full = install(stage), install(stage)
     fill(full, count)
     before, after = _burst(stage, empty, events), _burst(stage, full, events)
@@ -54,7 +54,7 @@ def rows(stage: Stage, count: int, events: int) -> list[Row]:
 
 
 def fill(product: Product, count: int) -> None:
-    """Put so many events and as many delivered deliveries into a SQLite database."""
+    """Put events, and a delivered delivery of each, into a SQLite database."""
     engine = create_engine(product.environment["DATABASE_URL"])
     with engine.begin() as connection:
         connection.execute(_FILL, {"rows": count, "payload": "x" * 300})
@@ -64,7 +64,7 @@ def fill(product: Product, count: int) -> None:
 
 
 def _pass_over(product: Product, count: int) -> None:
-    """Have the search take these events for indexed: that is not what is measured."""
+    """Mark these events as indexed: this is no measurement of the search."""
     place = SearchPlace(product.environment["DATABASE_URL"])
 
     def job(work: Work) -> None:
@@ -75,7 +75,7 @@ def _pass_over(product: Product, count: int) -> None:
 
 
 def on_postgresql(stage: Stage, events: int, other_core: int) -> list[Row]:
-    """The burst with PostgreSQL, whose server has the other core, against SQLite's."""
+    """Compare the burst on PostgreSQL, whose server has the other core, with SQLite's."""
     sqlite = _burst(stage, install(stage), events)
     with on_core(other_core), postgresql.running() as server, server.database(empty=True) as url:
         found = _burst(stage, install(stage, database_url=url), events)

@@ -1,9 +1,9 @@
 """`python -m bench.lists`: every list and every search, over a million events, on both databases.
 
-A week of a busy relay (see bench/million.py) is made, the search is filled, and the server is
-started as bin/serve starts it. Then every kind of page is asked for, with other values
-each time, by an administrator of ten companies and by an operator of one; what counts is how long
-the answer took. Ends with 1 if a list took 100 ms or more at p95, or a search 300 ms.
+It makes a week of a busy relay (see bench/million.py), fills the search, and starts the server as
+bin/serve does. Then it requests every kind of page, with different values each time, as an
+administrator of ten companies and as an operator of one, and measures how long the answers took.
+Exits with 1 if a list took 100 ms or more at p95, or a search 300 ms.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from webhookproxy.search.index.filling import fill
 
 LIST_MS, SEARCH_MS = 100.0, 300.0
 PASSWORD = "uma senha de medir, comprida"
-# So old that retention leaves everything where it is.
+# A limit that is high enough for retention to remove nothing.
 DAYS_KEPT = "30"
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A kind of page: its name, how its address is made, its limit in ms, and who has it."""
+    """A kind of page: its name, how its address is made, its limit in ms, and who may see it."""
 
     name: str
     address: Callable[[Chance], str]
@@ -46,27 +46,27 @@ class Ask:
 
 
 class Chance:
-    """Chooses what is asked for, all of it of the first company; the same each time."""
+    """Chooses values of the first company to ask for; the same in each run."""
 
     def __init__(self, events: int) -> None:
         self.events = events
         self._random = random.Random(11)
 
     def call(self) -> Call:
-        """A call."""
+        """Return a call."""
         number = self._random.randrange(10, self.events // EVENTS_PER_CALL)
         return Call(number - number % 10)
 
     def event(self) -> int:
-        """The number of an event."""
+        """Return the id of an event."""
         return self.call().number * EVENTS_PER_CALL + 1
 
     def delivery(self) -> int:
-        """The number of a delivery to the first webhook."""
+        """Return the id of a delivery to the first webhook."""
         return (self.event() - 1) * WEBHOOKS + 1
 
     def agent(self) -> int:
-        """The number of an agent."""
+        """Return the number of an agent."""
         return 7000 + self._random.randrange(AGENTS)
 
 
@@ -79,7 +79,7 @@ def _fixed(path: str) -> Callable[[Chance], str]:
 
 
 def _dressed(phone: str) -> str:
-    """As people write it: 5542999998888 as (42) 99999-8888."""
+    """Return a telephone as people write it: 5542999998888 as (42) 99999-8888."""
     return f"({phone[2:4]}) {phone[4:9]}-{phone[9:]}"
 
 
@@ -138,7 +138,7 @@ ASKED = (
 
 
 def main() -> int:
-    """Measure; 0 unless a page took too long or failed."""
+    """Measure. Return 0, or 1 if a page took too long or failed."""
     parser = argparse.ArgumentParser(prog="python -m bench.lists", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=40, help="of each kind and account")
@@ -169,7 +169,7 @@ def _postgresql() -> Iterator[dict[str, str]]:
 
 
 def measure(environment: dict[str, str], events: int, repeats: int, stack: ExitStack) -> int:
-    """Make the data, ask for everything, print it; how many kinds were too late or failed."""
+    """Make the data, request everything, print it. Return how many kinds failed or were slow."""
     environment["RETENTION_DAYS"] = DAYS_KEPT
     began = time.monotonic()
     make(environment, events)
@@ -202,7 +202,7 @@ def measure(environment: dict[str, str], events: int, repeats: int, stack: ExitS
 def _times(
     url: str, session: requests.Session, kind: Ask, events: int, repeats: int
 ) -> list[float]:
-    """How long each answer took, in milliseconds; none if one was not the page."""
+    """Return how long each answer took, in milliseconds; nothing if an answer was not the page."""
     chance, times = Chance(events), []
     for _ in range(repeats):
         path = kind.address(chance)

@@ -1,4 +1,4 @@
-"""What the relays are given to do, and what is read off it."""
+"""The loads that the relays get, and what is measured of them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bench.stage import Relay, wait_for
 from webhookproxy.demo.programs import DemoError
 
 EVENT = "call-was-connected"
-# Connections, caches and code are warm before anything is measured.
+# Before the measurement, to warm connections, caches and code.
 WARM_UP = 200
 ARRIVE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one load showed; `cpu_ms` is per event, the latencies are in milliseconds."""
+    """The results of one load; `cpu_ms` is per event, the latencies are in milliseconds."""
 
     per_second: float
     cpu_ms: float
@@ -30,13 +30,13 @@ class Load:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value below which so much of them lies; 0 for none."""
+    """Return the value below which this share of them lies; 0 if there are none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
 def burst(stage: Stage, relay: Relay, token: str, events: int) -> Load:
-    """As many events as fast as the relay takes them."""
+    """Send these events as fast as the relay takes them."""
     _run(stage, relay, (token,), WARM_UP, None, 1)
     return _run(stage, relay, (token,), events, None, 1)
 
@@ -50,7 +50,7 @@ def steady(
     seconds: float,
     copies: int = 1,
 ) -> Load:
-    """Events of each token at a rate, each due to `copies` webhooks."""
+    """Send events of each token at a rate, each due to `copies` webhooks."""
     _run(stage, relay, tokens, max(1, WARM_UP // len(tokens)), None, copies)
     return _run(stage, relay, tokens, round(rate * seconds), rate, copies)
 
@@ -88,7 +88,7 @@ def _run(
 
 
 def _emit(stage: Stage, tokens: tuple[str, ...], events: int, rate: float | None) -> None:
-    """Emit to every token; where there are many they begin one after the other, evenly spread."""
+    """Emit to every token. Many tokens begin one after the other, spread evenly."""
     given: dict[str, Any] = {"count": events, "event": EVENT}
     if rate is not None:
         given["rate"] = rate
@@ -112,7 +112,7 @@ def _emit(stage: Stage, tokens: tuple[str, ...], events: int, rate: float | None
 
 
 def _check(arrivals: dict[str, Any], expected: int) -> None:
-    """DemoError unless each event came to each webhook, once and signed."""
+    """Raise DemoError unless each event came to each webhook, once and signed."""
     came = sum(len(seen) for seen in arrivals["first"].values())
     if came != expected or arrivals["unsigned"] or arrivals["doubled"]:
         raise DemoError(

@@ -1,8 +1,8 @@
-"""`python -m bench.million DATABASE_URL`: a database with a week of a busy relay in it.
+"""`python -m bench.million DATABASE_URL`: make a database with a week of a busy relay.
 
-A million events and three million deliveries (or as many as asked for), each with its attempts,
-counters and totals, of ten companies with three webhooks each; the first has seven events in ten.
-The same each time but for the public ids. The database must be new; its tables are made here.
+It has a million events and three million deliveries (or another number), with attempts, counters
+and totals, of ten companies with three webhooks each; the first company has seven events in ten.
+Only the public ids differ from run to run. The database must be new; its tables are made here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ COMPANIES = 10
 WEBHOOKS = 3
 DAYS = 7
 EVENTS_PER_CALL = 5
-# Weeks of hourly counters before the events that are still there.
+# Weeks of hourly counters before the first event.
 WEEKS_BEFORE = 8
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 _GROUP = 20_000
@@ -61,7 +61,7 @@ _COLUMNS = {
     "hourly_events": ("company_id", "hour", "name", "count"),
     "hourly_deliveries": ("webhook_id", "hour", "outcome", "bucket", "count"),
 }  # fmt: skip
-# State, reason, status, attempts; how often of a thousand.
+# State, reason, status, attempts; how many of a thousand.
 _ENDS = (
     (("delivered", "accepted", 200, 1), 940),
     (("refused", "refused_status", 404, 3), 15),
@@ -89,14 +89,14 @@ class Week:
         self.totals: defaultdict[int, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
 
     def group(self, first: int) -> tuple[list[Row], list[Row], list[Row]]:
-        """The next events from this number on, their deliveries and the attempts at them."""
+        """Return the next events from this number on, their deliveries and their attempts."""
         rows: tuple[list[Row], list[Row], list[Row]] = ([], [], [])
         for number in range(first, min(first + _GROUP, self.events + 1)):
             self._event(number, *rows)
         return rows
 
     def before(self) -> list[Row]:
-        """Counters of the weeks before: working hours of working days."""
+        """Return the counters of the weeks before: working hours of working days."""
         now, names = self._now_ms // _HOUR_MS, sorted({each.name for each in self._templates})[:12]
         return [
             (company, hour, name, 40)
@@ -111,7 +111,7 @@ class Week:
     ) -> None:
         call = Call(number // EVENTS_PER_CALL)
         template = self._random.choice(self._templates)
-        # All events of a call are of one company.
+        # All events of a call belong to one company.
         company = 1 if call.number % 10 < 7 else 2 + call.number % (COMPANIES - 1)
         at = round(self._now_ms - (self.events - number) * self._step_ms)
         payload, key = template.filled(call)
@@ -137,7 +137,7 @@ class Week:
         state, reason, status, attempts = self._random.choice(self._ends)
         took = 1 << self._random.randrange(3, 9)
         ended: int | None = at + took
-        # The newest of one webhook still wait: its receiver is down.
+        # The newest deliveries of one webhook still wait: its receiver is down.
         if webhook == WEBHOOKS and event > self.events - self.events // 100:
             state, reason, status, attempts, ended = "retrying", "failed_status", 503, 2, None
         first = at + 1 if attempts else None
@@ -160,7 +160,7 @@ class Week:
 
 
 def main() -> int:
-    """Make it; 0."""
+    """Make the database; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.million", description=__doc__)
     parser.add_argument("database", help="a SQLAlchemy URL, of SQLite or PostgreSQL")
     parser.add_argument("--events", type=int, default=1_000_000)
@@ -173,7 +173,7 @@ def main() -> int:
 
 
 def make(environment: dict[str, str], events: int) -> None:
-    """Make the tables and fill them; `environment` is what the product would be started with."""
+    """Make the tables and fill them; `environment` has the settings of the product."""
     flask(environment, "db", "upgrade")
     app = create_app(environment)
     with app.app_context():
@@ -185,7 +185,7 @@ def make(environment: dict[str, str], events: int) -> None:
 
 
 def fill(url: str, week: Week) -> None:
-    """Write the rows of a week, a group at a time."""
+    """Write the rows of a week, one group at a time."""
     into = _into_sqlite if make_url(url).get_backend_name() == "sqlite" else _into_postgresql
     into(url, week)
 
@@ -217,7 +217,7 @@ def _write(put: Put, commit: Callable[[], None], week: Week) -> None:
 
 def _into_sqlite(url: str, week: Week) -> None:
     with closing(sqlite3.connect(make_url(url).database or "")) as connection:
-        # It can be made again.
+        # The database can be made again, so a crash does no harm.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -200000")
 
@@ -244,12 +244,12 @@ def _into_postgresql(url: str, week: Week) -> None:
 
         _write(put, connection.commit, week)
         connection.autocommit = True
-        # What autovacuum would have done within the week.
+        # As autovacuum would have done within the week.
         connection.execute("VACUUM ANALYZE")
 
 
 def _count(connection: Connection, week: Week) -> None:
-    """The totals of each webhook and company, and the owner's numbers."""
+    """Write the totals of each webhook and company, and the owner's highest ids."""
     for webhook, totals in sorted(week.totals.items()):
         counts = ", ".join(f"{column} = {totals[column]}" for column in ("created", *_ENDED))
         connection.execute(text(f"UPDATE webhook_health SET {counts} WHERE webhook_id = {webhook}"))

@@ -1,7 +1,7 @@
 """`python -m bench.plain_relay SOCKET_URL TOKEN WEBHOOK_URL SECRET`: the relay to compare with.
 
-What somebody writes in an afternoon: python-socketio under gevent, and a handler that signs each
-event and calls `requests.post`. It keeps nothing, retries nothing and prints nothing.
+A program that can be written in an afternoon: python-socketio under gevent, and a handler that
+signs each event and calls `requests.post`. It stores nothing, retries nothing and prints nothing.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from urllib.parse import urlencode
 
 import requests
 
-# The package ships no types.
+# The package has no types.
 import socketio
 
 
 def main(socket_url: str, token: str, webhook_url: str, secret: str) -> None:
     """Relay until the process is ended."""
-    # The library runs each handler in a greenlet of its own, so a burst opens many connections.
+    # The library runs each handler in its own greenlet, so a burst opens many connections.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     client = socketio.Client()

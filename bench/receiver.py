@@ -1,10 +1,10 @@
-"""`python -m bench.receiver SECRET`: a receiver cheap enough not to be what is measured.
+"""`python -m bench.receiver SECRET`: a receiver that is fast enough not to limit a measurement.
 
-Answers every POST with 200 and remembers, per path and `seq` of the payload, when it came first,
-and in `took` how many milliseconds after it left the simulator. `GET /arrivals` tells;
-`DELETE /arrivals` forgets. `PUT /down` has it answer every POST with 503, `PUT /up` ends that; a
-path that begins with `/slow` is answered after 0.3 s. Times are seconds of the machine's monotonic
-clock, which all processes share.
+It answers every POST with 200. For each path and `seq` of the payload it remembers when the first
+POST came, and in `took` how many milliseconds after it left the simulator. `GET /arrivals` returns
+that, `DELETE /arrivals` forgets it. After `PUT /down` every POST is answered with 503, until
+`PUT /up`; a path that begins with `/slow` is answered after 0.3 s. Times are seconds of the
+machine's monotonic clock, which all processes share.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _SEQ = re.compile(rb'"seq": ?(\d+)')
 _SLOW_SECONDS = 0.3
 _DOWN = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-# A relay that opens a connection for each event opens thousands at once.
+# For a relay that opens a connection per event: thousands at once.
 _BACKLOG = 4096
 
 
 class Arrivals:
-    """What came, and whether it was signed."""
+    """The POSTs that came, and whether they were signed."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -37,7 +37,7 @@ class Arrivals:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget all arrivals."""
         self._first: defaultdict[str, dict[int, float]] = defaultdict(dict)
         self._took: list[float] = []
         self._doubled = 0
@@ -61,13 +61,13 @@ class Arrivals:
                 self._took.append(round((now - float(emitted[1])) * 1000, 3))
 
     def told(self) -> bytes:
-        """The arrivals as JSON."""
+        """Return the arrivals as JSON."""
         total = sum(len(seen) for seen in self._first.values())
         facts = {"total": total, "doubled": self._doubled, "unsigned": self._unsigned}
         return json.dumps({**facts, "took": self._took, "first": self._first}).encode()
 
     def count(self) -> bytes:
-        """Only how many came: asked for often while events arrive."""
+        """Return only how many came: asked often while events arrive."""
         return b"%d" % sum(len(seen) for seen in self._first.values())
 
 

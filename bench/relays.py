@@ -19,13 +19,13 @@ from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
 
 _NODE_RELAY = ROOT / "bench" / "node_relay"
-# A thousand companies take a while to connect.
+# Enough for a thousand companies to connect.
 CONNECT_SECONDS = 120.0
 
 
 @dataclass(slots=True)
 class Stage:
-    """What every relay talks to, and the core it runs on."""
+    """The processes that every relay talks to, and the core on which it runs."""
 
     stack: ExitStack
     core: int
@@ -39,12 +39,12 @@ class Stage:
 
 
 def new_token() -> str:
-    """A token that no relay had before: its counts begin at nought."""
+    """Return a token that no relay had before, so its counts begin at zero."""
     return f"bench-{secrets.token_urlsafe(24)}"
 
 
 def has_node() -> bool:
-    """Whether the Node relays can run; installs their packages, if npm can."""
+    """Return whether the Node relays can run; install their packages if npm is there."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         return False
     if (_NODE_RELAY / "node_modules").is_dir():
@@ -54,13 +54,13 @@ def has_node() -> bool:
 
 
 def start_node(stage: Stage, token: str, parallel: int, started: ExitStack) -> Relay:
-    """The Node relay, sending so many events at a time."""
+    """Start the Node relay, which sends `parallel` events at a time."""
     command = ("node", str(_NODE_RELAY / "relay.mjs"), stage.simulator.url, token)
     return _start(stage, started, token, *command, _target(stage), stage.secret, str(parallel))
 
 
 def start_plain(stage: Stage, token: str, started: ExitStack) -> Relay:
-    """The plain relay in Python."""
+    """Start the plain relay in Python."""
     command = (sys.executable, "-m", "bench.plain_relay", stage.simulator.url, token)
     return _start(stage, started, token, *command, _target(stage), stage.secret)
 
@@ -79,13 +79,13 @@ def _start(stage: Stage, started: ExitStack, token: str, *command: str) -> Relay
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """The product on a database of its own, with companies that are wished connected."""
+    """The product on its own database, with companies whose connection is switched on."""
 
     environment: dict[str, str]
     tokens: tuple[str, ...]
 
     def start(self, stage: Stage, started: ExitStack, application: str = "wsgi:app") -> Relay:
-        """Serve it, as shipped, and wait until every company is connected."""
+        """Start the server, as shipped, and wait until every company is connected."""
         with on_core(stage.core):
             server = start_server(self.environment, started, application)
 
@@ -109,10 +109,10 @@ def install(
     tls: bool = False,
     **fields: Any,
 ) -> Product:
-    """A product with so many connected companies, each with so many signed webhooks.
+    """Return a product with connected companies, each with signed webhooks.
 
-    `fields` are those of the webhooks; an empty `database_url` is a SQLite file of its own; with
-    `tls` the companies connect over wss.
+    `fields` are those of the webhooks. Without `database_url` the product gets its own SQLite
+    file. With `tls` the companies connect over wss.
     """
     environment = settings(stage.stack)
     if database_url:

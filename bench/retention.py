@@ -1,9 +1,9 @@
 """`python -m bench.retention`: old rows are removed while events flow at a steady rate.
 
-A third of the rows are events past RETENTION_DAYS, a third their deliveries, a third the attempts.
-The server runs as shipped, on SQLite or, with --database, on an empty PostgreSQL database. Prints
-what was sent and what arrived, the latency while rows were removed and after that, and the longest
-time for which the writer was held. Ends with 1 if anything was lost.
+A third of the rows are events older than RETENTION_DAYS, a third their deliveries, a third the
+attempts. The server runs as shipped, on SQLite or, with --database, on an empty PostgreSQL
+database. It prints what was sent and what arrived, the latency during and after the removal, and
+the longest time for which the writer was held. Exits with 1 if an event was lost.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _ATTEMPTS = ("delivery_id", "number", "started_ms", "duration_ms", "status", "re
 
 
 def main() -> int:
-    """Run it; 0 if nothing was lost."""
+    """Run the measurement. Return 0 if no event was lost."""
     parser = argparse.ArgumentParser(prog="python -m bench.retention")
     parser.add_argument("--rows", type=int, default=1_000_000, help="old rows (default 1000000)")
     parser.add_argument("--rate", type=float, default=100.0, help="events/s (default 100)")
@@ -79,7 +79,7 @@ def main() -> int:
 
 
 def run(old: int, rate: float, database: str, stack: ExitStack) -> int:
-    """Fill the database, start the server, emit until the old events are gone, and account."""
+    """Fill the database, start the server, emit until the old events are gone, print it."""
     secret, token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     simulator, receiver = Simulator(stack), Receiver(stack, secret)
     environment = settings(stack)
@@ -112,7 +112,7 @@ def run(old: int, rate: float, database: str, stack: ExitStack) -> int:
 
 
 def fill(environment: dict[str, str], old: int) -> None:
-    """Store old events, each with a delivery that ended and its attempt."""
+    """Store old events, each with an ended delivery and its attempt."""
     app = create_app(environment)
     store = app.extensions["store"]
     with app.app_context():
@@ -140,7 +140,7 @@ def _fill(connection: Connection, numbers: range) -> None:
 
 
 def paced(rate: float, seconds: float, first: int = 0) -> Iterator[int]:
-    """Numbers from `first` on, at an even rate, for so many seconds."""
+    """Yield numbers from `first` on, at an even rate, for `seconds`."""
     start = time.monotonic()
     for count in range(round(rate * seconds)):
         time.sleep(max(0.0, start + count / rate - time.monotonic()))
@@ -155,7 +155,7 @@ def emit(simulator: Simulator, token: str, number: int, emitted: dict[str, float
 
 
 def account(emitted: dict[str, float], during: int, receiver: Receiver) -> int:
-    """Print what arrived of what was sent; 0 if all of it did, signed."""
+    """Print how many events arrived. Return 0 if all of them did, signed."""
     arrivals = receiver.arrivals()
     seen = arrivals["first"].get("/1", {})
     took = {int(n): (seen[n] - at) * 1000 for n, at in emitted.items() if n in seen}
@@ -175,10 +175,10 @@ def account(emitted: dict[str, float], during: int, receiver: Receiver) -> int:
 
 
 def _lines(server: Relay, old: int) -> list[str]:
-    """What the server told of holding the writer, once it told of all the old events."""
+    """Return the server's lines about holding the writer, when they cover all old events."""
     server.check_alive()
     found = [match for line in list(server.lines) if (match := _LINE.search(line))]
-    # The newest event stays until another one is stored.
+    # The newest event stays until another event is stored.
     told = sum(int(match[1]) for match in found)
     return [match[2].strip() for match in found] if told >= old - WORTH_A_LINE else []
 

@@ -1,4 +1,4 @@
-"""The table: a figure, its floor and its goal."""
+"""The rows of the table: a figure, its floor and its goal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table; `reached` is "goal", "floor", "missed", or "" where nothing is asked."""
+    """A line of the table; `reached` is "goal", "floor", "missed", or "" without a goal."""
 
     name: str
     shown: str
@@ -17,19 +17,19 @@ class Row:
 
 
 def at_least(name: str, value: float, floor: float, goal: float) -> Row:
-    """A figure that is to be large."""
+    """Return the row of a figure that should be large."""
     reached = "goal" if value >= goal else "floor" if value >= floor else "missed"
     return Row(name, f"{value:.2f}", f"≥ {floor:g}", f"≥ {goal:g}", reached)
 
 
 def at_most(name: str, value: float, floor: float, goal: float) -> Row:
-    """A figure that is to be small."""
+    """Return the row of a figure that should be small."""
     reached = "goal" if value <= goal else "floor" if value <= floor else "missed"
     return Row(name, f"{value:.2f}", f"≤ {floor:g}", f"≤ {goal:g}", reached)
 
 
 def text(rows: list[Row]) -> str:
-    """The rows as a Markdown table."""
+    """Return the rows as a Markdown table."""
     lines = ["| figure | measured | floor | goal | reached |", "|---|---|---|---|---|"]
     lines += [f"| {r.name} | {r.shown} | {r.floor} | {r.goal} | {r.reached} |" for r in rows]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Many companies, slow receivers, a large backlog, pages under load: one round each."""
+"""Many companies, slow receivers, a large backlog, pages under load: one round of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EMAIL = "bench@example.com"
 
 
 def many_companies(stage: Stage, reference: Load, seconds: float) -> list[Row]:
-    """100 companies, 3 events/s each, to two webhooks each."""
+    """Measure 100 companies, with 3 events/s each, to two webhooks each."""
     product = install(stage, companies=100, webhooks=2)
     with ExitStack() as started:
         relay = product.start(stage, started)
@@ -35,17 +35,17 @@ def many_companies(stage: Stage, reference: Load, seconds: float) -> list[Row]:
 
 
 def slow_receiver(stage: Stage, seconds: float) -> list[Row]:
-    """A receiver that takes 0.3 s, 100 events/s of distinct calls, parallelism 64."""
+    """Measure a receiver that takes 0.3 s: 100 events/s of different calls, parallelism 64."""
     product = install(stage, path="/slow", parallelism=64)
     with ExitStack() as started:
         relay = product.start(stage, started)
         found = steady(stage, relay, product.tokens, rate=100.0, seconds=seconds)
-    # The receiver notes the arrival when it has read the request, before it takes its time.
+    # The receiver notes the arrival when it has read the request, before it waits.
     return [at_most("receiver of 300 ms: p99 until it has the event, ms", found.p99, 1000, 100)]
 
 
 def backlog(stage: Stage, events: int) -> list[Row]:
-    """A receiver that was down comes back to so many waiting deliveries."""
+    """Measure a receiver that comes back to many waiting deliveries."""
     product = install(stage)
     with ExitStack() as started:
         relay = product.start(stage, started)
@@ -68,7 +68,7 @@ def backlog(stage: Stage, events: int) -> list[Row]:
 
 
 def _drain(stage: Stage, relay: Relay, events: int) -> float:
-    """Wait until all has arrived; the most memory the relay had meanwhile, in MB."""
+    """Wait until everything has arrived. Return the relay's highest memory, in MB."""
     most = 0.0
     until = time.monotonic() + 600
     while stage.receiver.count() < events and time.monotonic() < until:
@@ -79,7 +79,7 @@ def _drain(stage: Stage, relay: Relay, events: int) -> float:
 
 
 def start_of_many(stage: Stage, companies: int) -> list[Row]:
-    """How long a start takes until all are connected over wss, and what each costs at rest."""
+    """Measure a start until all companies are connected over wss, and the cost of an idle one."""
     product, one = install(stage, companies=companies, tls=True), install(stage, tls=True)
     with ExitStack() as started:
         relay = one.start(stage, started)
@@ -102,7 +102,7 @@ def start_of_many(stage: Stage, companies: int) -> list[Row]:
 
 
 def pages(stage: Stage, events: int) -> list[Row]:
-    """A page of the site while a burst runs, against the same page at rest."""
+    """Compare a page during a burst with the same page at rest."""
     product = install(stage)
     stdin = PASSWORD + "\n"
     flask(product.environment, "user", "create", EMAIL, "--admin", "--password-stdin", stdin=stdin)
@@ -135,7 +135,7 @@ def _flood(stage: Stage, token: str, events: int) -> None:
 
 
 def log_in(url: str, email: str, password: str) -> requests.Session:
-    """A session that is logged in."""
+    """Return a session that is logged in."""
     session = requests.Session()
     session.trust_env = False
     page = session.get(f"{url}/entrar", timeout=30).text

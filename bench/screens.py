@@ -114,7 +114,7 @@ def _shrink() -> None:
     for picture in sorted(FOLDER.glob("*.png")):
         subprocess.run(
             [tool, "--force", "--skip-if-larger", "--strip", "--ext", ".png", str(picture)],
-            # 98 and 99: it could not become smaller without becoming worse.
+            # Exit codes 98 and 99: the picture cannot be smaller without being worse.
             check=False,
         )
 

@@ -1,7 +1,7 @@
-"""`python -m bench.search_cost`: a burst while the search is filled, against one without that.
+"""`python -m bench.search_cost`: compare a burst while the search is filled with one without.
 
-The event is the catalogue's largest. Rounds alternate, and what counts is the ratio of the
-medians. Also prints how long the search took to come up with the burst, which is behind it.
+The event is the catalogue's largest. The rounds alternate, and the ratio of the medians counts. It
+also prints how long after the burst the search had indexed everything.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ APPLICATIONS = {"without": "bench.unsearched:app", "filled": "wsgi:app"}
 
 
 def main() -> int:
-    """Measure; 0 unless the search costs more than it may."""
+    """Measure. Return 0, or 1 if the search costs too much."""
     parser = argparse.ArgumentParser(prog="python -m bench.search_cost")
     parser.add_argument("--events", type=int, default=5000, help="in a burst (default 5000)")
     parser.add_argument("--rounds", type=int, default=3, help="of each (default 3)")
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def cost(stage: Stage, rounds: int, events: int) -> list[Row]:
-    """The burst's rate while the search is filled, as a share of the rate without."""
+    """Return the burst's rate while the search is filled, as a share of the rate without."""
     products = {name: install(stage) for name in APPLICATIONS}
     rates: dict[str, list[float]] = {name: [] for name in APPLICATIONS}
     behind = []

@@ -1,4 +1,4 @@
-"""Bursts and latency beside the reference relays, round by round in one run."""
+"""Bursts and latency beside the reference relays, in alternating rounds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Start = Callable[[ExitStack], tuple[Relay, str]]
 
 
 def measure(stage: Stage, *, rounds: int, events: int, node: bool) -> tuple[list[Row], Load]:
-    """The rows on bursts, strict order and latency; and the reference's latency at 300/s."""
+    """Return the rows on bursts, strict order and latency, and the reference's latency at 300/s."""
     starts = _starts(stage, node=node)
     found: dict[str, list[Load]] = defaultdict(list)
     for number in range(1, rounds + 1):

@@ -1,4 +1,4 @@
-"""What the measurements run: simulator, receiver and relays, each a process of its own."""
+"""The processes of a measurement: simulator, receiver and relays."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
 
 START_SECONDS = 60.0
-# CPU time, in seconds per half second, under which a process counts as done with its work.
+# CPU seconds per half second. A process below this counts as finished with its work.
 _QUIET = 0.03
 
 
 class Relay(Program):
-    """A program whose processes are measured, children included; `url` is where it serves."""
+    """A program that is measured with its child processes; `url` is its address."""
 
     url = ""
 
     def processes(self) -> list[psutil.Process]:
-        """The program and what it started."""
+        """Return the program's process and its children."""
         own = psutil.Process(self._process.pid)
         return [own, *own.children(recursive=True)]
 
     def cpu_seconds(self) -> float:
-        """User and system time of all its processes so far."""
+        """Return the user and system time of all its processes so far."""
         times = [process.cpu_times() for process in self.processes()]
         return sum(each.user + each.system for each in times)
 
     def rss_mb(self) -> float:
-        """Resident memory of all its processes, in MB; what they share counts for each."""
+        """Return the resident memory of all its processes, in MB; shared memory counts for each."""
         return sum(process.memory_info().rss for process in self.processes()) / 1e6
 
     def wait_until_quiet(self) -> None:
-        """Return when it does nothing any more; DemoError after START_SECONDS."""
+        """Return when it is idle; raise DemoError after START_SECONDS."""
         until = time.monotonic() + START_SECONDS
         before = self.cpu_seconds()
         while time.monotonic() < until:
@@ -64,7 +64,7 @@ class Relay(Program):
 
 
 class Simulator:
-    """The simulator, silent but for what it is told to emit."""
+    """The simulator; it emits only what it is told to."""
 
     def __init__(self, stack: ExitStack) -> None:
         command = (sys.executable, "-m", "webhookproxy.simulator", "--port=0", "--rate=0")
@@ -73,7 +73,7 @@ class Simulator:
         self.url = program.wait_for_line("simulator listening on ")
 
     def behind_tls(self, stack: ExitStack) -> tuple[str, Path]:
-        """A URL that reaches it over TLS, and the file with the authority to trust for that."""
+        """Return a URL that reaches it over TLS, and the file of the authority to trust."""
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-tls-")))
         port = self.url.rpartition(":")[2]
         program = Program(
@@ -83,11 +83,11 @@ class Simulator:
         return program.wait_for_line("tls listening on "), folder / "roots.pem"
 
     def command(self, name: str, **body: Any) -> dict[str, Any]:
-        """Have it do something; its answer."""
+        """Send it a command; return the answer."""
         return post_json(f"{self.url}/control/{name}", body)
 
     def sockets(self, token: str | None = None) -> int:
-        """How many sockets are open, of one token or of all."""
+        """Return how many sockets are open, of one token or of all."""
         with urlopen(f"{self.url}/control/state", timeout=10) as answer:  # noqa: S310 - loopback
             states = json.load(answer)["tokens"]
         mask = None if token is None else f"{token[:4]}…{token[-4:]}"
@@ -103,20 +103,20 @@ class Receiver:
         self.url = program.wait_for_line("receiver listening on ")
 
     def count(self) -> int:
-        """How many distinct events have come."""
+        """Return how many different events have come."""
         return int(self._ask("GET", "/count"))
 
     def arrivals(self) -> dict[str, Any]:
-        """`total`, `doubled`, `unsigned`, and `first`: path to number to monotonic seconds."""
+        """Return `total`, `doubled`, `unsigned`, and `first`: path to number to monotonic time."""
         found: dict[str, Any] = json.loads(self._ask("GET", "/arrivals"))
         return found
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Make it forget all arrivals."""
         self._ask("DELETE", "/arrivals")
 
     def switch(self, *, down: bool) -> None:
-        """Have it refuse everything with 503, or accept again."""
+        """Make it refuse everything with 503, or accept again."""
         self._ask("PUT", "/down" if down else "/up")
 
     def _ask(self, method: str, path: str) -> bytes:
@@ -128,7 +128,7 @@ class Receiver:
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """Have what is started inside run on one core: it inherits the affinity of this thread."""
+    """Run the processes started inside on one core: they inherit this thread's affinity."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -138,7 +138,7 @@ def on_core(core: int) -> Iterator[None]:
 
 
 def wait_for(ready: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
-    """Return when `ready`; DemoError naming `what` after so many seconds."""
+    """Return when `ready`; raise DemoError naming `what` after `seconds`."""
     until = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > until:
@@ -147,9 +147,9 @@ def wait_for(ready: Callable[[], bool], what: str, seconds: float = START_SECOND
 
 
 def settings(stack: ExitStack) -> dict[str, str]:
-    """The shipped settings, but for keys and a database of their own and loopback allowed.
+    """Return the shipped settings, with new keys, a new database, and loopback allowed.
 
-    The database lies in instance/, on the disk where the product keeps its own.
+    The database is in instance/, on the disk of the product's own database.
     """
     instance = ROOT / "instance"
     instance.mkdir(exist_ok=True)
@@ -193,7 +193,7 @@ def register(
 def start_server(
     environment: dict[str, str], stack: ExitStack, application: str = "wsgi:app"
 ) -> Relay:
-    """The server as bin/serve starts it."""
+    """Start the server as bin/serve does."""
     command = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", application)
     port = free_port()
     server = Relay(*command, environment={**environment, "PORT": str(port)})

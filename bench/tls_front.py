@@ -1,7 +1,7 @@
 """`python -m bench.tls_front PORT FOLDER`: TLS before a server on loopback, as 3C Plus has it.
 
-Says where it listens. The certificate is by an authority that it makes and leaves in
-FOLDER/roots.pem: whoever is started with SSL_CERT_FILE set to that file trusts it.
+It prints where it listens, makes a certificate authority and writes it to FOLDER/roots.pem. A
+program that is started with SSL_CERT_FILE set to that file trusts it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import trustme
 
-# A thousand clients may come in one moment.
+# A thousand clients may connect at once.
 _BACKLOG = 2048
 
 
@@ -38,7 +38,7 @@ def _context(folder: Path) -> ssl.SSLContext:
 
 
 async def _join(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass everything on between a client and the server."""
+    """Pass all bytes on between a client and the server."""
     with suppress(OSError, ssl.SSLError):
         behind = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.gather(_pass_on(reader, behind[1]), _pass_on(behind[0], writer))

@@ -1,4 +1,4 @@
-"""The product without its search: what `wsgi` serves, but the index is never filled."""
+"""The product without its search: as `wsgi` serves it, but the index is never filled."""
 
 from gevent import monkey
 

@@ -1,11 +1,10 @@
-"""Serve the showcase: `python -m bench.showcase FOLDER` prints its address, and serves
-as long as whoever started it is there.
+"""Serve the showcase: `python -m bench.showcase FOLDER` prints its address, and serves until the
+process that started it ends.
 
-With `--empty` behind the folder nobody has been there yet.
+With `--empty` after the folder, the installation has no user yet.
 
-Nothing is connected anywhere: this process only says that it is the owner of the sockets, so the
-states that it wrote are shown as they are. It is always ten in the morning in São Paulo, when a
-call centre is busy.
+No socket is open: this process only claims to own the sockets, so pages show the states that it
+wrote. The clock always starts at ten in the morning in São Paulo, when a call centre is busy.
 """
 
 # ruff: noqa: E402 - nothing may be imported before the patch
@@ -57,7 +56,7 @@ def fill(app: Flask, fence: int) -> None:
 
 
 def ten_in_the_morning() -> datetime:
-    """The next time it is that in São Paulo: cookies made then have not expired now."""
+    """Return the next ten o'clock in São Paulo. A cookie made then has not expired now."""
     now = datetime.now(ZoneInfo("America/Sao_Paulo"))
     today = now.replace(hour=10, minute=12, second=0, microsecond=0)
     return today if today > now else today + timedelta(days=1)
@@ -78,7 +77,7 @@ def serve(folder: Path, *, empty: bool) -> None:
         server.start()
         sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
         sys.stdout.flush()
-        # Whoever started it may be killed: nothing may be left behind.
+        # The process that started this one may be killed; then this one must end too.
         parent = os.getppid()
         while os.getppid() == parent and owner.beat():
             gevent.sleep(BEAT_SECONDS)

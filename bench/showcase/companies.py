@@ -16,7 +16,7 @@ from webhookproxy.rules.companies import CompanyInput
 CLINIC = "Clínica Sorriso Recife"
 COLLECTOR = "Cobrança Vale Assessoria"
 
-# For how long each has been a customer.
+# How long each company has been a customer.
 AGE_DAYS = 100
 
 # Name, 3C Plus id, state, reason, minutes since, minutes since the last event, events.
@@ -60,7 +60,7 @@ _ROWS: tuple[tuple[str, str, ConnectionState, ConnectionReason, int, int | None,
         310,
     ),
 )
-# Company, began so many minutes ago, for so many seconds (None: it lasts), why.
+# Company, minutes since the beginning, seconds it lasted (None: it still lasts), reason.
 _GAPS: tuple[tuple[str, int, int | None, ConnectionReason], ...] = (
     (CLINIC, 1_214, 12, ConnectionReason.DROPPED),
     (CLINIC, 655, 47, ConnectionReason.SILENT),
@@ -71,7 +71,7 @@ _GAPS: tuple[tuple[str, int, int | None, ConnectionReason], ...] = (
 
 
 def fill(session: Session, policy: Policy, fence: int) -> dict[str, Company]:
-    """The companies by name, as the owner with this fence has left them."""
+    """Write the companies as an owner with this fence would. Return them by name."""
     now = datetime.now(UTC)
     made = {row[0]: _company(session, policy, fence, now, *row) for row in _ROWS}
     for name, began, seconds, reason in _GAPS:
@@ -125,5 +125,5 @@ def _company(
 
 
 def hash_of(name: str) -> int:
-    """A number that is the same in every run."""
+    """Return a number that is the same in every run."""
     return int.from_bytes(name.encode()[:8], "big")

@@ -1,4 +1,4 @@
-"""What went wrong with deliveries, as receivers in service do it."""
+"""Failures of deliveries, as real receivers cause them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webhookproxy.reasons import DeliveryState as State
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One attempt: seconds after the event came, how long it took, what came back."""
+    """One attempt: seconds after the event came, how long it took, the answer."""
 
     after: float
     took_ms: int
@@ -23,7 +23,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What became of one event at one webhook; `due` is in so many seconds."""
+    """The attempts of one event at one webhook, and its state; `due` is in seconds."""
 
     webhook: str
     event: str
@@ -57,7 +57,7 @@ _SCHEDULE = (1, 6, 37, 160, 765, 2_570, 6_200, 9_800)
 
 
 def _fails(reason: Reason, status: int | None, answer: str | None, count: int) -> tuple[Try, ...]:
-    """So many attempts on the schedule, all with the same end."""
+    """Return `count` attempts on the schedule, all with the same result."""
     return tuple(
         Try(after, 180 + 37 * number, reason, status, answer)
         for number, after in enumerate(_SCHEDULE[:count])

@@ -1,4 +1,4 @@
-"""Who may log in to the showcase."""
+"""The users of the showcase."""
 
 from __future__ import annotations
 

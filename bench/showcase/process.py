@@ -1,4 +1,4 @@
-"""Run the showcase beside a test, in a process of its own."""
+"""Run the showcase in its own process, beside a test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 
 @contextmanager
 def running(folder: Path, *arguments: str) -> Iterator[str]:
-    """The address of a showcase whose database lies in that folder."""
+    """Yield the address of a showcase whose database is in that folder."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.showcase", str(folder), *arguments],
         cwd=_ROOT,

@@ -1,4 +1,4 @@
-"""Two bulk resends: one that is half way through, and one that is over."""
+"""Two bulk resends: one that is half done, and one that has ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webhookproxy.models.types import to_ms
 
 
 def fill(session: Session, webhooks: dict[str, Webhook]) -> None:
-    """Of two webhooks that are sent to."""
+    """Write the resends of two active webhooks."""
     half = _bulk(webhooks["RD Station"], hours=3, total=1840)
     half.queued, half.skipped, half.delivered, half.failed = 702, 2, 671, 19
     over = _bulk(webhooks[MAKE], hours=26, total=312)

@@ -1,4 +1,4 @@
-"""The events, what became of each, and the counters of 24 hours."""
+"""The events, the result of each, and the counters of 24 hours."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.simulator.world import World
 
-# How busy a call centre is, by hours before now; now is ten in the morning.
+# How busy a call centre is, by hours before now; it is ten in the morning.
 _DAY = (0.7, 1.0, 0.8, 0.3, 0, 0, 0, 0, 0, 0, 0, 0, 0.1, 0.2, 0.3, 0.5, 0.8, 1, 0.9, 1, 0.6, 0.9, 1)
 _BUSY = 4_100
 _SHARE_REFUSED = 0.012
-# Of a hundred events, how many have which name; the last is not in the catalogue, and new.
+# How many of a hundred events have each name; the last name is new, and not in the catalogue.
 _NAMES = {
     "call-was-created": 24,
     "call-history-was-created": 22,
@@ -47,7 +47,7 @@ _NEW_NAME = "call-transcription-was-created"
 
 @dataclass(slots=True)
 class Happened:
-    """An event that came, and what is told of it at each webhook."""
+    """An event that came, and its story at each webhook."""
 
     company: Company
     name: str
@@ -72,7 +72,7 @@ class Traffic:
         self._random = Random(3)
 
     def fill(self) -> None:
-        """Everything, in the order in which it came."""
+        """Write everything, in the order of arrival."""
         for happened in sorted(self._happened(), key=lambda each: each.received_ms):
             self._store(happened)
         for company in self._companies.values():
@@ -93,7 +93,7 @@ class Traffic:
                 yield from self._ordinary(company)
 
     def _ordinary(self, company: Company) -> Iterator[Happened]:
-        """Forty events like any other, ending when the company was last heard of."""
+        """Return forty usual events; the last one is the company's newest."""
         assert company.connection.last_event_at is not None
         at = round(company.connection.last_event_at.timestamp() * 1000)
         world = World(Random(company.id), agents=8)
@@ -102,7 +102,7 @@ class Traffic:
             yield Happened(company, emission.name, emission.payload, at - number * 9_700)
 
     def _payload(self, company: Company, story: Story) -> str:
-        # Every story is of a call of its own.
+        # Every story has its own call.
         world = World(Random(f"{company.id} {story}"), agents=8)
         return world.event(story.event, world.new_call()).payload
 
@@ -131,7 +131,7 @@ class Traffic:
             self._deliver(event_id, read.order_key, happened.received_ms, story)
 
     def _usual(self, happened: Happened) -> Iterator[Story]:
-        """What usually becomes of an event: every webhook that wants it accepts it."""
+        """Return the usual story of an event: every webhook that asks for it accepts it."""
         for webhook in self._webhooks.values():
             wants = webhook.events is None or happened.name in webhook.events
             if webhook.company_id != happened.company.id or not wants:
@@ -140,7 +140,7 @@ class Traffic:
             if webhook.state == WebhookState.SIMULATED:
                 yield Story(*usual, DeliveryState.SIMULATED, DeliveryReason.SIMULATION)
             elif webhook.paused_at is not None or webhook.health.circuit_opened_at is not None:
-                # What holds the webhook is not written on the rows.
+                # The rows do not say what holds the webhook.
                 yield Story(*usual, DeliveryState.QUEUED, DeliveryReason.WAITING_TURN)
             else:
                 took = self._random.randint(38, 240)
@@ -174,7 +174,7 @@ class Traffic:
         _count(webhook, story.state, 1)
 
     def _count_hours(self, company: Company) -> None:
-        """Yesterday's and today's bars; a webhook that fails has failed since it began to."""
+        """Write the counters of two days; a failing webhook fails since its first failure."""
         hour = self._now_ms // 3_600_000
         size = _BUSY * (company.connection.events / 904_118) ** 0.5
         silent = company.connection.last_event_at is None or self._quiet_hours(company)
@@ -188,7 +188,7 @@ class Traffic:
             for webhook in self._webhooks.values():
                 if webhook.company_id == company.id:
                     self._count_deliveries(webhook, hour - back, back, events)
-        # In the weeks before there were some at this hour, too: silence now is odd.
+        # Events came at this hour in earlier weeks too, so silence now is unusual.
         for week, back in product(range(1, 9), range(-1, 5)):
             self._count_names(company, hour - week * 168 - back, round(size))
 

@@ -1,4 +1,4 @@
-"""The webhooks, and how each of them is doing."""
+"""The webhooks, and the state of each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ANSWERED = (
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A webhook, with how its circuit stands: opened so many minutes ago, last tried with."""
+    """A webhook and its circuit: minutes since it opened, and the last result."""
 
     company: str
     given: WebhookInput
@@ -116,7 +116,7 @@ _ROWS = (
 
 
 def fill(session: Session, policy: Policy, companies: dict[str, Company]) -> dict[str, Webhook]:
-    """The webhooks by name."""
+    """Write the webhooks. Return them by name."""
     now = datetime.now(UTC)
     made = {}
     for planned in _ROWS:

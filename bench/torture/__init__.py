@@ -1,1 +1,1 @@
-"""Random faults over a live stream, and the account of it: `bin/torture`."""
+"""Random faults during a live stream, and an account of what arrived: `bin/torture`."""

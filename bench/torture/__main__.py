@@ -19,14 +19,14 @@ from bench.torture.faults import Faults
 from bench.torture.stage import stage
 from bench.torture.stream import Stream
 
-# What waits at the end gets so long, in seconds, to be delivered.
+# Seconds for the delivery of what waits at the end.
 SETTLE_SECONDS = 120.0
 # This share of the faults is a kill -9.
 DEADLY = 0.6
 
 
 def main() -> int:
-    """Torture, print the account; 0 only if the promises held."""
+    """Run the torture and print the account. Return 0 only if the promises held."""
     parser = argparse.ArgumentParser(prog="bin/torture")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
@@ -46,8 +46,8 @@ def main() -> int:
 
 
 def run(database: str, seconds: float, seed: int) -> tuple[Account, Faults, bool]:
-    """The account, the faults that were thrown, and whether everything ended."""
-    # Which faults come in which order is the seed's; when exactly they strike is the machine's.
+    """Return the account, the faults that were caused, and whether all deliveries ended."""
+    # The seed decides which faults come in which order; the machine decides the exact moment.
     with stage(database) as made:
         faults = Faults(made, random.Random(seed))
         stream = Stream(made, random.Random(seed + 1))

@@ -1,4 +1,4 @@
-"""What became of every event that was sent."""
+"""The account of a torture: the result of every event that was sent."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bench.torture.stage import Log, Stage
 from bench.torture.stream import Sent
 from tests.support.application import rows
 
-# An event that left so shortly before or after a gap may have been in it: what a dying process had
-# read was not committed yet.
+# An event that left this shortly before or after a gap may belong to it: a dying process may have
+# read it without committing it.
 MARGIN_MS = 1_000
 
 
 @dataclass
 class Account:
-    """The numbers of a torture; `lost`, `disorder` and `needless` are what must be nought."""
+    """The numbers of a torture; `lost`, `disorder` and `needless` must be zero."""
 
     sent: int = 0
     unheard: int = 0
@@ -32,16 +32,16 @@ class Account:
     gaps: int = 0
     lost: list[str] = field(default_factory=list)
     disorder: list[str] = field(default_factory=list)
-    # Doubled although it was not in flight when a process ended.
+    # Doubled although it was not being sent when a process ended.
     needless: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
-        """Whether the promises held."""
+        """Return whether the promises held."""
         return not (self.lost or self.disorder or self.needless)
 
     def lines(self) -> list[str]:
-        """The account, as a table in Markdown."""
+        """Return the account as a Markdown table."""
         numbers = {
             "sent": self.sent,
             "of these, with no socket open, or a dead one": self.unheard,
@@ -62,7 +62,7 @@ class Account:
 
 
 def take(stage: Stage, sent: list[Sent], faults: Faults) -> Account:
-    """The account, once the stream has ended and nothing waits."""
+    """Return the account, after the stream has ended and nothing waits."""
     account = Account(sent=len(sent), in_flight=len(faults.in_flight))
     stored = _stored(stage, account)
     _check_stored(stage, account, sent, stored)
@@ -137,7 +137,7 @@ def _check_doubled(stage: Stage, account: Account, log: Log, faults: Faults) -> 
 
 
 def _check_order(account: Account, webhook_id: int, firsts: list[dict[str, Any]]) -> None:
-    """First receipts of one key come in the order of sending."""
+    """Note each first receipt of a key that did not come in the order of sending."""
     last: dict[int, int] = {}
     for row in firsts:
         key = row["agent"]["id"]

@@ -1,4 +1,4 @@
-"""The faults a torture throws, one at a time, each with its end."""
+"""The faults of a torture, one at a time, each with its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.locks import held
 from tests.support.receiver import endless, hang, raw, reset
 from tests.support.server_process import ServerProcess
 
-# Within so many seconds a server is the owner, and every company has its socket again.
+# Within these seconds a server is the owner, and every company has its socket again.
 OWNER_SECONDS = 30.0
 TAKEOVER_SECONDS = 10.0
 
@@ -38,18 +38,18 @@ RECEIVER_FAULTS: dict[str, Fault] = {
 
 @dataclass
 class Faults:
-    """Throws faults at a stage; counts them, and what was in flight when a process ended."""
+    """Causes faults; counts them, and the requests in flight when a process ended."""
 
     stage: Stage
     random: random.Random
     counts: dict[str, int] = field(default_factory=dict)
     in_flight: set[tuple[int, str]] = field(default_factory=set)
     slowest_takeover: float = 0.0
-    # What was thrown, and when (monotonic).
+    # The faults, and when each was caused (monotonic).
     history: list[tuple[float, str]] = field(default_factory=list)
 
     def throw(self, *, deadly: bool) -> None:
-        """One fault; a deadly one ends the process that owns the sockets with SIGKILL."""
+        """Cause one fault; a deadly one ends the process that owns the sockets with SIGKILL."""
         gentle = [self.stop, self.freeze, self.twice, self.receiver, self.socket, self.lock]
         fatal = [self.kill, self.take_over, self.take_over]
         choice = self.random.choice(fatal if deadly else gentle)
@@ -62,12 +62,12 @@ class Faults:
         self.wait_for_owner()
 
     def kill(self) -> None:
-        """SIGKILL, and a new start."""
+        """Kill the server with SIGKILL, and start a new one."""
         self._kill(self.stage.servers[0])
         self.stage.start_server()
 
     def take_over(self) -> None:
-        """SIGKILL while another server waits for the sockets."""
+        """Kill the server with SIGKILL while another one waits for the sockets."""
         if len(self.stage.servers) < 2:
             self.stage.start_server()
         owners = wait_until(self.stage.owners, TAKEOVER_SECONDS, "an owner says that it is one")
@@ -78,7 +78,7 @@ class Faults:
         self.slowest_takeover = max(self.slowest_takeover, time.monotonic() - began)
 
     def stop(self) -> None:
-        """SIGTERM, twice now and then; what is in hand is finished."""
+        """Stop the server with SIGTERM, sometimes twice; it finishes what it is sending."""
         server = self.stage.servers[0]
         server.signal(signal.SIGTERM)
         if self.random.random() < 0.5:
@@ -91,30 +91,30 @@ class Faults:
             self.stage.start_server()
 
     def freeze(self) -> None:
-        """SIGSTOP for a moment; it owns the sockets all the while."""
+        """Stop the server with SIGSTOP for a moment; it stays the owner of the sockets."""
         server = self.stage.servers[0]
         server.freeze()
         gevent.sleep(self.random.uniform(0.5, 3.0))
         self._note_in_flight()
         server.thaw()
-        # An answer that came meanwhile may be found after its deadline.
+        # An answer that came during the stop may be found after its deadline.
         self._note_in_flight()
 
     def twice(self) -> None:
-        """A second server by mistake: it waits, and there is one owner."""
+        """Start a second server, as by mistake: it waits, and the first stays the owner."""
         if len(self.stage.servers) < 2:
             self.stage.start_server()
         gevent.sleep(1.0)
         assert len(self.stage.owners()) == 1
 
     def receiver(self) -> None:
-        """One receiver misbehaves for a while."""
+        """Let one receiver misbehave for a while."""
         log = self.random.choice(self.stage.logs)
         log.fault = self.random.choice(list(RECEIVER_FAULTS.values()))
         gevent.spawn_later(self.random.uniform(0.5, 4.0), setattr, log, "fault", None)
 
     def socket(self) -> None:
-        """3C Plus drops, kicks, closes, falls silent or talks nonsense."""
+        """Let 3C Plus drop, kick, close or silence a socket, or send nonsense."""
         token = self.random.choice([*self.stage.tokens.values(), None])
         control = self.stage.simulator.control
         acts: list[Callable[[], object]] = [
@@ -129,7 +129,7 @@ class Faults:
         gevent.sleep(self.random.uniform(0.0, 2.0))
 
     def lock(self) -> None:
-        """Another program holds the database, or PostgreSQL ends every session."""
+        """Let another program lock the database, or PostgreSQL end every session."""
         seconds = self.random.uniform(0.2, 7.0)
         if self.stage.postgresql is not None and self.random.random() < 0.5:
             self._cut_sessions(self.stage.postgresql)
@@ -153,12 +153,12 @@ class Faults:
 
     def _kill(self, server: ServerProcess) -> None:
         others = [each for each in self.stage.servers if each is not server]
-        # Only while it is read what was in flight: what the next owner commits hides it.
+        # Only while we read what was in flight: the next owner's commits would hide it.
         for other in others:
             other.freeze()
         server.kill()
-        # What was written in the last moment lies in the receivers' sockets: it has all been read
-        # when this process has nothing left to do, however slow the machine is.
+        # The last requests are still in the receivers' sockets. They have all been read when this
+        # process has nothing left to do, however slow the machine is.
         for _ in range(3):
             gevent.sleep(0.05)
             gevent.idle()
@@ -177,13 +177,13 @@ class Faults:
         return int(rows(self.stage.app, "SELECT fence FROM leases")[0][0])
 
     def _cut_sessions(self, server: postgresql.Server) -> None:
-        """End every session: the owner's lock is free before the owner knows."""
+        """End every session of PostgreSQL: the lock is free before the owner knows."""
         began = time.monotonic()
         self._note_in_flight()
         fence = self._fence()
         server.terminate_sessions(self.stage.url)
-        # The owner may believe for two seconds that it still is one.
-        wait_until(lambda: self._fence() > fence, OWNER_SECONDS, "somebody owns the sockets anew")
+        # For two seconds the owner may believe that it still is the owner.
+        wait_until(lambda: self._fence() > fence, OWNER_SECONDS, "a server owns the sockets again")
         self.wait_for_owner()
-        # What the former owner was sending meanwhile is sent again by the next.
+        # The next owner sends again what the former one was sending.
         self.in_flight |= self.stage.accepted_since(began)

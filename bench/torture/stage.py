@@ -1,4 +1,4 @@
-"""The stage of a torture: a database, the simulator, receivers that keep a log, and servers."""
+"""The processes of a torture: a database, the simulator, receivers with a log, and servers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.models.webhooks import edit_webhook, find_webhook
 
 COMPANIES = 3
-# Seconds between pings, and until an unanswered one counts: a dead server is noticed after both.
+# Seconds between pings, and for the answer to one: a dead server is noticed after both.
 PINGS = {"interval": 2, "timeout": 3}
-# Of each company's webhooks: one sends side by side, one strictly one after the other.
+# Of each company's webhooks, one sends in parallel, and one in strict order.
 PARALLELISM = (8, 1)
 TIMEOUT = 5.0
 SECRET = "canary-secret-of-the-torture"
@@ -37,7 +37,7 @@ Fault = Callable[[Received], Plain | Behaviour]
 
 @dataclass
 class Log:
-    """One webhook's receiver: every request, and which of them it accepted."""
+    """The log of one webhook's receiver: every request, and which ones it accepted."""
 
     receiver: Receiver = field(default_factory=Receiver)
     webhook_id: int = 0
@@ -55,14 +55,14 @@ class Log:
         if self.fault is not None:
             return self.fault(request)
         self.accepted.setdefault(identity, []).append(time.monotonic())
-        # Accepted and not answered: what a kill in this moment repeats.
+        # Accepted and not answered: a kill in this moment repeats the event.
         gevent.sleep(self.latency.uniform(0.0, 0.1))
         return OK
 
 
 @dataclass
 class Stage:
-    """Everything that a torture needs, running."""
+    """The running processes that a torture needs."""
 
     app: Flask
     url: str
@@ -75,17 +75,17 @@ class Stage:
     servers: list[ServerProcess] = field(default_factory=list)
 
     def start_server(self) -> ServerProcess:
-        """One more server, which answers."""
+        """Start one more server, and wait until it answers."""
         server = self.stack.enter_context(ServerProcess(self.url, self.folder))
         self.servers.append(server)
         return server
 
     def owners(self) -> list[ServerProcess]:
-        """The servers that say they own the sockets."""
+        """Return the servers that say they own the sockets."""
         return [server for server in self.servers if self._health(server).get("owner")]
 
     def in_flight(self) -> set[tuple[int, str]]:
-        """What receivers accepted and the database does not know as delivered."""
+        """Return what receivers accepted and the database does not have as delivered."""
         query = (
             "SELECT d.webhook_id, e.public_id FROM deliveries d JOIN events e ON e.id = d.event_id"
             " WHERE d.state <> 'delivered'"
@@ -94,7 +94,7 @@ class Stage:
         return {each for each in open_ones if each[1] in self._log(each[0]).accepted}
 
     def accepted_since(self, began: float) -> set[tuple[int, str]]:
-        """What receivers accepted since then (on the monotonic clock)."""
+        """Return what receivers accepted since a moment of the monotonic clock."""
         return {
             (log.webhook_id, identity)
             for log in self.logs
@@ -103,7 +103,7 @@ class Stage:
         }
 
     def settle(self, seconds: float) -> bool:
-        """Have everything tried now, and wait until nothing waits; whether it came to that."""
+        """Try everything now, and wait until nothing waits. Return whether that happened."""
         for log in self.logs:
             log.fault = None
         until = time.monotonic() + seconds
@@ -129,7 +129,7 @@ class Stage:
 
 @contextmanager
 def stage(database: str) -> Iterator[Stage]:
-    """The stage on an empty database of this kind."""
+    """Yield the stage on an empty database of this kind."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
         server = None
@@ -167,7 +167,7 @@ def _add_company(made: Stage, stack: ExitStack, token: str) -> None:
 
 
 def _touch(app: Flask, webhook_id: int) -> None:
-    """Save a webhook as it is, which closes its circuit and tries what waits at once."""
+    """Save a webhook unchanged: this closes its circuit and tries at once what waits."""
 
     def job(session: Session) -> None:
         webhook = find_webhook(session, webhook_id)

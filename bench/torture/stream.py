@@ -16,8 +16,7 @@ KEYS = 4
 
 @dataclass(frozen=True)
 class Sent:
-    """One event as it was sent: it left between `at_ms` and `left_ms`; `heard` if a live socket
-    was open."""
+    """One sent event: it left between `at_ms` and `left_ms`; `heard` if a live socket was open."""
 
     company: int
     seq: int
@@ -38,12 +37,12 @@ class Stream:
     _greenlets: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the stream."""
         for company, token in self.stage.tokens.items():
             self._greenlets.append(gevent.spawn(self._emit, company, token))
 
     def stop(self) -> None:
-        """End, and fail if one company's stream failed."""
+        """Stop the stream; raise what stopped one company's stream."""
         self.stopping = True
         gevent.joinall(self._greenlets, timeout=30, raise_error=True)
 
