@@ -8,8 +8,8 @@ from tests.delivery.lanes_world import Sending
 from tests.support.application import rows, wait_until
 from tests.support.receiver import Plain
 from webhookproxy.delivery.outcomes import retry
+from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import Kind
-from webhookproxy.delivery.sending.sender import Outcome
 from webhookproxy.reasons import DeliveryReason
 
 URL = "http://127.0.0.1:9999/"

@@ -89,7 +89,7 @@ class Sending:
     def crash(self) -> None:
         """Die with what is in flight, and become the owner again as a new process would."""
         self.lanes.results._commit = lambda *_: False  # type: ignore[method-assign]
-        self.lanes._greenlets.kill(block=True)
+        self.lanes._services.greenlets.kill(block=True)
         self.lanes.stop(0.0)
         self._ownership.release()
         self.build()

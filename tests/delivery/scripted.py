@@ -16,11 +16,12 @@ from gevent.event import AsyncResult
 
 from tests.delivery.lanes_world import Sending, sending
 from tests.support import application as world
-from webhookproxy.delivery.lanes.pool import Lanes
+from webhookproxy.delivery.lanes.services import LaneServices
 from webhookproxy.delivery.outcomes import retry
+from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import Kind
 from webhookproxy.delivery.sending.request import body_of
-from webhookproxy.delivery.sending.sender import Outcome, Sender
+from webhookproxy.delivery.sending.sender import Sender
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.reasons import DeliveryReason
@@ -57,7 +58,7 @@ class Script:
         """Those that were not answered."""
         return [post for post in self.posts if not post.answer.ready()]
 
-    def sender(self, lanes: Lanes, webhook: Webhook) -> Sender:
+    def sender(self, services: LaneServices, webhook: Webhook) -> Sender:
         """What the lanes send with."""
         script = self
 
@@ -69,7 +70,7 @@ class Script:
                 assert outcome is not None
                 return outcome
 
-        return Scripted(webhook, lanes._policy, lanes._resolver, lanes._clock)
+        return Scripted(webhook, services.policy, services.resolver, services.clock)
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def scripted() -> Iterator[tuple[Sending, Script]]:
             )
         )
         stack.enter_context(
-            patch.object(Lanes, "sender", lambda lanes, webhook: script.sender(lanes, webhook))
+            patch.object(LaneServices, "sender", lambda own, webhook: script.sender(own, webhook))
         )
         app = stack.enter_context(world.application(f"sqlite:///{path}", folder))
         yield stack.enter_context(sending(app)), script

@@ -69,7 +69,7 @@ def test_what_fails_after_it_was_cancelled_stays_so_and_may_be_resent(
     again = Slow(ACCEPTED)
     lane = half.lanes.lane(webhook)
     assert lane is not None
-    monkeypatch.setattr(lane._sender, "send", again)
+    monkeypatch.setattr(lane._settings.sender, "send", again)
     again.answer.set()
     send.answer.set()
     half.wait_for_ends(webhook, 2)

@@ -11,8 +11,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from tests.delivery.lanes_world import Sending
 from tests.support.application import make_company, rows, wait_until
 from tests.support.receiver import Receiver
+from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import Kind
-from webhookproxy.delivery.sending.sender import Outcome
 from webhookproxy.models.companies import delete_company, find_company
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.reasons import DeliveryReason
@@ -38,7 +38,7 @@ def slow(half: Sending, webhook: int, outcome: Outcome, monkeypatch: pytest.Monk
     """Have a webhook's sender, as it is now, wait with this outcome; one event is under way."""
     lane, send = half.lanes.lane(webhook), Slow(outcome)
     assert lane is not None
-    monkeypatch.setattr(lane._sender, "send", send)
+    monkeypatch.setattr(lane._settings.sender, "send", send)
     half.arrive(1, key="k")
     assert send.asked.wait(5)
     return send

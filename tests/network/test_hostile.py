@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from tests.delivery.lanes.window_rows import NOW_MS
 from tests.support.receiver import Receiver
-from webhookproxy.delivery.sending.sender import Outcome, Sender
+from webhookproxy.delivery.outcomes.outcome import Outcome
+from webhookproxy.delivery.sending.sender import Sender
 from webhookproxy.listener.client import Address, NotConnected, Socket
 from webhookproxy.listener.token_check import Ignoring
 from webhookproxy.models.deliveries.tables import Due, Facts

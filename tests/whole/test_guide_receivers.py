@@ -25,7 +25,7 @@ from tests.support.application import make_company, make_webhook, store_of, wait
 from tests.support.receiver import Received, Receiver
 from tests.support.server_process import free_port
 from tests.web.support.deliveries import logged_in, read
-from webhookproxy.delivery.sending.sender import Outcome
+from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.sending.trial import run_trial
 from webhookproxy.extensions import db
 from webhookproxy.models.webhooks import find_webhook, rotate_secret

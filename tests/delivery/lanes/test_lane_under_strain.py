@@ -14,6 +14,7 @@ from tests.support.application import wait_until
 from tests.support.receiver import OK, Plain, Received, Receiver, hang
 from webhookproxy.delivery.lanes import lane
 from webhookproxy.delivery.lanes.backlog import Backlog
+from webhookproxy.delivery.lanes.services import LaneServices
 from webhookproxy.delivery.outcomes import retry
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.rules.webhooks import WebhookState
@@ -95,7 +96,7 @@ def test_a_hub_that_was_busy_when_an_alarm_was_set_does_not_sleep_through_it(
 ) -> None:
     monkeypatch.setattr(retry, "EVENT_DELAYS", (0.3,))
 
-    report = half.lanes.report
+    report = LaneServices.report
 
     def busy(*given: Any) -> None:
         report(*given)
@@ -104,7 +105,7 @@ def test_a_hub_that_was_busy_when_an_alarm_was_set_does_not_sleep_through_it(
         while time.monotonic() < until:
             pass
 
-    monkeypatch.setattr(half.lanes, "report", busy)
+    monkeypatch.setattr(LaneServices, "report", busy)
     with Receiver(lambda each: OK if each.number > 1 else (500, {}, b"")) as receiver:
         webhook = half.webhook(receiver.url())
         half.arrive(1)

@@ -13,9 +13,9 @@ from tests.support.application import rows
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.delivery.outcomes import results as results_module
 from webhookproxy.delivery.outcomes.ledger import Health, Result
+from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.results import Results
 from webhookproxy.delivery.outcomes.retry import Kind, Verdict
-from webhookproxy.delivery.sending.sender import Outcome
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 from webhookproxy.rules.webhooks import WebhookState

@@ -15,7 +15,7 @@ from tests.support.application import application, wait_until
 from tests.support.receiver import Receiver
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.delivery.lanes.lane import UNSETTLED_MAX
+from webhookproxy.delivery.lanes.turns import UNSETTLED_MAX
 
 pytestmark = pytest.mark.postgresql
 

@@ -24,7 +24,7 @@ from tests.support.locks import held
 from tests.support.receiver import OK, Plain, Received, Receiver, hang
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.delivery.lanes.lane import UNSETTLED_MAX
+from webhookproxy.delivery.lanes.turns import UNSETTLED_MAX
 
 SECRET = "canary-secret-of-the-webhooks"
 PARALLELISM = 8

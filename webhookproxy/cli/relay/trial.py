@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 from webhookproxy.cli.shared.complaints import Command
 from webhookproxy.cli.shared.context import policy
 from webhookproxy.cli.shared.values import WEBHOOK
-from webhookproxy.delivery.sending.sender import Outcome
+from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.sending.trial import DEFAULT_EVENT, run_trial
 from webhookproxy.extensions import db
 from webhookproxy.models.webhooks import find_webhook

@@ -1,34 +1,29 @@
-"""One webhook's lane: who is sent to next, how fast, and what a failure means."""
+"""One webhook's lane: the workers that send its deliveries, and what they are told."""
 
 from __future__ import annotations
 
 import logging
 import random
-import time
-from typing import TYPE_CHECKING
 
 from gevent.lock import BoundedSemaphore
 from sqlalchemy.exc import SQLAlchemyError
 
-from webhookproxy.delivery.lanes.alarm import Alarm
-from webhookproxy.delivery.lanes.backlog import Backlog
+from webhookproxy.delivery.lanes.pace import Pace
 from webhookproxy.delivery.lanes.probes import Probes
+from webhookproxy.delivery.lanes.receiver_health import ReceiverHealth
+from webhookproxy.delivery.lanes.services import LaneServices
+from webhookproxy.delivery.lanes.settings import LaneSettings
+from webhookproxy.delivery.lanes.turns import Turns
 from webhookproxy.delivery.lanes.window import Window
 from webhookproxy.delivery.outcomes.ledger import Health, Result
+from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import EXPIRED, SIMULATED, Circuit, Kind, Verdict, judge
-from webhookproxy.delivery.sending.sender import Outcome, Sender
-from webhookproxy.models.types import optional_ms
+from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.rules.webhooks import WebhookState
 
-if TYPE_CHECKING:
-    from webhookproxy.delivery.lanes.pool import Lanes
-    from webhookproxy.models.deliveries.tables import Due
-
 logger = logging.getLogger(__name__)
 
-# Results sent but not committed yet, beyond one for each worker: what a crash may repeat.
-UNSETTLED_MAX = 64
 # How soon a database that gave nothing is asked again, in seconds.
 READ_AGAIN = 1.0
 
@@ -36,32 +31,34 @@ READ_AGAIN = 1.0
 class Lane:
     """Sends a webhook's deliveries with greenlets that exist only while there is work."""
 
-    def __init__(self, lanes: Lanes, webhook: Webhook, highest: int) -> None:
+    def __init__(self, services: LaneServices, webhook: Webhook, highest: int) -> None:
         self.webhook_id = webhook.id
-        self._lanes = lanes
-        self._backlog = Backlog(lanes.reading, webhook.id)
+        self._services = services
+        self._settings = LaneSettings(services, webhook)
+        self._pace = Pace(webhook.rate_limit)
+        self._backlog = services.backlog(webhook.id)
+        self._backlog.discard_until = webhook.discard_until or 0
         self._window = Window(self._backlog, strict=webhook.parallelism == 1, highest=highest)
         self._lock = BoundedSemaphore()
         self._circuit = Circuit()
         self._probes = Probes(self._circuit, self._backlog, self._window)
-        self._health = Health.stored(webhook.health)
+        self._turns = Turns(services, self._window, self._circuit, self._probes)
+        self._health = ReceiverHealth(
+            services, self._circuit, self._probes, Health.stored(webhook.health)
+        )
         self._workers = 0
-        self._hold_until = 0.0
-        self._next_slot = 0.0
-        self._alarm = Alarm(self._ring)
+        self._alarm = services.alarm(self._ring)
         self._stopped = False
-        self._restore_circuit()
-        self._take_settings(webhook)
-        self._backlog.discard_until = webhook.discard_until or 0
+        if self._circuit.opened:
+            self._alarm.set(self._circuit.next_probe)
         self.kick()
 
     def configure(self, webhook: Webhook) -> None:
         """Go on with new settings: the circuit closes and what waits is tried at once."""
-        old = self._sender
-        self._take_settings(webhook)
-        old.close()
-        self._close_circuit()
-        self._hold_until = self._next_slot = 0.0
+        old, self._settings = self._settings, LaneSettings(self._services, webhook)
+        old.sender.close()
+        self._pace = Pace(webhook.rate_limit)
+        self._health.close()
         with self._lock:
             self._window.ask_reset(forgive=True, strict=webhook.parallelism == 1)
         self.kick()
@@ -70,7 +67,7 @@ class Lane:
         """Take up what somebody did with deliveries; `asked` are wanted tried now."""
         if asked:
             # Whoever asks knows more than the receiver did at its last Retry-After.
-            self._hold_until = 0.0
+            self._pace.release()
             self._probes.ask(asked)
         with self._lock:
             self._window.look_again()
@@ -93,187 +90,113 @@ class Lane:
         """Take no more; what is being sent ends by itself."""
         self._stopped = True
         self._alarm.end()
-        self._sender.close()
+        self._settings.sender.close()
 
     def busy(self, delivery_id: int) -> bool:
-        """Whether a delivery is in hand."""
+        """Return whether a delivery is in hand."""
         return self._window.busy(delivery_id)
 
     def age_limit(self) -> int:
-        """The `born_ms` before which a delivery is too old, in milliseconds."""
-        return self._clock_ms() - self._max_age_ms
+        """Return the `born_ms` before which a delivery is too old, in milliseconds."""
+        return self._settings.age_limit(self._services.now_ms())
 
     def kick(self) -> None:
         """Start a worker if there may be something to send."""
-        room = self._workers < self._parallelism
-        if room and not self._stopped and self._may_send() and self._may_have_work():
+        room = self._workers < self._settings.parallelism
+        if room and not self._stopped and self._turns.may_come(self._settings):
             self._workers += 1
-            self._lanes.spawn(self._work, f"webhook_{self.webhook_id}")
-
-    def _take_settings(self, webhook: Webhook) -> None:
-        self._sender: Sender = self._lanes.sender(webhook)
-        self._version = webhook.version
-        self._state = WebhookState(webhook.state)
-        self._parallelism = webhook.parallelism
-        self._rate_limit = webhook.rate_limit
-        self._max_age_ms = round(min(webhook.max_age, self._lanes.retention_hours) * 3_600_000)
-        self._paused_ms = webhook.paused_ms
-        self._paused_at = optional_ms(webhook.paused_at)
-
-    def _restore_circuit(self) -> None:
-        if self._health.opened_ms is not None:
-            wait = (self._health.next_probe_ms or 0) - self._lanes.now_ms()
-            self._probes.restore(self._health.failed_probes, wait / 1000, time.monotonic())
-            self._alarm.set(self._circuit.next_probe)
-
-    def _close_circuit(self) -> bool:
-        self._probes.forget()
-        self._health.close_circuit()
-        return self._circuit.succeed()
-
-    def _clock_ms(self) -> int:
-        """The webhook's own clock: wall time less the time it was paused."""
-        return (self._paused_at or self._lanes.now_ms()) - self._paused_ms
-
-    def _may_send(self) -> bool:
-        return (
-            self._state is not WebhookState.PAUSED
-            and self._window.unsettled < self._parallelism + UNSETTLED_MAX
-        )
-
-    def _may_have_work(self) -> bool:
-        if self._circuit.opened:
-            return self._probes.ready(time.monotonic())
-        soonest = self._window.soonest()
-        return self._window.more() or (soonest is not None and soonest <= time.monotonic())
+            self._services.spawn(self._work, f"webhook_{self.webhook_id}")
 
     def _work(self) -> None:
         try:
             while not self._stopped:
                 with self._lock:
-                    due, probe = self._take()
-                if due is None:
+                    turn = self._turns.take(self._settings, self._pace)
+                if turn.look_at is not None:
+                    self._alarm.set(turn.look_at)
+                if turn.due is None:
                     break
                 self.kick()
-                self._deliver(due, probe)
+                self._deliver(turn.due, turn.probe)
         except SQLAlchemyError as error:
             with self._lock:
-                self._read_anew(error)
+                self._read_again(error)
         finally:
             self._workers -= 1
 
-    def _read_anew(self, error: SQLAlchemyError) -> None:
-        """Have everything read again, a second from now: the database gave nothing."""
+    def _read_again(self, error: SQLAlchemyError) -> None:
+        """Read everything again, a second from now: the database gave nothing."""
         logger.warning("webhook_%d waits: %s", self.webhook_id, type(error).__name__)
         self._window.ask_reset(forgive=False)
-        self._alarm.set(time.monotonic() + READ_AGAIN)
-
-    def _take(self) -> tuple[Due | None, bool]:
-        """The next delivery to send, and whether it is a probe of the open circuit."""
-        now = time.monotonic()
-        start = max(self._hold_until, self._next_slot)
-        if not self._may_send() or self._window.resetting:
-            return None, False
-        if now < start:
-            self._alarm.set(start)
-            return None, False
-        if self._circuit.opened:
-            return self._take_probe(now), True
-        due = self._window.next(now, self._lanes.now_ms())
-        if due is None:
-            if (soonest := self._window.soonest()) is not None:
-                self._alarm.set(soonest)
-        elif self._rate_limit is not None:
-            self._next_slot = now + 1 / self._rate_limit
-        return due, False
-
-    def _take_probe(self, now: float) -> Due | None:
-        due = self._probes.take(now)
-        if due is None and not self._probes.under_way:
-            self._alarm.set(self._probes.next_at(now))
-        return due
+        self._alarm.set(self._services.now() + READ_AGAIN)
 
     def _deliver(self, due: Due, probe: bool) -> None:
+        settings = self._settings
         if due.born_ms < self.age_limit():
             self._end(due, None, EXPIRED, probe)
-        elif self._state is WebhookState.SIMULATED:
-            self._lanes.report_simulated(due, self._sender.shown_url)
+        elif settings.state is WebhookState.SIMULATED:
+            self._services.report_simulated(due, settings.sender.shown_url)
             self._end(due, None, SIMULATED, probe)
         else:
-            sender = self._sender
-            self._conclude(due, sender.send(due), probe, sender)
+            self._conclude(due, settings.sender.send(due), probe, settings)
 
-    def _conclude(self, due: Due, outcome: Outcome, probe: bool, sender: Sender) -> None:
+    def _conclude(self, due: Due, outcome: Outcome, probe: bool, settings: LaneSettings) -> None:
         """Say what an attempt means for the delivery, its key and the circuit."""
-        others_passed = (
-            due.first_attempt_ms is not None
-            and (self._health.success_ms or 0) > due.first_attempt_ms
-        )
         verdict = judge(
             outcome.kind,
             outcome.reason,
             due.tries,
             probe=probe,
-            others_passed=others_passed,
+            others_passed=self._health.others_passed(due),
             retry_after=outcome.retry_after,
             random=random.random,
         )
-        # Of a webhook saved meanwhile this says nothing: it may point elsewhere now.
-        if sender is self._sender and outcome.kind is Kind.SUCCESS:
-            self._succeeded()
-        elif sender is self._sender:
-            self._failed(due, outcome, probe)
-        self._lanes.report(due, outcome, self._next_in(verdict), sender.shown_url)
+        # An answer to a webhook that was saved meanwhile says nothing: its address may be another.
+        if settings is self._settings:
+            self._learn(due, outcome, probe)
+        next_in = verdict.delay
+        if next_in is not None and self._circuit.opened:
+            next_in = max(0.0, self._circuit.next_probe - self._services.now())
+        if self._settings.paused:
+            next_in = None
+        self._services.report(due, outcome, next_in, settings.sender.shown_url)
         self._end(due, outcome, verdict, probe)
 
-    def _succeeded(self) -> None:
-        self._health.success_ms = self._lanes.now_ms()
-        if self._close_circuit():
-            logger.info("webhook_%d answers again: sending what waited", self.webhook_id)
-            with self._lock:
-                self._window.ask_reset(forgive=True)
-
-    def _failed(self, due: Due, outcome: Outcome, probe: bool) -> None:
-        now, now_ms = time.monotonic(), self._lanes.now_ms()
-        self._health.error = outcome.reason.value
-        self._health.error_status = outcome.status
-        self._health.error_ms = now_ms
-        if outcome.kind is Kind.GONE:
-            self._state = WebhookState.PAUSED
-            self._paused_at = now_ms
-            self._lanes.pause(self.webhook_id, self._version, outcome.reason)
+    def _learn(self, due: Due, outcome: Outcome, probe: bool) -> None:
+        """Go faster, slower, by probes or not at all, as the receiver's answer says."""
+        if outcome.kind is Kind.SUCCESS:
+            if self._health.succeeded(self.webhook_id):
+                with self._lock:
+                    self._window.ask_reset(forgive=True)
             return
-        if probe:
-            self._probes.failed(due, now, outcome.retry_after, random.random)
-        elif self._circuit.fail(outcome.kind, due.id, strict=self._window.strict):
-            logger.warning("webhook_%d keeps failing: probing it from now on", self.webhook_id)
-            self._circuit.open(now, outcome.retry_after, random.random)
-            self._health.opened_ms = now_ms
+        self._health.note_error(outcome)
+        if outcome.kind is Kind.GONE:
+            self._settings.pause(self._services.now_ms())
+            self._services.pause(self.webhook_id, self._settings.version, outcome.reason)
+            return
+        if self._health.failed(due, outcome, probe=probe, strict=self._window.strict):
             with self._lock:
                 self._window.ask_reset(forgive=False)
-        elif outcome.retry_after:
-            self._hold_until = max(self._hold_until, now + outcome.retry_after)
+        elif outcome.retry_after and not probe:
+            self._pace.hold(self._services.now() + outcome.retry_after)
         if self._circuit.opened:
-            self._health.failed_probes = self._circuit.failed_probes
-            wait = max(0.0, self._circuit.next_probe - now)
-            self._health.next_probe_ms = now_ms + round(wait * 1000)
             self._alarm.set(self._circuit.next_probe)
 
     def _end(self, due: Due, outcome: Outcome | None, verdict: Verdict, probe: bool) -> None:
+        now, now_ms = self._services.now(), self._services.now_ms()
         with self._lock:
             try:
                 if verdict.delay is None:
-                    self._window.release(due, time.monotonic(), self._lanes.now_ms())
+                    self._window.release(due, now, now_ms)
                 else:
-                    self._window.hold(due, time.monotonic() + verdict.delay)
+                    self._window.hold(due, now + verdict.delay)
             except SQLAlchemyError as error:
                 # The attempt was made: its result is kept, whatever cannot be read after it.
-                self._read_anew(error)
+                self._read_again(error)
         if probe:
             self._probes.under_way = False
-        now_ms = self._lanes.now_ms()
-        result = Result(due, outcome, verdict, now_ms, probe, self._health, self._settled)
-        self._lanes.results.put(result)
+        result = Result(due, outcome, verdict, now_ms, probe, self._health.row, self._settled)
+        self._services.results.put(result)
 
     def _settled(self, delivery_id: int) -> None:
         # A row that is being read this moment may be this one, as it was before the commit.
@@ -283,15 +206,7 @@ class Lane:
 
     def _ring(self) -> None:
         self.kick()
-        now = time.monotonic()
-        at = self._probes.next_at(now) if self._circuit.opened else self._window.soonest()
+        at = self._turns.next_at()
         if self._workers == 0 and at is not None:
             # Timers count from the hub's last look at the clock, so a busy hub's are early.
-            self._alarm.set(max(at, now + 0.05))
-
-    def _next_in(self, verdict: Verdict) -> float | None:
-        """Seconds until a delivery is tried again; None if it is not, or somebody has to act."""
-        if verdict.delay is None or self._state is WebhookState.PAUSED:
-            return None
-        wait = self._circuit.next_probe - time.monotonic()
-        return max(0.0, wait) if self._circuit.opened else verdict.delay
+            self._alarm.set(max(at, self._services.now() + 0.05))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from webhookproxy.database.bulk import Row, execute, insert_rows, numbers, update_rows
+from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import Verdict
-from webhookproxy.delivery.sending.sender import Outcome
 from webhookproxy.models.deliveries.tables import DISCARDED, OPEN, Due
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import WebhookHealth

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from requests import PreparedRequest, Response
 
+from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import RETRY_AFTER_MAX, Kind
 from webhookproxy.delivery.sending.receivers import read_status, redirect_target
 from webhookproxy.delivery.sending.request import body_of
@@ -29,21 +29,6 @@ logger = logging.getLogger(__name__)
 _SECRET_MIN = 6
 
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one attempt came to. `retry_after` is in seconds, clamped; `answer` is cut by the
-    transport; `detail` is an English sentence or, of a redirect, where it leads."""
-
-    kind: Kind
-    reason: DeliveryReason
-    started_ms: int
-    duration_ms: int
-    status: int | None = None
-    detail: str | None = None
-    answer: str | None = None
-    retry_after: float | None = None
 
 
 class Sender:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import Kind
 from webhookproxy.delivery.sending.request import ShownRequest, shown_request
-from webhookproxy.delivery.sending.sender import Outcome, Sender
+from webhookproxy.delivery.sending.sender import Sender
 from webhookproxy.events import contract, payload
 from webhookproxy.events.catalog import CATALOG, is_event_name
 from webhookproxy.models.companies import Company, find_company

@@ -1,0 +1,72 @@
+"""What a receiver's answers say of the receiver: its circuit, and what the pages show of it."""
+
+from __future__ import annotations
+
+import logging
+import random
+
+from webhookproxy.delivery.lanes.probes import Probes
+from webhookproxy.delivery.lanes.services import LaneServices
+from webhookproxy.delivery.outcomes.ledger import Health
+from webhookproxy.delivery.outcomes.outcome import Outcome
+from webhookproxy.delivery.outcomes.retry import Circuit
+from webhookproxy.models.deliveries.tables import Due
+
+logger = logging.getLogger(__name__)
+
+
+class ReceiverHealth:
+    """How the receiver of one webhook is doing, counted from its answers."""
+
+    def __init__(
+        self, services: LaneServices, circuit: Circuit, probes: Probes, health: Health
+    ) -> None:
+        self.row = health
+        self._services = services
+        self._circuit = circuit
+        self._probes = probes
+        if health.opened_ms is not None:
+            wait = (health.next_probe_ms or 0) - services.now_ms()
+            probes.restore(health.failed_probes, wait / 1000, services.now())
+
+    def close(self) -> bool:
+        """Close the circuit, and return whether it was open."""
+        self._probes.forget()
+        self.row.close_circuit()
+        return self._circuit.succeed()
+
+    def others_passed(self, due: Due) -> bool:
+        """Return whether the receiver accepted another event since this one was first tried."""
+        first = due.first_attempt_ms
+        return first is not None and (self.row.success_ms or 0) > first
+
+    def succeeded(self, webhook_id: int) -> bool:
+        """Count a success, and return whether it closed the circuit."""
+        self.row.success_ms = self._services.now_ms()
+        closed = self.close()
+        if closed:
+            logger.info("webhook_%d answers again: sending what waited", webhook_id)
+        return closed
+
+    def note_error(self, outcome: Outcome) -> None:
+        """Remember the last failure for the pages."""
+        self.row.error = outcome.reason.value
+        self.row.error_status = outcome.status
+        self.row.error_ms = self._services.now_ms()
+
+    def failed(self, due: Due, outcome: Outcome, *, probe: bool, strict: bool) -> bool:
+        """Count a failure, and return whether it opened the circuit."""
+        now, now_ms = self._services.now(), self._services.now_ms()
+        opens = False
+        if probe:
+            self._probes.failed(due, now, outcome.retry_after, random.random)
+        elif self._circuit.fail(outcome.kind, due.id, strict=strict):
+            opens = True
+            logger.warning("webhook_%d keeps failing: probing it from now on", due.webhook_id)
+            self._circuit.open(now, outcome.retry_after, random.random)
+            self.row.opened_ms = now_ms
+        if self._circuit.opened:
+            self.row.failed_probes = self._circuit.failed_probes
+            wait = max(0.0, self._circuit.next_probe - now)
+            self.row.next_probe_ms = now_ms + round(wait * 1000)
+        return opens
