@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from logging import LogRecord
 
-    from gunicorn.workers.base import Worker
+    from webhookproxy.serving.worker import Worker
 
 bind = f"0.0.0.0:{os.environ.get('PORT') or 5000}"
-worker_class = "gevent"
+worker_class = "webhookproxy.serving.worker.Worker"
 # Every process opens every socket, so there is one, whatever WEB_CONCURRENCY says.
 workers = 1
 worker_connections = 500
@@ -25,6 +25,11 @@ timeout = 60
 keepalive = 5
 # The access log would print the addresses of pages, with what people search for.
 accesslog = None
+# Which proxies are believed, and in what, is Proxies' to say (webhookproxy/web/shared/proxies.py).
+forwarded_allow_ips = ""
+forwarder_headers = ""
+# Payloads are personal data: what this process writes is for its own user alone.
+umask = 0o077
 loglevel = "warning"
 control_socket_disable = True
 
@@ -35,7 +40,7 @@ def post_worker_init(worker: Worker) -> None:
     from gevent import GreenletExit
 
     from webhookproxy.logs.redaction import ServerRedaction
-    from webhookproxy.serving import serve
+    from webhookproxy.serving.start import serve
 
     def is_worth_a_line(record: LogRecord) -> bool:
         # An idle browser's connection ends with the worker, which is not an error.
@@ -47,4 +52,6 @@ def post_worker_init(worker: Worker) -> None:
     # In this process only: the engine stops first. Then a page that is still being read, or that
     # never ends, must not keep the worker for another 25 s.
     worker.cfg.set("graceful_timeout", PAGES_SECONDS)
-    serve(worker.wsgi, stop_worker=lambda: worker.handle_exit(0, None))
+    application = worker.wsgi
+    serve(application, stop_worker=lambda: worker.handle_exit(0, None))
+    worker.watch(application.extensions["proxies"].address)

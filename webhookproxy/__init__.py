@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
-
-from flask import Flask
+from typing import TYPE_CHECKING, Any
 
 from webhookproxy.version import __version__
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 __all__ = ["__version__", "create_app"]
 
@@ -18,7 +19,10 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
 
     `overrides` wins over the environment. Raises ConfigError if a setting is wrong or unsafe.
     """
-    # Imported here: the simulator and the key generator import this package without all this.
+    # Imported here: the simulator, the key generator and gunicorn's master, which gevent does not
+    # patch, import this package without all this.
+    from flask import Flask
+
     from webhookproxy import cli, web
     from webhookproxy.broadcast import Broadcast
     from webhookproxy.config import settings as config

@@ -22,7 +22,7 @@ def test_every_setting_of_the_specification_is_there_once() -> None:
     names = (
         "DATABASE_URL SECRET_KEY DATA_KEYS SOCKET_URL ALLOW_PRIVATE_TARGETS ALLOW_HTTP PUBLIC_URL "
         "TRUSTED_HOSTS PROXY_HOPS PORT LOG_LEVEL LOG_LINES_PER_SECOND RETENTION_DAYS "
-        "UNWANTED_HOURS AUDIT_DAYS MAX_DATA_GB"
+        "UNWANTED_HOURS AUDIT_DAYS MAX_DATA_GB TRUSTED_PROXIES"
     )
     assert sorted(setting.name for setting in SETTINGS) == sorted(names.split())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,9 @@ MAX_REQUEST_BYTES = 1_048_576
 
 # Werkzeug compares hosts without their port; the two loopback names are for health checks.
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
+_LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+# A dyno is reached only through Heroku's router, from this network.
+_HEROKU = (ip_network("10.0.0.0/8"),)
 
 
 def derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
@@ -41,6 +45,8 @@ def derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
         # Werkzeug's default is half of it, but the refusal says 1 MB.
         "MAX_FORM_MEMORY_SIZE": MAX_REQUEST_BYTES,
         "TRUSTED_HOSTS": hosts or None,
+        "TRUSTED_PROXIES": config["TRUSTED_PROXIES"]
+        or (_HEROKU if config["ON_HEROKU"] else _LOOPBACK),
         # A form is valid as long as its session.
         "WTF_CSRF_TIME_LIMIT": None,
         # The messages of the forms come from WTForms' own Portuguese, not from Flask-Babel.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
@@ -67,6 +68,14 @@ def hosts(text: str) -> tuple[str, ...]:
     if any(set(host) & set("/@?#*") or not host.isprintable() for host in hosts):
         raise ValueError("must be host names separated by commas (.example.com: subdomains too)")
     return hosts
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks of addresses and networks separated by commas or spaces."""
+    try:
+        return tuple(ip_network(each, strict=False) for each in text.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("must be addresses or networks such as 10.0.0.0/8") from None
 
 
 def level(text: str) -> str:

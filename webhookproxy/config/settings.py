@@ -99,6 +99,14 @@ SETTINGS: tuple[Setting, ...] = (
         parse.number(0, 5),
     ),
     Setting(
+        "TRUSTED_PROXIES",
+        "",
+        "addresses or networks separated by commas",
+        "From which peers forwarded addresses are believed when PROXY_HOPS is not 0; empty means "
+        "loopback, and on Heroku its router.",
+        parse.networks,
+    ),
+    Setting(
         "PORT",
         "5000",
         "TCP port",

@@ -10,6 +10,7 @@ from ipaddress import (
     IPv4Network,
     IPv6Address,
     IPv6Network,
+    ip_address,
 )
 
 # Tables of our own: `ipaddress`'s is_global and its kin change between Python's patch releases,
@@ -119,6 +120,20 @@ def ipv4_in_any_spelling(name: str) -> str | None:
     for place, number in enumerate(numbers):
         value += number << 8 * (3 - place)
     return str(IPv4Address(value))
+
+
+def counted_as(address: str) -> str:
+    """Return the address that limits are counted for.
+
+    That is the address itself, but for IPv6 its /64: one visitor has 2^64 addresses there.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(IPv6Address(int(parsed) >> 64 << 64))
+    return address
 
 
 def _ipv4_number(piece: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from webhookproxy.extensions import compress, csrf, login_manager
@@ -25,8 +24,9 @@ from webhookproxy.web.filters import pages as webhook_filters
 from webhookproxy.web.login import pages as entry
 from webhookproxy.web.login import second_factor, second_step
 from webhookproxy.web.month import page as month
-from webhookproxy.web.shared import access, errors, headers
+from webhookproxy.web.shared import access, errors, headers, request_limits
 from webhookproxy.web.shared import formats as filters
+from webhookproxy.web.shared.proxies import Proxies
 from webhookproxy.web.webhooks import (
     pages as webhooks,
 )
@@ -53,13 +53,14 @@ def init_app(app: Flask) -> None:
     static.add_files(str(Path(app.root_path) / "static"), prefix="static/")
     # mypy: a method may be replaced on an instance, as Werkzeug documents.
     app.wsgi_app = static  # type: ignore[method-assign]
-    hops = app.config["PROXY_HOPS"]
-    if hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    trusted, hops = app.config["TRUSTED_PROXIES"], app.config["PROXY_HOPS"]
+    proxies = app.extensions["proxies"] = Proxies(app.wsgi_app, trusted, hops)
+    app.wsgi_app = proxies  # type: ignore[method-assign]
 
     headers.init_app(app)
     filters.init_app(app)
     event_words.init_app(app)
+    request_limits.init_app(app)
     errors.init_app(app)
     login_manager.init_app(app)
     # Before the check of the form's token: whoever is not logged in is sent to log in, also when

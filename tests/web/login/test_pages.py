@@ -11,9 +11,9 @@ from flask import Flask
 from tests.support.application import rows
 from tests.web.conftest import PASSWORD, Place
 from tests.web.support.browser import Browser, planted_session
+from webhookproxy.network.addresses import counted_as
 from webhookproxy.web.login.passwords import first_code
 from webhookproxy.web.login.sessions import is_own_page
-from webhookproxy.web.shared import throttle
 
 OTHER_PASSWORD = "outra senha bem comprida"
 
@@ -178,7 +178,7 @@ def test_many_names_from_one_address_are_slowed_down(nobody: Browser) -> None:
     ],
 )
 def test_tries_are_counted_by_network(address: str, counted: str) -> None:
-    assert throttle.network(address) == counted
+    assert counted_as(address) == counted
 
 
 def test_a_refused_login_is_written_down_with_its_address_and_without_the_password(

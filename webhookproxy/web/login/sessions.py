@@ -15,6 +15,7 @@ from webhookproxy.models import User
 from webhookproxy.models.accounts.second_factors import on_since
 from webhookproxy.models.accounts.sign_ins import half_sign_in, half_signed_in, sign_in
 from webhookproxy.models.audit import Action, Actor, logged_in_from, record
+from webhookproxy.network.addresses import counted_as
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import Account
 from webhookproxy.web.shared.forms import write
@@ -93,7 +94,7 @@ def _known_here(email: str) -> bool:
     """Whether this e-mail logged in from here lately: others' guesses must not lock it out."""
     since = datetime.now(UTC) - KNOWN_FOR
     addresses = logged_in_from(db.session(), email, since)
-    return throttle.address() in {throttle.network(address) for address in addresses}
+    return throttle.address() in {counted_as(address) for address in addresses}
 
 
 def _start_anew(*kept: str) -> None:

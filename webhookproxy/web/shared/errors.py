@@ -33,9 +33,16 @@ _WORDS = {
         ),
     ),
     405: ("Este endereço não abre assim", "Volte ao painel e use os botões da página."),
+    408: (
+        "O envio demorou demais",
+        "O formulário não chegou inteiro em 15 segundos. Veja a conexão e envie de novo.",
+    ),
     413: (
         "O envio é grande demais",
-        "Um formulário pode ter até 1 MB. Diminua o que foi colado e envie de novo.",
+        (
+            "Um formulário pode ter até 1 MB e 2.000 campos, e 16 KB antes de entrar. Diminua o "
+            "que foi colado e envie de novo."
+        ),
     ),
     429: ("Muitas tentativas em pouco tempo", "Espere um minuto e tente de novo."),
     503: (

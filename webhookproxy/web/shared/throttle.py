@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from ipaddress import IPv6Address, ip_address
 from typing import NoReturn
 
 from flask import abort, current_app, request
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+
+from webhookproxy.network.addresses import counted_as
 
 # One process serves the pages, so its memory is the right place.
 _LIMITS: dict[str, RateLimitItem] = {
@@ -20,6 +21,8 @@ _LIMITS: dict[str, RateLimitItem] = {
     # One address with many names.
     "address": RateLimitItemPerMinute(20),
     "code": RateLimitItemPerMinute(5),
+    # Every form that someone sends who is not logged in.
+    "anonymous": RateLimitItemPerMinute(120),
     # The same for the second factor, behind the right password: by address and user's name, by
     # both for longer, and by the name alone.
     "second": RateLimitItemPerMinute(5),
@@ -58,18 +61,7 @@ def refuse(kind: str, *key: str) -> NoReturn:
 
 def address() -> str:
     """Whose tries are counted together: where the request comes from, as far as proxies tell."""
-    return network(request.remote_addr or "?")
-
-
-def network(given: str) -> str:
-    """The address itself; of IPv6 its network, for whoever has one there has 2^64 of them."""
-    try:
-        parsed = ip_address(given)
-    except ValueError:
-        return given
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return str(IPv6Address(int(parsed) >> 64 << 64))
-    return given
+    return counted_as(request.remote_addr or "?")
 
 
 def _short(key: tuple[str, ...]) -> list[str]:

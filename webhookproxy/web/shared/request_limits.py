@@ -1,0 +1,43 @@
+"""How much of a request is read, and how long, before anything looks into it."""
+
+from __future__ import annotations
+
+import gevent
+from flask import Flask, abort, request
+from flask_login import current_user
+from werkzeug.exceptions import RequestTimeout
+
+from webhookproxy.web.shared import throttle
+
+# How long the whole body of a request may take, in seconds.
+READ_SECONDS = 15
+# What someone who is not logged in may send: the longest form then is a login.
+ANONYMOUS_BYTES = 16_384
+ANONYMOUS_FIELDS = 200
+# The largest form of ours has 500 events and 50 conditions.
+FIELDS = 2_000
+
+
+def init_app(app: Flask) -> None:
+    """Bound every body; to be called before anything that reads a form."""
+    app.before_request(_read_body)
+
+
+def _read_body() -> None:
+    """Read the body within its bounds. 408, 413 or 429 for one that passes them.
+
+    Parsing a form holds the event loop, so its size and its fields are bounded before that.
+    """
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    fields = FIELDS
+    if not current_user.is_authenticated:
+        throttle.limit("anonymous", throttle.address())
+        request.max_content_length = ANONYMOUS_BYTES
+        fields = ANONYMOUS_FIELDS
+    request.max_form_parts = fields
+    with gevent.Timeout(READ_SECONDS, RequestTimeout()):
+        body = request.get_data()
+    # Werkzeug counts the parts of multipart forms only.
+    if request.mimetype == "application/x-www-form-urlencoded" and body.count(b"&") >= fields:
+        abort(413)
