@@ -25,7 +25,7 @@ timeout = 60
 keepalive = 5
 # The access log would print the addresses of pages, with what people search for.
 accesslog = None
-# Which proxies are believed, and in what, is Proxies' to say (webhookproxy/web/shared/proxies.py).
+# Which proxies are believed, and in what, is Proxies' to say (webhookproxy/network/proxies.py).
 forwarded_allow_ips = ""
 forwarder_headers = ""
 # Payloads are personal data: what this process writes is for its own user alone.

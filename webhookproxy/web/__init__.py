@@ -8,6 +8,7 @@ from flask import Flask
 from whitenoise import WhiteNoise
 
 from webhookproxy.extensions import compress, csrf, login_manager
+from webhookproxy.network.proxies import Proxies
 from webhookproxy.web import health, panel
 from webhookproxy.web.admin import audit, privacy, users
 from webhookproxy.web.catalogue import pages as catalogue
@@ -26,7 +27,6 @@ from webhookproxy.web.login import second_factor, second_step
 from webhookproxy.web.month import page as month
 from webhookproxy.web.shared import access, errors, headers, request_limits
 from webhookproxy.web.shared import formats as filters
-from webhookproxy.web.shared.proxies import Proxies
 from webhookproxy.web.webhooks import (
     pages as webhooks,
 )
