@@ -9,20 +9,20 @@ from itertools import chain
 import pytest
 
 from webhookproxy.reasons import (
-    ABSENCE_WORDS,
     CONNECTION_LABELS,
     CONNECTION_WORDS,
     DELIVERY_LABELS,
     DELIVERY_WORDS,
     EVENT_WORDS,
+    NO_DELIVERY_WORDS,
     ROOM_WORDS,
     STORING_WORDS,
-    AbsenceReason,
     ConnectionReason,
     ConnectionState,
     DeliveryReason,
     DeliveryState,
     EventNote,
+    NoDeliveryReason,
     RoomReason,
     StoringReason,
     Words,
@@ -33,7 +33,7 @@ ALL_WORDS = list(
     chain(
         ((f"delivery {code}", words) for code, words in DELIVERY_WORDS.items()),
         ((f"event {code}", words) for code, words in EVENT_WORDS.items()),
-        ((f"absence {code}", words) for code, words in ABSENCE_WORDS.items()),
+        ((f"no delivery {code}", words) for code, words in NO_DELIVERY_WORDS.items()),
         ((f"connection {code}", words) for code, words in CONNECTION_WORDS.items()),
         ((f"storing {code}", words) for code, words in STORING_WORDS.items()),
         ((f"room {code}", words) for code, words in ROOM_WORDS.items()),
@@ -44,7 +44,7 @@ ALL_WORDS = list(
 def test_no_code_is_without_words() -> None:
     assert set(DELIVERY_WORDS) == set(DeliveryReason)
     assert set(EVENT_WORDS) == set(EventNote)
-    assert set(ABSENCE_WORDS) == set(AbsenceReason)
+    assert set(NO_DELIVERY_WORDS) == set(NoDeliveryReason)
     assert set(CONNECTION_WORDS) == set(ConnectionReason)
     assert set(STORING_WORDS) == set(StoringReason)
     assert set(ROOM_WORDS) == set(RoomReason)

@@ -17,7 +17,14 @@ from webhookproxy.events.conditions import (
     read_payload,
     text_of,
 )
-from webhookproxy.events.paths import MISSING, BadPath, find, format_path, parse_path, values_of
+from webhookproxy.events.payload_paths import (
+    MISSING,
+    BadPath,
+    find,
+    format_path,
+    parse_path,
+    values_of,
+)
 
 SCALARS = st.one_of(
     st.none(),

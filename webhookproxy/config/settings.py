@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from webhookproxy.config import keys, parse
-from webhookproxy.config.derived import derived
+from webhookproxy.config.flask_settings import flask_settings
 from webhookproxy.config.keys import ConfigError
 
 __all__ = ["SETTINGS", "ConfigError", "Setting", "ephemeral_disk_warning", "load"]
@@ -180,7 +180,7 @@ def load(
     loaded = keys.load(texts, instance_path)
     config["SECRET_KEY"] = loaded.secret_key
     config["DATA_KEYS"] = loaded.data_keys
-    config.update(derived(config, Path(instance_path)))
+    config.update(flask_settings(config, Path(instance_path)))
     own = {setting.name for setting in SETTINGS}
     config.update({name: value for name, value in overrides.items() if name not in own})
     return config

@@ -29,7 +29,7 @@ from typing import Any
 
 import orjson
 
-from webhookproxy.events.paths import MISSING, find, parse_path
+from webhookproxy.events.payload_paths import MISSING, find, parse_path
 
 WORDS_MAX = 300
 

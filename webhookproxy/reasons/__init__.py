@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from webhookproxy.reasons.absence_words import ABSENCE_WORDS
 from webhookproxy.reasons.codes import (
     MARKERS,
     MISSED,
     WAITING,
-    AbsenceReason,
     ConnectionReason,
     ConnectionState,
     DeliveryReason,
     DeliveryState,
     EventNote,
+    NoDeliveryReason,
     RoomReason,
     StoringReason,
 )
 from webhookproxy.reasons.connection_words import CONNECTION_WORDS
 from webhookproxy.reasons.delivery_words import DELIVERY_WORDS, EVENT_WORDS, delivery_words
+from webhookproxy.reasons.no_delivery_words import NO_DELIVERY_WORDS
 from webhookproxy.reasons.store_words import ROOM_WORDS, STORING_WORDS
 from webhookproxy.reasons.words import CONNECTION_LABELS, DELIVERY_LABELS, Words
 
 __all__ = [
-    "ABSENCE_WORDS",
     "CONNECTION_LABELS",
     "CONNECTION_WORDS",
     "DELIVERY_LABELS",
@@ -30,15 +29,16 @@ __all__ = [
     "EVENT_WORDS",
     "MARKERS",
     "MISSED",
+    "NO_DELIVERY_WORDS",
     "ROOM_WORDS",
     "STORING_WORDS",
     "WAITING",
-    "AbsenceReason",
     "ConnectionReason",
     "ConnectionState",
     "DeliveryReason",
     "DeliveryState",
     "EventNote",
+    "NoDeliveryReason",
     "RoomReason",
     "StoringReason",
     "Words",

@@ -93,7 +93,7 @@ class EventNote(StrEnum):
 MARKERS = (EventNote.TOO_LARGE, EventNote.UNREADABLE)
 
 
-class AbsenceReason(StrEnum):
+class NoDeliveryReason(StrEnum):
     """Why an event has no delivery to a webhook; found out when somebody asks, never stored."""
 
     NOT_ASKED = "not_asked"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from webhookproxy.events.catalog import is_event_name
 from webhookproxy.events.conditions import Condition, Operator
-from webhookproxy.events.paths import BadPath, parse_path
+from webhookproxy.events.payload_paths import BadPath, parse_path
 from webhookproxy.rules import Problems
 
 CONDITIONS_MAX = 20

@@ -22,13 +22,13 @@ from tests.web.support.deliveries import (
     read,
 )
 from webhookproxy.reasons import (
-    ABSENCE_WORDS,
     DELIVERY_LABELS,
     EVENT_WORDS,
-    AbsenceReason,
+    NO_DELIVERY_WORDS,
     DeliveryReason,
     DeliveryState,
     EventNote,
+    NoDeliveryReason,
     Words,
     delivery_words,
 )
@@ -132,37 +132,37 @@ def test_every_note_has_its_sentence_also_where_no_webhook_has_a_row(
     above = page[page.index('id="destinos"') : page.index('class="rows card reasons"')]
     assert_says(plain(above), EVENT_WORDS[note])
     [said] = rows_of(page)
-    assert_says(said, ABSENCE_WORDS[AbsenceReason.NO_WEBHOOK])
+    assert_says(said, NO_DELIVERY_WORDS[NoDeliveryReason.NO_WEBHOOK])
 
 
-def absences(app: Flask, company: int) -> Iterator[tuple[AbsenceReason, str]]:
+def without_delivery(app: Flask, company: int) -> Iterator[tuple[NoDeliveryReason, str]]:
     """For each reason why a webhook has no row, the page of an event that it is true of."""
     before = now_ms() - 60_000
-    yield AbsenceReason.NO_WEBHOOK, arrive(app, company, 1, "unwanted")
-    yield AbsenceReason.WEBHOOK_REMOVED, arrive(app, company, 2)
+    yield NoDeliveryReason.NO_WEBHOOK, arrive(app, company, 1, "unwanted")
+    yield NoDeliveryReason.WEBHOOK_REMOVED, arrive(app, company, 2)
     webhook = webhook_of(app, company, events=("agent-is-idle",))
-    yield AbsenceReason.NOT_ASKED, arrive(app, company, 3, "unwanted")
+    yield NoDeliveryReason.NOT_ASKED, arrive(app, company, 3, "unwanted")
     execute(app, "UPDATE webhooks SET events = NULL WHERE id = :id", id=webhook)
-    yield AbsenceReason.MISSING, arrive(app, company, 4, "unwanted")
-    yield AbsenceReason.NOT_SENDABLE, arrive(app, company, 5, "too_large")
-    yield AbsenceReason.NOT_SENDABLE, arrive(app, company, 6, "unreadable")
+    yield NoDeliveryReason.MISSING, arrive(app, company, 4, "unwanted")
+    yield NoDeliveryReason.NOT_SENDABLE, arrive(app, company, 5, "too_large")
+    yield NoDeliveryReason.NOT_SENDABLE, arrive(app, company, 6, "unreadable")
     execute(app, "UPDATE webhooks SET saved_at = :at", at=before + 30_000)
-    yield AbsenceReason.ASKED_LATER, arrive(app, company, 7, "unwanted")
+    yield NoDeliveryReason.ASKED_LATER, arrive(app, company, 7, "unwanted")
     execute(app, "UPDATE webhooks SET created_at = :at", at=before + 30_000)
-    yield AbsenceReason.CREATED_LATER, arrive(app, company, 8, "unwanted")
+    yield NoDeliveryReason.CREATED_LATER, arrive(app, company, 8, "unwanted")
 
 
 def test_every_reason_for_there_being_no_row_has_its_sentence(
     app: Flask, company: int, client: FlaskClient
 ) -> None:
     seen = set()
-    for reason, path in absences(app, company):
+    for reason, path in without_delivery(app, company):
         page = read(client, path)
         [said] = rows_of(page)
-        assert_says(said, ABSENCE_WORDS[reason])
+        assert_says(said, NO_DELIVERY_WORDS[reason])
         assert verdict(page)
         seen.add(reason)
-    assert seen == set(AbsenceReason)
+    assert seen == set(NoDeliveryReason)
 
 
 def test_each_webhook_has_its_own_answer_what_needs_somebody_first(

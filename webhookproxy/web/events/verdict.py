@@ -11,9 +11,9 @@ from webhookproxy.reasons import (
     MARKERS,
     MISSED,
     WAITING,
-    AbsenceReason,
     DeliveryState,
     EventNote,
+    NoDeliveryReason,
 )
 from webhookproxy.web.events.why import Outcome
 
@@ -62,12 +62,12 @@ def _waiting(count: int) -> str:
 def _of_none(note: str | None, outcomes: Sequence[Outcome]) -> Verdict:
     if note in MARKERS:
         return Verdict("amber", "alert-triangle", EVENT_WORDS[EventNote(note)].what)
-    reasons = {each.absence for each in outcomes}
-    if AbsenceReason.MISSING in reasons:
+    reasons = {each.no_delivery for each in outcomes}
+    if NoDeliveryReason.MISSING in reasons:
         return Verdict("red", "alert-triangle", "Falta o registro de uma entrega deste evento.")
     for reason, line in (
-        (AbsenceReason.NO_WEBHOOK, "Não foi enviado: esta empresa não tem nenhum webhook."),
-        (AbsenceReason.WEBHOOK_REMOVED, "O webhook que pedia este evento foi excluído."),
+        (NoDeliveryReason.NO_WEBHOOK, "Não foi enviado: esta empresa não tem nenhum webhook."),
+        (NoDeliveryReason.WEBHOOK_REMOVED, "O webhook que pedia este evento foi excluído."),
     ):
         if reason in reasons:
             return Verdict("grey", "inbox", line)

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session, joinedload
 from webhookproxy.models import Attempt, Delivery, Event, Webhook
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import (
-    ABSENCE_WORDS,
     DELIVERY_WORDS,
     MARKERS,
-    AbsenceReason,
+    NO_DELIVERY_WORDS,
     DeliveryReason,
     DeliveryState,
     EventNote,
+    NoDeliveryReason,
     Words,
 )
 from webhookproxy.web.deliveries.words import next_ms, shown_words, since_ms, waits
@@ -50,7 +50,7 @@ class Outcome:
     words: Words
     webhook: Webhook | None
     delivery: Delivery | None = None
-    absence: AbsenceReason | None = None
+    no_delivery: NoDeliveryReason | None = None
     since_ms: int | None = None
     next_ms: int | None = None
     answer: str = ""
@@ -136,21 +136,21 @@ def _due(event: Event, webhook: Webhook, delivery: Delivery, answer: str, timezo
 
 def _absent(event: Event, webhook: Webhook, timezone: str) -> Outcome:
     reason = _why_absent(event, webhook)
-    since = webhook.created_at if reason is AbsenceReason.CREATED_LATER else webhook.saved_at
-    words = ABSENCE_WORDS[reason].filled(since=clock(since, timezone))
-    return Outcome(words=words, webhook=webhook, absence=reason)
+    since = webhook.created_at if reason is NoDeliveryReason.CREATED_LATER else webhook.saved_at
+    words = NO_DELIVERY_WORDS[reason].filled(since=clock(since, timezone))
+    return Outcome(words=words, webhook=webhook, no_delivery=reason)
 
 
-def _why_absent(event: Event, webhook: Webhook) -> AbsenceReason:
+def _why_absent(event: Event, webhook: Webhook) -> NoDeliveryReason:
     if event.note in MARKERS:
-        return AbsenceReason.NOT_SENDABLE
+        return NoDeliveryReason.NOT_SENDABLE
     if webhook.events is not None and event.name not in webhook.events:
-        return AbsenceReason.NOT_ASKED
+        return NoDeliveryReason.NOT_ASKED
     if event.received_ms < to_ms(webhook.created_at):
-        return AbsenceReason.CREATED_LATER
+        return NoDeliveryReason.CREATED_LATER
     if event.received_ms < to_ms(webhook.saved_at) + GRACE_MS:
-        return AbsenceReason.ASKED_LATER
-    return AbsenceReason.MISSING
+        return NoDeliveryReason.ASKED_LATER
+    return NoDeliveryReason.MISSING
 
 
 def _of_nobody(
@@ -159,9 +159,9 @@ def _of_nobody(
     """What is to be said of the event as a whole, where no webhook's row says it."""
     if event.note is None and not deliveries:
         # It had deliveries, or it would be noted that nobody wanted it.
-        reason = AbsenceReason.WEBHOOK_REMOVED
+        reason = NoDeliveryReason.WEBHOOK_REMOVED
     elif not found:
-        reason = AbsenceReason.NO_WEBHOOK
+        reason = NoDeliveryReason.NO_WEBHOOK
     else:
         return ()
-    return (Outcome(words=ABSENCE_WORDS[reason], webhook=None, absence=reason),)
+    return (Outcome(words=NO_DELIVERY_WORDS[reason], webhook=None, no_delivery=reason),)

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.events.conditions import Condition, Operator, read_payload, text_of
-from webhookproxy.events.paths import format_path, parse_path, values_of
 from webhookproxy.events.payload import HIDDEN
+from webhookproxy.events.payload_paths import format_path, parse_path, values_of
 from webhookproxy.models import Event
 from webhookproxy.reasons import MARKERS
 from webhookproxy.rules.filters import PATH_MAX, VALUE_MAX

@@ -1,55 +1,55 @@
-"""What is said of an event that has no delivery to a webhook."""
+"""Why an event has no delivery to a webhook, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from webhookproxy.reasons.codes import AbsenceReason
+from webhookproxy.reasons.codes import NoDeliveryReason
 from webhookproxy.reasons.words import Words
 
 _NOTHING = "Você não precisa fazer nada."
 
-ABSENCE_WORDS: Mapping[AbsenceReason, Words] = MappingProxyType(
+NO_DELIVERY_WORDS: Mapping[NoDeliveryReason, Words] = MappingProxyType(
     {
-        AbsenceReason.NOT_ASKED: Words(
+        NoDeliveryReason.NOT_ASKED: Words(
             english="The webhook does not ask for events of this name.",
             what="Não assinado: este webhook não pede este evento.",
             then="Ele recebe só os tipos de evento que foram escolhidos nele.",
             you="Para receber os próximos, marque este tipo de evento no webhook.",
         ),
-        AbsenceReason.CREATED_LATER: Words(
+        NoDeliveryReason.CREATED_LATER: Words(
             english="The webhook was created after this event.",
             what="O webhook foi criado depois deste evento: ele existe desde {since}.",
             then="Um webhook recebe o que chega depois que ele é criado.",
             you=_NOTHING,
         ),
-        AbsenceReason.ASKED_LATER: Words(
+        NoDeliveryReason.ASKED_LATER: Words(
             english="The webhook did not ask for this event when it arrived.",
             what="Quando o evento chegou, este webhook não o pedia; como está agora, ele vale "
             "desde {since}.",
             then="Os próximos eventos deste tipo são enviados.",
             you=_NOTHING,
         ),
-        AbsenceReason.NOT_SENDABLE: Words(
+        NoDeliveryReason.NOT_SENDABLE: Words(
             english="The event could not be kept whole, so it is sent to nobody.",
             what="Este evento não pôde ser guardado inteiro, e por isso não é enviado.",
             then="Os outros eventos seguem normalmente.",
             you=_NOTHING,
         ),
-        AbsenceReason.MISSING: Words(
+        NoDeliveryReason.MISSING: Words(
             english="There is no record of a delivery, although there should be one.",
             what="Este webhook pede este evento, mas não há registro da entrega, e deveria haver.",
             then="O evento não é enviado a ele.",
             you="Avise o suporte e informe o event_id.",
         ),
-        AbsenceReason.WEBHOOK_REMOVED: Words(
+        NoDeliveryReason.WEBHOOK_REMOVED: Words(
             english="The webhooks that got this event were deleted, and their deliveries with it.",
             what="O webhook que pedia este evento foi excluído.",
             then="O registro das entregas dele foi apagado junto.",
             you=_NOTHING,
         ),
-        AbsenceReason.NO_WEBHOOK: Words(
+        NoDeliveryReason.NO_WEBHOOK: Words(
             english="The company has no webhook.",
             what="Esta empresa não tem nenhum webhook.",
             then="Os eventos ficam guardados por pouco tempo, só para consulta.",

@@ -19,7 +19,7 @@ _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _HEROKU = (ip_network("10.0.0.0/8"),)
 
 
-def derived(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
+def flask_settings(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
     """Return the configuration of Flask and its extensions."""
     https = config["PUBLIC_URL"].startswith("https://")
     hosts = list(config["TRUSTED_HOSTS"])
