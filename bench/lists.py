@@ -27,7 +27,7 @@ from bench.stage import settings, start_server
 from tests.support import postgresql
 from webhookproxy import create_app
 from webhookproxy.demo.programs import flask
-from webhookproxy.search.index.filling import fill
+from webhookproxy.search.index.indexing import fill
 
 LIST_MS, SEARCH_MS = 100.0, 300.0
 PASSWORD = "uma senha de medir, comprida"

@@ -1,4 +1,4 @@
-"""The index is made anew by a command."""
+"""A command rebuilds the index."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_rebuild_fills_the_index_and_says_how_far_it_is(
     for _ in range(2):
         said = run("search", "rebuild").stdout.splitlines()
         assert said[0] == "indexed up to event 30 of 30"
-        assert said[-1].startswith("The index is made anew: 30 events in ")
+        assert said[-1].startswith("The index is rebuilt: 30 events in ")
         assert len(search.kept("events")) == 30
 
 

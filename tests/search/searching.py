@@ -16,9 +16,9 @@ from webhookproxy.database.bulk import insert_rows
 from webhookproxy.events.catalog import order_key
 from webhookproxy.events.contract import new_event_id
 from webhookproxy.extensions import db
+from webhookproxy.search.index import tables
 from webhookproxy.search.index.indexer import Indexer
 from webhookproxy.search.index.place import Answer, Question, SearchPlace, ask
-from webhookproxy.search.index.tables import names
 
 _COLUMNS = (
     "id",
@@ -92,7 +92,7 @@ class Searching:
         """Every row of one of the search's tables, however it is called there."""
 
         def job(work: Any) -> list[Any]:
-            query = f"SELECT * FROM {getattr(names(work.connection), table)} ORDER BY 1, 2"
+            query = f"SELECT * FROM {tables.table(work.connection, table)} ORDER BY 1, 2"
             return [tuple(row) for row in work.connection.exec_driver_sql(query)]
 
         return self.place.run(job)

@@ -16,8 +16,8 @@ from tests.search.searching import Searching
 from webhookproxy.search.index import indexer as pacing
 from webhookproxy.search.index import indexing
 from webhookproxy.search.index.engines import marker_of
-from webhookproxy.search.index.filling import fill
 from webhookproxy.search.index.indexer import Indexer, Pace
+from webhookproxy.search.index.indexing import fill
 from webhookproxy.search.index.place import SearchPlace
 from webhookproxy.search.index.writing import Found, Writer
 
@@ -144,6 +144,24 @@ def test_a_place_out_of_reach_is_tried_again_and_complained_of_once(
     assert len(search.kept("events")) == 1
 
 
+def test_a_locked_index_leaves_no_event_out(
+    sqlite_search: Searching, caplog: pytest.LogCaptureFixture
+) -> None:
+    sqlite_search.index()
+    sqlite_search.place.run(
+        lambda work: work.connection.exec_driver_sql("PRAGMA busy_timeout = 10").close()
+    )
+    sqlite_search.store({"n": "one"})
+    with closing(sqlite3.connect(file_of(sqlite_search), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(3):
+            assert not sqlite_search.indexer.step()
+            assert sqlite_search.indexer.pause == pacing.PAUSE_TROUBLE
+    assert "not indexed" not in caplog.text
+    sqlite_search.index()
+    assert len(sqlite_search.kept("events")) == 1
+
+
 def test_an_event_without_readable_terms_is_passed_over(
     search: Searching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +224,7 @@ def test_another_process_fills_a_void_place_and_this_one_goes_on_with_it(
         search.store({"n": f"own-{number:03}"})
     search.index()
     other = SearchPlace(url_of(search))
-    monkeypatch.setattr("webhookproxy.search.index.filling._STEP_MOST", 60)
+    monkeypatch.setattr("webhookproxy.search.index.indexing._FILL_MOST", 60)
 
     def killed(_indexed: int, _newest: int) -> None:
         raise KeyboardInterrupt
@@ -261,7 +279,7 @@ def test_the_more_a_hub_does_the_longer_it_is_left_alone(
     indexer = Indexer(search.place, search.reading, clock=lambda: now[0], hub_time=lambda: hub[0])
     index_next = indexing.index_next
 
-    def slow(*given: Any, **named: Any) -> int:
+    def slow(*given: Any, **named: Any) -> tuple[int, int]:
         now[0] += 0.02
         return index_next(*given, **named)
 

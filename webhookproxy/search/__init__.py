@@ -1,1 +1,1 @@
-"""Finds events by what is in them, in a place of its own that can be made anew at any time."""
+"""Finds events by their contents, with an index that can be rebuilt at any time."""

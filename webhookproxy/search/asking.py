@@ -1,10 +1,11 @@
-"""Answers a question: from the index as far as it goes, from the newest events themselves beyond.
+"""Answers a question from the index, and beyond its end from the newest events themselves.
 
-Bounded whatever is asked: so many values, so many events of the index, so many newest ones.
+Every answer has a bound, whatever the question: on values, on hits, and on unindexed events.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 
 import gevent
@@ -15,131 +16,109 @@ from webhookproxy.search import events
 from webhookproxy.search.index.tables import read_state
 from webhookproxy.search.lists import Span, Values, count_upto, having, page, values_of
 from webhookproxy.search.question import Answer, Question
-from webhookproxy.search.terms import (
-    KEY,
-    NAME,
-    Group,
-    Pattern,
-    Reading,
-    Sieve,
-    readings_of,
-)
+from webhookproxy.search.terms import KEY, NAME, Pattern, Reading, Sieve, readings_of
 
-# The newest events that are looked at one by one while they are not indexed.
+# The newest events that are read one by one while they are not indexed.
 NEWEST = 5_000
-# Hits that are looked at for one answer, and in one round.
+# Hits that are read for one answer, and in one round.
 LOOK_AT = 20_000
 _ROUND_MAX = 5_000
 _EVENT_ID = "evt_"
 
 
 def answer(session: Session, index: Connection | None, question: Question, count: int) -> Answer:
-    """The answer, with an index or, as far as it goes, without."""
+    """Return the answer; without an index only the newest events are searched."""
     newest = events.newest_event(session)
-    if not (question.words.strip() or question.name or question.order_key):
+    words = question.words.strip()
+    if not (words or question.name or question.order_key):
         span = Span(question.low, question.high(newest), question.ascending)
         found = events.of_companies(session, question.companies, span, count + 1)
         return _answer(found, count)
-    if question.words.strip().startswith(_EVENT_ID) and (one := _by_id(session, question, newest)):
+    if words.startswith(_EVENT_ID) and (one := _by_id(session, question, newest)):
         return one
-    readings: list[Reading] = readings_of(question.words)
-    if question.words.strip() and not readings:
-        return Answer([])
+    readings: list[Reading] = readings_of(words) if words else [()]
+    exact = ((NAME, question.name), (KEY, question.order_key))
+    groups = tuple((Pattern(kind + given),) for kind, given in exact if given)
+    state = None if index is None else read_state(index)
+    cursor = 0 if state is None else min(state.cursor, newest)
     result = Answer([])
-    for reading in readings or [()]:
-        result = _Asking(session, index, question, reading, newest).answer(count)
+    for reading in readings:
+        asking = _Asking(session, index, question, groups + reading, newest, cursor)
+        result = asking.answer(count)
         if result.ids or result.more or result.cut:
             break
     return result
 
 
+@dataclass(slots=True)
 class _Asking:
-    """One reading of a question."""
+    """One reading of a question; `cut` if more hits exist than were read."""
 
-    def __init__(
-        self,
-        session: Session,
-        index: Connection | None,
-        question: Question,
-        reading: Reading,
-        newest: int,
-    ) -> None:
-        self._session = session
-        self._index = index
-        self._question = question
-        self._cut = False
-        exact: list[Group] = []
-        if question.name:
-            exact.append((Pattern(NAME + question.name),))
-        if question.order_key:
-            exact.append((Pattern(KEY + question.order_key),))
-        self._groups: Reading = (*exact, *reading)
-        state = None if index is None else read_state(index)
-        self._cursor = 0 if state is None else min(state.cursor, newest)
-        self._newest = newest
+    session: Session
+    index: Connection | None
+    question: Question
+    groups: Reading
+    newest: int
+    cursor: int
+    cut: bool = False
 
     def answer(self, count: int) -> Answer:
-        """What there is on both sides of the cursor, the nearer side first."""
-        low, high = self._question.low, self._question.high(self._newest)
-        ascending = self._question.ascending
-        # Below it neither the index nor this looks.
-        first_looked_at = max(self._cursor, self._newest - NEWEST) + 1
-        fresh = Span(max(low, first_looked_at), high, ascending)
-        indexed = Span(low, min(high, self._cursor), ascending)
+        """Search both sides of the cursor, the nearer side first."""
+        low, high = self.question.low, self.question.high(self.newest)
+        ascending = self.question.ascending
+        # Between the cursor and this event lie events that are neither indexed nor read here.
+        first_read = max(self.cursor, self.newest - NEWEST) + 1
+        fresh = Span(max(low, first_read), high, ascending)
+        indexed = Span(low, min(high, self.cursor), ascending)
         found: list[int] = []
         for side in (indexed, fresh) if ascending else (fresh, indexed):
-            if len(found) <= count:
+            if len(found) <= count and side.low <= side.high and self.question.companies:
                 look = self._indexed if side is indexed else self._fresh
                 found += look(side, count + 1 - len(found))
-        return _answer(found, count, self._behind(first_looked_at), self._cut)
+        return _answer(found, count, self._behind(first_read), self.cut)
 
-    def _behind(self, first_looked_at: int) -> int:
-        between = first_looked_at - 1 - self._cursor
-        if between <= 0:
+    def _behind(self, first_read: int) -> int:
+        if first_read - 1 <= self.cursor:
             return 0
-        oldest = events.oldest_event(self._session)
-        return max(0, first_looked_at - max(self._cursor + 1, oldest))
+        oldest = events.oldest_event(self.session)
+        return max(0, first_read - max(self.cursor + 1, oldest))
 
     def _fresh(self, span: Span, most: int) -> list[int]:
-        if span.low > span.high or not self._question.companies:
-            return []
-        sieve = Sieve(self._groups)
-        found = events.matching(self._session, self._question.companies, span, sieve.matches)
+        matches = Sieve(self.groups).matches
+        found = events.matching(self.session, self.question.companies, span, matches)
         return list(islice(found, most))
 
     def _indexed(self, span: Span, most: int) -> list[int]:
-        if self._index is None or span.low > span.high or not self._question.companies:
+        if self.index is None:
             return []
-        criteria = []
-        for group in self._groups:
-            values = values_of(self._index, self._question.companies, group)
-            self._cut = self._cut or values.cut
-            criteria.append(values)
+        companies = self.question.companies
+        criteria = [values_of(self.index, companies, group) for group in self.groups]
+        self.cut = any(values.cut for values in criteria)
         if not all(each.ids for each in criteria):
             return []
-        return self._walk(self._index, criteria, span, most)
+        return self._walk(self.index, criteria, span, most)
 
     def _walk(self, index: Connection, criteria: list[Values], span: Span, most: int) -> list[int]:
-        """Go along the shortest of the lists, and take what is in all of them."""
+        """Read the shortest list, and return the events that are in all lists."""
         if len(criteria) > 1:
             criteria = sorted(criteria, key=lambda each: count_upto(index, each, span))
-        way, *others = criteria
+        shortest, *others = criteria
         found: list[int] = []
         looked_at, step = 0, max(most, 50)
         while span.low <= span.high:
-            near = page(index, way, span, step)
+            near = page(index, shortest, span, step)
             left = having(index, near.ids, others)
-            there = events.still_there(self._session, left, self._question.companies)
+            there = events.still_there(self.session, left, self.question.companies)
             found += [each for each in left if each in there]
             if len(found) >= most or near.edge is None:
                 break
             looked_at += len(near.ids)
             if looked_at >= LOOK_AT:
-                self._cut = True
+                self.cut = True
                 break
             span = span.beyond(near.edge)
             step = min(step * 4, _ROUND_MAX)
-            # Another round must not keep the sockets waiting.
+            # The sockets get their turn between two rounds.
             gevent.sleep(0)
         return found[:most]
 
@@ -150,7 +129,7 @@ def _answer(found: list[int], count: int, behind: int = 0, cut: bool = False) ->
 
 
 def _by_id(session: Session, question: Question, newest: int) -> Answer | None:
-    """The one event that has this public id, if it fits the rest of the question."""
+    """Return the event with this public id, if it fits the rest of the question."""
     query = text("SELECT id, company_id, name, order_key FROM events WHERE public_id = :id")
     row = session.execute(query, {"id": question.words.strip()}).first()
     fits = (

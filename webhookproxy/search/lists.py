@@ -1,25 +1,28 @@
-"""Reads the search's tables: which values are meant, and which events have them."""
+"""Reads the index's tables: which values a pattern means, and which events have them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import gevent
 from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 
 from webhookproxy.database.bulk import numbers
-from webhookproxy.search.index.tables import names
+from webhookproxy.search.index.tables import table
 from webhookproxy.search.index.writing import chunks, unpack
 from webhookproxy.search.terms import Group
 
-# Different values that are looked at for what was typed.
+# Different values that one pattern may mean.
 VALUES_MAX = 200
-# A list that is longer counts as no shorter than others.
+# Longer lists are not counted to their end.
 COUNTED_MAX = 20_000
 # Selects in one UNION: SQLite takes 500.
 _PARTS_MAX = 100
-# Hits of one value that are read at least: a page of a list and one more.
+# At least so many hits of one value are read: one page of a list and one more.
 _PART_MIN = 51
 # Above every character that a value may have.
 _END = "\U0010ffff"
@@ -27,7 +30,7 @@ _END = "\U0010ffff"
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Numbers of values; `cut` if there are more than were taken."""
+    """Numbers of values; `cut` if more than VALUES_MAX fit."""
 
     ids: tuple[int, ...]
     cut: bool = False
@@ -35,7 +38,7 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events in the order of a span, and the last that they reach to; None at its end."""
+    """Events in the order of a span, complete up to `edge`; None: up to the span's end."""
 
     ids: list[int]
     edge: int | None = None
@@ -43,90 +46,113 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Ids of events, both ends included, and the direction in which they are wanted."""
+    """Ids of events from `low` to `high`, and the direction in which they are wanted."""
 
     low: int
     high: int
     ascending: bool
 
+    @property
+    def order(self) -> str:
+        """The direction in SQL."""
+        return "ASC" if self.ascending else "DESC"
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """The parameters :low and :high of a statement."""
+        return {"low": self.low, "high": self.high}
+
+    def sorted(self, ids: Collection[int]) -> list[int]:
+        """Return ids in the span's order."""
+        return sorted(ids, reverse=not self.ascending)
+
     def beyond(self, event_id: int) -> Span:
-        """What is left when this one was reached."""
+        """Return the rest of the span after this id."""
         if self.ascending:
             return Span(event_id + 1, self.high, ascending=True)
         return Span(self.low, event_id - 1, ascending=False)
 
 
 def values_of(index: Connection, companies: Collection[int], group: Group) -> Values:
-    """The values that any of these patterns means."""
+    """Return the values that any of these patterns means."""
     found: dict[int, None] = {}
-    table = names(index).values
-    whose = f"company_id IN ({numbers(companies)})"
-    for condition in ("value = :low", "value >= :low AND value < :high"):
-        query = text(f"SELECT id FROM {table} WHERE {whose} AND {condition} LIMIT :most")
-        for pattern in group:
-            if condition.startswith("value =") or pattern.prefix:
-                given = {"low": pattern.term, "most": VALUES_MAX + 1}
-                if ":high" in condition:
-                    given["high"] = pattern.term + _END
-                found.update(dict.fromkeys(index.execute(query, given).scalars()))
+    query = (
+        f"SELECT id FROM {table(index, 'values')} WHERE company_id IN ({numbers(companies)})"
+        " AND {} LIMIT :most"
+    )
+    exact = text(query.format("value = :low"))
+    prefix = text(query.format("value >= :low AND value < :high"))
+    for statement, patterns in ((exact, group), (prefix, [p for p in group if p.prefix])):
+        for pattern in patterns:
+            given: dict[str, Any] = {"low": pattern.term, "most": VALUES_MAX + 1}
+            if statement is prefix:
+                given["high"] = pattern.term + _END
+            found.update(dict.fromkeys(index.execute(statement, given).scalars()))
     return Values(tuple(found)[:VALUES_MAX], cut=len(found) > VALUES_MAX)
 
 
 def count_upto(index: Connection, values: Values, span: Span) -> int:
-    """How many hits these values have, or COUNTED_MAX."""
+    """Return the number of hits that these values have, at most COUNTED_MAX."""
     if not values.ids:
         return 0
     query = text(
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM {names(index).hits}"
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM {table(index, 'hits')}"
         f" WHERE value_id IN ({numbers(values.ids)}) AND event_id >= :low AND event_id <= :high"
         f" LIMIT {COUNTED_MAX}) counted"
     )
-    return int(index.execute(query, {"low": span.low, "high": span.high}).scalar_one())
+    return int(index.execute(query, span.ends).scalar_one())
 
 
 def page(index: Connection, values: Values, span: Span, most: int) -> Page:
-    """About so many of the nearest events that have any of the values, each once."""
+    """Return about `most` of the nearest events that have any of the values."""
     each = max(_PART_MIN, 2 * most // len(values.ids))
     of_value: defaultdict[int, list[int]] = defaultdict(list)
-    for value_id, event_id in _hits(index, values, span, each):
-        of_value[value_id].append(event_id)
-    found = {event_id for ids in of_value.values() for event_id in ids}
-    # Of these there may be more, and beyond the nearest of their ends something may be missing.
-    end = max if span.ascending else min
+    columns = ("value_id", "event_id")
+    for value, event_id in nearest(index, table(index, "hits"), columns, values.ids, span, each):
+        of_value[value].append(event_id)
+    found = span.sorted({event_id for ids in of_value.values() for event_id in ids})
+    # A list of full length may go on. Beyond the nearest end of these, events may be missing.
+    end, nearest_end = (max, min) if span.ascending else (min, max)
     ends = [end(ids) for ids in of_value.values() if len(ids) == each]
     if not ends:
-        return Page(sorted(found, reverse=not span.ascending))
-    if span.ascending:
-        edge = min(ends)
-        return Page(sorted(event_id for event_id in found if event_id <= edge), edge)
-    edge = max(ends)
-    return Page(sorted((each for each in found if each >= edge), reverse=True), edge)
+        return Page(found)
+    edge = nearest_end(ends)
+    return Page([event_id for event_id in found if end(event_id, edge) == edge], edge)
 
 
-def _hits(index: Connection, values: Values, span: Span, each: int) -> Iterator[tuple[int, int]]:
-    """Of every value the nearest events."""
-    order = "ASC" if span.ascending else "DESC"
-    given = {"low": span.low, "high": span.high, "most": each}
-    for some in chunks(values.ids, _PARTS_MAX):
+def nearest(
+    source: Session | Connection,
+    from_table: str,
+    columns: tuple[str, str],
+    owners: Collection[int],
+    span: Span,
+    most: int,
+) -> Iterator[tuple[int, int]]:
+    """Yield two columns, an owner and an id, of the `most` nearest rows of each of the owners."""
+    owner, column = columns
+    given = {**span.ends, "most": most}
+    for some in chunks(owners, _PARTS_MAX):
         parts = " UNION ALL ".join(
-            f"SELECT * FROM (SELECT value_id, event_id FROM {names(index).hits}"
-            f" WHERE value_id = {int(value)} AND event_id >= :low AND event_id <= :high"
-            f" ORDER BY event_id {order} LIMIT :most) p"
-            for value in some
+            f"SELECT * FROM (SELECT {owner}, {column} FROM {from_table}"
+            f" WHERE {owner} = {int(each)} AND {column} >= :low AND {column} <= :high"
+            f" ORDER BY {column} {span.order} LIMIT :most) p"
+            for each in some
         )
-        for row in index.execute(text(parts), given):
+        for row in source.execute(text(parts), given):
             yield row[0], row[1]
+        # The sockets get their turn between two statements.
+        gevent.sleep(0)
 
 
 def having(index: Connection, events: Sequence[int], criteria: Sequence[Values]) -> list[int]:
-    """Those of the events that have a value of each of the criteria, in their order."""
+    """Return the events that have a value of each of the criteria, in the given order."""
     if not criteria:
         return list(events)
     wanted = [frozenset(each.ids) for each in criteria]
     left: set[int] = set()
     for some in chunks(events):
         query = (
-            f"SELECT event_id, value_ids FROM {names(index).events}"
+            f"SELECT event_id, value_ids FROM {table(index, 'events')}"
             f" WHERE event_id IN ({numbers(some)})"
         )
         for event_id, packed in index.exec_driver_sql(query):

@@ -1,4 +1,4 @@
-"""What the search is asked, and what it answers."""
+"""A question to the search, and its answer."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is searched for: what is empty does not narrow it.
+    """The events that are wanted; an empty field does not narrow the search.
 
     `words` are as typed: a telephone, a call's id, an agent, a CPF, an event's id, any short value
-    or its beginning. `name` and `order_key` are exact. The others are ids of events: the lowest
-    that is wanted, the one from which on none is, and for paging only lower, or only higher ids
-    than this one.
+    or its beginning. `name` and `order_key` are exact. The others are ids of events: from `since`
+    on, below `until`, and for paging only below `before`, or only above `after`.
     """
 
     companies: frozenset[int]
@@ -30,13 +29,13 @@ class Question:
         return max(self.since, 1, 0 if self.after is None else self.after + 1)
 
     def high(self, newest: int) -> int:
-        """The highest, where `newest` is the highest there is."""
+        """Return the highest id that may be answered; `newest` is the highest of all."""
         ends = [end - 1 for end in (self.until, self.before) if end is not None]
         return min([newest, *ends])
 
     @property
     def ascending(self) -> bool:
-        """Whether the lowest ids are the nearest."""
+        """Whether the lowest ids come first."""
         return self.after is not None
 
 
@@ -44,9 +43,9 @@ class Question:
 class Answer:
     """Ids of events, newest first.
 
-    `more`: there are more in the direction of paging. `behind`: how many of the newest events
-    could not be looked at, because they are not indexed yet. `cut`: more fits than was looked at,
-    so that more should be typed.
+    `more`: the direction of paging has more. `behind`: so many of the newest events are not
+    indexed yet and were not read. `cut`: more events may fit than were read, so the user should
+    type more.
     """
 
     ids: list[int]

@@ -1,10 +1,10 @@
-"""What an event can be found by, and what is meant by what somebody typed. Pure.
+"""The terms that an event is found by, and the terms that a typed text means. Pure functions.
 
-A term is a letter for its kind and a text. Of a payload every string and number of 3 to 64
-characters is a value, but what is plainly a time; each once, and of one payload no more than
-TERMS_MAX terms, those in few braces before those in many. Letters lose their case and accents. A
-value of 8 to 15 digits, with or without punctuation, or in front of an "@", is kept as its digits
-too, and as these in reverse: the end of a telephone is found as a beginning.
+A term is a letter for its kind and a text. In a payload, every string and number of 3 to 64
+characters is a value, except times. A payload gives at most TERMS_MAX terms, the least nested
+first. Values lose their case and accents. A value of 8 to 15 digits, with or without punctuation,
+or before an "@", gives two more terms: its digits, and these in reverse, so that the end of a
+telephone is found as a beginning.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ import orjson
 from webhookproxy.events.payload import HIDDEN
 
 VALUE, REVERSED, NAME, KEY = "v", "r", "n", "k"
-# Terms of one payload, without name and ordering key.
+# Terms of one payload; the name and the ordering key do not count.
 TERMS_MAX = 100
 LENGTH_MIN, LENGTH_MAX = 3, 64
 DIGITS_MIN, DIGITS_MAX = 8, 15
-# What is left of a telephone without country, area and the ninth digit that some write.
+# The digits of a telephone without country, area and the optional ninth digit.
 _END_OF_PHONE = 8
-# Longer texts are not looked at: no folding makes them short enough.
+# Longer texts are skipped: fold() does not make them short enough.
 _LOOKED_AT_MAX = 4 * LENGTH_MAX
-# More words than these are a sentence, which no value is.
+# A longer text is a sentence, and no value.
 _WORDS_MAX = 4
 
 _HIDDEN_WORD = HIDDEN.strip('"')
@@ -45,30 +45,30 @@ _TIME = re.compile(
     r"|[0-9]{2}/[0-9]{2}/[0-9]{4}( [0-9]{2}:[0-9]{2}(:[0-9]{2})?)?"
     r"|[0-9]{2}:[0-9]{2}(:[0-9]{2})?([.][0-9]+)?"
 )
-# Seconds or milliseconds since 1970, where the key says that it is a time.
+# Seconds or milliseconds since 1970, if the key also says that it is a time.
 _TIME_KEY = re.compile(r"time|date|stamp|_at$|At$|idleness")
 _EPOCH = re.compile(r"1[0-9]{9}([0-9]{3})?([.][0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A term, or with `prefix` every term that begins like it."""
+    """A term, or with `prefix` every term that begins with it."""
 
     term: str
     prefix: bool = False
 
     def fits(self, term: str) -> bool:
-        """Whether this term is meant."""
+        """Return whether the pattern means this term."""
         return term.startswith(self.term) if self.prefix else term == self.term
 
 
-# Any of the patterns; and a reading of what was typed: every one of these groups.
+# A group means any of its patterns; a reading of a typed text means all of its groups.
 Group = tuple[Pattern, ...]
 Reading = tuple[Group, ...]
 
 
 def fold(text: str) -> str:
-    """The text without case, accents and doubled spaces."""
+    """Return the text without case, accents and double spaces."""
     if text.isascii():
         return " ".join(text.lower().split())
     apart = unicodedata.normalize("NFKD", text.casefold())
@@ -77,7 +77,7 @@ def fold(text: str) -> str:
 
 
 def terms_of(name: str, order_key: str, payload: str) -> list[str]:
-    """Every term of an event, each once. Raises nothing: an odd payload has fewer terms."""
+    """Return every term of an event. Never raises: an odd payload has fewer terms."""
     found: dict[str, None] = {}
     for key, value in _values(_parse(payload)):
         terms, maybe_time = _terms_of_value(value)
@@ -91,7 +91,7 @@ def terms_of(name: str, order_key: str, payload: str) -> list[str]:
 
 
 def readings_of(typed: str) -> list[Reading]:
-    """What was typed can mean, the likeliest first; the next one is for when that finds nothing."""
+    """Return the meanings of a typed text; each is tried if the one before finds nothing."""
     text = fold(typed)
     if not text:
         return []
@@ -115,7 +115,7 @@ def readings_of(typed: str) -> list[Reading]:
 
 
 def fits(terms: list[str], reading: Reading) -> bool:
-    """Whether an event with these terms is meant."""
+    """Return whether a reading means an event with these terms."""
     return all(any(pattern.fits(term) for pattern in group for term in terms) for group in reading)
 
 
@@ -131,7 +131,7 @@ def _parse(payload: str) -> Any:
 
 
 def _values(parsed: Any) -> Iterator[tuple[str, str]]:
-    """Every string and number that may be a value, with the key it stands under."""
+    """Yield every string and number that may be a value, with its key."""
     waiting: deque[tuple[str, Any]] = deque([("", [parsed])])
     while waiting:
         key, node = waiting.popleft()
@@ -146,10 +146,10 @@ def _values(parsed: Any) -> Iterator[tuple[str, str]]:
                 yield under, str(value)
 
 
-# Most values come again and again: agents, campaigns, states.
+# Most values repeat: agents, campaigns, states.
 @lru_cache(maxsize=10_000)
 def _terms_of_value(value: str) -> tuple[tuple[str, ...], bool]:
-    """The terms of a value, and whether it is a time if its key says that it is one."""
+    """Return the terms of a value, and whether it looks like a time since 1970."""
     text = fold(value)
     if not LENGTH_MIN <= len(text) <= LENGTH_MAX or not text.isprintable():
         return (), False
@@ -165,20 +165,20 @@ def _terms_of_value(value: str) -> tuple[tuple[str, ...], bool]:
 
 
 def _digits(text: str) -> str:
-    """The digits of what is only these and punctuation, or nothing."""
+    """Return the digits of a text that has nothing but these and punctuation, else ""."""
     if text.isdigit() and text.isascii():
         return text
     return _NOT_A_DIGIT.sub("", text) if _NUMBER.fullmatch(text.rstrip(") ")) else ""
 
 
 class Sieve:
-    """Tells events that fit from others, most of these without reading their payload."""
+    """Finds the events that fit; it rejects most others without parsing their payload."""
 
     def __init__(self, groups: Reading) -> None:
         self._groups = [(group, _needles(group)) for group in groups]
 
     def matches(self, name: str, order_key: str, payload: str) -> bool:
-        """Whether an event of this name, ordering key and payload is meant."""
+        """Return whether an event of this name, ordering key and payload fits."""
         head = [NAME + name, KEY + order_key]
         rest = [each for each in self._groups if not fits(head, (each[0],))]
         if not rest:
@@ -197,7 +197,7 @@ _NO_DIGITS = bytes(each for each in range(256) if not 48 <= each <= 57)
 
 
 def _plain(payload: str) -> str:
-    """A payload's text, folded, without escapes."""
+    """Return a payload's text, folded, without escapes."""
     if "\\" in payload:
         with contextlib.suppress(ValueError):
             payload = orjson.dumps(orjson.loads(payload)).decode()
@@ -205,13 +205,13 @@ def _plain(payload: str) -> str:
 
 
 def _needles(group: Group) -> tuple[tuple[str, ...], bytes]:
-    """Words of which any payload that fits has one, or the digits that it has."""
+    """Return words and digits: every payload that fits has one of the words, or the digits."""
     words: list[str] = []
     digits = b""
     for pattern in group:
         kind, rest = pattern.term[0], pattern.term[1:]
         if kind == VALUE:
-            # Spaces may be doubled in the payload, and these two are escaped there.
+            # The payload may have double spaces, and escapes these two characters.
             words.append(max(_NEVER_PLAIN.split(rest), key=len))
         elif kind == REVERSED:
             digits = rest[::-1].encode()

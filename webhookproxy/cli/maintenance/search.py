@@ -1,4 +1,4 @@
-"""`flask search`: the place that events are found by, which can be made anew at any time."""
+"""`flask search`: rebuilds the index that events are found by."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
 from webhookproxy.cli.shared.complaints import BadInput, Group
-from webhookproxy.search.index.filling import fill
+from webhookproxy.search.index.indexing import fill
 from webhookproxy.search.index.place import SearchPlace
 
-group = Group("search", help="The index that events are searched by: make it anew.")
+group = Group("search", help="The index that events are found by: rebuild it.")
 
 _TELL_SECONDS = 2.0
 
@@ -21,7 +21,7 @@ _TELL_SECONDS = 2.0
 def rebuild() -> None:
     """Throw the index away and fill it again from the stored events, also while a server runs.
 
-    Meanwhile only the newest events are found. Stopped half way, the server goes on with it.
+    During that time only the newest events are found. If you stop it, the server continues.
     """
     place: SearchPlace = current_app.extensions["search"]
     if not place.kept:
@@ -32,14 +32,14 @@ def rebuild() -> None:
         count = fill(place, _Progress())
     except (DBAPIError, OSError) as error:
         raise BadInput(
-            f"The index could not be filled ({type(error).__name__}): is there room on the disk, "
-            "and is the database reachable? Then run the same command again."
+            f"The index could not be filled ({type(error).__name__}): check the space on the disk "
+            "and whether the database is reachable, then run the same command again."
         ) from None
-    click.echo(f"The index is made anew: {count} events in {time.monotonic() - began:.0f} s.")
+    click.echo(f"The index is rebuilt: {count} events in {time.monotonic() - began:.0f} s.")
 
 
 class _Progress:
-    """Says how far it is, now and then."""
+    """Prints the progress every two seconds."""
 
     def __init__(self) -> None:
         self._told = time.monotonic()

@@ -1,1 +1,1 @@
-"""The search index: its tables, and how it is filled."""
+"""The search index: its tables, and the code that fills it."""

@@ -1,4 +1,4 @@
-"""How the search's place is reached: a file beside SQLite's, or the same PostgreSQL database."""
+"""Connections to the index: a file beside SQLite's, or tables in the same PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sqlalchemy.pool import NullPool
 
 from webhookproxy.database.connections import LOCK_WAIT_MS, begin_immediate, one_connection
 
-# A page would rather do without the index than wait for it.
+# A page does without the index rather than wait for it.
 _READER_WAIT_MS = 250
 
 
 def file_beside(url: str) -> Path | None:
-    """Where the search of a SQLite database lies; None if that is no file, or PostgreSQL."""
+    """Return the index's file for a SQLite file; None for memory and for PostgreSQL."""
     parsed = make_url(url)
     name = parsed.database or ""
     if parsed.get_backend_name() != "sqlite" or name in ("", ":memory:"):
@@ -30,12 +30,12 @@ def file_beside(url: str) -> Path | None:
 
 
 def marker_of(path: Path) -> Path:
-    """The file that says: make it anew. It can be written however damaged the other is."""
+    """Return the file that marks the index for rebuilding, however damaged the index is."""
     return path.with_name(f"{path.name}.void")
 
 
 def remove_file(path: Path) -> None:
-    """Remove the file, and last what says that it is to be made anew."""
+    """Remove the file, and its marker last."""
     for name in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             path.with_name(path.name + name).unlink()
@@ -44,7 +44,7 @@ def remove_file(path: Path) -> None:
 
 
 def file_writer(path: Path) -> Engine:
-    """One connection that writes; its transactions take the write lock when they begin."""
+    """Return an engine with one connection, whose transactions begin with the write lock."""
     engine = one_connection(f"sqlite:///{path}")
     event.listen(engine, "connect", _prepare_writer)
     event.listen(engine, "begin", begin_immediate)
@@ -52,14 +52,14 @@ def file_writer(path: Path) -> Engine:
 
 
 def file_reader(path: Path) -> Engine:
-    """Connections that only read, each opened anew: the file may be another one by then."""
+    """Return an engine that only reads; it opens the file every time, which may be replaced."""
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _prepare_reader)
     return engine
 
 
 def one_reader(url: str) -> Engine:
-    """One connection to a SQLite database, for the thread that writes the search's file."""
+    """Return an engine with one connection to the events, for the thread that writes the index."""
     engine = one_connection(url)
     event.listen(engine, "connect", _prepare_reader)
     return engine
@@ -70,9 +70,9 @@ def _prepare_writer(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
     cursor.execute("PRAGMA journal_mode = WAL")
-    # After a power cut the last transactions may be missing, and are made again from the events.
+    # A power cut may lose the last transactions; they are repeated from the events.
     cursor.execute("PRAGMA synchronous = NORMAL")
-    # On in some builds: only what is masked is worth that.
+    # Some builds switch it on; only masking is worth its price.
     cursor.execute("PRAGMA secure_delete = OFF")
     cursor.execute("PRAGMA wal_autocheckpoint = 4000")
     cursor.execute("PRAGMA journal_size_limit = 67108864")

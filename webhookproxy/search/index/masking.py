@@ -1,6 +1,7 @@
-"""Takes events out of the search before they are masked, and puts them in anew after that.
+"""Removes events from the index before they are masked, and indexes them again after that.
 
-In this order: whoever is killed in between leaves an event that is not found, and no number.
+In this order, a process that is killed in between leaves an event that is not found, and never a
+number that is.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
-from webhookproxy.search.index import indexing
+from webhookproxy.search.index.indexing import index_again
 from webhookproxy.search.index.place import SearchPlace, Work
 
 
 def take_out(place: SearchPlace, ids: Collection[int]) -> None:
-    """Have nothing of these events found; what is on the disk of them is overwritten."""
-    _do(place, partial(indexing.take_out, ids=ids))
+    """Remove these events from the index, and overwrite what the disk holds of them."""
+    _do(place, partial(_remove, ids=ids))
 
 
 def put_back(place: SearchPlace, ids: Collection[int]) -> None:
-    """Have them found as they are now."""
-    _do(place, partial(indexing.index_anew, ids=ids))
+    """Index these events as they are now."""
+    _do(place, partial(_replace, ids=ids))
 
 
 def _do(place: SearchPlace, job: Callable[[Work], None]) -> None:
@@ -31,8 +32,25 @@ def _do(place: SearchPlace, job: Callable[[Work], None]) -> None:
     try:
         place.run(job)
     except DBAPIError:
-        # Rather no search for a while than one that still knows the number.
+        # No index for a while is better than one that still knows the number.
         place.void()
-        # If it cannot be made anew now, the server does so later; nobody reads it until then.
+        # If it cannot be made now, the server makes it later; no one reads it until then.
         with suppress(DBAPIError):
             place.run(lambda _work: None)
+
+
+def _replace(work: Work, ids: Collection[int]) -> None:
+    _remove(work, ids)
+    index_again(work, ids)
+
+
+def _remove(work: Work, ids: Collection[int]) -> None:
+    _overwrite(work, "ON")
+    work.writer.remove(work.connection, work.state, ids)
+    _overwrite(work, "OFF")
+
+
+def _overwrite(work: Work, switch: str) -> None:
+    """Switch PRAGMA secure_delete, which overwrites freed pages with zeros, on or off."""
+    if work.connection.dialect.name == "sqlite":
+        work.connection.exec_driver_sql(f"PRAGMA secure_delete = {switch}")

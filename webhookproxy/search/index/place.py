@@ -1,8 +1,8 @@
-"""Where the search is kept, who may write to it, and how it is asked.
+"""The place of the index: who may write to it, and who may read it.
 
-The place can be lost at any time, and is filled again from the events. All writing of this process
-goes through one thread of its own, and holds the place's lock from before the events are read: an
-event that is masked meanwhile is masked in the search after it, never before.
+The index can be lost at any time, and is filled again from the events. One thread writes for all of
+this process. It takes the index's lock before it reads the events, so that an event that is masked
+at that time is masked in the index afterwards.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.database.connections import one_connection
 from webhookproxy.search.asking import answer
+from webhookproxy.search.events import newest_event
 from webhookproxy.search.index import engines, tables
 from webhookproxy.search.index.tables import State
 from webhookproxy.search.index.writing import Writer
@@ -35,12 +36,11 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _EVENT_AT = text("SELECT public_id FROM events WHERE id = :id")
-_NEWEST = text("SELECT COALESCE(MAX(id), 0) FROM events")
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a job has at hand: the place inside a transaction, and the events to read."""
+    """The arguments of a job: the index inside a transaction, and the events to read."""
 
     connection: Connection
     events: Connection
@@ -55,7 +55,7 @@ class _Outcome:
 
 
 class SearchPlace:
-    """The place of one database. A database without a file has none: `kept` is false."""
+    """The index of one database; one in memory has none (`kept` is false)."""
 
     def __init__(self, url: str) -> None:
         self._file = engines.file_beside(url)
@@ -72,21 +72,21 @@ class SearchPlace:
             self._writing = one_connection(url)
         self._writer = Writer()
         self._pool = ThreadPool(1)
-        # The file that this process has open.
+        # The inode of the file that this process has open.
         self._inode: int | None = None
-        # Whether this process has seen that the place belongs to these events.
+        # Whether this process has checked that the index belongs to these events.
         self._known = False
 
     def run(self, job: Callable[[Work], T]) -> T:
-        """The job's value, once it is committed; what it raises, if it is not."""
+        """Run a job in a transaction and return its value; raise what it raises."""
         value: T = self._in_thread(partial(self._run, job))
         return value
 
     @contextmanager
     def reading(self, session: Session) -> Iterator[Connection | None]:
-        """A connection to the tables, or None where there are none yet.
+        """Yield a connection to the tables, or None before they exist.
 
-        Raises DBAPIError; what the session has read stays readable all the same.
+        After a DBAPIError the session can still be used.
         """
         if self._postgresql:
             with session.begin_nested():
@@ -100,9 +100,9 @@ class SearchPlace:
             yield connection if tables.has_tables(connection) else None
 
     def lost(self, connection: Connection, cursor: int) -> bool:
-        """Whether it does not know any more what this process indexed up to `cursor`.
+        """Return whether the index no longer has all that this process indexed, up to `cursor`.
 
-        `connection` is to the events' database.
+        `connection` reads the events.
         """
         if self._file is not None:
             return engines.marker_of(self._file).exists() or self._inode != _inode(self._file)
@@ -110,19 +110,19 @@ class SearchPlace:
         return state is None or state.cursor < cursor
 
     def void(self) -> None:
-        """Have everything made anew by whoever writes next, in any process."""
+        """Mark the index for rebuilding by the next writer, in any process."""
         self._in_thread(self._void)
 
     def forget_old_bytes(self) -> None:
-        """Empty the file's log, which still has the pages as they were before."""
+        """Empty the file's log, which still holds old pages."""
         if self._writing is not None and self._file is not None:
             self._in_thread(partial(_empty_log, self._writing))
 
     def note_trouble(self, error: DBAPIError) -> None:
-        """Take notice of what reading raised: a damaged file is made anew."""
-        logger.warning("the search cannot read its place: %s", type(error.orig).__name__)
+        """Log an error of reading, and mark a damaged file for rebuilding."""
+        logger.warning("the search cannot read its index: %s", type(error.orig).__name__)
         if self._file is not None and tables.is_torn(error):
-            # A page must not break for it: whoever writes notices too.
+            # The page goes on without the mark: the writer notices the damage too.
             with suppress(OSError):
                 self._void()
 
@@ -139,7 +139,7 @@ class SearchPlace:
         elif self._writing is not None:
             with self._writing.begin() as connection:
                 if tables.has_tables(connection):
-                    connection.exec_driver_sql(f"DELETE FROM {tables.names(connection).state}")
+                    connection.exec_driver_sql(f"DELETE FROM {tables.table(connection, 'state')}")
 
     def _in_thread(self, job: Callable[[], Any]) -> Any:
         outcome: _Outcome = self._pool.apply(self._outcome, (job,))
@@ -148,19 +148,28 @@ class SearchPlace:
         return outcome.value
 
     def _outcome(self, job: Callable[[], Any]) -> _Outcome:
-        # Raised inside the thread it would be printed there as well.
+        # gevent would print an error that leaves the thread.
         try:
             return _Outcome(job())
-        except Exception as error:  # whoever waits must get an answer, whatever happened
+        except Exception as raised:  # the caller waits for every outcome
+            error = self._as_sqlalchemy(raised)
             self._writer.forget()
             if isinstance(error, DBAPIError) and tables.is_torn(error):
-                logger.warning("the search's place is damaged: it is made anew")
+                logger.warning("the search's index is damaged: it is rebuilt")
                 self._void()
             return _Outcome(error=error)
 
+    def _as_sqlalchemy(self, error: Exception) -> Exception:
+        # The index's writer uses the driver directly, and so gets the driver's errors.
+        driver: Any = None if self._writing is None else self._writing.dialect.loaded_dbapi
+        if driver is None or not isinstance(error, driver.Error):
+            return error
+        made: Exception = DBAPIError.instance(None, None, error, driver.Error, hide_parameters=True)
+        return made
+
     def _run(self, job: Callable[[Work], T]) -> T:
         if self._writing is None:
-            raise RuntimeError("a database without a file keeps no search")
+            raise RuntimeError("a database without a file has no index")
         if self._file is not None:
             self._renew(self._writing, self._file)
         with self._writing.begin() as connection:
@@ -170,7 +179,7 @@ class SearchPlace:
                 return self._work(job, connection, events)
 
     def _renew(self, writing: Engine, file: Path) -> None:
-        """Let go of a file that another one was put in the place of, or is to be."""
+        """Reopen the index if its file was replaced, or is marked for rebuilding."""
         if engines.marker_of(file).exists():
             engines.remove_file(file)
         if self._inode is None or self._inode != _inode(file):
@@ -184,7 +193,7 @@ class SearchPlace:
         there = tables.has_tables(connection)
         state = tables.read_state(connection, lock=True) if there else None
         if state is not None and not self._known and not _belongs(events, state):
-            logger.warning("the search belongs to another database: it is made anew")
+            logger.warning("the search's index belongs to another database: it is rebuilt")
             state = None
         if state is None:
             self._writer.forget()
@@ -196,10 +205,7 @@ class SearchPlace:
 
 
 def ask(session: Session, place: SearchPlace, question: Question, count: int = 50) -> Answer:
-    """The events that fit, as far as whoever asks may see these companies.
-
-    Works without the place too: then only the newest events are looked at.
-    """
+    """Return the events that fit; without a readable index only the newest are searched."""
     try:
         with place.reading(session) as index:
             return answer(session, index, question, count)
@@ -224,9 +230,9 @@ def _empty_log(engine: Engine) -> None:
 
 
 def _belongs(events: Connection, state: State) -> bool:
-    """Whether these are the events that were indexed: a backup may have been put in their place."""
+    """Return whether these are the indexed events: a backup may have replaced them."""
     public_id = events.execute(_EVENT_AT, {"id": state.cursor}).scalar()
     if public_id is not None:
         return bool(public_id == state.seal)
     # The newest event is never removed.
-    return state.cursor == 0 or state.cursor < events.execute(_NEWEST).scalar_one()
+    return state.cursor == 0 or state.cursor < newest_event(events)

@@ -1,4 +1,4 @@
-"""Puts events into the search's tables and takes them out again, in the caller's transaction."""
+"""Adds events to the index's tables and removes them, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from webhookproxy.database.bulk import Row, execute, insert_rows, numbers
-from webhookproxy.search.index.tables import Names, State, names
+from webhookproxy.search.index.tables import State, table
 
-# SQLite takes 32,766 parameters; a statement need not have more than these to be worth its price.
+# Parameters of one statement: more would save nothing (SQLite takes 32,766).
 _PARAMETERS = 500
-# Numbers of values that are remembered: some hundred bytes each.
+# Remembered numbers of values, of some hundred bytes each.
 _REMEMBERED = 20_000
 
 T = TypeVar("T")
@@ -43,11 +43,11 @@ class Writer:
         self._removals = -1
 
     def forget(self) -> None:
-        """Remember nothing."""
+        """Forget all numbers."""
         self._numbers.clear()
 
     def add(self, connection: Connection, state: State, events: Sequence[Found]) -> None:
-        """Make these events findable; none of them may be yet."""
+        """Add events, none of which is indexed yet."""
         if self._removals != state.removals or len(self._numbers) > _REMEMBERED:
             self._numbers.clear()
             self._removals = state.removals
@@ -58,22 +58,35 @@ class Writer:
             ids = [self._numbers[event.company_id, term] for term in event.terms]
             packed.append((event.id, array("I", ids).tobytes()))
             hits += [(each, event.id) for each in ids]
-        tables = names(connection)
-        insert_rows(connection, tables.events, ("event_id", "value_ids"), packed)
-        # In the order of their key they go into few pages; the events are in theirs already.
+        insert_rows(connection, table(connection, "events"), ("event_id", "value_ids"), packed)
+        # Sorted by their key they touch few pages; within a value they are in order already.
         hits.sort(key=itemgetter(0))
-        _insert_hits(connection, tables, hits)
+        insert = f"INSERT INTO {table(connection, 'hits')}"
+        _for_hits(
+            connection,
+            hits,
+            f"{insert} VALUES (?, ?)",
+            f"{insert} SELECT * FROM unnest(%s::int[], %s::bigint[])",
+        )
 
     def remove(self, connection: Connection, state: State, ids: Iterable[int]) -> None:
-        """Take events out, with the values that nothing else has."""
-        tables = names(connection)
+        """Remove events, and the values that no other event has."""
+        delete = f"DELETE FROM {table(connection, 'hits')}"
         for some in chunks(ids):
-            chosen = f"event_id IN ({numbers(some)})"
-            query = f"DELETE FROM {tables.events} WHERE {chosen} RETURNING event_id, value_ids"
+            query = (
+                f"DELETE FROM {table(connection, 'events')} WHERE event_id IN ({numbers(some)})"
+                " RETURNING event_id, value_ids"
+            )
             rows = execute(connection, query).fetchall()
             hits = [(value, event) for event, packed in rows for value in unpack(packed)]
-            _delete_hits(connection, tables, hits)
-            self._remove_orphans(connection, tables, {value for value, _ in hits})
+            _for_hits(
+                connection,
+                hits,
+                f"{delete} WHERE value_id = ? AND event_id = ?",
+                f"{delete} h USING unnest(%s::int[], %s::bigint[]) AS g (value, event)"
+                " WHERE h.value_id = g.value AND h.event_id = g.event",
+            )
+            self._remove_orphans(connection, {value for value, _ in hits})
         state.removals += 1
         self._removals = state.removals
 
@@ -93,23 +106,24 @@ class Writer:
                     new.append((state.last_value, company_id, term))
         if new:
             columns = ("id", "company_id", "value")
-            insert_rows(connection, names(connection).values, columns, new)
+            insert_rows(connection, table(connection, "values"), columns, new)
 
     def _look_up(self, connection: Connection, company_id: int, terms: set[str]) -> None:
         mark = "?" if connection.dialect.name == "sqlite" else "%s"
         for some in chunks(terms):
             query = (
-                f"SELECT value, id FROM {names(connection).values} WHERE company_id = {mark}"
+                f"SELECT value, id FROM {table(connection, 'values')} WHERE company_id = {mark}"
                 f" AND value IN ({', '.join([mark] * len(some))})"
             )
             for term, number in execute(connection, query, (company_id, *some)).fetchall():
                 self._numbers[company_id, term] = number
 
-    def _remove_orphans(self, connection: Connection, tables: Names, ids: set[int]) -> None:
+    def _remove_orphans(self, connection: Connection, ids: set[int]) -> None:
+        values = table(connection, "values")
         for some in chunks(ids):
             query = (
-                f"DELETE FROM {tables.values} WHERE id IN ({numbers(some)}) AND NOT EXISTS"
-                f" (SELECT 1 FROM {tables.hits} h WHERE h.value_id = {tables.values}.id)"
+                f"DELETE FROM {values} WHERE id IN ({numbers(some)}) AND NOT EXISTS"
+                f" (SELECT 1 FROM {table(connection, 'hits')} h WHERE h.value_id = {values}.id)"
                 " RETURNING company_id, value"
             )
             for company_id, term in execute(connection, query).fetchall():
@@ -117,40 +131,25 @@ class Writer:
 
 
 def chunks(values: Iterable[T], size: int = _PARAMETERS) -> Iterator[tuple[T, ...]]:
-    """The values in groups that fit into one statement."""
+    """Yield the values in groups that fit into one statement."""
     rest = iter(values)
     while some := tuple(islice(rest, size)):
         yield some
 
 
 def unpack(packed: bytes) -> array[int]:
-    """The numbers of an event's values."""
+    """Return the numbers of an event's values."""
     ids = array("I")
     ids.frombytes(packed)
     return ids
 
 
-def _insert_hits(connection: Connection, tables: Names, hits: list[tuple[int, int]]) -> None:
+def _for_hits(
+    connection: Connection, hits: list[tuple[int, int]], sqlite: str, postgresql: str
+) -> None:
+    """Run a statement for hits (value, event): for each on SQLite, for all on PostgreSQL."""
     cursor = connection.connection.cursor()
     if connection.dialect.name == "sqlite":
-        cursor.executemany(f"INSERT INTO {tables.hits} VALUES (?, ?)", hits)
-        return
-    query = f"INSERT INTO {tables.hits} SELECT * FROM unnest(%s::int[], %s::bigint[])"
-    cursor.execute(query, _columns(hits))
-
-
-def _delete_hits(connection: Connection, tables: Names, hits: list[tuple[int, int]]) -> None:
-    cursor = connection.connection.cursor()
-    if connection.dialect.name == "sqlite":
-        query = f"DELETE FROM {tables.hits} WHERE value_id = ? AND event_id = ?"
-        cursor.executemany(query, hits)
-        return
-    query = (
-        f"DELETE FROM {tables.hits} h USING unnest(%s::int[], %s::bigint[]) AS g (value, event)"
-        " WHERE h.value_id = g.value AND h.event_id = g.event"
-    )
-    cursor.execute(query, _columns(hits))
-
-
-def _columns(hits: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    return [value for value, _ in hits], [event for _, event in hits]
+        cursor.executemany(sqlite, hits)
+    else:
+        cursor.execute(postgresql, ([value for value, _ in hits], [event for _, event in hits]))
