@@ -16,9 +16,11 @@ from webhookproxy.database.bulk import insert_rows
 from webhookproxy.events.catalog import order_key
 from webhookproxy.events.contract import new_event_id
 from webhookproxy.extensions import db
+from webhookproxy.search.asking import ask
 from webhookproxy.search.index import tables
 from webhookproxy.search.index.indexer import Indexer
-from webhookproxy.search.index.place import Answer, Question, SearchPlace, ask
+from webhookproxy.search.index.place import SearchPlace
+from webhookproxy.search.question import Answer, Question
 
 _COLUMNS = (
     "id",

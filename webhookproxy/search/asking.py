@@ -10,9 +10,11 @@ from itertools import islice
 
 import gevent
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from webhookproxy.search import events
+from webhookproxy.search.index.place import SearchPlace, newest_event
 from webhookproxy.search.index.tables import read_state
 from webhookproxy.search.lists import Span, Values, count_upto, having, page, values_of
 from webhookproxy.search.question import Answer, Question
@@ -26,9 +28,18 @@ _ROUND_MAX = 5_000
 _EVENT_ID = "evt_"
 
 
-def answer(session: Session, index: Connection | None, question: Question, count: int) -> Answer:
-    """Return the answer; without an index only the newest events are searched."""
-    newest = events.newest_event(session)
+def ask(session: Session, place: SearchPlace, question: Question, count: int = 50) -> Answer:
+    """Return the events that fit; without a readable index only the newest are searched."""
+    try:
+        with place.reading(session) as index:
+            return _ask(session, index, question, count)
+    except DBAPIError as error:
+        place.note_trouble(error)
+    return _ask(session, None, question, count)
+
+
+def _ask(session: Session, index: Connection | None, question: Question, count: int) -> Answer:
+    newest = newest_event(session)
     words = question.words.strip()
     if not (words or question.name or question.order_key):
         span = Span(question.low, question.high(newest), question.ascending)

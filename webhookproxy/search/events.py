@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 import gevent
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.bulk import numbers
@@ -19,11 +19,6 @@ _PAYLOADS = 250
 _FEW = 20
 # Events that are read to find those of many companies.
 _LOOK_THROUGH = 10_000
-
-
-def newest_event(source: Session | Connection) -> int:
-    """Return the highest id, or 0."""
-    return int(source.execute(text("SELECT COALESCE(MAX(id), 0) FROM events")).scalar_one())
 
 
 def oldest_event(session: Session) -> int:

@@ -12,9 +12,8 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from webhookproxy.search.events import newest_event
 from webhookproxy.search.index import indexing
-from webhookproxy.search.index.place import SearchPlace
+from webhookproxy.search.index.place import SearchPlace, newest_event
 
 logger = logging.getLogger(__name__)
 

@@ -22,20 +22,21 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.connections import one_connection
-from webhookproxy.search.asking import answer
-from webhookproxy.search.events import newest_event
 from webhookproxy.search.index import engines, tables
 from webhookproxy.search.index.tables import State
 from webhookproxy.search.index.writing import Writer
-from webhookproxy.search.question import Answer, Question
-
-__all__ = ["Answer", "Question", "SearchPlace", "Work", "ask"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _EVENT_AT = text("SELECT public_id FROM events WHERE id = :id")
+_NEWEST = text("SELECT COALESCE(MAX(id), 0) FROM events")
+
+
+def newest_event(source: Session | Connection) -> int:
+    """Return the highest id of an event, or 0."""
+    return int(source.execute(_NEWEST).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,16 +203,6 @@ class SearchPlace:
         tables.write_state(connection, state)
         self._known = True
         return value
-
-
-def ask(session: Session, place: SearchPlace, question: Question, count: int = 50) -> Answer:
-    """Return the events that fit; without a readable index only the newest are searched."""
-    try:
-        with place.reading(session) as index:
-            return answer(session, index, question, count)
-    except DBAPIError as error:
-        place.note_trouble(error)
-    return answer(session, None, question, count)
 
 
 def _inode(file: Path) -> int | None:

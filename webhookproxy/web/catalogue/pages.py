@@ -13,7 +13,8 @@ from webhookproxy.events.catalog import CATALOG, MAX_NAME_LENGTH, is_event_name
 from webhookproxy.extensions import db
 from webhookproxy.models import Event
 from webhookproxy.models.webhooks import live_webhooks
-from webhookproxy.search.index.place import Question, ask
+from webhookproxy.search.asking import ask
+from webhookproxy.search.question import Question
 from webhookproxy.web.catalogue import entries as catalogue_entries
 from webhookproxy.web.catalogue.entries import OUTSIDE, SHOWN
 from webhookproxy.web.catalogue.masked import masked

@@ -14,7 +14,7 @@ from webhookproxy.events.catalog import CATALOG
 from webhookproxy.models import Company, HourlyEvents
 from webhookproxy.models.deliveries.periods import first_event
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
-from webhookproxy.search.index.place import Question
+from webhookproxy.search.question import Question
 from webhookproxy.web.deliveries.address import CHOICES_MAX, PERIODS, number_of, period_begins
 from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.access import company_or_404, visible_companies

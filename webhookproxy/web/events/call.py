@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from webhookproxy.extensions import db
 from webhookproxy.models import Attempt
 from webhookproxy.reasons import DeliveryState
-from webhookproxy.search.index.place import Question
+from webhookproxy.search.question import Question
 from webhookproxy.web.deliveries.address import number_of
 from webhookproxy.web.events import listing as event_list
 from webhookproxy.web.events.arrivals import Arrival

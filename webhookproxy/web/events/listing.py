@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from webhookproxy.search.index.place import Question, SearchPlace, ask
+from webhookproxy.search.asking import ask
+from webhookproxy.search.index.place import SearchPlace
+from webhookproxy.search.question import Question
 from webhookproxy.web.events import arrivals
 from webhookproxy.web.events.arrivals import Arrival
 
@@ -17,7 +19,7 @@ PAGE = 50
 class Page:
     """`older` and `newer` lead on (None: there is no more that way).
 
-    `behind` and `cut` say what the search could not look at (search.place.Answer).
+    `behind` and `cut` say what the search could not look at (search.question.Answer).
     """
 
     rows: list[Arrival]

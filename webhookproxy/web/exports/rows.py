@@ -12,7 +12,8 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.audit import Action, AuditEntry
 from webhookproxy.reasons import DELIVERY_LABELS, DeliveryState
-from webhookproxy.search.index.place import Question, ask
+from webhookproxy.search.asking import ask
+from webhookproxy.search.question import Question
 from webhookproxy.web.admin import audit
 from webhookproxy.web.admin.audit_words import ACTIONS, detail_words, who_words
 from webhookproxy.web.deliveries import listing as delivery_list

@@ -17,7 +17,9 @@ from webhookproxy.events.payload_paths import format_path, parse_path, values_of
 from webhookproxy.models import Event
 from webhookproxy.reasons import MARKERS
 from webhookproxy.rules.filters import PATH_MAX, VALUE_MAX
-from webhookproxy.search.index.place import Question, SearchPlace, ask
+from webhookproxy.search.asking import ask
+from webhookproxy.search.index.place import SearchPlace
+from webhookproxy.search.question import Question
 from webhookproxy.web.filters.draft import button
 
 # More fields than anybody reads; the others can be typed.

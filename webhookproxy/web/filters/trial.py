@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 from webhookproxy.events.conditions import Compiled, Condition, read_payload
 from webhookproxy.models import Event
 from webhookproxy.reasons import MARKERS
-from webhookproxy.search.index.place import Question, SearchPlace, ask
+from webhookproxy.search.asking import ask
+from webhookproxy.search.index.place import SearchPlace
+from webhookproxy.search.question import Question
 
 logger = logging.getLogger(__name__)
 
