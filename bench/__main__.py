@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench import growth, scale, search_cost, speed
 from bench.conditions import conditions
-from bench.relays import Stage, has_node
+from bench.processes.relays import Stage, has_node
 from bench.rows import Row, text
 from webhookproxy.demo.programs import DemoError
 

@@ -2,8 +2,9 @@
 
 Each relay has its own core; the simulator, the receiver and this script share another. The product
 runs as shipped: default settings, gunicorn, every event and result committed to SQLite with
-synchronous=FULL. The plain relay (bench/plain_relay.py) stores nothing. The rounds alternate, and
-the ratio of the medians counts: both relays see the same machine in the same minutes.
+synchronous=FULL. The plain relay (bench/processes/plain_relay.py) stores nothing. The rounds
+alternate, and the ratio of the medians counts: both relays see the same machine in the same
+minutes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from bench.stage import (
+from bench.processes.stage import (
     Receiver,
     Relay,
     Simulator,
@@ -82,7 +83,13 @@ def compare(events: int, rounds: int, core: int, stack: ExitStack) -> int:
     tokens = {name: f"{name}-{secrets.token_urlsafe(24)}" for name in ("product", "plain")}
     environment = settings(stack)
     register(environment, [tokens["product"]], stage.simulator, stage.receiver, secret)
-    plain = (sys.executable, "-m", "bench.plain_relay", stage.simulator.url, tokens["plain"])
+    plain = (
+        sys.executable,
+        "-m",
+        "bench.processes.plain_relay",
+        stage.simulator.url,
+        tokens["plain"],
+    )
 
     def start_plain(started: ExitStack) -> Relay:
         relay = Relay(*plain, f"{stage.receiver.url}/plain", secret, environment={})

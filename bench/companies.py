@@ -14,7 +14,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from bench.stage import Receiver, Relay, Simulator, register, settings, start_server, wait_for
+from bench.processes.stage import (
+    Receiver,
+    Relay,
+    Simulator,
+    register,
+    settings,
+    start_server,
+    wait_for,
+)
 from webhookproxy.demo.programs import DemoError
 from webhookproxy.events.catalog import CATALOG
 

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from sqlalchemy import create_engine, text
 
 from bench.load import Load, burst
-from bench.relays import Product, Stage, install
+from bench.processes.relays import Product, Stage, install
+from bench.processes.stage import on_core
 from bench.rows import Row, at_least, at_most
-from bench.stage import on_core
 from tests.support import postgresql
 from webhookproxy.demo.programs import flask
 from webhookproxy.search.index.place import SearchPlace, Work

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from bench.relays import Stage
-from bench.stage import Relay, wait_for
+from bench.processes.relays import Stage
+from bench.processes.stage import Relay, wait_for
 from webhookproxy.demo.programs import DemoError
 
 EVENT = "call-was-connected"

@@ -19,7 +19,15 @@ from functools import partial
 
 from sqlalchemy import Connection, text
 
-from bench.stage import Receiver, Relay, Simulator, register, settings, start_server, wait_for
+from bench.processes.stage import (
+    Receiver,
+    Relay,
+    Simulator,
+    register,
+    settings,
+    start_server,
+    wait_for,
+)
 from webhookproxy import create_app
 from webhookproxy.database.bulk import insert_rows
 from webhookproxy.demo.programs import DemoError

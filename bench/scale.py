@@ -10,9 +10,9 @@ from contextlib import ExitStack
 import requests
 
 from bench.load import EVENT, Load, burst, percentile, steady
-from bench.relays import Stage, install
+from bench.processes.relays import Stage, install
+from bench.processes.stage import Relay, wait_for
 from bench.rows import Row, at_least, at_most
-from bench.stage import Relay, wait_for
 from webhookproxy.demo.programs import flask
 
 PASSWORD = "a password for measuring only"

@@ -16,13 +16,13 @@ from functools import partial
 from sqlite3 import OperationalError, connect
 
 from bench.load import burst
-from bench.relays import Product, Stage, install
+from bench.processes.relays import Product, Stage, install
+from bench.processes.stage import wait_for
 from bench.rows import Row, at_least, text
-from bench.stage import wait_for
 from webhookproxy.demo.programs import DemoError
 
 FLOOR, GOAL = 0.90, 0.95
-APPLICATIONS = {"without": "bench.unsearched:app", "filled": "wsgi:app"}
+APPLICATIONS = {"without": "bench.processes.unsearched:app", "filled": "wsgi:app"}
 
 
 def main() -> int:

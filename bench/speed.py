@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import astuple
 
 from bench.load import Load, burst, steady
-from bench.relays import Product, Stage, install, new_token, start_node, start_plain
+from bench.processes.relays import Product, Stage, install, new_token, start_node, start_plain
+from bench.processes.stage import Relay
 from bench.rows import Row, at_least, at_most
-from bench.stage import Relay
 
 RATE = 300.0
 Start = Callable[[ExitStack], tuple[Relay, str]]

@@ -1,4 +1,4 @@
-"""The data of bench/lists.py, little of it, on both databases, as the product would leave it."""
+"""A little of the data of bench/million, on both databases, as the product would leave it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bench.million import WEBHOOKS, make
+from bench.million.week import WEBHOOKS, make
 from tests.support import postgresql
 from tests.support.application import KEYS
 

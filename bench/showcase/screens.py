@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from bench.showcase import process
 from tests.browser.acting import chromium, walk
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "uso" / "telas"
+FOLDER = Path(__file__).resolve().parents[2] / "docs/uso/telas"
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 # The end of a picture's name, the colours of the page, and the window.

@@ -1,10 +1,10 @@
-"""`python -m bench.receiver SECRET`: a receiver that is fast enough not to limit a measurement.
+"""A receiver that is fast enough not to limit a measurement.
 
-It answers every POST with 200. For each path and `seq` of the payload it remembers when the first
-POST came, and in `took` how many milliseconds after it left the simulator. `GET /arrivals` returns
-that, `DELETE /arrivals` forgets it. After `PUT /down` every POST is answered with 503, until
-`PUT /up`; a path that begins with `/slow` is answered after 0.3 s. Times are seconds of the
-machine's monotonic clock, which all processes share.
+`python -m bench.processes.receiver SECRET` answers every POST with 200. For each path and `seq` of
+the payload it remembers when the first POST came, and in `took` how many milliseconds after it left
+the simulator. `GET /arrivals` returns that, `DELETE /arrivals` forgets it. After `PUT /down` every
+POST is answered with 503, until `PUT /up`; a path that begins with `/slow` is answered after 0.3 s.
+Times are seconds of the machine's monotonic clock, which all processes share.
 """
 
 from __future__ import annotations

@@ -8,17 +8,26 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from bench.stage import Receiver, Relay, Simulator, on_core, settings, start_server, wait_for
+from bench.processes.stage import (
+    Receiver,
+    Relay,
+    Simulator,
+    on_core,
+    settings,
+    start_server,
+    wait_for,
+)
 from webhookproxy import create_app
-from webhookproxy.demo.programs import ROOT, flask
+from webhookproxy.demo.programs import flask
 from webhookproxy.models.companies import create_company, wish_connection
 from webhookproxy.models.webhooks import create_webhook
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
 
-_NODE_RELAY = ROOT / "bench" / "node_relay"
+_NODE_RELAY = Path(__file__).parent / "node_relay"
 # Enough for a thousand companies to connect.
 CONNECT_SECONDS = 120.0
 
@@ -61,7 +70,7 @@ def start_node(stage: Stage, token: str, parallel: int, started: ExitStack) -> R
 
 def start_plain(stage: Stage, token: str, started: ExitStack) -> Relay:
     """Start the plain relay in Python."""
-    command = (sys.executable, "-m", "bench.plain_relay", stage.simulator.url, token)
+    command = (sys.executable, "-m", "bench.processes.plain_relay", stage.simulator.url, token)
     return _start(stage, started, token, *command, _target(stage), stage.secret)
 
 

@@ -1,7 +1,8 @@
-"""`python -m bench.tls_front PORT FOLDER`: TLS before a server on loopback, as 3C Plus has it.
+"""TLS in front of a server on loopback, as 3C Plus has it.
 
-It prints where it listens, makes a certificate authority and writes it to FOLDER/roots.pem. A
-program that is started with SSL_CERT_FILE set to that file trusts it.
+`python -m bench.processes.tls_front PORT FOLDER` prints where it listens, makes a certificate
+authority and writes it to FOLDER/roots.pem. A program that is started with SSL_CERT_FILE set to
+that file trusts it.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class Simulator:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-tls-")))
         port = self.url.rpartition(":")[2]
         program = Program(
-            sys.executable, "-m", "bench.tls_front", port, str(folder), environment={}
+            sys.executable, "-m", "bench.processes.tls_front", port, str(folder), environment={}
         )
         stack.callback(program.stop)
         return program.wait_for_line("tls listening on "), folder / "roots.pem"
@@ -98,7 +98,7 @@ class Receiver:
     """The receiver's process."""
 
     def __init__(self, stack: ExitStack, secret: str) -> None:
-        program = Program(sys.executable, "-m", "bench.receiver", secret, environment={})
+        program = Program(sys.executable, "-m", "bench.processes.receiver", secret, environment={})
         stack.callback(program.stop)
         self.url = program.wait_for_line("receiver listening on ")
 

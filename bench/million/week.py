@@ -1,4 +1,4 @@
-"""`python -m bench.million DATABASE_URL`: make a database with a week of a busy relay.
+"""`python -m bench.million.week DATABASE_URL`: make a database with a week of a busy relay.
 
 It has a million events and three million deliveries (or another number), with attempts, counters
 and totals, of ten companies with three webhooks each; the first company has seven events in ten.
@@ -23,7 +23,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from bench.made_up import Call, Template, templates
+from bench.million.calls import Call, Template, templates
 from webhookproxy import create_app
 from webhookproxy.demo.programs import flask
 from webhookproxy.events.contract import new_event_id
@@ -161,7 +161,7 @@ class Week:
 
 def main() -> int:
     """Make the database; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.million", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.million.week", description=__doc__)
     parser.add_argument("database", help="a SQLAlchemy URL, of SQLite or PostgreSQL")
     parser.add_argument("--events", type=int, default=1_000_000)
     arguments = parser.parse_args()

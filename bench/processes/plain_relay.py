@@ -1,4 +1,4 @@
-"""`python -m bench.plain_relay SOCKET_URL TOKEN WEBHOOK_URL SECRET`: the relay to compare with.
+"""The plain relay: `python -m bench.processes.plain_relay SOCKET_URL TOKEN WEBHOOK_URL SECRET`.
 
 A program that can be written in an afternoon: python-socketio under gevent, and a handler that
 signs each event and calls `requests.post`. It stores nothing, retries nothing and prints nothing.

@@ -1,9 +1,9 @@
-"""`python -m bench.lists`: every list and every search, over a million events, on both databases.
+"""`python -m bench.million.lists`: every list and search, over a million events.
 
-It makes a week of a busy relay (see bench/million.py), fills the search, and starts the server as
-bin/serve does. Then it requests every kind of page, with different values each time, as an
-administrator of ten companies and as an operator of one, and measures how long the answers took.
-Exits with 1 if a list took 100 ms or more at p95, or a search 300 ms.
+On both databases it makes a week of a busy relay (see bench/million/week.py), fills the search, and
+starts the server as bin/serve does. Then it requests every kind of page, with different values each
+time, as an administrator of ten companies and as an operator of one, and measures how long the
+answers took. Exits with 1 if a list took 100 ms or more at p95, or a search 300 ms.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from urllib.parse import quote
 import requests
 
 from bench.load import percentile
-from bench.made_up import AGENTS, Call
-from bench.million import EVENTS_PER_CALL, WEBHOOKS, make
+from bench.million.calls import AGENTS, Call
+from bench.million.week import EVENTS_PER_CALL, WEBHOOKS, make
+from bench.processes.stage import settings, start_server
 from bench.scale import log_in
-from bench.stage import settings, start_server
 from tests.support import postgresql
 from webhookproxy import create_app
 from webhookproxy.demo.programs import flask
@@ -139,7 +139,7 @@ ASKED = (
 
 def main() -> int:
     """Measure. Return 0, or 1 if a page took too long or failed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.lists", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.million.lists", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=40, help="of each kind and account")
     parser.add_argument("--only", choices=("SQLite", "PostgreSQL"), help="one database")

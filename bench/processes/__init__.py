@@ -1,0 +1,1 @@
+"""The processes that the measurements start: relays, receiver, simulator."""
