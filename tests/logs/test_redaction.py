@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 
 import pytest
 
@@ -83,3 +84,18 @@ def test_what_a_web_server_quotes_of_a_request_is_hidden(said: str, printed: str
     record = logging.LogRecord("gunicorn.error", 30, "f", 1, "%s", (said,), None)
     assert ServerRedaction().filter(record)
     assert record.getMessage() == printed
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["http://", "?a", "authorization: ", "1", "(11) ", "key='", "://a", "bearer ", "token' "],
+)
+def test_a_line_of_any_shape_takes_a_bounded_time(piece: str) -> None:
+    text = piece * (500_000 // len(piece))
+    began = time.thread_time()
+    assert len(redact(text)) < 10_000
+    assert time.thread_time() - began < 0.2
+
+
+def test_a_secret_that_is_cut_with_its_line_is_hidden_too() -> None:
+    assert "canary" not in redact("a" * 8_180 + " token=canary-token")

@@ -27,7 +27,9 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A query follows an address, or is known by its "name=".
     (
         re.compile(
-            r"((?:https?|wss?)://[^\s?\"'<>]*)\?[^\s\"'<>]*|\?(?=[^\s=?\"'<>]{1,100}=)[^\s\"'<>]*",
+            # Bounded: the search begins again at each scheme of "http://http://…".
+            r"((?:https?|wss?)://[^\s?\"'<>]{0,2048}+)\?[^\s\"'<>]*"
+            r"|\?(?=[^\s=?\"'<>]{1,100}=)[^\s\"'<>]*",
             re.IGNORECASE,
         ),
         rf"\1?{HIDDEN}",
@@ -52,6 +54,8 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+# The patterns need 20 ms for the worst text of this length, and no line of ours is so long.
+_TEXT_MAX = 8_192
 # Shorter texts occur everywhere in a log.
 _TYPED_MIN = 6
 _typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
@@ -66,9 +70,15 @@ def hide_typed(values: Iterable[str]) -> None:
 
 
 def redact(text: str) -> str:
-    """Return the text without anything that looks like a credential, a CPF or a telephone."""
+    """Return the text without anything that looks like a credential, a CPF or a telephone.
+
+    A text of more than 8,192 characters is cut there.
+    """
     for value in _typed.get():
         text = text.replace(value, HIDDEN)
+    if len(text) > _TEXT_MAX:
+        # A secret that is cut here still begins like one, so its beginning is hidden too.
+        text = f"{text[:_TEXT_MAX]}{HIDDEN}"
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

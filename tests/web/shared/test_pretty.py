@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,3 +34,9 @@ def test_only_white_space_between_the_parts_differs(value: object, ascii_only: b
     shown = pretty(text)
     assert without_space(shown) == without_space(text)
     assert json.loads(shown) == value
+
+
+def test_a_string_without_its_end_takes_a_bounded_time() -> None:
+    began = time.thread_time()
+    pretty('"' + "a" * 200_000)
+    assert time.thread_time() - began < 0.2
