@@ -1,12 +1,13 @@
-"""What a change may keep: secrets stay with the host they were given to."""
+"""What a change may keep: a secret stays with the address it was given for."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from webhookproxy.rules import Refused, same_host
+from webhookproxy.rules import Refused, keeps_secrets
 from webhookproxy.rules.companies import CompanyInput, changed_company
 from webhookproxy.rules.webhooks import WebhookInput, changed_webhook
 
@@ -28,7 +29,7 @@ def test_a_new_host_demands_every_secret_that_is_set(
     given: dict[str, Any], english: str, portuguese: str
 ) -> None:
     with pytest.raises(Refused) as refused:
-        changed_webhook(WEBHOOK, {"url": ELSEWHERE, **given})
+        changed_webhook(WEBHOOK, {"url": ELSEWHERE, **given}, same_path=False)
     (problem,) = refused.value.problems
     assert problem.field == "url"
     assert english in problem.english
@@ -44,7 +45,7 @@ def test_a_new_host_demands_every_secret_that_is_set(
     ],
 )
 def test_what_is_given_again_or_stays_with_its_host_is_taken(given: dict[str, Any]) -> None:
-    changed = changed_webhook(WEBHOOK, given)
+    changed = changed_webhook(WEBHOOK, given, same_path=False)
     assert all(getattr(changed, name) == value for name, value in given.items())
 
 
@@ -60,7 +61,53 @@ def test_a_new_socket_host_demands_the_token() -> None:
     assert changed_company(COMPANY, {"socket_url": "https://socket.example/x"}).token == "token"
 
 
-@pytest.mark.parametrize("odd", ["", "crm.example", "https://[", "https:\\\\crm.example"])
-def test_what_is_no_address_is_nobodys_host(odd: str) -> None:
-    assert not same_host(odd, "https://crm.example")
-    assert not same_host(odd, odd)
+STORED = "https://hooks.zapier.example/hooks/catch/111/aaa"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.zapier.example/hooks/catch/111/aaa",
+        "https://hooks.zapier.example:8443/hooks/catch/111/aaa",
+        "https://zapier.example/hooks/catch/111/aaa",
+        "https://hooks.zapier.example.evil.example/",
+        "https://hooks.zapier.example@evil.example/hooks/catch/111/aaa",
+        "hooks.zapier.example",
+        "https://[",
+        "https:\\\\hooks.zapier.example",
+        "",
+    ],
+)
+def test_a_secret_never_goes_to_another_origin(url: str) -> None:
+    assert not keeps_secrets(STORED, url, same_path=False)
+    assert not keeps_secrets(url, STORED, same_path=False)
+    with pytest.raises(Refused):
+        changed_company(COMPANY, {"socket_url": url})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.zapier.example/hooks/catch/999/attacker",
+        "https://hooks.zapier.example/hooks/catch/111/aaa/",
+        "https://hooks.zapier.example/hooks/catch/111/aaa?to=other",
+    ],
+)
+def test_another_path_asks_an_operator_for_the_secrets_again(url: str) -> None:
+    stored = replace(WEBHOOK, url=STORED)
+    assert changed_webhook(stored, {"url": url}, same_path=False).secret == "s"
+    with pytest.raises(Refused):
+        changed_webhook(stored, {"url": url}, same_path=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        STORED,
+        f"  {STORED} ",
+        STORED.replace("hooks.zapier", "HOOKS.Zapier"),
+        STORED.replace(".example/", ".example:443/"),
+    ],
+)
+def test_the_same_address_in_another_spelling_keeps_the_secrets(url: str) -> None:
+    assert keeps_secrets(STORED, url, same_path=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 from sqlalchemy import JSON, ForeignKey, Index, String, func, select, text
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
@@ -15,7 +14,7 @@ from webhookproxy.models.deliveries.tables import OPEN, Delivery
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.types import Id, Instant, Secret, to_ms
 from webhookproxy.network.guard import Policy
-from webhookproxy.rules import Refused
+from webhookproxy.rules import Refused, keeps_secrets
 from webhookproxy.rules.filters import read_filters, stored_filters
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_secret, check_webhook
 
@@ -210,9 +209,9 @@ def _forget_previous(webhook: Webhook) -> None:
 
 
 def _fill(webhook: Webhook, clean: WebhookInput) -> None:
-    moved = webhook.url is not None and urlsplit(webhook.url).netloc != urlsplit(clean.url).netloc
-    # Who sets a secret by hand wants it now, and another host was never given the old one.
-    if webhook.secret != clean.secret or moved:
+    stays = webhook.url is None or keeps_secrets(webhook.url, clean.url, same_path=False)
+    # Who sets a secret by hand wants it now, and another server was never given the old one.
+    if webhook.secret != clean.secret or not stays:
         _forget_previous(webhook)
     webhook.name = clean.name
     webhook.url = clean.url

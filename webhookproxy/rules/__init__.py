@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+from webhookproxy.network.guard import DEFAULT_PORTS
 
 NAME_MAX = 120
 
@@ -64,13 +66,24 @@ def check_name(given: str, subject: str, problems: Problems) -> str:
     return name
 
 
-def same_host(one: str, other: str) -> bool:
-    """Whether two addresses lead to one host; what is no address leads nowhere."""
-    return _host(one) is not None and _host(one) == _host(other)
+def keeps_secrets(stored: str, given: str, *, same_path: bool) -> bool:
+    """Return whether a secret that was given for the address `stored` may go to `given`.
 
-
-def _host(url: str) -> str | None:
+    It may go to the same origin: scheme, host and port. With `same_path` the path and the query
+    must be the same too, because a host such as hooks.zapier.com belongs to everyone. A text that
+    is no address keeps nothing.
+    """
     try:
-        return urlsplit(url.strip()).hostname
+        old, new = urlsplit(stored.strip()), urlsplit(given.strip())
+        same = _origin(old) == _origin(new) and bool(old.hostname)
     except ValueError:
-        return None
+        return False
+    return same and (not same_path or _path(old) == _path(new))
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
+
+
+def _path(parts: SplitResult) -> tuple[str, str]:
+    return parts.path or "/", parts.query

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from webhookproxy.network.guard import Policy, UrlRefused, check_socket_url
-from webhookproxy.rules import Problems, Refused, check_name, same_host
+from webhookproxy.rules import Problems, Refused, check_name, keeps_secrets
 
 # The longest token seen has 60 characters; a future one may be a JWT.
 TOKEN_MAX = 4096
@@ -37,11 +37,11 @@ def changed_company(stored: CompanyInput, given: Mapping[str, Any]) -> CompanyIn
     could have its token sent to a server of theirs.
     """
     socket_url = given.get("socket_url", stored.socket_url)
-    if "token" not in given and not same_host(socket_url, stored.socket_url):
+    if "token" not in given and not keeps_secrets(stored.socket_url, socket_url, same_path=False):
         raise Refused.one(
             "token",
-            "The new socket URL leads to another host: give --token again, because the one that is "
-            "set was meant for the old one.",
+            "The new socket URL leads to another server: give --token again, because the one that "
+            "is set was meant for the old one.",
             "O novo endereço do socket é de outro servidor: informe o token de novo, porque o "
             "guardado era para o servidor antigo.",
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from webhookproxy.events.catalog import is_event_name
 from webhookproxy.network.guard import Policy, UrlRefused, check_url
-from webhookproxy.rules import Problems, Refused, check_name, same_host
+from webhookproxy.rules import Problems, Refused, check_name, keeps_secrets
 from webhookproxy.rules.filters import Checked, check_filters
 
 SECRET_MAX = 1024
@@ -51,22 +51,26 @@ _SECRETS = {
 }
 
 
-def changed_webhook(stored: WebhookInput, given: Mapping[str, Any]) -> WebhookInput:
-    """The stored fields with what was given, by their names, in their place.
+def changed_webhook(
+    stored: WebhookInput, given: Mapping[str, Any], *, same_path: bool
+) -> WebhookInput:
+    """Return the stored fields with those that were given, by their names, in their place.
 
-    A new host demands the secrets again (empty to clear one): Refused if one that is set was not
-    given, or whoever may edit a webhook could have it sent to a server of theirs.
+    Raises Refused if a stored secret would go to another origin, see keeps_secrets: it must be
+    given again, or given empty to clear it. `same_path` holds for operators, who could otherwise
+    have it sent to an address of their own on the same host.
     """
     kept = [
         words for field, words in _SECRETS.items() if getattr(stored, field) and field not in given
     ]
-    if kept and "url" in given and not same_host(given["url"], stored.url):
+    url = given.get("url", stored.url)
+    if kept and not keeps_secrets(stored.url, url, same_path=same_path):
         raise Refused.one(
             "url",
-            f"The new URL leads to another host: give {' and '.join(each[0] for each in kept)} "
+            f"The new URL leads elsewhere: give {' and '.join(each[0] for each in kept)} "
             "again (or empty), because what was set was meant for the old one.",
-            f"A nova URL leva a outro servidor: informe de novo {' e '.join(w[1] for w in kept)}, "
-            "porque o valor guardado era para o servidor antigo.",
+            f"A nova URL leva a outro lugar: informe de novo {' e '.join(w[1] for w in kept)}, "
+            "porque o valor guardado era para a URL antiga.",
         )
     return replace(stored, **given)
 

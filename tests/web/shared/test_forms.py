@@ -86,7 +86,7 @@ def test_another_webhook_host_demands_the_secrets_again(
     address = f"/webhooks/webhook_{place.webhook}/editar"
     fields = {**beto.fields(address), "url": "http://127.0.0.2:9999/meu"}
     page = beto.send(address, fields, 200).text
-    assert "A nova URL leva a outro servidor" in page
+    assert "A nova URL leva a outro lugar" in page
     assert rows(app, "SELECT url FROM webhooks WHERE id = :id", id=place.webhook) == [
         ("http://127.0.0.1:9999/crm",)
     ]

@@ -174,7 +174,7 @@ def test_a_new_host_takes_removing_or_generating_for_giving_again(
     app: Flask, beto: Browser, place: Place, edit: str
 ) -> None:
     moved = {**beto.fields(edit), "url": "http://127.0.0.2:9999/"}
-    assert "A nova URL leva a outro servidor" in beto.send(edit, moved, 200).text
+    assert "A nova URL leva a outro lugar" in beto.send(edit, moved, 200).text
     beto.send(edit, {**moved, "remove_secret": "y"}, 303)
     assert stored(app, place.webhook).url == "http://127.0.0.2:9999/"
     assert stored(app, place.webhook).secret is None

@@ -121,7 +121,11 @@ class WebhookForm(CreatingForm):
             **self._secret("authorization"),
             **self._secret("secret"),
         }
-        return WebhookInput(**fields) if stored is None else changed_webhook(stored, fields)
+        return (
+            WebhookInput(**fields)
+            if stored is None
+            else changed_webhook(stored, fields, same_path=False)
+        )
 
     def validate_generate_secret(self, field: BooleanField) -> None:
         """One secret or the other, not both."""
