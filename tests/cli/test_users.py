@@ -126,7 +126,7 @@ def test_a_lost_second_factor_is_turned_off_and_the_list_says_who_has_one(
     world.store_of(app).session(lambda session: sign_in(session, user_id))
     assert json.loads(run("user", "list", "--json").stdout)[0]["second_factor"] is True
     reset = ("user", "reset-second-factor", "ANA@example.com")
-    assert run(*reset).stdout == "ana@example.com has no second factor any more.\n"
+    assert run(*reset).stdout == "ana@example.com no longer has a second factor.\n"
     assert run(*reset).stdout == "ana@example.com had no second factor.\n"
     assert json.loads(run("user", "list", "--json").stdout)[0]["second_factor"] is False
     assert world.rows(app, "SELECT 1 FROM sign_ins") == []

@@ -20,7 +20,7 @@ from webhookproxy.cli.users import group as user_group
 
 
 def init_app(app: Flask) -> None:
-    """Register every command, and what `flask shell` has at hand."""
+    """Register every command, and the names of `flask shell`."""
     webhook_group.add_command(test_command)
     webhook_group.add_command(rotate_secret_command)
     groups = (

@@ -1,4 +1,4 @@
-"""What `flask shell` has at hand."""
+"""The names that `flask shell` knows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from webhookproxy.models.webhooks import (
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
 
-_FACTORIES = (
+_FUNCTIONS = (
     cancel,
     create_company,
     create_user,
@@ -47,13 +47,13 @@ _FACTORIES = (
 
 
 def names(app: Flask) -> dict[str, Any]:
-    """Every model and factory by its name, and db, store, policy and models.
+    """Return every model and function by its name, and db, store, policy and models.
 
     `db` only reads; `store.session(lambda session: ...)` writes.
     """
     return {
         **{name: getattr(models, name) for name in models.__all__},
-        **{each.__name__: each for each in _FACTORIES},
+        **{each.__name__: each for each in _FUNCTIONS},
         "db": db,
         "models": models,
         "policy": app.extensions["policy"],

@@ -1,4 +1,4 @@
-"""`flask simulator`: becomes the process that plays 3C Plus."""
+"""`flask simulator`: starts the program that plays 3C Plus."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from webhookproxy.cli.shared.complaints import Command
+from webhookproxy.cli.shared.errors import Command
 from webhookproxy.cli.shared.values import Number
 
 MODULE = "webhookproxy.simulator"
@@ -32,6 +32,6 @@ def simulator(
     arguments = [f"--port={port}", f"--host={host}", f"--agents={agents}", f"--rate={rate}"]
     arguments += [] if seed is None else [f"--seed={seed}"]
     arguments += [f"--accept={token}" for token in accept]
-    # Not in this process: gevent has patched it, and asyncio does not run on that. No shell reads
-    # the words, and whoever typed them may run anything here anyhow.
+    # Another process, because asyncio does not run in this one, which gevent has patched. No shell
+    # reads the words, and the user who typed them may run any program anyhow.
     os.execv(sys.executable, [sys.executable, "-m", MODULE, *arguments])  # noqa: S606 # nosec B606

@@ -1,4 +1,4 @@
-"""`flask status`: how every company and webhook is doing, from counters that are kept."""
+"""`flask status`: the state of every company and webhook, from stored counters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from webhookproxy.cli.shared.complaints import Command
+from webhookproxy.cli.shared.errors import Command
 from webhookproxy.cli.shared.output import json_option, print_json
 from webhookproxy.engine.liveness import Owner, read_owner, shown_state
 from webhookproxy.events.contract import timestamp
@@ -37,10 +37,10 @@ def show(as_json: bool) -> None:
 
 
 def read_status() -> list[dict[str, Any]]:
-    """The companies as `status --json` prints them; no rows are counted for it."""
+    """Return the companies as `status --json` prints them, without counting rows."""
     owner = read_owner(db.session())
     webhooks = _webhooks()
-    # Columns, not companies: the tokens need not be opened for this.
+    # Columns, not companies: a Company would decrypt its token.
     rows = db.session.execute(
         select(Company.id, Company.name, Company.should_connect, Connection)
         .join(Connection, Connection.company_id == Company.id)
@@ -69,7 +69,7 @@ def _connection(connection: Connection, owner: Owner, *, wished: bool) -> dict[s
 
 
 def _webhooks() -> dict[int, list[dict[str, Any]]]:
-    """The webhooks of every company, by its number."""
+    """Return the webhooks of every company, by the company's number."""
     rows = db.session.execute(
         select(Webhook.id, Webhook.company_id, Webhook.name, Webhook.state, WebhookHealth)
         .join(WebhookHealth, WebhookHealth.webhook_id == Webhook.id)

@@ -1,13 +1,15 @@
-"""`flask user`: who may log in, and which companies an operator sees."""
+"""`flask user`: the users, and the companies that an operator sees."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webhookproxy.cli.shared.complaints import BadInput, Group
 from webhookproxy.cli.shared.context import write
+from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY, on_terminal, read_secret
 from webhookproxy.extensions import db
@@ -25,7 +27,7 @@ from webhookproxy.models.audit import CLI, Action, record
 from webhookproxy.models.companies import find_company
 from webhookproxy.rules.people import check_email
 
-group = Group("user", help="Who may log in, and which companies an operator sees.")
+group = Group("user", help="The users, and the companies that an operator sees.")
 
 _from_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input."
@@ -90,18 +92,13 @@ def password(email: str, password_stdin: bool) -> None:
 @group.command("reset-second-factor")
 @click.argument("email")
 def reset_second_factor(email: str) -> None:
-    """Let somebody who lost it log in with the password alone."""
+    """Let a user who lost the second factor log in with the password alone."""
 
-    def job(session: Session) -> tuple[str, bool]:
-        user = find_user(session, email)
-        was_on = turn_off(session, user.id, but=None)
-        if was_on:
-            _record(session, Action.SECOND_FACTOR_CHANGED, user, "reset")
-        return user.email, was_on
+    def reset(session: Session, user: User) -> bool:
+        return turn_off(session, user.id, but=None)
 
-    address, was_on = write(job)
-    said = "has no second factor any more" if was_on else "had no second factor"
-    click.echo(f"{address} {said}.")
+    address, was_on = _change(email, Action.SECOND_FACTOR_CHANGED, "reset", reset)
+    click.echo(f"{address} {'no longer has a' if was_on else 'had no'} second factor.")
 
 
 @group.command("grant")
@@ -109,16 +106,7 @@ def reset_second_factor(email: str) -> None:
 @click.argument("company", type=COMPANY)
 def grant_company(email: str, company: int) -> None:
     """Let an operator see a company."""
-
-    def job(session: Session) -> tuple[str, bool]:
-        user = find_user(session, email)
-        find_company(session, company)
-        new = grant(session, user, company)
-        if new:
-            _record(session, Action.USER_CHANGED, user, "granted", company)
-        return user.email, new
-
-    address, new = write(job)
+    address, new = _change(email, Action.USER_CHANGED, "granted", grant, company)
     click.echo(f"{address} {'sees' if new else 'already saw'} company_{company}.")
 
 
@@ -127,17 +115,24 @@ def grant_company(email: str, company: int) -> None:
 @click.argument("company", type=COMPANY)
 def revoke_company(email: str, company: int) -> None:
     """Take the right to a company away."""
+    address, had = _change(email, Action.USER_CHANGED, "revoked", revoke, company)
+    click.echo(f"{address} {'no longer has' if had else 'had no'} right to company_{company}.")
+
+
+def _change(
+    email: str, action: Action, detail: str, change: Callable[..., bool], company: int | None = None
+) -> tuple[str, bool]:
+    """Change a user, and record it if something changed; return the e-mail and whether it did."""
 
     def job(session: Session) -> tuple[str, bool]:
         user = find_user(session, email)
-        find_company(session, company)
-        had = revoke(session, user, company)
-        if had:
-            _record(session, Action.USER_CHANGED, user, "revoked", company)
-        return user.email, had
+        given = () if company is None else (find_company(session, company).id,)
+        changed = change(session, user, *given)
+        if changed:
+            _record(session, action, user, detail, company)
+        return user.email, changed
 
-    address, had = write(job)
-    click.echo(f"{address} {'no longer has' if had else 'had no'} right to company_{company}.")
+    return write(job)
 
 
 def _record(
@@ -151,7 +146,7 @@ def _password(from_stdin: bool) -> str:
     if from_stdin:
         return read_secret("--password-stdin")
     if not on_terminal():
-        raise BadInput("There is no terminal to ask for the password on: use --password-stdin.")
+        raise BadInput("The password needs a terminal: use --password-stdin instead.")
     first: str = click.prompt("Password", hide_input=True)
     if click.prompt("The same again", hide_input=True) != first:
         raise BadInput("The two passwords differ: nothing was changed.")

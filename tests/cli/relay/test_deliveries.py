@@ -50,7 +50,7 @@ def test_what_ended_is_queued_again_once(run: Run, app: Flask) -> None:
 
 
 def test_what_waits_is_to_be_tried_now(run: Run, app: Flask) -> None:
-    assert run("delivery", "retry", "1").stdout == "delivery_1 is to be tried now.\n"
+    assert run("delivery", "retry", "1").stdout == "delivery_1 is tried now.\n"
     assert world.rows(app, "SELECT due_ms FROM deliveries") == [(None,)]
     changes = world.rows(app, "SELECT webhook_id, delivery_id FROM changes ORDER BY number DESC")
     assert tuple(changes[0]) == (1, 1)
@@ -63,7 +63,7 @@ def test_what_comes_before_is_said_to_be_tried(run: Run, app: Flask) -> None:
         " attempts, born_ms) VALUES (2, 2, 1, 'k', 'queued', 'waiting_turn', 0, 0, 1)",
     )
     said = run("delivery", "retry", "2").stdout
-    assert said == "delivery_1 is to be tried now: it comes before delivery_2.\n"
+    assert said == "delivery_1 is tried now: it comes before delivery_2.\n"
 
 
 def test_what_cannot_be_done_is_a_sentence(refuse: Refuse, run: Run, app: Flask) -> None:

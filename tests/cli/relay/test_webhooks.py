@@ -232,7 +232,7 @@ def test_pausing_and_resuming_say_when_it_was_so_already(run: Run) -> None:
 
 def test_deleting_leaves_a_tombstone_and_needs_yes(run: Run, refuse: Refuse, app: Flask) -> None:
     run("webhook", "create", "1", "CRM", URL)
-    assert "deliveries that wait (0)" in refuse("webhook", "delete", "1")
+    assert "waiting deliveries (0)" in refuse("webhook", "delete", "1")
     run("webhook", "delete", "1", "--yes")
     assert "There is no webhook_1" in refuse("webhook", "pause", "1")
     assert json.loads(run("webhook", "list", "1", "--json").stdout) == []

@@ -1,4 +1,4 @@
-"""`flask backup` and `flask restore`: copies of everything but the keys."""
+"""`flask backup` and `flask restore`: copies of all data except the keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from webhookproxy.cli.shared.complaints import BadInput, Command
+from webhookproxy.cli.shared.errors import BadInput, Command
 from webhookproxy.cli.shared.output import note
 from webhookproxy.database.lease import lock_for
 from webhookproxy.extensions import db
@@ -37,18 +37,18 @@ def backup(file: Path) -> None:
 
 @click.command("restore", cls=Command)
 @click.argument("file", type=_EXISTING)
-@click.option("--yes", is_flag=True, help="Really replace the data there is.")
+@click.option("--yes", is_flag=True, help="Really replace the present data.")
 @with_appcontext
 def restore(file: Path, yes: bool) -> None:
-    """Replace everything by what FILE holds; no server may be running."""
+    """Replace all data by that of FILE; no server may be running."""
     url = current_app.config["SQLALCHEMY_DATABASE_URI"]
     db.engine.dispose()
     current_app.extensions["store"].engine.dispose()
     try:
         waiting = restore_backup(file, url, lock_for(url), keyring(), replace=yes)
-        # What it knows is of the events that were there before.
+        # The index belongs to the events before the restore.
         current_app.extensions["search"].void()
     except BackupError as error:
         raise BadInput(str(error)) from None
     click.echo(f"{file} is restored, with {waiting} waiting deliveries: start the server.")
-    note("What was delivered after the backup was made is delivered once more, with the same id.")
+    note("Events delivered after the backup are delivered again, with the same id.")

@@ -1,4 +1,4 @@
-"""`flask privacy`: what is stored of a person, found and taken out."""
+"""`flask privacy`: finds and masks the stored data of a person."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 from flask import current_app
 
-from webhookproxy.cli.shared.complaints import BadInput, Group
+from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json
 from webhookproxy.cli.shared.values import with_stdin
 from webhookproxy.extensions import db
@@ -15,7 +15,7 @@ from webhookproxy.maintenance import privacy
 from webhookproxy.maintenance.personal import PersonalNumber, read_number
 from webhookproxy.models.audit import CLI
 
-group = Group("privacy", help="What is stored of a person (LGPD): find it, take it out.")
+group = Group("privacy", help="The stored data of a person (LGPD): find it, mask it.")
 
 _number = click.argument("number", metavar="PHONE-OR-CPF")
 
@@ -24,7 +24,7 @@ _number = click.argument("number", metavar="PHONE-OR-CPF")
 @_number
 @json_option
 def find(number: str, as_json: bool) -> None:
-    """Count what holds a telephone or CPF, however punctuated; - reads it from standard input."""
+    """Count where a telephone or CPF is stored, with any punctuation; - reads standard input."""
     found = privacy.find(db.engine, _read(number))
     if as_json:
         companies = {f"company_{each}": count for each, count in sorted(found.companies.items())}
@@ -43,7 +43,7 @@ def expunge(number: str, yes: bool) -> None:
     if not yes:
         raise BadInput(
             f"{_sentence(privacy.find(db.engine, wanted))} Masking it cannot be undone: repeat the "
-            "command with --yes if that is meant."
+            "command with --yes to do it."
         )
     store, search = current_app.extensions["store"], current_app.extensions["search"]
     done = privacy.expunge(store, db.engine, search, wanted, CLI)
@@ -53,7 +53,7 @@ def expunge(number: str, yes: bool) -> None:
     )
     left = privacy.find(db.engine, wanted)
     if left.events or left.attempts or left.filtered:
-        note("More of it arrived meanwhile: run the same command again.")
+        note("More of it arrived during the command: run the same command again.")
     _note_settings(left)
 
 
@@ -75,4 +75,4 @@ def _sentence(found: privacy.Found) -> str:
 
 def _note_settings(found: privacy.Found) -> None:
     if found.settings:
-        note(f"It is also in settings, which are changed by hand: {', '.join(found.settings)}.")
+        note(f"It is also in settings; change these by hand: {', '.join(found.settings)}.")

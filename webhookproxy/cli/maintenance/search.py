@@ -8,7 +8,7 @@ import click
 from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
-from webhookproxy.cli.shared.complaints import BadInput, Group
+from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.search.index.indexing import fill
 from webhookproxy.search.index.place import SearchPlace
 

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.cli.relay.reach import lookup_warning
-from webhookproxy.cli.shared.complaints import BadInput, Group
 from webhookproxy.cli.shared.context import policy, write
+from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY, Number, with_stdin
 from webhookproxy.engine.liveness import read_owner, shown_state
@@ -44,7 +44,7 @@ _ABOUT_API = "API token of a manager; - reads it from standard input, so that no
 
 
 def _fields(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that `create` and `edit` share; None is one that was not given."""
+    """Add the options that `create` and `edit` share; None stands for an absent one."""
     for option in (
         click.option(
             "--hide-credentials/--show-credentials",
@@ -134,7 +134,7 @@ def list_companies(as_json: bool) -> None:
 @click.option("--token", help=f"{_ABOUT_API} A new socket host needs it again.")
 @_fields
 def edit(company: int, token: str | None, **fields: Any) -> None:
-    """Change what is given and leave the rest; a new token or server connects anew."""
+    """Change the given fields only; a new token or server reconnects."""
     given = _given({**fields, "token": with_stdin({"--token": token})["--token"]})
     if not given:
         raise BadInput(f"Nothing to change in company_{company}: give at least one option.")
@@ -163,16 +163,16 @@ def edit(company: int, token: str | None, **fields: Any) -> None:
 @group.command("connect")
 @click.argument("company", type=COMPANY)
 def connect(company: int) -> None:
-    """Wish a company connected; the running server connects it, now and after every restart."""
+    """Connect a company; the running server does it, now and after every restart."""
     _wish(company, connected=True)
     if not read_owner(db.session()).alive:
-        note("No server is running now: it connects when one does.")
+        note("No server is running now: the company connects when one runs.")
 
 
 @group.command("disconnect")
 @click.argument("company", type=COMPANY)
 def disconnect(company: int) -> None:
-    """Wish a company disconnected; 3C Plus does not send again what it emits meanwhile."""
+    """Disconnect a company; 3C Plus never repeats the events of that time."""
     _wish(company, connected=False)
 
 
@@ -189,7 +189,7 @@ def delete(company: int, yes: bool) -> None:
         _record(session, Action.COMPANY_DELETED, company)
 
     write(job)
-    click.echo(f"company_{company} is deleted; what was stored of it is being removed.")
+    click.echo(f"company_{company} is deleted; its data is being removed.")
 
 
 def _wish(company: int, *, connected: bool) -> None:
@@ -219,6 +219,6 @@ def _what_would_be_lost(company_id: int) -> str:
     waiting = sum(webhook.health.waiting for webhook in webhooks)
     return (
         f"Deleting company_{company_id} ({company.name}) would lose its webhooks "
-        f"({len(webhooks)}), all its stored events and the deliveries that wait ({waiting}): "
-        "repeat the command with --yes if that is meant."
+        f"({len(webhooks)}), all its stored events and the waiting deliveries ({waiting}): "
+        "repeat the command with --yes to do it."
     )

@@ -1,4 +1,4 @@
-"""`flask delivery`: what is to happen with one event due to one webhook."""
+"""`flask delivery`: resends, retries and stops deliveries."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 
 import click
 
-from webhookproxy.cli.shared.complaints import BadInput, Group
 from webhookproxy.cli.shared.context import write
+from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import note
 from webhookproxy.cli.shared.values import DELIVERY, RESEND, WEBHOOK, Number
 from webhookproxy.engine.liveness import read_owner
@@ -20,13 +20,13 @@ from webhookproxy.models.deliveries.tables import find_delivery
 from webhookproxy.models.webhooks import find_webhook
 from webhookproxy.reasons import MISSED, DeliveryState
 
-group = Group("delivery", help="What is to happen with one event due to one webhook.")
+group = Group("delivery", help="Deliveries, each of one event to one webhook: resend, retry.")
 
 
 @group.command("resend")
 @click.argument("delivery", type=DELIVERY)
 def resend_delivery(delivery: int) -> None:
-    """Send once more what ended, with the same event_id and the same bytes."""
+    """Send a finished delivery again, with the same event_id and the same bytes."""
     done = write(lambda session: resend(session, find_delivery(session, delivery)))
     queued = done is Resent.QUEUED
     click.echo(f"delivery_{delivery} {'is queued again' if queued else 'was waiting already'}.")
@@ -35,14 +35,14 @@ def resend_delivery(delivery: int) -> None:
 
 @group.command("resend-missed")
 @click.argument("webhook", type=WEBHOOK)
-@click.option("--hours", type=Number(float, 0.01, 24 * 366), help="Only of the last so many hours.")
+@click.option("--hours", type=Number(float, 0.01, 24 * 366), help="Only of the last HOURS.")
 @click.option("--event", default="", help="Only events of this name.")
-@click.option("--cancelled", is_flag=True, help="Also what somebody cancelled.")
-@click.option("--yes", is_flag=True, help="Really resend it; without, it is only counted.")
+@click.option("--cancelled", is_flag=True, help="Also cancelled ones.")
+@click.option("--yes", is_flag=True, help="Really resend; without it, they are only counted.")
 def resend_missed(
     webhook: int, hours: float | None, event: str, cancelled: bool, yes: bool
 ) -> None:
-    """Send once more what a webhook refused or was too late for, behind what is new."""
+    """Send again what a webhook refused or what expired, after newer events."""
     since_ms = None if hours is None else round((time.time() - hours * 3600) * 1000)
     states = MISSED if cancelled else (DeliveryState.REFUSED, DeliveryState.EXPIRED)
     wanted = Wanted(webhook, states, event, since_ms)
@@ -51,8 +51,8 @@ def resend_missed(
     much = f"{'more than ' if counted.is_cut else ''}{counted.count}"
     if not yes:
         raise BadInput(
-            f"This would send {much} deliveries to webhook_{webhook} once more: repeat the command "
-            "with --yes if that is meant."
+            f"This would send {much} deliveries to webhook_{webhook} again: repeat the command "
+            "with --yes to do it."
         )
     made = write(lambda session: begin(session, wanted, counted, CLI))
     click.echo(f"resend_{made} of {much} deliveries to webhook_{webhook} is begun.")
@@ -62,7 +62,7 @@ def resend_missed(
 @group.command("stop-resend")
 @click.argument("resend", type=RESEND)
 def stop_resend(resend: int) -> None:
-    """Queue no more of what `resend-missed`, or somebody on a page, began."""
+    """Queue nothing more of a bulk resend, begun here or on a page."""
     done = write(lambda session: cancel(session, resend, CLI))
     click.echo(f"resend_{resend} {'is cancelled' if done else 'was not running'}.")
 
@@ -70,22 +70,19 @@ def stop_resend(resend: int) -> None:
 @group.command("retry")
 @click.argument("delivery", type=DELIVERY)
 def retry_delivery(delivery: int) -> None:
-    """Try now what waits, or the one before it that must come first."""
+    """Try a waiting delivery now, or the earlier one that must come first."""
     done = write(lambda session: try_now(session, find_delivery(session, delivery)))
     if done.outcome is Tried.ALREADY_ENDED:
         raise BadInput(
             f"delivery_{delivery} does not wait: `flask delivery resend delivery_{delivery}` sends "
-            "it once more."
+            "it again."
         )
-    if done.outcome is Tried.EARLIER:
-        click.echo(
-            f"delivery_{done.delivery_id} is to be tried now: it comes before delivery_{delivery}."
-        )
-    else:
-        click.echo(f"delivery_{delivery} is to be tried now.")
+    earlier = done.outcome is Tried.EARLIER
+    why = f": it comes before delivery_{delivery}" if earlier else ""
+    click.echo(f"delivery_{done.delivery_id} is tried now{why}.")
     _say_whether_it_goes_out()
 
 
 def _say_whether_it_goes_out() -> None:
     if not read_owner(db.session()).alive:
-        note("No server is running now: it is sent when one does.")
+        note("No server is running now: it is sent when one runs.")

@@ -1,4 +1,4 @@
-"""Where a new address leads, as far as name resolution can tell; nothing is connected to."""
+"""Looks up the name of a new address, without connecting."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LOOKUP_SECONDS = 3.0
 
 
 def lookup_warning(url: str, check: Callable[[str, Policy], Target]) -> str | None:
-    """A sentence if the URL's host does not resolve now, else None.
+    """Return a sentence if the URL's host does not resolve now, else None.
 
-    Refused if any of its addresses is not allowed. An URL that `check` refuses is left to the
-    rules, which name everything that is wrong at once.
+    Raises Refused if any of its addresses is not allowed. A URL that `check` refuses is left to
+    the rules, which report all problems together.
     """
     try:
         target = check(url.strip(), policy())
@@ -30,7 +30,7 @@ def lookup_warning(url: str, check: Callable[[str, Policy], Target]) -> str | No
             answers = Resolver().lookup(target.host, target.port)
     except (OSError, UnicodeError, gevent.Timeout):
         return (
-            f"Warning: {target.host} does not resolve now; this was saved all the same, and the "
+            f"Warning: {target.host} does not resolve now; the address was saved anyway, and the "
             "name is looked up again at every connection."
         )
     if not all(address_allowed(str(answer[4][0]), policy()) for answer in answers):

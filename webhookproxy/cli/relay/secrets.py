@@ -1,4 +1,4 @@
-"""`flask webhook rotate-secret`: a new signing secret, while the old one goes on signing."""
+"""`flask webhook rotate-secret`: a new signing secret beside the old one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.orm import Session
 
-from webhookproxy.cli.shared.complaints import BadInput, Command
+from webhookproxy.cli.relay.webhooks import change_webhook
 from webhookproxy.cli.shared.context import write
+from webhookproxy.cli.shared.errors import BadInput, Command
 from webhookproxy.cli.shared.output import note
 from webhookproxy.cli.shared.values import WEBHOOK, with_stdin
 from webhookproxy.events.contract import whsec
@@ -22,15 +23,17 @@ from webhookproxy.models.webhooks import (
 
 @click.command("rotate-secret", cls=Command)
 @click.argument("webhook", type=WEBHOOK)
-@click.option("--secret", help="This one instead of a new one; - reads it from standard input.")
+@click.option("--secret", help="Use this secret; - reads it from standard input.")
 @click.option("--finish", is_flag=True, help="The receiver has the new one: drop the old one now.")
 @with_appcontext
 def rotate_secret_command(webhook: int, secret: str | None, finish: bool) -> None:
-    """Replace the signing secret; the old one signs too for 24 hours. Prints the new one."""
+    """Replace the signing secret and print the new one; the old one signs too for 24 hours."""
     if finish:
         if secret is not None:
             raise BadInput("--finish and --secret contradict each other: give one of them.")
-        _finish(webhook)
+        ended = change_webhook(webhook, Action.SECRET_ROTATED, end_rotation, "finished")
+        state = "now signs" if ended else "signed already"
+        click.echo(f"webhook_{webhook} {state} with one secret.")
         return
     given = with_stdin({"--secret": secret})["--secret"]
 
@@ -41,7 +44,7 @@ def rotate_secret_command(webhook: int, secret: str | None, finish: bool) -> Non
         return made
 
     made = write(job)
-    # What somebody gave is not shown to whoever looks over a shoulder.
+    # The user knows a given secret, and others may see the screen.
     if given is None:
         click.echo(made)
         note(f"For a Standard Webhooks library: {whsec(made)}")
@@ -49,17 +52,3 @@ def rotate_secret_command(webhook: int, secret: str | None, finish: bool) -> Non
         f"Both secrets sign for {ROTATION_HOURS} hours. Give the receiver the new one, then run "
         f"`flask webhook rotate-secret webhook_{webhook} --finish`."
     )
-
-
-def _finish(webhook: int) -> None:
-    def job(session: Session) -> bool:
-        found = find_webhook(session, webhook)
-        ended = end_rotation(session, found)
-        if ended:
-            record_webhook(
-                session, CLI, Action.SECRET_ROTATED, found.company_id, webhook, "finished"
-            )
-        return ended
-
-    ended = write(job)
-    click.echo(f"webhook_{webhook} {'now signs' if ended else 'signed already'} with one secret.")

@@ -1,12 +1,12 @@
-"""`flask webhook test`: one POST as a delivery would be, of which nothing is stored."""
+"""`flask webhook test`: sends one POST like a delivery's, and stores nothing."""
 
 from __future__ import annotations
 
 import click
 from flask.cli import with_appcontext
 
-from webhookproxy.cli.shared.complaints import Command
 from webhookproxy.cli.shared.context import policy
+from webhookproxy.cli.shared.errors import Command
 from webhookproxy.cli.shared.values import WEBHOOK
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.sending.trial import DEFAULT_EVENT, run_trial
@@ -17,7 +17,7 @@ from webhookproxy.reasons import DELIVERY_WORDS
 
 @click.command("test", cls=Command)
 @click.argument("webhook", type=WEBHOOK)
-@click.option("--event", help=f"Its first event is sent, or {DEFAULT_EVENT}, unless given.")
+@click.option("--event", help=f"Default: its first event, or {DEFAULT_EVENT}.")
 @with_appcontext
 def test(webhook: int, event: str | None) -> None:
     """Send one made-up event now; exit code 1 if it was not accepted."""

@@ -1,4 +1,4 @@
-"""`flask webhook`: where the events of a company go."""
+"""`flask webhook`: the webhooks that get a company's events."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import click
 from sqlalchemy.orm import Session
 
 from webhookproxy.cli.relay.reach import lookup_warning
-from webhookproxy.cli.shared.complaints import BadInput, Group
 from webhookproxy.cli.shared.context import policy, write
+from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY, WEBHOOK, Number, with_stdin
 from webhookproxy.events.catalog import CATALOG
@@ -31,18 +31,18 @@ from webhookproxy.models.webhooks import (
 from webhookproxy.network.guard import check_url, masked_url
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
 
-group = Group("webhook", help="Where the events of a company go.")
+group = Group("webhook", help="The webhooks that get a company's events.")
 
 _STDIN = "- reads it from standard input, so that no list shows it."
 
 
 def _fields(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that `create` and `edit` share; None is one that was not given."""
+    """Add the options that `create` and `edit` share; None stands for an absent one."""
     for option in (
         click.option("--simulated", is_flag=True, help="Do everything but the POST."),
         click.option("--max-age", type=Number(float), help="Hours an event is retried (72)."),
-        click.option("--rate", type=Number(float), help="At most so many POSTs a second."),
-        click.option("--timeout", type=Number(float), help="Seconds for one POST in all (15)."),
+        click.option("--rate", type=Number(float), help="POSTs a second, at most."),
+        click.option("--timeout", type=Number(float), help="Seconds for a whole POST (15)."),
         click.option("--parallelism", type=Number(int), help="POSTs at once; 1: strict order (8)."),
         click.option("--secret", help=f"Signs every POST; {_STDIN}"),
         click.option("--auth", help=f"Authorization header; {_STDIN}"),
@@ -61,7 +61,7 @@ def _given(
     simulated: bool,
     **others: Any,
 ) -> dict[str, Any]:
-    """What was given, by the names of WebhookInput."""
+    """Return the given options by the names of WebhookInput."""
     hidden = with_stdin({"--auth": auth, "--secret": secret})
     fields = {
         "events": events or None,
@@ -80,9 +80,9 @@ def _given(
 @click.argument("url")
 @_fields
 def create(company: int, name: str, url: str, **fields: Any) -> None:
-    """Create a webhook that counts from the next event; prints its id."""
+    """Create a webhook, which gets events from now on; prints its id."""
     for option in ("auth", "secret"):
-        # An unset variable of a script must not make a webhook that signs nothing.
+        # A script's unset variable must not create a webhook without signatures.
         if fields[option] == "":
             raise BadInput(f"--{option} is empty: give a value, or leave it out.")
     webhook = WebhookInput(name=name, url=url, **_given(**fields))
@@ -101,7 +101,7 @@ def create(company: int, name: str, url: str, **fields: Any) -> None:
 @click.argument("company", type=COMPANY)
 @json_option
 def list_webhooks(company: int, as_json: bool) -> None:
-    """Show the webhooks of a company; of secrets only whether they are set."""
+    """Show the webhooks of a company, without their secrets."""
     session = db.session()
     find_company(session, company)
     rows = [_row(webhook) for webhook in live_webhooks(session, [company])]
@@ -129,7 +129,7 @@ def list_webhooks(company: int, as_json: bool) -> None:
 @click.option("--no-rate", is_flag=True, help="Send without a rate limit.")
 @_fields
 def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
-    """Change what is given and leave the rest; "" clears --auth or --secret."""
+    """Change the given fields only; "" clears --auth or --secret."""
     if all_events and fields["events"]:
         raise BadInput("--all-events and --event contradict each other: give one of them.")
     if no_rate and fields["rate"] is not None:
@@ -156,36 +156,43 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
 @group.command("pause")
 @click.argument("webhook", type=WEBHOOK)
 def pause(webhook: int) -> None:
-    """Keep what comes for a webhook without sending it."""
+    """Keep the events of a webhook without sending them."""
 
-    def job(session: Session) -> bool:
-        found = find_webhook(session, webhook)
-        changed = switch_webhook(session, found, WebhookState.PAUSED)
-        if changed:
-            _record(session, Action.WEBHOOK_PAUSED, found)
-        return changed
+    def switch(session: Session, found: Webhook) -> bool:
+        return switch_webhook(session, found, WebhookState.PAUSED)
 
-    new = write(job)
+    new = change_webhook(webhook, Action.WEBHOOK_PAUSED, switch)
     click.echo(f"webhook_{webhook} {'is' if new else 'was already'} paused.")
 
 
 @group.command("resume")
 @click.argument("webhook", type=WEBHOOK)
-@click.option("--discard", is_flag=True, help="Send nothing of what was kept: it is cancelled.")
+@click.option("--discard", is_flag=True, help="Cancel the waiting deliveries.")
 def resume(webhook: int, discard: bool) -> None:
-    """Send again, what was kept first; ends a simulation too."""
+    """Send again, the waiting deliveries first; ends a simulation too."""
+
+    def switch(session: Session, found: Webhook) -> bool:
+        return resume_webhook(session, found, discard=discard)
+
+    new = change_webhook(webhook, Action.WEBHOOK_RESUMED, switch)
+    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} active.")
+    if discard and not new:
+        note("Nothing was discarded: only a paused webhook discards.")
+
+
+def change_webhook(
+    webhook: int, action: Action, change: Callable[[Session, Webhook], bool], detail: str = ""
+) -> bool:
+    """Change a webhook, and record it if something changed; return whether it did."""
 
     def job(session: Session) -> bool:
         found = find_webhook(session, webhook)
-        changed = resume_webhook(session, found, discard=discard)
+        changed = change(session, found)
         if changed:
-            _record(session, Action.WEBHOOK_RESUMED, found)
+            record_webhook(session, CLI, action, found.company_id, webhook, detail)
         return changed
 
-    new = write(job)
-    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} active.")
-    if discard and not new:
-        note("Nothing was discarded: that is for a webhook that is paused.")
+    return write(job)
 
 
 @group.command("delete")
@@ -196,8 +203,8 @@ def delete(webhook: int, yes: bool) -> None:
     if not yes:
         found = find_webhook(db.session(), webhook)
         raise BadInput(
-            f"Deleting webhook_{webhook} ({found.name}) would lose its settings and the deliveries "
-            f"that wait ({found.health.waiting}): repeat the command with --yes if that is meant."
+            f"Deleting webhook_{webhook} ({found.name}) would lose its settings and its waiting "
+            f"deliveries ({found.health.waiting}): repeat the command with --yes to do it."
         )
 
     def job(session: Session) -> None:
@@ -237,5 +244,5 @@ def _say_notes(warning: str | None, events: tuple[str, ...]) -> None:
     for event in dict.fromkeys(events):
         if event not in CATALOG:
             near = get_close_matches(event, CATALOG, n=1)
-            hint = f"; is {near[0]} meant?" if near else "."
+            hint = f"; do you mean {near[0]}?" if near else "."
             note(f"Note: {event} is not in the catalogue of 3C Plus events{hint}")

@@ -1,4 +1,4 @@
-"""What commands take from the app: its one way to write, and its rules for addresses."""
+"""The app's store and its rules for addresses, for commands."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ T = TypeVar("T")
 
 
 def write(job: Callable[[Session], T]) -> T:
-    """The job's value once it is committed; a running server learns of it within a second.
+    """Return the job's value after its commit; a running server reads the change in a second.
 
-    The job runs in another thread, without app context, and must return plain values. Raises what
-    it raises, and StoreUnavailable.
+    The job runs in another thread, without app context, and must return plain values. Raises the
+    job's errors, and StoreUnavailable.
     """
     store: Store = current_app.extensions["store"]
     return store.session(job)
 
 
 def policy() -> Policy:
-    """Which addresses this installation may reach."""
+    """Return the rules for addresses of this installation."""
     found: Policy = current_app.extensions["policy"]
     return found

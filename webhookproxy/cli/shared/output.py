@@ -1,4 +1,4 @@
-"""How commands print: aligned text for people, JSON for scripts."""
+"""Prints the results of commands: aligned text for people, JSON for scripts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty
 
 
 def note(sentence: str) -> None:
-    """Say something on stderr that is not the command's result."""
+    """Print a sentence on stderr that is not part of the command's result."""
     click.echo(sentence, err=True)
 
 

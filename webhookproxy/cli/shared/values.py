@@ -1,4 +1,4 @@
-"""How the words of a command become ids, numbers and secrets."""
+"""Reads the arguments of commands: ids, numbers and secrets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from webhookproxy.cli.shared.complaints import BadInput
+from webhookproxy.cli.shared.errors import BadInput
 
 
 class PublicId(click.ParamType[int]):
@@ -23,7 +23,7 @@ class PublicId(click.ParamType[int]):
         self._form = re.compile(rf"(?:{kind}_)?([1-9][0-9]{{0,17}})", re.ASCII)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number; BadParameter if it is not such an id."""
+        """Return the number; raise BadParameter if it is not such an id."""
         match = self._form.fullmatch(str(value))
         if match is None:
             self.fail(f"is not an id of a {self._kind}: write it as {self._kind}_1.", param, ctx)
@@ -45,13 +45,13 @@ class Number(click.ParamType[float]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The number; BadParameter if it is none, or outside the limits."""
+        """Return the number; raise BadParameter for another text or outside the limits."""
         try:
             number = self._kind(value)
         except ValueError:
             self.fail(f"{self._rule()}.", param, ctx)
         low, high = self._low, self._high
-        # Written so that NaN, which no comparison holds for, is refused too.
+        # Negated so that NaN is refused too: every comparison with it is false.
         if not (low is None or number >= low) or not (high is None or number <= high):
             self.fail(f"{self._rule()}.", param, ctx)
         return number
@@ -70,16 +70,16 @@ RESEND = PublicId("resend")
 
 
 def with_stdin(values: Mapping[str, str | None]) -> dict[str, str | None]:
-    """The same options, with the one that is "-" read from standard input.
+    """Return the options; the value of the one that is "-" comes from standard input.
 
-    So a secret stays out of the shell's history and the list of processes. BadInput if two are
-    "-", or nothing came.
+    That keeps a secret out of the shell's history and the list of processes. Raises BadInput if two
+    are "-", or nothing comes.
     """
     dashes = [option for option, value in values.items() if value == "-"]
     if len(dashes) > 1:
         raise BadInput(
             f"Only one value can come from standard input, not {' and '.join(dashes)}: set the "
-            "other one with a command of its own."
+            "other one with another command."
         )
     return {
         option: read_secret(option) if value == "-" else value for option, value in values.items()
@@ -87,7 +87,7 @@ def with_stdin(values: Mapping[str, str | None]) -> dict[str, str | None]:
 
 
 def read_secret(what: str) -> str:
-    """One line of standard input, typed unseen if that is a terminal; BadInput if there is none."""
+    """Return one line of standard input, hidden on a terminal; raise BadInput without a line."""
     if on_terminal():
         return str(click.prompt(f"Value of {what}", hide_input=True))
     line = sys.stdin.read().removesuffix("\n").removesuffix("\r")
@@ -99,5 +99,5 @@ def read_secret(what: str) -> str:
 
 
 def on_terminal() -> bool:
-    """Whether somebody can be asked."""
+    """Return whether standard input is a terminal, so that a prompt gets an answer."""
     return sys.stdin.isatty()

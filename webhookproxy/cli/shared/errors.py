@@ -1,4 +1,4 @@
-"""Whatever goes wrong in a command becomes one sentence on stderr, never a traceback."""
+"""Every error of a command becomes one sentence on stderr, never a traceback."""
 
 from __future__ import annotations
 
@@ -21,51 +21,35 @@ from webhookproxy.rules import Refused
 
 
 class BadInput(click.ClickException):
-    """What was typed cannot be done; its text is a sentence, its exit code 2."""
+    """The input cannot be used; the text is a sentence, the exit code 2."""
 
     exit_code = 2
 
 
-class Command(click.Command):
-    """A command that explains itself in sentences."""
+class _InSentences(click.Command):
+    """Raises BadInput for wrong or refused input, ClickException for errors of the database."""
 
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,
-    ) -> click.Context:
-        """See click; BadInput for what cannot be parsed."""
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _in_sentences():
-            return super().make_context(info_name, args, parent, **extra)
+            return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """See click; BadInput for what is refused, ClickException if the database is at fault."""
-        with _warnings_on_stderr(), _in_sentences():
+        with _in_sentences():
             return super().invoke(ctx)
 
 
-class Group(AppGroup):
+class Command(_InSentences):
+    """A command whose errors and warnings are sentences."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _warnings_on_stderr():
+            return super().invoke(ctx)
+
+
+class Group(_InSentences, AppGroup):
     """A group of such commands."""
 
     command_class = Command
-
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,
-    ) -> click.Context:
-        """See click; BadInput for what cannot be parsed."""
-        with _in_sentences():
-            return super().make_context(info_name, args, parent, **extra)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """See click; BadInput for a command that there is not."""
-        with _in_sentences():
-            return super().invoke(ctx)
 
 
 @contextmanager
@@ -82,14 +66,14 @@ def _in_sentences() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except (IntegrityError, StaleDataError):
         raise click.ClickException(
-            "Somebody else changed the same at this very moment: look at it and try again."
+            "Another user changed the same at this moment: look at it and try again."
         ) from None
     except (StoreUnavailable, DBAPIError) as error:
         raise click.ClickException(_database_sentence(error)) from None
 
 
 def _usage_sentence(error: click.UsageError) -> str:
-    """Click's complaint in our words; without values, because a value may be a token."""
+    """Return click's error in our words, without values: a value may be a token."""
     path = error.ctx.command_path if error.ctx else "flask"
     see_help = f"`{path} --help` shows how it is written."
     if isinstance(error, click.MissingParameter):
@@ -99,15 +83,15 @@ def _usage_sentence(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
         return f"There is no option {error.option_name}: {see_help}"
     if isinstance(error, click.exceptions.NoSuchCommand):
-        return f"There is no such command in `{path}`: `{path} --help` shows those there are."
+        return f"There is no such command in `{path}`: `{path} --help` shows the commands."
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return f"Say what `{path}` is to do: `{path} --help` shows the commands."
+        return f"Name a command of `{path}`: `{path} --help` shows them."
     if isinstance(error, click.BadOptionUsage):
         return error.message
-    # All that is left are words behind the last argument.
+    # The only other usage error: words after the last argument.
     return (
-        "There are more words here than the command takes: put a value that has spaces between "
-        f"quotes; {see_help}"
+        "You gave more words than the command takes: put a value that has spaces between quotes; "
+        f"{see_help}"
     )
 
 
@@ -120,32 +104,32 @@ def _name(parameter: click.Parameter | None) -> str:
 
 
 def _database_sentence(error: Exception) -> str:
-    """What is wrong with the database; never its address, which may hold a password."""
+    """Return what is wrong with the database, without its address: it may hold a password."""
     try:
         migrated = is_migrated(db.engine)
     except SQLAlchemyError:
         return (
-            "The database cannot be reached: see whether DATABASE_URL is right, its server runs, "
-            "and this user may open it."
+            "The database cannot be reached: check that DATABASE_URL is right, that its server "
+            "runs, and that this user may open it."
         )
     if not migrated:
         return "The database has no tables yet: run `flask db upgrade`."
     if isinstance(error, StoreUnavailable):
-        return "The database takes no writes: see whether it is locked, full, read-only or gone."
+        return "The database takes no writes: check whether it is locked, full, read-only or gone."
     return (
-        f"The database did not do what was asked ({type(error).__name__}): run `flask db upgrade` "
-        "in case its tables are older than this program."
+        f"The database refused a statement ({type(error).__name__}): run `flask db upgrade`, "
+        "because its tables may be older than this program."
     )
 
 
 @contextmanager
 def _warnings_on_stderr() -> Iterator[None]:
-    """Log warnings as lines of a person's terminal, without what must not be shown."""
+    """Print the log's warnings to the terminal, redacted."""
     root = logging.getLogger()
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     handler.addFilter(Redaction())
-    # Speaks to who watches a server; a command says the same in a sentence of its own.
+    # This logger writes for a server's log; a command says the same in its own sentence.
     handler.addFilter(lambda record: record.name != "webhookproxy.database.store")
     root.addHandler(handler)
     try:

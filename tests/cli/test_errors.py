@@ -12,7 +12,7 @@ from tests.support.application import TOKEN, make_company
 
 def test_a_command_that_is_not_there_is_a_sentence(refuse: Refuse) -> None:
     assert "no such command" in refuse("company", "creat")
-    assert "Say what" in refuse("company")
+    assert "Name a command" in refuse("company")
     assert "no option --nonsense" in refuse("company", "--nonsense")
     assert "no option --nonsense" in refuse("status", "--nonsense")
     assert "more words" in refuse("status", "word")
