@@ -33,7 +33,7 @@ _DELIVERY = (
 
 
 def bad_morning(database_url: str) -> None:
-    """So many events that their receiver refused, one a second."""
+    """Store events that their receiver refused, one a second."""
     now_ms = round(time.time() * 1000)
     with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as database:
         for number in range(1, MISSED + 1):
@@ -55,7 +55,7 @@ def per_cent(page: Page) -> int:
 
 
 def wait_past(page: Page, wanted: int) -> None:
-    """Wait until the bar, which nobody reloads, is past so many per cent."""
+    """Wait, without a reload, until the bar is past this percentage."""
     wait_until(lambda: per_cent(page) >= wanted, 30, f"the bar is past {wanted} %")
 
 

@@ -1,4 +1,4 @@
-"""From an empty installation to the first event, as somebody does it: on the pages alone."""
+"""From an empty installation to the first event, on the pages alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.simulator_process import SimulatorProcess
 TOKEN = "token-of-a-manager-of-the-company"
 EVENT = "agent-is-idle"
 
-# How a page comes to show something: by itself, or only when it is loaded anew.
+# How a page comes to show something: by itself, or only when it is loaded again.
 Look = Callable[[Page, str, str], None]
 
 
@@ -30,10 +30,10 @@ def watches(page: Page, place: str, words: str) -> None:
 
 
 def reloads(page: Page, place: str, words: str) -> None:
-    """The page shows it once it is loaded anew."""
+    """Wait until the page shows it after a reload."""
 
     def shows() -> bool:
-        # Such a page loads itself anew now and then, which may be in this very moment.
+        # Such a page sometimes reloads itself, perhaps in this moment.
         with suppress(Error):
             page.reload()
         return words in page.locator(place).inner_text()

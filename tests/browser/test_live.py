@@ -1,4 +1,4 @@
-"""Pages that change by themselves, and that stop being green when nobody vouches for it."""
+"""Pages that change by themselves, and stop being green when no owner is alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page: readable by everybody, on a phone too, and from this server alone."""
+"""Every page: readable for everyone, also on a phone, and loaded from this server alone."""
 
 from __future__ import annotations
 

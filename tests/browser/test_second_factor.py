@@ -1,4 +1,4 @@
-"""The second factor in a browser: read, typed, lost, and turned off by somebody else."""
+"""The second factor in a browser: read, typed, lost, and turned off by an administrator."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ OTHERS = 6
 
 
 def refuses_the_customer(body: bytes) -> tuple[int, bytes]:
-    """The CRM knows everybody but this one."""
+    """Answer as a CRM that knows every customer but this one."""
     if PHONE.encode() in body:
         return 422, '{"erro":"o agente não está ativo no CRM"}'.encode()
     return accepts(body)
@@ -108,5 +108,5 @@ def test_what_did_not_arrive_is_found_explained_and_sent_again(
     sent = [body for body in receiver.bodies if PHONE.encode() in body]
     assert len(sent) == 4
     assert len(set(sent)) == 1
-    # What was looked for is in nobody's log.
+    # No log has what was searched for.
     assert not re.search("99999-8888|99998888", busy.output)

@@ -54,7 +54,7 @@ def assert_no_secret_is_stored(app: Flask, sqlite_url: str) -> None:
     stored = cells(app)
     marked = {where for where, text in stored.items() if MARK in text}
     assert marked == {("webhooks", "url")}
-    # Once more in the bytes, of which the write-ahead log has older ones; a URL's key apart.
+    # Also in the bytes, of which the write-ahead log has older ones; a URL's key apart.
     for secret in (TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET):
         assert secret.encode() not in files_of(sqlite_url)
 

@@ -1,4 +1,4 @@
-"""Somebody with a second factor, who types its key and its recovery codes everywhere."""
+"""A user with a second factor, who types its key and its recovery codes everywhere."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def assert_cells(app: Flask, *, phone: set[tuple[str, str]]) -> None:
 
 
 def titles(stage: Stage) -> str:
-    """What everybody on the machine can see of the server's processes and threads."""
+    """Return what every user of the machine can see of the server's processes and threads."""
     master = psutil.Process(stage.server.pid)
     family = [master, *master.children(recursive=True)]
     threads = (each for one in family for each in Path(f"/proc/{one.pid}/task").glob("*/comm"))

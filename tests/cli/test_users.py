@@ -107,7 +107,7 @@ def test_a_taken_address_is_refused(run: Run, refuse: Refuse) -> None:
 
 def test_nobody_by_that_address_is_a_sentence(refuse: Refuse, app: Flask) -> None:
     make_company(app)
-    unknown = "nobody@example.com"
+    unknown = "unknown@example.com"
     assert "no user" in refuse("user", "password", unknown, "--password-stdin", stdin=PASSWORD)
     assert "no user" in refuse("user", "reset-second-factor", unknown)
     assert "no user" in refuse("user", "grant", unknown, "1")

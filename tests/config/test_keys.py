@@ -58,7 +58,7 @@ def test_two_processes_that_generate_at_once_end_with_the_same_keys(tmp_path: Pa
     output = "".join(process.communicate(timeout=60)[0] for process in processes)
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data_keys", "secret_key"]
-    # Each file has one creator, and nobody prints a key.
+    # Each file has one creator, and no process prints a key.
     assert output.count("Created ") == 2
     keys = load({}, tmp_path)
     assert keys.secret_key not in output

@@ -273,7 +273,7 @@ def test_what_is_just_not_too_deep_is_readable() -> None:
 
 @pytest.mark.parametrize("tail", ["", '"', "]", "\\"])
 def test_broken_text_full_of_quotes_is_refused_quickly(tail: str) -> None:
-    # A regex that tried every quote anew would need minutes for this.
+    # A regex that tried every quote again would need minutes for this.
     packet = '["n","' + '\\"' * 400_000 + tail
     with pytest.raises(Unreadable):
         read(packet, hide_credentials=True)

@@ -1,4 +1,4 @@
-"""A stamped stream of events, and the account of what became of it."""
+"""A stamped stream of events, and the account of what arrived."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Stream:
         make_webhook(self.app, company, self.receiver.url(), parallelism=1)
 
     def emit(self, count: int, size: int = 0) -> None:
-        """Emit so many events, each with so many characters of ballast."""
+        """Emit `count` events, each with extra characters."""
         for _ in range(count):
             number = len(self.sent) + 1
             # A call of its own: webhooks that are not strict send them side by side.

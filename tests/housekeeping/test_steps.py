@@ -142,7 +142,7 @@ def test_the_newest_event_stays_however_old_it_is(half: Sending) -> None:
 
 def test_what_waited_too_long_expires_in_batches(half: Sending) -> None:
     webhook = half.webhook(URL, max_age=1)
-    # Nobody offers them, so that no lane meets them first.
+    # They are not offered to a lane, so no lane meets them first.
     store_old(half, 0.5, 10)
     store_old(half, 0.0, 2)
     assert half.housekeeping.step()

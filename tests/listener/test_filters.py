@@ -24,7 +24,7 @@ ONLY_7: Checked = {NAME: (Condition("call.status", Operator.EQUAL, "7"),)}
 
 
 class Filtered:
-    """A company whose webhooks have filters, and what became of its events."""
+    """A company whose webhooks have filters, and the deliveries of its events."""
 
     def __init__(self, half: Listening) -> None:
         self.half = half

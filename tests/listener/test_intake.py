@@ -83,7 +83,7 @@ def test_a_former_owner_stores_nothing_and_is_told(half: Listening) -> None:
     wait_until(lambda: half.fenced, 2, "the intake is told")
     assert half.events() == []
     assert half.intake.waiting == 1
-    # Nobody owned the sockets in between: what waits is stored once this process owns them again.
+    # No process owned the sockets between: what waits is stored when this one owns them again.
     assert half.ownership.fence is not None
     half.intake.start(half.ownership.fence + 1, continued=True)
     half.wait_for_events(1)

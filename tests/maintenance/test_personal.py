@@ -129,7 +129,7 @@ def test_a_cpf_that_lost_its_zero_in_a_json_number_is_found() -> None:
     assert number.mask_json('{"cpf":1234567890,"id":12345678901}') == (
         '{"cpf":"[oculto]","id":12345678901}'
     )
-    # In a text it would be a telephone of somebody else.
+    # In a text it would be another person's telephone.
     assert number.mask_json('{"tel":"1234567890"}') == '{"tel":"1234567890"}'
 
 

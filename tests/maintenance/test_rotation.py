@@ -1,4 +1,4 @@
-"""New data keys: everything encrypted anew while a server runs, and a start that says no."""
+"""New data keys: everything encrypted again while a server runs, and a start that is refused."""
 
 from __future__ import annotations
 

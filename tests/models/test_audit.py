@@ -49,7 +49,7 @@ def note(app: Flask, actor: Actor = ANA, action: Action = Action.LOGIN, **about:
 
 
 def back_date(app: Flask, days: float, action: Action = Action.LOGIN) -> None:
-    """An entry of so many days ago, which nothing but a test can add."""
+    """Add an old entry, which nothing but a test can do."""
     at = round((datetime.now(UTC) - timedelta(days=days)).timestamp() * 1000)
     statement = text(
         "INSERT INTO audit (at, who, action, subject, address, detail)"
@@ -146,7 +146,7 @@ def test_the_database_refuses_to_change_an_entry_or_to_forget_a_young_one(app: F
     note(app)
     back_date(app, 29)
     for statement in (
-        "UPDATE audit SET who = 'somebody'",
+        "UPDATE audit SET who = 'another'",
         "DELETE FROM audit",
         "DELETE FROM audit WHERE who = 'cli'",
     ):

@@ -176,7 +176,7 @@ def test_a_name_that_is_rebound_between_two_attempts_is_not_dialed_again(
 
 @pytest.fixture
 def other() -> Iterator[Receiver]:
-    """A server that nobody named: what leads to it is a way around the guard."""
+    """A server that no URL names: whatever reaches it went around the guard."""
     with Receiver() as receiver:
         yield receiver
 

@@ -102,7 +102,7 @@ def test_for_a_day_both_secrets_sign_and_after_it_the_new_one_alone(half: Sendin
         assert checks(NEW, request) == (False, True, True)
         half.skew = 23.9 * HOUR
         assert by(OLD, sent(half, receiver))
-        # Nobody tells the lane: it notices by itself.
+        # The lane is not told: it notices by itself.
         half.skew = 24.1 * HOUR
         request = sent(half, receiver)
         assert by(NEW, request)

@@ -236,7 +236,7 @@ def test_another_process_fills_a_void_place_and_this_one_goes_on_with_it(
     assert search.ask("own-007").ids == [8]
     search.store({"n": "the last"})
     search.index()
-    # What anybody else reads there, and not what this process may still have open.
+    # What another process reads there, and not what this one may still have open.
     search.app.extensions["search"] = SearchPlace(url_of(search))
     assert [row[0] for row in Searching(search.app).kept("events")] == list(range(1, 102))
     search.place.close()
@@ -308,7 +308,7 @@ def test_a_database_in_memory_has_no_place_and_is_searched_all_the_same(tmp_path
 
 
 def damage(path: Path, how: str) -> None:
-    """Have a file that nobody has written whole."""
+    """Leave a file that is only partly written."""
     with closing(sqlite3.connect(path)) as file:
         file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     whole = path.read_bytes()

@@ -38,7 +38,7 @@ class Client:
         return name, arguments[0] if arguments else None
 
     def hears_nothing(self, seconds: float) -> bool:
-        """Whether no frame, not even a ping, comes for so long."""
+        """Return whether no frame, not even a ping, comes for `seconds`."""
         self.socket.settimeout(seconds)
         try:
             self.socket.recv()

@@ -109,7 +109,7 @@ def rows(app: Flask, query: str, **values: Any) -> list[Any]:
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
-    """The first true value of a condition; fails after so many seconds."""
+    """Return the first true value of a condition; fail after `seconds`."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if value := condition():

@@ -14,7 +14,7 @@ from tests.support.application import wait_until
 
 @contextmanager
 def held(url: str) -> Iterator[None]:
-    """While it lasts nobody else can write events or deliveries."""
+    """Lock events and deliveries for every other writer."""
     if url.startswith("sqlite"):
         with _held_sqlite(url.removeprefix("sqlite:///")):
             yield

@@ -177,7 +177,7 @@ def hang(after: bytes = b"") -> Behaviour:
 
 
 def endless(piece: bytes, first: bytes = b"", every: float = 0.0) -> Behaviour:
-    """Sends `first`, then `piece` for ever, `every` so many seconds, until the client leaves."""
+    """Sends `first`, then `piece` again every `every` seconds, until the client leaves."""
 
     def behave(sock: socket.socket) -> None:
         sock.sendall(first)

@@ -21,7 +21,7 @@ from tests.support.application import KEYS, wait_until
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _ROOT = Path(__file__).resolve().parents[2]
-# Settings of whoever runs the tests must not reach the server.
+# The settings of the person who runs the tests must not reach the server.
 _FOREIGN = ("DYNO", "PUBLIC_URL", "TRUSTED_HOSTS", "PROXY_HOPS", "LOG_LEVEL", "ALLOW_HTTP")
 _numbers = count(1)
 
@@ -99,7 +99,7 @@ class ServerProcess:
         )
 
     def wait_until_settled(self, seconds: float = 10.0) -> None:
-        """Return when no delivery waits; AssertionError when some do after so many seconds."""
+        """Return when no delivery waits; raise AssertionError if some still do after `seconds`."""
         wait_until(lambda: self.health()["waiting_deliveries"] == 0, seconds, "no delivery waits")
 
     def signal_group(self, number: signal.Signals) -> None:
@@ -152,7 +152,7 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """Return a port on which no program listens now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])

@@ -121,7 +121,7 @@ class SimulatorProcess:
                 if line.startswith(_LISTENING):
                     self.url = line.removeprefix(_LISTENING).strip()
                     self._listening.set()
-        # It ended: whoever still waits for the line must not wait for the limit.
+        # It ended: a test that waits for the line must not wait for the limit.
         self._listening.set()
 
     def _request(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def of_the_guide(_app: Flask, language: str) -> str:
 
 
 def of_the_page(app: Flask, language: str) -> str:
-    """What somebody copies from the page of a webhook."""
+    """The receiver that a user copies from the page of a webhook."""
     webhook = make_webhook(app, make_company(app), "http://127.0.0.1:4009/", secret=SECRET)
     page = read(logged_in(app, admin=True), f"/webhooks/webhook_{webhook}")
     found = re.search(rf'id="codigo-{language}"[^>]*>(.*?)</pre>', page, re.DOTALL)
@@ -112,14 +112,14 @@ def post(port: int, body: bytes, headers: Mapping[str, str]) -> int:
 
 
 def trial(app: Flask, webhook: int) -> Outcome:
-    """What became of a test event, sent by the sender that sends everything."""
+    """The result of a test event, sent by the sender of all deliveries."""
     with app.app_context():
         found = find_webhook(db.session(), webhook)
         return run_trial(db.session(), found, EVENT, app.extensions["policy"]).outcome
 
 
 def a_post(app: Flask, company: int) -> Received:
-    """One POST as it travels, to be sent again by somebody else."""
+    """One POST as it travels, to be sent again by another sender."""
     with Receiver() as receiver:
         trial(app, make_webhook(app, company, receiver.url(), secret=SECRET))
         return receiver.requests[0]
@@ -180,7 +180,7 @@ def test_all_through_a_rotation_it_takes_us_with_either_secret(
 
 
 def test_without_a_secret_nothing_is_taken(app: Flask, tmp_path: Path) -> None:
-    """PHP would take the missing one for an empty key, which everybody has."""
+    """PHP would take the missing one for an empty key, which everyone has."""
     if shutil.which("php") is None:
         pytest.skip("php is not installed")
     with running("php", of_the_guide(app, "php"), tmp_path, "") as port:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-# It runs as root in a container, and talks to nobody but the server under test.
+# It runs as root in a container, and connects only to the server under test.
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",

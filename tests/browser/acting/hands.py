@@ -82,7 +82,7 @@ class Keyboard:
         wanted.wait_for()
         for _ in range(MOST_TABS):
             if wanted.evaluate("it => it === document.activeElement"):
-                assert _outlined(wanted), f"nobody sees that {wanted} has the focus"
+                assert _outlined(wanted), f"the focus of {wanted} cannot be seen"
                 return
             self.page.keyboard.press("Tab")
         raise AssertionError(f"{wanted} is not reached with Tab")

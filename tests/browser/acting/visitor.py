@@ -1,4 +1,4 @@
-"""What somebody does on the pages, in their words."""
+"""The actions of a visitor on the pages, in their words."""
 
 from __future__ import annotations
 

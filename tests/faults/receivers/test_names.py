@@ -92,7 +92,7 @@ def test_f12_a_dead_name_holds_one_thread_and_ends_at_each_deadline() -> None:
     gevent.joinall(waiting, timeout=5)
     assert [greenlet.value for greenlet in waiting] == [DeliveryReason.NAME_NOT_RESOLVED] * 50
     assert time.monotonic() - started < 3
-    # The lookup goes on for whoever still waits.
+    # The lookup goes on for those that still wait.
     late = gevent.spawn(resolver.lookup, "dead.example", 443)
     gevent.idle()
     held.release()

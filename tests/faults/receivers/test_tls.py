@@ -23,7 +23,7 @@ PRIVATE = Policy(allow_private=True, allow_http=False)
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trustme.CA]:
-    """A certificate authority that the program trusts, and nobody else."""
+    """A certificate authority that only the program trusts."""
     authority = trustme.CA()
     roots = tmp_path / "roots.pem"
     authority.cert_pem.write_to_path(roots)

@@ -193,7 +193,7 @@ def test_f28_an_owner_that_went_silent_is_replaced_and_may_commit_nothing_afterw
             first.freeze()
             wait_until(lambda: second.health()["owner"], SILENCE_MS / 1000 + 5)
             wait_until(lambda: second.health()["sockets"]["connected"] == 1, 10)
-            # The first gets these too, by the socket that it does not know to be nobody's.
+            # The first gets these too, on a socket that it still believes to own.
             simulator.control("burst", token=token, count=20)
             receiver.wait_for(20, 10)
             first.thaw()

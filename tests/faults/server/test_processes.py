@@ -97,7 +97,7 @@ def test_f01_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
 
 @contextmanager
 def open_page(port: int) -> Iterator[None]:
-    """A client that reads a page for ever."""
+    """A client that never stops reading a page."""
     with socket.create_connection(("127.0.0.1", port)) as page:
         page.sendall(b"GET /saude HTTP/1.1\r\nHost: x\r\nX-Never-Ending: ")
         yield
