@@ -20,7 +20,7 @@ from webhookproxy.extensions import db
 
 HOLD = """
 import sys
-from webhookproxy.lease import lock_for
+from webhookproxy.database.lease import lock_for
 lock = lock_for(sys.argv[1])
 print(lock.take(), flush=True)
 sys.stdin.read()

@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 import pytest
 from flask import Flask
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from tests.delivery.lanes_world import Sending, sending
 from tests.support import application as world
@@ -31,6 +31,7 @@ from tests.support.server_process import ServerProcess
 from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.extensions import db
+from webhookproxy.maintenance import backup
 from webhookproxy.models.webhooks import live_webhooks
 
 HOOK = "http://127.0.0.1:4001/"
@@ -124,6 +125,11 @@ def test_a_backup_holds_everything_and_no_keys_and_is_for_its_user_only(
 
 def test_what_was_lost_comes_back_as_it_was(half: Sending, tmp_path: Path) -> None:
     fill(half)
+    # The database itself refuses to delete an entry as young as this one.
+    half.execute(
+        "INSERT INTO audit (at, who, action, subject, address, detail)"
+        f" VALUES ({round(half.clock() * 1000)}, 'ana', 'signed_in', '', '', '')"
+    )
     file = tmp_path / "backup.sqlite"
     command(half.app, "backup", str(file))
     before = everything(half.app)
@@ -314,3 +320,26 @@ def test_what_waited_in_a_backup_is_delivered_after_it_was_restored(
             server.wait_until_settled(10)
         came = [json.loads(each.body)["meta"]["event_id"] for each in receiver.requests]
         assert sorted(came) == sorted(stored)
+
+
+@pytest.mark.postgresql
+def test_a_restore_works_as_long_as_it_must_and_says_in_words_what_stopped_it(
+    postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "backup.sqlite"
+    with application(postgresql_url, tmp_path) as app:
+        make_company(app)
+        command(app, "backup", str(file))
+        before = everything(app)
+        found: list[str] = []
+
+        def look_and_fail(_source: Connection, target: Connection) -> None:
+            found.append(target.exec_driver_sql("SHOW statement_timeout").scalar_one())
+            target.exec_driver_sql("DELETE FROM grants")
+            target.exec_driver_sql("INSERT INTO revision VALUES (1, 1)")
+
+        monkeypatch.setattr(backup, "copy_rows", look_and_fail)
+        sentence = refusal(app, "restore", str(file), "--yes")
+        assert "did not take the copy (UniqueViolation), so everything is as it was" in sentence
+        assert found == ["0"]
+        assert everything(app) == before

@@ -45,6 +45,16 @@ def postgresql_arguments() -> dict[str, Any]:
     }
 
 
+def lift_limits(connection: Connection) -> None:
+    """Let PostgreSQL work on this connection's statements for as long as they take.
+
+    For what runs beside no traffic, or must end: such a connection never returns to a pool.
+    """
+    if connection.dialect.name == "postgresql":
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            connection.exec_driver_sql(f"SET {name} = 0")
+
+
 def one_connection(url: str) -> Engine:
     """An engine with one connection, for a thread of its own."""
     is_postgresql = make_url(url).get_backend_name() == "postgresql"

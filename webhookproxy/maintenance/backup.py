@@ -15,10 +15,11 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from webhookproxy.config.keys import Keyring
+from webhookproxy.database.connections import lift_limits
 from webhookproxy.database.lease import Lock
 from webhookproxy.database.store import writing_engine
 from webhookproxy.maintenance.transfer import bring_to, copy_rows, is_known, revision_of
@@ -197,9 +198,17 @@ def _load(draft: Path, target: Engine) -> None:
         return
     bring_to(target, "head")
     source = create_engine(f"sqlite:///{draft}", poolclass=NullPool)
-    with source.connect() as read, target.begin() as into:
-        copy_rows(read, into)
-    source.dispose()
+    try:
+        with source.connect() as read, target.begin() as into:
+            lift_limits(into)
+            copy_rows(read, into)
+    except DBAPIError as error:
+        raise BackupError(
+            f"PostgreSQL did not take the copy ({type(error.orig).__name__}), so everything is as "
+            "it was: see that nothing else uses the database, and try again."
+        ) from None
+    finally:
+        source.dispose()
 
 
 @contextmanager
