@@ -7,10 +7,12 @@ import sys
 
 from webhookproxy import create_app
 from webhookproxy.config.keys import ConfigError
+from webhookproxy.database.lease import refuse_shared_sessions
 from webhookproxy.maintenance.keycheck import check_keys
 
 try:
     app = create_app()
+    refuse_shared_sessions(app.config["OWN_SESSION_URL"])
     check_keys(app)
 except ConfigError as error:
     sys.stderr.write(f"webhookproxy: {error}\n")

@@ -45,8 +45,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["policy"] = Policy(
         allow_private=app.config["ALLOW_PRIVATE_TARGETS"], allow_http=app.config["ALLOW_HTTP"]
     )
-    app.extensions["store"] = Store(app.config["SQLALCHEMY_DATABASE_URI"])
-    app.extensions["search"] = SearchPlace(app.config["SQLALCHEMY_DATABASE_URI"])
+    app.extensions["store"] = Store(app.config["OWN_SESSION_URL"])
+    app.extensions["search"] = SearchPlace(app.config["OWN_SESSION_URL"])
 
     app.extensions["broadcast"] = Broadcast()
 

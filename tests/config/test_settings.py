@@ -20,9 +20,9 @@ def loaded(environ: dict[str, str], **overrides: Any) -> dict[str, Any]:
 
 def test_every_setting_of_the_specification_is_there_once() -> None:
     names = (
-        "DATABASE_URL SECRET_KEY DATA_KEYS SOCKET_URL ALLOW_PRIVATE_TARGETS ALLOW_HTTP PUBLIC_URL "
-        "TRUSTED_HOSTS PROXY_HOPS PORT LOG_LEVEL LOG_LINES_PER_SECOND RETENTION_DAYS "
-        "UNWANTED_HOURS AUDIT_DAYS MAX_DATA_GB TRUSTED_PROXIES"
+        "DATABASE_URL LEASE_DATABASE_URL SECRET_KEY DATA_KEYS SOCKET_URL ALLOW_PRIVATE_TARGETS "
+        "ALLOW_HTTP PUBLIC_URL TRUSTED_HOSTS PROXY_HOPS PORT LOG_LEVEL LOG_LINES_PER_SECOND "
+        "RETENTION_DAYS UNWANTED_HOURS AUDIT_DAYS MAX_DATA_GB TRUSTED_PROXIES"
     )
     assert sorted(setting.name for setting in SETTINGS) == sorted(names.split())
 
@@ -88,6 +88,7 @@ def test_a_switch_is_off_for_nought_false_no_and_nothing(text: str) -> None:
         ("TRUSTED_HOSTS", "https://example.com"),
         ("DATABASE_URL", "mysql://user:canary@host/db"),
         ("DATABASE_URL", "postgres://user:canary@host:port/db"),
+        ("LEASE_DATABASE_URL", "sqlite:////srv/canary.sqlite"),
     ],
 )
 def test_a_bad_value_stops_with_the_variable_and_the_rule_but_not_the_value(
@@ -97,6 +98,35 @@ def test_a_bad_value_stops_with_the_variable_and_the_rule_but_not_the_value(
         loaded({name: text})
     assert "canary" not in str(error.value)
     assert error.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("pgbouncer=true", r"does not know \(pgbouncer\)"),
+        ("sslmode=require&schema=public", r"does not know \(schema\)"),
+        ("sslmode=canary", r"means nothing to PostgreSQL \(sslmode\)"),
+        ("target_session_attrs=canary", r"means nothing to PostgreSQL \(target_session_attrs\)"),
+    ],
+)
+@pytest.mark.parametrize("name", ["DATABASE_URL", "LEASE_DATABASE_URL"])
+def test_an_option_with_which_no_connection_can_ever_be_made_stops_the_start(
+    name: str, options: str, complaint: str
+) -> None:
+    urls = dict.fromkeys(("DATABASE_URL", "LEASE_DATABASE_URL"), "postgres://user@host/db")
+    urls[name] = f"postgres://user:canary@host/db?{options}"
+    with pytest.raises(ConfigError, match=rf"^{name} .*{complaint}: correct it") as error:
+        loaded(urls)
+    assert "canary" not in str(error.value)
+
+
+def test_what_needs_a_session_of_its_own_goes_straight_to_the_database() -> None:
+    pooled, direct = "postgresql+psycopg://u@pooler/db", "postgresql+psycopg://u@server/db"
+    config = loaded({"DATABASE_URL": pooled, "LEASE_DATABASE_URL": direct})
+    assert (config["SQLALCHEMY_DATABASE_URI"], config["OWN_SESSION_URL"]) == (pooled, direct)
+    assert loaded({"DATABASE_URL": pooled})["OWN_SESSION_URL"] == pooled
+    with pytest.raises(ConfigError, match="LEASE_DATABASE_URL needs a DATABASE_URL"):
+        loaded({"LEASE_DATABASE_URL": direct})
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

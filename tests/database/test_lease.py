@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import gevent
 import pytest
 from flask import Flask
+from sqlalchemy import event
 
 from tests.support import postgresql
 from tests.support.application import application, rows, store_of, wait_until
-from webhookproxy.database.lease import Lock, Ownership, lock_for, owner_seen_ms
+from tests.support.pooler import pooled
+from webhookproxy.config.keys import ConfigError
+from webhookproxy.database.lease import (
+    Lock,
+    Ownership,
+    lock_for,
+    owner_seen_ms,
+    refuse_shared_sessions,
+)
 from webhookproxy.database.store import Fenced
 from webhookproxy.extensions import db
 
@@ -151,3 +162,62 @@ def test_an_owner_that_lost_its_session_owns_nothing_any_more(
         assert ownership.fence is None
         assert other.take()
         other.release()
+
+
+@pytest.mark.postgresql
+def test_a_standby_asks_on_the_connection_that_it_has(postgresql_url: str) -> None:
+    lock, standby = lock_for(postgresql_url), lock_for(postgresql_url)
+    assert lock.take()
+    opened: list[object] = []
+    event.listen(standby._engine, "connect", lambda *_: opened.append(None))  # type: ignore[attr-defined]
+    for _ in range(5):
+        assert not standby.take()
+    assert len(opened) == 1
+    lock.free()
+    assert standby.take()
+    assert len(opened) == 1
+    standby.free()
+
+
+def test_a_postgresql_that_is_away_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    lock = lock_for("postgresql+psycopg://ana:canary@127.0.0.1:9/name")
+    for _ in range(3):
+        assert not lock.take()
+    assert [record.message for record in caplog.records] == [
+        "cannot ask PostgreSQL for the lease: OperationalError"
+    ]
+
+
+def test_a_slow_name_of_the_database_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def slow(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        gevent.sleep(0.2)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    lock = lock_for("postgresql+psycopg://ana@slow.example/name")
+    taking = gevent.spawn(lock.take)
+    gevent.sleep(0.05)
+    assert asked == ["slow.example"]
+    assert not taking.ready()
+    assert taking.get(timeout=10) is False
+
+
+@pytest.mark.postgresql
+def test_a_pooler_that_shares_sessions_is_refused_and_leaves_no_lock(
+    postgresql_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pooled(postgresql_url) as url:
+        lock = lock_for(url)
+        assert not lock.take()
+        assert not lock.take()
+        with pytest.raises(ConfigError, match="LEASE_DATABASE_URL"):
+            refuse_shared_sessions(url)
+    assert len(caplog.records) == 1
+    assert "connection pooler in transaction mode" in caplog.records[0].message
+    direct = lock_for(postgresql_url)
+    assert direct.take()
+    refuse_shared_sessions(postgresql_url)
+    direct.free()

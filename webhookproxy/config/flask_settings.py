@@ -25,9 +25,11 @@ def flask_settings(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
     hosts = list(config["TRUSTED_HOSTS"])
     if not hosts and config["PUBLIC_URL"]:
         hosts = [urlsplit(config["PUBLIC_URL"]).hostname or "", *_LOOPBACK_HOSTS]
+    database = config["DATABASE_URL"] or f"sqlite:///{instance / 'webhookproxy.sqlite'}"
     return {
-        "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"]
-        or f"sqlite:///{instance / 'webhookproxy.sqlite'}",
+        # Pages read by this one; what writes or holds a lock needs a session of its own.
+        "SQLALCHEMY_DATABASE_URI": database,
+        "OWN_SESSION_URL": config["LEASE_DATABASE_URL"] or database,
         "MAX_DATA_BYTES": round(config["MAX_DATA_GB"] * 1_000_000_000),
         # Over plain http a browser refuses a Secure cookie and a __Host- name, and a form without
         # the cookie has no CSRF token.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 
@@ -94,9 +94,36 @@ def database(text: str) -> str:
             text = "postgresql+psycopg://" + text.removeprefix(scheme)
     if text and not text.startswith(("sqlite://", "postgresql+psycopg://")):
         raise ValueError(rule)
-    try:
-        if text:
-            make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError(rule) from None
+    if text:
+        try:
+            url = make_url(text)
+        except (ArgumentError, ValueError):
+            raise ValueError(rule) from None
+        if url.get_backend_name() == "postgresql":
+            _check_options(url)
     return text
+
+
+def postgresql(text: str) -> str:
+    """Return an address of PostgreSQL as SQLAlchemy wants it; empty stays empty."""
+    if text and not text.startswith(("postgres://", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("must start with postgres:// or postgresql:// and be a complete address")
+    return database(text)
+
+
+def _check_options(url: URL) -> None:
+    """Raise ValueError for an option with which the driver can never connect."""
+    # Imported here: an installation on SQLite never needs the driver.
+    from psycopg.pq import Conninfo, PGconn
+
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    for name, value in url.query.items():
+        if name not in known:
+            raise ValueError(f"has an option that PostgreSQL's driver does not know ({name})")
+        if name not in ("host", "hostaddr", "port"):
+            # No server is asked: the driver reads its options before it looks for this socket.
+            attempt = PGconn.connect_start(f"host=/nowhere {name}='{value}'".encode())
+            refused = attempt.error_message.startswith(b"invalid")
+            attempt.finish()
+            if refused:
+                raise ValueError(f"has an option whose value means nothing to PostgreSQL ({name})")

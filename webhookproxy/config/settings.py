@@ -39,6 +39,14 @@ SETTINGS: tuple[Setting, ...] = (
         parse.database,
     ),
     Setting(
+        "LEASE_DATABASE_URL",
+        "",
+        "address",
+        "Empty takes DATABASE_URL; if that leads through a pooler that shares sessions (PgBouncer "
+        "in transaction mode), this one must lead straight to the same PostgreSQL.",
+        parse.postgresql,
+    ),
+    Setting(
         "SECRET_KEY",
         "",
         "32 or more characters",
@@ -203,6 +211,11 @@ def _refuse_unsafe(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             "ALLOW_PRIVATE_TARGETS=1 would let webhooks reach the private network of a public "
             "server: remove it (ALLOW_HTTP=1 is what plain http to public addresses needs)."
+        )
+    if config["LEASE_DATABASE_URL"] and not config["DATABASE_URL"].startswith("postgresql"):
+        raise ConfigError(
+            "LEASE_DATABASE_URL needs a DATABASE_URL of the same PostgreSQL: set it, or remove "
+            "this one."
         )
 
 

@@ -15,13 +15,28 @@ from webhookproxy.extensions import db
 # How long another process may hold the database before a write fails and is tried again, in
 # milliseconds. It is waited for in the writer's own thread: the sockets do not notice.
 LOCK_WAIT_MS = 5000
+# Connections to PostgreSQL that read, for pages and engine together. With the writer's, the
+# lock's, the search's and one for a moment they are ten: the smallest plans allow twenty, and
+# two processes run during a deploy.
+READERS = 6
+READER_WAIT_SECONDS = 10
 
 
 def init_app(app: Flask) -> None:
     """Set `db` up with an engine that only reads, and whose waits all end."""
     options: dict[str, Any] = {"hide_parameters": True}
     if not app.config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite"):
-        options |= {"pool_pre_ping": True, "connect_args": postgresql_arguments()}
+        arguments = postgresql_arguments()
+        if app.config["LEASE_DATABASE_URL"]:
+            # A pooler refuses settings at the start, and knows no statement of another session.
+            arguments = {**arguments, "options": "", "prepare_threshold": None}
+        options |= {
+            "pool_pre_ping": True,
+            "pool_size": READERS,
+            "max_overflow": 0,
+            "pool_timeout": READER_WAIT_SECONDS,
+            "connect_args": arguments,
+        }
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", options)
     db.init_app(app)
     with app.app_context():

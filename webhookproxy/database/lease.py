@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import socket
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
@@ -17,22 +18,25 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from webhookproxy.config.keys import ConfigError
 from webhookproxy.database.connections import postgresql_arguments
+from webhookproxy.database.pooling import refuse_pooling
 from webhookproxy.database.store import Store
 
 logger = logging.getLogger(__name__)
 
 SHARD = 0
-# An owner that has not said for so long that it lives may live no more: nothing shows green.
+# An owner whose heartbeat is older than this counts as dead; no connection is shown as connected.
 HEARTBEAT_MS = 10_000
 # Any number, as long as every process of this program uses the same.
 _ADVISORY_KEY = 0x3C9_0000 + SHARD
 
-# PostgreSQL frees the lock of an owner that was stopped, or whose host is gone without a word,
-# after so long: more than a draining owner needs, which beats no more (engine.STOP_SECONDS).
+# After this time PostgreSQL frees the lock of an owner that was stopped, or whose host is gone
+# without a word. A draining owner, which sends no heartbeat, needs less (engine.STOP_SECONDS).
 SILENCE_MS = 30_000
-# An owner cut off from the database must not wait for ever to learn whether it still is one.
+# An owner that is cut off from the database learns after this time that it is none.
 ANSWER_SECONDS = 10.0
+UNLOCK_SECONDS = 1.0
 
 _CLOCK = {
     # unixepoch('subsec') would need SQLite 3.42.
@@ -41,6 +45,13 @@ _CLOCK = {
 }
 
 
+_KEY = {"key": _ADVISORY_KEY}
+_TRY = text("SELECT pg_try_advisory_lock(:key)")
+_UNLOCK = text("SELECT pg_advisory_unlock(:key)")
+_HELD = text(
+    "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND pid = pg_backend_pid() AND classid = 0 AND objid = :key"
+)
 _LIMIT_SILENCE = text(
     "SELECT set_config(name, :limit, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 )
@@ -50,13 +61,13 @@ class Lock(Protocol):
     """A lock that the operating system or the database frees when its holder dies."""
 
     def take(self) -> bool:
-        """Whether this process holds the lock now; never waits."""
+        """Return whether this process holds the lock now; never waits for another."""
 
     def held(self) -> bool:
-        """Whether it still does."""
+        """Return whether this process still holds it."""
 
     def free(self) -> None:
-        """Let the next process have it."""
+        """Let the next process take it."""
 
 
 class FileLock:
@@ -91,9 +102,13 @@ class FileLock:
 
 
 class AdvisoryLock:
-    """A PostgreSQL session lock: gone with its connection."""
+    """A PostgreSQL session lock: gone with its connection.
 
-    def __init__(self, url: str) -> None:
+    The connection stays open while another process holds the lock: asking for it again costs one
+    statement. PostgreSQL ends a session that is silent for `silence_ms`; 0 is no limit.
+    """
+
+    def __init__(self, url: str, silence_ms: int = SILENCE_MS) -> None:
         self._engine: Engine = create_engine(
             url,
             poolclass=NullPool,
@@ -101,60 +116,79 @@ class AdvisoryLock:
             hide_parameters=True,
             connect_args=postgresql_arguments(),
         )
+        self._silence_ms = silence_ms
         self._connection: Connection | None = None
+        self._holds = False
+        # What the last attempt failed with: said once, not at every attempt.
+        self._trouble = ""
 
     def take(self) -> bool:
         """See Lock."""
-        if self._connection is not None:
+        if self._holds:
             return self.held()
-        connection = None
+        trouble = ""
         try:
-            connection = self._engine.connect()
-            query = text("SELECT pg_try_advisory_lock(:key)")
-            if connection.execute(query, {"key": _ADVISORY_KEY}).scalar():
-                # Older servers than PostgreSQL 14 have no such setting: then nothing is set.
-                connection.execute(_LIMIT_SILENCE, {"limit": str(SILENCE_MS)})
-                self._connection = connection
-                return True
-        except SQLAlchemyError as error:
-            logger.warning("cannot ask PostgreSQL for the lease: %s", type(error).__name__)
-        if connection is not None:
-            connection.close()
-        return False
+            with gevent.Timeout(ANSWER_SECONDS):
+                self._holds = bool(self.connect().execute(_TRY, _KEY).scalar())
+        except ConfigError as error:
+            trouble = str(error)
+        except (SQLAlchemyError, gevent.Timeout) as error:
+            trouble = f"cannot ask PostgreSQL for the lease: {type(error).__name__}"
+        if trouble:
+            self.free()
+            if trouble != self._trouble:
+                logger.warning("%s", trouble)
+        self._trouble = trouble
+        return self.held()
 
     def held(self) -> bool:
         """See Lock."""
-        if self._connection is None:
+        if self._connection is None or not self._holds:
             return False
         try:
             with gevent.Timeout(ANSWER_SECONDS):
-                self._connection.execute(text("SELECT 1"))
+                self._holds = bool(self._connection.execute(_HELD, _KEY).scalar())
         except (SQLAlchemyError, gevent.Timeout):
+            self._holds = False
+        if not self._holds:
             self.free()
-            return False
-        return True
+        return self._holds
 
     def free(self) -> None:
         """See Lock."""
         if self._connection is not None:
+            if self._holds:
+                # PostgreSQL sees a closed connection a moment later than the next process asks.
+                with suppress(SQLAlchemyError, gevent.Timeout), gevent.Timeout(UNLOCK_SECONDS):
+                    self._connection.execute(_UNLOCK, _KEY)
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
+        self._holds = False
+
+    def connect(self) -> Connection:
+        """Return the connection of the lock; raises ConfigError if its session is shared."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+            refuse_pooling(self._engine, self._connection)
+            # Servers older than PostgreSQL 14 have no such setting: then nothing is set.
+            self._connection.execute(_LIMIT_SILENCE, {"limit": str(self._silence_ms)})
+        return self._connection
 
 
 class Ownership:
-    """The lease of the one shard there is, and the fence that keeps a former owner out."""
+    """The lease of the only shard, and the fence that keeps a former owner from writing."""
 
     def __init__(self, store: Store, lock: Lock) -> None:
         self._store = store
         self._lock = lock
         self._holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:12]}"
         self.fence: int | None = None
-        # Whether no other process owned the sockets since this one last did.
+        # Whether no other process has owned the sockets since this one last did.
         self.continued = False
 
     def take(self) -> bool:
-        """Become the owner if nobody is; True if this process owns the sockets afterwards."""
+        """Become the owner if no process is; return whether this process owns the sockets now."""
         if not self._lock.take():
             return False
         if self.fence is None:
@@ -168,9 +202,9 @@ class Ownership:
         return True
 
     def beat(self, failing_since: float | None = None) -> bool:
-        """Say that the owner lives; False if it is the owner no longer.
+        """Write the heartbeat; return False if this process is no longer the owner.
 
-        `failing_since`: the wall second from which on it could not store events; None if it can.
+        `failing_since` is the wall second since which it stores no events; None if it does.
 
         A database that takes no writes does not end ownership: the lock still keeps others out.
         Raises StoreUnavailable then.
@@ -189,16 +223,28 @@ class Ownership:
         self._lock.free()
 
 
-def lock_for(url: str) -> Lock:
-    """The lock that goes with a database."""
+def lock_for(url: str, silence_ms: int = SILENCE_MS) -> Lock:
+    """Return the lock that goes with a database; see AdvisoryLock for `silence_ms`."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return AdvisoryLock(url)
+        return AdvisoryLock(url, silence_ms)
     return FileLock(Path(f"{parsed.database}.lock"))
 
 
+def refuse_shared_sessions(url: str) -> None:
+    """Raise ConfigError if a pooler stands before PostgreSQL that makes its locks worthless.
+
+    A database that does not answer is no reason to refuse: the lock asks again when it does.
+    """
+    lock = lock_for(url)
+    if isinstance(lock, AdvisoryLock):
+        with suppress(SQLAlchemyError):
+            lock.connect()
+        lock.free()
+
+
 def _raise_fence(connection: Connection, *, holder: str) -> tuple[int, bool]:
-    """The new fence, and whether the holder before was the same."""
+    """Raise the fence; return it, and whether the last holder was the same process."""
     clock = _CLOCK[connection.dialect.name]
     query = text(f"SELECT holder FROM leases WHERE shard = {SHARD}")
     continued = connection.execute(query).scalar() == holder
@@ -219,7 +265,7 @@ def _beat(connection: Connection, *, failing_since_ms: int | None) -> None:
 
 
 def owner_seen_ms(connection: Connection) -> int | None:
-    """How long ago the owner last said that it lives, in milliseconds; None if there never was."""
+    """Return the age of the owner's heartbeat, in milliseconds; None if there never was one."""
     clock = _CLOCK[connection.dialect.name]
     query = f"SELECT {clock} - heartbeat_at FROM leases WHERE shard = {SHARD}"
     return connection.execute(text(query)).scalar()

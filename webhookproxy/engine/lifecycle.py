@@ -39,7 +39,7 @@ class Engine:
 
     def __init__(self, app: Flask, store: Store, console: Console) -> None:
         self._broadcast: Broadcast = app.extensions["broadcast"]
-        self._ownership = Ownership(store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
+        self._ownership = Ownership(store, lock_for(app.config["OWN_SESSION_URL"]))
         self._relay = Relay(app, store, console, self._lose)
         self._jobs = background_jobs(app, self._relay)
         self._wake = Event()

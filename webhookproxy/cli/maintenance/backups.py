@@ -41,11 +41,11 @@ def backup(file: Path) -> None:
 @with_appcontext
 def restore(file: Path, yes: bool) -> None:
     """Replace all data by that of FILE; no server may be running."""
-    url = current_app.config["SQLALCHEMY_DATABASE_URI"]
+    url = current_app.config["OWN_SESSION_URL"]
     db.engine.dispose()
     current_app.extensions["store"].engine.dispose()
     try:
-        waiting = restore_backup(file, url, lock_for(url), keyring(), replace=yes)
+        waiting = restore_backup(file, url, lock_for(url, silence_ms=0), keyring(), replace=yes)
         # The index belongs to the events before the restore.
         current_app.extensions["search"].void()
     except BackupError as error:

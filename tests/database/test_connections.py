@@ -1,0 +1,108 @@
+"""How many connections to PostgreSQL a process takes, and the way past a pooler."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import gevent
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from tests.engine.test_lifecycle import running
+from tests.support.application import KEYS, application, make_company, rows, wait_until
+from tests.support.pooler import pooled
+from webhookproxy.database.lease import lock_for
+from webhookproxy.extensions import db
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST = 10
+
+
+def connections(app: Flask) -> int:
+    """Return how many connections there are to the application's database, without this one."""
+    query = (
+        "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid()"
+    )
+    return int(rows(app, query)[0].n)
+
+
+@pytest.mark.postgresql
+def test_a_process_under_load_takes_no_more_than_ten(postgresql_url: str, tmp_path: Path) -> None:
+    with application(postgresql_url, tmp_path) as app, application(postgresql_url, tmp_path) as two:
+        for number in range(20):
+            make_company(app, "http://127.0.0.1:4999", f"token-of-{number:016}", connected=True)
+        with running(app) as engine:
+            wait_until(lambda: engine.health().owner)
+            pages = [gevent.spawn(read_slowly, app) for _ in range(40)]
+            most = 0
+            while not all(page.ready() for page in pages):
+                most = max(most, connections(two))
+            assert [page.value for page in pages] == [1] * 40
+            assert 3 < most <= MOST
+
+
+@pytest.mark.postgresql
+def test_a_standby_keeps_one(postgresql_url: str, tmp_path: Path) -> None:
+    owner = lock_for(postgresql_url)
+    assert owner.take()
+    with application(postgresql_url, tmp_path) as two, application(postgresql_url, tmp_path) as app:
+        before = connections(two)
+        with running(app):
+            wait_until(lambda: connections(two) == before + 1, 5, "the standby asks")
+            gevent.sleep(1.2)
+            assert connections(two) == before + 1
+    owner.free()
+
+
+def read_slowly(app: Flask) -> int:
+    """Read as a page does, on a database that takes its time."""
+    with app.app_context():
+        return int(db.session.execute(text("SELECT 1 FROM pg_sleep(0.1)")).scalar_one())
+
+
+@pytest.mark.postgresql
+def test_pages_read_through_a_pooler_while_everything_else_goes_past_it(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    with (
+        pooled(postgresql_url) as url,
+        application(url, tmp_path, LEASE_DATABASE_URL=postgresql_url) as app,
+        running(app) as engine,
+    ):
+        wait_until(lambda: engine.health().owner)
+        make_company(app)
+        readers = [gevent.spawn(rows, app, "SELECT name FROM companies") for _ in range(30)]
+        gevent.joinall(readers, timeout=20, raise_error=True)
+        assert {row.name for reader in readers for row in reader.get()} == {"Empresa"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("flask", "status"), ("gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")],
+    ids=" ".join,
+)
+def test_an_address_that_can_never_work_is_said_once_and_ends_the_start(
+    words: tuple[str, ...],
+) -> None:
+    url = "postgres://ana:canary@127.0.0.1:9/db?pgbouncer=true"
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=ROOT,
+        env={**os.environ, **KEYS, "DATABASE_URL": url, "PORT": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "webhookproxy: " in line]
+    assert len(said) == 1
+    assert "DATABASE_URL has an option" in said[0]
+    assert "(pgbouncer)" in said[0]
+    assert "canary" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
