@@ -5,7 +5,7 @@ from __future__ import annotations
 import gevent
 from flask import Flask, abort, request
 from flask_login import current_user
-from werkzeug.exceptions import RequestTimeout
+from werkzeug.exceptions import HTTPException, RequestTimeout
 
 from webhookproxy.web.shared import throttle
 
@@ -36,8 +36,13 @@ def _read_body() -> None:
         request.max_content_length = ANONYMOUS_BYTES
         fields = ANONYMOUS_FIELDS
     request.max_form_parts = fields
-    with gevent.Timeout(READ_SECONDS, RequestTimeout()):
-        body = request.get_data()
+    try:
+        with gevent.Timeout(READ_SECONDS, RequestTimeout()):
+            body = request.get_data()
+    except HTTPException:
+        raise
+    except Exception:  # the server's parser has classes of its own, which quote what was sent
+        abort(400)
     # Werkzeug counts the parts of multipart forms only.
     if request.mimetype == "application/x-www-form-urlencoded" and body.count(b"&") >= fields:
         abort(413)
