@@ -26,7 +26,7 @@ from webhookproxy.events.catalog import CATALOG
 
 EMAIL = "admin@demo.example"
 TOKEN = "demo-" + secrets.token_urlsafe(32)
-# What is sent with --events: ten kinds, some joined by a call, some by an agent.
+# The events of --events: ten kinds, some of the same call, some of the same agent.
 NAMES = (
     "call-was-created",
     "call-was-answered",
@@ -44,7 +44,7 @@ ARRIVE_SECONDS = 60.0
 
 
 def main() -> int:
-    """Run the demo; 0 if it went well, with --events only if nothing was lost."""
+    """Run the demo. Return 0 if it went well, with --events only if no event was lost."""
     parser = argparse.ArgumentParser(prog="bin/demo", description=__doc__)
     parser.add_argument("--events", type=int, metavar="N", help="emit N events, count, and end")
     arguments = parser.parse_args()
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def run(events: int | None, stack: ExitStack) -> int:
-    """Start everything, then count events or go on until Ctrl-C."""
+    """Start everything, then count events, or run until Ctrl-C."""
     rate = "0" if events else "5"
     environment = settings(stack)
     simulator = Program(
@@ -96,7 +96,7 @@ def run(events: int | None, stack: ExitStack) -> int:
 
 
 def settings(stack: ExitStack) -> dict[str, str]:
-    """The environment of the demo: a database of its own, loopback allowed."""
+    """Return the environment of the demo: its own database, loopback allowed."""
     folder = Path(tempfile.mkdtemp(prefix="webhookproxy-demo-"))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     clean = {name: "" for name in ("DYNO", "PUBLIC_URL", "TRUSTED_HOSTS") if name in os.environ}
@@ -115,7 +115,7 @@ def register(
     keys: dict[str, str],
     password: str,
 ) -> None:
-    """Create the administrator, the company and its two webhooks, and wish the connection."""
+    """Create the administrator, the company and its two webhooks, and connect it."""
     flask(environment, "db", "upgrade")
     flask(
         environment, "user", "create", EMAIL, "--admin", "--password-stdin",
@@ -136,7 +136,7 @@ def register(
 
 
 def count(events: int, simulator_url: str, receiver: Receiver) -> int:
-    """Emit events, wait for their POSTs and print the account; 0 if nothing was lost."""
+    """Emit events, wait for their POSTs, print the account. Return 0 if no event was lost."""
     print(f"Emitting {events} events of {len(NAMES)} kinds, about {EMIT_PER_SECOND} a second.")
     sent: dict[int, float] = {}
     due = {"/crm": 0, "/planilha": 0}
@@ -154,13 +154,13 @@ def count(events: int, simulator_url: str, receiver: Receiver) -> int:
     until = time.monotonic() + ARRIVE_SECONDS
     while len(receiver.received) < expected and time.monotonic() < until:
         time.sleep(0.05)
-    # A doubled one would come right after the last.
+    # A doubled event would come right after the last.
     time.sleep(0.5)
     return account(receiver, sent, expected)
 
 
 def account(receiver: Receiver, sent: dict[int, float], expected: int) -> int:
-    """Print what arrived of what was due."""
+    """Print how many of the due events arrived."""
     received = list(receiver.received)
     distinct = {(each.path, each.event_id) for each in received}
     verified = sum(each.verified for each in received)

@@ -1,4 +1,4 @@
-"""The demo's programs: the simulator, the commands and the server, each a process of its own."""
+"""The demo's programs: the simulator, the commands and the server, each in its own process."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ START_SECONDS = 60.0
 
 
 class DemoError(Exception):
-    """Something of the demo did not work; the text says what."""
+    """A part of the demo did not work; the text says which."""
 
 
 class Program:
-    """A process whose output is kept, and printed line by line if asked for."""
+    """A process whose output is kept, and printed line by line if wanted."""
 
     def __init__(self, *command: str, environment: dict[str, str], shown: bool = False) -> None:
         self.lines: list[str] = []
@@ -39,7 +39,7 @@ class Program:
         threading.Thread(target=self._read, daemon=True).start()
 
     def wait_for_line(self, beginning: str) -> str:
-        """The rest of the first line that begins so; DemoError if the program ends before."""
+        """Return the rest of the first line with this beginning; DemoError if the program ends."""
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self._process.poll() is None:
             for line in list(self.lines):
@@ -49,12 +49,12 @@ class Program:
         raise DemoError("".join(self.lines) or "a program of the demo ended without a word")
 
     def check_alive(self) -> None:
-        """DemoError with what it printed last, if it ended."""
+        """Raise DemoError with its last output if it has ended."""
         if self._process.poll() is not None:
             raise DemoError("the server ended:\n" + "".join(self.lines[-20:]))
 
     def stop(self) -> None:
-        """Ask it to end, wait, kill."""
+        """Ask it to end, wait, and kill it if it has not ended."""
         self._process.terminate()
         try:
             self._process.wait(25)
@@ -69,7 +69,7 @@ class Program:
 
 
 def flask(environment: dict[str, str], *arguments: str, stdin: str | None = None) -> str:
-    """Run a command of ours and return what it printed; DemoError with that, if it failed."""
+    """Run one of our commands; return its output. Raise DemoError with it if it failed."""
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "flask", *arguments],
         cwd=ROOT,
@@ -109,7 +109,7 @@ def wait_until_connected(url: str, server: Program) -> None:
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """Return a port on which no program listens now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One POST: where it went, what it said, when it came and whether its signatures were right."""
+    """One POST: its path, body and time, and whether its signatures were right."""
 
     path: str
     event: str
@@ -26,7 +26,7 @@ class Received:
 
 
 class Receiver:
-    """An HTTP server on loopback that keeps what it was sent."""
+    """An HTTP server on loopback that keeps every POST."""
 
     def __init__(self, secrets: dict[str, str], *, talkative: bool) -> None:
         self.received: list[Received] = []
@@ -38,7 +38,7 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def url(self, path: str) -> str:
-        """The address of one of its paths."""
+        """Return the address of one of its paths."""
         return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
 
     def close(self) -> None:
@@ -80,13 +80,13 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, *_arguments: Any) -> None:
-                """The line of take() says more than the server's own."""
+                """Print nothing: the line of take() says more than the server's own."""
 
         return Handler
 
 
 def verify(secret: str, headers: Any, body: bytes) -> bool:
-    """Whether both signatures are those of the body: ours and that of Standard Webhooks."""
+    """Return whether both signatures are right: ours and that of Standard Webhooks."""
     key = secret.encode()
     plain = hmac.new(key, body, hashlib.sha256).hexdigest()
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body

@@ -1,1 +1,1 @@
-"""What an event is: functions of their arguments, without a database."""
+"""Events as functions of their text, without a database."""

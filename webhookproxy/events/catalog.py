@@ -1,6 +1,6 @@
 """The catalogue of 3C Plus events: names, samples, ordering keys; and the credentials' keys.
 
-A catalogue of suggestions, never a whitelist: any name the server sends is accepted.
+The catalogue only suggests: any name that the server sends is accepted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 MAX_NAME_LENGTH = 200
 MAX_KEY_LENGTH = 100
 
-# Seen in real 3C Plus payloads (the first nine), or what credentials are usually called.
+# The first nine were seen in real 3C Plus payloads; the others are usual names of credentials.
 CREDENTIAL_KEYS: frozenset[str] = frozenset(
     {
         "api_token",
@@ -78,9 +78,9 @@ CATALOG: Mapping[str, CatalogEvent] = _load()
 
 _WHOLE_COMPANY = ""
 
-# Which thing a path names. Paths to the same thing must give the same key, or its events could
-# overtake each other: an agent is a user of 3C Plus (`agent.id` equals `user.id`, `spied.id` and
-# `agent_status.user_id`), and a `mailingList` is a `list`.
+# The kind of thing that a path names. Paths to the same thing must give the same key, or its events
+# could overtake each other: an agent is a user of 3C Plus (`agent.id` equals `user.id`, `spied.id`
+# and `agent_status.user_id`), and a `mailingList` is a `list`.
 _ENTITY: Mapping[str, str] = {
     "call.telephony_id": "call",
     "call.id": "call",
@@ -104,7 +104,7 @@ _ENTITY: Mapping[str, str] = {
 
 
 def _usable(value: object) -> str:
-    """The value as text, or "" when it cannot name anything."""
+    """Return the value as text, or "" if it cannot name anything."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -130,7 +130,7 @@ def _key(entity: str, value: str) -> str:
     key = f"{entity}:{value}"
     if len(key) <= MAX_KEY_LENGTH and key.isprintable():
         return key
-    # Control characters and lone surrogates cannot be stored, so they go the way of long keys.
+    # Control characters and lone surrogates cannot be stored, so they are treated like long keys.
     return f"{entity}:#{sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
@@ -138,7 +138,7 @@ _Rule = Callable[[Mapping[str, object]], str | None]
 
 
 def _rule(path: str) -> _Rule:
-    """A function that gives the key at `path`, or None when the payload has none there."""
+    """Return a function that gives the key at `path`, or None if the payload has none there."""
     entity = _ENTITY[path]
     parts = tuple(path.split("."))
 
@@ -163,7 +163,7 @@ _RULES: Mapping[str, tuple[_Rule, ...]] = {
 
 
 def order_key(name: str, payload: object) -> str:
-    """What the event belongs to, for the order of delivery: "call:TEL0000001", "agent:7007".
+    """Return the key of the event's order of delivery: "call:TEL0000001", "agent:7007".
 
     Looked for in this order: the call's telephony_id, the call history's, the catalogue's paths
     for this name, then the agent, user or chat at the top level. Returns "" for the company as a
@@ -180,5 +180,5 @@ def order_key(name: str, payload: object) -> str:
 
 
 def is_event_name(name: str) -> bool:
-    """Whether a typed name can be an event's: 1 to 200 printable characters, no spaces."""
+    """Return whether a typed name can be an event's: 1 to 200 printable characters, no spaces."""
     return 0 < len(name) <= MAX_NAME_LENGTH and name.isprintable() and " " not in name

@@ -1,16 +1,16 @@
-"""What a webhook asks of an event's payload before it is sent: paths, operators and values.
+"""The conditions that an event's payload must meet: paths, operators and values.
 
 The rules; docs/dev/decisions/0013 says why:
 
-* A value is text, as somebody typed or clicked it. Text in the form of a JSON number equals that
-  number and every text that writes it: 7 == 7.0 == "7" == "7.0" (but "007" is no number). `true`
+* A value is text, as it was typed or clicked. Text in the form of a JSON number equals that
+  number and every text that writes it: 7 == 7.0 == "7" == "7.0" (but "007" is not a number). `true`
   and `false` equal the booleans and the texts. `null` equals null only; quoted, `"null"`, it is
   text. Quotes around a value are JSON's: for text with spaces at an end, and for the empty text.
-* "igual", "maior", "menor" and "contém" hold only of a value that is there. "diferente" and "não
-  contém" are their exact contraries, so they hold of a path that leads nowhere.
-* "existe" holds when the path leads to something, null too.
+* "igual", "maior", "menor" and "contém" hold only for a value that exists. "diferente" and "não
+  contém" are their exact opposites, so they hold for a path that does not exist.
+* "existe" holds when the path leads to a value, null too.
 * "maior" and "menor" compare numbers as numbers, ISO dates and times as instants (UTC if they name
-  no zone), and other texts letter by letter; what is not of the value's kind is neither.
+  no zone), and other texts letter by letter; a value of another kind is neither.
 * "contém" looks for the value in a text or a number as it is written, without regard to capitals,
   and for an equal item in a list.
 """
@@ -35,7 +35,7 @@ WORDS_MAX = 300
 
 
 class Operator(StrEnum):
-    """How a value is asked about; the words are those of the forms and of the database."""
+    """How a value is compared; forms and the database use these words."""
 
     EQUAL = "igual"
     DIFFERENT = "diferente"
@@ -62,9 +62,9 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?(?:[eE][-+]?[0-
 
 
 def read_payload(text: str) -> Any:
-    """The value of a stored payload, as conditions look at it; ValueError for what is no JSON.
+    """Return the value of a stored payload, for conditions; raise ValueError if it is not JSON.
 
-    Numbers that orjson does not take come as their text, which is equal to them.
+    Numbers that orjson refuses come as their text, which is equal to them.
     """
     try:
         return orjson.loads(text)
@@ -78,14 +78,14 @@ def read_payload(text: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing that must hold of a payload; `value` is text (see the module)."""
+    """One condition on a payload; `value` is text (see the module)."""
 
     path: str
     operator: Operator
     value: str = ""
 
     def words(self) -> str:
-        """The condition in Portuguese, such as "call.status é igual a 7"; at most WORDS_MAX."""
+        """Return the condition in Portuguese, as "call.status é igual a 7"; at most WORDS_MAX."""
         words = f"{self.path} {LABELS[self.operator]}"
         if self.operator is not Operator.EXISTS:
             words += f" {self.value}"
@@ -99,7 +99,7 @@ class Compiled:
         self._tests = [(each, parse_path(each.path), _holds(each)) for each in conditions]
 
     def failing(self, payload: Any) -> Condition | None:
-        """The first condition that does not hold; None if all do."""
+        """Return the first condition that does not hold; None if all do."""
         for condition, steps, holds in self._tests:
             if not holds(find(payload, steps)):
                 return condition
@@ -107,7 +107,7 @@ class Compiled:
 
 
 def text_of(value: Any) -> str:
-    """How a value of a payload is written as a condition's, so that "igual" holds of it."""
+    """Return a payload's value as the text of a condition, so that "igual" holds for it."""
     if isinstance(value, str):
         plain = value == value.strip() and value.isprintable() and not value.startswith('"')
         if plain and value not in ("", "null"):
@@ -121,7 +121,7 @@ def _written(value: Any) -> str:
 
 
 def _meant(value: str) -> tuple[str, bool]:
-    """The text that a condition's value stands for, and whether it stands for null."""
+    """Return the text that a condition's value stands for, and whether it stands for null."""
     if value.startswith('"'):
         try:
             text = json.loads(value)
@@ -136,13 +136,13 @@ def _number(text: str) -> Decimal | None:
 
 
 def _number_of(found: Any) -> Decimal | int | None:
-    """A found value as a number, if it is one or writes one."""
+    """Return a found value as a number, if it is one or writes one."""
     kind = type(found)
     if kind is int:
         return found  # type: ignore[no-any-return]
     if kind is str:
         return _number(found)
-    # Through its text: 0.1 is what was sent, and not the nearest binary fraction.
+    # Through its text, because 0.1 was sent, and not the nearest binary fraction.
     return Decimal(repr(found)) if kind is float else None
 
 
@@ -160,7 +160,7 @@ Test = Callable[[Any], bool]
 
 
 def _holds(condition: Condition) -> Test:
-    """The test of a found value, which may be MISSING."""
+    """Return the test of a found value, which may be MISSING."""
     text, null = _meant(condition.value)
     match condition.operator:
         case Operator.EXISTS:
@@ -218,7 +218,7 @@ def _contains(text: str, null: bool) -> Test:
 
 
 def _compared(text: str, sign: int) -> Test:
-    """Whether a value lies above (sign 1) or below (-1); neither if its kind is another."""
+    """Return the test for above (sign 1) or below (-1); a value of another kind is neither."""
     number, instant = _number(text), _instant(text)
 
     def holds(found: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What a receiver gets: the body's bytes, the headers, the signatures."""
+"""The contract with receivers: the body's bytes, the headers, the signatures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VISIBLE_ASCII = string.ascii_letters + string.digits + string.punctuation
 
 
 def token_mask(token: str) -> str:
-    """The first four and the last four characters; only "…" for twelve characters or fewer."""
+    """Return the first and the last four characters; only "…" of twelve characters or fewer."""
     return f"{token[:4]}…{token[-4:]}" if len(token) > 12 else "…"
 
 
@@ -42,7 +42,7 @@ class _EventIds:
             if now_ms > self._milliseconds:
                 self._start(now_ms)
             else:
-                # The number that it adds to is a secret: a step need not be one.
+                # The step need not be secret: the number it is added to is secret.
                 self._random += random.getrandbits(32) + 1  # nosec B311
                 if self._random >> 74:
                     self._start(self._milliseconds + 1)
@@ -60,7 +60,7 @@ _event_ids = _EventIds()
 
 
 def new_event_id(now_ms: int) -> str:
-    """A new "evt_" + UUIDv7 in 32 hexadecimal digits; each is greater than the one before.
+    """Return a new "evt_" + UUIDv7 in 32 hexadecimal digits, greater than the one before.
 
     That holds within a process, also inside one millisecond and when the clock goes back.
     `now_ms` is milliseconds since 1970, UTC.
@@ -74,7 +74,7 @@ def _second(seconds: int) -> str:
 
 
 def timestamp(ms: int) -> str:
-    """Milliseconds since 1970 as "2024-01-01T00:00:00.000Z"."""
+    """Return milliseconds since 1970 as "2024-01-01T00:00:00.000Z"."""
     return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
 
 
@@ -82,7 +82,7 @@ def _json_text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-# For what is the same in many bodies: names of events, ids of sockets, masks of tokens.
+# For texts of many bodies: names of events, ids of sockets, masks of tokens.
 _repeated_text = lru_cache(maxsize=1024)(_json_text)
 
 
@@ -97,7 +97,7 @@ def body(
     company_id: int,
     event_id: str,
 ) -> bytes:
-    """The bytes that are signed and sent, the same at every attempt.
+    """Return the bytes that are signed and sent, the same at every attempt.
 
     `payload` is JSON text and goes in as it is: it is not parsed, and not checked, here.
     """
@@ -113,12 +113,12 @@ def body(
 
 
 def signature(secret: str, body: bytes) -> str:
-    """X-Signature-SHA256: lower-case hex of HMAC-SHA256, keyed with the secret's UTF-8 bytes."""
+    """Return X-Signature-SHA256: HMAC-SHA256 in lower-case hex, keyed with the secret in UTF-8."""
     return hmac.digest(secret.encode("utf-8"), body, "sha256").hex()
 
 
 def standard_signature(secrets: Sequence[str], event_id: str, timestamp_s: int, body: bytes) -> str:
-    """The webhook-signature of Standard Webhooks v1: one "v1,<base64>" for each secret.
+    """Return the webhook-signature of Standard Webhooks v1: a "v1,<base64>" for each secret.
 
     The keys are the UTF-8 bytes of the secrets; `timestamp_s` is in seconds since 1970.
     """
@@ -128,12 +128,12 @@ def standard_signature(secrets: Sequence[str], event_id: str, timestamp_s: int, 
 
 
 def whsec(secret: str) -> str:
-    """The secret in the form that Standard Webhooks libraries take: "whsec_" + base64."""
+    """Return the secret in the form of Standard Webhooks libraries: "whsec_" + base64."""
     return "whsec_" + base64.b64encode(secret.encode("utf-8")).decode("ascii")
 
 
 def authorization(value: str) -> str:
-    """The Authorization header: as typed if it has a scheme, else with "Bearer " before it."""
+    """Return the Authorization header: as typed if it has a scheme, else after "Bearer "."""
     return value if _HAS_SCHEME.fullmatch(value) else f"Bearer {value}"
 
 
@@ -147,12 +147,12 @@ def headers(
     secrets: Sequence[str],
     now_s: int,
 ) -> dict[str, str]:
-    """The headers of one attempt, in the order they are sent.
+    """Return the headers of one attempt, in the order they are sent.
 
     `secrets` has the newest first. X-Signature-SHA256 has room for one signature and uses the
     oldest, which every receiver still has; while there are two, X-Signature-SHA256-Next is by the
     newest. `attempt` counts from 1; `now_s` is the moment of the attempt in seconds since 1970.
-    What is not visible ASCII in an event's name is percent-encoded.
+    Characters of an event's name that are not visible ASCII are percent-encoded.
     """
     result = {"Content-Type": "application/json"}
     if authorization_value:

@@ -1,7 +1,7 @@
-"""What comes in: the text of a Socket.IO event packet becomes an event that can be stored.
+"""Read the text of a Socket.IO event packet into an event that can be stored.
 
-The payload's text is never parsed and written anew. It is the exact slice that 3C Plus sent, so
-numbers, key order, escapes and spaces survive; three things are changed in the text itself:
+The payload's text is never parsed and written again. It is the exact text that 3C Plus sent, so
+numbers, key order, escapes and spaces survive. Three changes are made in the text itself:
 
 * the value of a credential key becomes "[oculto]" (when the company hides credentials);
 * a bare NaN, Infinity or -Infinity becomes null, or no receiver could parse the body;
@@ -44,9 +44,9 @@ class Event:
     hidden: int
 
 
-# Both names say what the packet is, as the event's notes do.
+# Both names describe the packet, as the event's notes do.
 class Unreadable(ValueError):
-    """A packet that is not a readable event: what may be kept of it, and nothing else."""
+    """A packet that is not a readable event; it holds only what may be kept of the packet."""
 
     def __init__(self, error_class: str, length: int, head: str) -> None:
         super().__init__(f"The packet of {length} characters cannot be read ({error_class}).")
@@ -80,7 +80,7 @@ def _credential_pattern(escaped: bool) -> re.Pattern[str]:
     The escaped form also knows keys written with ASCII escapes (`"\\u0074oken"`); it is slower.
     """
     names = sorted(CREDENTIAL_KEYS)
-    # Looked at first because it turns most keys away at their first letter.
+    # It comes first because it excludes most keys at their first letter.
     first = "".join(sorted({name[0] for name in names})) + "\\\\"
     if escaped:
         names = ["".join(f"(?:{c}|\\\\u00(?i:{ord(c):02x}))" for c in name) for name in names]
@@ -100,7 +100,7 @@ _RUN = re.compile(r'[^\s\[\]{}:,"…]+')
 
 
 def _after_container(text: str, start: int) -> int:
-    """Where the object or list that opens at `start` ends, in valid JSON."""
+    """Return where the object or list that opens at `start` ends, in valid JSON."""
     depth = 0
     for token in _BRACKET.finditer(text, start):
         if token[0] in "[{":
@@ -113,7 +113,7 @@ def _after_container(text: str, start: int) -> int:
 
 
 def _hide(text: str) -> tuple[str, int]:
-    """The text with the credentials' values replaced, and how many there were."""
+    """Return the text with the credentials' values replaced, and how many there were."""
     escaped = "\\u00" in text and _ASCII_ESCAPE.search(text) is not None
     search = (_ESCAPED_CREDENTIAL if escaped else _CREDENTIAL).search
     pieces: list[str] = []
@@ -128,7 +128,7 @@ def _hide(text: str) -> tuple[str, int]:
 
 
 def _storable(text: str) -> str:
-    """The text with what cannot be printed or stored written as backslash escapes."""
+    """Return the text; characters that cannot be printed or stored become backslash escapes."""
     if text.isprintable():
         return text
     return "".join(
@@ -142,7 +142,7 @@ def _storable_name(name: str) -> str:
 
 
 def _masked_head(text: str) -> str:
-    """The first 64 characters, every quoted string as "…", cut off ones too.
+    """Return the first 64 characters, with every quoted string as "…", cut off ones too.
 
     In broken JSON the quotes may not pair up, so words outside quotes are masked as well.
     """
@@ -155,7 +155,7 @@ def unreadable(error_class: str, text: str) -> Unreadable:
 
 
 def oversized(beginning: str, length: int) -> Unreadable | TooLarge:
-    """What to say of an event of which only the beginning was read; `length` is its bytes."""
+    """Describe an event of which only the beginning was read; `length` is its bytes."""
     match = _NAME.match(beginning)
     if match is None:
         return Unreadable("TooLong", length, _masked_head(beginning))
@@ -172,14 +172,14 @@ def _too_deep(text: str) -> bool:
 
 
 def _no_number(token: str) -> None:
-    """What a bare NaN or Infinity stands for."""
+    """Return null for a bare NaN or Infinity."""
 
 
 def _parse_slowly(text: str) -> tuple[Any, str]:
     """Parse what orjson refuses; return the value and the text made fit for receivers.
 
-    Numbers stay text: they are only looked at for the ordering key, and Python refuses to turn
-    integers of more than 4,300 digits into numbers.
+    Numbers stay text: only the ordering key needs them, and Python refuses to turn integers of
+    more than 4,300 digits into numbers.
     """
     try:
         parsed = json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_number)
@@ -208,10 +208,10 @@ def _parse(text: str) -> tuple[list[Any], str]:
 
 
 def _refuse_long(text: str) -> None:
-    """Refuse, before parsing it, a packet whose payload is too long whatever it says."""
+    """Refuse a packet whose payload is certainly too long, before parsing it."""
     match = _NAME.match(text)
     if match is None:
-        # No name within reach: nothing that long is worth the parser's time.
+        # No name near the beginning: a packet this long is not worth the parser's time.
         raise unreadable("TooLong", text)
     if len(text) - match.end() - 1 > MAX_PAYLOAD_BYTES:
         length = len(text[match.end() : -1].encode("utf-8", "surrogatepass"))
@@ -226,7 +226,7 @@ def _readable_name(token: str) -> str:
 
 
 def _payload_text(text: str, count: int) -> str:
-    """The exact text of the arguments: null for none, a list for several."""
+    """Return the exact text of the arguments: null for none, a list for several."""
     if count == 1:
         return "null"
     name = _NAME.match(text)
@@ -250,16 +250,16 @@ def _check_size(name: str, payload: str, text: str) -> None:
 def read(text: str, hide_credentials: bool) -> Event:
     """Read the JSON array of an EVENT packet, exactly as received: `["agent-is-idle",{...}]`.
 
-    Raises Unreadable for what is no event, TooLarge above MAX_PAYLOAD_BYTES. The limit holds for
-    the text as it will be stored; one with more characters than that is not even parsed.
+    Raises Unreadable if it is not an event, TooLarge above MAX_PAYLOAD_BYTES. The limit holds for
+    the text as it will be stored; a text with more characters than that is not parsed.
     """
     return read_with_value(text, hide_credentials)[0]
 
 
 def read_with_value(text: str, hide_credentials: bool) -> tuple[Event, Any]:
-    """What `read` returns, and the payload's value, which was parsed for it already.
+    """Return what `read` returns, and the payload's value, which is parsed anyway.
 
-    Credentials are not hidden in the value. Its numbers are texts where orjson does not take it.
+    Credentials are not hidden in the value. Its numbers are texts if orjson refuses the payload.
     """
     if len(text) > MAX_PAYLOAD_BYTES:
         _refuse_long(text)
@@ -283,7 +283,7 @@ def _as_json(value: object) -> dict[str, str]:
 
 
 def text_of_args(name: str, args: Sequence[object]) -> str:
-    """The array text that `read` takes, from the values of a binary event.
+    """Return the array text for `read`, from the values of a binary event.
 
     Bytes become {"_base64": "..."}; lone surrogates are written as JSON escapes. Raises TypeError
     for a value that JSON has no form for.

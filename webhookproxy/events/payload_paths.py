@@ -1,4 +1,4 @@
-"""Where a value lies in a payload: `call.status`, `tags[0]`, `["a key.with a dot"].name`."""
+"""Paths to a value in a payload: `call.status`, `tags[0]`, `["a key.with a dot"].name`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STEP = re.compile(
 
 
 class _Missing:
-    """What is found where a path leads nowhere."""
+    """The result of a path that does not exist."""
 
 
 MISSING = _Missing()
@@ -28,7 +28,7 @@ class BadPath(ValueError):
 
 
 def parse_path(text: str) -> tuple[Step, ...]:
-    """The keys and numbers of a path: `call.tags[0]["a.b"]`; BadPath for what is none."""
+    """Return the keys and numbers of a path: `call.tags[0]["a.b"]`. Raise BadPath otherwise."""
     steps: list[Step] = []
     at = 0
     while at < len(text) or not steps:
@@ -39,7 +39,7 @@ def parse_path(text: str) -> tuple[Step, ...]:
         at = match.end()
         if at < len(text) and text[at] == ".":
             at += 1
-            # A dot leads to a key by its name; what is in brackets follows without one.
+            # A dot comes before a key; brackets follow without a dot.
             if at == len(text) or text[at] == "[":
                 raise BadPath(text)
         elif at < len(text) and text[at] != "[":
@@ -59,7 +59,7 @@ def _step(match: re.Match[str], text: str) -> Step:
 
 
 def format_path(steps: Sequence[Step]) -> str:
-    """The text that parse_path reads as these steps."""
+    """Return the text that parse_path reads as these steps."""
     text = ""
     for step in steps:
         if isinstance(step, int):
@@ -72,7 +72,7 @@ def format_path(steps: Sequence[Step]) -> str:
 
 
 def find(payload: Any, steps: Sequence[Step]) -> Any:
-    """What is there, or MISSING."""
+    """Return the value at a path, or MISSING."""
     found = payload
     for step in steps:
         if isinstance(step, str):
@@ -87,9 +87,9 @@ def find(payload: Any, steps: Sequence[Step]) -> Any:
 
 
 def values_of(payload: Any, most: int) -> list[tuple[str, Any]]:
-    """The path and the value of at most so many texts, numbers, booleans and nulls, in order."""
+    """Return path and value of texts, numbers, booleans and nulls, in order, at most `most`."""
     found: list[tuple[str, Any]] = []
-    # What is left to look at, the next last; never by recursion: a payload may be 1,024 deep.
+    # The values still to visit, the next one last. Not by recursion: a payload may be 1,024 deep.
     left: list[tuple[tuple[Step, ...], Any]] = [((), payload)]
     while left and len(found) < most:
         steps, value = left.pop()

@@ -1,4 +1,4 @@
-"""What may be stored: one check per subject, shared by the command line and the forms."""
+"""The checks of what may be stored: one per subject, for the command line and the forms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAME_MAX = 120
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with an input, in the words of the command line and of the page."""
+    """A problem of an input, in the words of the command line and of the page."""
 
     field: str
     english: str
@@ -20,7 +20,7 @@ class Problem:
 
 
 class Refused(Exception):
-    """An input that was not stored, with everything that is wrong with it."""
+    """An input was not stored; it has all the input's problems."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(" ".join(problem.english for problem in problems))
@@ -28,12 +28,12 @@ class Refused(Exception):
 
     @classmethod
     def one(cls, field: str, english: str, portuguese: str) -> Refused:
-        """Refused for a single problem."""
+        """Return Refused with one problem."""
         return cls([Problem(field, english, portuguese)])
 
 
 class Problems:
-    """Collects what is wrong, so that a form can show it all at once."""
+    """Collects problems, so that a form can show all of them at once."""
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
@@ -43,17 +43,17 @@ class Problems:
         self._found.append(Problem(field, english, portuguese))
 
     def take(self, refused: Refused) -> None:
-        """Note what another check refused."""
+        """Note the problems that another check found."""
         self._found.extend(refused.problems)
 
     def raise_any(self) -> None:
-        """Refused with all that was noted; nothing if nothing was."""
+        """Raise Refused with all noted problems, if there are any."""
         if self._found:
             raise Refused(self._found)
 
 
 def check_name(given: str, subject: str, problems: Problems) -> str:
-    """The name, trimmed; `subject` is what it names, in Portuguese with its article ("do …")."""
+    """Return the name, trimmed; `subject` is the thing named, in Portuguese ("do …")."""
     name = given.strip()
     if not name:
         problems.add("name", "The name is empty: give one.", f"Informe o nome {subject}.")

@@ -1,4 +1,4 @@
-"""What a company must be."""
+"""The checks of a company."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_TIMEZONE = "America/Sao_Paulo"
 
 @dataclass(frozen=True, slots=True)
 class CompanyInput:
-    """The fields of a company as somebody gave them."""
+    """The fields of a company as they were typed."""
 
     name: str
     token: str
@@ -26,7 +26,7 @@ class CompanyInput:
     agent_id: str = ""
     timezone: str = DEFAULT_TIMEZONE
     hide_credentials: bool = True
-    # None or 0: as the setting RETENTION_DAYS says.
+    # None or 0: the setting RETENTION_DAYS.
     retention_days: int | None = None
 
 

@@ -1,4 +1,4 @@
-"""What a webhook's filters must be."""
+"""The checks of a webhook's filters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webhookproxy.rules import Problems
 
 CONDITIONS_MAX = 20
 FILTERED_EVENTS_MAX = 100
-# Together with an operator they fit into what a filtered delivery keeps of its condition.
+# With an operator they fit into the words that a filtered delivery keeps.
 PATH_MAX = 150
 VALUE_MAX = 120
 
@@ -20,7 +20,7 @@ Checked = dict[str, tuple[Condition, ...]]
 
 
 def check_filters(filters: Filters | None) -> Checked | None:
-    """The same, trimmed, without events that have no condition; Refused with all that is wrong.
+    """Return the filters, trimmed, without events that have no condition. Raises Refused.
 
     None if nothing is filtered.
     """
@@ -53,7 +53,7 @@ def check_filters(filters: Filters | None) -> Checked | None:
 
 
 def _check_condition(given: Condition, problems: Problems) -> Condition:
-    """The condition without spaces around it, and without a value that nobody looks at."""
+    """Return the condition, trimmed, and without a value that its operator does not use."""
     path, value = given.path.strip(), given.value.strip()
     _check_path(path, problems)
     if given.operator is Operator.EXISTS:
@@ -106,7 +106,7 @@ def _check_path(path: str, problems: Problems) -> None:
 
 
 def stored_filters(filters: Filters | None) -> dict[str, list[dict[str, str]]] | None:
-    """The filters as the database keeps them."""
+    """Return the filters as the database keeps them."""
     if not filters:
         return None
     return {
@@ -119,7 +119,7 @@ def stored_filters(filters: Filters | None) -> dict[str, list[dict[str, str]]] |
 
 
 def read_filters(stored: Mapping[str, Sequence[Mapping[str, str]]] | None) -> Checked | None:
-    """The filters that the database keeps; None if nothing is filtered."""
+    """Return the filters from the database's form; None if nothing is filtered."""
     if not stored:
         return None
     return {

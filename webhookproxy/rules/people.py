@@ -1,4 +1,4 @@
-"""What an e-mail address and a password must be."""
+"""The checks of an e-mail address and of a password."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from webhookproxy.rules import Refused
 
-# Enough to catch a slip of the keyboard; only a message that arrives proves an address.
+# Enough to catch a typing mistake; only a message that arrives proves an address.
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]+")
 
 # ASVS 6.2.1 asks for 8 at least (15 is better) and 6.2.9 for 64 at least to be allowed.
@@ -15,7 +15,7 @@ PASSWORD_MAX = 200
 
 
 def check_email(email: str) -> str:
-    """The address in lower case; Refused if it does not look like one."""
+    """Return the address in lower case; raise Refused if it does not look like one."""
     address = email.strip().lower()
     if not is_email(address):
         raise Refused.one(
@@ -27,12 +27,12 @@ def check_email(email: str) -> str:
 
 
 def is_email(text: str) -> bool:
-    """Whether somebody could have this e-mail."""
+    """Return whether this text can be an e-mail address."""
     return len(text) <= 254 and _EMAIL.fullmatch(text) is not None
 
 
 def check_password(password: str) -> None:
-    """Refused if the password is shorter than PASSWORD_MIN or longer than PASSWORD_MAX."""
+    """Raise Refused if the password is shorter than PASSWORD_MIN or longer than PASSWORD_MAX."""
     if len(password) < PASSWORD_MIN:
         raise Refused.one(
             "password",

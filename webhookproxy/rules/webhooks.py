@@ -1,4 +1,4 @@
-"""What a webhook must be."""
+"""The checks of a webhook."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class WebhookState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookInput:
-    """The fields of a webhook as somebody gave them.
+    """The fields of a webhook as they were typed.
 
     `events` None means all; `timeout` is in seconds, `rate_limit` in POSTs a second (None: no
     limit), `max_age` in hours. `filters` are by the name of the event (None: nothing is filtered).
@@ -76,7 +76,7 @@ def changed_webhook(
 
 
 def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
-    """The same fields, trimmed and normalised; Refused with all that is wrong with them."""
+    """Return the fields, trimmed and normalised; raise Refused with all their problems."""
     problems = Problems()
     name = check_name(given.name, "do webhook", problems)
     url = given.url.strip()
@@ -110,7 +110,7 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
 
 
 def check_secret(secret: str) -> None:
-    """Refused if a signing secret is empty or could not be one."""
+    """Raise Refused if a signing secret is empty or cannot be one."""
     problems = Problems()
     if not secret:
         problems.add("secret", "The secret is empty: give one.", "Informe o segredo.")
@@ -146,7 +146,7 @@ def _check_header_value(field: str, value: str | None, problems: Problems) -> No
             f"The value is longer than {SECRET_MAX} characters.",
             f"O valor passa de {SECRET_MAX} caracteres.",
         )
-    # A secret never becomes a header, but a line break in it is a slip of the clipboard too, and
+    # A secret is never a header, but a line break in it is a copying mistake too, and
     # receivers in other languages would read other characters as other bytes.
     elif not value.isprintable() or any(ord(character) > 255 for character in value):
         problems.add(

@@ -21,7 +21,7 @@ _BACKLOG = 1_024
 
 
 class _Server(uvicorn.Server):
-    """A server that says where it listens, once it does."""
+    """A server that prints where it listens."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -32,7 +32,7 @@ class _Server(uvicorn.Server):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; return the exit code, 2 when the address cannot be had."""
+    """Run until SIGTERM or SIGINT; return the exit code, 2 if the address is not free."""
     options = _parser().parse_args(arguments)
     try:
         bound = _bind(options.host, options.port)
@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_sentence(error, options.host, options.port), file=sys.stderr)  # noqa: T201
         return _BAD_INPUT
     settings = Settings(options.agents, options.rate, options.seed, frozenset(options.accept))
-    # uvicorn stops in good order at these signals, then raises them once more for whoever handled
-    # them before: nobody, so that a stop which was asked for is exit code 0.
+    # uvicorn stops in good order at these signals, then raises them again for earlier handlers.
+    # These handlers ignore them, so that a requested stop has exit code 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     asyncio.run(_serve(settings, bound))
@@ -52,12 +52,12 @@ async def _serve(settings: Settings, bound: socket.socket) -> None:
     simulator = Simulator(settings)
     config = uvicorn.Config(
         simulator.application(Endpoint(Control(simulator))),
-        # Its lines show addresses, and those hold tokens.
+        # Its lines show addresses, which contain tokens.
         log_config=None,
         log_level="critical",
         access_log=False,
         lifespan="off",
-        # A client's word about where it comes from must not pass for loopback.
+        # A client's header must not make it look like loopback.
         proxy_headers=False,
         # 3C Plus runs the JavaScript server: pings by Engine.IO only, and no compression.
         ws="websockets-sansio",

@@ -1,4 +1,4 @@
-"""One token's company: its sockets, its world, and what was counted about it."""
+"""One token's company: its sockets, its world, and its counts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Link:
 
 
 class Company:
-    """What 3C Plus knows under one token; every socket of the token hears every event."""
+    """The company of one token; every socket of the token hears every event."""
 
     def __init__(self, token: str, world: World) -> None:
         self.mask = f"{token[:4]}…{token[-4:]}" if len(token) > _MASK_ABOVE else "…"
@@ -43,7 +43,7 @@ class Company:
 
     @property
     def silent(self) -> bool:
-        """Whether the world's events go nowhere for now."""
+        """Return whether the world's events go nowhere now."""
         return time.monotonic() < self._silent_until
 
     def silence(self, seconds: float) -> None:
@@ -55,7 +55,7 @@ class Company:
         await self.send([f"42[{','.join((compact(name), *arguments))}]"], name)
 
     async def send(self, frames: Sequence[str | bytes], name: str | None = None) -> None:
-        """Send websocket frames as they are to every socket; `name` is what they count as."""
+        """Send websocket frames as they are to every socket; they are counted as `name`."""
         if not self.links:
             self._unheard += 1
             return
@@ -65,7 +65,7 @@ class Company:
         packets = [RawFrame(frame) for frame in frames]
         for link in list(self.links.values()):
             for packet in packets:
-                # A socket whose client stopped answering closes itself in the middle of a send.
+                # A socket whose client stopped answering closes itself during a send.
                 if not link.engine.closed:
                     await link.engine.send(packet)
 

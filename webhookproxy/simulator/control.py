@@ -1,4 +1,4 @@
-"""What the simulator can be told to do: emit, burst, drop, kick, fall silent, refuse ..."""
+"""The commands of the simulator: emit, burst, drop, kick, fall silent, refuse ..."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _BETWEEN_CHECKS = 100
 
 
 class CommandError(Exception):
-    """A command that cannot be done; the text says why."""
+    """A command cannot be done; the text says why."""
 
 
 class Control:
     """Each of `commands` is `POST /control/<its name>`, its keywords the keys of the body.
 
-    `token` names one company; without it a command is for every token seen so far. It answers
-    with the number of sockets it was for. Each of `questions` is a GET, its keywords the query.
+    `token` names one company; without it a command is for every token seen before. The answer has
+    the number of its sockets. Each of `questions` is a GET, its keywords the query.
     """
 
     def __init__(self, simulator: Simulator) -> None:
@@ -135,7 +135,7 @@ class Control:
     async def silence(
         self, *, seconds: float = math.inf, pings: bool = True, token: str | None = None
     ) -> dict[str, Any]:
-        """Keep the sockets open while the company's life goes unheard; 0 seconds ends it.
+        """Keep the sockets open and send none of the company's events; 0 seconds ends it.
 
         Commanded events still go out. With `pings` false the sockets open now go dead instead:
         nothing leaves them, not even a ping or a close, until the time is over.

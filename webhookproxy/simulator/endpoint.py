@@ -41,7 +41,7 @@ class Endpoint:
         self._control = control
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; what cannot be done is a 4xx with `{"error": why}`."""
+        """Answer one request; a command that cannot be done is a 4xx with `{"error": why}`."""
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return

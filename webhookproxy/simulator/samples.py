@@ -1,4 +1,4 @@
-"""The catalogue's samples as texts with slots, so that the ids of one call join up everywhere.
+"""The catalogue's samples as texts with slots, so that one call has the same ids everywhere.
 
 Every sample uses the same invented values (company 4242, agent 7007, call TEL0000001 ...). Putting
 other values in their place in the text keeps key order and types as they are (`7007` stays a
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-# The times of a call keep their value through its life; every other Unix time is the clock.
+# The times of a call stay the same in all its events; every other Unix time is the clock.
 _UNIX = r"179\d{7}(?!\d)"
 _SLOTS = {
     "dialed": rf'(?:(?<="dialed_time":)|(?<="dialed_time":")){_UNIX}',
@@ -90,7 +90,7 @@ def _load() -> dict[str, Sample]:
     text = files("webhookproxy.events").joinpath("catalog.json").read_text(encoding="utf-8")
     payloads = {name: entry["sample"] for name, entry in json.loads(text).items()}
     history = payloads["call-history-was-created"]
-    # A call nobody took: status 5, and the agent's id arrives as 0.
+    # A call that no agent took: status 5, and the agent's id arrives as 0.
     record = {**history["callHistory"], "status": 5, "agent": {"id": 0, "name": None}}
     payloads[UNANSWERED_HISTORY] = {**history, "callHistory": record}
     return {name: Sample(payload) for name, payload in payloads.items()}

@@ -1,4 +1,4 @@
-"""The Socket.IO server: who may come in, and the pace at which each company lives."""
+"""The Socket.IO server: which tokens are accepted, and how fast events come."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from random import Random, SystemRandom
 from typing import Any
 from urllib.parse import parse_qs
 
-# Neither package ships types.
+# Neither package has types.
 import socketio
 from socketio.exceptions import ConnectionRefusedError  # noqa: A004
 
@@ -26,8 +26,8 @@ _AGENT_TOKEN = "agente_"  # noqa: S105
 class Settings:
     """How the simulated platform behaves.
 
-    `rate` is events per second and company, 0 for none but commanded ones. With `accept`, only
-    these tokens come in.
+    `rate` is events per second and company; with 0 only commanded ones come. With `accept`, only
+    these tokens are accepted.
     """
 
     agents: int = 10
@@ -37,7 +37,7 @@ class Settings:
 
 
 class Simulator:
-    """The companies of all tokens seen, and the Socket.IO server they are reached by."""
+    """The companies of all tokens seen, and the Socket.IO server."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -62,7 +62,7 @@ class Simulator:
         return with_lines(socketio.ASGIApp(self.sio, other_asgi_app=elsewhere))
 
     def company(self, token: str) -> Company:
-        """Return the company of `token`, founded at the first mention."""
+        """Return the company of `token`; make it at the first call."""
         if token not in self.companies:
             world = World(Random(f"{self._seed}:{token}"), self._settings.agents)  # noqa: S311
             self.companies[token] = Company(token, world)
@@ -106,7 +106,7 @@ class Simulator:
             company.links.pop(sid, None)
 
     async def _live(self, company: Company) -> None:
-        """Emit the world's events for ever; what happens while nobody listens is lost."""
+        """Emit the world's events without end; without a listener they are lost."""
         # Due times are counted from the start, so that late wake-ups do not add up.
         start, count = time.monotonic(), 0
         while True:

@@ -50,11 +50,11 @@ class Line:
 
     @property
     def frozen(self) -> bool:
-        """Whether whatever is sent goes nowhere."""
+        """Return whether everything that is sent goes nowhere."""
         return time.monotonic() < self._frozen_until
 
     def freeze(self, seconds: float) -> None:
-        """From now and for `seconds`, send nothing at all, pings and closing included."""
+        """Send nothing for `seconds`, neither pings nor a close."""
         self._frozen_until = time.monotonic() + seconds
 
     def abort(self) -> None:

@@ -1,4 +1,4 @@
-"""One company's operation: agents, a dialer, and the events of whole call lives, interleaved."""
+"""One company's operation: agents, a dialer, and the mixed events of many calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRYING = 0.5
 _TRYING_FIRST = 0.1
 _MACHINE = 0.3
 _ENDED = 0.5
-# What begins next: mostly calls, now and then an agent's break or a chat.
+# What begins next: mostly calls, sometimes an agent's break or a chat.
 _BREAK = 0.03
 _CHAT = 0.05
 _FIRST_NAMES = ("Ana", "Bruno", "Conceição", "Davi", "Érica", "João", "Márcia", "Otávio")
@@ -43,11 +43,11 @@ class World:
         self._agents = [self._agent(1_001 + number) for number in range(agents)]
         self._idle = list(self._agents)
         self._lives: list[Iterator[Emission]] = []
-        # A dialer keeps somewhat more numbers ringing than it has agents.
+        # A dialer lets a few more numbers ring than it has agents.
         self._most_lives = agents + agents // 2 + 1
 
     def next_event(self) -> Emission:
-        """Return the next event of some life; each life's events come in its own order."""
+        """Return the next event of any call, break or chat; the events of each come in order."""
         while True:
             if len(self._lives) < self._most_lives:
                 self._lives.append(self._begin())
