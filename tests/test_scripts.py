@@ -76,7 +76,8 @@ def test_both_sets_lock_the_same_versions() -> None:
 
 def test_the_hosting_files_start_one_web_process_and_migrate_on_release() -> None:
     assert (ROOT / "Procfile").read_text() == (
-        "web: flask db upgrade && exec gunicorn -c gunicorn.conf.py wsgi:app\n"
+        'web: case "$DATABASE_URL" in postgres*) ;; *) flask db upgrade ;; esac'
+        " && exec gunicorn -c gunicorn.conf.py wsgi:app\n"
         "release: flask db upgrade\n"
     )
     app = json.loads((ROOT / "app.json").read_text())

@@ -22,6 +22,7 @@ from webhookproxy.config.keys import ConfigError
 from webhookproxy.database.lease import (
     Lock,
     Ownership,
+    SchemaBehind,
     lock_for,
     owner_seen_ms,
     refuse_shared_sessions,
@@ -53,6 +54,10 @@ def lock(database_url: str) -> Iterator[Lock]:
 
 def ownership_in(app: Flask) -> Ownership:
     return Ownership(store_of(app), lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
+
+
+def execute(app: Flask, statement: str) -> None:
+    store_of(app).run(lambda connection: connection.exec_driver_sql(statement) and None)
 
 
 @contextmanager
@@ -162,6 +167,23 @@ def test_an_owner_that_lost_its_session_owns_nothing_any_more(
         assert ownership.fence is None
         assert other.take()
         other.release()
+
+
+def test_a_schema_older_than_the_program_is_waited_for_and_a_newer_one_is_not(app: Flask) -> None:
+    ownership, other = ownership_in(app), ownership_in(app)
+    for statement in (
+        "UPDATE alembic_version SET version_num = '0000'",
+        "DELETE FROM alembic_version",
+        "DROP TABLE alembic_version",
+    ):
+        execute(app, statement)
+        with pytest.raises(SchemaBehind):
+            ownership.take()
+        assert ownership.fence is None
+    execute(app, "CREATE TABLE alembic_version (version_num VARCHAR(32))")
+    execute(app, "INSERT INTO alembic_version VALUES ('9999')")
+    assert other.take()
+    other.release()
 
 
 @pytest.mark.postgresql

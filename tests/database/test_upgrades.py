@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import gevent
 import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from flask import Flask
 
 from tests.support import postgresql
-from tests.support.application import application, store_of
+from tests.support.application import application, make_company, rows, store_of
+from webhookproxy.database import migrating
+from webhookproxy.database.schema import NEWEST
 from webhookproxy.extensions import Base, db
 from webhookproxy.models.types import Instant, Secret, keyring
 
@@ -41,6 +44,21 @@ def upgrade():
     op.add_column("companies", sa.Column("greeting", sa.Text(), server_default="oi"))
     with op.batch_alter_table("gaps") as batch:
         batch.alter_column("reason", type_=sa.String(60), existing_type=sa.String(30))
+"""
+# One that the traffic goes on beside: it asks for a lock, takes its time, and builds an index.
+IN_USE = """
+import sqlalchemy as sa
+from alembic import op
+from webhookproxy.database.migrating import create_index
+
+revision = "later"
+down_revision = "{newest}"
+
+
+def upgrade():
+    op.add_column("companies", sa.Column("greeting", sa.Text()))
+    op.execute("UPDATE companies SET greeting = current_setting('statement_timeout')")
+    create_index("ix_greeting", "companies", ["greeting"], "greeting IS NOT NULL")
 """
 ROWS = 3
 # Beyond the rows that the migrations themselves bring.
@@ -113,8 +131,8 @@ def fill(app: Flask) -> dict[str, list[dict[str, Any]]]:
     tables = {table.name: table for table in reflected(app)}
 
     def job(connection: sa.Connection) -> None:
-        for name, rows in written.items():
-            connection.execute(tables[name].insert(), rows)
+        for name, made in written.items():
+            connection.execute(tables[name].insert(), made)
 
     store_of(app).run(job)
     return written
@@ -157,10 +175,10 @@ def test_a_revision_after_the_newest_keeps_every_row(app: Flask, tmp_path: Path)
 
 def assert_kept(app: Flask, written: dict[str, list[dict[str, Any]]]) -> None:
     """See that every row is there, with the same value in every column that still exists."""
-    for name, rows in written.items():
+    for name, made in written.items():
         found = kept(app, name)
         assert len(found) == ROWS, name
-        for before, after in zip(rows, found, strict=True):
+        for before, after in zip(made, found, strict=True):
             for column in sorted(before.keys() & after.keys()):
                 if (name, column) not in CHANGED:
                     assert after[column] == before[column], f"{name}.{column}"
@@ -178,8 +196,34 @@ def read_all(app: Flask, filled: set[str]) -> None:
                     getattr(row, attribute.key)
 
 
+@pytest.mark.postgresql
+def test_a_revision_waits_for_locks_and_takes_its_time_on_a_postgresql_in_use(
+    postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "LOCK_WAIT_MS", 50)
+    monkeypatch.setattr(migrating, "LOCK_PAUSE_SECONDS", 0.01)
+    later = shutil.copytree(VERSIONS, tmp_path / "migrations")
+    text = IN_USE.format(newest=REVISIONS[-1])
+    (later / "versions/later.py").write_text(text, encoding="utf-8")
+    with application(postgresql_url, tmp_path) as app:
+        make_company(app)
+        with app.app_context(), db.engine.connect() as reader:
+            # A page's transaction keeps every ALTER TABLE waiting.
+            reader.exec_driver_sql("SELECT * FROM companies")
+            gevent.spawn_later(0.3, reader.rollback)
+            flask_migrate.upgrade(directory=str(later))
+        (row,) = rows(app, "SELECT greeting FROM companies")
+        assert row.greeting == "0"
+        valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_greeting'::regclass"
+        assert rows(app, valid)[0].indisvalid
+        # The store's own connection is not the one that the migration had.
+        shown = store_of(app).run(lambda c: c.exec_driver_sql("SHOW statement_timeout").scalar())
+        assert shown == "30s"
+
+
 def test_there_is_one_line_of_revisions_and_it_begins_with_the_first() -> None:
     script = ScriptDirectory(str(VERSIONS))
     assert len(script.get_heads()) == 1
     assert REVISIONS[0] == "0001"
+    assert REVISIONS[-1] == NEWEST == max(REVISIONS)
     assert len(REVISIONS) == len(list((VERSIONS / "versions").glob("*.py")))

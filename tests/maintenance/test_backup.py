@@ -140,7 +140,7 @@ def test_what_was_lost_comes_back_as_it_was(half: Sending, tmp_path: Path) -> No
     assert everything(half.app) != before
     said = command(half.app, "restore", str(file), "--yes")
     assert "60 waiting deliveries" in said
-    assert "once more, with the same id" in said
+    assert "again, with the same id" in said
     assert everything(half.app) == before
 
 

@@ -6,15 +6,21 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import gevent
 import pytest
 import requests
+from gevent.server import StreamServer
+from sqlalchemy.engine import make_url
 
 from tests.support.application import KEYS, wait_until
 from tests.support.server_process import free_port
@@ -63,12 +69,13 @@ def running(command: str, given: dict[str, str], output: Path) -> Iterator[subpr
             process.wait()
 
 
-def answers(url: str) -> bool:
+def status_of(url: str) -> int:
+    """Return what /saude answers; 0 if nobody does."""
     try:
-        return requests.get(f"{url}/saude", timeout=5).status_code == 200
+        return requests.get(f"{url}/saude", timeout=20).status_code
     except requests.ConnectionError:
         time.sleep(0.1)
-        return False
+        return 0
 
 
 def log_in(url: str, code: str) -> requests.Session:
@@ -89,6 +96,52 @@ def log_in(url: str, code: str) -> requests.Session:
     return session
 
 
+def test_a_dyno_that_starts_while_postgresql_is_away_serves_when_it_is_back(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    folder = make_url(postgresql_url).query["host"]
+    address = ("127.0.0.1", free_port())
+    away = make_url(postgresql_url).set(host=address[0], port=address[1], query={})
+    database = StreamServer(address, partial(relay, f"{folder}/.s.PGSQL.5432"))
+    port = free_port()
+    url, output = f"http://127.0.0.1:{port}", tmp_path / "web.txt"
+    given = environment(away.render_as_string(hide_password=False), port)
+    with running(commands()["web"], given, output) as web:
+        wait_until(lambda: status_of(url) == 503, 30, "the server answers")
+        database.start()
+        wait_until(lambda: status_of(url) == 200, 30, "the server owns the sockets")
+        code = "the code is "
+        wait_until(lambda: code in output.read_text(encoding="utf-8"), 10, "the code is said")
+        web.send_signal(signal.SIGTERM)
+        assert web.wait(25) == 0
+        database.stop()
+    log = output.read_text(encoding="utf-8")
+    assert "Traceback" not in log
+    assert log.count("cannot ask PostgreSQL for the lease") == 1
+
+
+def test_a_dyno_without_postgresql_makes_its_own_tables(tmp_path: Path) -> None:
+    port = free_port()
+    given = environment(f"sqlite:///{tmp_path / 'own.sqlite'}", port)
+    with running(commands()["web"], given, tmp_path / "web.txt"):
+        wait_until(lambda: status_of(f"http://127.0.0.1:{port}") == 200, 30, "the server answers")
+
+
+def relay(path: str, client: socket.socket, _address: Any) -> None:
+    """Pass everything on to a Unix socket, and back."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(path)
+        ways = [gevent.spawn(pump, client, server), gevent.spawn(pump, server, client)]
+        gevent.joinall(ways, count=1)
+        gevent.killall(ways)
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+
+
 def test_release_then_web_serve_pages_and_stop_within_20_s_with_a_live_page_open(
     postgresql_url: str, tmp_path: Path
 ) -> None:
@@ -98,7 +151,7 @@ def test_release_then_web_serve_pages_and_stop_within_20_s_with_a_live_page_open
     release = shlex.split(commands()["release"])
     subprocess.run(release, cwd=ROOT, env=given, check=True, timeout=60, capture_output=True)
     with running(commands()["web"], given, output) as web:
-        wait_until(lambda: answers(url), 30, "the server answers")
+        wait_until(lambda: status_of(url) == 200, 30, "the server answers")
         code = re.search(r"the code is ([0-9a-f-]+)", output.read_text(encoding="utf-8"))
         assert code
         session = log_in(url, code[1])

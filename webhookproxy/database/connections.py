@@ -96,9 +96,3 @@ def _prepare_sqlite_reader(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA busy_timeout = 1000")
     cursor.execute("PRAGMA query_only = ON")
     cursor.close()
-
-
-def is_migrated(engine: Engine) -> bool:
-    """Whether the tables are there."""
-    with engine.connect() as connection:
-        return bool(engine.dialect.has_table(connection, "leases"))

@@ -21,7 +21,8 @@ from sqlalchemy.pool import NullPool
 from webhookproxy.config.keys import ConfigError
 from webhookproxy.database.connections import postgresql_arguments
 from webhookproxy.database.pooling import refuse_pooling
-from webhookproxy.database.store import Store
+from webhookproxy.database.schema import is_current
+from webhookproxy.database.store import Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -176,6 +177,10 @@ class AdvisoryLock:
         return self._connection
 
 
+class SchemaBehind(StoreUnavailable):
+    """The schema is older than this program: it waits until `flask db upgrade` was run."""
+
+
 class Ownership:
     """The lease of the only shard, and the fence that keeps a former owner from writing."""
 
@@ -193,6 +198,8 @@ class Ownership:
             return False
         if self.fence is None:
             try:
+                if not self._store.run(is_current):
+                    raise SchemaBehind
                 self.fence, self.continued = self._store.run(
                     partial(_raise_fence, holder=self._holder)
                 )

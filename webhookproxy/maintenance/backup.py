@@ -21,8 +21,9 @@ from sqlalchemy.pool import NullPool
 from webhookproxy.config.keys import Keyring
 from webhookproxy.database.connections import lift_limits
 from webhookproxy.database.lease import Lock
+from webhookproxy.database.schema import revision_of
 from webhookproxy.database.store import writing_engine
-from webhookproxy.maintenance.transfer import bring_to, copy_rows, is_known, revision_of
+from webhookproxy.maintenance.transfer import bring_to, copy_rows, is_known
 
 RESTORED = "restored from a backup"
 _MAGIC = b"SQLite format 3\x00"

@@ -12,18 +12,9 @@ from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import JSON, Connection, Engine, MetaData, Table, insert, inspect, select, text
 
-# Alembic writes it; the migrations do.
-VERSION_TABLE = "alembic_version"
+from webhookproxy.database.schema import VERSION_TABLE
+
 ROWS = 1000
-
-
-def revision_of(connection: Connection) -> str | None:
-    """The revision of a database's schema; None if it has none of ours."""
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return None
-    query = text(f"SELECT version_num FROM {VERSION_TABLE}")
-    found: str | None = connection.execute(query).scalar()
-    return found
 
 
 def is_known(revision: str) -> bool:

@@ -21,6 +21,8 @@ from webhookproxy.web.login.passwords import first_code
 
 logger = logging.getLogger(__name__)
 
+CODE_SECONDS = 5.0
+
 
 def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
     """Start the engine of this process; the signals to stop drain it, then call `stop_worker`."""
@@ -59,11 +61,18 @@ def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
     return engine
 
 
-def _say_first_code(app: Flask) -> None:
-    """Print the code that whoever opens the pages first must know, while there is no user."""
+def _say_first_code(app: Flask, *, again: bool = False) -> None:
+    """Print the code that the first visitor must know, if there is no user yet.
+
+    A database that does not answer is asked again until it does.
+    """
     try:
         with app.app_context():
             if db.session.scalar(select(User.id).limit(1)) is None:
                 logger.info("first access: open /primeiro-acesso, the code is %s", first_code())
     except SQLAlchemyError as error:
-        logger.warning("cannot see whether there is a user yet: %s", type(error).__name__)
+        if not again:
+            logger.warning("cannot see whether there is a user yet: %s", type(error).__name__)
+        later = gevent.Greenlet(_say_first_code, app, again=True)
+        later.name = "first_code"
+        later.start_later(CODE_SECONDS)

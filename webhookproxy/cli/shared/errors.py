@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm.exc import StaleDataError
 
 from webhookproxy.config.keys import KeyringError
-from webhookproxy.database.connections import is_migrated
+from webhookproxy.database.schema import is_current, revision_of
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.extensions import db
 from webhookproxy.logs.redaction import Redaction
@@ -106,20 +106,20 @@ def _name(parameter: click.Parameter | None) -> str:
 def _database_sentence(error: Exception) -> str:
     """Return what is wrong with the database, without its address: it may hold a password."""
     try:
-        migrated = is_migrated(db.engine)
+        with db.engine.connect() as connection:
+            revision, current = revision_of(connection), is_current(connection)
     except SQLAlchemyError:
         return (
             "The database cannot be reached: check that DATABASE_URL is right, that its server "
             "runs, and that this user may open it."
         )
-    if not migrated:
+    if revision is None:
         return "The database has no tables yet: run `flask db upgrade`."
+    if not current:
+        return "The tables are older than this program: run `flask db upgrade`."
     if isinstance(error, StoreUnavailable):
         return "The database takes no writes: check whether it is locked, full, read-only or gone."
-    return (
-        f"The database refused a statement ({type(error).__name__}): run `flask db upgrade`, "
-        "because its tables may be older than this program."
-    )
+    return f"The database refused a statement ({type(error).__name__}): try it again."
 
 
 @contextmanager
