@@ -11,8 +11,8 @@ from tests.delivery.test_changed_meanwhile import slow
 from tests.support.application import rows, wait_until
 from tests.support.receiver import Receiver
 from webhookproxy.housekeeping import steps as housekeeping
-from webhookproxy.models.deliveries.actions import Resent, Tried, resend, try_now
-from webhookproxy.models.webhooks import find_webhook, resume_webhook
+from webhookproxy.models.deliveries.actions import Resent, Tried, resend, resume_webhook, try_now
+from webhookproxy.models.webhooks import find_webhook
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 

@@ -107,7 +107,7 @@ def test_what_personal_data_was_taken_out_of_is_not_resent(half: Sending) -> Non
         half.arrive(1)
         half.wait_for_ends(webhook, 1)
         half.execute("UPDATE events SET note = 'masked'")
-        with pytest.raises(Refused, match="Personal data was taken out"):
+        with pytest.raises(Refused, match="Personal data was removed"):
             half.act(resend, ids(half, webhook)[0])
         assert len(receiver.requests) == 1
 

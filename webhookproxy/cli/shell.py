@@ -11,12 +11,11 @@ from webhookproxy.extensions import db
 from webhookproxy.models.accounts.people import create_user, find_user, grant, hash_password
 from webhookproxy.models.audit import find_entries
 from webhookproxy.models.companies import create_company, find_company, wish_connection
-from webhookproxy.models.deliveries.actions import cancel, resend, try_now
+from webhookproxy.models.deliveries.actions import cancel, resend, resume_webhook, try_now
 from webhookproxy.models.deliveries.tables import find_delivery
 from webhookproxy.models.webhooks import (
     create_webhook,
     find_webhook,
-    resume_webhook,
     rotate_secret,
     switch_webhook,
 )

@@ -23,7 +23,7 @@ from webhookproxy.listener.routes import Routes
 from webhookproxy.listener.status import StatusWriter
 from webhookproxy.logs.console import Console
 from webhookproxy.models import Company, Webhook
-from webhookproxy.models.installation.changes import acts_between, changes_since
+from webhookproxy.models.installation.changes import changes_since, delivery_actions_between
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
 
@@ -86,7 +86,7 @@ class Relay:
             for company_id in sorted(changed):
                 self._follow(session, company_id)
             if changed:
-                self.lanes.attend(acts_between(session, self._revision, revision))
+                self.lanes.attend(delivery_actions_between(session, self._revision, revision))
             # Only now: what the database did not give is asked for again at the next tick.
             self._revision = revision
 

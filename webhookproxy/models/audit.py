@@ -1,6 +1,6 @@
-"""Who did what: a table that is only ever added to.
+"""Who did what: a table that only grows.
 
-Whoever changes something for a person calls `record` (or `record_edit`) in the very transaction of
+Code that changes something for a person calls `record` (or `record_edit`) in the transaction of
 the change, so that both are committed or neither is:
 
     def job(session: Session) -> None:
@@ -10,8 +10,8 @@ the change, so that both are committed or neither is:
                subject=f"webhook_{webhook.id}")
 
 A page makes its Actor before the job, while it has a request: `Actor(user.id, user.email,
-request.remote_addr or "")`. Secrets, payloads and what was searched for never go in. Triggers in
-the database refuse any UPDATE, and a DELETE of what is younger than thirty days.
+request.remote_addr or "")`. Secrets, payloads and the words of a search never go in. Triggers in
+the database refuse every UPDATE, and a DELETE of entries younger than thirty days.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ PAGE = 50
 
 _SECRETS = ("token", "authorization", "secret")
 _ADDRESSES = ("url", "socket_url")
-# A telephone or a CPF in what somebody typed as an e-mail could never be taken out again.
+# A telephone or a CPF typed as an e-mail could never be removed.
 _NUMBER = re.compile(r"\d[\d .()/-]{8,}\d")
 
 
 class Action(StrEnum):
-    """What was done; the codes are stored, so that none is ever renamed."""
+    """The recorded actions; the codes are stored, so never rename one."""
 
     LOGIN = "login"
     LOGIN_REFUSED = "login_refused"
@@ -87,10 +87,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something: a user, with the e-mail as it is now, or a program by its name.
+    """A user, with the present e-mail, or a program, by its name.
 
-    Of a refused login `user_id` is None and `who` what was typed, which is kept if it is an
-    e-mail. `address` is where the request came from.
+    For a refused login `user_id` is None and `who` is the typed text, which is kept if it is an
+    e-mail. `address` is the origin of the request.
     """
 
     user_id: int | None
@@ -103,7 +103,7 @@ SERVER = Actor(None, "server")
 
 
 class AuditEntry(Base):
-    """One thing that somebody did. It outlives the user and the company: no foreign keys."""
+    """One action. It outlives the user and the company: no foreign keys."""
 
     __tablename__ = "audit"
     __table_args__ = (
@@ -137,7 +137,7 @@ def record(
     """Add an entry, which commits with the session's other changes.
 
     `subject` is a public id (webhook_7, evt_…, or a user's e-mail), `detail` a few words: names of
-    fields, counts. Line breaks become escapes; what is too long is cut.
+    fields, counts. Line breaks become escapes; long texts are cut.
     """
     known = actor.user_id is not None or actor in (CLI, SERVER)
     entry = AuditEntry(
@@ -176,10 +176,10 @@ def record_edit(
     company_id: int,
     subject: str,
 ) -> None:
-    """Add what an edit changed: `before` and `after` are the row's `input()` around it.
+    """Add the entries of an edit; `before` and `after` are the row's `input()` around it.
 
-    One entry with the names of the fields, one more if a secret was set or cleared, and one if the
-    host changed. A save that changed nothing adds the first alone: it closes a circuit.
+    One entry names the changed fields, another a secret that was set or cleared, a third a new
+    host. A save without a change adds the first entry too: it closes a circuit.
     """
     names = [
         field.name
@@ -200,7 +200,7 @@ def record_edit(
 def record_webhook_edit(
     session: Session, actor: Actor, before: WebhookInput, webhook: Webhook
 ) -> None:
-    """Add what an edit of a webhook changed, see record_edit; `before` is its `input()` then."""
+    """Add the entries of an edit of a webhook, see record_edit."""
     record_edit(
         session,
         actor,
@@ -231,9 +231,9 @@ def find_entries(
     before: int | None = None,
     limit: int = PAGE,
 ) -> Entries:
-    """The newest entries that fit every filter given; `before` is the `more` of the last page.
+    """Return the newest entries that fit every filter; `before` is the `more` of the last page.
 
-    `since` counts, `until` does not. `who` is an e-mail, "cli" or "server", exactly.
+    The time goes from `since` on, up to `until` exclusive. `who` is an e-mail, "cli" or "server".
     """
     query = select(AuditEntry)
     for column, value in (
@@ -250,7 +250,7 @@ def find_entries(
 
 
 def logged_in_from(session: Session, who: str, since: datetime) -> set[str]:
-    """The addresses from which this e-mail logged in since then."""
+    """Return the addresses from which this e-mail logged in since then."""
     query = select(AuditEntry.address).where(
         AuditEntry.who == who, AuditEntry.action == Action.LOGIN.value
     )
@@ -258,15 +258,15 @@ def logged_in_from(session: Session, who: str, since: datetime) -> set[str]:
 
 
 def has_entries_before(connection: Connection, before_ms: int) -> bool:
-    """Whether there is anything to purge, asked without writing."""
+    """Return whether any entry is old enough to purge."""
     old = select(AuditEntry.id).where(AuditEntry.at < from_ms(before_ms)).limit(1)
     return connection.execute(old).first() is not None
 
 
 def purge_entries(connection: Connection, before_ms: int, batch: int) -> int:
-    """Remove up to `batch` of the entries older than that moment; how many went.
+    """Remove up to `batch` of the entries older than that moment; return how many.
 
-    The database refuses what is younger than thirty days.
+    The database refuses to remove entries younger than thirty days.
     """
     old = select(AuditEntry.id).where(AuditEntry.at < from_ms(before_ms))
     chosen = old.order_by(AuditEntry.at).limit(batch)
@@ -280,7 +280,7 @@ def _within(query: Select[Q], since: datetime | None, until: datetime | None) ->
 
 
 def _typed(text: str) -> str:
-    """What a stranger typed as an e-mail, if it is one: else it may be their password."""
+    """Return a text typed as an e-mail; "" if it is none, because it may be a password."""
     return _NUMBER.sub("…", text) if is_email(text) else ""
 
 

@@ -1,7 +1,8 @@
-"""Companies: their token, the wish to be connected, and what their connection is in fact."""
+"""Companies: their token, the wish to be connected, and the actual state of the connection."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 
 from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, select, text
@@ -17,11 +18,11 @@ from webhookproxy.rules.companies import CompanyInput, check_company
 
 
 class Company(Base):
-    """A 3C Plus company: whose events come in, and with which token."""
+    """A 3C Plus company, whose events come in with its token."""
 
     __tablename__ = "companies"
     __table_args__ = (
-        # Deleted companies keep their row until it is purged, and may be registered anew.
+        # A deleted company keeps its row until the purge, and can be registered again.
         Index(
             "uq_companies_live_fingerprint",
             "token_fingerprint",
@@ -43,34 +44,26 @@ class Company(Base):
     timezone: Mapped[str] = mapped_column(String(64))
     hide_credentials: Mapped[bool] = mapped_column(default=True)
     should_connect: Mapped[bool] = mapped_column(default=False)
-    # None: as long as the setting RETENTION_DAYS says, which is also the most.
+    # None means the setting RETENTION_DAYS, which is also the maximum.
     retention_days: Mapped[int | None] = mapped_column(SmallInteger)
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)
     connection: Mapped[Connection] = relationship(back_populates="company", uselist=False)
 
-    # Saving over somebody else's newer version is refused (StaleDataError) instead of hiding it.
+    # StaleDataError refuses to overwrite another user's newer version.
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy declares it so
 
     def input(self) -> CompanyInput:
-        """The fields as they would be given to store this company again."""
-        return CompanyInput(
-            name=self.name,
-            token=self.token,
-            socket_url=self.socket_url,
-            threec_id=self.threec_id,
-            agent_id=self.agent_id,
-            timezone=self.timezone,
-            hide_credentials=self.hide_credentials,
-            retention_days=self.retention_days,
-        )
+        """Return the fields that would store this company again."""
+        names = (field.name for field in fields(CompanyInput))
+        return CompanyInput(**{name: getattr(self, name) for name in names})
 
 
 class Connection(Base):
-    """What the connection of a company is in fact; written only by the process that owns it.
+    """The actual state of a company's connection; only the process that owns it writes it.
 
-    A state holds only as long as `fence` is the lease's and the lease's heartbeat is fresh.
+    The state is valid only while `fence` is the lease's and the lease's heartbeat is fresh.
     """
 
     __tablename__ = "connections"
@@ -91,7 +84,7 @@ class Connection(Base):
 
 
 class Gap(Base):
-    """A stretch without a socket although one was wished; what was emitted in it is lost."""
+    """A time without a socket although one was wished; its events are lost."""
 
     __tablename__ = "gaps"
     __table_args__ = (Index("ix_gaps_company_id_started_at", "company_id", "started_at"),)
@@ -105,7 +98,7 @@ class Gap(Base):
 
 
 def fingerprint_text(socket_url: str, agent_id: str, token: str) -> str:
-    """What `token_fingerprint` is the fingerprint of: these three make a connection one."""
+    """Return the text behind `token_fingerprint`: these three together identify a connection."""
     return "\n".join((socket_url, agent_id, token))
 
 
@@ -127,20 +120,10 @@ def _refuse_taken(session: Session, given: CompanyInput, but: int | None) -> str
 
 
 def create_company(session: Session, given: CompanyInput, policy: Policy) -> Company:
-    """A new company, not connected; Refused with all that is wrong with the fields."""
+    """Create a company, not connected; raise Refused with all problems of the fields."""
     clean = check_company(given, policy)
-    company = Company(
-        name=clean.name,
-        threec_id=clean.threec_id,
-        token=clean.token,
-        token_fingerprint=_refuse_taken(session, clean, but=None),
-        socket_url=clean.socket_url,
-        agent_id=clean.agent_id,
-        timezone=clean.timezone,
-        hide_credentials=clean.hide_credentials,
-        retention_days=clean.retention_days,
-        connection=Connection(),
-    )
+    mark = _refuse_taken(session, clean, but=None)
+    company = Company(**asdict(clean), token_fingerprint=mark, connection=Connection())
     session.add(company)
     session.flush()
     note_change(session, company.id)
@@ -148,26 +131,20 @@ def create_company(session: Session, given: CompanyInput, policy: Policy) -> Com
 
 
 def edit_company(session: Session, company: Company, given: CompanyInput, policy: Policy) -> None:
-    """Replace the fields of a company; a new token, host or agent makes its socket anew."""
+    """Replace the fields of a company; a new token, host or agent needs a new socket."""
     clean = check_company(given, policy)
     company.token_fingerprint = _refuse_taken(session, clean, but=company.id)
-    company.name = clean.name
-    company.threec_id = clean.threec_id
-    company.token = clean.token
-    company.socket_url = clean.socket_url
-    company.agent_id = clean.agent_id
-    company.timezone = clean.timezone
-    company.hide_credentials = clean.hide_credentials
-    company.retention_days = clean.retention_days
+    for name, value in asdict(clean).items():
+        setattr(company, name, value)
     session.flush()
     note_change(session, company.id)
 
 
 def wish_connection(session: Session, company: Company, *, connected: bool) -> bool:
-    """Wish a company connected or not; False if that was the wish already.
+    """Wish a company connected or not; return False if that was the wish already.
 
-    The wish is all that the button and the command change: the process that owns the sockets
-    closes the difference between it and the fact.
+    The button and the command change only this wish: the process that owns the sockets makes the
+    actual state follow it.
     """
     if company.should_connect == connected:
         return False
@@ -178,21 +155,21 @@ def wish_connection(session: Session, company: Company, *, connected: bool) -> b
 
 
 def find_company(session: Session, company_id: int) -> Company:
-    """A company that is not deleted; Refused if there is none with this number."""
+    """Return a company that is not deleted; raise Refused if the number has none."""
     company = session.get(Company, company_id)
     if company is None or company.deleted_at is not None:
         raise Refused.one(
             "company",
-            f"There is no company_{company_id}: `flask company list` shows those there are.",
+            f"There is no company_{company_id}: `flask company list` shows the companies.",
             f"Não há empresa company_{company_id}.",
         )
     return company
 
 
 def delete_company(session: Session, company: Company) -> None:
-    """Leave a tombstone: nothing shows the company any more, and its socket closes.
+    """Mark the company as deleted: no page shows it, and its socket closes.
 
-    The process that owns the sockets cancels what waits and removes the rows in batches.
+    The process that owns the sockets cancels waiting deliveries and removes the rows in batches.
     """
     company.deleted_at = datetime.now(UTC)
     company.should_connect = False

@@ -1,4 +1,4 @@
-"""What arrived, and how much of it by the hour."""
+"""The events that arrived, and their number by the hour."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id
 
-# The four tables that grow with the traffic (events, deliveries, attempts and the hourly
-# counters) hold no foreign keys and plain milliseconds: they are written in groups by statements
-# of their own, by one process only, and emptied by the purge in an order of its own.
+# The tables that grow with the traffic (events, deliveries, attempts and the hourly counters) have
+# no foreign keys, and times as plain milliseconds: one process writes them in groups, with its own
+# statements, and the purge empties them in its own order.
 
 
 class Event(Base):
     """One event as 3C Plus sent it; the body of every POST is built from these columns.
 
-    `id` gives the order of arrival; the owner of the sockets numbers the rows itself.
+    `id` gives the order of arrival; the process that owns the sockets numbers the rows.
     """
 
     __tablename__ = "events"
     __table_args__ = (
         Index("uq_events_public_id", "public_id", unique=True),
         Index("ix_events_company_id_id", "company_id", "id"),
-        # Unwanted events go earlier than their neighbours: found without reading these.
+        # Unwanted events are purged earlier than their neighbours.
         Index(
             "ix_events_unwanted",
             "id",
@@ -46,7 +46,7 @@ class Event(Base):
 
 
 class HourlyEvents(Base):
-    """How many events of a name a company got in an hour (hours since 1970, UTC)."""
+    """The number of events of one name that a company got in an hour (hours since 1970, UTC)."""
 
     __tablename__ = "hourly_events"
 

@@ -11,32 +11,32 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from webhookproxy.config.keys import Keyring
 
-# SQLite makes a column the row's own id, without an index beside it, only if it says INTEGER.
+# SQLite uses a column as the row's own id, without another index, only if its type is INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
 
 def to_ms(instant: datetime) -> int:
-    """Milliseconds since 1970 of an aware instant; a naive one is refused with ValueError."""
+    """Return an aware instant as milliseconds since 1970; raise ValueError for a naive one."""
     if instant.tzinfo is None:
         raise ValueError("A time without a zone is ambiguous: give it one (datetime.now(UTC)).")
     return round(instant.timestamp() * 1000)
 
 
 def optional_ms(instant: datetime | None) -> int | None:
-    """The same, of an instant that may be missing."""
+    """Return to_ms of an instant that may be missing."""
     return None if instant is None else to_ms(instant)
 
 
 def from_ms(milliseconds: int) -> datetime:
-    """The aware UTC instant of so many milliseconds since 1970."""
+    """Return milliseconds since 1970 as an aware UTC instant."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 class Instant(TypeDecorator[datetime]):
     """An aware UTC datetime, kept as milliseconds since 1970.
 
-    The contract speaks of milliseconds, both databases compare integers the same way, and the
-    paths that write thousands of rows a second pass the number through untouched.
+    The contract uses milliseconds, both databases compare integers alike, and the code that writes
+    thousands of rows a second passes the number on unchanged.
     """
 
     impl = BigInteger
@@ -50,7 +50,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Secret(TypeDecorator[str]):
-    """A text that is stored only encrypted (`MultiFernet`, webhookproxy.keys)."""
+    """A text that is stored encrypted (webhookproxy.config.keys)."""
 
     impl = Text
     cache_ok = True
@@ -67,13 +67,13 @@ _keyring: Keyring | None = None
 
 def use_keyring(keyring: Keyring) -> None:
     """Set the keys of this process; create_app calls it once."""
-    # A column type cannot be handed an argument by its row, so the keys live here.
+    # A row cannot pass an argument to its column types, so the keys are global.
     global _keyring
     _keyring = keyring
 
 
 def keyring() -> Keyring:
-    """The keys of this process; RuntimeError before create_app has set them."""
+    """Return the keys of this process; raise RuntimeError before create_app has set them."""
     if _keyring is None:
         raise RuntimeError("The data keys are not loaded: build the app with create_app first.")
     return _keyring

@@ -1,4 +1,4 @@
-"""Webhooks: where events go, and how each of them is doing."""
+"""Webhooks: the receivers of events, and their health."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import JSON, ForeignKey, Index, String, func, select, text
+from sqlalchemy import JSON, ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from webhookproxy.extensions import Base
-from webhookproxy.models.deliveries.tables import OPEN, Delivery
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.types import Id, Instant, Secret, to_ms
 from webhookproxy.network.guard import Policy
@@ -18,7 +17,7 @@ from webhookproxy.rules import Refused, keeps_secrets
 from webhookproxy.rules.filters import read_filters, stored_filters
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_secret, check_webhook
 
-# How long after a rotation the old signing secret signs too, in hours.
+# Hours in which the old signing secret signs too, after a rotation.
 ROTATION_HOURS = 24
 
 
@@ -37,11 +36,11 @@ class Webhook(Base):
     name: Mapped[str] = mapped_column(String(120))
     url: Mapped[str] = mapped_column(String(2048))
     events: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
-    # By the name of the event: conditions that all must hold, or it is not sent.
+    # By the name of the event: it is sent only if all conditions hold.
     filters: Mapped[dict[str, list[dict[str, str]]] | None] = mapped_column(JSON(none_as_null=True))
     authorization: Mapped[str | None] = mapped_column(Secret)
     secret: Mapped[str | None] = mapped_column(Secret)
-    # After a rotation this one signs too, until then (see rotate_secret).
+    # This one signs too, for some time after a rotation (see rotate_secret).
     previous_secret: Mapped[str | None] = mapped_column(Secret)
     previous_secret_until: Mapped[datetime | None] = mapped_column(Instant)
     state: Mapped[str] = mapped_column(String(12), default=WebhookState.ACTIVE.value)
@@ -49,15 +48,15 @@ class Webhook(Base):
     timeout: Mapped[float] = mapped_column(default=15.0)
     rate_limit: Mapped[float | None] = mapped_column()
     max_age: Mapped[float] = mapped_column(default=72.0)
-    # While a webhook is paused its clock stands still: `paused_ms` is how long it has stood in
-    # all, without the pause that began at `paused_at`.
+    # The webhook's clock stands still during a pause: `paused_ms` is the length of all pauses
+    # before the one that began at `paused_at`.
     paused_at: Mapped[datetime | None] = mapped_column(Instant)
     paused_ms: Mapped[int] = mapped_column(Id, default=0)
     paused_reason: Mapped[str | None] = mapped_column(String(30))
-    # Deliveries up to this number are being discarded: none is sent, and housekeeping ends them.
+    # Deliveries up to this number are discarded: none is sent, and housekeeping ends them.
     discard_until: Mapped[int | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
-    # Set at every save, also one that changes nothing: that closes the circuit too.
+    # Set by every save, also one without a change, which closes the circuit too.
     saved_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)
@@ -66,7 +65,7 @@ class Webhook(Base):
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy declares it so
 
     def input(self) -> WebhookInput:
-        """The fields as they would be given to store this webhook again."""
+        """Return the fields that would store this webhook again."""
         return WebhookInput(
             name=self.name,
             url=self.url,
@@ -82,16 +81,16 @@ class Webhook(Base):
         )
 
     def clock_ms(self, now: datetime) -> int:
-        """The webhook's own clock: this instant less the time it was paused, in milliseconds."""
+        """Return the webhook's clock: milliseconds of this instant without the time of pauses."""
         return to_ms(self.paused_at or now) - self.paused_ms
 
     def signs_twice_until(self, now: datetime) -> datetime | None:
-        """Until when the secret before the last signs too; None if only one signs now."""
+        """Return the end of the time with two signing secrets; None if only one signs now."""
         until = self.previous_secret_until
         return until if self.previous_secret and until and until > now else None
 
     def change_state(self, state: WebhookState, now: datetime, reason: str | None = None) -> None:
-        """Pause, resume or simulate, keeping account of how long the webhook's clock stood."""
+        """Pause, resume or simulate, and add up the time of pauses."""
         if state == WebhookState.PAUSED:
             self.paused_at = self.paused_at or now
         elif self.paused_at is not None:
@@ -104,9 +103,9 @@ class Webhook(Base):
 class WebhookHealth(Base):
     """The totals and the circuit of a webhook.
 
-    The circuit is written by the process that sends, from its memory. The totals change only by
-    an amount, because whoever resends or cancels a delivery changes them too. Pages and `flask
-    status` read these and never count rows: what waits is `created` less what ended.
+    The sending process writes the circuit from its memory. The totals change only by an amount,
+    because resends and cancellations change them too. Pages and `flask status` read these and never
+    count rows.
     """
 
     __tablename__ = "webhook_health"
@@ -131,7 +130,7 @@ class WebhookHealth(Base):
 
     @property
     def waiting(self) -> int:
-        """How many deliveries have not ended yet."""
+        """The number of deliveries that have not ended yet."""
         ended = self.delivered + self.refused + self.expired + self.cancelled + self.simulated
         return max(0, self.created - ended)
 
@@ -139,7 +138,7 @@ class WebhookHealth(Base):
 def create_webhook(
     session: Session, company_id: int, given: WebhookInput, policy: Policy
 ) -> Webhook:
-    """A new webhook of a company; Refused with all that is wrong with the fields."""
+    """Create a webhook of a company; raise Refused with all problems of the fields."""
     clean = check_webhook(given, policy)
     webhook = Webhook(company_id=company_id, health=WebhookHealth(), paused_ms=0)
     _fill(webhook, clean)
@@ -150,22 +149,22 @@ def create_webhook(
 
 
 def edit_webhook(session: Session, webhook: Webhook, given: WebhookInput, policy: Policy) -> None:
-    """Replace the fields of a webhook; its circuit closes and it is tried at once."""
+    """Replace the fields of a webhook, close its circuit and try it at once."""
     _fill(webhook, check_webhook(given, policy))
     webhook.health.circuit_opened_at = None
     webhook.health.next_probe_at = None
     webhook.health.failed_probes = 0
-    # One save after another is a later one, even within a millisecond.
+    # Two saves get different times, even within a millisecond.
     webhook.saved_at = max(datetime.now(UTC), webhook.saved_at + timedelta(milliseconds=1))
     session.flush()
     note_change(session, webhook.company_id)
 
 
 def rotate_secret(session: Session, webhook: Webhook, new_secret: str | None = None) -> str:
-    """Replace the signing secret; for ROTATION_HOURS the old one signs too. Returns the new one.
+    """Replace the signing secret and return the new one; the old one signs for ROTATION_HOURS too.
 
-    Without `new_secret` one is made: show it once, it is never shown again. Of three within the
-    time only the last two sign. Refused if the webhook signs nothing, or with that very secret.
+    Without `new_secret` one is made; no page shows it a second time. After two rotations within the
+    time only the last two secrets sign. Raises Refused if the webhook has no secret, or this one.
     """
     if webhook.secret is None:
         raise Refused.one(
@@ -173,13 +172,13 @@ def rotate_secret(session: Session, webhook: Webhook, new_secret: str | None = N
             f"webhook_{webhook.id} has no secret to replace: set one with `flask webhook edit`.",
             "Este webhook não tem segredo para trocar: defina um.",
         )
-    # 43 characters of 32 random bytes, which is what Standard Webhooks asks for.
+    # Standard Webhooks asks for 32 random bytes; these are 43 characters.
     secret = secrets.token_urlsafe(32) if new_secret is None else new_secret
     check_secret(secret)
     if secret == webhook.secret:
         raise Refused.one(
             "secret",
-            "This is the secret that is in force: give another one, or none to have one made.",
+            "This secret is in use already: give another one, or none to have one made.",
             "Este já é o segredo em uso: informe outro, ou deixe em branco para gerarmos um.",
         )
     webhook.previous_secret = webhook.secret
@@ -191,9 +190,9 @@ def rotate_secret(session: Session, webhook: Webhook, new_secret: str | None = N
 
 
 def end_rotation(session: Session, webhook: Webhook) -> bool:
-    """Have only the new secret sign from now on; False if the old one signed no more already.
+    """Let only the new secret sign from now on; return False if that was so already.
 
-    For whoever has given the new one to the receiver, which then need not wait.
+    A user who gave the new secret to the receiver need not wait for the end of the time.
     """
     until = webhook.previous_secret_until
     if webhook.previous_secret is None or until is None:
@@ -210,7 +209,7 @@ def _forget_previous(webhook: Webhook) -> None:
 
 def _fill(webhook: Webhook, clean: WebhookInput) -> None:
     stays = webhook.url is None or keeps_secrets(webhook.url, clean.url, same_path=False)
-    # Who sets a secret by hand wants it now, and another server was never given the old one.
+    # A secret set by hand counts at once, and another server never had the old one.
     if webhook.secret != clean.secret or not stays:
         _forget_previous(webhook)
     webhook.name = clean.name
@@ -230,7 +229,7 @@ def _fill(webhook: Webhook, clean: WebhookInput) -> None:
 def switch_webhook(
     session: Session, webhook: Webhook, state: WebhookState, reason: str | None = None
 ) -> bool:
-    """Pause, resume or simulate a webhook; False if it was so already."""
+    """Pause, resume or simulate a webhook; return False if it was so already."""
     if webhook.state == state.value:
         return False
     webhook.change_state(state, datetime.now(UTC), reason)
@@ -239,36 +238,20 @@ def switch_webhook(
     return True
 
 
-def resume_webhook(session: Session, webhook: Webhook, *, discard: bool) -> bool:
-    """Send again; False, and nothing is discarded, if the webhook was active already.
-
-    With `discard`, nothing that waits at this moment is sent: the process that owns the sockets
-    ends it as cancelled, in batches. What arrives later is sent.
-    """
-    if webhook.state == WebhookState.ACTIVE.value:
-        return False
-    if discard:
-        # Numbers are given by one process, in order: what is committed later has a higher one.
-        newest = select(func.max(Delivery.id)).where(Delivery.webhook_id == webhook.id, text(OPEN))
-        webhook.discard_until = session.scalar(newest) or webhook.discard_until
-    return switch_webhook(session, webhook, WebhookState.ACTIVE)
-
-
 def find_webhook(session: Session, webhook_id: int) -> Webhook:
-    """A webhook that is not deleted; Refused if there is none with this number."""
+    """Return a webhook that is not deleted; raise Refused if the number has none."""
     webhook = session.get(Webhook, webhook_id)
     if webhook is None or webhook.deleted_at is not None:
         raise Refused.one(
             "webhook",
-            f"There is no webhook_{webhook_id}: `flask webhook list COMPANY` shows those "
-            "there are.",
+            f"There is no webhook_{webhook_id}: `flask webhook list COMPANY` shows the webhooks.",
             f"Não há webhook webhook_{webhook_id}.",
         )
     return webhook
 
 
 def live_webhooks(session: Session, company_ids: Collection[int]) -> list[Webhook]:
-    """The webhooks of these companies that are not deleted, oldest first, with their health."""
+    """Return the webhooks of these companies, oldest first, with health, without deleted ones."""
     query = (
         select(Webhook)
         .where(Webhook.company_id.in_(company_ids), Webhook.deleted_at.is_(None))
@@ -279,9 +262,9 @@ def live_webhooks(session: Session, company_ids: Collection[int]) -> list[Webhoo
 
 
 def delete_webhook(session: Session, webhook: Webhook) -> None:
-    """Leave a tombstone: nothing is sent to the webhook any more.
+    """Mark the webhook as deleted: nothing is sent to it.
 
-    The process that owns the sockets cancels what waits and removes the rows in batches.
+    The process that owns the sockets cancels waiting deliveries and removes the rows in batches.
     """
     webhook.deleted_at = datetime.now(UTC)
     session.flush()

@@ -54,7 +54,7 @@ def test_a_rotation_leaves_its_entries_without_the_secret(run: Run, app: Flask) 
 
 def test_what_cannot_be_is_a_sentence(run: Run, refuse: Refuse) -> None:
     assert "contradict" in refuse(*WORDS, "--finish", "--secret", "canary")
-    assert "in force" in refuse(*WORDS, "--secret", SECRET)
+    assert "in use already" in refuse(*WORDS, "--secret", SECRET)
     assert "There is no webhook_9" in refuse("webhook", "rotate-secret", "9")
     run("webhook", "edit", "1", "--secret", "")
     assert "no secret to replace" in refuse(*WORDS)

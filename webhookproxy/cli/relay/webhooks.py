@@ -18,6 +18,7 @@ from webhookproxy.events.catalog import CATALOG
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import CLI, Action, record_webhook, record_webhook_edit
 from webhookproxy.models.companies import find_company
+from webhookproxy.models.deliveries.actions import resume_webhook
 from webhookproxy.models.webhooks import (
     Webhook,
     create_webhook,
@@ -25,7 +26,6 @@ from webhookproxy.models.webhooks import (
     edit_webhook,
     find_webhook,
     live_webhooks,
-    resume_webhook,
     switch_webhook,
 )
 from webhookproxy.network.guard import check_url, masked_url

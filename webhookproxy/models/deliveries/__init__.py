@@ -1,1 +1,1 @@
-"""Deliveries, and what people do with them."""
+"""Deliveries, and the actions of users on them."""

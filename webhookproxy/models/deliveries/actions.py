@@ -1,7 +1,7 @@
-"""What people do with a delivery: resend it, have it tried now, cancel it.
+"""The actions of users on deliveries: resend one, try it now, cancel it, discard all that wait.
 
-Each is a wish in the database and a line in the change log: the process that owns the sockets
-reads it within a second, or at once after Engine.wake() in that very process.
+Each is stored, with a line in the change log. The process that owns the sockets reads it within a
+second, or at once after Engine.wake() in the same process.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from webhookproxy.models.deliveries.tables import OPEN, Delivery, end_deliveries
 from webhookproxy.models.events import Event
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.types import to_ms
-from webhookproxy.models.webhooks import Webhook, WebhookHealth, find_webhook
+from webhookproxy.models.webhooks import Webhook, WebhookHealth, find_webhook, switch_webhook
 from webhookproxy.reasons import WAITING, DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 
-# How one has ended that can be sent again.
+# A delivery that ended in one of these states can be sent again.
 RESENDABLE = (
     DeliveryState.DELIVERED,
     DeliveryState.REFUSED,
@@ -35,14 +35,14 @@ RESENDABLE = (
 
 
 class Resent(StrEnum):
-    """What resend() did: the delivery is queued again, or it waits already."""
+    """The result of resend(): the delivery is queued again, or it waits already."""
 
     QUEUED = "queued"
     ALREADY_WAITING = "already_waiting"
 
 
 class Tried(StrEnum):
-    """What try_now() did: this delivery is tried, an earlier one of its key is, or it has ended."""
+    """The result of try_now(): this delivery is tried, or an earlier one of its key, or none."""
 
     ITSELF = "itself"
     EARLIER = "earlier"
@@ -50,7 +50,7 @@ class Tried(StrEnum):
 
 
 class Cancelled(StrEnum):
-    """What cancel() did: the delivery was cancelled, or it had ended already."""
+    """The result of cancel(): the delivery was cancelled, or it had ended already."""
 
     CANCELLED = "cancelled"
     ALREADY_ENDED = "already_ended"
@@ -58,18 +58,18 @@ class Cancelled(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TriedNow:
-    """What try_now() did, and the delivery that is tried now (if any is)."""
+    """The result of try_now(), and the delivery that is tried now, if any."""
 
     outcome: Tried
     delivery_id: int
 
 
 def resend(session: Session, delivery: Delivery) -> Resent:
-    """Queue a delivery that ended once more: same event id, same bytes, attempts counted on.
+    """Queue a finished delivery again, with the same event id and the same bytes.
 
-    Its tries and its age begin anew. Of two at the same moment one finds it waiting already.
-    Refused if its webhook or company is deleted, it was filtered, it is still to be discarded, or
-    personal data was taken out of its event.
+    Its tries and its age begin again; its attempts are counted on. Of two calls at the same moment
+    one finds it waiting already. Raises Refused if its webhook or company is deleted, if it was
+    filtered or is being discarded, or if personal data was removed from its event.
     """
     webhook = _webhook_of(session, delivery)
     _refuse_discarding(webhook, delivery)
@@ -90,10 +90,10 @@ def resend(session: Session, delivery: Delivery) -> Resent:
 def queue_again(
     session: Session, webhook: Webhook, ids: Sequence[int], states: Sequence[DeliveryState]
 ) -> list[int]:
-    """Queue those of a webhook's deliveries that ended in one of these states; which were.
+    """Requeue the given deliveries that ended in one of `states`; return their ids.
 
-    Their tries and their age begin anew. What personal data was taken out of stays as it is: the
-    same id would come with other bytes than before.
+    Their tries and their age begin again. An event without its personal data is not resent: its
+    bytes would differ under the same id.
     """
     as_sent = exists().where(
         Event.id == Delivery.event_id, func.coalesce(Event.note, "") != EventNote.MASKED
@@ -124,10 +124,10 @@ def queue_again(
 
 
 def try_now(session: Session, delivery: Delivery) -> TriedNow:
-    """Have a delivery that waits tried at once, also while its webhook is only probed.
+    """Try a waiting delivery at once, also while its webhook is only probed.
 
     Order is kept: if an earlier delivery of its key waits (in strict order, of its webhook), that
-    one is tried instead. Refused if the webhook is paused, or it or its company is deleted.
+    one is tried instead. Raises Refused if the webhook is paused, or it or its company is deleted.
     """
     webhook = _webhook_of(session, delivery)
     if webhook.state == WebhookState.PAUSED:
@@ -141,15 +141,17 @@ def try_now(session: Session, delivery: Delivery) -> TriedNow:
     head_id = _first_of_key(session, webhook, delivery)
     if delivery.state not in WAITING or head_id is None:
         return TriedNow(Tried.ALREADY_ENDED, delivery.id)
-    _change(session, head_id, WAITING, {"due_ms": None})
+    head = update(Delivery).where(Delivery.id == head_id, Delivery.state.in_(WAITING))
+    session.execute(head.values(due_ms=None).execution_options(synchronize_session=False))
+    session.expire_all()
     note_change(session, webhook.company_id, webhook.id, head_id)
     return TriedNow(Tried.ITSELF if head_id == delivery.id else Tried.EARLIER, head_id)
 
 
 def cancel(session: Session, delivery: Delivery) -> Cancelled:
-    """Cancel a delivery that waits.
+    """Cancel a waiting delivery.
 
-    One that is being sent at this moment ends as its receiver says, or cancelled if that fails.
+    One that is being sent ends as its receiver answers, or cancelled if that attempt fails.
     """
     webhook_id, now_ms = delivery.webhook_id, to_ms(datetime.now(UTC))
     state, reason = DeliveryState.CANCELLED, DeliveryReason.DISCARDED
@@ -163,6 +165,21 @@ def cancel(session: Session, delivery: Delivery) -> Cancelled:
     return Cancelled.CANCELLED
 
 
+def resume_webhook(session: Session, webhook: Webhook, *, discard: bool) -> bool:
+    """Activate a webhook; return False, and discard nothing, if it was active already.
+
+    `discard` ends the deliveries that wait at this moment as cancelled: the process that owns the
+    sockets does it, in batches. Later deliveries are sent.
+    """
+    if webhook.state == WebhookState.ACTIVE.value:
+        return False
+    if discard:
+        # One process gives the numbers, in order: a delivery committed later has a higher one.
+        newest = select(func.max(Delivery.id)).where(Delivery.webhook_id == webhook.id, text(OPEN))
+        webhook.discard_until = session.scalar(newest) or webhook.discard_until
+    return switch_webhook(session, webhook, WebhookState.ACTIVE)
+
+
 def _webhook_of(session: Session, delivery: Delivery) -> Webhook:
     webhook = find_webhook(session, delivery.webhook_id)
     find_company(session, webhook.company_id)
@@ -170,12 +187,12 @@ def _webhook_of(session: Session, delivery: Delivery) -> Webhook:
 
 
 def _refuse_discarding(webhook: Webhook, delivery: Delivery) -> None:
-    # Its number would have it discarded with those that waited when the webhook was resumed.
+    # By its number it would be discarded with the deliveries that waited at the resumption.
     if delivery.id <= (webhook.discard_until or 0):
         raise Refused.one(
             "delivery",
-            f"What waited for webhook_{webhook.id} is still being discarded: try again when that "
-            "is done, which takes a running server some seconds.",
+            f"The deliveries that waited for webhook_{webhook.id} are still being discarded: try "
+            "again in some seconds, while a server runs.",
             "As entregas guardadas ainda estão sendo descartadas: tente de novo em instantes.",
         )
 
@@ -185,14 +202,14 @@ def _refuse_masked(session: Session, delivery: Delivery) -> None:
     if note == EventNote.MASKED:
         raise Refused.one(
             "delivery",
-            f"Personal data was taken out of the event of delivery_{delivery.id}, so it is not "
+            f"Personal data was removed from the event of delivery_{delivery.id}, so it is not "
             "sent again.",
             "Dados pessoais foram retirados deste evento, e por isso ele não pode ser reenviado.",
         )
 
 
 def _first_of_key(session: Session, webhook: Webhook, delivery: Delivery) -> int | None:
-    """The first delivery that waits, up to this one, among those that keep order with it."""
+    """Return the first waiting delivery, up to this one, among those that keep order with it."""
     query = select(func.min(Delivery.id)).where(
         Delivery.webhook_id == webhook.id,
         Delivery.id > (webhook.discard_until or 0),
@@ -202,19 +219,3 @@ def _first_of_key(session: Session, webhook: Webhook, delivery: Delivery) -> int
     if webhook.parallelism > 1:
         query = query.where(Delivery.order_key == delivery.order_key)
     return session.scalar(query)
-
-
-def _change(
-    session: Session, delivery_id: int, states: tuple[DeliveryState, ...], values: dict[str, object]
-) -> bool:
-    """Change a delivery if it is in one of these states; whether it was, also between two that
-    try at the same moment."""
-    changed = session.execute(
-        update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.state.in_(states))
-        .values(values)
-        .returning(Delivery.id)
-        .execution_options(synchronize_session=False)
-    ).scalar()
-    session.expire_all()
-    return changed is not None

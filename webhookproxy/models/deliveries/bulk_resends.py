@@ -1,7 +1,7 @@
-"""Bulk resends: much of one webhook queued once more, in the background and a little at a time.
+"""Bulk resends: many deliveries of one webhook queued again, in the background, in small steps.
 
-Asking for one is a row. The process that owns the sockets goes through what is wanted, in the
-order of its numbers (see delivery.resending), and keeps in the row how far it came.
+A request is a row. The process that owns the sockets queues the wanted deliveries in the order of
+their numbers (see delivery.outcomes.resending), and notes its progress in the row.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RUNNING = "state = 'running'"
 
 
 class BulkState(StrEnum):
-    """Still queueing, through with it, or ended by somebody before that."""
+    """Still queueing, finished, or cancelled by a user before that."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -43,17 +43,17 @@ class Hold(StrEnum):
 
 
 class BulkResend(Base):
-    """Who wanted what, and how far it is. Times are milliseconds since 1970.
+    """A request and its progress. Times are milliseconds since 1970.
 
-    Wanted are the deliveries of the webhook above `begins` and up to `upto` that ended in one of
-    `states`; up to `cursor` they were dealt with. `total` is what was counted when it was asked
-    for. `waiting` are those that were queued and have not ended again yet.
+    It wants the deliveries of the webhook above `begins` and up to `upto` that ended in one of
+    `states`; those up to `cursor` are done. `total` was counted at the request. `waiting` are the
+    queued ones that have not ended again yet.
     """
 
     __tablename__ = "bulk_resends"
     __table_args__ = (
         Index("ix_bulk_resends_webhook_id_id", "webhook_id", "id"),
-        # One at a time, also between two that ask at the same moment.
+        # One at a time, also if two users ask at the same moment.
         Index(
             "uq_bulk_resends_running",
             "webhook_id",
@@ -87,13 +87,13 @@ class BulkResend(Base):
 
     @property
     def wanted(self) -> Wanted:
-        """What is resent."""
+        """The deliveries that are resent."""
         states = tuple(DeliveryState(state) for state in self.states)
         return Wanted(self.webhook_id, states, self.event, self.since_ms)
 
     @property
     def done(self) -> float:
-        """How much of it was dealt with, from 0 to 1."""
+        """The part that is done, from 0 to 1."""
         if self.state == BulkState.FINISHED:
             return 1.0
         if self.total_is_cut:
@@ -101,13 +101,13 @@ class BulkResend(Base):
         return min(1.0, (self.queued + self.skipped) / max(1, self.total))
 
     def end(self, state: BulkState) -> None:
-        """Queue no more."""
+        """End the queueing."""
         self.state = state.value
         self.ended_ms = to_ms(datetime.now(UTC))
 
 
 def hold(webhook: Webhook) -> Hold | None:
-    """Why nothing is resent to a webhook now; None if nothing keeps it."""
+    """Return the reason why a webhook gets no resends now, or None."""
     if webhook.state == WebhookState.PAUSED:
         return Hold.PAUSED
     if webhook.state == WebhookState.SIMULATED:
@@ -118,10 +118,10 @@ def hold(webhook: Webhook) -> Hold | None:
 
 
 def begin(session: Session, wanted: Wanted, counted: Counted, actor: Actor) -> int:
-    """Ask for a bulk resend of what was counted; its number.
+    """Request a bulk resend of the counted deliveries; return its number.
 
-    Refused if there is nothing, one of this webhook is running, or the webhook is paused,
-    simulated or deleted.
+    Raises Refused if nothing was counted, if one of this webhook is running, or if the webhook is
+    paused, simulated or deleted.
     """
     webhook = find_webhook(session, wanted.webhook_id)
     find_company(session, webhook.company_id)
@@ -147,7 +147,7 @@ def begin(session: Session, wanted: Wanted, counted: Counted, actor: Actor) -> i
 
 
 def cancel(session: Session, bulk_id: int, actor: Actor) -> bool:
-    """Queue no more of it; False if it had ended already. What was queued is sent."""
+    """End its queueing; return False if it had ended already. Queued deliveries are sent."""
     bulk = session.get(BulkResend, bulk_id, with_for_update=True, populate_existing=True)
     if bulk is None or bulk.state != BulkState.RUNNING:
         return False
@@ -157,7 +157,7 @@ def cancel(session: Session, bulk_id: int, actor: Actor) -> bool:
 
 
 def running(session: Session, webhook_id: int) -> BulkResend | None:
-    """The bulk resend of a webhook that is running, if one is."""
+    """Return the bulk resend of a webhook that is running, if one is."""
     query = select(BulkResend).where(BulkResend.webhook_id == webhook_id, text(_RUNNING))
     return session.scalar(query)
 
@@ -173,7 +173,7 @@ def _refuse(session: Session, webhook: Webhook, counted: Counted) -> None:
         is_paused = webhook.state == WebhookState.PAUSED
         raise Refused.one(
             "webhook",
-            f"{name} is {webhook.state}: `flask webhook resume {name}` has it sent to again.",
+            f"{name} is {webhook.state}: `flask webhook resume {name}` activates it.",
             "O webhook está pausado: retome-o antes de reenviar."
             if is_paused
             else "O webhook está simulado, e nada seria enviado: ative-o antes de reenviar.",
@@ -187,6 +187,6 @@ def _refuse(session: Session, webhook: Webhook, counted: Counted) -> None:
     if not counted.count and not counted.is_cut:
         raise Refused.one(
             "deliveries",
-            f"Nothing of {name} that did not arrive matches, so there is nothing to resend.",
+            f"No missed delivery of {name} matches, so there is nothing to resend.",
             "Nada combina com isso: não há o que reenviar.",
         )

@@ -1,4 +1,4 @@
-"""What of one webhook did not arrive: how much there is of it, and the next of it, in order."""
+"""The missed deliveries of one webhook: their number, and the next ones in order."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from webhookproxy.models.deliveries.tables import ENDED_BADLY, Delivery
 from webhookproxy.models.events import Event
 from webhookproxy.reasons import MISSED, DeliveryState
 
-# Counted up to here; beyond, it is only said that there are more.
+# Counted up to here; then `is_cut` says that more exist.
 COUNT_MAX = 100_000
 LOOK_AT = 300_000
-# Rows in one statement: a statement holds the hub.
+# Rows in one statement, which blocks the hub.
 ROUND = 2_000
 
 _OF_EVENT = "(SELECT e.name FROM events e WHERE e.id = d.event_id) = :event"
@@ -29,7 +29,7 @@ _ROWS = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which of a webhook's deliveries: how they ended, and the name of their event ("": any)."""
+    """Deliveries of a webhook by their states and the name of their event ("": any)."""
 
     webhook_id: int
     states: tuple[DeliveryState, ...] = MISSED
@@ -39,9 +39,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many there are, between which numbers, and when the first and the last came.
+    """The number of wanted deliveries, the numbers around them, and their first and last arrival.
 
-    `is_cut` says that there are more than were counted.
+    `is_cut` says that more exist than were counted.
     """
 
     count: int
@@ -53,7 +53,7 @@ class Counted:
 
 
 def count(session: Session, wanted: Wanted) -> Counted:
-    """Count what is wanted of what there is now, in rounds between which others get their turn."""
+    """Count the wanted deliveries that exist now, in rounds: other greenlets run between them."""
     upto = session.scalar(select(func.max(Delivery.id))) or 0
     begins = 0 if wanted.since_ms is None else first_delivery(session, wanted.since_ms) - 1
     found, looked_at, after = 0, 0, begins
@@ -69,7 +69,7 @@ def count(session: Session, wanted: Wanted) -> Counted:
             break
         gevent.sleep(0)
     is_cut = rows == ROUND
-    # Of what was not counted, the last of all is not known.
+    # A cut count does not know the last one.
     ends = (_arrived(session, lowest), None if is_cut else _arrived(session, highest))
     return Counted(found, is_cut, begins, upto, *ends)
 
@@ -77,9 +77,9 @@ def count(session: Session, wanted: Wanted) -> Counted:
 def following(
     session: Session, wanted: Wanted, after: int, upto: int, limit: int, look_at: int
 ) -> tuple[list[int], int, bool]:
-    """The next that are wanted, at most `limit`, of the next `look_at` rows that ended badly.
+    """Return the next wanted ones, at most `limit`, from the next `look_at` that ended badly.
 
-    Then the number up to which that was looked at, and whether nothing is left behind it.
+    The second value is the number up to which rows were read, the third whether no row is left.
     """
     query = text(f"SELECT d.id, {_match(wanted)} {_ROWS} ORDER BY d.id LIMIT {int(look_at)}")
     values = {"webhook": wanted.webhook_id, "after": after, "upto": upto, **_event(wanted)}
@@ -102,7 +102,7 @@ def _counting(wanted: Wanted) -> str:
 
 
 def _match(wanted: Wanted) -> str:
-    """Whether a row is wanted; only words of our own go into this text."""
+    """Return the SQL that says whether a row is wanted; only our own words go into it."""
     states = _words(wanted.states)
     return f"d.state IN ({states})" + (f" AND {_OF_EVENT}" if wanted.event else "")
 

@@ -1,4 +1,4 @@
-"""From when to when, as numbers of deliveries: time has no index, but numbers grow with arrival."""
+"""Turns times into numbers of events and deliveries, which grow with the time of arrival."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from webhookproxy.models.events import Event
 
 
 def first_event(session: Session, moment_ms: int) -> int:
-    """The number from which on the events came at that moment or later.
+    """Return the lowest number whose events arrived at that moment or later.
 
-    It need not be an event's own: numbers may have gaps. This halves their range: a few dozen
-    reads by primary key, however many events there are.
+    It may be a number without an event. The range is halved each time, which takes a few dozen
+    reads by primary key for any number of events: times have no index.
     """
     low, high = _bounds(session)
     while low < high:
@@ -28,7 +28,7 @@ def first_event(session: Session, moment_ms: int) -> int:
 
 
 def _bounds(session: Session) -> tuple[int, int]:
-    """The lowest number of an event, and one past the highest."""
+    """Return the lowest number of an event, and one more than the highest."""
     # Two queries: SQLite finds one end in the index at once, but reads it all for both together.
     lowest = session.scalar(select(func.min(Event.id)))
     highest = session.scalar(select(func.max(Event.id)))
@@ -36,9 +36,9 @@ def _bounds(session: Session) -> tuple[int, int]:
 
 
 def first_delivery(session: Session, moment_ms: int) -> int:
-    """The lowest delivery of the events that came from that moment on; one past the last if none.
+    """Return the first delivery of the events from that moment on, else one more than the last.
 
-    Deliveries are numbered with their events: the first event that has any tells.
+    Deliveries are numbered in the order of their events.
     """
     query = (
         select(Delivery.id)

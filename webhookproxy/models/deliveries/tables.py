@@ -1,4 +1,4 @@
-"""What is due to each webhook, and every attempt at it."""
+"""The deliveries of each webhook, and the attempts at each."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from webhookproxy.rules import Refused
 
 OPEN = "state IN ('queued', 'retrying')"
 ENDED_BADLY = "state IN ('refused', 'expired', 'cancelled')"
-# Ended without a POST, as its webhook wants it.
+# Ended without a POST, because of the webhook's settings.
 KEPT_BACK = "state IN ('filtered', 'simulated')"
-# Ended by somebody, and not because its webhook or company was deleted.
+# Ended by a user, and not because its webhook or company was deleted.
 DISCARDED = "reason = 'discarded'"
 CONDITION_MAX = 300
 
@@ -28,14 +28,14 @@ class Delivery(Base):
     """One event due to one webhook. Times are milliseconds since 1970.
 
     `attempts` counts HTTP requests, `tries` those that count against the event (probes of an
-    open circuit do not). `born_ms` is on the webhook's own clock, which stands while it is
-    paused: age is that clock now less `born_ms`. Resending begins `tries`, `born_ms` and
-    `first_attempt_ms` anew; `attempts` goes on.
+    open circuit do not). `born_ms` is on the webhook's clock, which stands still during a pause;
+    the age is that clock's present time less `born_ms`. A resend resets `tries`, `born_ms` and
+    `first_attempt_ms`, but not `attempts`.
     """
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        # The lanes read only what has not ended: partial indices stay as small as the backlog.
+        # The lanes read only open deliveries: a partial index is as small as the backlog.
         Index(
             "ix_deliveries_open",
             "webhook_id",
@@ -52,7 +52,7 @@ class Delivery(Base):
             postgresql_where=text(OPEN),
         ),
         Index("ix_deliveries_event_id", "event_id"),
-        # The lists of the pages: all of a webhook, and what needs somebody's attention.
+        # The lists of the pages: all deliveries of a webhook, and those that need attention.
         Index("ix_deliveries_webhook_id_id", "webhook_id", "id"),
         Index(
             "ix_deliveries_ended_badly",
@@ -61,7 +61,7 @@ class Delivery(Base):
             sqlite_where=text(ENDED_BADLY),
             postgresql_where=text(ENDED_BADLY),
         ),
-        # Few among many: a list of them would read thousands of others to fill a page.
+        # Few among many: without an index a list would read thousands of others for a page.
         Index(
             "ix_deliveries_kept_back",
             "webhook_id",
@@ -69,7 +69,7 @@ class Delivery(Base):
             sqlite_where=text(KEPT_BACK),
             postgresql_where=text(KEPT_BACK),
         ),
-        # The same of all webhooks together, as an administrator lists them.
+        # The same for all webhooks together, in an administrator's list.
         Index(
             "ix_deliveries_ended_badly_id",
             "id",
@@ -97,14 +97,14 @@ class Delivery(Base):
     due_ms: Mapped[int | None] = mapped_column(Id)
     ended_ms: Mapped[int | None] = mapped_column(Id)
     status: Mapped[int | None] = mapped_column(SmallInteger)
-    # Of a filtered one: the condition that did not hold, in words.
+    # The condition that a filtered delivery did not meet, in words.
     condition: Mapped[str | None] = mapped_column(String(CONDITION_MAX))
-    # How often somebody had it sent again.
+    # The number of times that users sent it again.
     resends: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
 
 
 class Attempt(Base):
-    """One HTTP request and what came back: 1 KB of a success, 16 KB of a failure."""
+    """One HTTP request and its answer: 1 KB of a success, 16 KB of a failure."""
 
     __tablename__ = "attempts"
 
@@ -120,10 +120,10 @@ class Attempt(Base):
 
 
 class HourlyDeliveries(Base):
-    """How many deliveries of a webhook ended how in an hour, and how long they took.
+    """The number of deliveries of a webhook in one hour, by outcome and duration.
 
-    `bucket` is the power of two, in milliseconds, that the time from arrival to the end stayed
-    under: latency percentiles come from adding rows, not from reading deliveries.
+    The time from arrival to the end was less than `bucket`, a power of two of milliseconds. Pages
+    add up these rows for latency percentiles, and never read deliveries.
     """
 
     __tablename__ = "hourly_deliveries"
@@ -137,7 +137,7 @@ class HourlyDeliveries(Base):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the body of a POST is built from: the stored columns of one event."""
+    """The stored columns of one event that the body of a POST is built from."""
 
     public_id: str
     company_id: int
@@ -150,7 +150,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A delivery that has not ended, as the lanes carry it."""
+    """A delivery that has not ended, in the form that the lanes use."""
 
     id: int
     webhook_id: int
@@ -172,7 +172,7 @@ DUE_TABLES = "deliveries d JOIN events e ON e.id = d.event_id"
 
 
 def due_from_row(row: Sequence[Any]) -> Due:
-    """A Due from a row of DUE_COLUMNS."""
+    """Return a Due from a row of DUE_COLUMNS."""
     (delivery_id, webhook_id, order_key, tries, attempts, born_ms, first_ms, due_ms, *facts) = row
     return Due(
         delivery_id,
@@ -188,25 +188,25 @@ def due_from_row(row: Sequence[Any]) -> Due:
 
 
 def stored_due(session: Session, delivery_id: int) -> Due | None:
-    """A delivery with what its body is built from, ended or not; None if there is none."""
+    """Return a delivery, open or ended, with its event's columns, or None."""
     query = text(f"SELECT {DUE_COLUMNS} FROM {DUE_TABLES} WHERE d.id = :id")
     row = session.execute(query, {"id": delivery_id}).one_or_none()
     return None if row is None else due_from_row(row)
 
 
 def find_delivery(session: Session, delivery_id: int) -> Delivery:
-    """A delivery as it is stored now; Refused if there is none with this number."""
+    """Return a delivery as it is stored now; raise Refused if the number has none."""
     delivery = session.get(Delivery, delivery_id, populate_existing=True)
     if delivery is None:
         raise Refused.one(
             "delivery",
-            f"There is no delivery_{delivery_id}: it may be older than what is kept.",
+            f"There is no delivery_{delivery_id}: it may be older than the retention time.",
             f"Não há entrega {delivery_id}: ela pode ser mais antiga que o período guardado.",
         )
     return delivery
 
 
-# The column of webhook_health in which what ends without an attempt is counted.
+# The columns of webhook_health that count deliveries which end without an attempt.
 _COUNTED_IN = {DeliveryState.EXPIRED: "expired", DeliveryState.CANCELLED: "cancelled"}
 
 
@@ -218,9 +218,9 @@ def end_deliveries(
     reason: DeliveryReason,
     now_ms: int,
 ) -> int:
-    """End those of a webhook's deliveries that wait, as expired or cancelled; how many did.
+    """End the waiting ones of these deliveries as expired or cancelled; return how many.
 
-    What ended meanwhile stays as it is, and is not counted again.
+    A delivery that has ended by then stays unchanged, and is not counted again.
     """
     if not ids:
         return 0

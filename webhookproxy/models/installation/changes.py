@@ -12,11 +12,11 @@ from webhookproxy.models.types import Id, Instant
 
 
 class Revision(Base):
-    """One row: how many changes there have been.
+    """One row: the number of changes so far.
 
-    Whoever changes a company raises it first and so holds its row lock until the commit: on both
-    databases the changes become visible in the order of their numbers, and a reader that asks
-    for "later than the last I saw" misses none.
+    A transaction that changes a company raises it, and so locks the row until the commit. On both
+    databases the changes become visible in the order of their numbers, and a reader that asks for
+    "later than the last I saw" misses none.
     """
 
     __tablename__ = "revision"
@@ -28,8 +28,8 @@ class Revision(Base):
 class Change(Base):
     """Company `company_id`, or one of its webhooks, was created, edited or deleted.
 
-    With `webhook_id`, somebody did something with deliveries of that webhook; with `delivery_id`
-    too, that one is wanted tried at once.
+    With `webhook_id`, a user acted on deliveries of that webhook; with `delivery_id` too, that
+    delivery must be tried at once.
     """
 
     __tablename__ = "changes"
@@ -44,7 +44,7 @@ class Change(Base):
 def note_change(
     session: Session, company_id: int, webhook_id: int | None = None, delivery_id: int | None = None
 ) -> None:
-    """Tell every running server, once this transaction commits, to read the company anew.
+    """Tell every running server to read the company again, after this transaction's commit.
 
     `webhook_id` and `delivery_id`: see Change.
     """
@@ -62,15 +62,17 @@ def note_change(
 
 
 def changes_since(session: Session, number: int) -> tuple[int, set[int]]:
-    """The number of the last change, and the companies changed after `number`."""
+    """Return the number of the last change, and the companies changed after `number`."""
     rows = session.execute(select(Change.number, Change.company_id).where(Change.number > number))
     found = [(row.number, row.company_id) for row in rows]
     return max([number, *(each for each, _ in found)]), {company for _, company in found}
 
 
-def acts_between(session: Session, after: int, upto: int) -> dict[int, list[int]]:
-    """The webhooks with whose deliveries somebody did something, after one change and up to
-    another; of each the deliveries that are wanted tried at once, in the order of the wishes."""
+def delivery_actions_between(session: Session, after: int, upto: int) -> dict[int, list[int]]:
+    """Return the webhooks on whose deliveries users acted, in the changes above `after` to `upto`.
+
+    Each has the deliveries that must be tried at once, in the order of the requests.
+    """
     rows = session.execute(
         select(Change.webhook_id, Change.delivery_id)
         .where(Change.number > after, Change.number <= upto, Change.webhook_id.is_not(None))

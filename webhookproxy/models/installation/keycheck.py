@@ -10,10 +10,9 @@ from webhookproxy.models.types import Id, Secret
 
 
 class KeyCheck(Base):
-    """Row 1, made by the migration: if it does not open, no other secret would either.
+    """Row 1, made by the migration: if it does not open, no other secret does.
 
-    `flask keys rotate` encrypts it anew when everything else is, so it also says whether an old
-    key may go.
+    `flask keys rotate` encrypts it last, so it also says whether an old key can be removed.
     """
 
     __tablename__ = "key_check"
@@ -23,6 +22,6 @@ class KeyCheck(Base):
 
 
 def stored_check(connection: Connection) -> str | None:
-    """The row's text as it is stored, encrypted; None without a row."""
+    """Return the row's text as it is stored, encrypted; None without a row."""
     found: str | None = connection.scalar(select(type_coerce(KeyCheck.text, Text)))
     return found

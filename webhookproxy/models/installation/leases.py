@@ -1,4 +1,4 @@
-"""Which process owns the sockets."""
+"""The lease: the process that holds it owns the sockets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from webhookproxy.models.types import Id, Instant
 
 
 class Lease(Base):
-    """The owner of a shard of companies; today there is one shard, number 0.
+    """The owner of a shard of companies; today shard 0 has them all.
 
-    Every change of owner raises `fence`, and what an owner writes is refused once `fence` is no
-    longer its own. `heartbeat_at` is on the database's clock.
+    Every change of owner raises `fence`, and the old owner's writes are refused from then on.
+    `heartbeat_at` is on the database's clock.
     """
 
     __tablename__ = "leases"
@@ -24,8 +24,8 @@ class Lease(Base):
     fence: Mapped[int] = mapped_column(Id)
     holder: Mapped[str] = mapped_column(String(80))
     heartbeat_at: Mapped[datetime | None] = mapped_column(Instant)
-    # Since when the owner takes events and cannot store them; None while it can.
+    # The owner cannot store its events since then; None while it can.
     failing_since: Mapped[datetime | None] = mapped_column(Instant)
-    # The highest numbers of rows that were removed: a number is never given twice.
+    # The highest numbers of removed rows: a number is never used twice.
     last_event_id: Mapped[int] = mapped_column(Id, default=0)
     last_delivery_id: Mapped[int] = mapped_column(Id, default=0)

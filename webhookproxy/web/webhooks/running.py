@@ -11,7 +11,8 @@ from webhookproxy.events.catalog import CATALOG
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record_webhook
-from webhookproxy.models.webhooks import find_webhook, resume_webhook, switch_webhook
+from webhookproxy.models.deliveries.actions import resume_webhook
+from webhookproxy.models.webhooks import find_webhook, switch_webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
