@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from webhookproxy.reasons.codes import (
+    ACCEPTING,
     MARKERS,
     MISSED,
     WAITING,
@@ -22,6 +23,7 @@ from webhookproxy.reasons.store_words import ROOM_WORDS, STORING_WORDS
 from webhookproxy.reasons.words import CONNECTION_LABELS, DELIVERY_LABELS, Words
 
 __all__ = [
+    "ACCEPTING",
     "CONNECTION_LABELS",
     "CONNECTION_WORDS",
     "DELIVERY_LABELS",

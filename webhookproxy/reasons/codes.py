@@ -33,11 +33,16 @@ class DeliveryReason(StrEnum):
     REFUSED_STATUS = "refused_status"
     FAILED_STATUS = "failed_status"
     THROTTLED = "throttled"
+    BUSY = "busy"
+    OUT_OF_CREDITS = "out_of_credits"
     REDIRECTED = "redirected"
     GONE = "gone"
-    # what two receivers that many people use say of a workflow that is off
+    # what receivers that many people use say in a way of their own
     N8N_TEST_URL = "n8n_test_url"
     MAKE_OFF = "make_off"
+    MAKE_QUEUE_FULL = "make_queue_full"
+    APPS_SCRIPT_RAN = "apps_script_ran"
+    APPS_SCRIPT_PRIVATE = "apps_script_private"
     # the receiver was not reached, or its answer could not be read
     NAME_NOT_RESOLVED = "name_not_resolved"
     ADDRESS_NOT_ALLOWED = "address_not_allowed"
@@ -61,6 +66,10 @@ class DeliveryReason(StrEnum):
     EXPUNGED = "expunged"
     FILTERED_OUT = "filtered_out"
     SIMULATION = "simulation"
+
+
+# Of an attempt that delivered its event.
+ACCEPTING = (DeliveryReason.ACCEPTED, DeliveryReason.APPS_SCRIPT_RAN)
 
 
 class StoringReason(StrEnum):

@@ -71,6 +71,20 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             then=_AGAIN,
             you="Se isso se repete, defina um limite de envios por segundo no webhook.",
         ),
+        DeliveryReason.BUSY: Words(
+            english="The receiver is busy and takes no events for now.",
+            what="Sua URL respondeu que está ocupada e não recebe agora (status {status}).",
+            then=_AGAIN,
+            you="Se isso se repete, defina um limite de envios por segundo no webhook, ou diminua "
+            "o paralelismo.",
+        ),
+        DeliveryReason.OUT_OF_CREDITS: Words(
+            english="The account at the receiver has no credits left.",
+            what="A conta no sistema que recebe está sem créditos (status {status}).",
+            then=_AGAIN,
+            you="Renove os créditos ou o plano nesse sistema; os eventos esperam até o prazo do "
+            "webhook.",
+        ),
         DeliveryReason.REDIRECTED: Words(
             english="The receiver redirects, which is never followed: use the final address.",
             what="A URL redireciona para {target} (status {status}): use o endereço final.",
@@ -95,6 +109,28 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             what="O cenário do Make está desligado (410).",
             then="Pausamos o webhook e guardamos os eventos.",
             you="Ligue o cenário no Make e reative o webhook.",
+        ),
+        DeliveryReason.MAKE_QUEUE_FULL: Words(
+            english="The queue of the Make webhook is full.",
+            what="A fila do webhook no Make está cheia (status {status}).",
+            then=_AGAIN,
+            you="O cenário processa menos do que recebe: no Make, execute-o com mais frequência ou "
+            "aumente o plano; aqui, defina um limite de envios por segundo no webhook.",
+        ),
+        DeliveryReason.APPS_SCRIPT_RAN: Words(
+            english="The Google Apps Script ran: it always answers with a redirect to its output.",
+            what="O Google Apps Script recebeu o evento e executou o doPost (status {status}).",
+            then="Esta entrega está concluída. O Apps Script sempre responde com um "
+            "redirecionamento para a saída do script, que não precisamos seguir.",
+            you="Se o script falhou por dentro, ele responde igual: veja as execuções no Apps "
+            "Script.",
+        ),
+        DeliveryReason.APPS_SCRIPT_PRIVATE: Words(
+            english="The Google Apps Script asks for a login: publish it for anyone.",
+            what="O Google Apps Script pede login, e por isso não foi executado (status {status}).",
+            then=_AGAIN,
+            you='No Apps Script, implante o app da Web com acesso para "Qualquer pessoa" e use a '
+            "URL que termina em /exec.",
         ),
         DeliveryReason.NAME_NOT_RESOLVED: Words(
             english="The host name does not resolve.",

@@ -27,6 +27,7 @@ def verdict(kind: Kind, tries: int, **given: object) -> Verdict:
         Kind.SUCCESS: DeliveryReason.ACCEPTED,
         Kind.REFUSAL: DeliveryReason.REFUSED_STATUS,
         Kind.FAILURE: DeliveryReason.FAILED_STATUS,
+        Kind.BUSY: DeliveryReason.THROTTLED,
         Kind.GONE: DeliveryReason.GONE,
     }[kind]
     options = {"probe": False, "others_passed": True, "retry_after": None, **given}
@@ -65,8 +66,10 @@ def test_a_retry_after_only_makes_the_wait_for_a_probe_longer() -> None:
         ((200, 201, 204, 299), Kind.SUCCESS, DeliveryReason.ACCEPTED),
         ((300, 301, 302, 307, 308, 399), Kind.FAILURE, DeliveryReason.REDIRECTED),
         ((400, 401, 403, 404, 413, 422, 499), Kind.REFUSAL, DeliveryReason.REFUSED_STATUS),
-        ((408, 425), Kind.FAILURE, DeliveryReason.FAILED_STATUS),
-        ((429,), Kind.FAILURE, DeliveryReason.THROTTLED),
+        ((408, 425), Kind.BUSY, DeliveryReason.FAILED_STATUS),
+        ((429,), Kind.BUSY, DeliveryReason.THROTTLED),
+        ((423,), Kind.BUSY, DeliveryReason.BUSY),
+        ((402,), Kind.BUSY, DeliveryReason.OUT_OF_CREDITS),
         ((410,), Kind.GONE, DeliveryReason.GONE),
         ((500, 502, 503, 504, 599, 600, 999), Kind.FAILURE, DeliveryReason.FAILED_STATUS),
         ((0, 100, 103, 199), Kind.FAILURE, DeliveryReason.FAILED_STATUS),

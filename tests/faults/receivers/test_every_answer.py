@@ -13,9 +13,10 @@ from tests.delivery.lanes_world import Sending, attempt, by_key
 from tests.support.application import rows, wait_until
 from tests.support.names import answers
 from tests.support.receiver import OK, Answer, Plain, Received, Receiver, endless, hang, raw, reset
-from webhookproxy.delivery.sending.transport import KEPT_ON_FAILURE, Transport, prepared
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
+from webhookproxy.network.http.client import KEPT_ON_FAILURE, Client
+from webhookproxy.network.http.message import prepared
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -122,7 +123,7 @@ def test_f09_a_redirect_loop_is_walked_once_and_its_target_is_told(half: Sending
 def test_f08_a_gzip_bomb_is_neither_read_nor_unpacked(status: int) -> None:
     bomb = gzip.compress(bytes(64_000_000))
     headers = {"Content-Encoding": "gzip", "Location": "https://final.example/"}
-    way = Transport(Policy(allow_private=True, allow_http=False), Resolver())
+    way = Client(Policy(allow_private=True, allow_http=False), Resolver())
     process = psutil.Process(os.getpid())
     with Receiver((status, headers, bomb)) as receiver:
         request = prepared(receiver.url())
@@ -162,3 +163,33 @@ def test_f05_a_410_of_make_pauses_the_webhook_and_says_why(
         half.wait_for("SELECT paused_reason FROM webhooks")
     row = rows(half.app, "SELECT state, paused_reason FROM webhooks")[0]
     assert tuple(row) == ("paused", "make_off")
+
+
+@pytest.mark.parametrize(
+    ("host", "answer", "reasons"),
+    [
+        ("hook.eu1.make.com", (400, {}, b"Queue is full."), ["make_queue_full", "accepted"]),
+        (
+            "script.google.com",
+            (302, {"Location": "https://script.googleusercontent.com/macros/echo?lib=x"}, b""),
+            ["apps_script_ran"],
+        ),
+        (
+            "script.google.com",
+            (302, {"Location": "https://accounts.google.com/ServiceLogin"}, b""),
+            ["apps_script_private", "accepted"],
+        ),
+    ],
+)
+def test_f05_receivers_that_many_use_are_understood(
+    half: Sending, monkeypatch: pytest.MonkeyPatch, host: str, answer: Plain, reasons: list[str]
+) -> None:
+    with Receiver(lambda got: answer if got.number == 1 else OK) as receiver:
+        here = Resolver(lambda *_given, **_named: answers("127.0.0.1", port=receiver.port))
+        monkeypatch.setattr(half.lanes, "_resolver", here)
+        webhook = half.webhook(receiver.url("/macros/s/abc/exec", host=host))
+        half.arrive(1)
+        half.wait_for_ends(webhook, 1)
+        half.check_totals(webhook)
+    kept = rows(half.app, "SELECT reason FROM attempts ORDER BY number")
+    assert [row.reason for row in kept] == reasons

@@ -13,9 +13,11 @@ import pytest
 import trustme
 
 from tests.support.receiver import Behaviour, Receiver, hang, raw
-from webhookproxy.delivery.sending.transport import Transport, TransportError, prepared
 from webhookproxy.network import dial
 from webhookproxy.network.guard import Policy
+from webhookproxy.network.http.client import Client
+from webhookproxy.network.http.errors import NoAnswer
+from webhookproxy.network.http.message import prepared
 from webhookproxy.reasons import DeliveryReason
 
 PRIVATE = Policy(allow_private=True, allow_http=False)
@@ -42,19 +44,19 @@ def server_context(
 
 
 @contextmanager
-def transport() -> Iterator[Transport]:
-    way = Transport(PRIVATE, dial.Resolver())
+def transport() -> Iterator[Client]:
+    way = Client(PRIVATE, dial.Resolver())
     yield way
     way.close()
 
 
-def failed(way: Transport, url: str, timeout: float) -> TransportError:
-    with pytest.raises(TransportError) as caught:
+def failed(way: Client, url: str, timeout: float) -> NoAnswer:
+    with pytest.raises(NoAnswer) as caught:
         way.send(prepared(url), timeout=timeout)
     return caught.value
 
 
-def failure(receiver: Receiver) -> TransportError:
+def failure(receiver: Receiver) -> NoAnswer:
     """What an attempt raises; nothing of the request was sent."""
     with transport() as way:
         error = failed(way, receiver.url(), timeout=5)

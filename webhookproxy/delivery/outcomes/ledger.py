@@ -136,26 +136,29 @@ class Result:
             verdict.state.value,
             verdict.reason.value,
             due.tries + verdict.counts,
-            due.attempts + (outcome is not None),
+            due.attempts + (0 if outcome is None else len(outcome.posts)),
             first,
             due_ms,
             ended,
             None if outcome is None else outcome.status,
         )
 
-    def attempt_row(self, outcome: Outcome) -> Row:
-        """The attempt's values."""
-        return (
-            self.due.id,
-            self.due.attempts + 1,
-            outcome.started_ms,
-            outcome.duration_ms,
-            outcome.status,
-            outcome.reason.value,
-            outcome.detail,
-            outcome.answer,
-            self.probe,
-        )
+    def attempt_rows(self, outcome: Outcome) -> list[Row]:
+        """The values of each POST."""
+        return [
+            (
+                self.due.id,
+                number,
+                post.started_ms,
+                post.duration_ms,
+                post.status,
+                post.reason.value,
+                post.detail,
+                post.answer,
+                self.probe,
+            )
+            for number, post in enumerate(outcome.posts, self.due.attempts + 1)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +183,15 @@ def write_group(connection: Connection, group: list[Result], *, again: bool) -> 
         connection, _DELIVERIES, _DELIVERY_CASTS, [result.delivery_row() for result in group]
     )
     attempts = [
-        each.attempt_row(each.outcome)
+        row
         for each in group
         if each.outcome is not None and each.due.id in stored
+        for row in each.attempt_rows(each.outcome)
     ]
     if attempts:
         insert_rows(connection, "attempts", _ATTEMPT_COLUMNS, attempts)
     ended = [
-        (each.due.id, each.due.attempts + 1)
+        (each.due.id, each.due.attempts + len(each.outcome.posts))
         for each in group
         if each.outcome is not None and not stored.get(each.due.id, _GONE).open
     ]

@@ -1,4 +1,4 @@
-"""What one attempt came to, as the sender tells it and the schedules read it."""
+"""The result of one attempt, as the sender tells it and the schedules read it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from webhookproxy.reasons import DeliveryReason
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one attempt came to. `retry_after` is in seconds, clamped; `answer` is cut by the
-    transport; `detail` is an English sentence or, of a redirect, where it leads."""
+    """The result of one attempt.
+
+    `retry_after` is in seconds, clamped; `answer` is cut by the client; `detail` is an English
+    sentence or, of a redirect, where it leads. `unanswered` is the POST before this one, on a kept
+    connection that turned out to be closed: it may have arrived, so it counts as an attempt too.
+    """
 
     kind: Kind
     reason: DeliveryReason
@@ -21,3 +25,9 @@ class Outcome:
     detail: str | None = None
     answer: str | None = None
     retry_after: float | None = None
+    unanswered: Outcome | None = None
+
+    @property
+    def posts(self) -> tuple[Outcome, ...]:
+        """The requests that were sent, in order."""
+        return (self,) if self.unanswered is None else (self.unanswered, self)

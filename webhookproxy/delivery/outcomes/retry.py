@@ -35,10 +35,21 @@ class Kind(Enum):
     SUCCESS = "success"
     # The receiver said no to this event: any 4xx that does not ask for patience.
     REFUSAL = "refusal"
-    # The receiver did not do its work: no answer, 5xx, 408, 425, 429, a redirect.
+    # The receiver did not do its work: no answer, 5xx, a redirect.
     FAILURE = "failure"
+    # The receiver takes nothing just now, and says so: 408, 425, 429, a full queue, no credits.
+    BUSY = "busy"
     # 410: the receiver wants no more at all.
     GONE = "gone"
+
+
+_BUSY = {
+    402: DeliveryReason.OUT_OF_CREDITS,
+    408: DeliveryReason.FAILED_STATUS,
+    423: DeliveryReason.BUSY,
+    425: DeliveryReason.FAILED_STATUS,
+    429: DeliveryReason.THROTTLED,
+}
 
 
 def classify(status: int) -> tuple[Kind, DeliveryReason]:
@@ -49,9 +60,9 @@ def classify(status: int) -> tuple[Kind, DeliveryReason]:
         return Kind.FAILURE, DeliveryReason.REDIRECTED
     if status == 410:
         return Kind.GONE, DeliveryReason.GONE
-    if status == 429:
-        return Kind.FAILURE, DeliveryReason.THROTTLED
-    if 400 <= status < 500 and status not in (408, 425):
+    if status in _BUSY:
+        return Kind.BUSY, _BUSY[status]
+    if 400 <= status < 500:
         return Kind.REFUSAL, DeliveryReason.REFUSED_STATUS
     return Kind.FAILURE, DeliveryReason.FAILED_STATUS
 
@@ -157,7 +168,7 @@ class Circuit:
         if self.opened:
             return False
         self._refused_events.add(delivery_id)
-        if kind is Kind.FAILURE or strict:
+        if kind is not Kind.REFUSAL or strict:
             self._failures += 1
             self._failed_events.add(delivery_id)
         events = 1 if strict else OPEN_AFTER_EVENTS

@@ -1,7 +1,8 @@
-"""What an answer says beyond its status: of receivers that many people use, and of redirects."""
+"""What an answer means beyond its status: receivers that are off, busy, or redirect by habit."""
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from webhookproxy.delivery.outcomes.retry import Kind, classify
@@ -11,23 +12,100 @@ from webhookproxy.reasons import DeliveryReason
 # Where a redirect leads is shown only if anybody could have known the address.
 _PUBLIC = Policy(allow_private=False, allow_http=True)
 _INTERNAL_SUFFIXES = (".local", ".localdomain", ".internal", ".intranet", ".lan", ".home.arpa")
+_MAKE_HOST = re.compile(r"hook\.(.+\.)?(make|integromat|make\.celonis)\.com")
+# Only with these statuses a Retry-After counts: the others are about one event.
+_PATIENCE = {
+    403: DeliveryReason.BUSY,
+    409: DeliveryReason.BUSY,
+    413: DeliveryReason.BUSY,
+    503: DeliveryReason.FAILED_STATUS,
+}
+# What busy receivers write where they mean 429: Make, Bitrix24, Google, Salesforce, AWS, Notion.
+_SLOWER = (
+    r"too[ _-]?many[ _-]?requests|rate[ _-]?limit|throttl|operation_time_limit|overload_limit"
+    r"|(query|request|api)[ _-]?limit[ _-]?exceeded|(muitas|limite de) requisições"
+)
+_NO_CREDITS = (
+    r"(insufficient|not enough|no more|out of|sem)[ _](credit|crédito|quota|balance)"
+    r"|(credit|crédito|quota|cota)\w*.{0,20}(exceeded|exhausted|used up|esgotad|esgotaram)"
+)
+_LATER = r"queue is full|try again later|tente novamente mais tarde"
+_LOCKED = r"\block(ed)?\b|deadlock|try again|please retry"
+_BUSY_SAYINGS = tuple(
+    (statuses, re.compile(saying, re.IGNORECASE), reason)
+    for statuses, saying, reason in (
+        ((400, 403, 409, 503), _SLOWER, DeliveryReason.THROTTLED),
+        ((403,), _NO_CREDITS, DeliveryReason.OUT_OF_CREDITS),
+        ((400, 403, 409), _LATER, DeliveryReason.BUSY),
+        ((409,), _LOCKED, DeliveryReason.BUSY),
+        # Bitrix24: the next request may come with a new token, so this is about no event.
+        ((401,), r"expired_token", DeliveryReason.REFUSED_STATUS),
+    )
+)
 
 
-def read_status(status: int, url: str) -> tuple[Kind, DeliveryReason]:
-    """What a status from this URL means: as everywhere, but told apart for n8n and Make.
+def read_answer(
+    url: str,
+    status: int,
+    *,
+    said: str = "",
+    location: str | None = None,
+    asks_patience: bool = False,
+) -> tuple[Kind, DeliveryReason]:
+    """Return what an answer from this URL means, for the schedules and for people.
 
-    n8n's test URL answers 404 unless somebody just clicked "Listen for test event"
-    (docs.n8n.io, Webhook node: "Webhook URLs"); Make's answers 410 while the scenario is off
-    (help.make.com, Webhooks).
+    `said` is the beginning of its body, `location` where it redirects to, and `asks_patience`
+    says that it has a Retry-After.
     """
     kind, reason = classify(status)
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if status == 404 and "/webhook-test/" in parts.path:
-        return kind, DeliveryReason.N8N_TEST_URL
-    if kind is Kind.GONE and host.startswith("hook.") and host.endswith(".make.com"):
+    if reason is DeliveryReason.REDIRECTED:
+        return _read_redirect(url, location or "")
+    if kind in (Kind.REFUSAL, Kind.FAILURE):
+        return _read_failure(url, status, said, asks_patience=asks_patience)
+    # Make answers 410 while the scenario is switched off (help.make.com, Webhooks).
+    if kind is Kind.GONE and _is_make(url):
         return kind, DeliveryReason.MAKE_OFF
     return kind, reason
+
+
+def _read_redirect(url: str, location: str) -> tuple[Kind, DeliveryReason]:
+    """Tell apart the redirects of Google Apps Script.
+
+    A script answers with a redirect to its output, once it ran (developers.google.com, Apps
+    Script: "Content Service"). One that is not published for anyone redirects to a login.
+    """
+    try:
+        target = urlsplit(urljoin(url, location))
+        host = urlsplit(url).hostname
+    except ValueError:
+        return classify(302)
+    if target[:3] == ("https", "script.googleusercontent.com", "/macros/echo"):
+        return Kind.SUCCESS, DeliveryReason.APPS_SCRIPT_RAN
+    if host == "script.google.com" and target.hostname == "accounts.google.com":
+        return Kind.FAILURE, DeliveryReason.APPS_SCRIPT_PRIVATE
+    return classify(302)
+
+
+def _read_failure(
+    url: str, status: int, said: str, *, asks_patience: bool
+) -> tuple[Kind, DeliveryReason]:
+    """Tell apart what is busy, and n8n's test URL."""
+    for statuses, saying, reason in _BUSY_SAYINGS:
+        if status in statuses and saying.search(said):
+            full = reason is DeliveryReason.BUSY and _is_make(url)
+            return Kind.BUSY, DeliveryReason.MAKE_QUEUE_FULL if full else reason
+    if asks_patience and status in _PATIENCE:
+        return Kind.BUSY, _PATIENCE[status]
+    kind, reason = classify(status)
+    # n8n's test URL answers 404 unless a user just clicked "Listen for test event"
+    # (docs.n8n.io, Webhook node: "Webhook URLs").
+    if status == 404 and "/webhook-test/" in urlsplit(url).path:
+        return kind, DeliveryReason.N8N_TEST_URL
+    return kind, reason
+
+
+def _is_make(url: str) -> bool:
+    return _MAKE_HOST.fullmatch(urlsplit(url).hostname or "") is not None
 
 
 def redirect_target(url: str, location: str | None) -> str | None:

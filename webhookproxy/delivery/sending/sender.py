@@ -1,10 +1,11 @@
-"""One attempt: the request built from stored columns, and what came back in our words."""
+"""One attempt: the request is built from stored columns, and its answer put into our words."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -12,20 +13,23 @@ from requests import PreparedRequest, Response
 
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import RETRY_AFTER_MAX, Kind
-from webhookproxy.delivery.sending.receivers import read_status, redirect_target
+from webhookproxy.delivery.sending.receivers import read_answer, redirect_target
 from webhookproxy.delivery.sending.request import body_of
-from webhookproxy.delivery.sending.transport import Transport, TransportError, prepared
 from webhookproxy.events import contract
 from webhookproxy.logs.redaction import HIDDEN
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy, masked_url
+from webhookproxy.network.http.client import Client
+from webhookproxy.network.http.errors import NoAnswer, StaleLink
+from webhookproxy.network.http.message import prepared
+from webhookproxy.network.http.text import readable
 from webhookproxy.reasons import DeliveryReason
 
 logger = logging.getLogger(__name__)
 
-# What is shorter may be any word of an answer, and hiding it would only spoil that.
+# A shorter secret may be any word of an answer, and hiding it would only spoil the answer.
 _SECRET_MIN = 6
 
 Clock = Callable[[], float]
@@ -43,38 +47,50 @@ class Sender:
         self._previous_until = webhook.previous_secret_until
         self._hidden = _shown_forms(webhook)
         self._clock = clock
-        self._transport = Transport(policy, resolver, max_idle=webhook.parallelism)
+        self._client = Client(policy, resolver, max_idle=webhook.parallelism)
         self._request: PreparedRequest = prepared(webhook.url)
 
     def send(self, due: Due) -> Outcome:
-        """One POST. Returns an Outcome for whatever happened; raises nothing."""
+        """Send one POST, and another if that met a kept connection that turned out to be closed.
+
+        Returns an Outcome whatever happens, and raises nothing.
+        """
+        deadline = time.monotonic() + self._timeout
+        outcome, stale = self._post(due, due.attempts + 1, deadline)
+        if not stale:
+            return outcome
+        again, _ = self._post(due, due.attempts + 2, deadline)
+        return replace(again, unanswered=outcome)
+
+    def close(self) -> None:
+        """Close the kept-alive connections."""
+        self._client.close()
+
+    def _post(self, due: Due, attempt: int, deadline: float) -> tuple[Outcome, bool]:
+        """Return the outcome of one POST, and whether a kept connection was stale."""
         now = self._clock()
         started = time.monotonic()
         try:
             request = self._request.copy()
             request.body = body_of(due)
-            request.headers = self._headers(due, request.body, int(now))  # type: ignore[assignment]
-            response = self._transport.send(request, timeout=self._timeout)
-        except TransportError as error:
-            duration = round((time.monotonic() - started) * 1000)
-            return Outcome(
-                Kind.FAILURE, error.reason, round(now * 1000), duration, detail=error.detail
-            )
+            headers = self._headers(due, attempt, request.body, int(now))
+            request.headers = headers  # type: ignore[assignment]  # see `prepared`
+            response = self._client.send(request, timeout=max(0.0, deadline - started))
+            return self._outcome(response, round(now * 1000), started), False
+        except NoAnswer as error:
+            reason, detail, stale = error.reason, error.detail, isinstance(error, StaleLink)
         except Exception:  # a bug of ours must end as a failed attempt, not as a dead lane
             logger.exception("delivery %d to webhook_%d failed inside", due.id, due.webhook_id)
-            duration = round((time.monotonic() - started) * 1000)
-            return Outcome(Kind.FAILURE, DeliveryReason.INTERNAL_ERROR, round(now * 1000), duration)
-        return self._outcome(response, round(now * 1000), started)
+            reason, detail, stale = DeliveryReason.INTERNAL_ERROR, None, False
+        duration = round((time.monotonic() - started) * 1000)
+        outcome = Outcome(Kind.FAILURE, reason, round(now * 1000), duration, detail=detail)
+        return outcome, stale
 
-    def close(self) -> None:
-        """Close the kept-alive connections."""
-        self._transport.close()
-
-    def _headers(self, due: Due, body: bytes, now: int) -> dict[str, str]:
+    def _headers(self, due: Due, attempt: int, body: bytes, now: int) -> dict[str, str]:
         return contract.headers(
             event=due.facts.name,
             event_id=due.facts.public_id,
-            attempt=due.attempts + 1,
+            attempt=attempt,
             body=body,
             authorization_value=self._authorization,
             secrets=self._secrets(now),
@@ -82,7 +98,7 @@ class Sender:
         )
 
     def _secrets(self, now: int) -> list[str]:
-        """What signs at this moment, the newest first: two for a while after a rotation."""
+        """Return the secrets that sign now, the newest first: two for a while after a rotation."""
         if not self._secret:
             return []
         until = self._previous_until
@@ -91,45 +107,50 @@ class Sender:
         return [self._secret]
 
     def _outcome(self, response: Response, started_ms: int, started: float) -> Outcome:
-        kind, reason = read_status(response.status_code, response.url)
-        retry_after = detail = None
-        if kind is Kind.FAILURE:
-            retry_after = read_retry_after(response.headers.get("Retry-After"), self._clock())
-        if reason is DeliveryReason.REDIRECTED:
-            detail = redirect_target(response.url, response.headers.get("Location"))
+        answer = self._storable(readable(response.headers, response.content or b""))
+        asked = read_retry_after(response.headers.get("Retry-After"), self._clock())
+        location = response.headers.get("Location")
+        kind, reason = read_answer(
+            response.url,
+            response.status_code,
+            said=answer,
+            location=location,
+            asks_patience=asked is not None,
+        )
+        redirected = reason is DeliveryReason.REDIRECTED
         return Outcome(
             kind,
             reason,
             started_ms,
             round((time.monotonic() - started) * 1000),
             status=response.status_code,
-            detail=detail,
-            answer=self._storable(response.content or b""),
-            retry_after=retry_after,
+            detail=redirect_target(response.url, location) if redirected else None,
+            answer=answer,
+            retry_after=asked if kind in (Kind.FAILURE, Kind.BUSY) else None,
         )
 
-    def _storable(self, content: bytes) -> str:
-        """The answer as text, without our own secrets: some receivers show what they were sent."""
-        text = content.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    def _storable(self, text: str) -> str:
+        """Return the text without our own secrets: some receivers show what they were sent."""
+        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
         for secret in self._hidden:
             text = text.replace(secret, HIDDEN)
         return text
 
 
 def _shown_forms(webhook: Webhook) -> list[str]:
-    """What of a webhook's secrets may come back in an answer, the longest first."""
+    """Return the forms in which a webhook's secrets may come back, the longest first."""
     forms = {webhook.secret, webhook.previous_secret, webhook.authorization}
     if webhook.authorization:
-        # Without its scheme too: what parsed the header shows the credentials alone.
+        # Without its scheme too: a receiver that parsed the header shows the credentials alone.
         forms.add(webhook.authorization.split()[-1])
     long = (form for form in forms if form and len(form) >= _SECRET_MIN)
     return sorted(long, key=len, reverse=True)
 
 
 def read_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds that a Retry-After asks for, between 0 and RETRY_AFTER_MAX; None without sense.
+    """Return the seconds that a Retry-After asks for, between 0 and RETRY_AFTER_MAX.
 
-    The header is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
+    None if it makes no sense. The header is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
     """
     if value is None:
         return None

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from webhookproxy.delivery.sending.request import curl_command, stored_request
 from webhookproxy.extensions import db
 from webhookproxy.models import Attempt, Delivery, Event, Webhook
+from webhookproxy.reasons import ACCEPTING
 from webhookproxy.rules import Refused
 from webhookproxy.web.deliveries import listing as delivery_list
 from webhookproxy.web.deliveries.words import attempt_words, next_ms, shown_words, since_ms, waits
@@ -88,7 +89,7 @@ def attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sho
             started_ms=row.started_ms,
             duration_ms=row.duration_ms,
             status=row.status,
-            accepted=row.reason == "accepted",
+            accepted=row.reason in ACCEPTING,
             probe=row.probe,
             what=attempt_words(row.reason, row.status, row.detail),
             answer=answers.get(row.number),

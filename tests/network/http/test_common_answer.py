@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from tests.support.receiver import Receiver, raw
-from webhookproxy.delivery.sending.common_answer import CommonAnswer, read_common
-from webhookproxy.delivery.sending.transport import Transport, prepared
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
+from webhookproxy.network.http.client import Client
+from webhookproxy.network.http.common_answer import CommonAnswer, read_common
+from webhookproxy.network.http.message import prepared
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 
@@ -116,7 +117,7 @@ def test_the_unusual_is_left_to_http_client(data: bytes) -> None:
 
 def test_a_connection_with_bytes_that_nobody_asked_for_is_not_used_again() -> None:
     answer = HEAD + b"Content-Length: 2\r\n\r\nokHTTP/1.1 500 no\r\n\r\n"
-    way = Transport(Policy(allow_private=True, allow_http=False), Resolver())
+    way = Client(Policy(allow_private=True, allow_http=False), Resolver())
     with Receiver(lambda _: raw(answer)) as receiver:
         for _ in range(2):
             response = way.send(prepared(receiver.url()).copy())

@@ -1,7 +1,7 @@
 """The answer that nearly every receiver gives, read without http.client: in a tenth of the time.
 
-Its head came whole in one piece, is plain HTTP/1.1 and announces one Content-Length. Whatever is
-unusual in any way is left to http.client, which puts up with much.
+Its head came whole in one piece, is plain HTTP/1.1 and announces one Content-Length. Every unusual
+answer is left to http.client, which tolerates much.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _HEAD = re.compile(
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _BODILESS = (204, 304)
 
-# Reads at most so many bytes from the connection.
+# Reads at most the given number of bytes from the connection.
 Receive = Callable[[int], bytes]
 
 
 class CommonAnswer:
-    """Looks like the part of an http.client.HTTPResponse that is used here."""
+    """Has the part of http.client.HTTPResponse that is used here."""
 
     chunked = False
 
@@ -33,13 +33,13 @@ class CommonAnswer:
         # Bytes of the body that were not read yet.
         self.length = length
         close = "close" in headers.get("connection", "").lower()
-        # Bytes after the body were not asked for: whose they are nobody knows.
+        # No one asked for bytes after the body, so what follows cannot be trusted.
         self.will_close = close or len(more) > length
         self._more = more
         self._receive = receive
 
     def read1(self, size: int) -> bytes:
-        """Some bytes of the body, at most `size`; none at its end, or where it was cut short."""
+        """Return some bytes of the body, at most `size`; none at its end, or where it was cut."""
         size = min(size, self.length)
         if self._more:
             piece, self._more = self._more[:size], self._more[size:]
@@ -47,6 +47,10 @@ class CommonAnswer:
             piece = self._receive(size) if size else b""
         self.length -= len(piece)
         return piece
+
+    def is_in_hand(self) -> bool:
+        """Whether all of the body came with the head."""
+        return len(self._more) >= self.length
 
     def isclosed(self) -> bool:
         """Whether all of the body was read."""
@@ -57,7 +61,7 @@ class CommonAnswer:
 
 
 def read_common(data: bytes, receive: Receive) -> CommonAnswer | None:
-    """The answer that begins with these bytes, or None if http.client has to read it."""
+    """Return the answer that begins with these bytes, or None if http.client has to read it."""
     head = _HEAD.match(data)
     if head is None or int(head[1]) in _BODILESS:
         return None

@@ -1,0 +1,1 @@
+"""The guarded HTTP client: whatever this program asks of others over HTTP goes through here."""
