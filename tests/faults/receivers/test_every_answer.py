@@ -156,8 +156,7 @@ def test_f05_a_410_of_make_pauses_the_webhook_and_says_why(
     half: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Receiver((410, {}, b"")) as receiver:
-        here = Resolver(lambda *_given, **_named: answers("127.0.0.1", port=receiver.port))
-        monkeypatch.setattr(half.lanes, "_resolver", here)
+        half.resolve(lambda *_given, **_named: answers("127.0.0.1", port=receiver.port))
         half.webhook(receiver.url("/abcdefgh", host="hook.eu1.make.com"))
         half.arrive(1)
         half.wait_for("SELECT paused_reason FROM webhooks")
@@ -185,8 +184,7 @@ def test_f05_receivers_that_many_use_are_understood(
     half: Sending, monkeypatch: pytest.MonkeyPatch, host: str, answer: Plain, reasons: list[str]
 ) -> None:
     with Receiver(lambda got: answer if got.number == 1 else OK) as receiver:
-        here = Resolver(lambda *_given, **_named: answers("127.0.0.1", port=receiver.port))
-        monkeypatch.setattr(half.lanes, "_resolver", here)
+        half.resolve(lambda *_given, **_named: answers("127.0.0.1", port=receiver.port))
         webhook = half.webhook(receiver.url("/macros/s/abc/exec", host=host))
         half.arrive(1)
         half.wait_for_ends(webhook, 1)

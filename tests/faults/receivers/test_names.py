@@ -111,7 +111,7 @@ def test_f12_a_name_that_did_not_resolve_is_one_failed_attempt_and_the_next_one_
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return answers("127.0.0.1", port=port)
 
-    monkeypatch.setattr(half.lanes, "_resolver", Resolver(getaddrinfo))
+    half.resolve(getaddrinfo)
     with Receiver() as receiver:
         webhook = half.webhook(receiver.url(host="hooks.example"))
         half.arrive(1)

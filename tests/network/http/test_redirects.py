@@ -67,7 +67,7 @@ def test_some_redirects_keep_method_and_body_but_no_credentials(way: Client, sta
     assert "canary" not in str(got.headers)
 
 
-def test_no_credentials_go_along_on_the_same_server_either(way: Client) -> None:
+def test_the_same_server_gets_no_credentials_either(way: Client) -> None:
     def answer(got: Received) -> Plain:
         return OK if got.path == "/b" else (302, {"Location": "/b"}, b"")
 

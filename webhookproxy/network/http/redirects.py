@@ -27,7 +27,7 @@ def send_following(
     """Send a request and follow where it is redirected to, all within `timeout` seconds.
 
     Every address on the way is checked as the first one was, https is never left for http, and
-    only harmless headers go along. Raises NoAnswer, also for too many redirects.
+    only harmless headers are sent on. Raises NoAnswer, also for too many redirects.
     """
     deadline = time.monotonic() + timeout
     for _ in range(REDIRECTS_MAX + 1):
