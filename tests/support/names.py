@@ -30,6 +30,11 @@ def resolving(*addresses: str, port: int = 443) -> Resolver:
     return Resolver(getaddrinfo=lambda *_args, **_named: answers(*addresses, port=port))
 
 
+def let_names_resolve(monkeypatch: pytest.MonkeyPatch, getaddrinfo: dial.GetAddrInfo) -> None:
+    """Answer the lookups of everything but the sockets so."""
+    monkeypatch.setattr(dial.shared_resolver(), "_getaddrinfo", getaddrinfo)
+
+
 def reason_of(call: Callable[[], object]) -> DeliveryReason:
     with pytest.raises(DialError) as caught:
         call()

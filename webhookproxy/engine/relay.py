@@ -24,7 +24,7 @@ from webhookproxy.listener.status import StatusWriter
 from webhookproxy.logs.console import Console
 from webhookproxy.models import Company, Webhook
 from webhookproxy.models.installation.changes import changes_since, delivery_actions_between
-from webhookproxy.network.dial import Resolver
+from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.guard import Policy
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,6 @@ class Relay:
     ) -> None:
         policy: Policy = app.extensions["policy"]
         broadcast: Broadcast = app.extensions["broadcast"]
-        resolver = Resolver()
         with app.app_context():
             self.reading: Database = db.engine
         self.store = store
@@ -54,14 +53,15 @@ class Relay:
             self.reading,
             console,
             policy,
-            resolver,
+            shared_resolver(),
             app.config["RETENTION_DAYS"] * 24,
             on_fenced,
             clock,
             broadcast.tell,
         )
         self.intake = Intake(store, self.routes, console, self.lanes, broadcast, on_fenced)
-        handshakes = Handshakes(policy, resolver)
+        # A resolver of their own: webhooks with silent names must not hold up the sockets.
+        handshakes = Handshakes(policy, Resolver())
         self.registry = Registry(self.intake, self.status, console, handshakes)
         self._revision = 0
 

@@ -23,7 +23,12 @@ from webhookproxy.network.addresses import address_allowed, parse_address
 from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import DeliveryReason
 
-DNS_THREADS = 8
+# A silent name holds its thread for as long as the system waits: 30 s are usual.
+DNS_THREADS = 32
+# Names whose last lookup took longer than SLOW_SECONDS share these threads.
+SLOW_THREADS = 4
+SLOW_SECONDS = 3.0
+SLOW_NAMES_MAX = 1_000
 
 # One answer of getaddrinfo: family, type, protocol, canonical name, socket address.
 Answer = tuple[int, int, int, str, tuple[Any, ...]]
@@ -54,20 +59,24 @@ class DialError(Exception):
 class Resolver:
     """Resolves names in threads of its own, one lookup at a time for each name and port.
 
-    A dead name holds one thread, however many wait for it. Those who wait bring their own
-    gevent.Timeout: one who gives up leaves the lookup running for the others. Nothing is cached,
-    so that every connection is checked against what the name means now.
+    A dead name holds one thread, however many callers wait for it, and names that were slow last
+    time share a few threads, so that they hold up no others. The callers bring their own
+    gevent.Timeout: one that gives up leaves the lookup running for the others. No answer is
+    cached, so that every connection is checked against what the name means now.
     """
 
     def __init__(self, getaddrinfo: GetAddrInfo = _native_getaddrinfo) -> None:
         self._getaddrinfo = getaddrinfo
         self._pool = ThreadPool(DNS_THREADS)
+        self._slow_pool = ThreadPool(SLOW_THREADS)
+        # A dict for its order: the oldest name is forgotten first.
+        self._slow: dict[str, None] = {}
         self._lookups: dict[
             tuple[str, int], gevent.Greenlet[..., Sequence[Answer] | Exception]
         ] = {}
 
     def lookup(self, host: str, port: int) -> Sequence[Answer]:
-        """What getaddrinfo says; an IP address is answered without it.
+        """Return what getaddrinfo says; an IP address is answered without it.
 
         Raises OSError or UnicodeError for a name that does not resolve.
         """
@@ -87,34 +96,78 @@ class Resolver:
         return result
 
     def _run(self, host: str, port: int) -> Sequence[Answer] | Exception:
+        pool = self._slow_pool if host in self._slow else self._pool
         try:
-            return self._pool.apply(self._ask, (host, port))
+            result, seconds = pool.apply(self._ask, (host, port))
         finally:
             del self._lookups[host, port]
+        self._slow.pop(host, None)
+        if seconds > SLOW_SECONDS:
+            self._slow[host] = None
+            if len(self._slow) > SLOW_NAMES_MAX:
+                del self._slow[next(iter(self._slow))]
+        return result
 
-    def _ask(self, host: str, port: int) -> Sequence[Answer] | Exception:
-        """The answers, or the exception as a value: gevent would print one that is raised."""
+    def _ask(self, host: str, port: int) -> tuple[Sequence[Answer] | Exception, float]:
+        """Return the answers, or the exception (gevent prints one that is raised); and seconds."""
+        started = time.monotonic()
         try:
-            return self._getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            result: Sequence[Answer] | Exception = self._getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )
         except Exception as error:
-            return error
+            result = error
+        return result, time.monotonic() - started
 
 
-def connect(
-    host: str, port: int, policy: Policy, resolver: Resolver, timeout: float
-) -> socket.socket:
-    """A blocking TCP socket to a checked address, in at most `timeout` seconds.
+@cache
+def shared_resolver() -> Resolver:
+    """Return the one resolver of everything but the sockets, which have their own.
 
-    The name is resolved once; one answer that is not allowed refuses them all, before anything is
-    opened. Raises DialError.
+    Threads of a pool never end, so a resolver for each request would leave them behind.
     """
-    deadline = time.monotonic() + timeout
-    answers = _resolve(host, port, resolver, timeout)
+    return Resolver()
+
+
+def resolve(
+    host: str, port: int, policy: Policy, resolver: Resolver, timeout: float
+) -> Sequence[Answer]:
+    """Return a host's addresses, all of them allowed, in at most `timeout` seconds.
+
+    One address that is not allowed refuses them all. Raises DialError.
+    """
+    timer = gevent.Timeout.start_new(timeout)
+    try:
+        answers = resolver.lookup(host, port)
+    except gevent.Timeout as caught:
+        if caught is not timer:
+            raise
+        raise DialError(
+            DeliveryReason.NAME_NOT_RESOLVED, "The host name was not resolved in time."
+        ) from None
+    except (OSError, UnicodeError):
+        answers = ()
+    finally:
+        timer.close()
+    if not answers:
+        raise DialError(DeliveryReason.NAME_NOT_RESOLVED, "The host name does not resolve.")
     if not all(address_allowed(str(answer[4][0]), policy) for answer in answers):
         raise DialError(
             DeliveryReason.ADDRESS_NOT_ALLOWED,
             "The host leads to an address that is not allowed.",
         )
+    return answers
+
+
+def connect(
+    host: str, port: int, policy: Policy, resolver: Resolver, timeout: float
+) -> socket.socket:
+    """Return a blocking TCP socket to a checked address, in at most `timeout` seconds.
+
+    The name is resolved once, and checked before anything is opened. Raises DialError.
+    """
+    deadline = time.monotonic() + timeout
+    answers = resolve(host, port, policy, resolver, timeout)
     failures = []
     for position, answer in enumerate(answers):
         left = deadline - time.monotonic()
@@ -130,7 +183,7 @@ def connect(
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """The one client context of the process: TLS 1.2 or newer, certificates always checked.
+    """Return the one client context of the process: TLS 1.2 or newer, certificates always checked.
 
     Trusts what SSL_CERT_FILE or SSL_CERT_DIR name, else the system's roots and certifi's.
     """
@@ -143,12 +196,13 @@ def tls_context() -> ssl.SSLContext:
 
 
 def wrap(sock: socket.socket, host: str) -> ssl.SSLSocket:
-    """The socket with TLS, its certificate checked against `host`; closes it and raises DialError.
+    """Return the socket with TLS, its certificate checked against `host`.
 
-    The caller brings the time limit, as a gevent.Timeout.
+    Closes it and raises DialError if that fails. The caller brings the time limit, as a
+    gevent.Timeout.
     """
     try:
-        # Apart from the handshake: an interrupted constructor would leave a socket nobody has.
+        # Apart from the handshake: an interrupted constructor would leave an open socket behind.
         secure = tls_context().wrap_socket(
             sock, server_hostname=host, do_handshake_on_connect=False
         )
@@ -170,31 +224,12 @@ def wrap(sock: socket.socket, host: str) -> ssl.SSLSocket:
 
 
 def is_stale(sock: socket.socket) -> bool:
-    """Whether an idle connection cannot be used again: closed, or with bytes nobody asked for."""
+    """Whether an idle connection cannot be used again: it was closed, or has bytes waiting."""
     if isinstance(sock, ssl.SSLSocket) and sock.pending():
         return True
     poll = _native_poll()
     poll.register(sock.fileno(), select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _resolve(host: str, port: int, resolver: Resolver, timeout: float) -> Sequence[Answer]:
-    timer = gevent.Timeout.start_new(timeout)
-    try:
-        answers = resolver.lookup(host, port)
-    except gevent.Timeout as caught:
-        if caught is not timer:
-            raise
-        raise DialError(
-            DeliveryReason.NAME_NOT_RESOLVED, "The host name was not resolved in time."
-        ) from None
-    except (OSError, UnicodeError):
-        answers = ()
-    finally:
-        timer.close()
-    if not answers:
-        raise DialError(DeliveryReason.NAME_NOT_RESOLVED, "The host name does not resolve.")
-    return answers
 
 
 def _connect_one(answer: Answer, timeout: float) -> socket.socket:
@@ -212,7 +247,8 @@ def _connect_one(answer: Answer, timeout: float) -> socket.socket:
 
 
 def _connect_error(failures: Sequence[OSError]) -> DialError:
-    """What to say of all addresses: a refusal tells more than silence, silence more than the rest.
+    """Return the error for all addresses: a refusal tells more than silence, silence more than
+    the rest.
 
     No failure at all means that the time was over before the first address.
     """

@@ -11,8 +11,8 @@ from flask import Flask
 from tests.cli.conftest import Refuse, Run
 from tests.support import application as world
 from tests.support.application import make_company, make_webhook
+from tests.support.names import let_names_resolve
 from webhookproxy.events.conditions import Condition, Operator
-from webhookproxy.network.dial import Resolver
 
 URL = "http://127.0.0.1:4009/hook"
 SECRET = "canary-signing-secret-0001"
@@ -35,7 +35,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (known[host], port))]
 
-    monkeypatch.setattr("webhookproxy.cli.relay.reach.Resolver", lambda: Resolver(getaddrinfo))
+    let_names_resolve(monkeypatch, getaddrinfo)
     return known
 
 

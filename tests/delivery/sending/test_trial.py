@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import psutil
 import pytest
 from flask import Flask
 
@@ -56,3 +57,13 @@ def test_a_word_that_is_no_event_name_is_refused_in_both_languages(app: Flask) -
     with pytest.raises(Refused, match="not an event name") as refused:
         trial(app, webhook, "two words")
     assert refused.value.problems[0].portuguese.startswith("Isto não é um nome de evento")
+
+
+def test_trials_leave_no_thread_behind(app: Flask) -> None:
+    with Receiver() as receiver:
+        webhook = make_webhook(app, make_company(app), receiver.url(host="localhost"))
+        assert trial(app, webhook).accepted
+        before = psutil.Process().num_threads()
+        for _ in range(8):
+            assert trial(app, webhook).accepted
+    assert psutil.Process().num_threads() <= before + 1

@@ -11,7 +11,7 @@ import pytest
 
 from tests.delivery.lanes_world import Sending, attempt, by_key
 from tests.support.application import rows, wait_until
-from tests.support.names import answers
+from tests.support.names import answers, let_names_resolve
 from tests.support.receiver import OK, Answer, Plain, Received, Receiver, endless, hang, raw, reset
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
@@ -156,7 +156,9 @@ def test_f05_a_410_of_make_pauses_the_webhook_and_says_why(
     half: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Receiver((410, {}, b"")) as receiver:
-        half.resolve(lambda *_given, **_named: answers("127.0.0.1", port=receiver.port))
+        let_names_resolve(
+            monkeypatch, lambda *_given, **_named: answers("127.0.0.1", port=receiver.port)
+        )
         half.webhook(receiver.url("/abcdefgh", host="hook.eu1.make.com"))
         half.arrive(1)
         half.wait_for("SELECT paused_reason FROM webhooks")
@@ -184,7 +186,9 @@ def test_f05_receivers_that_many_use_are_understood(
     half: Sending, monkeypatch: pytest.MonkeyPatch, host: str, answer: Plain, reasons: list[str]
 ) -> None:
     with Receiver(lambda got: answer if got.number == 1 else OK) as receiver:
-        half.resolve(lambda *_given, **_named: answers("127.0.0.1", port=receiver.port))
+        let_names_resolve(
+            monkeypatch, lambda *_given, **_named: answers("127.0.0.1", port=receiver.port)
+        )
         webhook = half.webhook(receiver.url("/macros/s/abc/exec", host=host))
         half.arrive(1)
         half.wait_for_ends(webhook, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import gevent
@@ -11,8 +12,8 @@ import pytest
 from gevent import monkey
 
 from tests.delivery.lanes_world import Sending
-from tests.support.application import rows
-from tests.support.names import STRICT, answers, reason_of, resolving
+from tests.support.application import rows, wait_until
+from tests.support.names import STRICT, answers, let_names_resolve, reason_of, resolving
 from tests.support.receiver import Receiver
 from webhookproxy.network import dial
 from webhookproxy.network.dial import Resolver, connect
@@ -100,6 +101,95 @@ def test_f12_a_dead_name_holds_one_thread_and_ends_at_each_deadline() -> None:
     assert lookups == ["dead.example"]
 
 
+class Silent:
+    """Names that begin with "silent" do not resolve before the test ends; others do at once."""
+
+    def __init__(self) -> None:
+        # A patched lock would need a hub in the pool's thread.
+        self._held = monkey.get_original("threading", "Lock")()
+        self._held.acquire()
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, *_args: object, **_named: object) -> list[dial.Answer]:
+        if host.startswith("silent"):
+            self.asked.append(host)
+            self._held.acquire(timeout=20)
+            self._held.release()
+        return answers("8.8.8.8")
+
+    def begin(self) -> None:
+        """Let them be silent again."""
+        self._held.acquire()
+
+    def end(self) -> None:
+        """Let all of them resolve."""
+        if self._held.locked():
+            self._held.release()
+
+
+@pytest.fixture
+def silent() -> Iterator[Silent]:
+    silent = Silent()
+    yield silent
+    silent.end()
+
+
+def test_f12_many_silent_names_hold_up_no_other(silent: Silent) -> None:
+    resolver = Resolver(silent)
+    waiting = [gevent.spawn(resolver.lookup, f"silent{n}.example", 443) for n in range(24)]
+    wait_until(lambda: len(silent.asked) == 24, 5)
+    with gevent.Timeout(2):
+        assert resolver.lookup("good.example", 443) == answers("8.8.8.8")
+    silent.end()
+    gevent.joinall(waiting, timeout=5, raise_error=True)
+
+
+def test_f12_names_that_were_slow_share_four_threads(
+    silent: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dial, "SLOW_SECONDS", 0.05)
+    resolver = Resolver(silent)
+    names = [f"silent{n}.example" for n in range(10)]
+    first = [gevent.spawn(resolver.lookup, name, 443) for name in names]
+    wait_until(lambda: len(silent.asked) == 10, 5)
+    gevent.joinall(first, timeout=0.1)
+    silent.end()
+    gevent.joinall(first, timeout=5, raise_error=True)
+    silent.begin()
+    again = [gevent.spawn(resolver.lookup, name, 443) for name in names]
+    wait_until(lambda: len(silent.asked) == 14, 5)
+    with gevent.Timeout(2):
+        resolver.lookup("good.example", 443)
+    assert len(silent.asked) == 14
+    silent.end()
+    gevent.joinall(again, timeout=5, raise_error=True)
+    # One that answers in time again is like any other.
+    monkeypatch.setattr(dial, "SLOW_SECONDS", 60.0)
+    for name in names:
+        resolver.lookup(name, 443)
+    silent.begin()
+    last = [gevent.spawn(resolver.lookup, name, 443) for name in names]
+    wait_until(lambda: len(silent.asked) == 40, 5)
+    silent.end()
+    gevent.joinall(last, timeout=5, raise_error=True)
+
+
+def test_f12_silent_names_of_webhooks_hold_up_no_socket(
+    half: Sending, silent: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_names_resolve(monkeypatch, silent)
+    names = [f"silent{n}.example" for n in range(dial.DNS_THREADS + 8)]
+    lookup = half.lanes._services.resolver.lookup
+    waiting = [gevent.spawn(lookup, name, 443) for name in names]
+    wait_until(lambda: len(silent.asked) == dial.DNS_THREADS, 5)
+    sockets = half.relay.registry.handshakes.resolver
+    monkeypatch.setattr(sockets, "_getaddrinfo", silent)
+    with gevent.Timeout(2):
+        assert sockets.lookup("socket.example", 443) == answers("8.8.8.8")
+    silent.end()
+    gevent.joinall(waiting, timeout=5, raise_error=True)
+
+
 def test_f12_a_name_that_did_not_resolve_is_one_failed_attempt_and_the_next_one_arrives(
     half: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +201,7 @@ def test_f12_a_name_that_did_not_resolve_is_one_failed_attempt_and_the_next_one_
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return answers("127.0.0.1", port=port)
 
-    half.resolve(getaddrinfo)
+    let_names_resolve(monkeypatch, getaddrinfo)
     with Receiver() as receiver:
         webhook = half.webhook(receiver.url(host="hooks.example"))
         half.arrive(1)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import gevent
-
 from webhookproxy.cli.shared.context import policy
-from webhookproxy.network.addresses import address_allowed
-from webhookproxy.network.dial import Resolver
+from webhookproxy.network.dial import DialError, resolve, shared_resolver
 from webhookproxy.network.guard import Policy, Target, UrlRefused
+from webhookproxy.reasons import DeliveryReason
 from webhookproxy.rules import Refused
 
 LOOKUP_SECONDS = 3.0
@@ -26,17 +24,16 @@ def lookup_warning(url: str, check: Callable[[str, Policy], Target]) -> str | No
     except UrlRefused:
         return None
     try:
-        with gevent.Timeout(LOOKUP_SECONDS):
-            answers = Resolver().lookup(target.host, target.port)
-    except (OSError, UnicodeError, gevent.Timeout):
-        return (
-            f"Warning: {target.host} does not resolve now; the address was saved anyway, and the "
-            "name is looked up again at every connection."
-        )
-    if not all(address_allowed(str(answer[4][0]), policy()) for answer in answers):
+        resolve(target.host, target.port, policy(), shared_resolver(), LOOKUP_SECONDS)
+    except DialError as error:
+        if error.reason is not DeliveryReason.ADDRESS_NOT_ALLOWED:
+            return (
+                f"Warning: {target.host} does not resolve now; the address was saved anyway, and "
+                "the name is looked up again at every connection."
+            )
         raise Refused.one(
             "url",
             f"{target.host} leads to an address that is not allowed: use one that is public.",
             f"{target.host} leva a um endereço não permitido: use um endereço público.",
-        )
+        ) from None
     return None

@@ -16,7 +16,7 @@ from webhookproxy.events.catalog import CATALOG, is_event_name
 from webhookproxy.models.companies import Company, find_company
 from webhookproxy.models.deliveries.tables import Due, Facts
 from webhookproxy.models.webhooks import Webhook
-from webhookproxy.network.dial import Resolver
+from webhookproxy.network.dial import shared_resolver
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Refused
 
@@ -65,13 +65,13 @@ def run_trial(
     It takes up to the webhook's timeout. What the session had read is given up before, so that
     the database does not wait for the receiver. Refused if that is no event name.
     """
-    trial = prepare_trial(session, webhook, event_name, policy, Resolver())
+    trial = prepare_trial(session, webhook, event_name, policy)
     session.rollback()
     return trial.send()
 
 
 def prepare_trial(
-    session: Session, webhook: Webhook, event_name: str | None, policy: Policy, resolver: Resolver
+    session: Session, webhook: Webhook, event_name: str | None, policy: Policy
 ) -> Trial:
     """The same, made ready to be sent; Refused if that is no event name."""
     company = find_company(session, webhook.company_id)
@@ -86,7 +86,7 @@ def prepare_trial(
     due = _due(webhook, company, name, round(now * 1000))
     request = shown_request(webhook, due, attempt=1, sent_ms=int(now) * 1000)
     # One moment for the whole attempt, so that what is shown is what was sent.
-    return Trial(webhook.id, request, Sender(webhook, policy, resolver, lambda: now), due)
+    return Trial(webhook.id, request, Sender(webhook, policy, shared_resolver(), lambda: now), due)
 
 
 def _due(webhook: Webhook, company: Company, name: str, now_ms: int) -> Due:

@@ -11,7 +11,7 @@ from webhookproxy.delivery.sending.reach import Reach, reach
 from webhookproxy.delivery.sending.trial import Trial, TrialResult
 from webhookproxy.listener.client import Address
 from webhookproxy.listener.token_check import check_token
-from webhookproxy.network.dial import Resolver
+from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.guard import Policy, UrlRefused
 from webhookproxy.reasons import ConnectionReason
 
@@ -46,9 +46,9 @@ class Found:
     urls: dict[int, Tried] = field(default_factory=dict)
 
 
-def ask(address: Address | None, ways: Sequence[Way], policy: Policy, resolver: Resolver) -> Found:
+def ask(address: Address | None, ways: Sequence[Way], policy: Policy) -> Found:
     """Ask all of them at once; needs no database, and ends within DEADLINE_SECONDS."""
-    found, group = Found(), Group()
+    found, group, resolver = Found(), Group(), shared_resolver()
 
     def token(address: Address) -> None:
         found.token = check_token(address, policy, resolver)

@@ -15,7 +15,6 @@ from webhookproxy.listener.client import Address
 from webhookproxy.models import Company, Webhook
 from webhookproxy.models.audit import Action, record, record_webhook
 from webhookproxy.models.webhooks import live_webhooks
-from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import masked_url
 from webhookproxy.reasons import ConnectionState
 from webhookproxy.web.connection.panel import shown_now
@@ -46,12 +45,12 @@ def check(company_id: int) -> str:
     throttle.limit("diagnosis", throttle.address())
     company = company_or_404(company_id)
     sending = request.form.get("teste") == "sim"
-    resolver, allowed = Resolver(), policy()
-    address, ways = _address(company), _ways(company, resolver, sending=sending)
+    allowed = policy()
+    address, ways = _address(company), _ways(company, sending=sending)
     _note(company, ways)
     # The database does not wait for the others.
     db.session.rollback()
-    found = ask(address, ways, allowed, resolver)
+    found = ask(address, ways, allowed)
     return _page(company_or_404(company_id), found, sending=sending)
 
 
@@ -64,7 +63,7 @@ def _address(company: Company) -> Address | None:
     return Address(company.socket_url, company.token, company.agent_id)
 
 
-def _ways(company: Company, resolver: Resolver, *, sending: bool) -> list[Way]:
+def _ways(company: Company, *, sending: bool) -> list[Way]:
     session = db.session()
     return [
         Way(
@@ -72,7 +71,7 @@ def _ways(company: Company, resolver: Resolver, *, sending: bool) -> list[Way]:
             each.url,
             None
             if why_no_post(each, wanted=sending)
-            else prepare_trial(session, each, None, policy(), resolver),
+            else prepare_trial(session, each, None, policy()),
         )
         for each in live_webhooks(session, [company.id])[:WEBHOOKS_MAX]
     ]
