@@ -147,7 +147,7 @@ def test_a_made_secret_is_long_random_and_stored_encrypted(app: Flask) -> None:
     ("secret", "new", "part"),
     [
         (None, None, "no secret to replace"),
-        (OLD, OLD, "in force"),
+        (OLD, OLD, "in use already"),
         (OLD, "", "empty"),
         (OLD, "line\nbreak", "line breaks"),
     ],

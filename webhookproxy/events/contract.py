@@ -7,11 +7,11 @@ import hmac
 import json
 import random
 import re
-import secrets as randomness
 import string
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from secrets import randbits
 from threading import Lock
 from urllib.parse import quote
 
@@ -53,7 +53,7 @@ class _EventIds:
     def _start(self, milliseconds: int) -> None:
         self._milliseconds = milliseconds
         # The top bit stays free, so that there is room to grow.
-        self._random = randomness.randbits(73)
+        self._random = randbits(73)
 
 
 _event_ids = _EventIds()

@@ -68,7 +68,7 @@ class TooLarge(ValueError):
 
 
 def _credential_pattern(escaped: bool) -> re.Pattern[str]:
-    """One regex for `"key":` and the first token of its value.
+    """Return one regex for `"key":` and the first token of its value.
 
     Over text already known to be valid JSON it is exact. Outside strings there is no backslash,
     and a quote inside a string always follows one; so a quote that does not follow a backslash

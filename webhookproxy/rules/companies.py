@@ -31,10 +31,10 @@ class CompanyInput:
 
 
 def changed_company(stored: CompanyInput, given: Mapping[str, Any]) -> CompanyInput:
-    """The stored fields with what was given, by their names, in their place.
+    """Return the stored fields, replaced by the given ones.
 
-    A new socket host demands the token again: Refused without it, or whoever may edit a company
-    could have its token sent to a server of theirs.
+    A new socket server demands the token again, else Refused is raised: without that, a user who
+    may edit a company could send its token to a server of their own.
     """
     socket_url = given.get("socket_url", stored.socket_url)
     if "token" not in given and not keeps_secrets(stored.socket_url, socket_url, same_path=False):
@@ -49,7 +49,7 @@ def changed_company(stored: CompanyInput, given: Mapping[str, Any]) -> CompanyIn
 
 
 def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
-    """The same fields, trimmed and normalised; Refused with all that is wrong with them."""
+    """Return the fields, trimmed and normalised; raise Refused with all their problems."""
     problems = Problems()
     name = check_name(given.name, "da empresa", problems)
     _check_token(given.token, problems)
@@ -67,20 +67,18 @@ def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
     except UrlRefused as refused:
         problems.add("socket_url", refused.english, refused.portuguese)
     problems.raise_any()
-    return CompanyInput(
+    return replace(
+        given,
         name=name,
-        token=given.token,
         socket_url=socket_url,
         threec_id=given.threec_id.strip(),
         agent_id=given.agent_id.strip(),
-        timezone=given.timezone,
-        hide_credentials=given.hide_credentials,
         retention_days=given.retention_days or None,
     )
 
 
 def check_retention(days: int | None, most: int) -> None:
-    """Refused if a company's own retention is none; `most` is the setting RETENTION_DAYS.
+    """Raise Refused if a company's own retention is not from 1 day to `most` (RETENTION_DAYS).
 
     None and 0 mean the setting itself.
     """

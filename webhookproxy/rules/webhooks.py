@@ -94,17 +94,13 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
     except Refused as refused:
         problems.take(refused)
     problems.raise_any()
-    return WebhookInput(
+    return replace(
+        given,
         name=name,
         url=url,
         events=events,
         authorization=given.authorization or None,
         secret=given.secret or None,
-        state=given.state,
-        parallelism=given.parallelism,
-        timeout=given.timeout,
-        rate_limit=given.rate_limit,
-        max_age=given.max_age,
         filters=filters,
     )
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
+
+from webhookproxy.events.catalog import CATALOG
 
 # The times of a call stay the same in all its events; every other Unix time is the clock.
 _UNIX = r"179\d{7}(?!\d)"
@@ -87,8 +88,7 @@ def compact(value: Any) -> str:
 
 
 def _load() -> dict[str, Sample]:
-    text = files("webhookproxy.events").joinpath("catalog.json").read_text(encoding="utf-8")
-    payloads = {name: entry["sample"] for name, entry in json.loads(text).items()}
+    payloads = {event.name: event.sample for event in CATALOG.values()}
     history = payloads["call-history-was-created"]
     # A call that no agent took: status 5, and the agent's id arrives as 0.
     record = {**history["callHistory"], "status": 5, "agent": {"id": 0, "name": None}}
