@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from webhookproxy.delivery.lanes import backlog
+from webhookproxy.delivery.waiting import backlog
 from webhookproxy.extensions import db
 from webhookproxy.models.deliveries import missed
 from webhookproxy.models.deliveries.tables import ENDED_BADLY, KEPT_BACK, OPEN
@@ -16,7 +16,9 @@ from webhookproxy.models.deliveries.tables import ENDED_BADLY, KEPT_BACK, OPEN
     ("query", "index"),
     [
         (backlog._AFTER.text, "ix_deliveries_open "),
-        (backlog._HEAD_AFTER.text, "ix_deliveries_open "),
+        (backlog._NEWEST_HEADS.text, "ix_deliveries_open "),
+        (backlog._HEADS_FIRST.text, "ix_deliveries_open_key "),
+        (backlog._HEADS_NEXT.text, "ix_deliveries_open_key "),
         (backlog._OF_KEY.text, "ix_deliveries_open_key "),
         (
             f"SELECT id FROM deliveries WHERE webhook_id = :webhook AND {OPEN} ORDER BY id LIMIT 9",
@@ -46,9 +48,11 @@ from webhookproxy.models.deliveries.tables import ENDED_BADLY, KEPT_BACK, OPEN
     ],
 )
 def test_sqlite_takes_the_smallest_index(app: Flask, query: str, index: str) -> None:
-    values = {"webhook": 1, "after": 5, "upto": 9, "key": "x", "limit": 9, "discarded": 0}
+    values = {"webhook": 1, "after": 5, "upto": 9, "key": "x", "limit": 9, "before": 9}
     with app.app_context(), db.engine.connect() as connection:
         statement = text(f"EXPLAIN QUERY PLAN {query}")
         given = {name: values[name] for name in statement._bindparams}
         plan = [str(row[-1]) for row in connection.execute(statement, given)]
-    assert any(index in f"{line} " for line in plan[:1]), plan
+    looks = [line for line in plan if line.startswith(("SEARCH", "SCAN d"))]
+    assert index in f"{looks[0]} ", plan
+    assert not any(line.startswith("SCAN d") for line in looks[1:]), plan

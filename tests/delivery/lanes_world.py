@@ -128,23 +128,28 @@ class Sending:
         )
         self.notice()
 
-    def arrive(self, count: int, key: str | None = None, name: str = "call-was-created") -> None:
+    def arrive(
+        self, count: int, key: str | None = None, name: str = "call-was-created", chars: int = 0
+    ) -> None:
         """Commit so many events and offer what is due; without `key` each has its own."""
-        self.lanes.offer(self.store_events(count, key, name))
+        self.lanes.offer(self.store_events(count, key, name, chars))
 
-    def store_events(self, count: int, key: str | None = None, name: str = "x") -> list[Due]:
-        """Commit so many events; the payload of each is `{"n": …, "key": …}`."""
+    def store_events(
+        self, count: int, key: str | None = None, name: str = "x", chars: int = 0
+    ) -> list[Due]:
+        """Commit so many events; the payload of each is `{"n": …, "key": …}`, or longer."""
         dues: list[Due] = []
         while count > 0:
-            group = [self._arrival(key, name) for _ in range(min(count, 500))]
+            group = [self._arrival(key, name, chars) for _ in range(min(count, 500))]
             dues += self._journal.write(group, self._fence, again=False)
             count -= len(group)
         return dues
 
-    def _arrival(self, key: str | None, name: str) -> Arrival:
+    def _arrival(self, key: str | None, name: str, chars: int = 0) -> Arrival:
         number = next(_numbers)
         order_key = key or f"key-{number}"
-        event = Event(name, json.dumps({"n": number, "key": order_key}), order_key, 0)
+        payload = {"n": number, "key": order_key} | ({"filler": "x" * chars} if chars else {})
+        event = Event(name, json.dumps(payload), order_key, 0)
         now_ms = round(self.clock() * 1000)
         routes = self.relay.routes.interested(self.company, name)
         public_id = f"evt_{number:032d}"

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.delivery.lanes.window_rows import NOW_MS
+from tests.delivery.waiting.window_rows import NOW_MS
 from tests.support.receiver import Receiver
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.sending.sender import Sender

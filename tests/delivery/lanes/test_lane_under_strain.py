@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -13,10 +14,10 @@ from tests.delivery.lanes_world import Sending, by_key, first, numbers
 from tests.support.application import wait_until
 from tests.support.receiver import OK, Plain, Received, Receiver, hang
 from webhookproxy.delivery.lanes import lane
-from webhookproxy.delivery.lanes.backlog import Backlog
 from webhookproxy.delivery.lanes.services import LaneServices
 from webhookproxy.delivery.outcomes import retry
-from webhookproxy.models.deliveries.tables import Due
+from webhookproxy.delivery.waiting.backlog import Backlog
+from webhookproxy.delivery.waiting.rows import Row
 from webhookproxy.rules.webhooks import WebhookState
 
 DELIVERED = ("delivered", "accepted")
@@ -61,7 +62,7 @@ def test_a_large_backlog_drains_whole_in_order_and_in_bounded_memory(half: Sendi
         held = 0
         while len(receiver.requests) < 5_000:
             window = draining._window
-            held = max(held, window._followers + len(window._ready) + len(window._fresh))
+            held = max(held, window.keys.followers + len(window.keys.ready))
             gevent.sleep(0.005)
         half.wait_for_ends(webhook, 5_000, seconds=30)
         assert held <= 1_000
@@ -116,15 +117,17 @@ def test_a_hub_that_was_busy_when_an_alarm_was_set_does_not_sleep_through_it(
 def test_reads_that_wait_neither_lose_nor_double_a_delivery(
     half: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = Backlog._read
+    def waiting(read: Callable[..., Any]) -> Callable[..., Any]:
+        def read_and_wait(*given: Any, **named: Any) -> Any:
+            found = read(*given, **named)
+            # As PostgreSQL's driver does; meanwhile results are committed and the circuit moves.
+            gevent.sleep(0.01)
+            return found
 
-    def waiting(self: Backlog, query: Any, **values: Any) -> list[Due]:
-        found = read(self, query, **values)
-        # As PostgreSQL's driver does; meanwhile results are committed and the circuit moves.
-        gevent.sleep(0.01)
-        return found
+        return read_and_wait
 
-    monkeypatch.setattr(Backlog, "_read", waiting)
+    for name in ("_rows", "load"):
+        monkeypatch.setattr(Backlog, name, waiting(getattr(Backlog, name)))
 
     def answer(_each: Received) -> Plain:
         gevent.sleep(0.015)
@@ -164,17 +167,21 @@ def test_a_restart_keeps_an_open_circuit_and_its_next_probe(
 def test_a_database_that_cannot_be_read_for_a_while_stops_no_lane(
     any_half: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    half, read, failed = any_half, Backlog._read, 0
+    half, failed = any_half, 0
     monkeypatch.setattr(lane, "READ_AGAIN", 0.05)
 
-    def failing(self: Backlog, query: Any, **values: Any) -> list[Due]:
-        nonlocal failed
-        if broken:
-            failed += 1
-            raise OperationalError("SELECT", {}, Exception("gone"))
-        return read(self, query, **values)
+    def failing(read: Callable[..., Any]) -> Callable[..., Any]:
+        def read_or_fail(*given: Any, **named: Any) -> Any:
+            nonlocal failed
+            if broken:
+                failed += 1
+                raise OperationalError("SELECT", {}, Exception("gone"))
+            return read(*given, **named)
 
-    monkeypatch.setattr(Backlog, "_read", failing)
+        return read_or_fail
+
+    for name in ("_rows", "load"):
+        monkeypatch.setattr(Backlog, name, failing(getattr(Backlog, name)))
     broken = True
     with Receiver(lambda each: (500, {}, b"") if each.number == 1 else OK) as receiver:
         webhook = half.webhook(receiver.url())
@@ -195,7 +202,7 @@ def test_a_result_is_kept_though_nothing_can_be_read_after_it(
     monkeypatch.setattr(lane, "READ_AGAIN", 0.05)
     read, failed = Backlog.of_key, 0
 
-    def failing(self: Backlog, key: str, after: int, upto: int, limit: int) -> list[Due]:
+    def failing(self: Backlog, key: str, after: int, upto: int, limit: int) -> list[Row]:
         nonlocal failed
         failed += 1
         if failed == 1:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.delivery.lanes.window_rows import Bench
-from webhookproxy.delivery.lanes.backlog import Backlog
+from tests.delivery.waiting.window_rows import Bench
 from webhookproxy.delivery.lanes.probes import LOOK_AGAIN, Probes
 from webhookproxy.delivery.outcomes.retry import Circuit
+from webhookproxy.delivery.waiting.backlog import Backlog
+from webhookproxy.delivery.waiting.rows import Heads, Row
 from webhookproxy.models.deliveries.tables import Due
 
 
@@ -21,14 +22,17 @@ class InMemory(Backlog):
     def one(self, delivery_id: int) -> Due | None:
         return self._table.one(delivery_id)
 
-    def after(self, delivery_id: int, limit: int) -> list[Due]:
+    def after(self, delivery_id: int, limit: int) -> list[Row]:
         return self._table.after(delivery_id, limit)
 
-    def of_key(self, key: str, after: int, upto: int, limit: int) -> list[Due]:
+    def of_key(self, key: str, after: int, upto: int, limit: int) -> list[Row]:
         return self._table.of_key(key, after, upto, limit)
 
-    def head_after(self, delivery_id: int, *, strict: bool) -> Due | None:  # noqa: ARG002
-        return next(iter(self.after(delivery_id, 1) or self.after(0, 1)), None)
+    def heads(self, after: str | None, limit: int) -> Heads:
+        return self._table.heads(after, limit)
+
+    def newest_heads(self, before: int) -> list[Row]:
+        return self._table.newest_heads(before)
 
 
 class Probed:

@@ -7,7 +7,6 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhookproxy.delivery.lanes.window import DUE_AHEAD_MAX
 from webhookproxy.delivery.outcomes.retry import (
     EVENT_DELAYS,
     JITTER,
@@ -24,6 +23,7 @@ from webhookproxy.delivery.outcomes.retry import (
     probe_delay,
 )
 from webhookproxy.delivery.sending.sender import read_retry_after
+from webhookproxy.delivery.waiting.retries import DUE_AHEAD_MAX
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 
 CHANCE = st.floats(0.0, 1.0, exclude_max=True)

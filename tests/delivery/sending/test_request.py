@@ -10,8 +10,8 @@ import pytest
 from gevent import subprocess
 from sqlalchemy.orm import Session
 
-from tests.delivery.lanes.window_rows import FACTS, NOW_MS
 from tests.delivery.lanes_world import Sending
+from tests.delivery.waiting.window_rows import FACTS, NOW_MS
 from tests.support.application import rows
 from tests.support.receiver import Receiver
 from webhookproxy.delivery.sending.request import (

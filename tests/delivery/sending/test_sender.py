@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.delivery.lanes.window_rows import NOW_MS
+from tests.delivery.waiting.window_rows import NOW_MS
 from tests.support.receiver import Plain, Received, Receiver, hang, raw
 from webhookproxy.delivery.outcomes.retry import Kind
 from webhookproxy.delivery.sending.sender import Sender

@@ -8,8 +8,9 @@ import pytest
 from tests.delivery.lanes_world import Sending
 from tests.support.application import rows
 from tests.support.receiver import OK, Receiver
-from webhookproxy.delivery.lanes import probes, window
+from webhookproxy.delivery.lanes import probes
 from webhookproxy.delivery.outcomes import retry
+from webhookproxy.delivery.waiting import retries
 
 DAY = 86_400.0
 HOUR = 3_600.0
@@ -52,7 +53,7 @@ def test_f25_a_jump_forward_makes_no_storm_of_an_open_circuit(
 def test_f25_a_due_time_beyond_every_schedule_is_pulled_in(
     half: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window, "DUE_AHEAD_MAX", 0.2)
+    monkeypatch.setattr(retries, "DUE_AHEAD_MAX", 0.2)
     with Receiver((500, {}, b"")) as receiver:
         webhook = half.webhook(receiver.url())
         half.skew = DAY

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.delivery.lanes.window_rows import NOW_MS
+from tests.delivery.waiting.window_rows import NOW_MS
 from tests.faults.stream import Stream
 from tests.support.application import application, make_webhook, rows, store_of, wait_until
 from tests.support.receiver import Receiver, hang, raw, reset

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-import random
+from dataclasses import replace
+from functools import partial
 
-from gevent.lock import BoundedSemaphore
 from sqlalchemy.exc import SQLAlchemyError
 
+from webhookproxy.delivery.lanes.mailbox import Mailbox
 from webhookproxy.delivery.lanes.pace import Pace
 from webhookproxy.delivery.lanes.probes import Probes
 from webhookproxy.delivery.lanes.receiver_health import ReceiverHealth
 from webhookproxy.delivery.lanes.services import LaneServices
 from webhookproxy.delivery.lanes.settings import LaneSettings
 from webhookproxy.delivery.lanes.turns import Turns
-from webhookproxy.delivery.lanes.window import Window
 from webhookproxy.delivery.outcomes.ledger import Health, Result
 from webhookproxy.delivery.outcomes.outcome import Outcome
-from webhookproxy.delivery.outcomes.retry import EXPIRED, SIMULATED, Circuit, Kind, Verdict, judge
+from webhookproxy.delivery.outcomes.retry import EXPIRED, SIMULATED, Circuit, Kind, Verdict
+from webhookproxy.delivery.waiting.window import Window
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.rules.webhooks import WebhookState
@@ -38,8 +39,10 @@ class Lane:
         self._pace = Pace(webhook.rate_limit)
         self._backlog = services.backlog(webhook.id)
         self._backlog.discard_until = webhook.discard_until or 0
-        self._window = Window(self._backlog, strict=webhook.parallelism == 1, highest=highest)
-        self._lock = BoundedSemaphore()
+        self._window = Window(
+            self._backlog, services.budget, strict=webhook.parallelism == 1, highest=highest
+        )
+        self._mail = Mailbox()
         self._circuit = Circuit()
         self._probes = Probes(self._circuit, self._backlog, self._window)
         self._turns = Turns(services, self._window, self._circuit, self._probes)
@@ -59,8 +62,8 @@ class Lane:
         old.sender.close()
         self._pace = Pace(webhook.rate_limit)
         self._health.close()
-        with self._lock:
-            self._window.ask_reset(forgive=True, strict=webhook.parallelism == 1)
+        strict = webhook.parallelism == 1
+        self._mail.post(partial(self._window.ask_reset, forgive=True, strict=strict))
         self.kick()
 
     def attend(self, asked: list[int]) -> None:
@@ -69,16 +72,14 @@ class Lane:
             # Whoever asks knows more than the receiver did at its last Retry-After.
             self._pace.release()
             self._probes.ask(asked)
-        with self._lock:
-            self._window.look_again()
+        self._mail.post(self._window.look_again)
         self.kick()
 
     def discard(self, until: int) -> None:
         """Send nothing up to this number; housekeeping ends it. 0: nothing is to be discarded."""
         raised, self._backlog.discard_until = until > self._backlog.discard_until, until
         if raised:
-            with self._lock:
-                self._window.look_again()
+            self._mail.post(self._window.look_again)
 
     def offer(self, due: Due) -> None:
         """Take a delivery that was just committed."""
@@ -91,10 +92,11 @@ class Lane:
         self._stopped = True
         self._alarm.end()
         self._settings.sender.close()
+        self._window.stock.close()
 
     def busy(self, delivery_id: int) -> bool:
         """Return whether a delivery is in hand."""
-        return self._window.busy(delivery_id)
+        return self._window.in_hand.busy(delivery_id)
 
     def age_limit(self) -> int:
         """Return the `born_ms` before which a delivery is too old, in milliseconds."""
@@ -110,73 +112,54 @@ class Lane:
     def _work(self) -> None:
         try:
             while not self._stopped:
-                with self._lock:
+                with self._mail.reading() as news:
                     turn = self._turns.take(self._settings, self._pace)
                 if turn.look_at is not None:
                     self._alarm.set(turn.look_at)
-                if turn.due is None:
+                if turn.due is not None:
+                    self.kick()
+                    self._deliver(turn.due, turn.probe)
+                elif not news:
                     break
-                self.kick()
-                self._deliver(turn.due, turn.probe)
         except SQLAlchemyError as error:
-            with self._lock:
-                self._read_again(error)
+            logger.warning("webhook_%d waits: %s", self.webhook_id, type(error).__name__)
+            self._mail.post(partial(self._window.ask_reset, forgive=False))
+            self._alarm.set(self._services.now() + READ_AGAIN)
         finally:
             self._workers -= 1
 
-    def _read_again(self, error: SQLAlchemyError) -> None:
-        """Read everything again, a second from now: the database gave nothing."""
-        logger.warning("webhook_%d waits: %s", self.webhook_id, type(error).__name__)
-        self._window.ask_reset(forgive=False)
-        self._alarm.set(self._services.now() + READ_AGAIN)
-
     def _deliver(self, due: Due, probe: bool) -> None:
-        settings = self._settings
+        """Send a delivery, and say what the answer means for it, its key and the circuit."""
+        settings, outcome = self._settings, None
         if due.born_ms < self.age_limit():
-            self._end(due, None, EXPIRED, probe)
+            verdict = EXPIRED
         elif settings.state is WebhookState.SIMULATED:
             self._services.report_simulated(due, settings.sender.shown_url)
-            self._end(due, None, SIMULATED, probe)
+            verdict = SIMULATED
         else:
-            self._conclude(due, settings.sender.send(due), probe, settings)
-
-    def _conclude(self, due: Due, outcome: Outcome, probe: bool, settings: LaneSettings) -> None:
-        """Say what an attempt means for the delivery, its key and the circuit."""
-        verdict = judge(
-            outcome.kind,
-            outcome.reason,
-            due.tries,
-            probe=probe,
-            others_passed=self._health.others_passed(due),
-            retry_after=outcome.retry_after,
-            random=random.random,
-        )
-        # An answer to a webhook that was saved meanwhile says nothing: its address may be another.
-        if settings is self._settings:
-            self._learn(due, outcome, probe)
-        next_in = verdict.delay
-        if next_in is not None and self._circuit.opened:
-            next_in = max(0.0, self._circuit.next_probe - self._services.now())
-        if self._settings.paused:
-            next_in = None
-        self._services.report(due, outcome, next_in, settings.sender.shown_url)
+            outcome = settings.sender.send(due)
+            verdict = self._health.judge(due, outcome, probe=probe)
+            # An answer to a webhook that was saved meanwhile says nothing of it as it is now.
+            if settings is self._settings:
+                self._learn(due, outcome, probe)
+            next_in = None if self._settings.paused else self._health.next_in(verdict)
+            self._services.report(due, outcome, next_in, settings.sender.shown_url)
         self._end(due, outcome, verdict, probe)
 
     def _learn(self, due: Due, outcome: Outcome, probe: bool) -> None:
         """Go faster, slower, by probes or not at all, as the receiver's answer says."""
         if outcome.kind is Kind.SUCCESS:
             if self._health.succeeded(self.webhook_id):
-                with self._lock:
-                    self._window.ask_reset(forgive=True)
+                self._mail.post(partial(self._window.ask_reset, forgive=True))
             return
         self._health.note_error(outcome)
         if outcome.kind is Kind.GONE:
             self._settings.pause(self._services.now_ms())
             self._services.pause(self.webhook_id, self._settings.version, outcome.reason)
             return
-        if self._health.failed(due, outcome, probe=probe, strict=self._window.strict):
-            with self._lock:
-                self._window.ask_reset(forgive=False)
+        strict = self._window.keys.strict
+        if self._health.failed(due, outcome, probe=probe, strict=strict):
+            self._mail.post(partial(self._window.ask_reset, forgive=False))
         elif outcome.retry_after and not probe:
             self._pace.hold(self._services.now() + outcome.retry_after)
         if self._circuit.opened:
@@ -184,24 +167,20 @@ class Lane:
 
     def _end(self, due: Due, outcome: Outcome | None, verdict: Verdict, probe: bool) -> None:
         now, now_ms = self._services.now(), self._services.now_ms()
-        with self._lock:
-            try:
-                if verdict.delay is None:
-                    self._window.release(due, now, now_ms)
-                else:
-                    self._window.hold(due, now + verdict.delay)
-            except SQLAlchemyError as error:
-                # The attempt was made: its result is kept, whatever cannot be read after it.
-                self._read_again(error)
+        if verdict.delay is None:
+            self._mail.post(partial(self._window.release, due, now, now_ms))
+        else:
+            self._mail.post(partial(self._window.hold, due, now + verdict.delay))
         if probe:
             self._probes.under_way = False
+        # Results may wait long for a database that takes no writes; the payload need not.
+        due = replace(due, facts=replace(due.facts, payload=""))
         result = Result(due, outcome, verdict, now_ms, probe, self._health.row, self._settled)
         self._services.results.put(result)
 
     def _settled(self, delivery_id: int) -> None:
         # A row that is being read this moment may be this one, as it was before the commit.
-        with self._lock:
-            self._window.settle(delivery_id)
+        self._mail.post(partial(self._window.settle, delivery_id))
         self.kick()
 
     def _ring(self) -> None:

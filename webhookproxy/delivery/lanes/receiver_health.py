@@ -9,7 +9,7 @@ from webhookproxy.delivery.lanes.probes import Probes
 from webhookproxy.delivery.lanes.services import LaneServices
 from webhookproxy.delivery.outcomes.ledger import Health
 from webhookproxy.delivery.outcomes.outcome import Outcome
-from webhookproxy.delivery.outcomes.retry import Circuit
+from webhookproxy.delivery.outcomes.retry import Circuit, Verdict, judge
 from webhookproxy.models.deliveries.tables import Due
 
 logger = logging.getLogger(__name__)
@@ -35,10 +35,24 @@ class ReceiverHealth:
         self.row.close_circuit()
         return self._circuit.succeed()
 
-    def others_passed(self, due: Due) -> bool:
-        """Return whether the receiver accepted another event since this one was first tried."""
+    def judge(self, due: Due, outcome: Outcome, *, probe: bool) -> Verdict:
+        """Return what becomes of a delivery after this attempt."""
         first = due.first_attempt_ms
-        return first is not None and (self.row.success_ms or 0) > first
+        return judge(
+            outcome.kind,
+            outcome.reason,
+            due.tries,
+            probe=probe,
+            others_passed=first is not None and (self.row.success_ms or 0) > first,
+            retry_after=outcome.retry_after,
+            random=random.random,
+        )
+
+    def next_in(self, verdict: Verdict) -> float | None:
+        """Return the seconds until a delivery is tried again, None if it is not."""
+        if verdict.delay is not None and self._circuit.opened:
+            return max(0.0, self._circuit.next_probe - self._services.now())
+        return verdict.delay
 
     def succeeded(self, webhook_id: int) -> bool:
         """Count a success, and return whether it closed the circuit."""

@@ -16,11 +16,12 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.delivery.lanes.alarm import Alarm
-from webhookproxy.delivery.lanes.backlog import Backlog
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.results import Results
 from webhookproxy.delivery.outcomes.retry import Kind
 from webhookproxy.delivery.sending.sender import Sender
+from webhookproxy.delivery.waiting.backlog import Backlog
+from webhookproxy.delivery.waiting.stock import Budget
 from webhookproxy.logs.console import Console
 from webhookproxy.models.audit import SERVER, Action, record
 from webhookproxy.models.deliveries.tables import Due
@@ -50,6 +51,7 @@ class LaneServices:
     clock: Callable[[], float]
     results: Results
     greenlets: Group = field(default_factory=Group)
+    budget: Budget = field(default_factory=Budget)
 
     def spawn(self, work: Callable[[], None], name: str) -> None:
         """Run a lane's worker in a greenlet; its exceptions are logged."""

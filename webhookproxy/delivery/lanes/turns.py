@@ -8,8 +8,8 @@ from webhookproxy.delivery.lanes.pace import Pace
 from webhookproxy.delivery.lanes.probes import Probes
 from webhookproxy.delivery.lanes.services import LaneServices
 from webhookproxy.delivery.lanes.settings import LaneSettings
-from webhookproxy.delivery.lanes.window import Window
 from webhookproxy.delivery.outcomes.retry import Circuit
+from webhookproxy.delivery.waiting.window import Window
 from webhookproxy.models.deliveries.tables import Due
 
 # Results sent but not committed yet, beyond one for each worker: what a crash may repeat.
@@ -27,7 +27,7 @@ class Turn(NamedTuple):
 class Turns:
     """Chooses among window, probes and waiting. Times are seconds of a monotonic clock.
 
-    Not safe across greenlets by itself: the lane holds a lock.
+    Only take() reads; the lane lets nothing else in meanwhile.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Turns:
         now = self._services.now()
         if self._circuit.opened:
             return self._probes.ready(now)
-        soonest = self._window.soonest()
+        soonest = self._window.soonest(now)
         return self._window.more() or (soonest is not None and soonest <= now)
 
     def take(self, settings: LaneSettings, pace: Pace) -> Turn:
@@ -62,16 +62,15 @@ class Turns:
             return Turn(due, probe=True, look_at=self._probes.next_at(now) if waits else None)
         due = self._window.next(now, self._services.now_ms())
         if due is None:
-            return Turn(None, look_at=self._window.soonest())
+            return Turn(None, look_at=self._window.soonest(now))
         pace.sent(now)
         return Turn(due)
 
     def next_at(self) -> float | None:
         """Return when the next delivery is due, if none is in hand."""
-        if self._circuit.opened:
-            return self._probes.next_at(self._services.now())
-        return self._window.soonest()
+        now = self._services.now()
+        return self._probes.next_at(now) if self._circuit.opened else self._window.soonest(now)
 
     def _may_send(self, settings: LaneSettings) -> bool:
         most = settings.parallelism + UNSETTLED_MAX
-        return not settings.paused and self._window.unsettled < most
+        return not settings.paused and len(self._window.in_hand.unsettled) < most

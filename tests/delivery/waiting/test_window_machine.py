@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
@@ -18,18 +19,20 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.delivery.lanes.window_rows import NOW_MS, Bench
-from webhookproxy.delivery.lanes import window as window_module
+from tests.delivery.waiting.window_rows import NOW_MS, Bench
+from webhookproxy.delivery.waiting import keys, walk
 from webhookproxy.models.deliveries.tables import Due
 
 # Small, so that every bound is met within a few steps; their relations are the real ones.
 BOUNDS: dict[str, Any] = {
     "FRESH_MAX": 4,
     "HELD_MAX": 6,
-    "FOLLOWERS_MAX": 3,
     "CHUNK": 3,
+    "KEYS_CHUNK": 2,
     "WAITING_KEYS_MAX": 2,
 }
+FOLLOWERS_MAX = 3
+STOCK_CHARS = 8
 
 
 class WindowMachine(RuleBasedStateMachine):
@@ -40,8 +43,9 @@ class WindowMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bounds = patch.multiple(window_module, **BOUNDS)
-        self.bounds.start()
+        self.bounds = ExitStack()
+        self.bounds.enter_context(patch.multiple(walk, FOLLOWERS_MAX=FOLLOWERS_MAX, **BOUNDS))
+        self.bounds.enter_context(patch.object(keys, "FOLLOWERS_MAX", FOLLOWERS_MAX))
         self.bench = Bench()
         self.sending: dict[int, Due] = {}
         self.probes: set[int] = set()
@@ -56,7 +60,7 @@ class WindowMachine(RuleBasedStateMachine):
 
     @initialize(strict=st.booleans(), waiting=st.text("abcd", max_size=12))
     def begin(self, strict: bool, waiting: str) -> None:
-        self.bench = Bench(strict=strict)
+        self.bench = Bench(strict=strict, chars=STOCK_CHARS)
         if waiting:
             self.bench.store(waiting)
 
@@ -74,9 +78,9 @@ class WindowMachine(RuleBasedStateMachine):
     @rule(target=in_hand, pick=st.integers(0, 20))
     def probe(self, pick: int) -> Any:
         heads = {due.order_key: due for due in reversed(list(self.bench.table.open.values()))}
-        rows = list((self.bench.table.open if self.bench.window.strict else heads).values())
+        rows = list((self.bench.table.open if self.bench.window.keys.strict else heads).values())
         due = rows[pick % len(rows)] if rows else None
-        if due is None or self.bench.window.busy(due.id) or self.probes:
+        if due is None or self.bench.window.in_hand.busy(due.id) or self.probes:
             return multiple()
         self.bench.window.lend(due)
         self.sending[due.id] = due
@@ -159,19 +163,23 @@ class WindowMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_in_memory_is_bounded(self) -> None:
         window = self.bench.window
-        assert len(window._fresh) <= BOUNDS["FRESH_MAX"]
-        assert all(len(key.followers) <= BOUNDS["FOLLOWERS_MAX"] for key in window._keys.values())
-        assert window._followers == sum(len(key.followers) for key in window._keys.values())
-        # Every release may read on for its key, however many are held by the others.
+        held = window.keys.states.values()
+        assert len(window._walk._fresh) <= BOUNDS["FRESH_MAX"]
+        assert all(len(key.followers) <= FOLLOWERS_MAX for key in held)
+        assert window.keys.followers == sum(len(key.followers) for key in held)
+        # Every row that ends may have its key read on, however many are held by the others.
         most = BOUNDS["HELD_MAX"] + BOUNDS["CHUNK"]
-        assert window._followers <= most + BOUNDS["FOLLOWERS_MAX"] * 4
+        assert window.keys.followers <= most + FOLLOWERS_MAX * 4
+        assert self.bench.budget.left >= 0
+        stocked = sum(len(due.facts.payload) for due in window.stock._dues.values())
+        assert stocked == STOCK_CHARS - self.bench.budget.left
 
     def teardown(self) -> None:
         """Everything that is open in the end is sent, in a bounded number of steps."""
         try:
             self._finish()
         finally:
-            self.bounds.stop()
+            self.bounds.close()
 
     def _finish(self) -> None:
         for under_way in list(self.sending.values()):
@@ -188,7 +196,7 @@ class WindowMachine(RuleBasedStateMachine):
                 self._succeed(due)
                 self._commit(due.id)
         assert not self.bench.table.open
-        assert not self.bench.window._keys
+        assert not self.bench.window.keys.states
 
     def _hand_out(self) -> Due | None:
         due = self.bench.next()
@@ -235,7 +243,7 @@ class WindowMachine(RuleBasedStateMachine):
         assert not gone, "handed out after its end"
         assert due.id not in self.uncommitted, "its last result is not committed"
         assert self.not_before.get(due.id, 0.0) <= self.bench.now, "tried too early"
-        strict = self.bench.window.strict
+        strict = self.bench.window.keys.strict
         earlier = [
             each
             for each in self.bench.table.open.values()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from webhookproxy.delivery.lanes.window import Window
+from webhookproxy.delivery.waiting.backlog import NEWEST
+from webhookproxy.delivery.waiting.rows import Heads, Row
+from webhookproxy.delivery.waiting.stock import STOCK_CHARS, Budget
+from webhookproxy.delivery.waiting.window import Window
 from webhookproxy.models.deliveries.tables import Due, Facts
 
 NOW_MS = 1_700_000_000_000
@@ -16,6 +19,8 @@ class Table:
 
     def __init__(self) -> None:
         self.open: dict[int, Due] = {}
+        # The last answer's status, where there was one.
+        self.statuses: dict[int, int] = {}
         self.highest = 0
         self.reads = 0
 
@@ -39,26 +44,48 @@ class Table:
         """Commit that a row failed, or (None) is to be tried at once."""
         self.open[delivery_id] = replace(self.open[delivery_id], due_ms=due_ms)
 
-    def after(self, delivery_id: int, limit: int) -> list[Due]:
+    def after(self, delivery_id: int, limit: int) -> list[Row]:
         self.reads += 1
-        return [row for row in self.open.values() if row.id > delivery_id][:limit]
+        return [self.row(due) for due in self.open.values() if due.id > delivery_id][:limit]
 
-    def of_key(self, key: str, after: int, upto: int, limit: int) -> list[Due]:
+    def of_key(self, key: str, after: int, upto: int, limit: int) -> list[Row]:
         self.reads += 1
         rows = self.open.values()
-        return [row for row in rows if row.order_key == key and after < row.id <= upto][:limit]
+        found = [row for row in rows if row.order_key == key and after < row.id <= upto]
+        return [self.row(due) for due in found[:limit]]
+
+    def heads(self, after: str | None, limit: int) -> Heads:
+        self.reads += 1
+        heads = {due.order_key: due for due in reversed(self.open.values())}
+        keys = sorted(key for key in heads if after is None or key > after)
+        last = keys[limit - 1] if len(keys) >= limit else None
+        return Heads([self.row(heads[key]) for key in keys[:limit]], last)
+
+    def newest_heads(self, before: int) -> list[Row]:
+        self.reads += 1
+        newest = [row for row in self.heads(None, 10_000).rows if row.id < before]
+        return sorted(newest, reverse=True)[:NEWEST]
+
+    def load(self, ids: list[int]) -> list[Due]:
+        self.reads += 1
+        return [self.open[each] for each in sorted(ids) if each in self.open]
 
     def one(self, delivery_id: int) -> Due | None:
         self.reads += 1
         return self.open.get(delivery_id)
 
+    def row(self, due: Due) -> Row:
+        """A row as the database would give it."""
+        return Row(due.id, due.order_key, due.due_ms, due.tries, self.statuses.get(due.id))
+
 
 class Bench:
     """A window over a table, with a clock that is moved by hand."""
 
-    def __init__(self, *, strict: bool = False) -> None:
+    def __init__(self, *, strict: bool = False, chars: int = STOCK_CHARS) -> None:
         self.table = Table()
-        self.window = Window(self.table, strict=strict, highest=0)
+        self.budget = Budget(chars)
+        self.window = Window(self.table, self.budget, strict=strict, highest=0)
         self.now = 100.0
 
     @property

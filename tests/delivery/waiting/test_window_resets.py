@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.delivery.lanes.window_rows import Bench, ids
+from tests.delivery.waiting.window_rows import Bench, ids
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ def test_a_row_whose_result_is_not_committed_is_not_read_again(bench: Bench) -> 
     assert due is not None
     bench.window.ask_reset(forgive=False)
     bench.end(due, settle=False)
-    assert bench.window.busy(due.id)
+    assert bench.window.in_hand.busy(due.id)
     assert ids(bench.take()) == [2]
     bench.commit_end(due)
-    assert not bench.window.busy(due.id)
+    assert not bench.window.in_hand.busy(due.id)
 
 
 def test_a_forgiving_reset_makes_waiting_rows_due_at_once(bench: Bench) -> None:
@@ -60,7 +60,7 @@ def test_a_forgiving_reset_makes_waiting_rows_due_at_once(bench: Bench) -> None:
     bench.fail(due, 3600.0)
     bench.window.ask_reset(forgive=False)
     assert bench.take() == []
-    assert bench.window.soonest() == pytest.approx(bench.now + 3600.0)
+    assert bench.window.soonest(bench.now) == pytest.approx(bench.now + 3600.0)
     bench.window.ask_reset(forgive=True)
     assert ids(bench.drain()) == [1, 2]
 
@@ -82,7 +82,7 @@ def test_rows_that_fail_after_a_reset_wait_as_ever(bench: Bench) -> None:
     bench.window.ask_reset(forgive=True)
     bench.fail(due, 5.0)
     assert ids(bench.drain()) == [2]
-    assert bench.window.soonest() == bench.now + 5.0
+    assert bench.window.soonest(bench.now) == bench.now + 5.0
 
 
 def test_strictness_changes_when_nothing_is_being_sent_any_more(bench: Bench) -> None:
@@ -93,9 +93,9 @@ def test_strictness_changes_when_nothing_is_being_sent_any_more(bench: Bench) ->
     bench.window.ask_reset(forgive=True, strict=True)
     bench.end(one)
     assert bench.take() == []
-    assert not bench.window.strict
+    assert not bench.window.keys.strict
     bench.end(two)
-    assert bench.window.strict
+    assert bench.window.keys.strict
     assert ids(bench.take()) == [3]
 
 
@@ -110,7 +110,7 @@ def test_strictness_changes_back_to_keys_side_by_side(strict: Bench) -> None:
 def test_a_probe_keeps_its_key_busy(bench: Bench) -> None:
     first = bench.arrive("aab")[0]
     bench.window.lend(first)
-    assert bench.window.busy(first.id)
+    assert bench.window.in_hand.busy(first.id)
     assert ids(bench.take()) == [3]
     bench.end(first)
     assert ids(bench.take()) == [2]

@@ -4,15 +4,11 @@ from collections import defaultdict
 
 import pytest
 
-from tests.delivery.lanes.window_rows import NOW_MS, Bench, ids
-from webhookproxy.delivery.lanes import window as window_module
-from webhookproxy.delivery.lanes.window import (
-    CHUNK,
-    DUE_AHEAD_MAX,
-    FOLLOWERS_MAX,
-    FRESH_MAX,
-    HELD_MAX,
-)
+from tests.delivery.waiting.window_rows import NOW_MS, Bench, ids
+from webhookproxy.delivery.waiting import walk
+from webhookproxy.delivery.waiting.keys import FOLLOWERS_MAX
+from webhookproxy.delivery.waiting.retries import DUE_AHEAD_MAX
+from webhookproxy.delivery.waiting.walk import CHUNK, FRESH_MAX, HELD_MAX
 
 
 @pytest.fixture
@@ -28,7 +24,7 @@ def strict() -> Bench:
 def test_an_empty_window_has_nothing_to_send(bench: Bench) -> None:
     assert not bench.window.more()
     assert bench.next() is None
-    assert bench.window.soonest() is None
+    assert bench.window.soonest(bench.now) is None
 
 
 def test_keys_go_side_by_side_and_the_rows_of_a_key_one_by_one(bench: Bench) -> None:
@@ -62,7 +58,7 @@ def test_a_key_that_waits_is_passed_over_and_goes_on_from_the_database(bench: Be
     bench.arrive("aba")
     bench.end(other)
     assert ids(bench.drain()) == [5]
-    assert bench.window.soonest() == bench.now + 5.0
+    assert bench.window.soonest(bench.now) == bench.now + 5.0
     bench.now += 5.0
     assert ids(bench.drain()) == [1, 2, 4, 6]
 
@@ -83,7 +79,7 @@ def test_a_row_is_not_tried_again_before_its_last_result_is_committed(bench: Ben
     bench.fail(due, 5.0, settle=False)
     bench.now += 6.0
     assert bench.next() is None
-    soonest = bench.window.soonest()
+    soonest = bench.window.soonest(bench.now)
     assert soonest is not None
     assert soonest > bench.now
     bench.window.settle(due.id)
@@ -108,7 +104,7 @@ def test_two_waiting_keys_come_back_in_the_order_of_their_times(bench: Bench) ->
     bench.take()
     bench.fail(one, 9.0)
     bench.fail(two, 4.0)
-    assert bench.window.soonest() == bench.now + 4.0
+    assert bench.window.soonest(bench.now) == bench.now + 4.0
     bench.now += 10.0
     assert ids(bench.take()) == [2, 1]
 
@@ -143,7 +139,7 @@ def test_a_stored_due_time_is_kept_at_the_start(bench: Bench) -> None:
     bench.window.offer(bench.table.add("b"))
     bench.window.ask_reset(forgive=False)
     assert ids(bench.take()) == [2]
-    assert bench.window.soonest() == pytest.approx(bench.now + 7.0)
+    assert bench.window.soonest(bench.now) == pytest.approx(bench.now + 7.0)
 
 
 def test_a_due_time_from_a_clock_that_jumped_is_pulled_in(bench: Bench) -> None:
@@ -151,12 +147,12 @@ def test_a_due_time_from_a_clock_that_jumped_is_pulled_in(bench: Bench) -> None:
     bench.window.offer(bench.table.add("b"))
     bench.window.ask_reset(forgive=False)
     bench.take()
-    assert bench.window.soonest() == bench.now + DUE_AHEAD_MAX
+    assert bench.window.soonest(bench.now) == bench.now + DUE_AHEAD_MAX
 
 
 def test_rows_beyond_the_fresh_bound_are_read_from_the_database(bench: Bench) -> None:
     bench.arrive("abcdefghij" * 200)
-    assert len(bench.window._fresh) == FRESH_MAX
+    assert len(bench.window._walk._fresh) == FRESH_MAX
     sent = bench.drain()
     assert sorted(ids(sent)) == list(range(1, 2_001))
     assert bench.table.reads > 0
@@ -186,14 +182,14 @@ def test_the_rows_in_hand_are_bounded_whatever_waits(bench: Bench) -> None:
     bench.store("a" * 3_000 + "b" * 3_000)
     taken = bench.take()
     assert ids(taken) == [1, 3_001]
-    assert bench.window._followers <= HELD_MAX + CHUNK
-    assert all(len(key.followers) <= FOLLOWERS_MAX for key in bench.window._keys.values())
+    assert bench.window.keys.followers <= HELD_MAX + CHUNK
+    assert all(len(key.followers) <= FOLLOWERS_MAX for key in bench.window.keys.states.values())
 
 
 def test_the_waiting_keys_in_memory_are_bounded(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window_module, "WAITING_KEYS_MAX", 10)
+    monkeypatch.setattr(walk, "WAITING_KEYS_MAX", 10)
     bench.arrive("abcdefghijklmnopqrstuvwxyz")
     handed = 0
     while (due := bench.next()) is not None:

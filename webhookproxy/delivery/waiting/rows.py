@@ -1,0 +1,54 @@
+"""A delivery that waits, as the window carries it, and where such rows are read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from webhookproxy.delivery.outcomes.retry import REFUSED_AFTER, Kind, classify
+from webhookproxy.models.deliveries.tables import Due
+
+
+class Row(NamedTuple):
+    """A delivery that has not ended, without the payload; `status` is its last answer's."""
+
+    id: int
+    order_key: str
+    due_ms: int | None
+    tries: int = 0
+    status: int | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the receiver's last answer refused this event."""
+        return self.status is not None and classify(self.status)[0] is Kind.REFUSAL
+
+    @property
+    def kept(self) -> bool:
+        """Whether it was refused often enough to be given up, had any other event passed."""
+        return self.tries >= REFUSED_AFTER and self.refused
+
+
+class Heads(NamedTuple):
+    """The first rows of some keys, and the last key that was looked at; None: of all there are."""
+
+    rows: list[Row]
+    last: str | None
+
+
+class Rows(Protocol):
+    """Where the window reads rows that are not in memory."""
+
+    def after(self, delivery_id: int, limit: int) -> list[Row]:
+        """Return the next rows after one."""
+
+    def of_key(self, key: str, after: int, upto: int, limit: int) -> list[Row]:
+        """Return the next rows of an ordering key, after one row and up to another."""
+
+    def heads(self, after: str | None, limit: int) -> Heads:
+        """Return the first row of each of the next keys after one, or from the first key on."""
+
+    def load(self, ids: list[int]) -> list[Due]:
+        """Return those of these rows that have not ended, with payloads, in order.
+
+        At least the first if it has not ended; of the others as many as are not too long.
+        """
