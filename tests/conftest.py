@@ -8,18 +8,23 @@ from gevent import monkey
 monkey.patch_all()
 
 import gc
+import os
+import shutil
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 import pytest_socket
+from argon2 import PasswordHasher
 from flask import Flask
 
 from tests.support import application as world
 from tests.support import postgresql
+from webhookproxy.models.accounts import people
 
 # The plugin was imported before the patch and puts back, after every test, what it saw then.
 pytest_socket._true_socket = socket.socket
@@ -27,7 +32,11 @@ pytest_socket._true_connect = socket.socket.connect
 pytest_socket._true_getaddrinfo = socket.getaddrinfo
 pytest_socket._true_gethostbyname = socket.gethostbyname
 
+# Hashing is meant to be slow; tests/web/login/test_pages.py has the parameters of the service.
+DEPLOYED_HASHER = people.hasher
+people.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
+ROOT = Path(__file__).parent
 # They need a process that is not patched: `bin/test` runs them in one.
 collect_ignore = ["browser"]
 
@@ -38,8 +47,29 @@ def pytest_configure(config: pytest.Config) -> None:
     # A Unix socket leads nowhere else: the tests' PostgreSQL listens on one.
     config.option.allow_unix_socket = True
     # The same examples in every run: a failure here means a change, not a different draw.
-    hypothesis.settings.register_profile("fixed", derandomize=True)
-    hypothesis.settings.load_profile("fixed")
+    thorough = hypothesis.settings(derandomize=True, deadline=None)
+    hypothesis.settings.register_profile("thorough", thorough)
+    hypothesis.settings.register_profile("quick", thorough, max_examples=25)
+    hypothesis.settings.load_profile("thorough")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Leave out a test whose file another process of this run has begun (`bin/test`)."""
+    return None if _is_ours(item.path) else True
+
+
+@cache
+def _is_ours(file: Path) -> bool:
+    """Whether this process is the first to begin a file of tests; it leaves a mark if so."""
+    marks = os.environ.get("TESTS_SHARED_OUT")
+    if marks is None:
+        return True
+    try:
+        (Path(marks) / str(file.relative_to(ROOT)).replace("/", "-")).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def pytest_collection_finish() -> None:
@@ -55,10 +85,18 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.fixture(scope="session")
+def database_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the SQLite database and of the files beside it; each test finds it new."""
+    return tmp_path_factory.mktemp("database")
+
+
 @pytest.fixture
-def sqlite_url(migrated: bytes, tmp_path: Path) -> str:
-    """The URL of a SQLite database of this test's own."""
-    path = tmp_path / "test.sqlite"
+def sqlite_url(migrated: bytes, database_folder: Path) -> str:
+    """The URL of a SQLite database of this test's own: the file is new, its address the same."""
+    shutil.rmtree(database_folder)
+    database_folder.mkdir()
+    path = database_folder / "test.sqlite"
     path.write_bytes(migrated)
     return f"sqlite:///{path}"
 
@@ -84,10 +122,16 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def reusable(database_folder: Path) -> world.ReusableApplication:
+    """An application for all tests that change none of its settings."""
+    return world.ReusableApplication(f"sqlite:///{database_folder}/test.sqlite", database_folder)
+
+
 @pytest.fixture
-def app(sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """The application on a SQLite database of its own."""
-    with world.application(sqlite_url, tmp_path) as app:
+def app(reusable: world.ReusableApplication, sqlite_url: str) -> Iterator[Flask]:
+    """The application on a SQLite database of this test's own."""
+    with reusable.as_new(sqlite_url) as app:
         yield app
 
 

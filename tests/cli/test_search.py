@@ -35,9 +35,9 @@ def test_a_database_in_memory_has_no_index(tmp_path: Path) -> None:
 
 
 def test_an_index_that_cannot_be_written_is_one_sentence(
-    app: Flask, run: Run, tmp_path: Path
+    app: Flask, run: Run, database_folder: Path
 ) -> None:
-    (tmp_path / "test-search.sqlite").mkdir()
+    (database_folder / "test-search.sqlite").mkdir()
     result = app.test_cli_runner().invoke(args=["search", "rebuild"])
     assert result.exit_code == 2
     assert "could not be filled" in result.stderr

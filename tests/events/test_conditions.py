@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from webhookproxy.events.conditions import (
@@ -185,13 +185,11 @@ def test_what_is_no_path_is_refused(text: str) -> None:
         parse_path(text)
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.text(), st.integers(0, 999_999)), min_size=1, max_size=6))
 def test_every_path_can_be_written_and_read_again(steps: list[str | int]) -> None:
     assert parse_path(format_path(steps)) == tuple(steps)
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_every_value_that_is_offered_can_be_clicked(payload: Any) -> None:
     for path, value in values_of(payload, 1000):
@@ -199,13 +197,11 @@ def test_every_value_that_is_offered_can_be_clicked(payload: Any) -> None:
         assert Compiled([Condition(path, Operator.EQUAL, text_of(value))]).failing(payload) is None
 
 
-@settings(deadline=None)
 @given(JSON, st.sampled_from(list(Operator)), st.one_of(SCALARS.map(text_of), st.text()))
 def test_no_payload_and_no_value_stop_a_filter(found: Any, operator: Operator, value: str) -> None:
     assert holds(operator, value, found) in (True, False)
 
 
-@settings(deadline=None)
 @given(JSON, st.one_of(SCALARS.map(text_of), st.text()))
 def test_the_contraries_are_exact(found: Any, value: str) -> None:
     assert holds(Operator.EQUAL, value, found) is not holds(Operator.DIFFERENT, value, found)
@@ -214,7 +210,6 @@ def test_the_contraries_are_exact(found: Any, value: str) -> None:
     assert order.count(True) <= 1
 
 
-@settings(deadline=None)
 @given(SCALARS, SCALARS)
 def test_equality_does_not_depend_on_who_is_the_value(one: Any, other: Any) -> None:
     assert holds(Operator.EQUAL, text_of(one), other) is holds(Operator.EQUAL, text_of(other), one)

@@ -220,20 +220,20 @@ def of_the_future(file: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [not_sqlite, cut, scratched, of_something_else, of_the_future])
 def test_a_bad_file_changes_nothing(
-    half: Sending, tmp_path: Path, spoil: Callable[[Path], None]
+    half: Sending, tmp_path: Path, database_folder: Path, spoil: Callable[[Path], None]
 ) -> None:
     fill(half)
     file = tmp_path / "backup.sqlite"
     command(half.app, "backup", str(file))
     half.end()
-    before, names = everything(half.app), {each.name for each in tmp_path.iterdir()}
+    before, names = everything(half.app), {each.name for each in database_folder.iterdir()}
     spoil(file)
     sentence = refusal(half.app, "restore", str(file), "--yes")
     assert ("newer version" if spoil is of_the_future else "backup") in sentence
     assert everything(half.app) == before
-    assert {each.name for each in tmp_path.iterdir()} - {"test.sqlite.lock"} == names - {
-        "test.sqlite.lock"
-    }
+    lock = {"test.sqlite.lock"}
+    assert {each.name for each in database_folder.iterdir()} - lock == names - lock
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_backup_whose_secrets_no_key_opens_is_refused(half: Sending, tmp_path: Path) -> None:

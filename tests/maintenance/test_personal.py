@@ -145,7 +145,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(
     value=_VALUES, ascii_only=st.booleans(), spaced=st.sampled_from(["{}", "+{}", "({})", "55{}"])
 )

@@ -309,7 +309,7 @@ def spelled_ipv6(draw: st.DrawFn) -> str:
     return f"[{draw(st.sampled_from(forms))}]"
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=10 * settings().max_examples)
 @given(
     host=st.one_of(spelled_ipv4(), spelled_ipv6()),
     port=st.sampled_from(["", ":443", ":8443"]),
@@ -323,7 +323,7 @@ def test_no_spelling_of_a_denied_address_passes(host: str, port: str, rest: str)
         check_socket_url(f"https://{host}{port}", STRICT)
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=10 * settings().max_examples)
 @given(st.sampled_from(DENIED_IPV4), st.data())
 def test_no_address_of_a_denied_network_is_allowed(
     network: IPv4Network, data: st.DataObject

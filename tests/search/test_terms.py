@@ -26,7 +26,7 @@ JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=12
 )
 # Drawing these takes long on a busy machine.
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+patient = settings(suppress_health_check=[HealthCheck.too_slow])
 DIGITS = st.text("0123456789", min_size=8, max_size=15)
 MARKS = st.sampled_from(["", " ", "-", ".", "(", ")", "/"])
 PUNCTUATION = st.lists(MARKS, min_size=15, max_size=15)

@@ -7,27 +7,92 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import flask_migrate
 import gevent
 import pyotp
 from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from webhookproxy import create_app
+from webhookproxy.broadcast import Broadcast
+from webhookproxy.config.keys import Keyring
 from webhookproxy.database.store import Store
 from webhookproxy.extensions import db
 from webhookproxy.models.accounts.people import create_user
 from webhookproxy.models.accounts.second_factors import begin, begun, confirm
 from webhookproxy.models.companies import create_company, wish_connection
+from webhookproxy.models.types import use_keyring
 from webhookproxy.models.webhooks import create_webhook
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
+from webhookproxy.search.index.place import SearchPlace
 
 TOKEN = "canary-token-of-the-company-0001"
 KEYS = {"SECRET_KEY": "s" * 40, "DATA_KEYS": "d" * 40}
+
+
+class CompiledTemplates(BytecodeCache):
+    """Compile each template once for all applications of this process, not once for each."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+_compiled = CompiledTemplates()
+
+
+class ReusableApplication:
+    """One application for many tests: to make one and to warm it up takes five times a test.
+
+    Its database always has the same URL; the file there is a new one for each test.
+    """
+
+    def __init__(self, url: str, folder: Path) -> None:
+        settings = {**KEYS, "ALLOW_PRIVATE_TARGETS": "1", "INSTANCE_PATH": str(folder)}
+        self._app = create_app({**settings, "DATABASE_URL": url})
+        self._config, self._extensions = dict(self._app.config), dict(self._app.extensions)
+        gc.collect()
+        # What lives as long as the process is left out of the collection after each test.
+        gc.freeze()
+
+    @contextmanager
+    def as_new(self, url: str) -> Iterator[Flask]:
+        """The application as it was made; what a test changed of it is put back."""
+        app = self._app
+        app.config.clear()
+        app.config.update(self._config)
+        app.extensions.clear()
+        app.extensions.update(self._extensions)
+        app.extensions["broadcast"] = Broadcast()
+        app.extensions["search"] = SearchPlace(url)
+        store_of(app).failing_since = None
+        use_keyring(Keyring(app.config["DATA_KEYS"]))
+        with _ending(app):
+            yield app
+
+
+@contextmanager
+def _ending(app: Flask) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with app.app_context():
+            db.engine.dispose()
+        app.extensions["store"].close()
+        app.extensions["search"].close()
+        gc.collect()
 
 
 @contextmanager
@@ -35,14 +100,9 @@ def application(url: str, folder: Path, **overrides: Any) -> Iterator[Flask]:
     """An application that may reach loopback, on a migrated database."""
     given = {**KEYS, "DATABASE_URL": url, "ALLOW_PRIVATE_TARGETS": "1", **overrides}
     app = create_app({"INSTANCE_PATH": str(folder), **given})
-    try:
+    app.jinja_env.bytecode_cache = _compiled
+    with _ending(app):
         yield app
-    finally:
-        with app.app_context():
-            db.engine.dispose()
-        app.extensions["store"].close()
-        app.extensions["search"].close()
-        gc.collect()
 
 
 def migrate(url: str) -> None:

@@ -27,6 +27,9 @@ class Server:
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
         self._uri = server.get_uri()
+        # The tests need no database that survives a power cut.
+        self._run("ALTER SYSTEM SET fsync = off")
+        self._run("SELECT pg_reload_conf()")
         self._template = "webhookproxy_template"
         self._run(f'CREATE DATABASE "{self._template}"')
         world.migrate(self._url(self._template))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -152,7 +153,13 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """Return a port on which no program listens now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Return a port that no one listens on.
+
+    It is below those that the kernel gives to connections and to listeners that ask for any, so
+    that it is still free when the server binds it, also beside another process of tests.
+    """
+    while True:
+        port = secrets.choice(range(10_000, 32_000))
+        with suppress(OSError), socket.socket() as sock:
+            sock.bind(("127.0.0.1", port))
+            return port

@@ -14,14 +14,16 @@ from time_machine import Traveller
 
 from tests.support.application import make_company, make_webhook, store_of
 from tests.web.support.browser import Browser
+from tests.web.support.session import let_in
 from webhookproxy.models.accounts.people import create_user, grant_only, hasher
+from webhookproxy.models.accounts.sign_ins import sign_in
+from webhookproxy.models.audit import Action, Actor, record
 
 PASSWORD = "uma senha bem comprida"
 
 
 @pytest.fixture(scope="session")
 def password_hash() -> str:
-    """Made once: hashing takes 0.1 s."""
     return hasher.hash(PASSWORD)
 
 
@@ -47,17 +49,17 @@ def place(app: Flask) -> Place:
 
 @pytest.fixture
 def log_in(app: Flask, password_hash: str) -> Callable[..., Browser]:
-    """Makes a user, logs in as them and gives their browser."""
+    """Makes a user who is logged in, and gives their browser."""
 
     def make(email: str, *companies: int, admin: bool = False) -> Browser:
-        def job(session: Session) -> None:
+        def job(session: Session) -> str:
             user = create_user(session, email, password_hash, admin=admin)
             grant_only(session, user, companies)
+            record(session, Actor(user.id, email, "127.0.0.1"), Action.LOGIN)
+            return sign_in(session, user.id)
 
-        store_of(app).session(job)
         browser = Browser(app)
-        answer = browser.post("/entrar", email=email, password=PASSWORD)
-        assert answer.location == "/"
+        let_in(browser.client, store_of(app).session(job))
         return browser
 
     return make

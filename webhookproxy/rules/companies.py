@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -48,6 +49,12 @@ def changed_company(stored: CompanyInput, given: Mapping[str, Any]) -> CompanyIn
     return replace(stored, **given)
 
 
+@cache
+def timezones() -> set[str]:
+    """Return the name of every timezone; finding them on the disk takes 20 ms."""
+    return available_timezones()
+
+
 def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
     """Return the fields, trimmed and normalised; raise Refused with all their problems."""
     problems = Problems()
@@ -55,7 +62,7 @@ def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
     _check_token(given.token, problems)
     _check_short("threec_id", given.threec_id, "The 3C Plus id", "O ID 3C Plus", problems)
     _check_short("agent_id", given.agent_id, "The agent id", "O ID do agente", problems)
-    if given.timezone not in available_timezones():
+    if given.timezone not in timezones():
         problems.add(
             "timezone",
             "This timezone does not exist: write one such as America/Sao_Paulo.",

@@ -255,5 +255,5 @@ class WindowMachine(RuleBasedStateMachine):
 
 TestWindowMachine = WindowMachine.TestCase
 TestWindowMachine.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, database=None
+    max_examples=3 * settings().max_examples // 2, stateful_step_count=40, database=None
 )

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests.conftest import DEPLOYED_HASHER
 from tests.support.application import rows
 from tests.web.conftest import PASSWORD, Place
 from tests.web.support.browser import Browser, planted_session
 from webhookproxy.network.addresses import counted_as
+from webhookproxy.web.login import passwords
 from webhookproxy.web.login.passwords import first_code
 from webhookproxy.web.login.sessions import is_own_page
 
@@ -295,13 +297,16 @@ def test_a_login_leads_to_pages_of_ours(target: str) -> None:
     assert is_own_page(target)
 
 
-def test_an_old_hash_is_made_anew_at_the_login(app: Flask, nobody: Browser) -> None:
+def test_an_old_hash_is_made_anew_at_the_login(
+    app: Flask, nobody: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from argon2 import PasswordHasher
     from sqlalchemy.orm import Session
 
     from tests.support.application import store_of
     from webhookproxy.models.accounts.people import create_user
 
+    monkeypatch.setattr(passwords, "hasher", DEPLOYED_HASHER)
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
     def job(session: Session) -> None:

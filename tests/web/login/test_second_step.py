@@ -209,6 +209,7 @@ def test_a_waiting_login_is_finished_once(app: Flask, clock: Traveller, later: s
 def test_a_double_click_does_not_lose_the_login(app: Flask, later: str, nobody: Browser) -> None:
     """The second answer comes last, to a request with the cookie of before."""
     give_password(nobody)
+    nobody.get(STEP)
     fields = {"csrf_token": nobody.token(), "code": code_of(later)}
     before = nobody.client.get_cookie("session")
     assert before is not None

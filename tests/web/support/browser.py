@@ -9,6 +9,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.web.support.session import form_token
+
 # Words of WTForms that nobody translated.
 _ENGLISH = ("This field", "Not a valid", "Invalid input", "Field must", "CSRF token")
 _VOID = ("hidden", "submit", "button")
@@ -117,12 +119,7 @@ class Browser:
 
     def token(self) -> str:
         """The token that a form of this session would carry."""
-        page = self.client.get("/entrar")
-        if page.status_code == 303:
-            page = self.client.get("/conta" if page.location == "/" else page.location)
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
-        assert found, page.text[:500]
-        return found[1]
+        return form_token(self.client)
 
     def fields(self, path: str) -> dict[str, Any]:
         """What the form on a page would send as it stands."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tests.support.application import store_of
 from tests.web.support.browser import Page
+from tests.web.support.session import let_in
 from webhookproxy.database.bulk import insert_rows
 from webhookproxy.models.accounts.people import create_user, grant
 from webhookproxy.models.accounts.sign_ins import sign_in
@@ -123,9 +124,7 @@ def logged_in(app: Flask, *companies: int, admin: bool = False) -> FlaskClient:
         return sign_in(session, user.id)
 
     client = app.test_client()
-    with client.session_transaction() as session:
-        session["_user_id"] = store_of(app).session(job)
-        session["_fresh"] = True
+    let_in(client, store_of(app).session(job))
     return client
 
 

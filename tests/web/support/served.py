@@ -47,6 +47,15 @@ class Served(Browser):
         self._address = f"203.0.113.{next(_addresses)}"
         self._heard = heard
 
+    def token(self) -> str:
+        """The token that a form of this session would carry."""
+        page = self.client.get("/entrar")
+        if page.status_code == 303:
+            page = self.client.get("/conta" if page.location == "/" else page.location)
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+        assert found, page.text[:500]
+        return found[1]
+
     def _forward(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
         sent, query = request.get_data(), request.query_string.decode("latin-1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from zoneinfo import available_timezones
 
 from flask import current_app
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
@@ -15,6 +14,7 @@ from webhookproxy.rules.companies import (
     CompanyInput,
     changed_company,
     check_retention,
+    timezones,
 )
 from webhookproxy.web.shared.forms import CreatingForm, choices
 
@@ -32,7 +32,7 @@ def _timezones() -> list[str]:
     """Brazil's first, because nearly every company is there."""
     brazil = [DEFAULT_TIMEZONE, "America/Manaus", "America/Cuiaba", "America/Rio_Branco"]
     brazil += ["America/Fortaleza", "America/Belem", "America/Noronha"]
-    return brazil + sorted(available_timezones() - set(brazil))
+    return brazil + sorted(timezones() - set(brazil))
 
 
 class CompanyForm(CreatingForm):
