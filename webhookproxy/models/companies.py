@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, select, text
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webhookproxy.extensions import Base
 from webhookproxy.models.installation.changes import note_change
-from webhookproxy.models.types import Id, Instant, Secret, keyring
+from webhookproxy.models.types import Id, Instant, Secret, keyring, partial_index
 from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 from webhookproxy.rules import Refused
@@ -23,12 +23,11 @@ class Company(Base):
     __tablename__ = "companies"
     __table_args__ = (
         # A deleted company keeps its row until the purge, and can be registered again.
-        Index(
+        partial_index(
             "uq_companies_live_fingerprint",
             "token_fingerprint",
+            where="deleted_at IS NULL",
             unique=True,
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
         ),
         # Receivers keep the number: it is never given to another company.
         {"sqlite_autoincrement": True},

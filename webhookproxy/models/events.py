@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, SmallInteger, String, Text, text
+from sqlalchemy import Index, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webhookproxy.extensions import Base
-from webhookproxy.models.types import Id
+from webhookproxy.models.types import Id, partial_index
 
 # The tables that grow with the traffic (events, deliveries, attempts and the hourly counters) have
 # no foreign keys, and times as plain milliseconds: one process writes them in groups, with its own
@@ -24,12 +24,7 @@ class Event(Base):
         Index("uq_events_public_id", "public_id", unique=True),
         Index("ix_events_company_id_id", "company_id", "id"),
         # Unwanted events are purged earlier than their neighbours.
-        Index(
-            "ix_events_unwanted",
-            "id",
-            sqlite_where=text("note = 'unwanted'"),
-            postgresql_where=text("note = 'unwanted'"),
-        ),
+        partial_index("ix_events_unwanted", "id", where="note = 'unwanted'"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)

@@ -19,6 +19,10 @@ from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_secret
 
 # Hours in which the old signing secret signs too, after a rotation.
 ROTATION_HOURS = 24
+# The fields that a row and a WebhookInput have in the same form.
+_PLAIN_FIELDS = (
+    "name", "url", "authorization", "secret", "parallelism", "timeout", "rate_limit", "max_age",
+)  # fmt: skip
 
 
 class Webhook(Base):
@@ -67,16 +71,9 @@ class Webhook(Base):
     def input(self) -> WebhookInput:
         """Return the fields that would store this webhook again."""
         return WebhookInput(
-            name=self.name,
-            url=self.url,
+            **{name: getattr(self, name) for name in _PLAIN_FIELDS},
             events=None if self.events is None else tuple(self.events),
-            authorization=self.authorization,
-            secret=self.secret,
             state=WebhookState(self.state),
-            parallelism=self.parallelism,
-            timeout=self.timeout,
-            rate_limit=self.rate_limit,
-            max_age=self.max_age,
             filters=read_filters(self.filters),
         )
 
@@ -212,15 +209,9 @@ def _fill(webhook: Webhook, clean: WebhookInput) -> None:
     # A secret set by hand counts at once, and another server never had the old one.
     if webhook.secret != clean.secret or not stays:
         _forget_previous(webhook)
-    webhook.name = clean.name
-    webhook.url = clean.url
+    for name in _PLAIN_FIELDS:
+        setattr(webhook, name, getattr(clean, name))
     webhook.events = None if clean.events is None else list(clean.events)
-    webhook.authorization = clean.authorization
-    webhook.secret = clean.secret
-    webhook.parallelism = clean.parallelism
-    webhook.timeout = clean.timeout
-    webhook.rate_limit = clean.rate_limit
-    webhook.max_age = clean.max_age
     webhook.filters = stored_filters(clean.filters)
     if webhook.state != clean.state.value:
         webhook.change_state(clean.state, datetime.now(UTC))

@@ -16,7 +16,7 @@ from webhookproxy.extensions import Base
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.deliveries.missed import Counted, Wanted
-from webhookproxy.models.types import Id, to_ms
+from webhookproxy.models.types import Id, partial_index, to_ms
 from webhookproxy.models.webhooks import Webhook, find_webhook
 from webhookproxy.reasons import DeliveryState
 from webhookproxy.rules import Refused
@@ -54,13 +54,7 @@ class BulkResend(Base):
     __table_args__ = (
         Index("ix_bulk_resends_webhook_id_id", "webhook_id", "id"),
         # One at a time, also if two users ask at the same moment.
-        Index(
-            "uq_bulk_resends_running",
-            "webhook_id",
-            unique=True,
-            sqlite_where=text(_RUNNING),
-            postgresql_where=text(_RUNNING),
-        ),
+        partial_index("uq_bulk_resends_running", "webhook_id", where=_RUNNING, unique=True),
         {"sqlite_autoincrement": True},
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.database.bulk import numbers
 from webhookproxy.extensions import Base
-from webhookproxy.models.types import Id
+from webhookproxy.models.types import Id, partial_index
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 from webhookproxy.rules import Refused
 
@@ -36,52 +36,17 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         # The lanes read only open deliveries: a partial index is as small as the backlog.
-        Index(
-            "ix_deliveries_open",
-            "webhook_id",
-            "id",
-            sqlite_where=text(OPEN),
-            postgresql_where=text(OPEN),
-        ),
-        Index(
-            "ix_deliveries_open_key",
-            "webhook_id",
-            "order_key",
-            "id",
-            sqlite_where=text(OPEN),
-            postgresql_where=text(OPEN),
-        ),
+        partial_index("ix_deliveries_open", "webhook_id", "id", where=OPEN),
+        partial_index("ix_deliveries_open_key", "webhook_id", "order_key", "id", where=OPEN),
         Index("ix_deliveries_event_id", "event_id"),
         # The lists of the pages: all deliveries of a webhook, and those that need attention.
         Index("ix_deliveries_webhook_id_id", "webhook_id", "id"),
-        Index(
-            "ix_deliveries_ended_badly",
-            "webhook_id",
-            "id",
-            sqlite_where=text(ENDED_BADLY),
-            postgresql_where=text(ENDED_BADLY),
-        ),
+        partial_index("ix_deliveries_ended_badly", "webhook_id", "id", where=ENDED_BADLY),
         # Few among many: without an index a list would read thousands of others for a page.
-        Index(
-            "ix_deliveries_kept_back",
-            "webhook_id",
-            "id",
-            sqlite_where=text(KEPT_BACK),
-            postgresql_where=text(KEPT_BACK),
-        ),
+        partial_index("ix_deliveries_kept_back", "webhook_id", "id", where=KEPT_BACK),
         # The same for all webhooks together, in an administrator's list.
-        Index(
-            "ix_deliveries_ended_badly_id",
-            "id",
-            sqlite_where=text(ENDED_BADLY),
-            postgresql_where=text(ENDED_BADLY),
-        ),
-        Index(
-            "ix_deliveries_kept_back_id",
-            "id",
-            sqlite_where=text(KEPT_BACK),
-            postgresql_where=text(KEPT_BACK),
-        ),
+        partial_index("ix_deliveries_ended_badly_id", "id", where=ENDED_BADLY),
+        partial_index("ix_deliveries_kept_back_id", "id", where=KEPT_BACK),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)

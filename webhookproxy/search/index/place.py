@@ -49,12 +49,6 @@ class Work:
     writer: Writer
 
 
-@dataclass(slots=True)
-class _Outcome:
-    value: Any = None
-    error: Exception | None = None
-
-
 class SearchPlace:
     """The index of one database; one in memory has none (`kept` is false)."""
 
@@ -143,22 +137,22 @@ class SearchPlace:
                     connection.exec_driver_sql(f"DELETE FROM {tables.table(connection, 'state')}")
 
     def _in_thread(self, job: Callable[[], Any]) -> Any:
-        outcome: _Outcome = self._pool.apply(self._outcome, (job,))
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.value
+        value, error = self._pool.apply(self._outcome, (job,))
+        if error is not None:
+            raise error
+        return value
 
-    def _outcome(self, job: Callable[[], Any]) -> _Outcome:
+    def _outcome(self, job: Callable[[], Any]) -> tuple[Any, Exception | None]:
         # gevent would print an error that leaves the thread.
         try:
-            return _Outcome(job())
+            return job(), None
         except Exception as raised:  # the caller waits for every outcome
             error = self._as_sqlalchemy(raised)
             self._writer.forget()
             if isinstance(error, DBAPIError) and tables.is_torn(error):
                 logger.warning("the search's index is damaged: it is rebuilt")
                 self._void()
-            return _Outcome(error=error)
+            return None, error
 
     def _as_sqlalchemy(self, error: Exception) -> Exception:
         # The index's writer uses the driver directly, and so gets the driver's errors.
