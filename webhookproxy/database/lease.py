@@ -208,20 +208,29 @@ class Ownership:
                 raise
         return True
 
-    def beat(self, failing_since: float | None = None) -> bool:
-        """Write the heartbeat; return False if this process is no longer the owner.
-
-        `failing_since` is the wall second since which it stores no events; None if it does.
-
-        A database that takes no writes does not end ownership: the lock still keeps others out.
-        Raises StoreUnavailable then.
-        """
+    def held(self) -> bool:
+        """Return whether this process is still the owner; never waits for a writer."""
         if self.fence is None or not self._lock.held():
             self.fence = None
             return False
-        fence = self.fence
+        return True
+
+    def write(self, failing_since: float | None = None) -> None:
+        """Write that the owner lives.
+
+        `failing_since`: the wall second since which it cannot store events; None if it can.
+
+        Raises StoreUnavailable: a database that takes no writes does not end ownership, as the
+        lock still keeps others out. Raises Fenced if another process is the owner.
+        """
         since_ms = None if failing_since is None else round(failing_since * 1000)
-        self._store.run(partial(_beat, failing_since_ms=since_ms), fence=fence)
+        self._store.run(partial(_beat, failing_since_ms=since_ms), fence=self.fence)
+
+    def beat(self, failing_since: float | None = None) -> bool:
+        """Write that the owner lives; return False if this process is not the owner."""
+        if not self.held():
+            return False
+        self.write(failing_since)
         return True
 
     def release(self) -> None:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+import gevent
 from flask import Flask
 from sqlalchemy import Engine as Database
 from sqlalchemy import select
@@ -28,6 +29,10 @@ from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.guard import Policy
 
 logger = logging.getLogger(__name__)
+
+# At a stop: how long before its end receivers are no longer waited for, so that the sockets close
+# and the last events are committed in time.
+SOCKETS_SECONDS = 3.0
 
 
 class Relay:
@@ -78,6 +83,8 @@ class Relay:
             live = select(Company.id).where(Company.deleted_at.is_(None)).order_by(Company.id)
             for company_id in session.scalars(live).all():
                 self._follow(session, company_id)
+                # SQLite does not yield: thousands of companies must not hold up a heartbeat.
+                gevent.sleep(0)
 
     def follow_changes(self) -> None:
         """Read again what any process changed since the last look."""
@@ -85,22 +92,31 @@ class Relay:
             revision, changed = changes_since(session, self._revision)
             for company_id in sorted(changed):
                 self._follow(session, company_id)
+                gevent.sleep(0)
             if changed:
                 self.lanes.attend(delivery_actions_between(session, self._revision, revision))
             # Only now: what the database did not give is asked for again at the next tick.
             self._revision = revision
 
     def stop(self, timeout: float, *, drain: bool) -> bool:
-        """Close the sockets and finish what is in hand; return whether all ended in time.
+        """Finish what is in hand and close the sockets; return whether all ended in time.
 
-        `drain`: commit what the sockets brought; only the owner of the lease can.
+        `drain`: the lease is still this process's. Then the receivers are waited for first, while
+        the sockets go on being read and stored; else the sockets close first.
         """
         until = time.monotonic() + timeout
-        ended = self.registry.stop(min(5.0, timeout))
+
+        def left(reserve: float = 0.0) -> float:
+            return max(0.0, until - reserve - time.monotonic())
+
         if drain:
-            ended = self.intake.drain(max(0.0, until - time.monotonic() - 2.0)) and ended
-        ended = self.lanes.stop(max(0.0, until - time.monotonic() - 1.0)) and ended
-        self.status.drain(max(0.0, until - time.monotonic()))
+            ended = self.lanes.stop(left(SOCKETS_SECONDS))
+            ended = self.registry.stop(min(left(), 1.0)) and ended
+            ended = self.intake.drain(left(0.5)) and ended
+        else:
+            ended = self.registry.stop(min(left(), 1.0))
+            ended = self.lanes.stop(left(1.0)) and ended
+        self.status.drain(left())
         return ended
 
     def failing_since(self) -> float | None:

@@ -61,23 +61,24 @@ class Supervisor:
         """Begin to connect."""
         self._greenlet.start()
 
-    def stop(self, timeout: float) -> bool:
-        """Close the socket and end; return whether it did within `timeout` seconds.
+    def ask_stop(self) -> None:
+        """Have the greenlet end and close its socket. Never waits.
 
-        Ask, wait, kill.
+        An attempt that is under way is killed: what it waits for may never come.
         """
-        self.ask_stop()
+        self._stopping.set()
+        if self.state is ConnectionState.CONNECTED and self._socket is not None:
+            self._socket.interrupt()
+        else:
+            self._greenlet.kill(block=False)
+
+    def join(self, timeout: float) -> bool:
+        """Wait until the greenlet ended; return whether it did within `timeout` seconds."""
         self._greenlet.join(timeout)
         ended = bool(self._greenlet.dead)
         if not ended:
             self._greenlet.kill(block=False)
         return ended
-
-    def ask_stop(self) -> None:
-        """Have the greenlet end; it closes its socket on the way out."""
-        self._stopping.set()
-        if self._socket is not None:
-            self._socket.interrupt()
 
     def _run(self) -> None:
         self._tell(ConnectionState.CONNECTING, ConnectionReason.WISHED)
@@ -107,6 +108,8 @@ class Supervisor:
                 if self._stopping.is_set():
                     return ConnectionReason.NOT_WISHED, 0.0
                 socket.open(self.address, self._handshakes.policy, self._handshakes.resolver)
+            if self._stopping.is_set():
+                return ConnectionReason.NOT_WISHED, 0.0
             began = time.monotonic()
             self._tell(ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, gap="close")
             self._console.connected(self.company_id)

@@ -61,20 +61,28 @@ class Registry:
         states = [each.state for each in self._supervisors.values()]
         return len(states), states.count(ConnectionState.CONNECTED)
 
-    def stop(self, timeout: float) -> bool:
-        """Close every socket, within so many seconds; whether all closed.
+    def ask_stop(self) -> None:
+        """Have every socket closed and none opened; each company has a gap from now. Never waits.
 
-        Each company has a gap from now until the next owner connects it.
+        The next owner ends these gaps when it connects.
         """
+        if self._stopping:
+            return
         self._stopping = True
+        at_ms = now_ms()
+        for each in self._supervisors.values():
+            each.ask_stop()
+            reason = ConnectionReason.OWNER_GONE
+            self._status.put(
+                Status(each.company_id, ConnectionState.RECONNECTING, reason, at_ms, gap="open")
+            )
+
+    def stop(self, timeout: float) -> bool:
+        """Close every socket; return whether all closed within `timeout` seconds."""
+        self.ask_stop()
         until = time.monotonic() + timeout
         supervisors = list(self._supervisors.values())
-        for supervisor in supervisors:
-            supervisor.ask_stop()
-        ended = [each.stop(max(0.0, until - time.monotonic())) for each in supervisors]
-        for each in supervisors:
-            reason = ConnectionReason.OWNER_GONE
-            self._tell(each.company_id, ConnectionState.RECONNECTING, reason, "open")
+        ended = [each.join(max(0.0, until - time.monotonic())) for each in supervisors]
         self._supervisors.clear()
         return all(ended)
 
@@ -96,7 +104,8 @@ class Registry:
 
     def _stop(self, supervisor: Supervisor) -> None:
         # Two sockets of one company would double every event: the old one ends first.
-        supervisor.stop(STOP_SECONDS)
+        supervisor.ask_stop()
+        supervisor.join(STOP_SECONDS)
         self._supervisors.pop(supervisor.company_id, None)
 
     def _tell(

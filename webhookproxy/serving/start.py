@@ -44,7 +44,7 @@ def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
         if stopping:
             return
         stopping = True
-        logger.info("stopping: no more events are taken, what is in hand is finished")
+        logger.info("stopping: what is being sent is finished, then the sockets close")
         if not engine.stop():
             logger.warning(
                 "stopped in the middle: what did not end is sent again at the next start"

@@ -23,7 +23,7 @@ from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database import store
 from webhookproxy.delivery.outcomes import results
-from webhookproxy.engine import lifecycle as engine_module
+from webhookproxy.engine import heartbeat as heartbeat_module
 from webhookproxy.engine.liveness import storing
 from webhookproxy.extensions import db
 from webhookproxy.listener import intake
@@ -137,7 +137,7 @@ def test_while_the_database_takes_nothing_it_is_said_and_what_came_is_stored_aft
 def test_a_heartbeat_that_fits_does_not_hide_that_events_do_not(
     app: Flask, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(heartbeat_module, "BEAT_SECONDS", 0.1)
     # Between two tries of the intake, heartbeats are all that is written.
     monkeypatch.setattr(intake, "RETRY_SECONDS", 2.0)
     with running(app) as engine:

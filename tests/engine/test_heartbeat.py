@@ -1,0 +1,135 @@
+"""The lease is kept whatever else hangs, and a stop waits for nothing without a limit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+import pytest
+from flask import Flask
+from gevent.event import Event
+from gevent.monkey import get_original
+from sqlalchemy import Connection
+
+from tests.engine.test_lifecycle import emit, running, wait_until_connected
+from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
+from tests.support.receiver import Receiver, hang
+from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.engine import heartbeat, lifecycle
+from webhookproxy.engine.relay import Relay
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """Following a change waits for this, as for a slow database; it is set at the end."""
+    mended = Event()
+    follow = Relay.follow_changes
+
+    def wait(relay: Relay) -> None:
+        mended.wait()
+        follow(relay)
+
+    monkeypatch.setattr(Relay, "follow_changes", wait)
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.1)
+    yield mended
+    mended.set()
+
+
+def seen(app: Flask) -> int:
+    """When the owner last said that it lives, in milliseconds."""
+    return int(rows(app, "SELECT COALESCE(MAX(heartbeat_at), 0) FROM leases")[0][0])
+
+
+@pytest.mark.usefixtures("hanging")
+def test_the_heart_beats_while_a_step_of_the_engine_hangs(app: Flask) -> None:
+    with running(app) as engine:
+        wait_until(lambda: engine.health().owner, 5)
+        gevent.sleep(0)
+        first = seen(app)
+        wait_until(lambda: seen(app) > first + 500, 3, "heartbeats are written")
+        asked = time.monotonic()
+        assert engine.stop(10.0)
+        assert time.monotonic() - asked < lifecycle.STEP_SECONDS + 1.0
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_lost_lease_closes_the_sockets_while_a_step_of_the_engine_hangs(
+    app: Flask, simulator: SimulatorProcess
+) -> None:
+    token = "hanging-token-0001"
+    make_company(app, simulator.url, token, connected=True)
+    with running(app) as engine:
+        wait_until_connected(engine)
+        store_of(app).session(
+            lambda session: (
+                session.connection().exec_driver_sql("UPDATE leases SET fence = 50") and None
+            )
+        )
+        simulator.wait_for_sockets(token, 0, seconds=2)
+        assert not engine.health().owner
+
+
+def test_a_slow_writer_does_not_keep_the_lock_from_being_looked_after(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    held = Ownership.held
+
+    def counted(ownership: Ownership) -> bool:
+        looks.append(time.monotonic())
+        return held(ownership)
+
+    monkeypatch.setattr(Ownership, "held", counted)
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(heartbeat, "TICK", 0.05)
+    with running(app) as engine:
+        wait_until(lambda: engine.health().owner, 5)
+        slow = gevent.spawn(store_of(app).run, _held_up)
+        before = len(looks)
+        slow.join()
+        assert len(looks) - before > 5
+
+
+def _held_up(_connection: Connection) -> None:
+    """Hold the writer's thread, which is no greenlet's, for a second."""
+    get_original("time", "sleep")(1.0)
+
+
+def test_sigterm_waits_for_a_receiver_with_its_sockets_open_and_stores_what_comes(
+    app: Flask, simulator: SimulatorProcess
+) -> None:
+    token = "draining-token-0001"
+    with Receiver() as receiver:
+        company = make_company(app, simulator.url, token, connected=True)
+        make_webhook(app, company, receiver.url())
+        receiver.answer = lambda _: hang()
+        with running(app) as engine:
+            wait_until_connected(engine)
+            emit(simulator, token)
+            receiver.wait_for(1)
+            stopping = gevent.spawn(engine.stop, 5.0)
+            emitted: list[Any] = []
+            while not stopping.ready():
+                emit(simulator, token)
+                emitted.append(simulator.state(token)["sockets"])
+                gevent.sleep(0.05)
+            assert not stopping.get()
+            heard = emitted.count(1)
+            # 5 s less what is kept for the sockets: most of it they are read.
+            assert heard > 20
+            # An emit that is under way when the socket closes is counted here and not there.
+            stored = rows(app, "SELECT COUNT(*) FROM events")[0][0] - 1
+            assert heard - 2 <= stored <= heard + 1
+            simulator.wait_for_sockets(token, 0, seconds=1)
+            other = lock_for(app.config["SQLALCHEMY_DATABASE_URI"])
+            assert other.take()
+            other.free()
