@@ -82,20 +82,20 @@ def test_events_wait_while_the_database_may_only_be_read(
         os.close(nowhere)
 
 
-def test_a_connection_accepted_after_it_was_closed_says_nothing() -> None:
+def test_an_event_that_waited_when_its_connection_was_closed_is_not_taken() -> None:
     room, told = Event(), list[str]()
 
     class Full(Ignoring):
-        def connected(self, socket_id: str) -> None:
-            told.append(socket_id)
+        def event(self, text: str) -> None:
+            told.append(text)
 
-        def wait_until_accepting(self) -> None:
-            room.wait()
+        def wait_until_accepting(self, timeout: float) -> bool:
+            return bool(room.wait(timeout))
 
     socket = Socket(Full())
     engine = socket._engine
     engine.state, engine.ping_interval, engine.ping_timeout = "connected", 25, 20
-    reader = gevent.spawn(engine._receive_packet, packet.Packet(packet.MESSAGE, '0{"sid":"late"}'))
+    reader = gevent.spawn(engine._receive_packet, packet.Packet(packet.MESSAGE, '2["late"]'))
     gevent.idle()
     socket.close()
     room.set()

@@ -120,6 +120,7 @@ def test_no_more_handshakes_than_the_gate_admits_run_at_a_time(
     app: Flask, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handshakes, "HANDSHAKES_MAX", 2)
+    monkeypatch.setattr(handshakes, "TURN_SECONDS", 30.0)
     open_socket = Socket.open
     running: list[int] = []
     most = 0

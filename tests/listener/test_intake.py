@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import gevent
 import pytest
 from sqlalchemy import Connection, text
 
@@ -100,8 +99,7 @@ def test_after_another_owner_what_waited_is_given_up_and_the_sockets_are_read_ag
     assert half.ownership.fence is not None
     half.intake.start(half.ownership.fence + 2, continued=False)
     assert half.intake.waiting == 0
-    with gevent.Timeout(1):
-        half.intake.buffer.wait_until_accepting()
+    assert half.intake.buffer.wait_until_accepting(1.0)
     half.feed().event('["x",99]')
     half.wait_for_events(1)
     assert numbers(half) == ["99"]

@@ -102,8 +102,11 @@ class Socket:
         return self.lost
 
     def unheard_for(self) -> float:
-        """Seconds since anything came from the server."""
-        return max(0.0, time.monotonic() - self._engine.last_packet)
+        """Return for how many seconds events may have been emitted that were not read."""
+        since = self._engine.unread_since
+        if since is None and self.lost is ConnectionReason.SILENT:
+            since = self._engine.last_packet
+        return 0.0 if since is None else max(0.0, time.monotonic() - since)
 
     def interrupt(self) -> None:
         """Have wait() return now."""

@@ -23,9 +23,14 @@ logger = logging.getLogger(__name__)
 LIVED_SECONDS = 5.0
 BACKOFF_FIRST = 1.0
 BACKOFF_MAX = 30.0
-# A refused token is tried again slowly, until somebody replaces it.
+# A refused token is tried again slowly, until the user replaces it.
 REFUSED_FIRST = 120.0
 REFUSED_MAX = 900.0
+# A token that was accepted before is refused so often until it counts as refused: servers that come
+# up before their database refuse everybody.
+REFUSALS_IN_OUTAGE = 3
+# Opening a connection takes a moment; what takes longer is a gap.
+OPENING_MS = 1_000
 # How soon a supervisor that met a bug goes on.
 BUG_SECONDS = 1.0
 
@@ -40,6 +45,8 @@ class Supervisor:
         handshakes: Handshakes,
         status: StatusWriter,
         console: Console,
+        *,
+        accepted_before: bool,
     ) -> None:
         self.company_id = feed.company_id
         self.state = ConnectionState.CONNECTING
@@ -50,27 +57,39 @@ class Supervisor:
         self._console = console
         self._stopping = Event()
         self._socket: Socket | None = None
+        # Failed attempts and refusals since the last connection that lived for a while.
         self._attempts = 0
-        # How long the server had said nothing when that was noticed, in seconds.
-        self._silence = 0.0
+        self._refusals = 0
+        self._accepted_before = accepted_before
+        # When the company began to be without a socket, in wall milliseconds; 0 once its gap is
+        # open or it is connected.
+        self._began_ms = 0
+        # For how many seconds events had not been read when the connection ended.
+        self._unheard = 0.0
         self._greenlet = gevent.Greenlet(self._run)
         self._greenlet.name = f"company_{self.company_id}"
         self._greenlet.link_exception(self._died)
 
-    def start(self) -> None:
-        """Begin to connect."""
+    def start(self, reason: ConnectionReason) -> None:
+        """Begin to connect, and say why."""
+        self._began_ms = now_ms()
+        self._tell(ConnectionState.CONNECTING, reason)
         self._greenlet.start()
 
-    def ask_stop(self) -> None:
-        """Have the greenlet end and close its socket. Never waits.
+    def ask_stop(
+        self, state: ConnectionState, reason: ConnectionReason, gap: str | None = None
+    ) -> None:
+        """Have the greenlet end and close its socket, and say why. Never waits.
 
         An attempt that is under way is killed: what it waits for may never come.
         """
         self._stopping.set()
         if self.state is ConnectionState.CONNECTED and self._socket is not None:
+            self._unheard = self._socket.unheard_for()
             self._socket.interrupt()
         else:
             self._greenlet.kill(block=False)
+        self._tell(state, reason, gap=gap)
 
     def join(self, timeout: float) -> bool:
         """Wait until the greenlet ended; return whether it did within `timeout` seconds."""
@@ -81,7 +100,6 @@ class Supervisor:
         return ended
 
     def _run(self) -> None:
-        self._tell(ConnectionState.CONNECTING, ConnectionReason.WISHED)
         while not self._stopping.is_set():
             try:
                 self._connect_again_and_again()
@@ -104,18 +122,14 @@ class Supervisor:
         socket = self._socket = Socket(self.feed)
         began = 0.0
         try:
-            with self._handshakes.gate:
-                if self._stopping.is_set():
-                    return ConnectionReason.NOT_WISHED, 0.0
+            with self._handshakes.turn():
                 socket.open(self.address, self._handshakes.policy, self._handshakes.resolver)
             if self._stopping.is_set():
                 return ConnectionReason.NOT_WISHED, 0.0
             began = time.monotonic()
-            self._tell(ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, gap="close")
-            self._console.connected(self.company_id)
+            self._tell_connected()
             reason = socket.wait() or ConnectionReason.NOT_WISHED
-            if reason is ConnectionReason.SILENT:
-                self._silence = socket.unheard_for()
+            self._unheard = socket.unheard_for()
         except NotConnected as error:
             reason = error.reason
         finally:
@@ -128,17 +142,23 @@ class Supervisor:
         crowded = self._handshakes.count_drop() if lived else False
         if lived >= LIVED_SECONDS:
             # One that is dropped right after it was accepted goes on waiting longer each time.
-            self._attempts = 0
+            self._attempts = self._refusals = 0
             if not crowded:
                 return 0.0
-        self._attempts += 1
-        first, last = BACKOFF_FIRST, BACKOFF_MAX
         if reason is ConnectionReason.REFUSED:
-            first, last = REFUSED_FIRST, REFUSED_MAX
-        grown = min(first * 2.0 ** min(self._attempts - 1, 16), last)
-        # Jitter downwards, so that companies dropped together do not come back together: it spreads
-        # load and guards nothing.
-        return grown * random.uniform(0.5, 1.0)  # noqa: S311 # nosec B311
+            self._refusals += 1
+            return _grown(REFUSED_FIRST, REFUSED_MAX, self._refusals)
+        self._attempts += 1
+        return _grown(BACKOFF_FIRST, BACKOFF_MAX, self._attempts)
+
+    def _tell_connected(self) -> None:
+        connected_ms = self.feed.connected_ms
+        if self._began_ms and connected_ms - self._began_ms > OPENING_MS:
+            self._tell(self.state, ConnectionReason.WISHED, gap="open")
+        self._began_ms = 0
+        self._accepted_before = True
+        self._tell(ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, gap="close")
+        self._console.connected(self.company_id)
 
     def _tell_lost(self, reason: ConnectionReason, delay: float) -> None:
         refused = reason is ConnectionReason.REFUSED
@@ -171,10 +191,12 @@ class Supervisor:
                 next_attempt_ms=None if delay is None else at_ms + round(delay * 1000),
                 socket_id=self.feed.socket_id if connected else None,
                 gap=gap,
-                gap_ms=at_ms - round(self._silence * 1000),
+                gap_ms=(gap == "open" and self._began_ms) or at_ms - round(self._unheard * 1000),
             )
         )
-        self._silence = 0.0
+        self._unheard = 0.0
+        if gap == "open":
+            self._began_ms = 0
 
     def _died(self, greenlet: gevent.Greenlet[..., None]) -> None:
         logger.error(
@@ -185,3 +207,11 @@ class Supervisor:
 def address_of(company: Company) -> Address:
     """Return the settings that need a new socket when they change."""
     return Address(company.socket_url, company.token, company.agent_id)
+
+
+def _grown(first: float, last: float, count: int) -> float:
+    """Return how long to wait after so many failures, in seconds."""
+    grown = min(first * 2.0 ** min(count - 1, 16), last)
+    # Jitter downwards, so that companies dropped together do not come back together: it spreads
+    # load and guards nothing.
+    return grown * random.uniform(0.5, 1.0)  # noqa: S311 # nosec B311

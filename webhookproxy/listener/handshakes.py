@@ -1,17 +1,23 @@
-"""The handshakes of all companies: how many at a time, and whether many dropped at once."""
+"""The handshakes of all companies: how many begin at a time, and whether many dropped at once."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import gevent
 from gevent.lock import BoundedSemaphore
 
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
 
-# However many companies drop at once, the server sees so many handshakes at a time.
+# However many companies drop at once, a server sees so many handshakes at a time.
 HANDSHAKES_MAX = 20
+# A handshake that takes longer than this lets the next one begin: a server that accepts and says
+# nothing must not hold up the companies of others.
+TURN_SECONDS = 0.25
 # So many drops within a second mean that the server went away, and not one connection.
 CROWD = 10
 
@@ -22,8 +28,20 @@ class Handshakes:
     def __init__(self, policy: Policy, resolver: Resolver) -> None:
         self.policy = policy
         self.resolver = resolver
-        self.gate = BoundedSemaphore(HANDSHAKES_MAX)
+        self._turns = BoundedSemaphore(HANDSHAKES_MAX)
         self._drops: deque[float] = deque(maxlen=CROWD)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn to open a socket, and have it for TURN_SECONDS at most."""
+        self._turns.acquire()
+        over = gevent.spawn_later(TURN_SECONDS, self._turns.release)
+        try:
+            yield
+        finally:
+            if not over.ready():
+                over.kill(block=False)
+                self._turns.release()
 
     def count_drop(self) -> bool:
         """Count a dropped connection; return whether a crowd dropped within the last second."""

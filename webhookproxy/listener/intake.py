@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 # What may wait for the store: beyond either bound the sockets are not read, and TCP pushes back.
 BUFFER_EVENTS = 20_000
 BUFFER_CHARACTERS = 64 * 1024 * 1024
+# A full buffer takes events again when it is filled to this part: soon, because a socket that is
+# not read for long may be lost.
+ACCEPT_AGAIN = 0.95
 GROUP_EVENTS = 250
 GROUP_CHARACTERS = 2 * 1024 * 1024
 RETRY_SECONDS = 0.5
@@ -65,9 +68,9 @@ class Feed:
         """Count an event too long to be read: its beginning and its bytes. Never yields."""
         self._take(text, length=length)
 
-    def wait_until_accepting(self) -> None:
-        """Wait while the buffer is full; the socket that asks is not read meanwhile."""
-        self._intake.buffer.wait_until_accepting()
+    def wait_until_accepting(self, timeout: float) -> bool:
+        """Wait while the buffer is full, `timeout` seconds at most; return whether it is not."""
+        return self._intake.buffer.wait_until_accepting(timeout)
 
     def _take(self, text: str, *, problem: str | None = None, length: int = 0) -> None:
         self._intake.take(
@@ -121,14 +124,14 @@ class Buffer:
         self._accepting.set()
 
     def accept_again(self) -> None:
-        """Let the sockets be read again, if it is half empty."""
-        if len(self) < BUFFER_EVENTS // 2 and self._characters < BUFFER_CHARACTERS // 2:
+        """Let the sockets be read again, once a group or so fits in."""
+        few = len(self) < BUFFER_EVENTS * ACCEPT_AGAIN
+        if few and self._characters < BUFFER_CHARACTERS * ACCEPT_AGAIN:
             self._accepting.set()
 
-    def wait_until_accepting(self) -> None:
-        """Wait while it is full."""
-        if not self._accepting.is_set():
-            self._accepting.wait()
+    def wait_until_accepting(self, timeout: float) -> bool:
+        """Wait while it is full, `timeout` seconds at most; return whether it is not."""
+        return self._accepting.is_set() or bool(self._accepting.wait(timeout))
 
 
 class Outlet(Protocol):

@@ -15,8 +15,14 @@ from webhookproxy.listener.frames import MESSAGE_MAX
 # An event announces how many binary frames follow it; 3C Plus sends none at all.
 ATTACHMENTS_MAX = 1_000
 
-# Engine.IO's number for a packet that carries something of Socket.IO's.
-_MESSAGE = 4
+# While an owner takes no events: how often it is asked again, and how long after the moment when a
+# PING is due it is answered unread. The library gives a connection up that sends nothing for 5 s
+# longer than the interval.
+LOOK_SECONDS = 0.25
+PONG_LATE = 2.0
+
+# Engine.IO's numbers; a MESSAGE carries something of Socket.IO's.
+_PING, _PONG, _MESSAGE = 2, 3, 4
 
 
 class Owner(Protocol):
@@ -37,8 +43,11 @@ class Owner(Protocol):
     def oversized(self, text: str, length: int) -> None:
         """Take the beginning of an event's text, and the bytes of the whole message."""
 
-    def wait_until_accepting(self) -> None:
-        """Wait, before a packet is read, while there is no place for it."""
+    def wait_until_accepting(self, timeout: float) -> bool:
+        """Wait, before an event is taken, while there is no place for it.
+
+        Returns whether there is place, after `timeout` seconds at most.
+        """
 
 
 class Engine(engineio.Client):  # type: ignore[misc]  # the library has no types
@@ -50,7 +59,14 @@ class Engine(engineio.Client):  # type: ignore[misc]  # the library has no types
 
     client: Client
     owner: Owner
-    last_packet: float = 0.0
+    # Monotonic seconds of the last packet that was read, and of the last PONG.
+    last_packet = 0.0
+    _last_pong = 0.0
+    # Since when something may lie unread in this connection, because its owner had no place for
+    # events; None if everything was read.
+    unread_since: float | None = None
+    # How many PINGs are to be read until everything from that time was.
+    _pings_until_read = 0
 
     def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
         if event != "message":
@@ -66,12 +82,47 @@ class Engine(engineio.Client):  # type: ignore[misc]  # the library has no types
         return None
 
     def _receive_packet(self, packet: Any) -> None:
-        self.last_packet = time.monotonic()
-        if packet.packet_type == _MESSAGE:
-            self.owner.wait_until_accepting()
-        # It may have been closed meanwhile: what is read after that is nobody's any more.
+        now = self.last_packet = time.monotonic()
+        self._last_pong = self._last_pong or now
+        if packet.packet_type == _PING:
+            self._note_ping(now)
+        elif packet.packet_type == _MESSAGE and _is_event(packet.data):
+            self._wait_until_accepting()
+        # It may have been closed meanwhile: what is read after that is no one's any more.
         if self.state == "connected":
             super()._receive_packet(packet)
+
+    def _note_ping(self, now: float) -> None:
+        self._last_pong = now
+        if self.unread_since is not None:
+            self._pings_until_read -= 1
+            if self._pings_until_read <= 0:
+                self.unread_since = None
+
+    def _wait_until_accepting(self) -> None:
+        """Wait until the owner takes events, and keep the connection alive meanwhile.
+
+        PINGs lie unread behind the event that has to wait. They are answered when they are due, or
+        the server would give the connection up, and with it all that lies unread.
+        """
+        if self.owner.wait_until_accepting(0.0):
+            return
+        self.unread_since = self.unread_since or time.monotonic()
+        # One may be under way already, and the next one is sent after our answer to that.
+        self._pings_until_read = 2
+        # The server sends its PING so long after our last PONG; it has come a little later.
+        pause = self.ping_interval + min(PONG_LATE, self.ping_timeout / 2)
+        while self.state == "connected" and not self.owner.wait_until_accepting(LOOK_SECONDS):
+            if time.monotonic() >= self._last_pong + pause:
+                self._last_pong = time.monotonic()
+                self._pings_until_read += 1
+                self._send_packet(engineio.packet.Packet(_PONG))
+            self.last_packet = time.monotonic()
+
+
+def _is_event(data: str | bytes) -> bool:
+    """Return whether a message is an event or an attachment, which its owner has to keep."""
+    return not isinstance(data, str) or data.startswith(("2", "5"))
 
 
 class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
@@ -160,9 +211,10 @@ class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
         """End the connection at once, without waiting for the server's leave."""
         engine = self.eio
         engine.state = "disconnected"
-        engine.queue.put(None)
         if (websocket := getattr(engine, "ws", None)) is not None:
             websocket.shutdown()
         engine._reset()
+        # After the reset, which empties the queue: the greenlet that writes ends now.
+        engine.queue.put(None)
         if engine in engineio.base_client.connected_clients:
             engineio.base_client.connected_clients.remove(engine)

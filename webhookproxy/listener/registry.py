@@ -13,8 +13,10 @@ from webhookproxy.logs.console import Console
 from webhookproxy.models.companies import Company
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 
-# A socket closes at once; one in the middle of its handshake is killed.
+# A socket closes at once, and an attempt is killed: this is a limit for what should not happen.
 STOP_SECONDS = 1.0
+# What the connection of a company says that the last owner was connected with, or tried to be.
+_CONNECTED_BEFORE = (ConnectionState.CONNECTED, ConnectionState.RECONNECTING)
 
 
 class Registry:
@@ -34,27 +36,26 @@ class Registry:
         """Make the fact match the wish for one company; idempotent."""
         supervisor = self._supervisors.get(company.id)
         wished = company.should_connect and company.deleted_at is None
-        if supervisor is not None and (not wished or supervisor.address != address_of(company)):
-            self._tell(company.id, ConnectionState.DISCONNECTING, ConnectionReason.UNWISHED)
-            self._stop(supervisor)
-            self._tell(
-                company.id, ConnectionState.DISCONNECTED, ConnectionReason.NOT_WISHED, "close"
-            )
-            supervisor = None
-        elif not wished and company.connection.state != ConnectionState.DISCONNECTED:
-            self._tell(
-                company.id, ConnectionState.DISCONNECTED, ConnectionReason.NOT_WISHED, "close"
-            )
-        if supervisor is not None:
+        if supervisor is not None and not wished:
+            self._stop(supervisor, ConnectionState.DISCONNECTING, ConnectionReason.UNWISHED)
+            self._tell_disconnected(company.id)
+        elif supervisor is not None and supervisor.address != address_of(company):
+            reason = ConnectionReason.TOKEN_CHANGED
+            self._stop(supervisor, ConnectionState.CONNECTING, reason, gap="open")
+            self._start(company, reason, accepted_before=False)
+        elif supervisor is not None:
             supervisor.feed.hide_credentials = company.hide_credentials
-        elif wished and not self._stopping:
-            self._start(company)
+        elif wished:
+            accepted = company.connection.state in _CONNECTED_BEFORE
+            self._start(company, ConnectionReason.WISHED, accepted_before=accepted)
+        elif company.connection.state != ConnectionState.DISCONNECTED:
+            self._tell_disconnected(company.id)
 
     def forget(self, company_id: int) -> None:
         """Stop the supervisor of a company that is no more."""
         supervisor = self._supervisors.get(company_id)
         if supervisor is not None:
-            self._stop(supervisor)
+            self._stop(supervisor, ConnectionState.DISCONNECTING, ConnectionReason.UNWISHED)
 
     def counts(self) -> tuple[int, int]:
         """Return how many sockets are wished and how many are connected."""
@@ -69,13 +70,10 @@ class Registry:
         if self._stopping:
             return
         self._stopping = True
-        at_ms = now_ms()
         for each in self._supervisors.values():
-            each.ask_stop()
-            reason = ConnectionReason.OWNER_GONE
-            self._status.put(
-                Status(each.company_id, ConnectionState.RECONNECTING, reason, at_ms, gap="open")
-            )
+            refused = each.state is ConnectionState.TOKEN_REFUSED
+            state = each.state if refused else ConnectionState.RECONNECTING
+            each.ask_stop(state, ConnectionReason.OWNER_GONE, gap="open")
 
     def stop(self, timeout: float) -> bool:
         """Close every socket; return whether all closed within `timeout` seconds."""
@@ -90,7 +88,9 @@ class Registry:
         """Allow supervisors again after stop()."""
         self._stopping = False
 
-    def _start(self, company: Company) -> None:
+    def _start(self, company: Company, reason: ConnectionReason, *, accepted_before: bool) -> None:
+        if self._stopping:
+            return
         feed = Feed(
             self._intake,
             company.id,
@@ -98,21 +98,27 @@ class Registry:
             hide_credentials=company.hide_credentials,
         )
         supervisor = self._supervisors[company.id] = Supervisor(
-            feed, address_of(company), self.handshakes, self._status, self._console
+            feed,
+            address_of(company),
+            self.handshakes,
+            self._status,
+            self._console,
+            accepted_before=accepted_before,
         )
-        supervisor.start()
+        supervisor.start(reason)
 
-    def _stop(self, supervisor: Supervisor) -> None:
-        # Two sockets of one company would double every event: the old one ends first.
-        supervisor.ask_stop()
-        supervisor.join(STOP_SECONDS)
-        self._supervisors.pop(supervisor.company_id, None)
-
-    def _tell(
+    def _stop(
         self,
-        company_id: int,
+        supervisor: Supervisor,
         state: ConnectionState,
         reason: ConnectionReason,
         gap: str | None = None,
     ) -> None:
-        self._status.put(Status(company_id, state, reason, now_ms(), gap=gap))
+        # Two sockets of one company would double every event: the old one ends first.
+        supervisor.ask_stop(state, reason, gap)
+        supervisor.join(STOP_SECONDS)
+        self._supervisors.pop(supervisor.company_id, None)
+
+    def _tell_disconnected(self, company_id: int) -> None:
+        state, reason = ConnectionState.DISCONNECTED, ConnectionReason.NOT_WISHED
+        self._status.put(Status(company_id, state, reason, now_ms(), gap="close"))

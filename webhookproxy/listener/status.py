@@ -32,13 +32,14 @@ _CLOSE_GAP = text(
     "UPDATE gaps SET ended_at = :at WHERE company_id = :company_id AND ended_at IS NULL"
 )
 # A company that was connected when the last owner died has been without a socket since that
-# owner last said that it lives.
+# owner last said that it lives; one that was being connected, since that began.
 _INHERIT_GAPS = text(
     "INSERT INTO gaps (company_id, started_at, reason)"
-    " SELECT c.company_id, COALESCE(l.heartbeat_at, c.since), :reason"
+    " SELECT c.company_id, CASE WHEN c.state = :connected"
+    " THEN COALESCE(l.heartbeat_at, c.since) ELSE c.since END, :reason"
     " FROM connections c JOIN companies o ON o.id = c.company_id AND o.should_connect"
     " AND o.deleted_at IS NULL LEFT JOIN leases l ON l.shard = 0"
-    " WHERE c.state = :connected AND NOT EXISTS"
+    " WHERE c.state <> :disconnected AND NOT EXISTS"
     " (SELECT 1 FROM gaps g WHERE g.company_id = c.company_id AND g.ended_at IS NULL)"
 )
 
@@ -80,6 +81,7 @@ class StatusWriter:
         values = {
             "reason": ConnectionReason.OWNER_GONE.value,
             "connected": ConnectionState.CONNECTED.value,
+            "disconnected": ConnectionState.DISCONNECTED.value,
         }
         self._store.run(
             lambda connection: connection.execute(_INHERIT_GAPS, values) and None, fence=fence
