@@ -13,17 +13,17 @@ from webhookproxy.reasons import (
     CONNECTION_WORDS,
     DELIVERY_LABELS,
     DELIVERY_WORDS,
+    DISK_WORDS,
     EVENT_WORDS,
     NO_DELIVERY_WORDS,
-    ROOM_WORDS,
     STORING_WORDS,
     ConnectionReason,
     ConnectionState,
     DeliveryReason,
     DeliveryState,
+    DiskReason,
     EventNote,
     NoDeliveryReason,
-    RoomReason,
     StoringReason,
     Words,
     delivery_words,
@@ -36,7 +36,7 @@ ALL_WORDS = list(
         ((f"no delivery {code}", words) for code, words in NO_DELIVERY_WORDS.items()),
         ((f"connection {code}", words) for code, words in CONNECTION_WORDS.items()),
         ((f"storing {code}", words) for code, words in STORING_WORDS.items()),
-        ((f"room {code}", words) for code, words in ROOM_WORDS.items()),
+        ((f"room {code}", words) for code, words in DISK_WORDS.items()),
     )
 )
 
@@ -47,7 +47,7 @@ def test_no_code_is_without_words() -> None:
     assert set(NO_DELIVERY_WORDS) == set(NoDeliveryReason)
     assert set(CONNECTION_WORDS) == set(ConnectionReason)
     assert set(STORING_WORDS) == set(StoringReason)
-    assert set(ROOM_WORDS) == set(RoomReason)
+    assert set(DISK_WORDS) == set(DiskReason)
     assert set(DELIVERY_LABELS) == set(DeliveryState)
     assert set(CONNECTION_LABELS) == set(ConnectionState)
 

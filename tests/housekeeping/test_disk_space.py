@@ -16,9 +16,9 @@ from tests.housekeeping.test_steps import URL, count, end
 from tests.support import application as world
 from tests.support.application import rows
 from webhookproxy.housekeeping import disk_space as room
-from webhookproxy.housekeeping.disk_space import DiskState, Room, look
+from webhookproxy.housekeeping.disk_space import DiskSpace, DiskState, look
 from webhookproxy.housekeeping.purge import Purge
-from webhookproxy.reasons import RoomReason
+from webhookproxy.reasons import DiskReason
 from webhookproxy.rules.webhooks import WebhookState
 
 
@@ -55,7 +55,7 @@ def fill(half: Sending, events: int) -> list[int]:
 
 def make_room(half: Sending, limit: int, rounds: int = 1) -> None:
     """Run until there is nothing to do, as often as told."""
-    one = Room(half.store, half.reading, Purge(half.store), limit)
+    one = DiskSpace(half.store, half.reading, Purge(half.store), limit)
     for _ in range(rounds):
         one._looked = -room.LOOK_SECONDS
         for _ in range(1000):
@@ -73,7 +73,7 @@ def test_near_the_limit_the_oldest_finished_events_go_until_there_is_room(half: 
     half.webhook(URL, state=WebhookState.PAUSED)
     before = fill(half, 1000)
     limit = state(half).data_bytes
-    assert state(half, limit).reason is RoomReason.LIMIT_NEAR
+    assert state(half, limit).reason is DiskReason.LIMIT_NEAR
     assert "limite deste servidor" in state(half, limit).words.what
     make_room(half, limit, rounds=3)
     now = state(half, limit)
@@ -111,7 +111,7 @@ def test_a_nearly_full_disk_is_an_alarm_and_gets_pages_back(
     size = rows(half.app, "PRAGMA page_count")[0][0]
     free = {"bytes": 99}
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1000, 0, free["bytes"]))
-    assert state(half).reason is RoomReason.DISK_NEARLY_FULL
+    assert state(half).reason is DiskReason.DISK_NEARLY_FULL
     with caplog.at_level(logging.INFO, "webhookproxy.housekeeping.disk_space"):
         make_room(half, 0)
     assert 800 < len(left(half)) < 900
@@ -119,7 +119,7 @@ def test_a_nearly_full_disk_is_an_alarm_and_gets_pages_back(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     free["bytes"] = 101
     make_room(half, 0)
-    assert state(half).reason is RoomReason.ENOUGH
+    assert state(half).reason is DiskReason.ENOUGH
     assert len(left(half)) > 800
 
 
@@ -142,7 +142,7 @@ def test_postgresql_makes_room_once_for_each_time_that_it_outgrew_what_it_had(
         half.webhook(URL, state=WebhookState.PAUSED)
         before = fill(half, 1000)
         limit = state(half).data_bytes
-        one = Room(half.store, half.reading, Purge(half.store), limit)
+        one = DiskSpace(half.store, half.reading, Purge(half.store), limit)
 
         def rounds() -> None:
             one._looked = -room.LOOK_SECONDS

@@ -1,1 +1,1 @@
-"""What is removed by itself: old rows, and rows that need disk space."""
+"""Rows that the server removes by itself: old ones, and more when the disk fills up."""

@@ -1,4 +1,4 @@
-"""Removes events with all that belongs to them, in transactions too short to be noticed."""
+"""The removal of events with their deliveries, in transactions too short to be noticed."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from webhookproxy.models.deliveries.tables import OPEN
 
 logger = logging.getLogger(__name__)
 
-# Rows that are looked at, or changed, in one step.
+# Rows that one step reads or changes.
 BATCH = 500
-# A removal ends its statements after so many seconds.
+# A removal starts no statement after these seconds.
 BUDGET = 0.008
-# What a removal should take with its commit: beyond it the next one gets less.
+# Seconds that a removal should take with its commit; after a longer one the next is smaller.
 HOLD = 0.02
-# What none should take; on a machine with too much to do one may all the same.
+# Seconds that no removal should take; on an overloaded machine one still may.
 HOLD_MOST = 0.05
 BUDGET_LEAST = 0.004
 # The events of one statement: more after a quick one, fewer after a slow one.
 CHUNK_FIRST = 10
 CHUNK_MOST = 200
-# A pass that removed fewer events is not worth a line.
+# A pass that removed fewer events prints no line.
 WORTH_A_LINE = 10_000
 
 
-def nobody(_ids: list[int]) -> None:
-    """Tell nobody."""
+def ignore_ids(_ids: list[int]) -> None:
+    """Do nothing with the removed ids."""
 
 
 class Purge:
-    """Removes events; how many at once follows from how long the last ones took.
+    """Removes events; how many at once follows from the time that the last ones took.
 
-    `gone` is told which events it tried to remove, after that.
+    `gone` gets the ids afterwards, also of events that could not be removed.
     """
 
-    def __init__(self, store: Store, gone: Callable[[list[int]], None] = nobody) -> None:
+    def __init__(self, store: Store, gone: Callable[[list[int]], None] = ignore_ids) -> None:
         self._store = store
         self._gone = gone
         self._budget = BUDGET
@@ -49,9 +49,9 @@ class Purge:
         self._holds: list[float] = []
 
     def remove(self, ids: list[int], *, due_too: bool = False) -> int:
-        """Remove the first of these events, with their deliveries and attempts; how many it did.
+        """Remove the first of these events, with their deliveries and attempts. Return how many.
 
-        Unless `due_too`, those stay of which something is due: it is looked at once more, because a
+        Unless `due_too`, events with a due delivery stay. This is checked again here, because a
         delivery may have been resent since they were chosen. Raises what the store raises.
         """
         if not ids:
@@ -66,7 +66,7 @@ class Purge:
         return removed
 
     def end_pass(self) -> None:
-        """Say what was removed, once there is nothing more to remove; little is not told."""
+        """Log what was removed, when nothing more is to remove and it was enough for a line."""
         if self._removed < WORTH_A_LINE:
             return
         holds = sorted(self._holds)
@@ -106,13 +106,13 @@ class Purge:
 
 
 class Walk:
-    """Goes through events from the oldest on, again and again, past those that are still due.
+    """Goes through events from the oldest on, again and again, and skips due ones.
 
-    `where` narrows it, with the values that each step gives.
+    `where` limits the events, with the values that each step gives.
     """
 
     def __init__(self, where: str = "TRUE") -> None:
-        # The newest event stays, because the next owner numbers on from it.
+        # The newest event stays, because the next owner goes on with its number.
         self._query = text(
             "SELECT e.id, e.received_ms, EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id"
             f" AND d.{OPEN}) AS due FROM events e WHERE e.id > :after AND {where}"
@@ -123,7 +123,7 @@ class Walk:
     def step(
         self, reading: Engine, purge: Purge, before_ms: int, most: int = BATCH, **values: int
     ) -> int | None:
-        """Remove some that were received before; how many, or None at the end of a round."""
+        """Remove some events received before. Return how many, or None at the end of a round."""
         with reading.connect() as connection:
             given = {"after": self._after, "batch": BATCH, **values}
             batch = connection.execute(self._query, given).all()
@@ -131,11 +131,11 @@ class Walk:
         ids = [row.id for row in batch if row.received_ms < before_ms and not row.due]
         removed = purge.remove(ids[:most])
         if removed < len(ids):
-            # What is left of the batch comes next.
+            # The rest of the batch comes next.
             self._after = ids[removed] - 1
             return removed
         if past and len(past) == len(batch):
-            # What is still due is passed over, or it would hide the rest from the next batch.
+            # Due events are skipped, or they would hide the others from the next batch.
             self._after = past[-1]
             return removed
         self._after = 0
@@ -143,7 +143,7 @@ class Walk:
 
 
 def remember_numbers(connection: Connection) -> None:
-    """Keep the highest numbers given so far, before the rows that have them may go."""
+    """Store the highest numbers given, before the rows that have them are removed."""
     for column, table in (("last_event_id", "events"), ("last_delivery_id", "deliveries")):
         highest = f"(SELECT COALESCE(MAX(id), 0) FROM {table})"
         connection.execute(
@@ -152,8 +152,8 @@ def remember_numbers(connection: Connection) -> None:
 
 
 def remove_rows(connection: Connection, *, table: str, where: str) -> int:
-    """Remove a batch of the rows that `where` chooses; how many went."""
-    # By the rows' own addresses: such tables have keys of several columns.
+    """Remove a batch of the rows that `where` chooses. Return how many."""
+    # By their internal addresses: such tables have keys of several columns.
     chosen = {
         "sqlite": f"rowid IN (SELECT rowid FROM {table} WHERE {where} LIMIT {BATCH})",
         "postgresql": f"ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {where} LIMIT {BATCH}))",

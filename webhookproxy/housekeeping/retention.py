@@ -1,4 +1,4 @@
-"""What goes by its age: events past their days, unwanted ones, counters after a year."""
+"""The removal of old rows: events after their days, unwanted ones, counters after a year."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from webhookproxy.housekeeping.purge import Purge, Walk, remove_rows
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-# Charts compare with the same time last year, and no more than that.
+# Charts compare with the same time last year, and with nothing older.
 COUNTERS_DAYS = 400
 COUNTERS_EVERY_MS = HOUR_MS
-# Companies with days of their own that are looked at in one step.
+# Companies with their own days that one step looks at.
 COMPANIES = 10
-# Owners of counters that are looked at in one step.
+# Owners of counters that one step looks at.
 OWNERS = 20
 
 _UNWANTED = "note = 'unwanted'"
@@ -24,7 +24,7 @@ _OWN = text(
     "SELECT id, retention_days FROM companies WHERE retention_days IS NOT NULL"
     " AND deleted_at IS NULL AND id > :after ORDER BY id LIMIT :batch"
 )
-# Table, its column that names the owner, its column of time, and how long a unit of that lasts.
+# Table, the column of its owner, the column of its time, and the length of a unit of time.
 _COUNTERS = (
     ("hourly_events", "company_id", "hour", HOUR_MS),
     ("hourly_deliveries", "webhook_id", "hour", HOUR_MS),
@@ -33,7 +33,7 @@ _COUNTERS = (
 
 
 class Retention:
-    """One step at a time: each removes a little of every kind."""
+    """Removes old events, a few of every kind at each step."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Retention:
         self._counters = OldCounters(store, reading)
 
     def step(self, now_ms: int) -> bool:
-        """Remove a little; whether more may be waiting."""
+        """Remove a few events. Return whether there may be more."""
         did = self._walk(self._unwanted, now_ms - self._unwanted_ms)
         did = self._walk(self._all, now_ms - self._days * DAY_MS) or did
         did = self._step_own(now_ms) or did
@@ -63,7 +63,7 @@ class Retention:
         return walk.step(self._reading, self._purge, before_ms, **values) is not None
 
     def _step_own(self, now_ms: int) -> bool:
-        """The same for the next companies that keep less than all others do."""
+        """Remove a few events of the next companies with fewer days of their own."""
         with self._reading.connect() as connection:
             given = {"after": self._after, "batch": COMPANIES}
             found = connection.execute(_OWN, given).all()
@@ -84,12 +84,12 @@ class OldCounters:
         self._store = store
         self._reading = reading
         self._looked_ms = -COUNTERS_EVERY_MS
-        # Where this round is: the table, and the last owner that was looked at.
+        # The position of this round: the table, and the last owner that was looked at.
         self._table = 0
         self._owner = 0
 
     def step(self, now_ms: int) -> bool:
-        """Look at some owners and remove a batch; whether this round goes on."""
+        """Look at some owners and remove a batch. Return whether this round goes on."""
         if abs(now_ms - self._looked_ms) < COUNTERS_EVERY_MS:
             return False
         with self._reading.connect() as connection:
@@ -105,7 +105,7 @@ class OldCounters:
         return True
 
     def _old_rows(self, connection: Connection, now_ms: int) -> str | None:
-        """What chooses old rows of the next owner; None, and a step further, if it has none."""
+        """Return the condition for the next owner's old rows; None if it has none."""
         table, owner, column, unit_ms = _COUNTERS[self._table]
         query = text(f"SELECT MIN({owner}) FROM {table} WHERE {owner} > :after")
         found = connection.execute(query, {"after": self._owner}).scalar()

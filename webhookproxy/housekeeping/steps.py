@@ -1,4 +1,4 @@
-"""Ends, cancels and removes rows in small batches, behind the traffic."""
+"""The steps of housekeeping: end, cancel and remove rows in small batches, behind the traffic."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.store import Store
-from webhookproxy.housekeeping.disk_space import Room
-from webhookproxy.housekeeping.purge import BATCH, Purge, nobody, remove_rows
+from webhookproxy.housekeeping.disk_space import DiskSpace
+from webhookproxy.housekeeping.purge import BATCH, Purge, ignore_ids, remove_rows
 from webhookproxy.housekeeping.retention import Retention
 from webhookproxy.models.audit import has_entries_before, purge_entries
 from webhookproxy.models.deliveries.tables import OPEN, end_deliveries
@@ -42,7 +42,7 @@ _DISCARDING = text(
     "SELECT w.id, w.discard_until FROM webhooks w JOIN companies c ON c.id = w.company_id"
     " WHERE w.discard_until IS NOT NULL AND w.deleted_at IS NULL AND c.deleted_at IS NULL"
 )
-# No new version: the webhook's settings and its circuit stay as they are.
+# Without a new version: the webhook's settings and its circuit do not change.
 _DISCARDED_ALL = text(
     "UPDATE webhooks SET discard_until = NULL WHERE id = :id AND discard_until = :until"
     " RETURNING company_id"
@@ -53,14 +53,14 @@ _COMPANYS_EVENTS = text(
 
 
 class LaneLimits(Protocol):
-    """What housekeeping asks of a lane."""
+    """The questions of housekeeping to a lane."""
 
     def age_limit(self) -> int: ...
     def busy(self, delivery_id: int) -> bool: ...
 
 
 class Housekeeping:
-    """One step at a time; `pause` is how many seconds to wait until the next."""
+    """One step at a time; `pause` is the seconds until the next."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Housekeeping:
         clock: Callable[[], float] = time.time,
         audit_days: int = 365,
         max_data_bytes: int = 0,
-        gone: Callable[[list[int]], None] = nobody,
+        gone: Callable[[list[int]], None] = ignore_ids,
     ) -> None:
         self.pause = PAUSE_IDLE
         self._store = store
@@ -81,16 +81,16 @@ class Housekeeping:
         self._audit_ms = audit_days * 24 * _HOUR_MS
         self._clock = clock
         self._purge = Purge(store, gone)
-        self._room = Room(store, reading, self._purge, max_data_bytes)
+        self._disk_space = DiskSpace(store, reading, self._purge, max_data_bytes)
         self._retention = Retention(store, reading, self._purge, retention_days, unwanted_hours)
 
     def step(self) -> bool:
-        """Do one batch of each kind; True if any did something, so that more may be waiting."""
+        """Do one batch of each kind. Return whether any did something, so there may be more."""
         did = self._end_deleted()
         did = self._discard() or did
         did = self._expire() or did
         did = self._retention.step(self._now_ms()) or did
-        did = self._room.step() or did
+        did = self._disk_space.step() or did
         did = self._purge_audit() or did
         if not did:
             self._purge.end_pass()
@@ -102,7 +102,7 @@ class Housekeeping:
         return round(self._clock() * 1000)
 
     def _end_deleted(self) -> bool:
-        """Cancel what waits for deleted webhooks, then remove these and their companies."""
+        """Cancel waiting deliveries of deleted webhooks, then remove these and their companies."""
         with self._reading.connect() as connection:
             webhooks = [(row[0], bool(row[1])) for row in connection.execute(_DELETED_WEBHOOKS)]
             companies = [row[0] for row in connection.execute(_DELETED_COMPANIES)]
@@ -119,7 +119,7 @@ class Housekeeping:
         now_ms = self._now_ms()
 
         def job(connection: Connection) -> bool:
-            # Of any age: all that waits ends with its webhook.
+            # Deliveries of any age end with their webhook.
             ids = _overdue(connection, webhook_id, _ANY_AGE)
             state = DeliveryState.CANCELLED
             if not end_deliveries(connection, webhook_id, ids, state, reason, now_ms):
@@ -149,7 +149,7 @@ class Housekeeping:
         return self._store.run(job)
 
     def _discard(self) -> bool:
-        """Cancel what waited for webhooks that were resumed without it."""
+        """Cancel the deliveries that waited for webhooks which were resumed without them."""
         with self._reading.connect() as connection:
             webhooks = [(row[0], row[1]) for row in connection.execute(_DISCARDING)]
         did = False
@@ -162,7 +162,7 @@ class Housekeeping:
     def _discard_batch(self, webhook_id: int, until: int, lane: LaneLimits) -> bool:
         with self._reading.connect() as connection:
             waiting = _waiting(connection, webhook_id, until)
-        # What is being sent right now ends by itself.
+        # A delivery that is being sent ends by itself.
         ids, now_ms = [each for each in waiting if not lane.busy(each)], self._now_ms()
         if waiting and not ids:
             return False
@@ -179,7 +179,7 @@ class Housekeeping:
         return True
 
     def _expire(self) -> bool:
-        """End what waited longer than its webhook allows."""
+        """End deliveries that waited longer than their webhook allows."""
         with self._reading.connect() as connection:
             webhooks = [row[0] for row in connection.execute(_OPEN_WEBHOOKS)]
         did = False
@@ -194,7 +194,7 @@ class Housekeeping:
         state, reason = DeliveryState.EXPIRED, DeliveryReason.MAX_AGE
         with self._reading.connect() as connection:
             due = _overdue(connection, webhook_id, limit_ms)
-        # What is being sent right now ends by itself.
+        # A delivery that is being sent ends by itself.
         ids = [each for each in due if not lane.busy(each)]
         if not ids:
             return False
@@ -214,7 +214,7 @@ class Housekeeping:
 
 
 def _forget_changes(connection: Connection) -> None:
-    """Forget all but the last changes: a server follows them twice a second."""
+    """Remove all but the last changes: a server reads them twice a second."""
     query = "DELETE FROM changes WHERE number <= (SELECT MAX(number) FROM revision) - :kept"
     connection.execute(text(query), {"kept": CHANGES_KEPT})
 

@@ -1,4 +1,4 @@
-"""Whether the data keys are those of this database, asked before anything starts."""
+"""The check, before anything starts, that the data keys belong to this database."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from webhookproxy.models.types import keyring
 
 
 def check_keys(app: Flask) -> None:
-    """Raise ConfigError if none of the DATA_KEYS opens what this database holds.
+    """Raise ConfigError if none of the DATA_KEYS opens this database's secrets.
 
     A database that does not answer, or has no tables yet, stops nothing here: the server waits for
-    the one and `flask db upgrade` makes the other.
+    it, and `flask db upgrade` makes the tables.
     """
     try:
         with app.app_context(), db.engine.connect() as connection:

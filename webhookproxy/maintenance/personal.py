@@ -1,9 +1,9 @@
 """A telephone number or CPF in stored texts: where it is, and the same text without it.
 
-What matches, said exactly: the digits of the number, in order, as a whole run. Between two of them
-may stand up to four separators (space, dot, hyphen, dash, slash, plus, underscore, parenthesis, and
-these as JSON escapes or percent-encoded). In front of them may stand 55, 0055, a trunk 0, or a 0
-with a carrier's two digits; no other digit may touch the run on either side. A bare JSON number
+A match is exactly: the digits of the number, in order, as a whole run. Two digits may have up to
+four separators between them (space, dot, hyphen, dash, slash, plus, underscore, parenthesis, and
+these as JSON escapes or percent-encoded). 55, 0055, a trunk 0, or a 0 with a carrier's two digits
+may come before the run; no other digit may touch it on either side. A bare JSON number
 matches by its value, so that a CPF which lost its leading zero there is found. What does not match:
 digits written as escapes (backslash u0031), in words, encrypted, hashed or in base64, and the same
 telephone with or without the ninth digit.
@@ -43,13 +43,13 @@ class PersonalNumber:
         return "PersonalNumber()"
 
     def mask_json(self, text: str) -> str:
-        """Valid JSON with the number replaced by "[oculto]"; the same text if it is not in it."""
+        """Return valid JSON with the number replaced by "[oculto]", or the same text without it."""
         if not self._may_hold(text):
             return text
         return _TOKEN.sub(self._mask_token, text)
 
     def mask_text(self, text: str) -> str:
-        """Any other text with the number replaced by [oculto]."""
+        """Return any other text with the number replaced by [oculto]."""
         if self._number.search(text) is None:
             return text
         return self._escape_or_number.sub(lambda found: _WORD if found[1] else found[0], text)
@@ -65,10 +65,10 @@ class PersonalNumber:
 
 
 def read_number(typed: str) -> PersonalNumber:
-    """The number somebody typed, with or without punctuation and country code.
+    """Return the typed number, with or without punctuation and country code.
 
-    Refused unless it has 10 or 11 digits (a telephone with its area code, a CPF), or 12 or 13 of
-    which the first two are 55. The refusal does not repeat it.
+    Raises Refused unless it has 10 or 11 digits (a telephone with its area code, a CPF), or 12 or
+    13 that begin with 55. The refusal does not repeat it.
     """
     digits = re.sub(r"[^0-9]", "", typed, flags=re.ASCII)
     if len(digits) in (12, 13) and digits.startswith(_COUNTRY):

@@ -1,10 +1,10 @@
-"""What is stored of a person: found, and taken out (LGPD, article 18).
+"""A person's number in the stored data: found, and removed (LGPD, article 18).
 
-Events keep their row: the number in the payload becomes "[oculto]", in place. A delivery of such an
-event that still waits is cancelled, because every attempt at a delivery has the same bytes and
-these exist no more. In the condition of a filtered delivery it is masked too. Names, URLs, e-mails
-and filters that people typed in are only reported: to change them is a decision. What arrives, or
-is being answered, during an expunge is found by the next one.
+Events keep their row: the number in the payload becomes "[oculto]", in place. A waiting delivery of
+such an event is cancelled, because every attempt must have the same bytes, which no longer exist.
+In the condition of a filtered delivery the number is masked too. Names, URLs, e-mails and filters
+that people typed are only reported: a person must decide about them. Events and answers that arrive
+during an expunge are found by the next one.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _MASK_CONDITIONS = text(
     f" (SELECT id FROM deliveries WHERE {KEPT_BACK} AND condition = :condition LIMIT :batch)"
 )
 _COMPANY = text("SELECT company_id FROM webhooks WHERE id = :id")
-# What people typed in, by its table, the word before its number, and the columns.
+# Texts that people typed: the table, the word before a row's number, and the columns.
 _SETTINGS = (
     ("companies", "company", ("name", "threec_id", "agent_id", "socket_url")),
     ("webhooks", "webhook", ("name", "url", "filters")),
@@ -89,13 +89,13 @@ class Found:
 
     @property
     def events(self) -> int:
-        """In how many events it is."""
+        """Return how many events have it."""
         return self.companies.total()
 
 
 @dataclass(slots=True)
 class Expunged:
-    """How much was masked, and how many waiting deliveries were cancelled for it."""
+    """How much was masked, and how many waiting deliveries were cancelled."""
 
     events: int = 0
     attempts: int = 0
@@ -103,7 +103,7 @@ class Expunged:
 
 
 def find(reading: Engine, number: PersonalNumber) -> Found:
-    """Count what holds the number; reads every stored payload, a batch at a time."""
+    """Count the rows with the number; reads every stored payload, one batch at a time."""
     found = Found(settings=_settings(reading, number))
     for batch in _masked_events(reading, number):
         found.companies.update(row.company_id for row in batch)
@@ -119,12 +119,12 @@ def find(reading: Engine, number: PersonalNumber) -> Found:
 def expunge(
     store: Store, reading: Engine, search: SearchPlace, number: PersonalNumber, actor: Actor
 ) -> Expunged:
-    """Mask the number wherever `find` counts it, but in settings, and say so in the audit.
+    """Mask the number wherever `find` counts it, except in settings, and write the audit.
 
-    In batches through the store, while a server runs. Stopped half way it is run again: what is
-    masked holds the number no more. The audit has an entry before and one after, with counts and
-    without the number. On SQLite the old bytes are overwritten, and the log is emptied if nobody
-    reads at that moment; PostgreSQL keeps them until its next VACUUM.
+    It works in batches through the store, while a server runs. If it stops half way, run it again:
+    masked rows no longer have the number. The audit has an entry before and one after, with counts
+    and without the number. On SQLite the old bytes are overwritten, and the log is emptied if there
+    is no reader at that moment; PostgreSQL keeps them until its next VACUUM.
     """
     done = Expunged()
     _note(store, actor, "begun")
@@ -153,7 +153,7 @@ def expunge(
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """An event that holds the number, with its texts as they are to be."""
+    """An event with the number, and its masked texts."""
 
     id: int
     company_id: int
@@ -163,7 +163,7 @@ class _Event:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """The same of an attempt."""
+    """An attempt with the number, and its masked texts."""
 
     delivery: int
     number: int
@@ -172,7 +172,7 @@ class _Attempt:
 
 
 def _masked_events(reading: Engine, number: PersonalNumber) -> Iterator[list[_Event]]:
-    """The events up to the newest of now that hold the number, in batches that are not empty."""
+    """Yield the events with the number, up to the newest of now, in non-empty batches."""
     with reading.connect() as connection:
         last = connection.execute(_LAST_EVENT).scalar_one()
     after = 0
@@ -204,7 +204,7 @@ def _masked_attempts(reading: Engine, number: PersonalNumber) -> Iterator[list[_
 
 
 def _masked_conditions(reading: Engine, number: PersonalNumber) -> list[tuple[str, str, int]]:
-    """Each condition that asks for the number, the same without it, and of how many deliveries."""
+    """Yield each condition with the number, its masked text, and its number of deliveries."""
     with reading.connect() as connection:
         found = [(each, number.mask_text(each), n) for each, n in connection.execute(_CONDITIONS)]
     return [each for each in found if each[0] != each[1]]
@@ -217,14 +217,14 @@ def _mask_conditions(connection: Connection, condition: str, masked: str) -> int
 
 
 def _read(reading: Engine, query: Any, **values: object) -> list[Any]:
-    # A server has other things to do between two batches.
+    # The server must do other work between two batches.
     gevent.sleep(0)
     with reading.connect() as connection:
         return list(connection.execute(query, {**values, "batch": BATCH}))
 
 
 def _mask_events(session: Session, batch: list[_Event]) -> int:
-    """Mask a batch; how many deliveries were cancelled for it."""
+    """Mask a batch. Return how many deliveries were cancelled."""
     connection = session.connection()
     _overwrite(connection)
     cancelled: Counter[int] = Counter()
@@ -238,7 +238,7 @@ def _mask_events(session: Session, batch: list[_Event]) -> int:
         connection.execute(_COUNT_CANCELLED, {"count": count, "id": webhook_id})
         company_id = connection.execute(_COMPANY, {"id": webhook_id}).scalar()
         if company_id is not None:
-            # The lane of a running server reads its rows anew.
+            # The lane of a running server reads its rows again.
             note_change(session, company_id, webhook_id)
     return cancelled.total()
 
@@ -263,13 +263,13 @@ def _mask_attempts(connection: Connection, batch: list[_Attempt]) -> None:
 
 
 def _overwrite(connection: Connection, switch: str = "ON") -> None:
-    """Have SQLite fill with zeros what this connection frees, or not any more."""
+    """Switch PRAGMA secure_delete on or off."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA secure_delete = {switch}")
 
 
 def _forget_old_bytes(reading: Engine) -> None:
-    """Empty SQLite's log, which still has the pages as they were before."""
+    """Empty SQLite's log, which still has the old pages."""
     if reading.dialect.name == "sqlite":
         with reading.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -286,7 +286,7 @@ def _settings(reading: Engine, number: PersonalNumber) -> list[str]:
     found = []
     with reading.connect() as connection:
         for table, word, columns in _SETTINGS:
-            # Filters are JSON, which PostgreSQL's driver would read.
+            # Filters are JSON, which PostgreSQL's driver would parse.
             texts = ", ".join(f"COALESCE(CAST({each} AS TEXT), '') AS {each}" for each in columns)
             query = text(f"SELECT id, {texts} FROM {table} ORDER BY id")
             for row in connection.execute(query).mappings():

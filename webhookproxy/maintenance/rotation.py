@@ -1,4 +1,4 @@
-"""Everything that is encrypted, encrypted anew with the newest data key."""
+"""The rotation of data keys: everything encrypted again with the newest one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webhookproxy.models.companies import Company, fingerprint_text
 from webhookproxy.models.installation.keycheck import KeyCheck
 from webhookproxy.models.types import Secret, keyring
 
-# Rows in one transaction: decrypting and encrypting takes the writer a tenth of a millisecond each.
+# Rows in one transaction: each costs the writer a tenth of a millisecond.
 BATCH = 100
 
 _FINGERPRINT = "token_fingerprint"
@@ -26,7 +26,7 @@ _FINGERPRINTED = ("socket_url", "agent_id", _FINGERPRINT)
 
 @dataclass(slots=True)
 class Rotated:
-    """How many secrets were encrypted anew, were so already, and are opened by no key."""
+    """How many secrets were encrypted again, had the newest key already, or open with no key."""
 
     done: int = 0
     already: int = 0
@@ -34,11 +34,11 @@ class Rotated:
 
 
 def rotate_keys(store: Store) -> Rotated:
-    """Encrypt with the newest key what is encrypted with an older one, and remake fingerprints.
+    """Encrypt with the newest key all secrets of older keys, and make their fingerprints again.
 
-    A server may run meanwhile, if it knows the newest key already: what somebody saves during it
-    is never overwritten. Stopped half way it is simply run again, for what is done is passed over.
-    What no key opens is left as it is and counted.
+    A server may run at the same time if it has the newest key: a value that is saved during the
+    rotation is never overwritten. If it stops half way, run it again: finished rows are skipped.
+    Secrets that no key opens are counted and left unchanged.
     """
     total = Rotated()
     for each in sorted(Base.metadata.tables.values(), key=_check_row_last):
@@ -52,7 +52,7 @@ def rotate_keys(store: Store) -> Rotated:
 
 
 def _check_row_last(each: Table) -> tuple[bool, str]:
-    # A rotation that was cut short must not pass for a whole one when the old key is taken away.
+    # An interrupted rotation must not count as complete when the old key is removed.
     return each.name == KeyCheck.__tablename__, each.name
 
 
@@ -61,7 +61,7 @@ def _secrets(each: Table) -> list[str]:
 
 
 def _rotate_batch(connection: Connection, each: Table, after: int) -> tuple[int | None, Rotated]:
-    """Rotate the next rows; the number of the last of them, None if there are no more."""
+    """Rotate the next rows. Return the id of the last one, None if there are no more."""
     batch, ring, secrets = Rotated(), keyring(), _secrets(each)
     more = _FINGERPRINTED if each.name == Company.__tablename__ else ()
     plain = table(each.name, column("id"), *(column(name, Text) for name in (*secrets, *more)))
@@ -72,7 +72,7 @@ def _rotate_batch(connection: Connection, each: Table, after: int) -> tuple[int 
         if more:
             changed |= _fingerprint_anew(row, ring)
         if changed:
-            # Whoever saved another value meanwhile did so with the newest key.
+            # A value that was saved in the meantime was encrypted with the newest key.
             same = [plain.c[name] == row[name] for name in changed]
             connection.execute(update(plain).where(plain.c.id == row["id"], *same).values(changed))
     return last, batch
@@ -85,7 +85,7 @@ def _next_rows(plain: TableClause, after: int) -> Select[Any]:
 def _anew(
     row: Mapping[Any, Any], secrets: list[str], ring: Keyring, batch: Rotated
 ) -> dict[str, str]:
-    """The row's secrets that an older key encrypted, encrypted with the newest."""
+    """Return the row's secrets of older keys, encrypted with the newest key."""
     changed = {}
     for name in secrets:
         stored = row[name]
@@ -103,7 +103,7 @@ def _anew(
 
 
 def _fingerprint_anew(row: Mapping[Any, Any], ring: Keyring) -> dict[str, str]:
-    """The company's fingerprint by the newest key, if it has another one."""
+    """Return the company's fingerprint by the newest key, if it has another one."""
     try:
         token = ring.decrypt(row["token"])
     except KeyringError:

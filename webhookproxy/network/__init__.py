@@ -1,1 +1,1 @@
-"""Which addresses may be reached, and the one place that connects."""
+"""Which addresses may be reached, and the one place that opens connections."""

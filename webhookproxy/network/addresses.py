@@ -13,8 +13,8 @@ from ipaddress import (
     ip_address,
 )
 
-# Tables of our own: `ipaddress`'s is_global and its kin change between Python's patch releases,
-# and called 64:ff9b::/96, 2002::/16 and 192.0.0.192 global (cpython issue 113171).
+# Our own tables: is_global of `ipaddress` changes between Python's patch releases, and once called
+# 64:ff9b::/96, 2002::/16 and 192.0.0.192 global (cpython issue 113171).
 _PUBLIC_IPV4_DENIED = tuple(
     IPv4Network(network)
     for network in (
@@ -51,9 +51,9 @@ _PUBLIC_IPV6_DENIED = tuple(
         "3fff::/20",
     )
 )
-# What `allow_private` adds. A list of what is meant instead of "all but 169.254/16": link-local,
-# 0.0.0.0, multicast, and the forms of IPv6 that carry an IPv4 address (NAT64, 6to4, Teredo) stay
-# out by themselves, and so do 100.64/10, where Alibaba keeps its metadata, and 198.18/15.
+# The networks that `allow_private` adds. It is a list, and not "all but 169.254/16", so that these
+# stay out: link-local, 0.0.0.0, multicast, forms of IPv6 with an IPv4 address (NAT64, 6to4,
+# Teredo), 100.64/10, where Alibaba keeps its metadata, and 198.18/15.
 _PRIVATE_IPV4 = tuple(
     IPv4Network(network)
     for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
@@ -65,7 +65,7 @@ _PRIVATE_IPV6_DENIED = (IPv6Network("fd00:ec2::/32"), IPv6Network("fd20:ce::/32"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator allows.
+    """The addresses that the settings allow.
 
     `allow_private` (ALLOW_PRIVATE_TARGETS): loopback, private addresses and plain http, for
     development and tests; never link-local addresses, where clouds keep their credentials.
@@ -77,10 +77,10 @@ class Policy:
 
 
 def address_allowed(address: str, policy: Policy) -> bool:
-    """Whether a connection to this IP address may be opened.
+    """Return whether a connection to this IP address may be opened.
 
-    `address` is as getaddrinfo gives it. An address with a zone (fe80::1%eth0), or that is none
-    at all, is not allowed; ::ffff:0:0/96 counts as the IPv4 address inside it.
+    `address` is as getaddrinfo gives it. An address with a zone (fe80::1%eth0), or a text that
+    is not an address, is not allowed; ::ffff:0:0/96 counts as the IPv4 address inside it.
     """
     ip = parse_address(address)
     if isinstance(ip, IPv6Address):
@@ -91,7 +91,7 @@ def address_allowed(address: str, policy: Policy) -> bool:
 
 
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address in its usual spelling; None with a zone (fe80::1%eth0) or if it is none."""
+    """Return the address in its usual spelling; None for other text, or with a zone (::1%eth0)."""
     try:
         if ":" not in text:
             return IPv4Address(text)
@@ -102,10 +102,10 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def ipv4_in_any_spelling(name: str) -> str | None:
-    """The dotted form of 127.1, 0x7f.1, 0177.0.0.1, 2130706433; None for what is a name.
+    """Return the dotted form of 127.1, 0x7f.1, 0177.0.0.1, 2130706433; None for a name.
 
-    The URL standard (url.spec.whatwg.org, "ends in a number checker" and "IPv4 parser"): what
-    ends in a number is an IPv4 address or wrong, never a name. Wrong raises ValueError.
+    By the URL standard (url.spec.whatwg.org, "ends in a number checker" and "IPv4 parser") a host
+    that ends in a number is an IPv4 address or wrong, never a name. Raises ValueError if wrong.
     """
     pieces = name.split(".")
     if not re.fullmatch(r"[0-9]+|0x[0-9a-f]*", pieces[-1]):

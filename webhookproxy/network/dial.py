@@ -1,6 +1,6 @@
 """The one place where a connection is opened: resolve once, check every answer, connect, wrap.
 
-It knows nothing of HTTP; deliveries and the Socket.IO listener both come through here.
+It knows nothing of HTTP. Deliveries and the Socket.IO listener both use it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SLOW_NAMES_MAX = 1_000
 Answer = tuple[int, int, int, str, tuple[Any, ...]]
 GetAddrInfo = Callable[..., Sequence[Answer]]
 
-# The gevent version would run in the hub's own pool, whose ten threads others need too.
+# gevent's version would run in the hub's own pool of ten threads, which others need too.
 _native_getaddrinfo: GetAddrInfo = monkey.get_original("socket", "getaddrinfo")
 _native_poll: Callable[[], Any] = monkey.get_original("select", "poll")
 
@@ -46,8 +46,7 @@ _WRONG_NAME = (62, 64)
 class DialError(Exception):
     """No connection was made.
 
-    `detail` is a plain English sentence that is safe to show: it never tells what a name resolved
-    to.
+    `detail` is a plain English sentence that is safe to show: it never has the address of a name.
     """
 
     def __init__(self, reason: DeliveryReason, detail: str) -> None:
@@ -57,7 +56,7 @@ class DialError(Exception):
 
 
 class Resolver:
-    """Resolves names in threads of its own, one lookup at a time for each name and port.
+    """Resolves names in its own threads, one lookup at a time for each name and port.
 
     A dead name holds one thread, however many callers wait for it, and names that were slow last
     time share a few threads, so that they hold up no others. The callers bring their own
@@ -78,7 +77,7 @@ class Resolver:
     def lookup(self, host: str, port: int) -> Sequence[Answer]:
         """Return what getaddrinfo says; an IP address is answered without it.
 
-        Raises OSError or UnicodeError for a name that does not resolve.
+        Raises OSError or UnicodeError if the name does not resolve.
         """
         ip = parse_address(host)
         if ip is not None:
@@ -91,7 +90,7 @@ class Resolver:
             lookup = self._lookups[key] = gevent.spawn(self._run, host, port)
         result = lookup.get()
         if isinstance(result, Exception):
-            # A fresh exception for each waiter: raising one object twice would mix tracebacks.
+            # A new exception for each caller: raising one object twice would mix tracebacks.
             raise OSError(f"{type(result).__name__} while resolving a name") from None
         return result
 
@@ -174,7 +173,7 @@ def connect(
         if left <= 0:
             break
         try:
-            # Each address gets its share of the time: one that is silent leaves some for the next.
+            # Each address has its share of the time, so that a silent one leaves time for the next.
             return _connect_one(answer, left / (len(answers) - position))
         except OSError as error:
             failures.append(error)
@@ -185,7 +184,7 @@ def connect(
 def tls_context() -> ssl.SSLContext:
     """Return the one client context of the process: TLS 1.2 or newer, certificates always checked.
 
-    Trusts what SSL_CERT_FILE or SSL_CERT_DIR name, else the system's roots and certifi's.
+    It trusts SSL_CERT_FILE or SSL_CERT_DIR if set, else the system's roots and certifi's.
     """
     context = ssl.create_default_context()
     if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
@@ -250,7 +249,7 @@ def _connect_error(failures: Sequence[OSError]) -> DialError:
     """Return the error for all addresses: a refusal tells more than silence, silence more than
     the rest.
 
-    No failure at all means that the time was over before the first address.
+    Without any failure the time was over before the first address.
     """
     if any(isinstance(failure, ConnectionRefusedError) for failure in failures):
         return DialError(DeliveryReason.CONNECTION_REFUSED, "The host refused the connection.")

@@ -1,8 +1,8 @@
-"""What a URL must look like to be saved, and how it is shown.
+"""The checks of a URL before it is saved, and how it is shown.
 
-Functions of their arguments. What guards is `address_allowed`, asked by `dial` for every address
-that a connection is about to be opened to; `check_url` and `check_socket_url` are for the sake of
-whoever types a URL, because a name may lead elsewhere by the time it is used.
+Functions of their arguments. They only help the person who types a URL, because a name may have
+another address when it is used. The real guard is `address_allowed`: `dial` asks it for every
+address before it connects.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOCALHOST = re.compile(r"(?:.*\.)?localhost(?:\.localdomain)?|ip6-(?:localhost|loopback)")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _BRACKETED = re.compile(r"\[[^\[\]]*\](?::[0-9]*)?")
-# Written by hand in Chinese, Japanese and half-width text, and read as a dot by browsers.
+# Dots of Chinese, Japanese and half-width text, which browsers read as a dot.
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._[]"
 _SECRET_SEGMENT = 16
@@ -45,7 +45,7 @@ _SECRET_SEGMENT = 16
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URL taken apart: `host` in punycode and lower case, an IPv6 address without brackets."""
+    """The parts of a URL: `host` in punycode and lower case, an IPv6 address without brackets."""
 
     scheme: str
     host: str
@@ -55,7 +55,7 @@ class Target:
 
 
 class UrlRefused(ValueError):
-    """A URL that may not be used: `code` for programs, one sentence for each kind of reader."""
+    """A URL that may not be used: `code` for programs, a sentence for each kind of reader."""
 
     def __init__(self, code: str, english: str, portuguese: str) -> None:
         super().__init__(english)
@@ -65,7 +65,7 @@ class UrlRefused(ValueError):
 
 
 def check_url(url: str, policy: Policy) -> Target:
-    """The webhook's URL, normalised; raises UrlRefused with what is wrong with it."""
+    """Return the webhook's URL, normalised; raise UrlRefused with its problem."""
     parts = _split(url)
     if parts.scheme not in ("http", "https"):
         raise UrlRefused(
@@ -77,7 +77,7 @@ def check_url(url: str, policy: Policy) -> Target:
 
 
 def check_socket_url(url: str, policy: Policy) -> Target:
-    """The address of a Socket.IO server, normalised to https (or http); raises UrlRefused."""
+    """Return the address of a Socket.IO server, with https (or http); raise UrlRefused."""
     parts = _split(url)
     scheme = {"wss": "https", "ws": "http"}.get(parts.scheme, parts.scheme)
     if scheme not in ("http", "https"):
@@ -98,10 +98,10 @@ def check_socket_url(url: str, policy: Policy) -> Target:
 
 
 def masked_url(url: str) -> str:
-    """The URL for logs and lists: no user, query or fragment, long path segments cut.
+    """Return the URL for logs and lists: no user, query or fragment, long path segments cut.
 
     A segment of 16 characters or more may be a secret (n8n, Zapier and Bitrix24 keep theirs in
-    the path): its first four and "…" are left.
+    the path): only its first four and "…" stay.
     """
     try:
         parts = urlsplit(url)
@@ -115,7 +115,7 @@ def masked_url(url: str) -> str:
 
 
 def _split(url: str) -> SplitResult:
-    """The URL's parts, once nothing in it can be read in two ways."""
+    """Return the URL's parts; raise UrlRefused if it can be read in two ways."""
     if not url:
         raise UrlRefused("empty", "The URL is empty: give one.", "Informe a URL.")
     if len(url) > URL_MAX:
@@ -170,17 +170,17 @@ def _target(parts: SplitResult, scheme: str, policy: Policy) -> Target:
 
 
 def _host(parts: SplitResult, policy: Policy) -> str:
-    """The host as a name in punycode or an IP address in its one usual spelling."""
+    """Return the host as a name in punycode, or as an IP address in its usual spelling."""
     name = parts.hostname
     if not name:
         raise UrlRefused("no_host", "The URL has no host.", "A URL não tem domínio.")
     if "[" in parts.netloc:
-        # urlsplit() of several Pythons passes over what stands between the bracket and the port.
+        # urlsplit() of several Pythons ignores text between the bracket and the port.
         if not _BRACKETED.fullmatch(parts.netloc):
             raise _bad_host()
         return _checked_address(name, policy)
     name = _ascii(unicodedata.normalize("NFKC", name).translate(_DOTS).lower().removesuffix("."))
-    # Only now: what punycode leaves out (a variation selector) must not hide a number.
+    # Only after punycode: a character that it drops (a variation selector) must not hide a number.
     try:
         address = ipv4_in_any_spelling(name)
     except ValueError:
@@ -199,7 +199,7 @@ def _host(parts: SplitResult, policy: Policy) -> str:
 
 
 def _ascii(name: str) -> str:
-    """The name in punycode."""
+    """Return the name in punycode."""
     if name.isascii():
         return name
     try:

@@ -11,15 +11,15 @@ from webhookproxy.reasons.codes import (
     ConnectionState,
     DeliveryReason,
     DeliveryState,
+    DiskReason,
     EventNote,
     NoDeliveryReason,
-    RoomReason,
     StoringReason,
 )
 from webhookproxy.reasons.connection_words import CONNECTION_WORDS
 from webhookproxy.reasons.delivery_words import DELIVERY_WORDS, EVENT_WORDS, delivery_words
 from webhookproxy.reasons.no_delivery_words import NO_DELIVERY_WORDS
-from webhookproxy.reasons.store_words import ROOM_WORDS, STORING_WORDS
+from webhookproxy.reasons.store_words import DISK_WORDS, STORING_WORDS
 from webhookproxy.reasons.words import CONNECTION_LABELS, DELIVERY_LABELS, Words
 
 __all__ = [
@@ -28,20 +28,20 @@ __all__ = [
     "CONNECTION_WORDS",
     "DELIVERY_LABELS",
     "DELIVERY_WORDS",
+    "DISK_WORDS",
     "EVENT_WORDS",
     "MARKERS",
     "MISSED",
     "NO_DELIVERY_WORDS",
-    "ROOM_WORDS",
     "STORING_WORDS",
     "WAITING",
     "ConnectionReason",
     "ConnectionState",
     "DeliveryReason",
     "DeliveryState",
+    "DiskReason",
     "EventNote",
     "NoDeliveryReason",
-    "RoomReason",
     "StoringReason",
     "Words",
     "delivery_words",

@@ -1,4 +1,4 @@
-"""The states and reasons a delivery, an event or a connection can have, as they are stored."""
+"""The states and reasons of deliveries, events and connections, as they are stored."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class DeliveryState(StrEnum):
     SIMULATED = "simulated"
 
 
-# Of a delivery that has not ended, and of one that ended without having arrived.
+# The states of deliveries that have not ended, and of those that ended without arriving.
 WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
 MISSED = (DeliveryState.REFUSED, DeliveryState.EXPIRED, DeliveryState.CANCELLED)
 
 
 class DeliveryReason(StrEnum):
-    # while it waits
+    # it waits
     WAITING_TURN = "waiting_turn"
     RESENT = "resent"
     WEBHOOK_PAUSED = "webhook_paused"
@@ -37,7 +37,7 @@ class DeliveryReason(StrEnum):
     OUT_OF_CREDITS = "out_of_credits"
     REDIRECTED = "redirected"
     GONE = "gone"
-    # what receivers that many people use say in a way of their own
+    # popular receivers answered in their own way
     N8N_TEST_URL = "n8n_test_url"
     MAKE_OFF = "make_off"
     MAKE_QUEUE_FULL = "make_queue_full"
@@ -81,8 +81,8 @@ class StoringReason(StrEnum):
     NO_OWNER = "no_owner"
 
 
-class RoomReason(StrEnum):
-    """Whether there is enough room for new events, or what is nearly full."""
+class DiskReason(StrEnum):
+    """Whether the disk has enough space for new events, or what is nearly full."""
 
     ENOUGH = "enough"
     LIMIT_NEAR = "limit_near"
@@ -90,7 +90,7 @@ class RoomReason(StrEnum):
 
 
 class EventNote(StrEnum):
-    """Why a stored event has no delivery, or is not as it came, when that needs saying."""
+    """Why a stored event has no delivery, or differs from what came."""
 
     UNWANTED = "unwanted"
     TOO_LARGE = "too_large"
@@ -98,12 +98,12 @@ class EventNote(StrEnum):
     MASKED = "masked"
 
 
-# Of such an event only a marker is stored, and nothing can be sent.
+# Only a marker of such an event is stored, and nothing can be sent.
 MARKERS = (EventNote.TOO_LARGE, EventNote.UNREADABLE)
 
 
 class NoDeliveryReason(StrEnum):
-    """Why an event has no delivery to a webhook; found out when somebody asks, never stored."""
+    """Why an event has no delivery to a webhook; found out for a page, and never stored."""
 
     NOT_ASKED = "not_asked"
     CREATED_LATER = "created_later"
@@ -121,7 +121,7 @@ class ConnectionState(StrEnum):
     CONNECTED = "connected"
     RECONNECTING = "reconnecting"
     DISCONNECTING = "disconnecting"
-    # S105 takes this name, and TOKEN_CHANGED, for a password.
+    # S105 believes that this name, and TOKEN_CHANGED, is a password.
     TOKEN_REFUSED = "token_refused"  # noqa: S105
 
 

@@ -1,4 +1,4 @@
-"""What is said about a company's connection to 3C Plus."""
+"""The sentences about a company's connection to 3C Plus."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHECK_HOST = "Confira o endereço do socket no cadastro da empresa."
 CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
     {
         ConnectionReason.NOT_WISHED: Words(
-            english="Nobody asked for this connection.",
+            english="The connection is switched off.",
             what="A conexão está desligada desde {since}.",
             then="Nenhum evento chega enquanto isso, e a 3C Plus não reenvia os perdidos.",
             you='Clique em "Conectar" para receber os eventos.',
@@ -108,7 +108,7 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
             you="Se isso se repete, avise o suporte.",
         ),
         ConnectionReason.TOKEN_CHANGED: Words(
-            english="The token or the address was changed, so the connection is opened anew.",
+            english="The token or the address was changed, so the connection is opened again.",
             what="O token ou o endereço da empresa mudou.",
             then="Abrimos uma conexão nova com os dados novos.",
             you=_NOTHING,

@@ -1,4 +1,4 @@
-"""What is said about a delivery, and about an event that has none."""
+"""The sentences about a delivery, and about an event that has none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             you="Se a fila não diminui, aumente o paralelismo ou o limite de envios do webhook.",
         ),
         DeliveryReason.RESENT: Words(
-            english="Somebody had the delivery sent again.",
+            english="The delivery was sent again on request.",
             what="Alguém da sua equipe pediu para reenviar o evento.",
             then="Enviamos assim que chegar a vez dele, com o mesmo event_id.",
             you="Se quem recebe já tratou este evento, use o event_id para ignorar a repetição.",
@@ -153,7 +153,7 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             you=_NOTHING,
         ),
         DeliveryReason.DISCARDED: Words(
-            english="Somebody discarded the delivery.",
+            english="A user discarded the delivery.",
             what="Alguém da sua equipe descartou esta entrega.",
             then="O evento não será enviado.",
             you="Se mudou de ideia, reenvie o evento.",
@@ -179,8 +179,8 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
     }
 )
 
-# What comes after a state that is final, whatever the last attempt's reason says about trying
-# again. ACCEPTED and the reasons that only a final state has say it themselves.
+# The sentence after a final state, even if the last attempt's reason says that we try again.
+# ACCEPTED, and reasons that only a final state has, need none.
 _NO_MORE: Mapping[DeliveryState, str] = MappingProxyType(
     {
         DeliveryState.REFUSED: "Não tentamos mais este evento, e os seguintes continuam sendo "
@@ -232,7 +232,7 @@ EVENT_WORDS: Mapping[EventNote, Words] = MappingProxyType(
 
 
 def delivery_words(state: DeliveryState, reason: DeliveryReason) -> Words:
-    """The words for a delivery in this state: after a final one there is no "we try again"."""
+    """Return the words for a delivery in this state; a final one never says "we try again"."""
     words = DELIVERY_WORDS[reason]
     if state not in _NO_MORE or reason in _FINAL_REASONS:
         return words

@@ -32,7 +32,7 @@ NO_DELIVERY_WORDS: Mapping[NoDeliveryReason, Words] = MappingProxyType(
             you=_NOTHING,
         ),
         NoDeliveryReason.NOT_SENDABLE: Words(
-            english="The event could not be kept whole, so it is sent to nobody.",
+            english="The event could not be kept whole, so it is not sent.",
             what="Este evento não pôde ser guardado inteiro, e por isso não é enviado.",
             then="Os outros eventos seguem normalmente.",
             you=_NOTHING,

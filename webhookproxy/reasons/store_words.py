@@ -1,11 +1,11 @@
-"""What is said about the database: whether it takes events, and whether it has room for more."""
+"""The sentences about the database: whether it stores events, and whether the disk has space."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from webhookproxy.reasons.codes import RoomReason, StoringReason
+from webhookproxy.reasons.codes import DiskReason, StoringReason
 from webhookproxy.reasons.words import Words
 
 _NOTHING = "Você não precisa fazer nada."
@@ -47,21 +47,21 @@ STORING_WORDS: Mapping[StoringReason, Words] = MappingProxyType(
     }
 )
 
-ROOM_WORDS: Mapping[RoomReason, Words] = MappingProxyType(
+DISK_WORDS: Mapping[DiskReason, Words] = MappingProxyType(
     {
-        RoomReason.ENOUGH: Words(
+        DiskReason.ENOUGH: Words(
             english="There is enough room for events.",
             what="Há espaço para os eventos.",
             then="Eles são guardados pelo prazo normal.",
             you=_NOTHING,
         ),
-        RoomReason.LIMIT_NEAR: Words(
+        DiskReason.LIMIT_NEAR: Words(
             english="The database is near MAX_DATA_GB: the oldest finished events go early.",
             what="Os dados estão perto do limite deste servidor (MAX_DATA_GB).",
             then=_OLDEST,
             you="Aumente MAX_DATA_GB, ou diminua RETENTION_DAYS.",
         ),
-        RoomReason.DISK_NEARLY_FULL: Words(
+        DiskReason.DISK_NEARLY_FULL: Words(
             english="The disk is nearly full: the oldest finished events go early.",
             what="O disco do servidor está quase cheio.",
             then=_OLDEST,

@@ -1,4 +1,4 @@
-"""How states and reasons are put into words."""
+"""The names of the states, and the form of a reason's sentences."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Words:
     `english` is one sentence for the command line and the log. The rest is Portuguese, for the
     pages: `what` happened, what we do `then` and when, what `you` can do. Those three may hold
     {when} ("em 30 s", "às 14:02"), {since} (follows "desde": "14:02"), {status} (an HTTP
-    status), {target} (where a redirect leads: the attempt's detail) and {condition} (what a filter
-    asks for); `filled` puts them in.
+    status), {target} (where a redirect leads: the attempt's detail) and {condition} (of a filter);
+    `filled` replaces them.
     """
 
     english: str
@@ -34,7 +34,7 @@ class Words:
         target: str | None = None,
         condition: str | None = None,
     ) -> Words:
-        """The same words with the placeholders filled in; the defaults read well when unknown."""
+        """Return the words without placeholders; the defaults stand for unknown values."""
         values = {
             "when": when,
             "since": since,
