@@ -149,12 +149,12 @@ def test_a_rotation_that_is_cut_short_goes_on_where_it_stopped(
 def test_what_somebody_saves_meanwhile_is_not_overwritten(
     filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    anew = rotation._anew
+    rotated = rotation._with_newest_key
 
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
 
         def slow(row: Any, *others: Any) -> dict[str, str]:
-            changed = anew(row, *others)
+            changed = rotated(row, *others)
             if "token" in changed and row["id"] == 1:
                 # As another process would between the read and the write, on PostgreSQL.
                 raced.append(row["token"])
@@ -170,7 +170,7 @@ def test_what_somebody_saves_meanwhile_is_not_overwritten(
 
         raced: list[str] = []
         connections: list[Connection] = []
-        monkeypatch.setattr(rotation, "_anew", slow)
+        monkeypatch.setattr(rotation, "_with_newest_key", slow)
         monkeypatch.setattr(rotation, "_rotate_batch", watched)
         rotate_keys(store_of(app))
         assert len(raced) == 1
@@ -201,7 +201,7 @@ def test_what_no_key_opens_is_left_and_told(filled: str, tmp_path: Path) -> None
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
         assert result.exit_code == 1
         assert result.stdout == (
-            "16 secrets are encrypted with the newest key now, 0 were so already.\n"
+            "16 secrets are encrypted with the newest key now, 0 were before.\n"
         )
         assert result.stderr.startswith("Error: None of the DATA_KEYS opens 1 stored secrets")
         assert result.stderr.count("\n") == 1
@@ -212,12 +212,12 @@ def test_the_command_says_how_many_and_that_the_old_key_may_go(filled: str, tmp_
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
         assert result.stdout.startswith("17 secrets are encrypted with the newest key now")
-        assert "may be removed from DATA_KEYS" in result.stderr
+        assert "You can remove the older keys" in result.stderr
         (entry,) = rows(app, "SELECT who, action, detail FROM audit WHERE action = 'keys_rotated'")
         assert tuple(entry) == ("cli", "keys_rotated", "17")
     with keyed(filled, tmp_path, NEW) as app:
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
-        assert result.stdout.endswith("17 were so already.\n")
+        assert result.stdout.endswith("17 were before.\n")
         assert result.stderr == ""
 
 

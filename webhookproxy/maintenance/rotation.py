@@ -68,9 +68,9 @@ def _rotate_batch(connection: Connection, each: Table, after: int) -> tuple[int 
     last = None
     for row in connection.execute(_next_rows(plain, after)).mappings().all():
         last = row["id"]
-        changed = _anew(row, secrets, ring, batch)
+        changed = _with_newest_key(row, secrets, ring, batch)
         if more:
-            changed |= _fingerprint_anew(row, ring)
+            changed |= _new_fingerprint(row, ring)
         if changed:
             # A value that was saved in the meantime was encrypted with the newest key.
             same = [plain.c[name] == row[name] for name in changed]
@@ -82,7 +82,7 @@ def _next_rows(plain: TableClause, after: int) -> Select[Any]:
     return select(plain).where(plain.c.id > after).order_by(plain.c.id).limit(BATCH)
 
 
-def _anew(
+def _with_newest_key(
     row: Mapping[Any, Any], secrets: list[str], ring: Keyring, batch: Rotated
 ) -> dict[str, str]:
     """Return the row's secrets of older keys, encrypted with the newest key."""
@@ -102,7 +102,7 @@ def _anew(
     return changed
 
 
-def _fingerprint_anew(row: Mapping[Any, Any], ring: Keyring) -> dict[str, str]:
+def _new_fingerprint(row: Mapping[Any, Any], ring: Keyring) -> dict[str, str]:
     """Return the company's fingerprint by the newest key, if it has another one."""
     try:
         token = ring.decrypt(row["token"])
