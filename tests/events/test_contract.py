@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 import re
@@ -171,6 +172,43 @@ def test_a_receiver_verifies_with_the_standard_webhooks_library(
     body = make_body(payload='{"nome":"João"}')
     headers = make_headers(body=body, secrets=secrets, now_s=int(time.time()))
     assert Webhook(key).verify(body, headers)["payload"] == {"nome": "João"}
+
+
+@pytest.mark.parametrize("length", [24, 32, 43, 64])
+def test_a_typed_secret_in_the_form_of_the_libraries_verifies_with_the_text_typed(
+    length: int,
+) -> None:
+    typed = "whsec_" + base64.b64encode(bytes(range(190, 190 + length))).decode()
+    body = make_body()
+    for secrets in ([typed], [SECRET, typed], [typed, SECRET]):
+        headers = make_headers(body=body, secrets=secrets, now_s=int(time.time()))
+        assert Webhook(typed).verify(body, headers)
+    # The plain header is by the text, as with any other secret.
+    plain = make_headers(body=body, secrets=[typed])["X-Signature-SHA256"]
+    assert plain == hmac.new(typed.encode(), body, "sha256").hexdigest()
+    assert contract.whsec(typed) == typed
+
+
+@pytest.mark.parametrize(
+    ("secret", "key"),
+    [
+        ("whsec_" + "A" * 32, bytes(24)),
+        ("whsec_" + "+/" * 16, base64.b64decode("+/" * 16)),
+        ("whsec_", None),
+        ("whsec_minha chave secreta de verdade", None),
+        ("whsec_" + "A" * 31, None),
+        ("whsec_" + "-_" * 16, None),
+        ("whsec_" + "A" * 28, None),
+        ("whsec_" + "A" * 88, None),
+        ("WHSEC_" + "A" * 32, None),
+        ("A" * 32, None),
+        ("ção", None),
+    ],
+)
+def test_only_whole_base64_of_the_right_length_is_a_key_of_its_own(
+    secret: str, key: bytes | None
+) -> None:
+    assert contract.decoded_whsec(secret) == key
 
 
 def test_with_two_secrets_the_plain_header_stays_with_the_old_one() -> None:

@@ -1,4 +1,4 @@
-"""What a change may keep: a secret stays with the address it was given for."""
+"""The secrets of a webhook: they stay with the address they were given for, and have a form."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
+from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Refused, keeps_secrets
 from webhookproxy.rules.companies import CompanyInput, changed_company
-from webhookproxy.rules.webhooks import WebhookInput, changed_webhook
+from webhookproxy.rules.webhooks import (
+    WebhookInput,
+    changed_webhook,
+    check_secret,
+    check_webhook,
+)
 
 WEBHOOK = WebhookInput("CRM", "https://crm.example/hook", authorization="a", secret="s")
 COMPANY = CompanyInput("Empresa", "token", "https://socket.example")
@@ -111,3 +117,22 @@ def test_another_path_asks_an_operator_for_the_secrets_again(url: str) -> None:
 )
 def test_the_same_address_in_another_spelling_keeps_the_secrets(url: str) -> None:
     assert keeps_secrets(STORED, url, same_path=True)
+
+
+@pytest.mark.parametrize("rest", ["", "not base64!", "A" * 31, "A" * 28, "A" * 92, "-_" * 16])
+def test_a_secret_that_looks_like_a_librarys_and_is_none_is_refused(rest: str) -> None:
+    secret = f"whsec_{rest}"
+    with pytest.raises(Refused) as refused:
+        check_webhook(replace(WEBHOOK, secret=secret), Policy())
+    (problem,) = refused.value.problems
+    assert problem.field == "secret"
+    assert problem.english.startswith("After whsec_ a secret has Base64 of 24 to 64 bytes")
+    assert problem.portuguese.startswith("Depois de whsec_ vem Base64 de 24 a 64 bytes")
+    with pytest.raises(Refused):
+        check_secret(secret)
+
+
+def test_a_secret_in_the_form_of_the_libraries_is_taken_as_typed() -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    assert check_webhook(replace(WEBHOOK, secret=secret), Policy()).secret == secret
+    check_secret(secret)

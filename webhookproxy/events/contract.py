@@ -18,6 +18,9 @@ from urllib.parse import quote
 from webhookproxy.version import __version__
 
 SOURCE = "webhook-proxy-3c-plus"
+# What begins a secret of Standard Webhooks, and how many bytes its Base64 may stand for.
+WHSEC = "whsec_"
+_WHSEC_BYTES = range(24, 65)
 
 # RFC 9110 5.6.2 (RFC 7235 called it the auth-scheme): a token, spaces, then the credentials.
 _HAS_SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+ +[^ ].*", re.DOTALL)
@@ -120,16 +123,30 @@ def signature(secret: str, body: bytes) -> str:
 def standard_signature(secrets: Sequence[str], event_id: str, timestamp_s: int, body: bytes) -> str:
     """Return the webhook-signature of Standard Webhooks v1: a "v1,<base64>" for each secret.
 
-    The keys are the UTF-8 bytes of the secrets; `timestamp_s` is in seconds since 1970.
+    The key is what a library decodes from `whsec(secret)`; `timestamp_s` is in seconds since 1970.
     """
     signed = b"%b.%d.%b" % (event_id.encode("utf-8"), timestamp_s, body)
-    digests = (hmac.digest(secret.encode("utf-8"), signed, "sha256") for secret in secrets)
+    keys = (decoded_whsec(secret) or secret.encode("utf-8") for secret in secrets)
+    digests = (hmac.digest(key, signed, "sha256") for key in keys)
     return " ".join(f"v1,{base64.b64encode(digest).decode('ascii')}" for digest in digests)
 
 
 def whsec(secret: str) -> str:
     """Return the secret in the form of Standard Webhooks libraries: "whsec_" + base64."""
-    return "whsec_" + base64.b64encode(secret.encode("utf-8")).decode("ascii")
+    if decoded_whsec(secret):
+        return secret
+    return WHSEC + base64.b64encode(secret.encode("utf-8")).decode("ascii")
+
+
+def decoded_whsec(secret: str) -> bytes | None:
+    """Return the bytes of a secret in the form of those libraries; None if it has another form."""
+    if not secret.startswith(WHSEC):
+        return None
+    try:
+        key = base64.b64decode(secret.removeprefix(WHSEC), validate=True)
+    except ValueError:
+        return None
+    return key if len(key) in _WHSEC_BYTES else None
 
 
 def authorization(value: str) -> str:

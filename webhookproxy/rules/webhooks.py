@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from webhookproxy.events import contract
 from webhookproxy.events.catalog import is_event_name
 from webhookproxy.network.guard import Policy, UrlRefused, check_url
 from webhookproxy.rules import Problems, Refused, check_name, keeps_secrets
@@ -86,7 +87,7 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
         problems.add("url", refused.english, refused.portuguese)
     events = _check_events(given.events, problems)
     _check_header_value("authorization", given.authorization, problems)
-    _check_header_value("secret", given.secret, problems)
+    _check_secret(given.secret, problems)
     _check_numbers(given, problems)
     filters = None
     try:
@@ -110,8 +111,21 @@ def check_secret(secret: str) -> None:
     problems = Problems()
     if not secret:
         problems.add("secret", "The secret is empty: give one.", "Informe o segredo.")
-    _check_header_value("secret", secret, problems)
+    _check_secret(secret, problems)
     problems.raise_any()
+
+
+def _check_secret(secret: str | None, problems: Problems) -> None:
+    _check_header_value("secret", secret, problems)
+    # Signed by its text, no library could verify it.
+    if secret and secret.startswith(contract.WHSEC) and contract.decoded_whsec(secret) is None:
+        problems.add(
+            "secret",
+            "After whsec_ a secret has Base64 of 24 to 64 bytes: copy it whole, or give one that "
+            "begins differently.",
+            "Depois de whsec_ vem Base64 de 24 a 64 bytes: copie o segredo inteiro, ou use um que "
+            "comece de outro jeito.",
+        )
 
 
 def _check_events(events: tuple[str, ...] | None, problems: Problems) -> tuple[str, ...] | None:

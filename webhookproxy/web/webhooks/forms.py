@@ -67,7 +67,8 @@ class WebhookForm(CreatingForm):
     remove_authorization = BooleanField("Remover a autenticação salva")
     secret = PasswordField(
         "Segredo da assinatura (HMAC)",
-        description="Opcional. Com ele cada POST leva X-Signature-SHA256, que prova que é nosso.",
+        description="Opcional. Com ele cada POST leva X-Signature-SHA256, que prova que é nosso. "
+        "Um segredo whsec_ de uma biblioteca Standard Webhooks vale como foi digitado.",
         render_kw=_OFF,
     )
     generate_secret = BooleanField("Gerar um segredo novo e mostrá-lo uma vez")
