@@ -1,7 +1,7 @@
-"""`python -m bench.hub [--rows N]`: is the hub ever held by a long backlog?
+"""`python -m bench.hub [--rows N]`: measure how long a backlog holds the hub.
 
-Prints the longest CPU between two switches of the hub while so many rows of 1, 3, 300 keys, or of
-a key each, wait for one webhook: at the start, after a save, after a resend and after a takeover,
+Prints the longest CPU between two switches of the hub while N rows of 1, 3 or 300 keys, or with one
+key each, wait for one webhook: at the start, after a save, after a resend and after a takeover,
 with a receiver that answers and with one that refuses, on both databases.
 """
 
@@ -31,7 +31,7 @@ from tests.support.receiver import OK, Plain, Receiver
 from webhookproxy.models.deliveries.actions import resend
 
 LIMIT_MS = 20.0
-# What the lanes do in the first moments counts; after that they only send.
+# The first moments count; after them the lanes only send.
 WATCHED_SECONDS = 1.5
 
 _NUMBERS = {
@@ -52,7 +52,7 @@ _CREATED = text("UPDATE webhook_health SET created = :rows WHERE webhook_id = :w
 
 
 def fill(half: Sending, webhook: int, rows: int, keys: int) -> None:
-    """Have so many rows of so many keys wait for a webhook; its lane does not hear of them."""
+    """Write waiting rows of `keys` keys for a webhook; its lane is not told of them."""
     dialect = half.reading.dialect.name
 
     def job(connection: Connection) -> None:

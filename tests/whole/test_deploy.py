@@ -70,7 +70,7 @@ def running(command: str, given: dict[str, str], output: Path) -> Iterator[subpr
 
 
 def status_of(url: str) -> int:
-    """Return what /saude answers; 0 if nobody does."""
+    """Return the status of /saude; 0 if no server answers."""
     try:
         return requests.get(f"{url}/saude", timeout=20).status_code
     except requests.ConnectionError:

@@ -85,7 +85,7 @@ def shown_state(connection: Connection, owner: Owner, *, wished: bool) -> ShownS
     stored = ConnectionState(connection.state), ConnectionReason(connection.reason)
     if owner.alive and connection.fence == owner.fence:
         return _under_way(stored, wished=wished)
-    # "Disconnected" needs nobody to vouch for it.
+    # "Disconnected" is true without an owner.
     at_rest = stored[0] is ConnectionState.DISCONNECTED
     if not wished:
         return stored if at_rest else (ConnectionState.DISCONNECTED, ConnectionReason.OWNER_GONE)

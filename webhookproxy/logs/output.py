@@ -46,7 +46,7 @@ class Output:
             return
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
-            self._queue.put(f"{dropped} lines are missing here: nobody read the output in time.")
+            self._queue.put(f"{dropped} lines are missing here: the output was not read in time.")
         self._queue.put(line)
 
     def close(self, timeout: float) -> bool:

@@ -24,8 +24,8 @@ class _Connection:
 class Connections:
     """Closes the oldest connection when one address, or all of them together, have too many.
 
-    The oldest goes, not the newest: whoever sends slowly or does not read loses the place to the
-    next visitor, who may share the address. Live streams are left out, because they have a bound
+    The oldest goes, not the newest: a visitor who sends slowly or does not read loses the place to
+    the next one, who may share the address. Live streams are left out, because they have a bound
     of their own (see `broadcast`).
     """
 

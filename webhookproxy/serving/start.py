@@ -55,7 +55,7 @@ def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
     def on_signal() -> None:
         gevent.spawn(stop)
 
-    # gunicorn's master sends SIGQUIT to its worker when somebody presses Ctrl-C.
+    # gunicorn's master sends SIGQUIT to its worker after Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         gevent.signal_handler(number, on_signal)
     return engine

@@ -1,4 +1,4 @@
-"""gunicorn's worker with a deadline for whoever sends slowly or does not read."""
+"""gunicorn's worker with a deadline for clients that send slowly or do not read."""
 
 from __future__ import annotations
 
