@@ -340,6 +340,6 @@ def test_a_restore_works_as_long_as_it_must_and_says_in_words_what_stopped_it(
 
         monkeypatch.setattr(backup, "copy_rows", look_and_fail)
         sentence = refusal(app, "restore", str(file), "--yes")
-        assert "did not take the copy (UniqueViolation), so everything is as it was" in sentence
+        assert "did not take the copy (UniqueViolation), so nothing was changed" in sentence
         assert found == ["0"]
         assert everything(app) == before

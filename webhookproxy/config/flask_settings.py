@@ -27,7 +27,7 @@ def flask_settings(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
         hosts = [urlsplit(config["PUBLIC_URL"]).hostname or "", *_LOOPBACK_HOSTS]
     database = config["DATABASE_URL"] or f"sqlite:///{instance / 'webhookproxy.sqlite'}"
     return {
-        # Pages read by this one; what writes or holds a lock needs a session of its own.
+        # Pages read through the first one; writers and locks need their own sessions.
         "SQLALCHEMY_DATABASE_URI": database,
         "OWN_SESSION_URL": config["LEASE_DATABASE_URL"] or database,
         "MAX_DATA_BYTES": round(config["MAX_DATA_GB"] * 1_000_000_000),

@@ -132,13 +132,14 @@ def _create(path: Path) -> bool:
         return False
     finally:
         draft.unlink()
-    _sync_folder(path.parent)
+    # A power cut that loses the data key would lose every secret encrypted with it.
+    sync(path.parent)
     return True
 
 
-def _sync_folder(folder: Path) -> None:
-    # A power cut that loses the data key would lose every secret encrypted with it.
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Write a file's contents, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -112,7 +112,7 @@ def postgresql(text: str) -> str:
 
 
 def _check_options(url: URL) -> None:
-    """Raise ValueError for an option with which the driver can never connect."""
+    """Raise ValueError for an option that the driver always refuses."""
     # Imported here: an installation on SQLite never needs the driver.
     from psycopg.pq import Conninfo, PGconn
 
@@ -121,7 +121,7 @@ def _check_options(url: URL) -> None:
         if name not in known:
             raise ValueError(f"has an option that PostgreSQL's driver does not know ({name})")
         if name not in ("host", "hostaddr", "port"):
-            # No server is asked: the driver reads its options before it looks for this socket.
+            # This asks no server: the driver reads its options before it looks for this socket.
             attempt = PGconn.connect_start(f"host=/nowhere {name}='{value}'".encode())
             refused = attempt.error_message.startswith(b"invalid")
             attempt.finish()

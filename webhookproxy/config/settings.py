@@ -110,7 +110,7 @@ SETTINGS: tuple[Setting, ...] = (
         "TRUSTED_PROXIES",
         "",
         "addresses or networks separated by commas",
-        "From which peers forwarded addresses are believed when PROXY_HOPS is not 0; empty means "
+        "The peers whose forwarded addresses are trusted when PROXY_HOPS is not 0; empty means "
         "loopback, and on Heroku its router.",
         parse.networks,
     ),

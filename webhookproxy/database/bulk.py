@@ -1,11 +1,11 @@
-"""Statements of the way that every event takes: on the driver's own cursor, many rows in one step.
+"""The statements that store events: on the driver's own cursor, many rows in one step.
 
-Without SQLAlchemy between, because a dozen of them go into the commit of one event, and each would
-cost three times as much.
+They go around SQLAlchemy, because one event's commit has a dozen of them, and each would take
+three times as long.
 
-One statement for a whole group, and not one per row, because SQLite's driver gives up and takes
-back the interpreter's lock at every step: a hundred small steps in the writer's thread would wait
-a hundred times for the busy hub.
+One statement writes a whole group of rows, because SQLite's driver releases and takes the
+interpreter's lock at every step: a hundred small steps in the writer's thread would wait a hundred
+times for the busy hub.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-# Few sizes, so that the driver's statement cache holds them all; SQLite takes 32,766 parameters.
+# So few sizes fit into the driver's statement cache; SQLite takes 32,766 parameters.
 _SIZES = (256, 64, 16, 4, 1)
 
 Row = tuple[object, ...]
 
 
 def numbers(ids: Iterable[int]) -> str:
-    """Ids as SQL, for an IN clause: as parameters thousands would pass SQLite's limit."""
+    """Return ids as SQL for an IN clause: thousands of parameters would pass SQLite's limit."""
     return ", ".join(str(int(each)) for each in ids)
 
 
 def execute(connection: Connection, statement: str, values: Row = ()) -> Any:
-    """The driver's cursor after this statement, in the connection's transaction.
+    """Run a statement in the connection's transaction and return the driver's cursor.
 
-    Raises the driver's errors, and not SQLAlchemy's; `values` go where the driver's own marks are.
+    Raises the driver's errors, and not SQLAlchemy's; `values` replace the driver's own marks.
     """
     cursor = connection.connection.cursor()
     cursor.execute(statement, values)
@@ -41,7 +41,7 @@ def execute(connection: Connection, statement: str, values: Row = ()) -> Any:
 def insert_rows(
     connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row], tail: str = ""
 ) -> None:
-    """Insert rows; `tail` is what follows the values, such as an ON CONFLICT clause."""
+    """Insert rows; `tail` follows the values, such as an ON CONFLICT clause."""
     head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
     for chunk in _chunks(rows):
         text = _statement(
@@ -55,7 +55,7 @@ def update_rows(
 ) -> None:
     """Run an UPDATE fed from rows.
 
-    `statement` names the rows `{values}` inside `WITH v (…) AS (VALUES {values}) UPDATE …`;
+    `statement` has `{values}` in place of the rows: `WITH v (…) AS (VALUES {values}) UPDATE …`.
     `casts` are the columns' SQL types, which PostgreSQL cannot guess from parameters.
     """
     for chunk in _chunks(rows):

@@ -1,4 +1,4 @@
-"""How the database is reached: to read, by connections that refuse to write, and to write."""
+"""Connections to the database: readers, which refuse to write, and writers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sqlalchemy.pool import QueuePool
 from webhookproxy.database.bulk import execute
 from webhookproxy.extensions import db
 
-# How long another process may hold the database before a write fails and is tried again, in
-# milliseconds. It is waited for in the writer's own thread: the sockets do not notice.
+# Milliseconds that a write waits for another process before it fails and is tried again. The
+# writer's own thread waits, not the sockets.
 LOCK_WAIT_MS = 5000
-# Connections to PostgreSQL that read, for pages and engine together. With the writer's, the
-# lock's, the search's and one for a moment they are ten: the smallest plans allow twenty, and
-# two processes run during a deploy.
+# Connections to PostgreSQL that read, for pages and engine together. With those of the writer, the
+# lock and the search, and one short one, they are ten: the smallest plans allow twenty, and two
+# processes run during a deploy.
 READERS = 6
 READER_WAIT_SECONDS = 10
 
 
 def init_app(app: Flask) -> None:
-    """Set `db` up with an engine that only reads, and whose waits all end."""
+    """Give `db` an engine that only reads, and whose waits all end."""
     options: dict[str, Any] = {"hide_parameters": True}
     if not app.config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite"):
         arguments = postgresql_arguments()
@@ -46,7 +46,7 @@ def init_app(app: Flask) -> None:
 
 
 def postgresql_arguments() -> dict[str, Any]:
-    """Connection arguments under which every wait on PostgreSQL ends."""
+    """Return connection arguments with which every wait for PostgreSQL ends."""
     return {
         "connect_timeout": 5,
         "keepalives_idle": 5,
@@ -55,15 +55,15 @@ def postgresql_arguments() -> dict[str, Any]:
         "tcp_user_timeout": 10_000,
         "options": f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_MS}"
         " -c idle_in_transaction_session_timeout=60000"
-        # For the server's side of it: a host that is gone without a word must not keep a lock.
+        # The server's side: a host that disappeared must not keep a lock.
         " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
     }
 
 
 def lift_limits(connection: Connection) -> None:
-    """Let PostgreSQL work on this connection's statements for as long as they take.
+    """Remove PostgreSQL's time limits from this connection, which must not return to a pool.
 
-    For what runs beside no traffic, or must end: such a connection never returns to a pool.
+    For work without traffic beside it, or work that must end.
     """
     if connection.dialect.name == "postgresql":
         for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
@@ -71,7 +71,7 @@ def lift_limits(connection: Connection) -> None:
 
 
 def one_connection(url: str) -> Engine:
-    """An engine with one connection, for a thread of its own."""
+    """Return an engine with one connection, for a thread of its own."""
     is_postgresql = make_url(url).get_backend_name() == "postgresql"
     return create_engine(
         url,
@@ -86,13 +86,13 @@ def one_connection(url: str) -> Engine:
 
 
 def begin_immediate(connection: Connection) -> None:
-    """Take SQLite's write lock with the transaction's first word: a listener for "begin"."""
+    """Take SQLite's write lock when a transaction begins; a listener for "begin"."""
     execute(connection, "BEGIN IMMEDIATE")
 
 
 def _prepare_sqlite_reader(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    # A reader waits only while the last writer that was killed is being recovered from.
+    # A reader waits only during the recovery after a killed writer.
     cursor.execute("PRAGMA busy_timeout = 1000")
     cursor.execute("PRAGMA query_only = ON")
     cursor.close()

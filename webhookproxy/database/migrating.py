@@ -1,4 +1,4 @@
-"""What a migration needs on a PostgreSQL that others are using meanwhile."""
+"""Tools for a migration on a PostgreSQL that is in use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-# How long a migration waits for a lock, in milliseconds: all that comes after it waits as long.
+# Milliseconds that a migration waits for a lock; later statements of others wait behind it.
 LOCK_WAIT_MS = 2000
 LOCK_ATTEMPTS = 30
 LOCK_PAUSE_SECONDS = 1.0
@@ -18,16 +18,16 @@ LOCK_PAUSE_SECONDS = 1.0
 def create_index(
     name: str, table: str, columns: list[str], where: str | None = None, *, unique: bool = False
 ) -> None:
-    """Create an index of a table with rows, while others go on writing to it."""
+    """Create an index of a table with rows, while others write to it."""
     condition = None if where is None else text(where)
     if op.get_bind().dialect.name != "postgresql":
         op.create_index(name, table, columns, unique=unique, sqlite_where=condition)
         return
-    # The work before it is committed here, and the index remains if the migration fails later.
+    # This commits the work so far, and the index remains if the migration fails later.
     with op.get_context().autocommit_block():
-        # It waits for transactions that began earlier, and nothing waits for it.
+        # It waits for earlier transactions, and none waits for it.
         op.execute("SET lock_timeout = 0")
-        # An attempt that failed leaves an index behind that is never read.
+        # A failed attempt leaves an index that is never read.
         op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
         op.create_index(
             name,
@@ -41,9 +41,9 @@ def create_index(
 
 
 def with_lock_attempts(connection: Connection, migrate: Callable[[], None]) -> None:
-    """Call `migrate`, and again from where it stopped while others hold the locks it needs.
+    """Call `migrate`; while others hold its locks, call it again to go on where it stopped.
 
-    On PostgreSQL only: SQLite has one lock, which is waited for when a transaction begins.
+    On PostgreSQL only: SQLite has one lock, and waits for it when a transaction begins.
     """
     if connection.dialect.name != "postgresql":
         migrate()

@@ -1,7 +1,7 @@
 """Refuses a pooler between this program and PostgreSQL that gives each transaction another session.
 
-A session's lock, its settings and its prepared statements belong to no process then: two servers
-could own the sockets at once, and a lock could outlive its process without end.
+Then no session's lock, settings and prepared statements belong to a process: two servers could own
+the sockets at once, and a lock could outlive its process without end.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def refuse_pooling(engine: Engine, connection: Connection) -> None:
     first, second = _session(connection), _session(connection)
     if first == second == announced:
         return
-    # A pooler announces a number of its own. One that keeps a session for each client is fine;
-    # any other gives this connection's session, which is free, to a transaction that begins now.
+    # A pooler announces its own number. One with a session for each client is good; any other gives
+    # this connection's session, which is free, to a transaction that begins now.
     with engine.connect() as other:
         other.exec_driver_sql("BEGIN")
         _session(other)
@@ -27,8 +27,8 @@ def refuse_pooling(engine: Engine, connection: Connection) -> None:
         other.exec_driver_sql("ROLLBACK")
     if pooled:
         raise ConfigError(
-            "DATABASE_URL leads through a connection pooler in transaction mode (PgBouncer, for "
-            "one), where no lock belongs to a process: let LEASE_DATABASE_URL name an address "
+            "DATABASE_URL leads through a connection pooler in transaction mode (such as "
+            "PgBouncer), where no lock belongs to a process: set LEASE_DATABASE_URL to an address "
             "that leads straight to PostgreSQL."
         )
 

@@ -1,4 +1,4 @@
-"""Which revision of the schema the database has, and which one this program needs."""
+"""The revision of the database's schema, and the one that this program needs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 # The newest revision in webhookproxy/migrations/versions: revisions are numbered, so they compare.
 NEWEST = "0001"
-# Alembic writes it; the migrations do.
+# The table in which Alembic notes the revision.
 VERSION_TABLE = "alembic_version"
 
 

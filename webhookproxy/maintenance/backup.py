@@ -1,6 +1,6 @@
-"""Copies of the whole database: made while the server runs, restored while none does.
+"""Copies of the whole database: made beside a running server, restored without one.
 
-A backup is a SQLite file, whatever the database is, so that it can be restored into either kind.
+A backup is always a SQLite file, so that it can be restored into either kind of database.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from webhookproxy.config.keys import Keyring
+from webhookproxy.config.keys import Keyring, sync
 from webhookproxy.database.connections import lift_limits
 from webhookproxy.database.lease import Lock
 from webhookproxy.database.schema import revision_of
@@ -38,10 +38,10 @@ class BackupError(Exception):
 
 
 def make_backup(reading: Engine, path: Path) -> int:
-    """Write everything as it is at this moment to a new file; how many deliveries wait in it.
+    """Write the database of this moment to a new file; return the number of waiting deliveries.
 
-    Runs beside a server without holding it up. BackupError if the file exists or cannot be
-    written; then there is none afterwards.
+    A running server does not wait for it. Raises BackupError, and leaves no file, if the file
+    exists or cannot be written.
     """
     if path.exists():
         raise BackupError(f"{path} exists already: name a file that does not.")
@@ -55,18 +55,18 @@ def make_backup(reading: Engine, path: Path) -> int:
         else:
             _copy_out(reading, draft, revision)
         waiting = _close_up(draft)
-        _sync(draft)
+        sync(draft)
         draft.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     return waiting
 
 
 def restore_backup(path: Path, url: str, lock: Lock, keyring: Keyring, *, replace: bool) -> int:
-    """Replace everything in the database by a backup; how many deliveries wait in it.
+    """Replace the database's contents by a backup; return the number of waiting deliveries.
 
-    The schema of an older backup is brought to the newest on a copy. BackupError if the file is no
-    whole backup of ours, if its secrets cannot be opened, while a server owns the sockets, or
-    if there is data and not `replace`: then everything is as it was.
+    An older backup is migrated on a copy. Raises BackupError, and changes nothing, if the file is
+    not a complete backup of ours, if its secrets cannot be opened, if a server owns the sockets, or
+    if the database has data and `replace` is false.
     """
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
@@ -90,7 +90,7 @@ def restore_backup(path: Path, url: str, lock: Lock, keyring: Keyring, *, replac
 
 
 def _place(target: Engine, path: Path) -> Path:
-    """Where the copy that is worked on lies: on the disk that has to have the room anyway."""
+    """Return a path for the working copy, on a disk that needs the space anyway."""
     if target.dialect.name == "sqlite":
         return Path(str(target.url.database))
     return Path(tempfile.gettempdir()) / path.name
@@ -98,7 +98,7 @@ def _place(target: Engine, path: Path) -> Path:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[Path]:
-    """A file beside `path`, for this user only; gone at the end unless it was renamed."""
+    """Yield a new file beside `path`, for this user only; remove it unless it was renamed."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.draft")
     try:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -114,7 +114,7 @@ def _draft(path: Path) -> Iterator[Path]:
 
 
 def _copy_file(source: Path, target: Path) -> None:
-    """A consistent copy of a SQLite file: one read transaction, which no writer waits for."""
+    """Copy a SQLite file in one read transaction, for which no writer waits."""
     with (
         closing(sqlite3.connect(source)) as read,
         closing(sqlite3.connect(target)) as write,
@@ -123,7 +123,7 @@ def _copy_file(source: Path, target: Path) -> None:
 
 
 def _copy_out(reading: Engine, draft: Path, revision: str) -> None:
-    """The same of PostgreSQL: one snapshot, row by row."""
+    """Copy PostgreSQL's rows in one snapshot."""
     with _target(f"sqlite:///{draft}") as target:
         bring_to(target, revision)
         snapshot = reading.connect().execution_options(isolation_level="REPEATABLE READ")
@@ -132,9 +132,9 @@ def _copy_out(reading: Engine, draft: Path, revision: str) -> None:
 
 
 def _close_up(draft: Path) -> int:
-    """Make the copy one file that any reader can open, and see that it is whole."""
+    """Make the copy a single undamaged file; return the number of waiting deliveries."""
     with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
-        # A file in WAL mode wants to write beside itself, even to be read.
+        # A reader of a file in WAL mode must be able to write files beside it.
         copy.execute("PRAGMA journal_mode = DELETE")
         if copy.execute("PRAGMA quick_check").fetchone()[0] != "ok":
             raise BackupError("The database is damaged: see PRAGMA integrity_check.")
@@ -142,8 +142,8 @@ def _close_up(draft: Path) -> int:
 
 
 def _prepare(draft: Path, path: Path, keyring: Keyring, fence: int) -> int:
-    """Bring a copy of a backup to where a server of this version can start from it."""
-    refusal = BackupError(f"{path} is no whole backup: name a file that flask backup wrote.")
+    """Migrate a copy of a backup for this version; return the number of waiting deliveries."""
+    refusal = BackupError(f"{path} is not a complete backup: name a file that flask backup wrote.")
     try:
         with _target(f"sqlite:///{draft}") as engine:
             with engine.connect() as connection:
@@ -157,7 +157,7 @@ def _prepare(draft: Path, path: Path, keyring: Keyring, fence: int) -> int:
             bring_to(engine, "head")
             with engine.begin() as connection:
                 _check_keys(connection, keyring)
-                # Whoever owned the sockets before is no owner of what is restored.
+                # The old owner of the sockets does not own the restored database.
                 values = {"fence": fence, "holder": RESTORED}
                 query = "UPDATE leases SET fence = MAX(fence, :fence) + 1, holder = :holder"
                 connection.execute(text(query), values)
@@ -167,17 +167,17 @@ def _prepare(draft: Path, path: Path, keyring: Keyring, fence: int) -> int:
 
 
 def _check_keys(connection: Connection, keyring: Keyring) -> None:
-    """KeyringError if any secret would be unreadable."""
+    """Raise KeyringError if any secret would be unreadable."""
     query = "SELECT token FROM companies UNION ALL SELECT secret FROM webhooks"
     for (stored,) in connection.execute(text(f"{query} WHERE secret IS NOT NULL")):
         keyring.decrypt(stored)
 
 
 def _fence_of(target: Engine, *, replace: bool) -> int:
-    """The fence of a database that may be overwritten; BackupError if it may not."""
+    """Return the fence of a database that may be overwritten; raise BackupError if it may not."""
     database = target.url.database
     if target.dialect.name == "sqlite" and not (database and Path(database).exists()):
-        # Opening it would create it, and this may end in a refusal.
+        # Opening it would create it, and the restore may still be refused.
         return 0
     with target.connect() as connection:
         if not inspect(connection).has_table("leases"):
@@ -187,13 +187,13 @@ def _fence_of(target: Engine, *, replace: bool) -> int:
                 if connection.execute(text(f"SELECT 1 FROM {table} LIMIT 1")).first():
                     raise BackupError(
                         "The database has data, which would be replaced: repeat the command with "
-                        "--yes if that is meant."
+                        "--yes to do it."
                     )
         return int(connection.execute(text("SELECT MAX(fence) FROM leases")).scalar() or 0)
 
 
 def _load(draft: Path, target: Engine) -> None:
-    """Replace everything in one transaction: who reads meanwhile sees the old or the new."""
+    """Replace everything in one transaction: readers see the old data or the new."""
     if target.dialect.name == "sqlite":
         _copy_file(draft, Path(str(target.url.database)))
         return
@@ -205,8 +205,8 @@ def _load(draft: Path, target: Engine) -> None:
             copy_rows(read, into)
     except DBAPIError as error:
         raise BackupError(
-            f"PostgreSQL did not take the copy ({type(error.orig).__name__}), so everything is as "
-            "it was: see that nothing else uses the database, and try again."
+            f"PostgreSQL did not take the copy ({type(error.orig).__name__}), so nothing was "
+            "changed: make sure that nothing else uses the database, and try again."
         ) from None
     finally:
         source.dispose()
@@ -219,11 +219,3 @@ def _target(url: str) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Rows from one database into another, of either kind, and the schema that they need."""
+"""Copies all rows from one database into another, of either kind, and brings its schema."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS = 1000
 
 
 def is_known(revision: str) -> bool:
-    """Whether this version of the program has that revision."""
+    """Return whether this version of the program has that revision."""
     try:
         return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
     except CommandError:
@@ -40,11 +40,11 @@ def _config() -> Config:
 def copy_rows(source: Connection, target: Connection) -> None:
     """Replace all rows of the target by the source's; both have the same tables and columns.
 
-    Runs in the transactions of both, and ends neither.
+    Runs in a transaction of each, and ends neither.
     """
     tables = _tables(source)
     into = {table.name: table for table in _tables(target)}
-    # The audit's own trigger refuses to delete what is younger than thirty days.
+    # The audit's trigger refuses to delete entries younger than thirty days.
     _switch_triggers(target, tables, "DISABLE")
     for table in reversed(tables):
         target.execute(into[table.name].delete())
@@ -57,26 +57,26 @@ def copy_rows(source: Connection, target: Connection) -> None:
 
 
 def _switch_triggers(target: Connection, tables: Iterable[Table], verb: str) -> None:
-    """Disable or enable our triggers, on PostgreSQL only: a new SQLite file has no rows to keep."""
+    """Disable or enable our triggers on PostgreSQL; a new SQLite file has no rows to protect."""
     if target.dialect.name == "postgresql":
         for table in tables:
             target.exec_driver_sql(f"ALTER TABLE {table.name} {verb} TRIGGER USER")
 
 
 def _tables(connection: Connection) -> list[Table]:
-    """Every table but the migrations' own, the referenced before those that refer to them."""
+    """Return every table except Alembic's, referenced tables before those that refer to them."""
     metadata = MetaData()
     metadata.reflect(connection, only=lambda name, _: name != VERSION_TABLE)
     for table in metadata.tables.values():
         for column in table.columns:
             if isinstance(column.type, JSON):
-                # Otherwise a column without a value would come out as the JSON text "null".
+                # Otherwise a column without a value would become the JSON text "null".
                 column.type = JSON(none_as_null=True)
     return metadata.sorted_tables
 
 
 def _numbers_given(connection: Connection, tables: Iterable[Table]) -> dict[str, int]:
-    """The highest number ever given by each table that gives numbers, also to rows long gone."""
+    """Return the highest number that each numbered table ever used, also for removed rows."""
     if connection.dialect.name == "sqlite":
         query = text("SELECT name, seq FROM sqlite_sequence")
         return {row.name: int(row.seq) for row in connection.execute(query)}
