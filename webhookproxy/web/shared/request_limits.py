@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import gevent
-from flask import Flask, abort, request
+from flask import Flask, Response, abort, request
 from flask_login import current_user
 from werkzeug.exceptions import HTTPException, RequestTimeout
 
@@ -30,12 +32,14 @@ def _read_body() -> None:
     """
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
-    fields = FIELDS
-    if not current_user.is_authenticated:
-        throttle.limit("anonymous", throttle.address())
+    anonymous = not current_user.is_authenticated
+    request.max_form_parts = fields = ANONYMOUS_FIELDS if anonymous else FIELDS
+    if anonymous:
         request.max_content_length = ANONYMOUS_BYTES
-        fields = ANONYMOUS_FIELDS
-    request.max_form_parts = fields
+        if (request.content_length or 0) > ANONYMOUS_BYTES:
+            _refuse(413, "O envio é grande demais: antes de entrar, um formulário tem até 16 KB.")
+        if not throttle.allowed("anonymous", throttle.address()):
+            _refuse(429, "Muitos envios em pouco tempo: espere um minuto e tente de novo.")
     try:
         with gevent.Timeout(READ_SECONDS, RequestTimeout()):
             body = request.get_data()
@@ -46,3 +50,9 @@ def _read_body() -> None:
     # Werkzeug counts the parts of multipart forms only.
     if request.mimetype == "application/x-www-form-urlencoded" and body.count(b"&") >= fields:
         abort(413)
+
+
+def _refuse(status: int, sentence: str) -> NoReturn:
+    """Answer with a line of text: a page would cost more than the request."""
+    headers = {"Retry-After": "60"} if status == 429 else {}
+    abort(Response(f"{sentence}\n", status, headers, mimetype="text/plain"))
