@@ -66,5 +66,6 @@ class Connections:
     def _close(self, connection: _Connection) -> None:
         """Wake whatever waits for a connection; its greenlet ends by itself."""
         del self._open[connection.client]
-        with suppress(OSError):
-            connection.client.shutdown(socket.SHUT_RDWR)
+        # gevent's shutdown() raises in the greenlet that waits for that very object.
+        with suppress(OSError), connection.client.dup() as duplicate:
+            duplicate.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""`python -m bench.door`: the pages under attack, on loopback.
+"""`python -m bench.torture.door`: the pages under attack, on loopback.
 
 Each attack lasts ten seconds, while events arrive at 20 a second. Prints how long /saude took at
 most, how long the events took from emit to the receiver, and the server's memory before and after.
@@ -134,7 +134,7 @@ def cookie_of(host: str, port: int) -> str:
     cookie = str(answer.getheader("Set-Cookie")).partition(";")[0]
     found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', answer.read().decode())
     if found is None:
-        raise SystemExit("bench.door: the login page has no form")
+        raise SystemExit("bench.torture.door: the login page has no form")
     fields = {"csrf_token": found[1], "email": EMAIL, "password": PASSWORD}
     headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
     connection.request("POST", "/entrar", urlencode(fields), headers)
