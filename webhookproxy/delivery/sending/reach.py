@@ -1,4 +1,4 @@
-"""How far one gets on the way to a URL, step by step; nothing is sent."""
+"""Which steps of the way to a URL succeed; nothing is sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webhookproxy.reasons import DeliveryReason
 
 
 class Stage(StrEnum):
-    """What has to succeed before anything can be sent, in order."""
+    """The steps that must succeed before anything can be sent, in order."""
 
     NAME = "name"
     ADDRESS = "address"
@@ -27,7 +27,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far one got: `failed` is the stage that did not succeed, for `reason`; None if all did.
+    """The steps that succeeded: all before `failed`, which failed for `reason` (None: all).
 
     `valid_until` is the certificate's last moment; None without TLS.
     """
@@ -49,7 +49,7 @@ _STAGES = {
 
 
 def reach(url: str, policy: Policy, resolver: dial.Resolver, seconds: float) -> Reach:
-    """Open a connection to a URL as a delivery would, and close it; within so many seconds.
+    """Open a connection to a URL as a delivery would, and close it, in at most `seconds`.
 
     Raises guard.UrlRefused for a URL that may no longer be used.
     """

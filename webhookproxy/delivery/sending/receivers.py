@@ -9,7 +9,7 @@ from webhookproxy.delivery.outcomes.retry import Kind, classify
 from webhookproxy.network.guard import Policy, UrlRefused, check_url, masked_url
 from webhookproxy.reasons import DeliveryReason
 
-# Where a redirect leads is shown only if anybody could have known the address.
+# The target of a redirect is shown only if it is an address that anyone could know.
 _PUBLIC = Policy(allow_private=False, allow_http=True)
 _INTERNAL_SUFFIXES = (".local", ".localdomain", ".internal", ".intranet", ".lan", ".home.arpa")
 _MAKE_HOST = re.compile(r"hook\.(.+\.)?(make|integromat|make\.celonis)\.com")
