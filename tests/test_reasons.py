@@ -36,7 +36,7 @@ ALL_WORDS = list(
         ((f"no delivery {code}", words) for code, words in NO_DELIVERY_WORDS.items()),
         ((f"connection {code}", words) for code, words in CONNECTION_WORDS.items()),
         ((f"storing {code}", words) for code, words in STORING_WORDS.items()),
-        ((f"room {code}", words) for code, words in DISK_WORDS.items()),
+        ((f"disk {code}", words) for code, words in DISK_WORDS.items()),
     )
 )
 

@@ -15,7 +15,7 @@ from tests.delivery.lanes_world import Sending, sending
 from tests.housekeeping.test_steps import URL, count, end
 from tests.support import application as world
 from tests.support.application import rows
-from webhookproxy.housekeeping import disk_space as room
+from webhookproxy.housekeeping import disk_space
 from webhookproxy.housekeeping.disk_space import DiskSpace, DiskState, look
 from webhookproxy.housekeeping.purge import Purge
 from webhookproxy.reasons import DiskReason
@@ -57,7 +57,7 @@ def make_room(half: Sending, limit: int, rounds: int = 1) -> None:
     """Run until there is nothing to do, as often as told."""
     one = DiskSpace(half.store, half.reading, Purge(half.store), limit)
     for _ in range(rounds):
-        one._looked = -room.LOOK_SECONDS
+        one._looked = -disk_space.LOOK_SECONDS
         for _ in range(1000):
             if not one.step():
                 break
@@ -78,7 +78,7 @@ def test_near_the_limit_the_oldest_finished_events_go_until_there_is_room(half: 
     make_room(half, limit, rounds=3)
     now = state(half, limit)
     assert not now.alarm
-    assert limit * 0.6 < now.data_bytes < limit * room.ALARM_SHARE
+    assert limit * 0.6 < now.data_bytes < limit * disk_space.ALARM_SHARE
     kept = left(half)
     assert kept == before[-len(kept) :]
     assert rows(half.app, "PRAGMA freelist_count")[0][0] == 0
@@ -145,7 +145,7 @@ def test_postgresql_makes_room_once_for_each_time_that_it_outgrew_what_it_had(
         one = DiskSpace(half.store, half.reading, Purge(half.store), limit)
 
         def rounds() -> None:
-            one._looked = -room.LOOK_SECONDS
+            one._looked = -disk_space.LOOK_SECONDS
             while one.step():
                 pass
 

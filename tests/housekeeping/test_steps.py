@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.orm import Session
 
 from tests.delivery.lanes_world import Sending, sending
@@ -121,6 +121,34 @@ def test_what_is_resent_the_moment_before_it_goes_stays(
     ]
     assert half.states(webhook)[0] == ("queued", "resent")
     assert count(half, "events") == 2
+
+
+@pytest.mark.postgresql
+def test_what_another_process_resends_while_it_goes_stays(
+    postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world.application(postgresql_url, tmp_path) as app, sending(app) as half:
+        webhook = half.webhook(URL, state=WebhookState.PAUSED)
+        dues = store_old(half, 8, 3)
+        end(half, dues)
+        half.store_events(1)
+        other, not_due = create_engine(postgresql_url), purge._not_due
+
+        def not_due_then_a_resend(connection: Connection, ids: list[int]) -> list[int]:
+            found = not_due(connection, ids)
+            again = f"state = 'queued', reason = 'resent' WHERE id = {dues[1].id}"
+            with other.begin() as resending:
+                resending.exec_driver_sql(f"UPDATE deliveries SET {again}")
+                resending.exec_driver_sql("UPDATE webhook_health SET created = created + 1")
+            monkeypatch.setattr(purge, "_not_due", not_due)
+            return found
+
+        monkeypatch.setattr(purge, "_not_due", not_due_then_a_resend)
+        sweep(half)
+        other.dispose()
+        assert half.states(webhook)[0] == ("queued", "resent")
+        assert count(half, "events") == 2
+        assert half.health(webhook).created == 5
 
 
 def test_unwanted_events_go_after_a_day(half: Sending) -> None:

@@ -25,29 +25,37 @@ T = TypeVar("T")
 # How many writes may share one commit: enough to make the commit's price small, few enough that
 # a page's write never waits for long.
 GROUP_MAX = 64
+# How often a group that met another process's locks in the opposite order is run again.
+DEADLOCKS_MAX = 2
 
 
 class StoreUnavailable(Exception):
-    """The database took nothing: full, locked, read-only or gone. Nothing was written."""
+    """The database is full, locked, read-only or gone. Nothing was written."""
 
 
 class Fenced(Exception):
-    """Another process owns the sockets by now; nothing was written."""
+    """Another process owns the sockets now; nothing was written."""
 
 
 class _Entry(Generic[T]):
     """One write that waits for its turn."""
 
     def __init__(
-        self, job: Callable[[Connection], T], fence: int | None, patience: float = 0.0
+        self,
+        job: Callable[[Connection], T],
+        fence: int | None,
+        patience: float = 0.0,
+        *,
+        late: bool = False,
     ) -> None:
         self.job = job
         self.fence = fence
-        # Until when it can wait, on the monotonic clock.
+        self.late = late
+        # The monotonic second until which it can wait.
         self.waits_until = time.monotonic() + patience
         self.value: T | None = None
         self.error: Exception | None = None
-        # For how long it held the writer: its own time and the commit's.
+        # How long it held the writer: its own time and the commit's.
         self.seconds = 0.0
         self.done: AsyncResult[None] = AsyncResult()
 
@@ -68,27 +76,34 @@ class Store:
         self._writer: gevent.Greenlet[..., None] | None = None
 
     def run(
-        self, job: Callable[[Connection], T], *, fence: int | None = None, patience: float = 0.0
+        self,
+        job: Callable[[Connection], T],
+        *,
+        fence: int | None = None,
+        patience: float = 0.0,
+        late: bool = False,
     ) -> T:
-        """The job's value, once it is committed.
+        """Return the job's value, once it is committed.
 
-        With `patience` it may wait so many seconds for another's commit, and then shares it.
-        Raises what the job raised (only its own writes are undone), StoreUnavailable if the
-        database did not take the group, and Fenced if `fence` is no longer the lease's.
+        With `patience` the job may wait that many seconds for another commit, and then shares it.
+        Every process locks deliveries first and the webhooks' health after them: a job that locks
+        only the health goes `late` in its group. Raises the job's error (only its own writes are
+        undone), StoreUnavailable if the database did not take the group, and Fenced if `fence` is
+        no longer the lease's. A job may run twice: a deadlock with another process undoes it.
         """
-        entry = self._wait(_Entry(job, fence, patience))
+        entry = self._wait(_Entry(job, fence, patience, late=late))
         return entry.value  # type: ignore[return-value]  # set wherever error is not
 
     def measured(self, job: Callable[[Connection], T]) -> tuple[T, float]:
-        """The job's value, as `run`, and for how many seconds nobody else could write for it.
+        """Return the job's value, as `run` does, and how long it kept other writes waiting.
 
-        The commit counts whole, whoever shares it.
+        The seconds include the whole commit, also if others share it.
         """
         entry = self._wait(_Entry(job, None))
         return entry.value, entry.seconds  # type: ignore[return-value]  # as above
 
     def session(self, job: Callable[[Session], T]) -> T:
-        """The same for a job that works with models; it must return plain values."""
+        """Run a job that works with models, as `run` does; it must return plain values."""
 
         def with_session(connection: Connection) -> T:
             with Session(connection, join_transaction_mode="create_savepoint") as session:
@@ -120,6 +135,7 @@ class Store:
         while self._waiting:
             self._gather()
             group = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
+            group.sort(key=lambda entry: entry.late)
             self._pool.apply(self._commit, (group,))
             self._note_health(group)
             for entry in group:
@@ -127,29 +143,40 @@ class Store:
         self._writer = None
 
     def _gather(self) -> None:
-        """Wait while everybody can, for somebody who cannot."""
+        """Wait until one of the jobs can wait no longer."""
         while (wait := min(e.waits_until for e in self._waiting) - time.monotonic()) > 0:
             self._came.clear()
             self._came.wait(wait)
 
     def _commit(self, group: list[_Entry[Any]]) -> None:
         try:
-            with self.engine.connect() as connection:
-                with connection.begin():
-                    _check_fence(connection, group)
-                    for entry in group:
-                        if entry.error is None:
-                            _run_entry(connection, entry, alone=len(group) == 1)
-                    ended = time.perf_counter()
-                committing = time.perf_counter() - ended
-            for entry in group:
-                entry.seconds += committing
+            for _ in range(DEADLOCKS_MAX):
+                try:
+                    return self._transact(group)
+                except Exception as error:
+                    if not _is_deadlock(error):
+                        raise
+            self._transact(group)
         except Exception as error:  # every waiting caller must get an answer, whatever happened
             outage = _is_outage(error, self.engine.dialect.dbapi)
             failure = StoreUnavailable(type(error).__name__) if outage else error
             for entry in group:
                 entry.error = entry.error or failure
                 entry.value = None
+
+    def _transact(self, group: list[_Entry[Any]]) -> None:
+        for entry in group:
+            entry.error = None
+        with self.engine.connect() as connection:
+            with connection.begin():
+                _check_fence(connection, group)
+                for entry in group:
+                    if entry.error is None:
+                        _run_entry(connection, entry, alone=len(group) == 1)
+                ended = time.perf_counter()
+            committing = time.perf_counter() - ended
+        for entry in group:
+            entry.seconds += committing
 
     def _note_health(self, group: list[_Entry[Any]]) -> None:
         failed = any(isinstance(entry.error, StoreUnavailable) for entry in group)
@@ -162,7 +189,7 @@ class Store:
 
 
 def _run_entry(connection: Connection, entry: _Entry[Any], *, alone: bool) -> None:
-    """Run one job; in company, inside a savepoint that keeps its failure to itself."""
+    """Run one job, in a group inside a savepoint: its failure must not undo the others."""
     began = time.perf_counter()
     if alone:
         entry.value = entry.job(connection)
@@ -181,7 +208,7 @@ def _run_entry(connection: Connection, entry: _Entry[Any], *, alone: bool) -> No
 
 
 def _check_fence(connection: Connection, group: list[_Entry[Any]]) -> None:
-    """Refuse the jobs of an owner that is one no longer.
+    """Refuse the jobs of a process that is no longer the owner.
 
     On PostgreSQL the row is locked for the transaction, so that a new owner's claim waits for
     it; on SQLite the write lock does the same.
@@ -197,18 +224,24 @@ def _check_fence(connection: Connection, group: list[_Entry[Any]]) -> None:
 
 
 def _is_outage(error: Exception, driver: Any) -> bool:
-    """Whether the database, not the data, is at fault, so that the same write may work later.
+    """Return whether the database, not the data, is at fault: the same write may work later.
 
-    `driver` is the module that the database is reached by; models raise its errors in SQLAlchemy's.
+    `driver` is the driver's module; models raise its errors inside SQLAlchemy's.
     """
     raised = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(raised, driver.Error):
         return False
     if isinstance(raised, driver.IntegrityError | driver.DataError):
         return False
-    # SQLite's driver says so of a value that it cannot bind; PostgreSQL's of a missing right.
+    # SQLite's driver raises these for a value it cannot bind, PostgreSQL's for a missing right.
     of_sqlite = driver.__name__.startswith("sqlite3")
     return not (of_sqlite and isinstance(raised, driver.ProgrammingError | driver.InterfaceError))
+
+
+def _is_deadlock(error: Exception) -> bool:
+    """Return whether PostgreSQL undid the transaction to let another one go on."""
+    raised = error.orig if isinstance(error, DBAPIError) else error
+    return type(raised).__name__ in ("DeadlockDetected", "SerializationFailure")
 
 
 def writing_engine(url: str) -> Engine:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
+from webhookproxy.database.connections import lift_limits
 from webhookproxy.database.store import Store
 from webhookproxy.housekeeping.purge import Purge, Walk
 from webhookproxy.reasons import DISK_WORDS, DiskReason, Words
@@ -168,7 +169,7 @@ def _vacuum_pages(connection: Connection) -> bool:
 def _vacuum(engine: Engine) -> None:
     """Let PostgreSQL reuse the space of removed rows now, before its own vacuum comes."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("SET statement_timeout = 0")
+        lift_limits(connection)
         for table in ("attempts", "deliveries", "events"):
             connection.exec_driver_sql(f"VACUUM {table}")
         # The pool must not hand out a connection with this setting.

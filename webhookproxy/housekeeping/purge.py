@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+import gevent
 from sqlalchemy import Connection, Engine, text
 
 from webhookproxy.database.bulk import numbers
@@ -45,7 +46,7 @@ class Purge:
         self._gone = gone
         self._budget = BUDGET
         self._chunk = CHUNK_FIRST
-        self._removed = 0
+        self.removed = 0
         self._holds: list[float] = []
 
     def remove(self, ids: list[int], *, due_too: bool = False) -> int:
@@ -61,26 +62,26 @@ class Purge:
         )
         self._budget = min(BUDGET, max(BUDGET_LEAST, self._budget * HOLD / max(held, 0.001)))
         self._holds.append(held)
-        self._removed += removed
+        self.removed += removed
         self._gone(ids[:removed])
         return removed
 
     def end_pass(self) -> None:
         """Log what was removed, when nothing more is to remove and it was enough for a line."""
-        if self._removed < WORTH_A_LINE:
+        if self.removed < WORTH_A_LINE:
             return
         holds = sorted(self._holds)
         logger.info(
             "removed %d events past their time in %d steps; the writer was held for %d ms in 99 of"
             " 100, for %d ms at the longest, and %d times for more than %d ms",
-            self._removed,
+            self.removed,
             len(holds),
             round(holds[len(holds) * 99 // 100] * 1000),
             round(holds[-1] * 1000),
             sum(each > HOLD_MOST for each in holds),
             round(HOLD_MOST * 1000),
         )
-        self._removed, self._holds = 0, []
+        self.removed, self._holds = 0, []
 
     def _remove(self, connection: Connection, ids: list[int], *, due_too: bool) -> int:
         remember_numbers(connection)
@@ -89,7 +90,8 @@ class Purge:
         while done < len(ids):
             began = time.perf_counter()
             chunk = ids[done : done + self._chunk]
-            _remove_events(connection, chunk if due_too else _not_due(connection, chunk))
+            chosen = chunk if due_too else _not_due(connection, chunk)
+            _remove_events(connection, chosen, due_too=due_too)
             done += len(chunk)
             now = time.perf_counter()
             self._adapt(now - began)
@@ -127,6 +129,8 @@ class Walk:
         with reading.connect() as connection:
             given = {"after": self._after, "batch": BATCH, **values}
             batch = connection.execute(self._query, given).all()
+        # SQLite answers without a pause, and several walks follow each other.
+        gevent.sleep(0)
         past = [row.id for row in batch if row.received_ms < before_ms]
         ids = [row.id for row in batch if row.received_ms < before_ms and not row.due]
         removed = purge.remove(ids[:most])
@@ -168,13 +172,19 @@ def _not_due(connection: Connection, ids: list[int]) -> list[int]:
     return [each for each in ids if each not in due]
 
 
-def _remove_events(connection: Connection, ids: list[int]) -> None:
+def _remove_events(connection: Connection, ids: list[int], *, due_too: bool) -> None:
     events = numbers(ids)
     if not events:
         return
-    query = text(f"SELECT id FROM deliveries WHERE event_id IN ({events})")
-    deliveries = numbers(row[0] for row in connection.execute(query))
+    # Another process may resend one of them at this very moment, and then it stays.
+    ended = "" if due_too else f" AND NOT {OPEN}"
+    gone = connection.exec_driver_sql(
+        f"DELETE FROM deliveries WHERE event_id IN ({events}){ended} RETURNING id"
+    )
+    deliveries = numbers(row[0] for row in gone.all())
     if deliveries:
         connection.exec_driver_sql(f"DELETE FROM attempts WHERE delivery_id IN ({deliveries})")
-        connection.exec_driver_sql(f"DELETE FROM deliveries WHERE id IN ({deliveries})")
-    connection.exec_driver_sql(f"DELETE FROM events WHERE id IN ({events})")
+    kept = "SELECT 1 FROM deliveries d WHERE d.event_id = events.id"
+    connection.exec_driver_sql(
+        f"DELETE FROM events WHERE id IN ({events}) AND NOT EXISTS ({kept})"
+    )

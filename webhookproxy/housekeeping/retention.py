@@ -24,11 +24,12 @@ _OWN = text(
     "SELECT id, retention_days FROM companies WHERE retention_days IS NOT NULL"
     " AND deleted_at IS NULL AND id > :after ORDER BY id LIMIT :batch"
 )
-# Table, the column of its owner, the column of its time, and the length of a unit of time.
+# Table, the column of its owner, its old rows, and the length of a unit of time. A gap that ended
+# began earlier, which an index finds.
 _COUNTERS = (
-    ("hourly_events", "company_id", "hour", HOUR_MS),
-    ("hourly_deliveries", "webhook_id", "hour", HOUR_MS),
-    ("gaps", "company_id", "ended_at", 1),
+    ("hourly_events", "company_id", "hour < {limit}", HOUR_MS),
+    ("hourly_deliveries", "webhook_id", "hour < {limit}", HOUR_MS),
+    ("gaps", "company_id", "started_at < {limit} AND ended_at < {limit}", 1),
 )
 
 
@@ -106,14 +107,14 @@ class OldCounters:
 
     def _old_rows(self, connection: Connection, now_ms: int) -> str | None:
         """Return the condition for the next owner's old rows; None if it has none."""
-        table, owner, column, unit_ms = _COUNTERS[self._table]
+        table, owner, old, unit_ms = _COUNTERS[self._table]
         query = text(f"SELECT MIN({owner}) FROM {table} WHERE {owner} > :after")
         found = connection.execute(query, {"after": self._owner}).scalar()
         if found is None:
             self._table, self._owner = self._table + 1, 0
             return None
         limit = (now_ms - COUNTERS_DAYS * DAY_MS) // unit_ms
-        where = f"{owner} = {int(found)} AND {column} < {limit}"
+        where = f"{owner} = {int(found)} AND {old.format(limit=limit)}"
         if connection.execute(text(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1")).first():
             return where
         self._owner = found

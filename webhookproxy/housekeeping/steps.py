@@ -2,61 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.orm import Session
 
 from webhookproxy.database.store import Store
+from webhookproxy.housekeeping.deleted import Deleted
 from webhookproxy.housekeeping.disk_space import DiskSpace
-from webhookproxy.housekeeping.purge import BATCH, Purge, ignore_ids, remove_rows
+from webhookproxy.housekeeping.purge import BATCH, Purge, ignore_ids
 from webhookproxy.housekeeping.retention import Retention
+from webhookproxy.housekeeping.waiting import LaneLimits, Waiting
 from webhookproxy.models.audit import has_entries_before, purge_entries
-from webhookproxy.models.deliveries.tables import OPEN, end_deliveries
-from webhookproxy.models.installation.changes import note_change
-from webhookproxy.reasons import DeliveryReason, DeliveryState
+
+logger = logging.getLogger(__name__)
 
 CHANGES_KEPT = 10_000
 PAUSE_BUSY = 0.05
+# While events are passed over that stay: their deliveries wait.
+PAUSE_PASSING = 0.5
 PAUSE_IDLE = 5.0
-_HOUR_MS = 3_600_000
-# Later than any `born_ms`.
-_ANY_AGE = 1 << 62
-
-_DELETED_WEBHOOKS = text(
-    "SELECT w.id, c.deleted_at IS NOT NULL FROM webhooks w JOIN companies c ON c.id = w.company_id"
-    " WHERE w.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL ORDER BY w.id LIMIT 100"
-)
-_DELETED_COMPANIES = text(
-    "SELECT id FROM companies c WHERE deleted_at IS NOT NULL AND NOT EXISTS"
-    " (SELECT 1 FROM webhooks w WHERE w.company_id = c.id) ORDER BY id LIMIT 100"
-)
-_OPEN_WEBHOOKS = text(
-    "SELECT h.webhook_id FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id"
-    " WHERE w.deleted_at IS NULL AND w.discard_until IS NULL AND"
-    " h.created > h.delivered + h.refused + h.expired + h.cancelled + h.simulated"
-)
-_DISCARDING = text(
-    "SELECT w.id, w.discard_until FROM webhooks w JOIN companies c ON c.id = w.company_id"
-    " WHERE w.discard_until IS NOT NULL AND w.deleted_at IS NULL AND c.deleted_at IS NULL"
-)
-# Without a new version: the webhook's settings and its circuit do not change.
-_DISCARDED_ALL = text(
-    "UPDATE webhooks SET discard_until = NULL WHERE id = :id AND discard_until = :until"
-    " RETURNING company_id"
-)
-_COMPANYS_EVENTS = text(
-    "SELECT id FROM events WHERE company_id = :company ORDER BY id LIMIT :batch"
-)
-
-
-class LaneLimits(Protocol):
-    """The questions of housekeeping to a lane."""
-
-    def age_limit(self) -> int: ...
-    def busy(self, delivery_id: int) -> bool: ...
+_DAY_MS = 24 * 3_600_000
+# A wall clock that goes ahead by more than this beside the steady one is looked at again after
+# SECOND_LOOK, both in seconds: what was removed by a clock that went wrong never comes back.
+JUMP = 3_600.0
+SECOND_LOOK = 900.0
 
 
 class Housekeeping:
@@ -77,136 +48,52 @@ class Housekeeping:
         self.pause = PAUSE_IDLE
         self._store = store
         self._reading = reading
-        self._lane = lane
-        self._audit_ms = audit_days * 24 * _HOUR_MS
+        self._audit_ms = audit_days * _DAY_MS
         self._clock = clock
+        self._ahead = clock() - time.monotonic()
+        self._trusted_from = 0.0
         self._purge = Purge(store, gone)
-        self._disk_space = DiskSpace(store, reading, self._purge, max_data_bytes)
+        self._deleted = Deleted(store, reading, self._purge, lambda each: lane(each) is not None)
+        self._waiting = Waiting(store, reading, lane)
+        self._space = DiskSpace(store, reading, self._purge, max_data_bytes)
         self._retention = Retention(store, reading, self._purge, retention_days, unwanted_hours)
 
     def step(self) -> bool:
-        """Do one batch of each kind. Return whether any did something, so there may be more."""
-        did = self._end_deleted()
-        did = self._discard() or did
-        did = self._expire() or did
-        did = self._retention.step(self._now_ms()) or did
-        did = self._disk_space.step() or did
-        did = self._purge_audit() or did
-        if not did:
+        """Do one batch of each kind; return whether more may be waiting."""
+        now_ms, removed = round(self._clock() * 1000), self._purge.removed
+        did = self._deleted.step(now_ms)
+        did = self._waiting.discard(now_ms) or did
+        did = self._space.step() or did
+        passed = False
+        if self._clock_is_steady():
+            did = self._waiting.expire(now_ms) or did
+            did = self._purge_audit(now_ms) or did
+            passed = self._retention.step(now_ms)
+        if did or self._purge.removed > removed:
+            self.pause = PAUSE_BUSY
+        else:
+            self.pause = PAUSE_PASSING if passed else PAUSE_IDLE
+        if not did and not passed:
             self._purge.end_pass()
             self._store.run(_forget_changes)
-        self.pause = PAUSE_BUSY if did else PAUSE_IDLE
-        return did
+        return did or passed
 
-    def _now_ms(self) -> int:
-        return round(self._clock() * 1000)
+    def _clock_is_steady(self) -> bool:
+        """Return whether ages can be told; a clock that jumped ahead may go back."""
+        ahead = self._clock() - time.monotonic()
+        if ahead - self._ahead > JUMP:
+            logger.warning(
+                "the clock went ahead by %.1f hours: nothing expires or is removed by its age for"
+                " %d minutes",
+                (ahead - self._ahead) / 3_600,
+                SECOND_LOOK // 60,
+            )
+            self._trusted_from = time.monotonic() + SECOND_LOOK
+        self._ahead = ahead
+        return time.monotonic() >= self._trusted_from
 
-    def _end_deleted(self) -> bool:
-        """Cancel waiting deliveries of deleted webhooks, then remove these and their companies."""
-        with self._reading.connect() as connection:
-            webhooks = [(row[0], bool(row[1])) for row in connection.execute(_DELETED_WEBHOOKS)]
-            companies = [row[0] for row in connection.execute(_DELETED_COMPANIES)]
-        did = False
-        for webhook_id, with_company in webhooks:
-            if self._lane(webhook_id) is None:
-                did = self._end_webhook(webhook_id, with_company=with_company) or did
-        for company_id in companies:
-            did = self._end_company(company_id) or did
-        return did
-
-    def _end_webhook(self, webhook_id: int, *, with_company: bool) -> bool:
-        reason = DeliveryReason.COMPANY_DELETED if with_company else DeliveryReason.WEBHOOK_DELETED
-        now_ms = self._now_ms()
-
-        def job(connection: Connection) -> bool:
-            # Deliveries of any age end with their webhook.
-            ids = _overdue(connection, webhook_id, _ANY_AGE)
-            state = DeliveryState.CANCELLED
-            if not end_deliveries(connection, webhook_id, ids, state, reason, now_ms):
-                _run(connection, "DELETE FROM webhook_health WHERE webhook_id = :id", webhook_id)
-                _run(connection, "DELETE FROM webhooks WHERE id = :id", webhook_id)
-            return True
-
-        return self._store.run(job)
-
-    def _end_company(self, company_id: int) -> bool:
-        with self._reading.connect() as connection:
-            given = {"company": company_id, "batch": BATCH}
-            ids = [row[0] for row in connection.execute(_COMPANYS_EVENTS, given)]
-        if ids:
-            return self._purge.remove(ids, due_too=True) > 0
-
-        def job(connection: Connection) -> bool:
-            where = f"company_id = {int(company_id)}"
-            for table in ("hourly_events", "gaps"):
-                if remove_rows(connection, table=table, where=where) == BATCH:
-                    return True
-            for table in ("connections", "grants"):
-                _run(connection, f"DELETE FROM {table} WHERE company_id = :id", company_id)
-            _run(connection, "DELETE FROM companies WHERE id = :id", company_id)
-            return True
-
-        return self._store.run(job)
-
-    def _discard(self) -> bool:
-        """Cancel the deliveries that waited for webhooks which were resumed without them."""
-        with self._reading.connect() as connection:
-            webhooks = [(row[0], row[1]) for row in connection.execute(_DISCARDING)]
-        did = False
-        for webhook_id, until in webhooks:
-            lane = self._lane(webhook_id)
-            if lane is not None:
-                did = self._discard_batch(webhook_id, until, lane) or did
-        return did
-
-    def _discard_batch(self, webhook_id: int, until: int, lane: LaneLimits) -> bool:
-        with self._reading.connect() as connection:
-            waiting = _waiting(connection, webhook_id, until)
-        # A delivery that is being sent ends by itself.
-        ids, now_ms = [each for each in waiting if not lane.busy(each)], self._now_ms()
-        if waiting and not ids:
-            return False
-
-        def job(session: Session) -> None:
-            state, reason = DeliveryState.CANCELLED, DeliveryReason.DISCARDED
-            end_deliveries(session.connection(), webhook_id, ids, state, reason, now_ms)
-            if not waiting:
-                values = {"id": webhook_id, "until": until}
-                if company_id := session.execute(_DISCARDED_ALL, values).scalar():
-                    note_change(session, company_id)
-
-        self._store.session(job)
-        return True
-
-    def _expire(self) -> bool:
-        """End deliveries that waited longer than their webhook allows."""
-        with self._reading.connect() as connection:
-            webhooks = [row[0] for row in connection.execute(_OPEN_WEBHOOKS)]
-        did = False
-        for webhook_id in webhooks:
-            lane = self._lane(webhook_id)
-            if lane is not None:
-                did = self._expire_webhook(webhook_id, lane) or did
-        return did
-
-    def _expire_webhook(self, webhook_id: int, lane: LaneLimits) -> bool:
-        limit_ms, now_ms = lane.age_limit(), self._now_ms()
-        state, reason = DeliveryState.EXPIRED, DeliveryReason.MAX_AGE
-        with self._reading.connect() as connection:
-            due = _overdue(connection, webhook_id, limit_ms)
-        # A delivery that is being sent ends by itself.
-        ids = [each for each in due if not lane.busy(each)]
-        if not ids:
-            return False
-
-        def job(connection: Connection) -> bool:
-            ended = end_deliveries(connection, webhook_id, ids, state, reason, now_ms)
-            return ended > 0
-
-        return self._store.run(job)
-
-    def _purge_audit(self) -> bool:
-        old = self._now_ms() - self._audit_ms
+    def _purge_audit(self, now_ms: int) -> bool:
+        old = now_ms - self._audit_ms
         with self._reading.connect() as connection:
             if not has_entries_before(connection, old):
                 return False
@@ -217,25 +104,3 @@ def _forget_changes(connection: Connection) -> None:
     """Remove all but the last changes: a server reads them twice a second."""
     query = "DELETE FROM changes WHERE number <= (SELECT MAX(number) FROM revision) - :kept"
     connection.execute(text(query), {"kept": CHANGES_KEPT})
-
-
-def _run(connection: Connection, statement: str, row_id: int) -> None:
-    connection.execute(text(statement), {"id": row_id})
-
-
-def _overdue(connection: Connection, webhook_id: int, limit_ms: int) -> list[int]:
-    query = text(
-        f"SELECT id FROM deliveries WHERE webhook_id = :webhook AND {OPEN}"
-        " AND born_ms < :limit ORDER BY id LIMIT :batch"
-    )
-    values = {"webhook": webhook_id, "limit": limit_ms, "batch": BATCH}
-    return [row[0] for row in connection.execute(query, values)]
-
-
-def _waiting(connection: Connection, webhook_id: int, upto: int) -> list[int]:
-    query = text(
-        f"SELECT id FROM deliveries WHERE webhook_id = :webhook AND {OPEN}"
-        " AND id <= :upto ORDER BY id LIMIT :batch"
-    )
-    values = {"webhook": webhook_id, "upto": upto, "batch": BATCH}
-    return [row[0] for row in connection.execute(query, values)]

@@ -81,7 +81,7 @@ class Journal:
                 _count_filtered(connection, arrivals)
             _count(connection, arrivals)
 
-        self._store.run(job, fence=fence)
+        self._store.run(job, fence=fence, late=True)
         self._event_id += len(event_rows)
         self._delivery_id += len(delivery_rows) + len(filtered_rows)
         return dues

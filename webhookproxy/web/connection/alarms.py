@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import Storing, storing
 from webhookproxy.extensions import db
-from webhookproxy.housekeeping import disk_space as room
+from webhookproxy.housekeeping import disk_space
 from webhookproxy.reasons import Words
 from webhookproxy.web.shared.formats import clock
 
@@ -33,7 +33,7 @@ def current() -> list[Alarm]:
     if not found.ok:
         return [Alarm("Não está gravando.", _words(found), grave=True)]
     try:
-        disk = room.look(db.session.connection(), current_app.config["MAX_DATA_BYTES"])
+        disk = disk_space.look(db.session.connection(), current_app.config["MAX_DATA_BYTES"])
     except SQLAlchemyError:
         return []
     return [Alarm("Pouco espaço.", disk.words.filled(), grave=False)] if disk.alarm else []

@@ -1,0 +1,116 @@
+"""Removes deleted webhooks and companies, with all that belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine, text
+
+from webhookproxy.database.store import Store
+from webhookproxy.housekeeping import purge
+from webhookproxy.housekeeping.purge import Purge, remove_rows
+from webhookproxy.models.deliveries.tables import OPEN, end_deliveries
+from webhookproxy.reasons import DeliveryReason, DeliveryState
+
+# Webhooks with open deliveries that one step looks up.
+LOOKED_UP = 20
+
+_DELETED_WEBHOOKS = text(
+    "SELECT w.id, c.deleted_at IS NOT NULL FROM webhooks w JOIN companies c ON c.id = w.company_id"
+    " WHERE w.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL ORDER BY w.id LIMIT 100"
+)
+_DELETED_COMPANIES = text(
+    "SELECT id FROM companies c WHERE deleted_at IS NOT NULL AND NOT EXISTS"
+    " (SELECT 1 FROM webhooks w WHERE w.company_id = c.id) ORDER BY id LIMIT 100"
+)
+_COMPANYS_EVENTS = text(
+    "SELECT id FROM events WHERE company_id = :company ORDER BY id LIMIT :batch"
+)
+_OPEN_IDS = text(
+    f"SELECT id FROM deliveries WHERE webhook_id = :webhook AND {OPEN} ORDER BY id LIMIT :batch"
+)
+_NEXT_OPEN = text(f"SELECT MIN(webhook_id) FROM deliveries WHERE {OPEN} AND webhook_id > :after")
+_EXISTS = text("SELECT 1 FROM webhooks WHERE id = :id")
+
+
+class Deleted:
+    """One step at a time: first cancels what waits, then removes the rows."""
+
+    def __init__(
+        self, store: Store, reading: Engine, remover: Purge, has_lane: Callable[[int], bool]
+    ) -> None:
+        self._store = store
+        self._reading = reading
+        self._purge = remover
+        self._has_lane = has_lane
+        self._looked_up = 0
+
+    def step(self, now_ms: int) -> bool:
+        """Remove a batch of each deleted webhook and company; return whether there was any."""
+        with self._reading.connect() as connection:
+            webhooks = [(row[0], bool(row[1])) for row in connection.execute(_DELETED_WEBHOOKS)]
+            companies = [row[0] for row in connection.execute(_DELETED_COMPANIES)]
+            orphan = self._next_orphan(connection)
+        did = False
+        for webhook_id, with_company in webhooks:
+            if not self._has_lane(webhook_id):
+                gone = "COMPANY_DELETED" if with_company else "WEBHOOK_DELETED"
+                did = self._end_webhook(webhook_id, DeliveryReason[gone], now_ms) or did
+        if orphan is not None:
+            did = self._end_webhook(orphan, DeliveryReason.WEBHOOK_DELETED, now_ms) or did
+        for company_id in companies:
+            did = self._end_company(company_id) or did
+        return did
+
+    def _next_orphan(self, connection: Connection) -> int | None:
+        """Return a webhook without a row that has open deliveries.
+
+        Events that waited in memory while the database took none may be stored after it went.
+        """
+        for _ in range(LOOKED_UP):
+            found: int | None = connection.scalar(_NEXT_OPEN, {"after": self._looked_up})
+            if found is None:
+                self._looked_up = 0
+                return None
+            if connection.scalar(_EXISTS, {"id": found}) is None:
+                return found
+            self._looked_up = found
+        return None
+
+    def _end_webhook(self, webhook_id: int, reason: DeliveryReason, now_ms: int) -> bool:
+        def job(connection: Connection) -> bool:
+            given = {"webhook": webhook_id, "batch": purge.BATCH}
+            ids = [row[0] for row in connection.execute(_OPEN_IDS, given)]
+            state = DeliveryState.CANCELLED
+            if not end_deliveries(connection, webhook_id, ids, state, reason, now_ms):
+                for table, column in (("webhook_health", "webhook_id"), ("webhooks", "id")):
+                    _delete(connection, table, column, webhook_id)
+            return True
+
+        return self._store.run(job)
+
+    def _end_company(self, company_id: int) -> bool:
+        with self._reading.connect() as connection:
+            given = {"company": company_id, "batch": purge.BATCH}
+            ids = [row[0] for row in connection.execute(_COMPANYS_EVENTS, given)]
+        if ids:
+            return self._purge.remove(ids, due_too=True) > 0
+
+        def job(connection: Connection) -> bool:
+            where = f"company_id = {int(company_id)}"
+            for table in ("hourly_events", "gaps"):
+                if remove_rows(connection, table=table, where=where) == purge.BATCH:
+                    return True
+            for table, column in (
+                ("connections", "company_id"),
+                ("grants", "company_id"),
+                ("companies", "id"),
+            ):
+                _delete(connection, table, column, company_id)
+            return True
+
+        return self._store.run(job)
+
+
+def _delete(connection: Connection, table: str, column: str, row_id: int) -> None:
+    connection.execute(text(f"DELETE FROM {table} WHERE {column} = :id"), {"id": row_id})
