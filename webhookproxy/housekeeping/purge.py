@@ -185,6 +185,4 @@ def _remove_events(connection: Connection, ids: list[int], *, due_too: bool) -> 
     if deliveries:
         connection.exec_driver_sql(f"DELETE FROM attempts WHERE delivery_id IN ({deliveries})")
     kept = "SELECT 1 FROM deliveries d WHERE d.event_id = events.id"
-    connection.exec_driver_sql(
-        f"DELETE FROM events WHERE id IN ({events}) AND NOT EXISTS ({kept})"
-    )
+    connection.exec_driver_sql(f"DELETE FROM events WHERE id IN ({events}) AND NOT EXISTS ({kept})")
