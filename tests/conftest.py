@@ -11,8 +11,8 @@ import gc
 import os
 import shutil
 import socket
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ DEPLOYED_HASHER = people.hasher
 people.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 ROOT = Path(__file__).parent
+Reusable = Callable[[str], world.ReusableApplication]
 # They need a process that is not patched: `bin/test` runs them in one.
 collect_ignore = ["browser"]
 
@@ -110,8 +111,8 @@ def postgresql_server() -> Iterator[postgresql.Server]:
 
 @pytest.fixture
 def postgresql_url(postgresql_server: postgresql.Server) -> Iterator[str]:
-    """The URL of a PostgreSQL database of this test's own."""
-    with postgresql_server.database() as url:
+    """The URL of a PostgreSQL database of this test's own: it is new, its name the same."""
+    with postgresql_server.database("webhookproxy_test") as url:
         yield url
 
 
@@ -123,15 +124,29 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def reusable(database_folder: Path) -> world.ReusableApplication:
-    """An application for all tests that change none of its settings."""
-    return world.ReusableApplication(f"sqlite:///{database_folder}/test.sqlite", database_folder)
+def reusable(database_folder: Path) -> Reusable:
+    """One application for each kind of database, for the tests that change no setting."""
+    return cache(partial(world.ReusableApplication, database_folder))
 
 
 @pytest.fixture
-def app(reusable: world.ReusableApplication, sqlite_url: str) -> Iterator[Flask]:
+def app(reusable: Reusable, sqlite_url: str) -> Iterator[Flask]:
     """The application on a SQLite database of this test's own."""
-    with reusable.as_new(sqlite_url) as app:
+    with reusable(sqlite_url).as_new() as app:
+        yield app
+
+
+@pytest.fixture
+def postgresql_app(reusable: Reusable, postgresql_url: str) -> Iterator[Flask]:
+    """The application on a PostgreSQL database of this test's own."""
+    with reusable(postgresql_url).as_new() as app:
+        yield app
+
+
+@pytest.fixture
+def any_app(reusable: Reusable, database_url: str) -> Iterator[Flask]:
+    """The application on a database of this test's own: the test runs once on each kind."""
+    with reusable(database_url).as_new() as app:
         yield app
 
 

@@ -40,9 +40,8 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with application(database_url, tmp_path) as app:
-        yield app
+def app(any_app: Flask) -> Flask:
+    return any_app
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ from webhookproxy.reasons import StoringReason
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with application(database_url, tmp_path) as app:
-        yield app
+def app(any_app: Flask) -> Flask:
+    return any_app
 
 
 @pytest.fixture

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from tests.delivery.lanes_world import Sending, hurry, sending
 from tests.listener.listening import Listening, listening
-from tests.support.application import application
 from tests.support.receiver import Receiver
 from tests.support.simulator_process import SimulatorProcess
 
@@ -34,13 +32,6 @@ def receiver() -> Iterator[Receiver]:
     """A receiver that accepts until it is told otherwise."""
     with Receiver() as receiver:
         yield receiver
-
-
-@pytest.fixture
-def any_app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """The application, on each database."""
-    with application(database_url, tmp_path) as app:
-        yield app
 
 
 @pytest.fixture

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from flask import Flask
 
 from tests.delivery.lanes_world import Sending, sending
 from tests.housekeeping.test_steps import URL, count, end
-from tests.support import application as world
 from tests.support.application import rows
 from webhookproxy.housekeeping import disk_space
 from webhookproxy.housekeeping.disk_space import DiskSpace, DiskState, look
@@ -28,15 +26,9 @@ class Usage(NamedTuple):
     free: int
 
 
-@contextmanager
-def storing(url: str, folder: Path) -> Iterator[Sending]:
-    with world.application(url, folder) as app, sending(app) as half:
-        yield half
-
-
 @pytest.fixture
-def half(sqlite_url: str, tmp_path: Path) -> Iterator[Sending]:
-    with storing(sqlite_url, tmp_path) as half:
+def half(app: Flask) -> Iterator[Sending]:
+    with sending(app) as half:
         yield half
 
 
@@ -136,9 +128,9 @@ def test_a_disk_that_cannot_be_seen_is_no_alarm(
 
 @pytest.mark.postgresql
 def test_postgresql_makes_room_once_for_each_time_that_it_outgrew_what_it_had(
-    postgresql_url: str, tmp_path: Path
+    postgresql_app: Flask,
 ) -> None:
-    with storing(postgresql_url, tmp_path) as half:
+    with sending(postgresql_app) as half:
         half.webhook(URL, state=WebhookState.PAUSED)
         before = fill(half, 1000)
         limit = state(half).data_bytes

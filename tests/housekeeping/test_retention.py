@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import Connection
 
 from tests.delivery.lanes_world import Sending, sending
@@ -22,8 +22,8 @@ PAUSED: dict[str, Any] = {"state": WebhookState.PAUSED}
 
 
 @pytest.fixture
-def half(database_url: str, tmp_path: Path) -> Iterator[Sending]:
-    with world.application(database_url, tmp_path) as app, sending(app) as half:
+def half(any_app: Flask) -> Iterator[Sending]:
+    with sending(any_app) as half:
         yield half
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.orm import Session
 
@@ -31,11 +31,11 @@ URL = "http://127.0.0.1:9999/"
 
 
 @pytest.fixture
-def half(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
+def half(any_app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
     # Small, so that a handful of rows makes several batches.
     for module in (housekeeping, purge):
         monkeypatch.setattr(module, "BATCH", 4)
-    with world.application(database_url, tmp_path) as app, sending(app) as half:
+    with sending(any_app) as half:
         yield half
 
 

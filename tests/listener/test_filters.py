@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,7 +11,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from tests.listener.listening import Listening
-from tests.support.application import application, make_company, make_webhook, rows, store_of
+from tests.support.application import make_company, make_webhook, rows, store_of
 from webhookproxy.events.conditions import Compiled, Condition, Operator
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.webhooks import Webhook, live_webhooks
@@ -57,10 +55,9 @@ class Filtered:
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+def app(any_app: Flask) -> Flask:
     """On either kind of database: rows with a condition go in by a statement of their own."""
-    with application(database_url, tmp_path) as app:
-        yield app
+    return any_app
 
 
 @pytest.fixture

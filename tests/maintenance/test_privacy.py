@@ -38,10 +38,10 @@ URL = "http://127.0.0.1:4009/"
 
 
 @pytest.fixture
-def half(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
+def half(any_app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
     monkeypatch.setattr(privacy, "BATCH", 3)
     hurry(monkeypatch)
-    with world.application(database_url, tmp_path) as app, sending(app) as half:
+    with sending(any_app) as half:
         yield half
 
 

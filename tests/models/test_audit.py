@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tests.delivery.lanes_world import Sending, sending
-from tests.support.application import application, store_of, wait_until
+from tests.support.application import store_of, wait_until
 from tests.support.receiver import Receiver
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.extensions import db
@@ -39,9 +39,8 @@ DAY_MS = 86_400_000
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with application(database_url, tmp_path) as app:
-        yield app
+def app(any_app: Flask) -> Flask:
+    return any_app
 
 
 def note(app: Flask, actor: Actor = ANA, action: Action = Action.LOGIN, **about: object) -> None:

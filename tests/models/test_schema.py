@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -30,9 +29,8 @@ HOOK = "http://127.0.0.1:4001/"
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with application(database_url, tmp_path) as app:
-        yield app
+def app(any_app: Flask) -> Flask:
+    return any_app
 
 
 def edit(app: Flask, company_id: int, **fields: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,10 +40,9 @@ LOGIN = "the key of a login"
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+def app(any_app: Flask) -> Flask:
     """On both kinds of database."""
-    with application(database_url, tmp_path) as app:
-        yield app
+    return any_app
 
 
 def code_at(key: str, steps: int) -> str:

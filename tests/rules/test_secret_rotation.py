@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 from standardwebhooks import Webhook as StandardWebhook
 
 from tests.delivery.lanes_world import Sending, sending
-from tests.support.application import application, make_company, make_webhook, rows, store_of
+from tests.support.application import make_company, make_webhook, rows, store_of
 from tests.support.receiver import Received, Receiver
 from webhookproxy.events.contract import signature
 from webhookproxy.models.webhooks import (
@@ -32,9 +31,8 @@ HOUR = 3600.0
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with application(database_url, tmp_path) as app:
-        yield app
+def app(any_app: Flask) -> Flask:
+    return any_app
 
 
 def rotate(app: Flask, webhook: int, new: str | None = None) -> str:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
+from flask import Flask
 
-from tests.search.searching import Searching, searching
-
-
-@pytest.fixture
-def search(database_url: str, tmp_path: Path) -> Iterator[Searching]:
-    with searching(database_url, tmp_path) as search:
-        yield search
+from tests.search.searching import Searching
 
 
 @pytest.fixture
-def sqlite_search(sqlite_url: str, tmp_path: Path) -> Iterator[Searching]:
-    with searching(sqlite_url, tmp_path) as search:
-        yield search
+def search(any_app: Flask) -> Searching:
+    return Searching(any_app)
 
 
 @pytest.fixture
-def postgresql_search(postgresql_url: str, tmp_path: Path) -> Iterator[Searching]:
-    with searching(postgresql_url, tmp_path) as search:
-        yield search
+def sqlite_search(app: Flask) -> Searching:
+    return Searching(app)
+
+
+@pytest.fixture
+def postgresql_search(postgresql_app: Flask) -> Searching:
+    return Searching(postgresql_app)

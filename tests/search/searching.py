@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
@@ -98,10 +96,3 @@ class Searching:
             return [tuple(row) for row in work.connection.exec_driver_sql(query)]
 
         return self.place.run(job)
-
-
-@contextmanager
-def searching(url: str, folder: Any) -> Iterator[Searching]:
-    """A search on a migrated database."""
-    with world.application(url, folder) as app:
-        yield Searching(app)

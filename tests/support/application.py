@@ -59,8 +59,9 @@ class ReusableApplication:
     Its database always has the same URL; the file there is a new one for each test.
     """
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str) -> None:
         settings = {**KEYS, "ALLOW_PRIVATE_TARGETS": "1", "INSTANCE_PATH": str(folder)}
+        self._url = url
         self._app = create_app({**settings, "DATABASE_URL": url})
         self._config, self._extensions = dict(self._app.config), dict(self._app.extensions)
         gc.collect()
@@ -68,7 +69,7 @@ class ReusableApplication:
         gc.freeze()
 
     @contextmanager
-    def as_new(self, url: str) -> Iterator[Flask]:
+    def as_new(self) -> Iterator[Flask]:
         """The application as it was made; what a test changed of it is put back."""
         app = self._app
         app.config.clear()
@@ -76,7 +77,7 @@ class ReusableApplication:
         app.extensions.clear()
         app.extensions.update(self._extensions)
         app.extensions["broadcast"] = Broadcast()
-        app.extensions["search"] = SearchPlace(url)
+        app.extensions["search"] = SearchPlace(self._url)
         store_of(app).failing_since = None
         use_keyring(Keyring(app.config["DATA_KEYS"]))
         with _ending(app):

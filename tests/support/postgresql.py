@@ -35,9 +35,9 @@ class Server:
         world.migrate(self._url(self._template))
 
     @contextmanager
-    def database(self, *, empty: bool = False) -> Iterator[str]:
+    def database(self, name: str = "", *, empty: bool = False) -> Iterator[str]:
         """The URL of a migrated database without rows, or without tables; dropped afterwards."""
-        name = f"test_{secrets.token_hex(6)}"
+        name = name or f"test_{secrets.token_hex(6)}"
         template = "template1" if empty else self._template
         self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         yield self._url(name)

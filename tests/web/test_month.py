@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -12,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from time_machine import Traveller, travel
 
-from tests.support.application import application, make_company, make_webhook, store_of
+from tests.support.application import make_company, make_webhook, store_of
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser
 from webhookproxy.extensions import db
@@ -40,10 +39,9 @@ def november() -> Iterator[Traveller]:
 
 
 @pytest.fixture
-def either(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+def either(any_app: Flask) -> Flask:
     """An application on each kind of database."""
-    with application(database_url, tmp_path) as app:
-        yield app
+    return any_app
 
 
 def put(app: Flask, statement: str, *rows: Mapping[str, object]) -> None:

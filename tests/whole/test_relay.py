@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from standardwebhooks import Webhook as StandardWebhook
 
-from tests.support.application import application, make_company, make_webhook, rows, wait_until
+from tests.support.application import make_company, make_webhook, rows, wait_until
 from tests.support.receiver import Received, Receiver
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -37,9 +37,8 @@ CHOSEN = ("call-was-connected", "agent-is-idle")
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with application(database_url, tmp_path) as app:
-        yield app
+def app(any_app: Flask) -> Flask:
+    return any_app
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import joinedload
 from time_machine import Traveller
 
-from tests.support.application import TOKEN, application, make_company
+from tests.support.application import TOKEN, make_company
 from tests.web.conftest import Place
 from tests.web.shared.test_live import open_page
 from tests.web.support.browser import Browser
@@ -35,10 +33,9 @@ MINUTE_MS = 60_000
 
 
 @pytest.fixture
-def either(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+def either(any_app: Flask) -> Flask:
     """An application on each kind of database."""
-    with application(database_url, tmp_path) as app:
-        yield app
+    return any_app
 
 
 def silent(app: Flask, company: int, minutes: float, **facts: Any) -> None:
