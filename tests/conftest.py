@@ -13,6 +13,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +56,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
-    """Leave out a test whose file another process of this run has begun (`bin/test`)."""
-    return None if _is_ours(item.path) else True
-
-
-@cache
-def _is_ours(file: Path) -> bool:
-    """Whether this process is the first to begin a file of tests; it leaves a mark if so."""
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run the test files that no other process of `bin/test` has begun, one after the other."""
     marks = os.environ.get("TESTS_SHARED_OUT")
-    if marks is None:
-        return True
+    if marks is None or session.testsfailed:
+        return None
+    is_ours = cache(partial(_begin, Path(marks)))
+    ours = (item for item in session.items if is_ours(item.path))
+    for item, following in pairwise(chain(ours, [None])):
+        assert item is not None
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+    return True
+
+
+def _begin(marks: Path, file: Path) -> bool:
+    """Whether this process is the first to begin a test file; it leaves a mark if so."""
     try:
-        (Path(marks) / str(file.relative_to(ROOT)).replace("/", "-")).touch(exist_ok=False)
+        (marks / str(file.relative_to(ROOT)).replace("/", "-")).touch(exist_ok=False)
     except FileExistsError:
         return False
     return True
