@@ -10,6 +10,7 @@ monkey.patch_all()
 import gc
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -48,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_hosts = "127.0.0.1,::1"
     # A Unix socket leads nowhere else: the tests' PostgreSQL listens on one.
     config.option.allow_unix_socket = True
+    # Told to end, as by Ctrl-C: servers that the tests started must not outlive them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The same examples in every run: a failure here means a change, not a different draw.
     thorough = hypothesis.settings(derandomize=True, deadline=None)
     hypothesis.settings.register_profile("thorough", thorough)

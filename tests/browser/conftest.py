@@ -7,6 +7,7 @@ Playwright lives on asyncio, and asyncio does not work on a patched hub.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 expect.set_options(timeout=15_000)
 
 OpenContext = Callable[..., BrowserContext]
+
+
+def pytest_configure() -> None:
+    """Have SIGTERM end the tests as Ctrl-C does: what they started must not outlive them."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
