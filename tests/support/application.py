@@ -15,7 +15,7 @@ import gevent
 import pyotp
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from webhookproxy import create_app
@@ -63,6 +63,8 @@ class ReusableApplication:
         settings = {**KEYS, "ALLOW_PRIVATE_TARGETS": "1", "INSTANCE_PATH": str(folder)}
         self._url = url
         self._app = create_app({**settings, "DATABASE_URL": url})
+        if url.startswith("sqlite"):
+            event.listen(store_of(self._app).engine, "connect", _forget_power_cuts)
         self._config, self._extensions = dict(self._app.config), dict(self._app.extensions)
         gc.collect()
         # What lives as long as the process is left out of the collection after each test.
@@ -82,6 +84,11 @@ class ReusableApplication:
         use_keyring(Keyring(app.config["DATA_KEYS"]))
         with _ending(app):
             yield app
+
+
+def _forget_power_cuts(connection: Any, _record: object) -> None:
+    """Have SQLite commit without waiting for the disk, which takes half of a commit's time."""
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 @contextmanager
