@@ -213,7 +213,7 @@ def test_no_failure_of_a_command_shows_or_stores_a_secret(
     def getaddrinfo(*_args: object, **_named: object) -> list[dial.Answer]:
         raise OSError(f"no such name, says {SECRET}")
 
-    monkeypatch.setattr("webhookproxy.cli.relay.reach.Resolver", lambda: dial.Resolver(getaddrinfo))
+    monkeypatch.setattr(dial.shared_resolver(), "_getaddrinfo", getaddrinfo)
     company = make_company(app, "http://127.0.0.1:4009", f"{TOKEN}-0")
     with ExitStack() as stack:
         make_receivers(app, company, stack)
