@@ -26,6 +26,7 @@ from flask import Flask
 
 from tests.support import application as world
 from tests.support import postgresql
+from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.models.accounts import people
 
 # The plugin was imported before the patch and puts back, after every test, what it saw then.
@@ -158,6 +159,13 @@ def any_app(reusable: Reusable, database_url: str) -> Iterator[Flask]:
     """The application on a database of this test's own: the test runs once on each kind."""
     with reusable(database_url).as_new() as app:
         yield app
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[SimulatorProcess]:
+    """3C Plus for the whole run: it counts by token, and each test has tokens of its own."""
+    with SimulatorProcess() as simulator:
+        yield simulator
 
 
 @pytest.fixture

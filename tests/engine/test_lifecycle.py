@@ -37,12 +37,6 @@ from webhookproxy.models.deliveries.tables import find_delivery
 from webhookproxy.models.webhooks import edit_webhook, find_webhook
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:

@@ -14,13 +14,6 @@ from tests.support.receiver import Receiver
 from tests.support.simulator_process import SimulatorProcess
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    """3C Plus, for each file of tests."""
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def token() -> str:
     """The simulator counts by token, and each test counts from nought."""

@@ -11,12 +11,6 @@ from tests.listener.listening import Listening, listening
 from tests.support.simulator_process import SimulatorProcess
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def half(app: Flask, simulator: SimulatorProcess) -> Iterator[Listening]:
     with listening(app, simulator) as half:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,12 +17,6 @@ from webhookproxy.reasons import ConnectionReason
 
 PRIVATE = Policy(allow_private=True, allow_http=True)
 TOKEN = "canary-token-of-a-check-0001"
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
 
 
 def check(url: str, policy: Policy = PRIVATE, seconds: float = 5.0) -> ConnectionReason:

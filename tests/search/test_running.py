@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,12 +12,6 @@ from tests.search.searching import Searching
 from tests.support.application import make_company, rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.models.companies import delete_company, find_company
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
 
 
 @pytest.mark.slow

@@ -27,12 +27,6 @@ from webhookproxy.web.diagnosis import page as diagnosis
 DAY_MS = 86_400_000
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:

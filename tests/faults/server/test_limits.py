@@ -32,12 +32,6 @@ FACTS = Facts("evt_7", 3, "call-was-created", "{}", "sid-1", "abcd…wxyz", NOW_
 DUE = Due(1, 9, "k", 2, 4, NOW_MS, None, None, FACTS)
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def app(sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
     with application(sqlite_url, tmp_path) as app:

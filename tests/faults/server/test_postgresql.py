@@ -20,12 +20,6 @@ from webhookproxy.delivery.lanes.turns import UNSETTLED_MAX
 pytestmark = pytest.mark.postgresql
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:

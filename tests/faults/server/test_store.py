@@ -32,12 +32,6 @@ from webhookproxy.reasons import StoringReason
 Fault = Callable[[Flask], Callable[[], None]]
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:
