@@ -249,8 +249,8 @@ def start(*words: str, url: str, keys: str) -> subprocess.CompletedProcess[str]:
     "words",
     [
         ("flask", "status"),
-        ("flask", "company", "list"),
-        ("flask", "db", "upgrade"),
+        pytest.param(("flask", "company", "list"), marks=pytest.mark.slow),
+        pytest.param(("flask", "db", "upgrade"), marks=pytest.mark.slow),
         ("gunicorn", "-c", "gunicorn.conf.py", "--bind=127.0.0.1:0", "wsgi:app"),
     ],
     ids=" ".join,
