@@ -66,9 +66,6 @@ class ReusableApplication:
         if url.startswith("sqlite"):
             event.listen(store_of(self._app).engine, "connect", _forget_power_cuts)
         self._config, self._extensions = dict(self._app.config), dict(self._app.extensions)
-        gc.collect()
-        # What lives as long as the process is left out of the collection after each test.
-        gc.freeze()
 
     @contextmanager
     def as_new(self) -> Iterator[Flask]:
@@ -100,7 +97,10 @@ def _ending(app: Flask) -> Iterator[None]:
             db.engine.dispose()
         app.extensions["store"].close()
         app.extensions["search"].close()
+        # An open file that a test forgot is told of in that test. What is left lives longer, and
+        # is not looked at again: that makes the next collection quick.
         gc.collect()
+        gc.freeze()
 
 
 @contextmanager

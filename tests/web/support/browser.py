@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.web.support.markup import Attributes, tags
 from tests.web.support.session import form_token
 
 # Words of WTForms that nobody translated.
@@ -16,38 +16,39 @@ _ENGLISH = ("This field", "Not a valid", "Invalid input", "Field must", "CSRF to
 _VOID = ("hidden", "submit", "button")
 
 
-class Page(HTMLParser):
+class Page:
     """What of a page can be checked without drawing it."""
 
     def __init__(self, text: str) -> None:
-        super().__init__()
         self.problems: list[str] = []
         self.headings = 0
         self.title = ""
         self.language = ""
         self._labels: set[str] = set()
-        self._inputs: list[dict[str, str | None]] = []
+        self._inputs: list[Attributes] = []
         self._depth_of_labels = 0
-        self._in_title = False
-        self._form: dict[str, str | None] | None = None
+        self._form: Attributes | None = None
         self._form_has_token = False
-        self.feed(text)
+        for tag, given, after in tags(text):
+            if tag.startswith("/"):
+                self._end(tag[1:])
+            else:
+                self._begin(tag, given, after)
         self._conclude()
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = dict(attributes)
+    def _begin(self, tag: str, given: Attributes, after: str) -> None:
         if tag == "html":
             self.language = given.get("lang") or ""
         self.headings += tag == "h1"
-        self._in_title = tag == "title"
+        if tag == "title":
+            self.title += after
         if tag == "label":
             self._depth_of_labels += 1
             self._labels.add(given.get("for") or "")
         self._check_form(tag, given)
         self._check_policy(tag, given)
 
-    def handle_endtag(self, tag: str) -> None:
-        self._in_title = False
+    def _end(self, tag: str) -> None:
         if tag == "label":
             self._depth_of_labels -= 1
         if tag == "form" and self._form is not None:
@@ -55,11 +56,7 @@ class Page(HTMLParser):
                 self.problems.append(f"a form without a token: {self._form}")
             self._form = None
 
-    def handle_data(self, data: str) -> None:
-        if self._in_title:
-            self.title += data
-
-    def _check_form(self, tag: str, given: dict[str, str | None]) -> None:
+    def _check_form(self, tag: str, given: Attributes) -> None:
         if tag == "form":
             self._form, self._form_has_token = given, False
         if tag in ("input", "select", "textarea"):
@@ -68,7 +65,7 @@ class Page(HTMLParser):
             if given.get("type") not in _VOID and not labelled:
                 self._inputs.append(given)
 
-    def _check_policy(self, tag: str, given: dict[str, str | None]) -> None:
+    def _check_policy(self, tag: str, given: Attributes) -> None:
         if tag == "style" or (tag == "script" and not given.get("src")):
             self.problems.append(f"an inline {tag}")
         for name, value in given.items():
@@ -133,48 +130,24 @@ class Browser:
         return answer
 
 
-class _Fields(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, Any] = {}
-        self._select = ""
-        self._textarea = ""
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = dict(attributes)
-        name = given.get("name") or ""
-        if tag == "select":
-            self._select = name
-        elif tag == "option" and ("selected" in given or self._select not in self.found):
-            self.found[self._select] = given.get("value") or ""
-        elif tag == "textarea":
-            self._textarea = name
-            self.found[name] = ""
-        elif tag == "input" and name:
-            self._take_input(name, given)
-
-    def _take_input(self, name: str, given: dict[str, str | None]) -> None:
-        if given.get("type") in ("checkbox", "radio"):
-            if "checked" in given:
-                self.found.setdefault(name, []).append(given.get("value") or "y")
-        else:
-            self.found[name] = given.get("value") or ""
-
-    def handle_data(self, data: str) -> None:
-        if self._textarea:
-            self.found[self._textarea] += data.removeprefix("\n").removeprefix("\r\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "textarea":
-            self._textarea = ""
-
-
 def form_fields(text: str) -> dict[str, Any]:
     """The fields of a page's main form, which is its last."""
-    main = text[text.index("<main") :]
-    parser = _Fields()
-    parser.feed(main)
-    return parser.found
+    found: dict[str, Any] = {}
+    select = ""
+    for tag, given, after in tags(text[text.index("<main") :]):
+        name = given.get("name") or ""
+        if tag == "select":
+            select = name
+        elif tag == "option" and ("selected" in given or select not in found):
+            found[select] = given.get("value") or ""
+        elif tag == "textarea":
+            # The first line break after the tag is no part of the value.
+            found[name] = after.removeprefix("\n").removeprefix("\r\n")
+        elif tag == "input" and name and given.get("type") not in ("checkbox", "radio"):
+            found[name] = given.get("value") or ""
+        elif tag == "input" and name and "checked" in given:
+            found.setdefault(name, []).append(given.get("value") or "y")
+    return found
 
 
 def planted_session(app: Flask) -> tuple[Browser, Browser]:
