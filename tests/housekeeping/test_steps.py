@@ -125,9 +125,9 @@ def test_what_is_resent_the_moment_before_it_goes_stays(
 
 @pytest.mark.postgresql
 def test_what_another_process_resends_while_it_goes_stays(
-    postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgresql_app: Flask, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with world.application(postgresql_url, tmp_path) as app, sending(app) as half:
+    with sending(postgresql_app) as half:
         webhook = half.webhook(URL, state=WebhookState.PAUSED)
         dues = store_old(half, 8, 3)
         end(half, dues)
