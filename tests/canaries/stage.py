@@ -45,7 +45,7 @@ SECRETS = (TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET, PASSWORD, WRONG, NEW_PAS
 # is no secret and was in the very request: a field that is seen shows again what was typed.
 ALLOWED: Mapping[str, Mapping[str, str]] = {
     URL_KEY: {
-        "webhooks.edit": "the form of the URL shows the URL",
+        "webhook_editing.edit": "the form of the URL shows the URL",
         "deliveries.show": "the command to copy sends to the URL",
     },
     PHONE_SHOWN: {
@@ -53,7 +53,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "deliveries.body": "the payload as a file",
         "events.show": "the page of a payload",
         "events.payload": "the payload as a file",
-        "webhook_filters.edit": "the payload whose values are clicked to make a condition",
+        "filters.edit": "the payload whose values are clicked to make a condition",
         "events.watch": "what the receiver answered: some show what they were sent",
         "deliveries.watch": "what the receiver answered: some show what they were sent",
     },

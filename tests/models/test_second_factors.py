@@ -33,7 +33,7 @@ from webhookproxy.models.accounts.second_factors import (
     turn_off,
     users_with_it,
 )
-from webhookproxy.models.accounts.sign_ins import half_sign_in, half_signed_in, sign_in, signed_in
+from webhookproxy.models.accounts.sign_ins import begin_sign_in, pending_user, sign_in, signed_in
 from webhookproxy.rules import Refused
 
 LOGIN = "the key of a login"
@@ -154,10 +154,10 @@ def test_what_is_on_is_not_confirmed_again(app: Flask, ana: int) -> None:
 
 def test_turned_off_nothing_is_left_and_every_login_ends(app: Flask, ana: int) -> None:
     turned_on(app, ana)
-    whole, half = do(app, lambda s: (sign_in(s, ana), half_sign_in(s, ana)))
+    whole, half = do(app, lambda s: (sign_in(s, ana), begin_sign_in(s, ana)))
     assert do(app, lambda s: turn_off(s, ana, but=None)) is True
     assert do(app, lambda s: signed_in(s, whole)) is None
-    assert do(app, lambda s: half_signed_in(s, half)) is None
+    assert do(app, lambda s: pending_user(s, half)) is None
     for table in ("second_factors", "recovery_codes"):
         assert rows(app, f"SELECT 1 FROM {table}") == []
 
@@ -170,17 +170,17 @@ def test_where_it_was_off_turning_it_off_ends_no_login(app: Flask, ana: int) -> 
 
 def test_it_goes_with_its_user(app: Flask, ana: int) -> None:
     turned_on(app, ana)
-    do(app, lambda s: half_sign_in(s, ana))
+    do(app, lambda s: begin_sign_in(s, ana))
     do(app, lambda s: create_user(s, "eva@exemplo.com.br", "hash", admin=True).id)
     do(app, lambda s: delete_user(s, find_user(s, ANA)))
-    for table in ("second_factors", "recovery_codes", "half_sign_ins"):
+    for table in ("second_factors", "recovery_codes", "pending_sign_ins"):
         assert rows(app, f"SELECT 1 FROM {table}") == []
 
 
 def test_a_login_and_half_of_one_are_not_taken_for_each_other(app: Flask, ana: int) -> None:
-    whole, half = do(app, lambda s: (sign_in(s, ana), half_sign_in(s, ana)))
+    whole, half = do(app, lambda s: (sign_in(s, ana), begin_sign_in(s, ana)))
     assert do(app, lambda s: signed_in(s, half)) is None
-    assert do(app, lambda s: half_signed_in(s, whole)) is None
+    assert do(app, lambda s: pending_user(s, whole)) is None
 
 
 def test_the_codes_are_those_of_the_standard() -> None:

@@ -11,16 +11,17 @@ from sqlalchemy.orm import Session
 
 from tests.models.conftest import ANA, do
 from tests.support.application import application, rows, store_of
-from webhookproxy.models.accounts.people import create_user, delete_user, find_user, set_password
+from webhookproxy.models.accounts.people import create_user, delete_user, find_user
 from webhookproxy.models.accounts.sign_ins import (
     IDLE,
     LIFETIME,
     SEEN_STEP,
-    saw,
+    set_password,
     sign_in,
     sign_out,
     sign_out_everywhere,
     signed_in,
+    touch_sign_in,
 )
 
 
@@ -62,7 +63,7 @@ def test_a_login_ends_after_its_lifetime_however_much_it_is_used(app: Flask, ana
     age(app, "created_at", LIFETIME - timedelta(minutes=1))
     assert found(app, key) is not None
     age(app, "created_at", timedelta(minutes=2))
-    do(app, lambda s: saw(s, key))
+    do(app, lambda s: touch_sign_in(s, key))
     assert found(app, key) is None
 
 
@@ -70,7 +71,7 @@ def test_a_login_that_is_not_used_ends_sooner_and_use_keeps_it(app: Flask, ana: 
     key = do(app, lambda s: sign_in(s, ana))
     age(app, "seen_at", SEEN_STEP + timedelta(seconds=1))
     assert found(app, key) == (ANA, True)
-    do(app, lambda s: saw(s, key))
+    do(app, lambda s: touch_sign_in(s, key))
     assert found(app, key) == (ANA, False)
     age(app, "seen_at", IDLE + timedelta(seconds=1))
     assert found(app, key) is None

@@ -14,7 +14,8 @@ from tests.web.support.browser import Browser
 from tests.web.support.sockets import arrived, connection, execute, owner
 from webhookproxy.models import Company
 from webhookproxy.models.accounts.people import create_user
-from webhookproxy.web.companies import pages as companies
+from webhookproxy.web.companies import pages
+from webhookproxy.web.shared import access
 
 NEW_TOKEN = "canary-token-of-a-new-company"
 
@@ -80,7 +81,8 @@ def test_companies_are_found_by_their_whole_3c_plus_id(app: Flask, ana: Browser)
 
 @pytest.mark.usefixtures("place")
 def test_a_long_list_is_cut_and_says_so(ana: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(companies, "LIST_MAX", 1)
+    for module in (access, pages):
+        monkeypatch.setattr(module, "COMPANIES_MAX", 1)
     assert "Mostramos as primeiras 1" in ana.get("/empresas").text
 
 

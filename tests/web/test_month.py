@@ -92,8 +92,8 @@ def test_a_day_is_the_companys_and_not_utcs(either: Flask) -> None:
     came(either, company, datetime(2026, 11, 1, 3, tzinfo=UTC), "call-was-created", 7)
     came(either, company, datetime(2026, 11, 3, 2, tzinfo=UTC), "agent-is-idle", 11)
     with either.app_context():
-        found = month_figures.arrivals(db.session(), company, Month(2026, 11, ZONE))
-        before = month_figures.arrivals(db.session(), company, Month(2026, 10, ZONE))
+        found = month_figures.arrivals_in(db.session(), company, Month(2026, 11, ZONE))
+        before = month_figures.arrivals_in(db.session(), company, Month(2026, 10, ZONE))
     days = {day.day: count for day, count in found.days if count}
     assert (days, found.total, before.total) == ({1: 7, 2: 11}, 18, 5)
     assert found.names == [("agent-is-idle", 11), ("call-was-created", 7)]
@@ -108,7 +108,7 @@ def test_deliveries_are_counted_by_how_they_ended(either: Flask) -> None:
     ended(either, webhook, NOW - timedelta(days=20), "delivered", 6, 1000)
     with either.app_context():
         webhooks = live_webhooks(db.session(), [company])
-        (found,) = month_figures.ended(db.session(), webhooks, Month(2026, 11, ZONE))
+        (found,) = month_figures.ended_in(db.session(), webhooks, Month(2026, 11, ZONE))
     assert (found.counts["delivered"], found.failed) == (100, 4)
     assert found.latency is not None
     assert 32 <= found.latency.p50 <= 64

@@ -14,13 +14,13 @@ from tests.web.conftest import Place
 from tests.web.support.authenticator import STEP, give_password, turn_on
 from tests.web.support.browser import Browser
 
-PUBLIC = {"entry.show", "entry.first", "second_step.show", "health.show", "static"}
+PUBLIC = {"login.show", "login.first", "second_step.show", "health.show", "static"}
 # What an operator does not have, also of a company of theirs.
 FOR_ADMINISTRATORS = {
-    "companies.create",
-    "companies.edit",
-    "companies.delete",
-    "webhooks.create",
+    "company_editing.create",
+    "company_editing.edit",
+    "company_editing.delete",
+    "webhook_editing.create",
     "webhooks.delete",
     "users.index",
     "users.create",

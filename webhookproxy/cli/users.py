@@ -20,9 +20,9 @@ from webhookproxy.models.accounts.people import (
     grant,
     hash_password,
     revoke,
-    set_password,
 )
 from webhookproxy.models.accounts.second_factors import turn_off, users_with_it
+from webhookproxy.models.accounts.sign_ins import set_password
 from webhookproxy.models.audit import CLI, Action, record
 from webhookproxy.models.companies import find_company
 from webhookproxy.rules.people import check_email

@@ -2,7 +2,7 @@
 
 from webhookproxy.models.accounts.people import Grant, User
 from webhookproxy.models.accounts.second_factors import RecoveryCode, SecondFactor
-from webhookproxy.models.accounts.sign_ins import HalfSignIn, SignIn
+from webhookproxy.models.accounts.sign_ins import PendingSignIn, SignIn
 from webhookproxy.models.audit import AuditEntry
 from webhookproxy.models.companies import Company, Connection, Gap
 from webhookproxy.models.deliveries.bulk_resends import BulkResend
@@ -25,11 +25,11 @@ __all__ = [
     "Event",
     "Gap",
     "Grant",
-    "HalfSignIn",
     "HourlyDeliveries",
     "HourlyEvents",
     "KeyCheck",
     "Lease",
+    "PendingSignIn",
     "RecoveryCode",
     "Revision",
     "SecondFactor",

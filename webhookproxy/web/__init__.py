@@ -11,38 +11,41 @@ from webhookproxy.extensions import compress, csrf, login_manager
 from webhookproxy.network.proxies import Proxies
 from webhookproxy.web import health, panel
 from webhookproxy.web.admin import audit, privacy, users
-from webhookproxy.web.catalogue import pages as catalogue
-from webhookproxy.web.companies import pages as companies
-from webhookproxy.web.connection import panel as connection
+from webhookproxy.web.catalogue.pages import blueprint as catalogue
+from webhookproxy.web.companies import editing as company_editing
+from webhookproxy.web.companies.pages import blueprint as companies
+from webhookproxy.web.connection import alarms
+from webhookproxy.web.connection.panel import blueprint as connection
 from webhookproxy.web.deliveries import bulk_resends, resend_selection
-from webhookproxy.web.deliveries import pages as deliveries
-from webhookproxy.web.diagnosis import page as diagnosis
-from webhookproxy.web.events import call as event_call
-from webhookproxy.web.events import pages as events
-from webhookproxy.web.events import words as event_words
-from webhookproxy.web.exports import pages as exports
-from webhookproxy.web.filters import pages as webhook_filters
-from webhookproxy.web.login import pages as entry
+from webhookproxy.web.deliveries.pages import blueprint as deliveries
+from webhookproxy.web.diagnosis.page import blueprint as diagnosis
+from webhookproxy.web.events import call, words
+from webhookproxy.web.events.pages import blueprint as events
+from webhookproxy.web.exports.pages import blueprint as exports
+from webhookproxy.web.filters.pages import blueprint as filters
 from webhookproxy.web.login import second_factor, second_step
-from webhookproxy.web.month import page as month
-from webhookproxy.web.shared import access, errors, headers, request_limits
-from webhookproxy.web.shared import formats as filters
-from webhookproxy.web.webhooks import (
-    pages as webhooks,
-)
-from webhookproxy.web.webhooks import (
-    running as webhook_running,
-)
-from webhookproxy.web.webhooks import (
-    secret as webhook_secret,
-)
+from webhookproxy.web.login.pages import blueprint as login
+from webhookproxy.web.month.page import blueprint as month
+from webhookproxy.web.shared import access, errors, formats, headers, request_limits
+from webhookproxy.web.webhooks import editing as webhook_editing
+from webhookproxy.web.webhooks import running, secret
+from webhookproxy.web.webhooks.pages import blueprint as webhooks
 
-# Every address of a static file carries its version: it may be kept for a year.
+# The address of a static file carries the file's hash, so a browser may keep it for a year.
 STATIC_SECONDS = 31_536_000
+_BLUEPRINTS = (
+    *(login, second_step.blueprint, second_factor.blueprint),
+    *(panel.blueprint, health.blueprint, exports),
+    *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
+    *(webhooks, webhook_editing.blueprint, running.blueprint, secret.blueprint, filters),
+    *(deliveries, bulk_resends.blueprint, resend_selection.blueprint),
+    *(events, call.blueprint),
+    *(users.blueprint, audit.blueprint, privacy.blueprint),
+)
 
 
 def init_app(app: Flask) -> None:
-    """Register every page, and believe exactly as many proxies as there are in front."""
+    """Register every page, and trust exactly as many proxies as PROXY_HOPS says."""
     https = app.config["PREFERRED_URL_SCHEME"] == "https"
     static = WhiteNoise(
         app.wsgi_app,
@@ -57,42 +60,13 @@ def init_app(app: Flask) -> None:
     proxies = app.extensions["proxies"] = Proxies(app.wsgi_app, trusted, hops)
     app.wsgi_app = proxies  # type: ignore[method-assign]
 
-    headers.init_app(app)
-    filters.init_app(app)
-    event_words.init_app(app)
-    request_limits.init_app(app)
-    errors.init_app(app)
-    login_manager.init_app(app)
-    # Before the check of the form's token: whoever is not logged in is sent to log in, also when
-    # the session, and the token with it, expired behind an open form.
+    for module in (headers, formats, words, request_limits, errors, login_manager):
+        module.init_app(app)
+    # Before the check of the form's token: a user whose session expired behind an open form is
+    # sent to log in, although the form's token expired with it.
     access.init_app(app)
+    alarms.init_app(app)
     csrf.init_app(app)
     compress.init_app(app)
-
-    of_webhooks = (
-        webhooks,
-        webhook_filters,
-        webhook_running,
-        webhook_secret,
-        deliveries,
-        events,
-        event_call,
-    )
-    of_resends = (bulk_resends, resend_selection)
-    for_administrators = (users, audit, privacy)
-    of_oneself = (entry, second_step, second_factor)
-    for subject in (
-        *of_oneself,
-        panel,
-        companies,
-        connection,
-        diagnosis,
-        month,
-        catalogue,
-        *of_webhooks,
-        *of_resends,
-        exports,
-        *for_administrators,
-        health,
-    ):
-        app.register_blueprint(subject.blueprint)
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)

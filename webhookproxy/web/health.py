@@ -1,4 +1,4 @@
-"""/saude: how the server is, for monitors; public, so without a name."""
+"""/saude: the health of the server, for monitors. It is public, and so names no company."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ _WAITING = text(
 
 @blueprint.get("/saude")
 def show() -> tuple[Response, int]:
-    """Facts as JSON; 503 when events are not being stored, by this process or the owner."""
+    """Return facts as JSON; 503 when neither this process nor the owner stores events."""
     engine: Engine | None = current_app.extensions.get("engine")
     health = None if engine is None else engine.health()
     now = storing(db.session(), here=health is None or health.storing)
     facts: dict[str, object] = {}
-    # What was not reached a moment ago would only be waited for once more.
+    # A database that did not answer a moment ago would only be waited for again.
     if now.reason is not StoringReason.DATABASE_GONE:
         with suppress(SQLAlchemyError):
             facts = _stored()
     if health is None:
         return jsonify({"storing": False, "owner": False, **facts}), 503
     if health.owner:
-        # The owner knows its sockets; the rows say what it wrote of them last.
+        # The owner knows its sockets; the rows only have what it wrote last.
         facts["sockets"] = {
             "wished": health.sockets_wished,
             "connected": health.sockets_connected,
@@ -66,7 +66,7 @@ def show() -> tuple[Response, int]:
 
 
 def _stored() -> dict[str, object]:
-    """What the database says of all processes."""
+    """Return what the database says about all processes."""
     connection = db.session.connection()
     seen_ms = owner_seen_ms(connection)
     wished, connected = connection.execute(_SOCKETS).one()
@@ -75,7 +75,7 @@ def _stored() -> dict[str, object]:
     disk = look(connection, current_app.config["MAX_DATA_BYTES"])
     return {
         "owner_seen_ms": seen_ms,
-        # Without a living owner no socket is open, whatever the rows still say.
+        # Without a living owner no socket is open, whatever the rows say.
         "sockets": {"wished": int(wished), "connected": int(connected) if lives else 0},
         "disk": {
             "alarm": disk.alarm,

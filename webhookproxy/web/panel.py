@@ -1,4 +1,4 @@
-"""The panel: is everything all right? Problems first, then how much came and went."""
+"""The panel: whether everything is all right. Problems first, then how much came and went."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
-from webhookproxy.web.companies import pages as companies
 from webhookproxy.web.connection.panel import Shown, shown_now
 from webhookproxy.web.shared import figures, live
-from webhookproxy.web.shared.access import visible_companies
+from webhookproxy.web.shared.access import list_companies, visible_companies
 from webhookproxy.web.webhooks.health import ShownWebhook, shown_webhook
 
 blueprint = Blueprint("panel", __name__)
 
 PROBLEMS_MAX = 20
+_PARTS = {
+    "numeros": "panel/_numbers.html",
+    "problemas": "panel/_problems.html",
+    "dia": "panel/_day.html",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something somebody should look at: a company's connection, or one of its webhooks."""
+    """Something the user should look at: a company's connection, or one of its webhooks."""
 
     company: Company
     connection: Shown | None = None
@@ -35,29 +39,19 @@ class Problem:
 
 @blueprint.get("/")
 def show() -> str:
-    """Is everything all right?"""
+    """Show whether everything is all right."""
     return render_template("panel/show.html", live_url=url_for("panel.watch"), **_facts())
 
 
 @blueprint.get("/ao-vivo")
 def watch() -> Response:
-    """The same, as it changes."""
-
-    def draw() -> live.Parts:
-        facts = _facts()
-        return {
-            "aviso": render_template("connection/alarms.html"),
-            "numeros": render_template("panel/_numbers.html", **facts),
-            "problemas": render_template("panel/_problems.html", **facts),
-            "dia": render_template("panel/_day.html", **facts),
-        }
-
-    return live.stream(draw, visible_companies(db.session()))
+    """Stream the panel as it changes."""
+    return live.stream(_facts, _PARTS, visible_companies(db.session()))
 
 
 def _facts() -> dict[str, Any]:
     session = db.session()
-    rows = companies.visible(session)
+    rows = list_companies(session)
     ids = [company.id for company in rows]
     webhooks = _webhooks(session, rows)
     webhook_ids = [each.webhook.id for each in webhooks]
@@ -90,7 +84,7 @@ def _webhooks(session: Session, companies: list[Company]) -> list[ShownWebhook]:
 def _problems(
     connections: list[tuple[Company, Shown]], webhooks: list[ShownWebhook]
 ) -> list[Problem]:
-    """Companies without a socket, then webhooks that fail, then companies that are silent."""
+    """Return companies without a socket, then failing webhooks, then silent companies."""
     by_id = {company.id: company for company, _ in connections}
     found = [Problem(company, connection=each) for company, each in connections if each.is_problem]
     failing = [

@@ -88,9 +88,8 @@ def test_a_session_that_expired_keeps_no_number(ana: Browser) -> None:
     fields = {"csrf_token": ana.token(), "number": PHONE}
     ana.client.delete_cookie("session")
     assert ana.send("/privacidade", fields, 303).location == "/entrar"
-    from webhookproxy.web.shared import drafts
-
-    assert "99988" not in str(drafts._drafts)
+    with ana.client.session_transaction() as session:
+        assert "99988" not in str(dict(session))
 
 
 @pytest.mark.parametrize("typed", ["123", "ana@exemplo.com.br", ""])

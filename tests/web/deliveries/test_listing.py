@@ -19,7 +19,8 @@ from tests.web.support.deliveries import delivery_row, event_row, insert
 from webhookproxy.extensions import db
 from webhookproxy.models.deliveries.periods import first_delivery, first_event
 from webhookproxy.web.deliveries import search as delivery_search
-from webhookproxy.web.deliveries.listing import STATES, Page, Wanted, find
+from webhookproxy.web.deliveries.listing import STATES, Page, find_deliveries
+from webhookproxy.web.deliveries.search import Wanted
 
 MANY = 200_000
 ENDED = ("delivered", "refused", "expired", "cancelled", "simulated")
@@ -51,10 +52,10 @@ def scatter(app: Flask, webhooks: list[int], count: int, seed: int) -> list[tupl
 
 def all_pages(wanted: Wanted, count: int) -> Iterator[Page]:
     """Every page from the newest to the oldest."""
-    page = find(db.session(), wanted, count)
+    page = find_deliveries(db.session(), wanted, count)
     yield page
     while page.older is not None:
-        page = find(db.session(), replace(wanted, before=page.older), count)
+        page = find_deliveries(db.session(), replace(wanted, before=page.older), count)
         yield page
 
 
@@ -90,10 +91,10 @@ def test_the_way_back_shows_the_same_rows(app: Flask) -> None:
     with app.app_context():
         wanted = Wanted(webhooks, ("delivered",))
         there = {row.id for page in all_pages(wanted, 10) for row in page.rows}
-        page = find(db.session(), replace(wanted, before=1), 10)
+        page = find_deliveries(db.session(), replace(wanted, before=1), 10)
         back: list[int] = []
         while page.newer is not None:
-            page = find(db.session(), replace(wanted, after=page.newer), 10)
+            page = find_deliveries(db.session(), replace(wanted, after=page.newer), 10)
             assert [row.id for row in page.rows] == sorted((r.id for r in page.rows), reverse=True)
             back += [row.id for row in page.rows]
     assert set(back) == there
@@ -104,14 +105,14 @@ def test_a_full_page_back_is_the_page_one_came_from(app: Flask) -> None:
     scatter(app, [webhook], 50, seed=1)
     with app.app_context():
         wanted = Wanted([webhook])
-        first = find(db.session(), wanted, 10)
-        second = find(db.session(), replace(wanted, before=first.older), 10)
-        third = find(db.session(), replace(wanted, before=second.older), 10)
-        back = find(db.session(), replace(wanted, after=third.newer), 10)
+        first = find_deliveries(db.session(), wanted, 10)
+        second = find_deliveries(db.session(), replace(wanted, before=first.older), 10)
+        third = find_deliveries(db.session(), replace(wanted, before=second.older), 10)
+        back = find_deliveries(db.session(), replace(wanted, after=third.newer), 10)
         assert [row.id for row in back.rows] == [row.id for row in second.rows]
         assert (back.older, first.newer) == (second.older, None)
         # Nothing is newer than the first page, so it is shown as the first page is.
-        again = find(db.session(), replace(wanted, after=back.newer), 10)
+        again = find_deliveries(db.session(), replace(wanted, after=back.newer), 10)
         assert [row.id for row in again.rows] == [row.id for row in first.rows]
 
 
@@ -119,7 +120,7 @@ def test_a_delivery_whose_event_was_purged_is_left_out(app: Flask) -> None:
     webhook = make_webhook(app, make_company(app), "http://127.0.0.1:4001/")
     insert(app, [event_row(2, 1)], [delivery_row(1, 1, webhook), delivery_row(2, 2, webhook)])
     with app.app_context():
-        assert [row.id for row in find(db.session(), Wanted([webhook])).rows] == [2]
+        assert [row.id for row in find_deliveries(db.session(), Wanted([webhook])).rows] == [2]
 
 
 def test_a_time_is_found_among_numbers_with_gaps(app: Flask) -> None:
@@ -143,9 +144,9 @@ def test_a_time_is_found_among_numbers_with_gaps(app: Flask) -> None:
 def test_an_empty_database_has_an_empty_page(app: Flask) -> None:
     webhook = make_webhook(app, make_company(app), "http://127.0.0.1:4001/")
     with app.app_context():
-        page = find(db.session(), Wanted([webhook], since_ms=5, until_ms=9, event="x"))
+        page = find_deliveries(db.session(), Wanted([webhook], since_ms=5, until_ms=9, event="x"))
         assert page == Page([], None, None, None)
-        assert find(db.session(), Wanted([])) == Page([], None, None, None)
+        assert find_deliveries(db.session(), Wanted([])) == Page([], None, None, None)
 
 
 def many(app: Flask) -> tuple[int, int]:

@@ -19,7 +19,8 @@ from tests.web.support.browser import Browser
 from tests.web.support.deliveries import delivery_row, event_row, insert, now_ms
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.logs.redaction import Redaction
-from webhookproxy.web.events import listing as event_list
+from webhookproxy.web.events import pages
+from webhookproxy.web.events.listing import Page
 
 PHONE = "5542999998888"
 DAY_MS = 86_400_000
@@ -170,7 +171,7 @@ def test_whoever_has_no_company_is_told_so(log_in: Any) -> None:
 def test_pages_lead_on_and_back(
     app: Flask, place: Place, beto: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_list, "PAGE", 3)
+    monkeypatch.setattr(pages, "PAGE", 3)
     for number in range(1, 9):
         arrive(app, place.company, number, name=f"evento-{number}")
     first = beto.get("/eventos").text
@@ -196,8 +197,8 @@ def link(page: str, words: str) -> str:
 def test_what_the_search_could_not_look_at_is_said(
     beto: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = event_list.Page([], None, None, behind=1200, cut=True)
-    monkeypatch.setattr(event_list, "find", lambda *_: answer)
+    answer = Page([], None, None, behind=1200, cut=True)
+    monkeypatch.setattr(pages, "find_events", lambda *_: answer)
     page = beto.get("/eventos?busca=42").text
     assert "A busca ainda não leu 1.200 eventos guardados" in page
     assert "Há mais eventos assim do que olhamos de uma vez" in page
@@ -235,7 +236,7 @@ def test_what_is_searched_for_is_neither_printed_nor_audited(
         raise RuntimeError(f"cannot look for {typed}")
 
     beto.get("/eventos", query_string={"busca": typed})
-    monkeypatch.setattr(event_list, "find", fail)
+    monkeypatch.setattr(pages, "find_events", fail)
     beto.get("/eventos", 500, query_string={"busca": typed})
     assert rows(app, "SELECT COUNT(*) FROM audit") == before
     assert "cannot look for …" in printed.getvalue()

@@ -117,7 +117,7 @@ def test_an_unknown_user_costs_a_hash_too(nobody: Browser, monkeypatch: pytest.M
             return real.verify(password_hash, password)
 
     real = hasher
-    passwords._nobody()
+    passwords._dummy_hash()
     monkeypatch.setattr(passwords, "hasher", Counting())
     for email in ("ana@exemplo.com.br", "eva@exemplo.com.br"):
         nobody.post("/entrar", 200, email=email, password="wrong password")

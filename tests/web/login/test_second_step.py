@@ -22,7 +22,7 @@ from tests.web.support.authenticator import (
     wrong_code,
 )
 from tests.web.support.browser import Browser, planted_session
-from webhookproxy.models.accounts.sign_ins import HALF_LIFETIME
+from webhookproxy.models.accounts.sign_ins import PENDING_LIFETIME
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -179,7 +179,7 @@ def test_the_login_that_waits_ends_after_five_minutes(
     clock: Traveller, later: str, nobody: Browser
 ) -> None:
     give_password(nobody)
-    clock.shift(HALF_LIFETIME.total_seconds() + 1)
+    clock.shift(PENDING_LIFETIME.total_seconds() + 1)
     assert nobody.post(STEP, code=code_of(later)).location == "/entrar"
     assert "acabou: entre de novo" in nobody.get("/entrar").text
     nobody.get("/", 303)
@@ -230,7 +230,7 @@ def test_a_session_that_was_planted_gets_nothing_by_the_password_nor_by_the_code
     assert planted.get(STEP, 303).location == "/entrar"
     victim.get(STEP)
     with victim.client.session_transaction() as session:
-        half, token = session["half"], session["csrf_token"]
+        half, token = session["pending"], session["csrf_token"]
     victim.post(STEP, code=code_of(later))
     victim.get("/conta")
     with victim.client.session_transaction() as session:
@@ -243,8 +243,8 @@ def test_what_waits_is_stored_as_a_hash(app: Flask, key: str, nobody: Browser) -
     assert key
     give_password(nobody)
     with nobody.client.session_transaction() as session:
-        half = session["half"]
-    ((stored,),) = rows(app, "SELECT key_hash FROM half_sign_ins")
+        half = session["pending"]
+    ((stored,),) = rows(app, "SELECT key_hash FROM pending_sign_ins")
     assert stored != half
 
 

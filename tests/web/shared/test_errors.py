@@ -18,7 +18,7 @@ from webhookproxy.web import panel
 from webhookproxy.web.companies import pages as companies
 from webhookproxy.web.shared import drafts
 from webhookproxy.web.shared.forms import Form
-from webhookproxy.web.webhooks import pages as webhooks
+from webhookproxy.web.webhooks import editing
 
 
 def read_only(app: Flask) -> None:
@@ -90,7 +90,7 @@ def test_an_error_that_quotes_what_was_typed_into_a_secret_field_is_printed_with
     """The log has no form to know it by: the request says what it was."""
     typed = "a plain word of canary"
     error = ValueError(f"could not convert {typed!r}, typed by canary@exemplo.com.br")
-    monkeypatch.setattr(webhooks, "edit_webhook", failing(error))
+    monkeypatch.setattr(editing, "edit_webhook", failing(error))
     monkeypatch.setattr(caplog.handler, "filters", [Redaction()])
     address = f"/webhooks/webhook_{place.webhook}/editar"
     page = ana.send(address, {**ana.fields(address), "secret": typed}, 500)
@@ -119,7 +119,7 @@ def test_a_database_that_cannot_be_read_is_a_page(
     ana: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = OperationalError("SELECT canary", {}, Exception("canary"))
-    monkeypatch.setattr(companies, "visible", failing(error))
+    monkeypatch.setattr(companies, "list_companies", failing(error))
     answer = ana.get("/empresas", 503)
     assert "canary" not in answer.text
     assert "Tente de novo" in answer.text

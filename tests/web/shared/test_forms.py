@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from time_machine import Traveller
 
-from tests.support.application import TOKEN, rows
+from tests.support.application import TOKEN, application, rows
 from tests.web.conftest import PASSWORD, Place
 from tests.web.support.browser import Browser
+from webhookproxy.events.catalog import CATALOG
 from webhookproxy.web.shared import drafts
 
 NEW_TOKEN = "canary-token-of-a-new-company"
@@ -165,22 +170,87 @@ def test_a_button_behind_which_the_session_expired_is_not_pressed_later(
 
 
 @pytest.mark.usefixtures("ana")
-def test_nobody_pushes_out_what_others_typed(app: Flask, ana: Browser) -> None:
-    fields = company_fields(ana, name="Guarapuava")
-    ana.client.delete_cookie("session")
-    ana.send("/empresas/nova", fields, 303)
-    for _ in range(drafts.DRAFTS_MAX + 10):
-        Browser(app).send("/empresas/nova", {"name": "x"}, 303)
-    ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
-    assert 'value="Guarapuava"' in ana.get("/empresas/nova").text
-
-
-@pytest.mark.usefixtures("ana")
 def test_another_sites_form_leaves_nothing_behind(nobody: Browser) -> None:
-    fields = {"name": "Plantada", "csrf_token": "x"}
+    fields = {"name": "Plantada", "csrf_token": "x", "submission": "WzEsImFiYyJd.x"}
     nobody.client.post("/empresas/nova", data=fields, headers={"Sec-Fetch-Site": "cross-site"})
     nobody.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
     assert "Plantada" not in nobody.get("/empresas/nova").text
+
+
+def expire(browser: Browser, address: str, fields: dict[str, Any]) -> str:
+    """Send a form behind which the session expired; return the cookie of the answer, unpacked."""
+    browser.client.delete_cookie("session")
+    browser.send(address, fields, 303)
+    with browser.client.session_transaction() as session:
+        return str(dict(session))
+
+
+def test_what_was_typed_outlives_the_process_that_got_it(app: Flask, ana: Browser) -> None:
+    expire(ana, "/empresas/nova", company_fields(ana, name="Guarapuava"))
+    kept = ana.client.get_cookie("session")
+    assert kept is not None
+    folder = Path(app.instance_path)
+    with application(app.config["SQLALCHEMY_DATABASE_URI"], folder) as another_process:
+        other = Browser(another_process)
+        other.client.set_cookie("session", kept.value)
+        other.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+        assert 'value="Guarapuava"' in other.get("/empresas/nova").text
+
+
+def test_only_the_user_who_typed_it_sees_it_again(
+    ana: Browser, log_in: Callable[..., Browser]
+) -> None:
+    log_in("eva@exemplo.com.br", admin=True)
+    kept = expire(ana, "/empresas/nova", company_fields(ana, name="Guarapuava"))
+    assert "Guarapuava" in kept
+    ana.post("/entrar", email="eva@exemplo.com.br", password=PASSWORD)
+    with ana.client.session_transaction() as session:
+        assert "Guarapuava" not in str(dict(session))
+    assert "Guarapuava" not in ana.get("/empresas/nova").text
+
+
+def test_no_secret_travels_in_the_cookie(ana: Browser, place: Place) -> None:
+    assert NEW_TOKEN not in expire(ana, "/empresas/nova", company_fields(ana))
+    ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    address = f"/webhooks/webhook_{place.webhook}/editar"
+    typed = {"secret": "canary-secret-2", "authorization": "canary-authorization"}
+    kept = expire(ana, address, {**ana.fields(address), "name": "Novo", **typed})
+    assert "Novo" in kept
+    assert "canary" not in kept
+
+
+def test_a_webhook_with_every_event_fits_into_the_cookie_and_a_flood_is_left_out(
+    ana: Browser, place: Place
+) -> None:
+    address = f"/empresas/company_{place.company}/webhooks/novo"
+    every = {"name": "Todos", "which": "escolhidos", "events": sorted(CATALOG)}
+    expire(ana, address, {**ana.fields(address), **every})
+    ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    page = ana.get(address).text
+    assert page.count(" checked> <span><code>") == len(CATALOG)
+    assert "Recuperamos o que você digitou" in page
+    flood = {"more_events": secrets.token_urlsafe(20_000)}
+    assert "draft" not in expire(ana, address, {**ana.fields(address), **flood})
+    answer = ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    assert answer.location == address
+
+
+def test_what_was_typed_is_kept_for_half_an_hour(clock: Traveller, ana: Browser) -> None:
+    expire(ana, "/empresas/nova", company_fields(ana, name="Guarapuava"))
+    clock.shift(drafts.DRAFT_SECONDS + 1)
+    ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    assert "Guarapuava" not in ana.get("/empresas/nova").text
+
+
+def test_a_company_saved_twice_is_saved_once_and_changed_again_is_a_conflict(
+    app: Flask, ana: Browser, place: Place
+) -> None:
+    address = f"/empresas/company_{place.company}/editar"
+    fields = {**ana.fields(address), "name": "Outro nome"}
+    assert ana.send(address, fields, 303).location == ana.send(address, fields, 303).location
+    assert len(rows(app, "SELECT 1 FROM audit WHERE action = 'company_changed'")) == 1
+    page = ana.send(address, {**fields, "name": "Um terceiro"}, 200).text
+    assert "Outra pessoa salvou esta empresa" in page
 
 
 def test_a_generated_secret_is_shown_once(app: Flask, ana: Browser, place: Place) -> None:

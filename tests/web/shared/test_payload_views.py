@@ -93,4 +93,4 @@ def test_the_page_is_shown_while_nothing_can_be_written(
 def test_memory_of_it_is_bounded(app: Flask, ana: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(viewings, "REMEMBERED_MAX", 0)
     ana.get(PAGE)
-    assert not app.extensions["viewings"]
+    assert not app.extensions["payload_views"]

@@ -148,7 +148,7 @@ def _create_accounts() -> None:
     )
     hashed = {
         "sign_ins": ("key_hash", "created_at", "seen_at"),
-        "half_sign_ins": ("key_hash", "created_at"),
+        "pending_sign_ins": ("key_hash", "created_at"),
         "recovery_codes": ("code_hash",),
     }
     for table, (key, *times) in hashed.items():

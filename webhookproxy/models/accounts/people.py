@@ -19,7 +19,7 @@ hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
 class User(Base):
-    """Somebody who may log in; an administrator sees every company."""
+    """A person who may log in; an administrator sees every company."""
 
     __tablename__ = "users"
 
@@ -44,9 +44,9 @@ class Grant(Base):
 
 
 def create_user(session: Session, email: str, password_hash: str, *, admin: bool) -> User:
-    """A new user; Refused if the address is not one or is taken.
+    """Add a user. Raises Refused if the e-mail is none, or is taken.
 
-    The password is hashed by the caller, before the write transaction: hashing takes 0.1 s.
+    The caller hashes the password before the write transaction, because hashing takes 0.1 s.
     """
     address = check_email(email)
     if session.scalar(select(User.id).where(User.email == address)) is not None:
@@ -62,13 +62,13 @@ def create_user(session: Session, email: str, password_hash: str, *, admin: bool
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash of a password; Refused if it is too short or too long."""
+    """Return the argon2id hash of a password. Raises Refused if it is too short or too long."""
     check_password(password)
     return hasher.hash(password)
 
 
 def find_user(session: Session, email: str) -> User:
-    """The user with this address; Refused if there is none."""
+    """Return the user with this e-mail. Raises Refused if there is none."""
     user = session.scalar(select(User).where(User.email == email.strip().lower()))
     if user is None:
         raise Refused.one(
@@ -79,24 +79,15 @@ def find_user(session: Session, email: str) -> User:
     return user
 
 
-def set_password(session: Session, user: User, password_hash: str, *, but: str | None) -> None:
-    """Give a user a new password, which ends every login but the one with the key `but`."""
-    # Imported here: logins belong to users, and their module imports this one.
-    from webhookproxy.models.accounts.sign_ins import sign_out_everywhere
-
-    user.password_hash = password_hash
-    sign_out_everywhere(session, user.id, but=but)
-
-
 def change_role(session: Session, user: User, *, admin: bool) -> None:
-    """Make a user an administrator or an operator; Refused for the last administrator."""
+    """Make a user an administrator or an operator. Raises Refused for the last administrator."""
     if not admin:
         _keep_an_administrator(session, user)
     user.is_admin = admin
 
 
 def delete_user(session: Session, user: User | None) -> None:
-    """Delete a user with the logins and grants; Refused for the last administrator."""
+    """Delete a user with the logins and grants. Raises Refused for the last administrator."""
     if user is not None:
         _keep_an_administrator(session, user)
         session.delete(user)
@@ -109,7 +100,7 @@ def _keep_an_administrator(session: Session, user: User) -> None:
     if administrators == {user.id}:
         raise Refused.one(
             "role",
-            f"{user.email} is the only administrator: make somebody else one first.",
+            f"{user.email} is the only administrator: make another user one first.",
             "Este é o único administrador: torne outra pessoa administradora antes.",
         )
 
@@ -124,7 +115,7 @@ def grant_only(session: Session, user: User, company_ids: Collection[int]) -> No
 
 
 def grant(session: Session, user: User, company_id: int) -> bool:
-    """Let an operator see a company; False if that was so already."""
+    """Let an operator see a company; return False if they could already."""
     if session.get(Grant, (user.id, company_id)) is not None:
         return False
     session.add(Grant(user_id=user.id, company_id=company_id))
@@ -132,7 +123,7 @@ def grant(session: Session, user: User, company_id: int) -> bool:
 
 
 def revoke(session: Session, user: User, company_id: int) -> bool:
-    """Take that right away again; False if there was none."""
+    """Take the right to a company away; return False if there was none."""
     found = session.get(Grant, (user.id, company_id))
     if found is None:
         return False

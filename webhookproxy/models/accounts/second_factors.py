@@ -20,12 +20,12 @@ from webhookproxy.models.accounts.sign_ins import key_hash, sign_out_everywhere
 from webhookproxy.models.types import Id, Instant, Secret
 from webhookproxy.rules import Refused
 
-# So long a key is shown to whoever gave the password, until a first code proves that it arrived.
+# How long a key is shown to the user, until a first code proves that the app has it.
 TO_CONFIRM = timedelta(minutes=10)
 
 
 class SecondFactor(Base):
-    """A user's key; it is asked for from `confirmed_at` on, and not before."""
+    """A user's key; a login asks for it from `confirmed_at` on."""
 
     __tablename__ = "second_factors"
 
@@ -35,15 +35,15 @@ class SecondFactor(Base):
     )
     key: Mapped[str] = mapped_column(Secret)
     begun_at: Mapped[datetime] = mapped_column(Instant)
-    # The hash of the login that saw the password: no other one is shown the key.
+    # The hash of the login in which the password was given: no other login is shown the key.
     begun_in: Mapped[str] = mapped_column(String(64))
     confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
-    # Of the last code that was taken; it and those before it are worth nothing any more.
+    # The step of the last code that was used: that code and older ones are refused.
     last_step: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class RecoveryCode(Base):
-    """A code that was not used yet; here there is only its hash."""
+    """A code that was not used yet; only its hash is stored."""
 
     __tablename__ = "recovery_codes"
 
@@ -52,31 +52,31 @@ class RecoveryCode(Base):
 
 
 class Means(StrEnum):
-    """With what somebody showed that it is them."""
+    """The second factor that a user gave."""
 
     APP = "app"
     RECOVERY_CODE = "recovery_code"
 
 
 def on_since(session: Session, user_id: int) -> datetime | None:
-    """Since when the second factor of a user is asked for; None if it is not."""
+    """Return since when a user's second factor is on; None if it is off."""
     return session.scalar(select(SecondFactor.confirmed_at).where(SecondFactor.user_id == user_id))
 
 
 def users_with_it(session: Session) -> frozenset[int]:
-    """Everybody whose second factor is asked for."""
+    """Return the numbers of the users whose second factor is on."""
     query = select(SecondFactor.user_id).where(SecondFactor.confirmed_at.is_not(None))
     return frozenset(session.scalars(query))
 
 
 def codes_left(session: Session, user_id: int) -> int:
-    """How many recovery codes a user has not used."""
+    """Return how many recovery codes a user has left."""
     query = select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id)
     return session.scalar(query) or 0
 
 
 def begin(session: Session, user_id: int, login: str) -> None:
-    """Make a key, which only this login is shown; Refused if the second factor is on."""
+    """Make a key, which only this login is shown. Raises Refused if the second factor is on."""
     if on_since(session, user_id) is not None:
         raise Refused.one("", "The second factor is on already.", "O segundo fator já está ligado.")
     session.execute(delete(SecondFactor).where(SecondFactor.user_id == user_id))
@@ -87,7 +87,7 @@ def begin(session: Session, user_id: int, login: str) -> None:
 
 
 def begun(session: Session, user_id: int, login: str) -> SecondFactor | None:
-    """The factor that this login is turning on; None if there is none, or it took too long."""
+    """Return the factor that this login is turning on; None without one, or after too long."""
     return session.scalar(
         select(SecondFactor).where(
             SecondFactor.user_id == user_id,
@@ -99,9 +99,9 @@ def begun(session: Session, user_id: int, login: str) -> SecondFactor | None:
 
 
 def confirm(session: Session, user_id: int, login: str, code: str) -> list[str]:
-    """Turn it on, for the app shows the right code, and end every other login.
+    """Turn the second factor on if the app's code is right, and end every other login.
 
-    Returns the recovery codes, which nobody can be shown again. Refused if the code is wrong, or
+    Return the recovery codes, which are never shown again. Raises Refused if the code is wrong, or
     `begin` was too long ago.
     """
     factor = begun(session, user_id, login)
@@ -122,9 +122,9 @@ def confirm(session: Session, user_id: int, login: str, code: str) -> list[str]:
 
 
 def prove(session: Session, user_id: int, *, code: str, recovery: str) -> Means | None:
-    """Use up the app's code, or the recovery code if one is given; None if it is not good.
+    """Use up the app's code, or the recovery code if one is given; return None if it is wrong.
 
-    Of two logins with one code, however close together, only one is let through.
+    Of two logins with one code, however close together, only one succeeds.
     """
     if recovery:
         spent = delete(RecoveryCode).where(
@@ -147,7 +147,7 @@ def prove(session: Session, user_id: int, *, code: str, recovery: str) -> Means 
 
 
 def new_recovery_codes(session: Session, user_id: int) -> list[str]:
-    """Recovery codes in place of all that there were; only their hashes are kept."""
+    """Replace a user's recovery codes and return the new ones; only their hashes are stored."""
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     codes = [new_recovery_code() for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCode(code_hash=recovery_hash(code), user_id=user_id) for code in codes)
@@ -155,9 +155,9 @@ def new_recovery_codes(session: Session, user_id: int) -> list[str]:
 
 
 def turn_off(session: Session, user_id: int, *, but: str | None) -> bool:
-    """Ask for it no more, and end every login but the one with the key `but`.
+    """Turn the second factor off, and end every login except the one with the key `but`.
 
-    False if it was off already; then nothing ends.
+    Return False if it was off already; then no login ends.
     """
     was_on = on_since(session, user_id) is not None
     session.execute(delete(SecondFactor).where(SecondFactor.user_id == user_id))

@@ -1,4 +1,4 @@
-"""Who is logged in: one row per browser, so that a logout ends a cookie and not just hides it."""
+"""Logins: one row for each browser, so that a logout ends the cookie and does not only hide it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from webhookproxy.extensions import Base
 from webhookproxy.models.accounts.people import User
 from webhookproxy.models.types import Id, Instant
 
-# ASVS 7.3: a bound on the whole, and one on being idle.
+# ASVS 7.3 asks for a limit on the whole login, and for one on the time without a request.
 LIFETIME = timedelta(hours=12)
 IDLE = timedelta(hours=4)
-# `seen_at` is written at most so often: a page must not cost a write.
+# `seen_at` is not written more often than this: a page must not cost a write.
 SEEN_STEP = timedelta(minutes=5)
-# So long the second factor is waited for after the password.
-HALF_LIFETIME = timedelta(minutes=5)
+# How long a login waits for the second factor after the password.
+PENDING_LIFETIME = timedelta(minutes=5)
 
 
 class SignIn(Base):
-    """One login of a user; its key is in the browser's cookie, here there is only its hash."""
+    """One login of a user. The browser's cookie has the key; the row has only the key's hash."""
 
     __tablename__ = "sign_ins"
 
@@ -33,13 +33,13 @@ class SignIn(Base):
     seen_at: Mapped[datetime] = mapped_column(Instant)
 
 
-class HalfSignIn(Base):
+class PendingSignIn(Base):
     """A login that has the right password and still needs the second factor.
 
-    It is no SignIn with a mark: nothing that asks who is logged in can take it for one.
+    It has its own table and is no SignIn with a mark, so no query for logins can find it.
     """
 
-    __tablename__ = "half_sign_ins"
+    __tablename__ = "pending_sign_ins"
 
     key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), index=True)
@@ -47,7 +47,7 @@ class HalfSignIn(Base):
 
 
 def sign_in(session: Session, user_id: int) -> str:
-    """A new login's key; those that are over go, so that the table stays small."""
+    """Add a login and return its key. Logins that are over are deleted, to keep the table small."""
     now = datetime.now(UTC)
     key = secrets.token_urlsafe(32)
     session.execute(delete(SignIn).where(SignIn.created_at < now - LIFETIME))
@@ -56,7 +56,7 @@ def sign_in(session: Session, user_id: int) -> str:
 
 
 def signed_in(session: Session, key: str) -> tuple[User, bool] | None:
-    """The user of a login that still holds, and whether it is time to call `saw`; else None."""
+    """Return the user of a login, and whether `touch_sign_in` is due; None if the login is over."""
     now = datetime.now(UTC)
     row = session.execute(
         select(User, SignIn.seen_at)
@@ -70,51 +70,57 @@ def signed_in(session: Session, key: str) -> tuple[User, bool] | None:
     return None if row is None else (row[0], row[1] < now - SEEN_STEP)
 
 
-def saw(session: Session, key: str) -> None:
-    """Note that a login is being used."""
+def touch_sign_in(session: Session, key: str) -> None:
+    """Write down that a login was used now."""
     session.execute(
         update(SignIn).where(SignIn.key_hash == key_hash(key)).values(seen_at=datetime.now(UTC))
     )
 
 
 def sign_out(session: Session, key: str) -> None:
-    """End one login; its cookie is worth nothing from now on."""
+    """End one login: its cookie is worth nothing from now on."""
     session.execute(delete(SignIn).where(SignIn.key_hash == key_hash(key)))
 
 
 def sign_out_everywhere(session: Session, user_id: int, *, but: str | None = None) -> None:
-    """End every login of a user, also those half done, but the one with this key."""
+    """End every login of a user, pending ones too, except the one with the key `but`."""
     kept = "" if but is None else key_hash(but)
-    session.execute(delete(HalfSignIn).where(HalfSignIn.user_id == user_id))
+    session.execute(delete(PendingSignIn).where(PendingSignIn.user_id == user_id))
     session.execute(delete(SignIn).where(SignIn.user_id == user_id, SignIn.key_hash != kept))
 
 
-def half_sign_in(session: Session, user_id: int) -> str:
-    """The key of a login whose password was right; those that are over go."""
+def set_password(session: Session, user: User, password_hash: str, *, but: str | None) -> None:
+    """Give a user a new password and end every login except the one with the key `but`."""
+    user.password_hash = password_hash
+    sign_out_everywhere(session, user.id, but=but)
+
+
+def begin_sign_in(session: Session, user_id: int) -> str:
+    """Add a pending login and return its key. Pending logins that are over are deleted."""
     now = datetime.now(UTC)
     key = secrets.token_urlsafe(32)
-    session.execute(delete(HalfSignIn).where(HalfSignIn.created_at < now - HALF_LIFETIME))
-    session.add(HalfSignIn(key_hash=key_hash(key), user_id=user_id, created_at=now))
+    session.execute(delete(PendingSignIn).where(PendingSignIn.created_at < now - PENDING_LIFETIME))
+    session.add(PendingSignIn(key_hash=key_hash(key), user_id=user_id, created_at=now))
     return key
 
 
-def half_signed_in(session: Session, key: str) -> User | None:
-    """The user who gave the password in that login, if it is not over."""
+def pending_user(session: Session, key: str) -> User | None:
+    """Return the user of a pending login; None if it is over."""
     return session.scalar(
         select(User)
-        .join(HalfSignIn, HalfSignIn.user_id == User.id)
+        .join(PendingSignIn, PendingSignIn.user_id == User.id)
         .where(
-            HalfSignIn.key_hash == key_hash(key),
-            HalfSignIn.created_at > datetime.now(UTC) - HALF_LIFETIME,
+            PendingSignIn.key_hash == key_hash(key),
+            PendingSignIn.created_at > datetime.now(UTC) - PENDING_LIFETIME,
         )
     )
 
 
-def end_half_sign_in(session: Session, key: str) -> None:
-    """End a login that was half done, for it is whole now."""
-    session.execute(delete(HalfSignIn).where(HalfSignIn.key_hash == key_hash(key)))
+def end_pending_sign_in(session: Session, key: str) -> None:
+    """Delete a pending login, because the second factor completed it."""
+    session.execute(delete(PendingSignIn).where(PendingSignIn.key_hash == key_hash(key)))
 
 
 def key_hash(key: str) -> str:
-    """What is stored of a login's key."""
+    """Return the hash of a login's key, which is all that is stored of it."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Forms that create something, each used once: a double click makes one row."""
+"""Forms that were sent: each is carried out once, so a double click changes nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEPT = timedelta(days=1)
 
 
 class Submission(Base):
-    """The form with this key was submitted and made row `made`."""
+    """A form that was sent: its key, and the number of the row that it made or changed."""
 
     __tablename__ = "submissions"
 
@@ -24,17 +24,18 @@ class Submission(Base):
     at: Mapped[datetime] = mapped_column(Instant)
 
 
-def once(session: Session, key: str, create: Callable[[], int]) -> int:
-    """What `create` returns, or what it returned when this form was submitted before.
+def once(session: Session, key: str, act: Callable[[], int]) -> tuple[int, bool]:
+    """Carry out a form, unless one with this key was carried out before.
 
-    Two submissions at the same moment follow one another: every write goes through one store, and
-    of two processes the second fails on the key and makes nothing.
+    Return the number that `act` returned, now or then, and whether it ran now. Two submissions at
+    the same moment follow one another: every write goes through one store, and of two processes
+    the second fails on the key and writes nothing.
     """
     before = session.get(Submission, key)
     if before is not None:
-        return before.made
+        return before.made, False
     now = datetime.now(UTC)
     session.execute(delete(Submission).where(Submission.at < now - KEPT))
-    made = create()
+    made = act()
     session.add(Submission(key=key, made=made, at=now))
-    return made
+    return made, True

@@ -1,11 +1,10 @@
-"""Who did what, when and from where, for administrators."""
+"""The audit for administrators: who did what, when and from where."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
 
 from flask import Blueprint, abort, current_app, render_template, request, url_for
 from sqlalchemy import select
@@ -17,6 +16,7 @@ from webhookproxy.models import Company, Delivery, Event, User, Webhook
 from webhookproxy.models.audit import PAGE, Action, AuditEntry, Entries, find_entries
 from webhookproxy.web.admin.audit_words import ACTIONS, PROGRAMS, detail_words, who_words
 from webhookproxy.web.shared.access import administrators
+from webhookproxy.web.shared.address import digits, number_of, query_of
 
 blueprint = Blueprint("audit", __name__)
 
@@ -26,7 +26,7 @@ _LENGTHS = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the address asks for."""
+    """The filter in the address."""
 
     who: str = ""
     action: str = ""
@@ -36,23 +36,21 @@ class Chosen:
 
     @classmethod
     def read(cls, args: MultiDict[str, str]) -> Chosen:
-        """The filter in an address; 404 for what there is not."""
+        """Return the filter in an address. Answers 404 to what does not exist."""
         action, period = args.get("acao", ""), args.get("periodo", "")
         if period not in PERIODS or (action and action not in list(Action)):
             abort(404)
-        company = args.get("empresa", "")
-        if company and not company.startswith("company_"):
-            abort(404)
+        before = args.get("antes", "")
         return cls(
             args.get("pessoa", "").strip().lower()[:254],
             action,
-            _number(company.removeprefix("company_")),
+            number_of(args.get("empresa", ""), "company"),
             period,
-            _number(args.get("antes", "")),
+            digits(before) if before else None,
         )
 
     def entries(self, session: Session, count: int = PAGE) -> Entries:
-        """One page of what it asks for."""
+        """Return one page of the entries that the filter asks for."""
         days = _LENGTHS.get(self.period)
         return find_entries(
             session,
@@ -65,7 +63,7 @@ class Chosen:
         )
 
     def query(self, before: int | None = None) -> str:
-        """The address's query for another page of the same."""
+        """Return the address's query for another page of the same filter."""
         fields = {
             "pessoa": self.who,
             "acao": self.action,
@@ -73,18 +71,18 @@ class Chosen:
             "periodo": self.period,
             "antes": before,
         }
-        return "?" + urlencode({name: value for name, value in fields.items() if value})
+        return query_of(fields)
 
     @property
     def is_narrow(self) -> bool:
-        """Whether anything is filtered for."""
+        """Return whether anything is filtered for."""
         return bool(self.who or self.action or self.company or self.period)
 
 
 @blueprint.get("/auditoria")
 @administrators
 def index() -> str:
-    """Who did what, newest first."""
+    """List who did what, newest first."""
     chosen, session = Chosen.read(request.args), db.session()
     page = chosen.entries(session)
     companies = session.scalars(select(Company).order_by(Company.name)).all()
@@ -103,16 +101,8 @@ def index() -> str:
     )
 
 
-def _number(text: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        abort(404)
-    return int(text)
-
-
 def _links(session: Session, entries: Sequence[AuditEntry]) -> dict[str, str]:
-    """Where the subjects of a page lead, of those that are still there."""
+    """Return the addresses of the subjects that still exist, by their public ids."""
     webhooks = _ids(entries, "webhook")
     live = select(Webhook.id).where(Webhook.id.in_(webhooks), Webhook.deleted_at.is_(None))
     links = {

@@ -1,4 +1,4 @@
-"""What people did, in the words of the page."""
+"""The audit in the words of the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from webhookproxy.models.audit import Action, AuditEntry
 
-# By the action: what somebody did, and the drawing beside it.
+# By the action: its words, and the drawing beside them.
 ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
     {
         Action.LOGIN: ("Entrou", "user"),
@@ -47,7 +47,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
     }
 )
 
-# Whoever acts without being a user.
+# Programs that act without a user.
 PROGRAMS = MappingProxyType({"cli": "Linha de comando", "server": "O próprio servidor"})
 
 _FIELDS = MappingProxyType(
@@ -85,7 +85,7 @@ _OF_USERS = MappingProxyType(
         "reset": "desligado, porque a pessoa o perdeu",
     }
 )
-# What is one word, by that word.
+# Details that are one word.
 _WORDS = MappingProxyType(
     {
         (Action.LOGIN_REFUSED, "second factor"): "senha certa, código do segundo fator errado",
@@ -107,21 +107,21 @@ _RECOVERED = re.compile(r"recovery code, (\d+) left")
 
 
 def who_words(entry: AuditEntry) -> str:
-    """The person's e-mail, or what a program is called."""
+    """Return the person's e-mail, or the name of the program."""
     if entry.user_id is None and entry.who in PROGRAMS:
         return PROGRAMS[entry.who]
     return entry.who or "(não era um e-mail)"
 
 
 def bulk_words(detail: str) -> str:
-    """How much was to be resent ("1234", or more than that), and how much of it was queued."""
+    """Return how many deliveries were to be resent ("12" or ">12"), and how many were queued."""
     queued, _, total = detail.rpartition(" of ")
     much = f"mais de {total[1:]}" if total.startswith(">") else total
     return f"{queued} de {much} entregas" if queued else f"entregas: {much}"
 
 
 def detail_words(entry: AuditEntry) -> str:
-    """The detail of an entry as the page shows it; what has no words yet is shown as stored."""
+    """Return the detail of an entry as the page shows it; as stored, if it has no words."""
     action, detail = Action(entry.action), entry.detail
     if action in _NAMES_OF_FIELDS:
         named = ", ".join(_FIELDS.get(name, name) for name in detail.split())

@@ -1,6 +1,6 @@
-"""What is stored of a person, for administrators: found by a number, and taken out (LGPD).
+"""The data of a person, for administrators: found by a number, and masked (LGPD).
 
-The number travels in forms only, so that no address, log or history of a browser has it.
+The number is only in forms, so that no address, log or history of a browser has it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from typing import Any
 
 from flask import Blueprint, current_app, render_template, request, url_for
 from sqlalchemy import select
+from wtforms import StringField
+from wtforms.validators import InputRequired
 
 from webhookproxy.extensions import db
 from webhookproxy.maintenance import privacy
 from webhookproxy.maintenance.personal import PersonalNumber, read_number
 from webhookproxy.models import Company
 from webhookproxy.rules import Refused
-from webhookproxy.web.admin.privacy_forms import NumberForm
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import account, actor, administrators
+from webhookproxy.web.shared.forms import Form
 
 logger = logging.getLogger(__name__)
 blueprint = Blueprint("privacy", __name__)
@@ -33,13 +35,28 @@ _SETTINGS = {
     "filters": "filtros",
 }
 # Where a setting is changed by hand, by the word before the number.
-_EDIT = {"company": "companies.edit", "webhook": "webhooks.edit", "user": "users.edit"}
+_EDIT = {
+    "company": "company_editing.edit",
+    "webhook": "webhook_editing.edit",
+    "user": "users.edit",
+}
+
+
+class NumberForm(Form):
+    """A telephone with its area code, or a CPF."""
+
+    number = StringField(
+        "Telefone ou CPF",
+        [InputRequired("Informe um telefone com DDD ou um CPF.")],
+        description="Telefone com DDD (com ou sem o 55) ou CPF, com ou sem pontuação.",
+        render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": "40"},
+    )
 
 
 @blueprint.route("/privacidade", methods=["GET", "POST"])
 @administrators
 def show() -> str:
-    """Ask for a telephone or CPF, and say where it is."""
+    """Ask for a telephone or CPF, and show where it is stored."""
     form = NumberForm()
     number = _number(form)
     if number is None:
@@ -50,7 +67,7 @@ def show() -> str:
 @blueprint.post("/privacidade/apagar")
 @administrators
 def expunge() -> str:
-    """Say what is lost; mask the number everywhere once that is confirmed."""
+    """Say what would be lost; mask the number everywhere once that is confirmed."""
     form = NumberForm()
     number = _number(form)
     if number is None:
@@ -68,7 +85,7 @@ def expunge() -> str:
 
 
 def _number(form: NumberForm) -> PersonalNumber | None:
-    """The number that was typed; None, and the reason in the form, if there is none."""
+    """Return the number that was typed; None if it is none, and the form says why."""
     if not form.validate_on_submit():
         return None
     throttle.limit("privacy", str(account().id))
@@ -91,13 +108,13 @@ def _found(number: PersonalNumber) -> dict[str, object]:
 
 
 def _let_go_of_the_database() -> None:
-    # Every stored payload is read, a batch at a time: what this request read before must not keep
-    # the old pages of the database alive meanwhile.
+    # Every stored payload is read, in batches: a read transaction of this request must not keep the
+    # database's old pages alive meanwhile.
     db.session.rollback()
 
 
 def _setting(found: str) -> tuple[str, str, str]:
-    """What has the number in a setting: its public id, where that is changed, which setting."""
+    """Return of a setting with the number: whose it is, where to change it, its name."""
     subject, _, column = found.partition(" ")
     kind, _, number = subject.partition("_")
     ids: dict[str, Any] = {f"{kind}_id": int(number)}

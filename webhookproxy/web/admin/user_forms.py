@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
+from typing import Any
+
 from wtforms import BooleanField, EmailField, PasswordField, SelectField, SelectMultipleField
 
-from webhookproxy.models import Company
-from webhookproxy.web.shared.forms import CreatingForm, choices
+from webhookproxy.models import Company, User
+from webhookproxy.web.login import passwords
+from webhookproxy.web.shared.forms import StoredForm, choices
 
 ROLES = {
     "operador": "Operador: as empresas marcadas",
@@ -13,7 +17,7 @@ ROLES = {
 }
 
 
-class UserForm(CreatingForm):
+class UserForm(StoredForm):
     """A user to create or to edit; the password is never shown again."""
 
     email = EmailField("E-mail", description="Com ele a pessoa entra.")
@@ -28,18 +32,35 @@ class UserForm(CreatingForm):
     )
     generate_password = BooleanField("Gerar uma senha e mostrá-la uma vez")
 
-    # The companies there are, by number, with their names.
+    # The companies to choose from: number and name.
     offered: list[tuple[int, str]]
+    # Whether a blank password keeps the stored one.
+    is_edit = False
+    # The password that was generated for this form, if it asks for one.
+    generated: str | None = None
 
     def offer(self, companies: list[Company]) -> None:
         """Fill the list of companies."""
         self.offered = [(company.id, company.name) for company in companies]
 
-    @property
-    def is_admin(self) -> bool:
-        """Whether an administrator is asked for."""
-        return bool(self.role.data == "administrador")
+    def fill(self, user: User, companies: list[Company]) -> None:
+        """Show what is stored, but for the password."""
+        self.email.data = user.email
+        self.role.data = "administrador" if user.is_admin else "operador"
+        self.companies.data = [company.id for company in companies]
 
-    def granted(self) -> set[int]:
-        """The companies that are marked, of those that are offered."""
-        return {number for number, _ in self.offered} & set(self.companies.data or ())
+    def typed(self) -> dict[str, Any]:
+        """Return the fields to store. Refused for a password that is too short or too long.
+
+        `password_hash` is None if the stored password stays.
+        """
+        password = str(self.password.data or "")
+        if self.generate_password.data and not password:
+            password = self.generated = secrets.token_urlsafe(12)
+        keeps = self.is_edit and not password
+        return {
+            "email": str(self.email.data),
+            "admin": self.role.data == "administrador",
+            "companies": {number for number, _ in self.offered} & set(self.companies.data or ()),
+            "password_hash": None if keeps else passwords.hashed(password),
+        }

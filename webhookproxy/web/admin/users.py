@@ -1,8 +1,8 @@
-"""The users: administrators, and operators with the companies they may run."""
+"""The users: administrators, and operators with the companies that they run."""
 
 from __future__ import annotations
 
-import secrets
+from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import select
@@ -16,13 +16,12 @@ from webhookproxy.models.accounts.people import (
     create_user,
     delete_user,
     grant_only,
-    set_password,
 )
 from webhookproxy.models.accounts.second_factors import on_since, turn_off, users_with_it
+from webhookproxy.models.accounts.sign_ins import set_password
 from webhookproxy.models.audit import Action, record
 from webhookproxy.rules import Refused
 from webhookproxy.web.admin.user_forms import UserForm
-from webhookproxy.web.login import passwords
 from webhookproxy.web.shared.access import account, actor, administrators
 from webhookproxy.web.shared.forms import write
 
@@ -32,7 +31,7 @@ blueprint = Blueprint("users", __name__)
 @blueprint.get("/usuarios")
 @administrators
 def index() -> str:
-    """Everybody who may log in, and what each may see."""
+    """List everyone who may log in, and what each may see."""
     users = db.session.scalars(select(User).order_by(User.email)).all()
     secured = users_with_it(db.session())
     return render_template(
@@ -65,57 +64,52 @@ def create() -> str | Response:
     form = UserForm()
     form.offer(_companies())
     if form.validate_on_submit():
-        try:
-            generated, typed = _password(form)
-            fresh = passwords.hashed(typed)
-            email, is_admin, granted = str(form.email.data), form.is_admin, form.granted()
-            who = actor()
+        who = actor()
 
-            def make(writing: Session) -> int:
-                user = create_user(writing, email, fresh, admin=is_admin)
-                grant_only(writing, user, granted)
-                record(writing, who, Action.USER_CREATED, subject=user.email)
-                return user.id
+        def act(writing: Session, typed: dict[str, Any]) -> int:
+            hashed, admin = typed["password_hash"], typed["admin"]
+            user = create_user(writing, typed["email"], hashed, admin=admin)
+            grant_only(writing, user, typed["companies"])
+            record(writing, who, Action.USER_CREATED, subject=user.email)
+            return user.id
 
-            made = write(lambda writing: form.make(writing, lambda: make(writing)))
-        except Refused as refused:
-            form.take(refused)
-        else:
-            return _saved(made, generated, "O usuário foi criado.")
+        if saved := form.save(act):
+            user_id, is_new = saved
+            if is_new or form.generated is None:
+                return _saved(user_id, form.generated, "O usuário foi criado.")
+            flash(
+                "O usuário foi criado. A senha gerada estava na resposta anterior; se não a "
+                "copiou, gere outra aqui."
+            )
+            return redirect(url_for("users.index"), code=303)
     return render_template("admin/users/form.html", form=form, user=None)
 
 
 @blueprint.route("/usuarios/<user:user_id>", methods=["GET", "POST"])
 @administrators
 def edit(user_id: int) -> str | Response:
-    """Change a user's role, companies or password; a new password ends that user's sessions."""
+    """Change a user's role, companies or password; a new password ends that user's logins."""
     user = _user_or_404(user_id)
     form = UserForm()
     form.offer(_companies())
+    form.is_edit = True
     if request.method == "GET" and not form.recovered:
-        form.email.data = user.email
-        form.role.data = "administrador" if user.is_admin else "operador"
-        form.companies.data = [company.id for company in _granted().get(user_id, [])]
+        form.fill(user, _granted().get(user_id, []))
     if form.validate_on_submit():
         try:
-            generated = _save(user_id, form)
+            _save(user_id, form)
         except Refused as refused:
             form.take(refused)
         else:
-            return _saved(user_id, generated, "O usuário foi salvo.")
+            return _saved(user_id, form.generated, "O usuário foi salvo.")
     since = on_since(db.session(), user_id)
     return render_template("admin/users/form.html", form=form, user=user, second_since=since)
 
 
-def _save(user_id: int, form: UserForm) -> str | None:
-    """Save what was typed; the generated password, if one was asked for."""
-    generated, fresh = None, None
-    if form.password.data or form.generate_password.data:
-        generated, typed = _password(form)
-        fresh = passwords.hashed(typed)
-    is_admin, granted = form.is_admin, form.granted()
+def _save(user_id: int, form: UserForm) -> None:
+    typed = form.typed()
     themselves = user_id == account().id
-    if themselves and not is_admin:
+    if themselves and not typed["admin"]:
         raise Refused.one(
             "role", "", "Você não pode tirar de si o papel de administrador: peça a outro."
         )
@@ -126,21 +120,29 @@ def _save(user_id: int, form: UserForm) -> str | None:
         user = writing.get(User, user_id)
         if user is None:
             raise Refused.one("email", "", "Este usuário foi excluído por outra pessoa.")
-        change_role(writing, user, admin=is_admin)
-        grant_only(writing, user, granted)
+        change_role(writing, user, admin=typed["admin"])
+        grant_only(writing, user, typed["companies"])
         record(writing, who, Action.USER_CHANGED, subject=user.email)
-        if fresh is not None:
-            set_password(writing, user, fresh, but=kept)
+        if typed["password_hash"] is not None:
+            set_password(writing, user, typed["password_hash"], but=kept)
             record(writing, who, Action.PASSWORD_CHANGED, subject=user.email)
 
     write(job)
-    return generated
+
+
+def _saved(user_id: int, generated: str | None, said: str) -> str | Response:
+    """Redirect to the list, or show a generated password, in this one answer and nowhere else."""
+    if generated is None:
+        flash(said)
+        return redirect(url_for("users.index"), code=303)
+    user = _user_or_404(user_id)
+    return render_template("admin/users/password.html", user=user, password=generated)
 
 
 @blueprint.route("/usuarios/<user:user_id>/excluir", methods=["GET", "POST"])
 @administrators
 def delete(user_id: int) -> str | Response:
-    """Say what is lost; delete the user once that is confirmed. Nobody deletes themselves."""
+    """Say what is lost; delete the user once that is confirmed. No one deletes themselves."""
     user = _user_or_404(user_id)
     if request.method == "POST" and user_id != account().id:
         who, email = actor(), user.email
@@ -162,7 +164,7 @@ def delete(user_id: int) -> str | Response:
 @blueprint.route("/usuarios/<user:user_id>/segundo-fator", methods=["GET", "POST"])
 @administrators
 def reset_second_factor(user_id: int) -> str | Response:
-    """Turn somebody's second factor off, because they lost it; one's own needs a code."""
+    """Turn off the second factor of a user who lost it; turning off one's own needs a code."""
     user = _user_or_404(user_id)
     if request.method == "POST" and user_id != account().id:
         who, email = actor(), user.email
@@ -187,22 +189,3 @@ def _user_or_404(user_id: int) -> User:
     if user is None:
         abort(404)
     return user
-
-
-def _password(form: UserForm) -> tuple[str | None, str]:
-    """The generated password (None if one was typed), and the one to set."""
-    if form.generate_password.data and not form.password.data:
-        generated = secrets.token_urlsafe(12)
-        return generated, generated
-    return None, str(form.password.data or "")
-
-
-def _saved(user_id: int, generated: str | None, said: str) -> str | Response:
-    """Back to the list; a generated password is in this one answer and nowhere else."""
-    user = _user_or_404(user_id)
-    if generated is None or not passwords.verified(user.password_hash, generated):
-        if generated is not None:
-            said += " A senha gerada estava na resposta anterior; se não a copiou, gere outra aqui."
-        flash(said)
-        return redirect(url_for("users.index"), code=303)
-    return render_template("admin/users/password.html", user=user, password=generated)

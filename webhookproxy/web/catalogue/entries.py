@@ -1,4 +1,4 @@
-"""The event names that a company may get: those of the catalogue, and those that came."""
+"""The event names that a company may get: those of the catalogue, and others that came."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from webhookproxy.events.catalog import CATALOG
 from webhookproxy.models import HourlyEvents, Webhook
 from webhookproxy.web.shared import figures
 
-# A name is new for so long, if it did not come in the time before it that is looked at.
+# A name is new for NEW_HOURS, if it did not come in the BEFORE_HOURS before those.
 NEW_HOURS = 7 * 24
 BEFORE_HOURS = 30 * 24
-# Before those hours, nearly every name that is not new came in so many.
+# Nearly every name that is not new came in the NEAR_HOURS before those.
 NEAR_HOURS = 2 * 24
 DAY_HOURS = 24
 OUTSIDE = "fora do catálogo"
@@ -33,7 +33,7 @@ SHOWN = {
 class Entry:
     """One name: what it is, how many came in 24 hours, and the webhooks that take it.
 
-    `last_hour` is that in which it last came (since 1970), None if it did not in seven days.
+    `last_hour` is the hour since 1970 in which it last came; None if not in seven days.
     """
 
     name: str
@@ -48,19 +48,19 @@ class Entry:
 
     @property
     def is_known(self) -> bool:
-        """Whether the catalogue has it."""
+        """Return whether the catalogue has the name."""
         return self.name in CATALOG
 
     @property
     def source(self) -> str:
-        """How sure it is that 3C Plus sends it."""
+        """Return how sure it is that 3C Plus sends it."""
         if not self.is_known:
             return "só visto aqui"
         return "documentado" if self.documented else "não confirmado"
 
 
-def entries(session: Session, company_id: int, webhooks: Collection[Webhook]) -> list[Entry]:
-    """All of them, the most frequent first."""
+def all_entries(session: Session, company_id: int, webhooks: Collection[Webhook]) -> list[Entry]:
+    """Return an entry for every name, the most frequent first."""
     found = {name: entry_of(name) for name in CATALOG}
     now = figures.this_hour()
     rows = _counted(session, company_id, now)
@@ -75,7 +75,7 @@ def entries(session: Session, company_id: int, webhooks: Collection[Webhook]) ->
 
 
 def entry_of(name: str) -> Entry:
-    """What is known of a name without looking at what came."""
+    """Return what the catalogue says about a name."""
     known = CATALOG.get(name)
     if known is None:
         sentence = "Não está no catálogo: a 3C Plus o enviou a esta empresa."
@@ -84,12 +84,12 @@ def entry_of(name: str) -> Entry:
 
 
 def takes(webhook: Webhook, name: str) -> bool:
-    """Whether a webhook asks for events of that name; some asks for all."""
+    """Return whether a webhook asks for events of that name."""
     return webhook.events is None or name in webhook.events
 
 
 def chosen_of(found: Sequence[Entry], words: str, category: str, shown: str) -> list[Entry]:
-    """Those that fit the filter."""
+    """Return the entries that fit the filter."""
     typed = words.casefold()
     return [
         each
@@ -103,7 +103,7 @@ def chosen_of(found: Sequence[Entry], words: str, category: str, shown: str) -> 
 
 
 def by_category(found: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
-    """The same under their categories; that of which most came is the first."""
+    """Return the entries by category, the most frequent category first."""
     groups: defaultdict[str, list[Entry]] = defaultdict(list)
     for each in found:
         groups[each.category].append(each)
@@ -124,9 +124,9 @@ def _counted(session: Session, company_id: int, now: int) -> Sequence[Any]:
 
 
 def _new(session: Session, company_id: int, names: set[str], until: int) -> set[str]:
-    """Those of the names that had not come up to that hour; none of a company that is new itself.
+    """Return the names that had not come up to that hour; none if the company itself is new.
 
-    Read in two steps: a month of every name and hour is much to go through for each look.
+    In two steps: a month of every name and hour is too much to read for each look.
     """
     before = select(HourlyEvents.name).where(
         HourlyEvents.company_id == company_id, HourlyEvents.hour <= until

@@ -1,8 +1,8 @@
-"""A payload without the people in it: its form stays, and the values that are codes.
+"""A payload with the personal values masked.
 
-What is shown is what is known to be harmless, not what fails to look personal: numbers too short
-for a telephone, times, codes with a digit in them, and the words that the catalogue's own samples
-have. Under a key that says it is a person's, nothing is.
+Only values that are known to be harmless are shown: numbers too short for a telephone, times, codes
+with a digit in them, and the words in the catalogue's own samples. Under a key that names something
+personal, no value is shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from webhookproxy.events.catalog import CATALOG
 
 MASK = "•••"
-# A number with as many digits may be a telephone or a document.
+# A number with this many digits may be a telephone or a document.
 _DIGITS_MIN = 8
 
 _PERSONAL = re.compile(
@@ -32,7 +32,7 @@ _LONG = re.compile(r"\d(?:[ ().+-]{0,3}\d){7}")
 
 
 def masked(payload: str) -> str | None:
-    """The payload, which is JSON, with what may be personal replaced; None if it cannot be read."""
+    """Return the payload with what may be personal replaced; None if it is no JSON."""
     try:
         return json.dumps(_value(json.loads(payload), personal=False), ensure_ascii=False)
     except (ValueError, RecursionError):
@@ -41,7 +41,7 @@ def masked(payload: str) -> str | None:
 
 def _value(value: Any, *, personal: bool) -> Any:
     if isinstance(value, dict):
-        # What holds a person's fields says of each what it is by its own key.
+        # Inside a personal key, each value is judged by its own key.
         return {_key(key): _value(each, personal=_is_personal(key)) for key, each in value.items()}
     if isinstance(value, list):
         return [_value(each, personal=personal) for each in value]
@@ -70,7 +70,7 @@ def _key(key: str) -> str:
 
 @lru_cache(maxsize=1)
 def _words() -> frozenset[str]:
-    """The words in the catalogue's samples that are not under a person's key."""
+    """Return the words in the catalogue's samples that are not under a personal key."""
     return frozenset(word for event in CATALOG.values() for word in _words_of(event.sample))
 
 

@@ -1,4 +1,4 @@
-"""A company's catalogue: every event name there is, which of them come, and who takes them."""
+"""A company's catalogue: every event name, which of them come, and which webhooks take them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,22 @@ from webhookproxy.models import Event
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.search.asking import ask
 from webhookproxy.search.question import Question
-from webhookproxy.web.catalogue import entries as catalogue_entries
-from webhookproxy.web.catalogue.entries import OUTSIDE, SHOWN
+from webhookproxy.web.catalogue.entries import (
+    OUTSIDE,
+    SHOWN,
+    all_entries,
+    by_category,
+    chosen_of,
+    entry_of,
+    takes,
+)
 from webhookproxy.web.catalogue.masked import masked
 from webhookproxy.web.shared.access import company_or_404
 from webhookproxy.web.shared.pretty import pretty
 
 blueprint = Blueprint("catalogue", __name__)
 
-# A longer payload is read on the page of its event, or downloaded.
+# A longer payload is shown on the page of its event, or downloaded.
 PAYLOAD_MAX = 64_000
 
 
@@ -38,7 +45,7 @@ class Sample:
 
 @blueprint.get("/empresas/<company:company_id>/catalogo")
 def index(company_id: int) -> str:
-    """The names that fit what the address asks for."""
+    """List the names that the address asks for."""
     company = company_or_404(company_id)
     words, category = request.args.get("busca", "").strip()[:200], request.args.get("categoria", "")
     shown = request.args.get("mostrar", "")
@@ -46,14 +53,12 @@ def index(company_id: int) -> str:
     if shown not in SHOWN or category not in ("", *categories):
         abort(404)
     webhooks = live_webhooks(db.session(), [company_id])
-    found = catalogue_entries.entries(db.session(), company_id, webhooks)
+    found = all_entries(db.session(), company_id, webhooks)
     return render_template(
         "catalogue/index.html",
         company=company,
         entries=found,
-        groups=catalogue_entries.by_category(
-            catalogue_entries.chosen_of(found, words, category, shown)
-        ),
+        groups=by_category(chosen_of(found, words, category, shown)),
         words=words,
         category=category,
         categories=categories,
@@ -64,17 +69,17 @@ def index(company_id: int) -> str:
 
 @blueprint.get("/empresas/<company:company_id>/catalogo/evento")
 def show(company_id: int) -> str:
-    """One name: what it is, who takes it, and what it looks like; without a name, all of them."""
+    """Show one name: what it is, which webhooks take it, an example; without a name, the list."""
     company, name = company_or_404(company_id), request.args.get("nome", "")[:MAX_NAME_LENGTH]
     if not name:
         return index(company_id)
     webhooks = live_webhooks(db.session(), [company_id])
-    found = catalogue_entries.entries(db.session(), company_id, webhooks)
+    found = all_entries(db.session(), company_id, webhooks)
     entry = next((each for each in found if each.name == name), None)
     sample = _last(db.session(), company_id, name)
     if entry is None and sample is None:
         abort(404)
-    entry = entry or catalogue_entries.entry_of(name)
+    entry = entry or entry_of(name)
     return render_template(
         "catalogue/show.html",
         company=company,
@@ -82,7 +87,7 @@ def show(company_id: int) -> str:
         sample=sample,
         made_up=_made_up(name),
         can_filter=is_event_name(name),
-        others=[each for each in webhooks if not catalogue_entries.takes(each, name)],
+        others=[each for each in webhooks if not takes(each, name)],
     )
 
 

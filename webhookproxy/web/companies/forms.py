@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from typing import Any
 
 from flask import current_app
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
 
 from webhookproxy.models import Company
 from webhookproxy.rules import Refused
-from webhookproxy.rules.companies import (
-    DEFAULT_TIMEZONE,
-    CompanyInput,
-    changed_company,
-    check_retention,
-    timezones,
-)
-from webhookproxy.web.shared.forms import CreatingForm, choices
+from webhookproxy.rules.companies import DEFAULT_TIMEZONE, check_retention, timezones
+from webhookproxy.web.shared.forms import StoredForm, choices
 
-# The hosts that 3C Plus is known to serve, in the order in which they are worth trying.
+# The hosts that 3C Plus is known to have, the likeliest first.
 KNOWN_HOSTS = (
     "https://socket.3c.plus",
     "https://new-socket.3cplus.com.br",
@@ -29,14 +23,20 @@ OTHER_HOST = "outro"
 
 
 def _timezones() -> list[str]:
-    """Brazil's first, because nearly every company is there."""
+    """Return all timezones, those of Brazil first, because nearly every company is there."""
     brazil = [DEFAULT_TIMEZONE, "America/Manaus", "America/Cuiaba", "America/Rio_Branco"]
     brazil += ["America/Fortaleza", "America/Belem", "America/Noronha"]
     return brazil + sorted(timezones() - set(brazil))
 
 
-class CompanyForm(CreatingForm):
+class CompanyForm(StoredForm):
     """A company to create or to edit; its token is never shown again."""
+
+    COMPARED = ("name", "threec_id", "agent_id", "host", "timezone", "retention_days")
+    CONFLICT = (
+        "Outra pessoa salvou esta empresa enquanto você editava. O que ela salvou está ao lado de "
+        "cada campo que mudou; salve de novo para ficar com o que você digitou."
+    )
 
     version = HiddenField(default="0")
     name = StringField("Nome", description="Como você quer ver a empresa nesta tela.")
@@ -66,7 +66,7 @@ class CompanyForm(CreatingForm):
     hide_credentials = BooleanField("Ocultar credenciais que vêm dentro dos eventos", default=True)
 
     def offer(self, company: Company | None = None) -> None:
-        """Fill the choices, with the host of the company that is edited among them."""
+        """Fill the choices; the host of the company that is edited is one of them."""
         hosts = list(dict.fromkeys((current_app.config["SOCKET_URL"], *KNOWN_HOSTS)))
         if company is not None and company.socket_url not in hosts:
             hosts.append(company.socket_url)
@@ -84,29 +84,20 @@ class CompanyForm(CreatingForm):
         self.retention_days.data = str(company.retention_days or "")
         self.hide_credentials.data = company.hide_credentials
 
-    def given(self, stored: CompanyInput | None = None) -> CompanyInput:
-        """What was typed; a blank token keeps the stored one.
-
-        Refused if that was for another host than the one that was typed.
-        """
+    def typed(self) -> dict[str, Any]:
+        """Return the fields to store; a blank token is not among them. Refused for bad days."""
         host = str(self.host.data or "")
         token = str(self.token.data or "").strip()
-        typed = CompanyInput(
-            name=str(self.name.data or ""),
-            token=token,
-            socket_url=str(self.other_host.data or "") if host == OTHER_HOST else host,
-            threec_id=str(self.threec_id.data or ""),
-            agent_id=str(self.agent_id.data or ""),
-            timezone=str(self.timezone.data or ""),
-            hide_credentials=bool(self.hide_credentials.data),
-            retention_days=self._days(),
-        )
-        if stored is None:
-            return typed
-        given = asdict(typed)
-        if not token:
-            del given["token"]
-        return changed_company(stored, given)
+        return {
+            "name": str(self.name.data or ""),
+            "socket_url": str(self.other_host.data or "") if host == OTHER_HOST else host,
+            "threec_id": str(self.threec_id.data or ""),
+            "agent_id": str(self.agent_id.data or ""),
+            "timezone": str(self.timezone.data or ""),
+            "hide_credentials": bool(self.hide_credentials.data),
+            "retention_days": self._days(),
+            **({"token": token} if token else {}),
+        }
 
     def _days(self) -> int | None:
         text = str(self.retention_days.data or "").strip()

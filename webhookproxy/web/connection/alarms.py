@@ -1,10 +1,10 @@
-"""What is wrong with the whole, shown above every page."""
+"""Alarms about the whole installation, shown above every page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import current_app, g
+from flask import Flask, current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.engine.lifecycle import Engine
@@ -17,15 +17,20 @@ from webhookproxy.web.shared.formats import clock
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A heading, what it means, and whether events are at stake (else only their history)."""
+    """A heading and what it means. `grave`: events may be lost, and not only their history."""
 
     heading: str
     words: Words
     grave: bool
 
 
-def current() -> list[Alarm]:
-    """The alarms that hold now; none on a page that nobody logged in to."""
+def init_app(app: Flask) -> None:
+    """Give the alarms to every page."""
+    app.context_processor(lambda: {"alarms": _alarms()})
+
+
+def _alarms() -> list[Alarm]:
+    # A visitor who has not logged in is told nothing.
     if g.get("account") is None:
         return []
     engine: Engine | None = current_app.extensions.get("engine")

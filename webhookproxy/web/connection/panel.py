@@ -58,25 +58,25 @@ class Shown:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a socket, silent or not."""
+        """Return whether there is a socket, silent or not."""
         return self.state is ConnectionState.CONNECTED
 
     @property
     def is_problem(self) -> bool:
-        """Whether somebody should look: a socket is wished and there is none, or it is mute."""
+        """Return whether the user should look: a socket is wished and missing, or it is silent."""
         trouble = (ConnectionState.RECONNECTING, ConnectionState.TOKEN_REFUSED)
         return self.state in trouble or self.silence is not None
 
 
 def shown_now(session: Session, companies: Sequence[Company]) -> dict[int, Shown]:
-    """What may be said of the connections of these companies now, by number."""
+    """Return how the page describes the connections of these companies, by number."""
     owner = read_owner(session)
     silences = odd(session, companies, owner)
     return {each.id: shown(each, owner, silences.get(each.id)) for each in companies}
 
 
 def shown(company: Company, owner: Owner, silence: Silence | None = None) -> Shown:
-    """What may be said of a company's connection now; never green on an old heartbeat."""
+    """Return how the page describes a company's connection; never green on an old heartbeat."""
     connection = company.connection
     state, reason = shown_state(connection, owner, wished=company.should_connect)
     drawing, colour = _LOOKS[state]
@@ -112,7 +112,7 @@ def _words(company: Company, reason: ConnectionReason) -> Words:
 
 @blueprint.post("/empresas/<company:company_id>/conectar")
 def connect(company_id: int) -> Response:
-    """Wish the company connected; the engine makes it so, and the page shows how far it is."""
+    """Wish the company connected; the engine connects it, and the page shows the progress."""
     return _wish(company_id, connected=True)
 
 
@@ -124,7 +124,6 @@ def disconnect(company_id: int) -> Response:
 
 def _wish(company_id: int, *, connected: bool) -> Response:
     company_or_404(company_id)
-
     who, action = actor(), Action.CONNECT if connected else Action.DISCONNECT
 
     def job(session: Session) -> None:
@@ -148,7 +147,7 @@ class ShownGap:
 
 
 def gaps_of_a_day(session: Session, company_id: int) -> list[ShownGap]:
-    """The gaps of the last 24 hours, newest first, 50 at most."""
+    """Return the gaps of the last 24 hours, newest first, 50 at most."""
     now = datetime.now(UTC)
     began = now - timedelta(days=1)
     rows = session.scalars(
@@ -167,7 +166,7 @@ def gaps_of_a_day(session: Session, company_id: int) -> list[ShownGap]:
                 ended_at=gap.ended_at,
                 why=CONNECTION_WORDS[ConnectionReason(gap.reason)].filled().what,
                 left=round((left - began) / timedelta(days=1) * 100, 2),
-                # A gap of a second must be seen, too.
+                # A gap of one second must be visible too.
                 width=round(max(0.4, width), 2),
             )
         )

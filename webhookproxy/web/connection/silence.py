@@ -1,4 +1,4 @@
-"""The companies whose silence is odd: read cheaply enough for every look of every live page."""
+"""Companies that are silent when they usually are not: cheap enough for every live page."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from webhookproxy.models import Company, HourlyEvents
 from webhookproxy.reasons import ConnectionState, Words
 from webhookproxy.web.shared.formats import ago, plural
 
-# Companies that are looked at before others have their turn: one worker serves everything.
+# Companies that are read before other greenlets have their turn: one worker serves everything.
 AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """An odd one: since when nothing comes, and how much usually comes in this hour."""
+    """An odd silence: since when nothing comes, and how much usually comes in this hour."""
 
     since: datetime
     usual: int
 
     @property
     def words(self) -> Words:
-        """What is to be said of it."""
+        """Return how the page describes it."""
         return Words(
             english="Connected, but the usual events do not come.",
             what=f"Conectada, mas nenhum evento {ago(self.since)} "
@@ -43,14 +43,14 @@ class Silence:
 
 
 def _rate(usual: int) -> str:
-    """So many a minute; of less than one a minute, in an hour."""
+    """Return a rate per minute, or per hour if that is less than one a minute."""
     per_minute = round(usual / 60)
     return f"{plural(usual, 'evento', 'eventos')} por hora" if usual < 60 else f"{per_minute}/min"
 
 
 @dataclass(slots=True)
 class _Kept:
-    """What is remembered of one company: how much is usual, by hour."""
+    """The usual number of events of one company, by hour."""
 
     timezone: str
     known_weeks: frozenset[int]
@@ -60,7 +60,7 @@ class _Kept:
 
 
 class Usuals:
-    """What is usual, as far as somebody asked: each hour of a company is read once."""
+    """A cache of the usual numbers: each hour of a company is read once."""
 
     def __init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
@@ -68,12 +68,12 @@ class Usuals:
     def of(
         self, session: Session, companies: Sequence[Company], hours: Sequence[int]
     ) -> Mapping[int, Mapping[int, int]]:
-        """By company and hour, at least for these hours; two reads at most."""
+        """Return the usual numbers by company and hour, for these hours at least, in two reads."""
         now = silence.hour_of(time.time())
         self._read_weeks(
             session, [each for each in companies if not self._is_fresh(each, now)], now
         )
-        # Another page may put newer ones in their place while these are filled.
+        # Another page may replace the entries while these are filled.
         kept = {each.id: self._kept[each.id] for each in companies}
         missing = {
             company_id: [hour for hour in hours if hour not in each.usual]
@@ -114,11 +114,10 @@ def _read_hours(
 
 
 def odd(session: Session, companies: Sequence[Company], owner: Owner) -> dict[int, Silence]:
-    """Those of these companies that are connected and oddly silent, by number.
+    """Return the odd silences of those of these companies that are connected, by number.
 
-    What is asked of the database, and when: of a company that has been silent for ten minutes, the
-    usual of this hour, once an hour; of those for which this is a working hour, the usual of the
-    hours for which they have been silent.
+    The database is asked only about companies that are silent for ten minutes: once an hour for the
+    usual number of this hour, and in a working hour for those of the hours without events.
     """
     now = time.time()
     asked = [each for each in companies if _is_quiet(each, owner, now)]
@@ -138,7 +137,7 @@ def _odd(session: Session, companies: Sequence[Company], now: float) -> dict[int
 
 
 def _is_quiet(company: Company, owner: Owner, now: float) -> bool:
-    """Whether it is worth a question: hardly any is, at most looks."""
+    """Return whether a company is silent long enough to ask the database; most are not."""
     state, _ = shown_state(company.connection, owner, wished=company.should_connect)
     if state is not ConnectionState.CONNECTED:
         return False
@@ -156,7 +155,7 @@ def _judged(session: Session, company: Company, now: float) -> Silence | None:
 
 
 def quiet_since(company: Company) -> datetime:
-    """Since when nothing came on this connection: its last event, or when it was made."""
+    """Return when the last event came on this connection, or when it was opened."""
     connection = company.connection
     return max(connection.since, connection.last_event_at or connection.since)
 
@@ -171,11 +170,11 @@ def _usuals() -> Usuals:
 def _known_weeks(
     session: Session, company_ids: Collection[int], now: int
 ) -> dict[int, frozenset[int]]:
-    """The weeks in which each company had any event; one seek for each."""
+    """Return the weeks in which each company had any event; one index seek for each."""
     if not company_ids:
         return {}
     this_week = silence.week_of(now)
-    # Two more than are looked back: an hour of last week has its own weeks before it.
+    # Two more than silence.WEEKS: an hour of last week is compared with the weeks before it.
     weeks = range(this_week - silence.WEEKS - 2, this_week + 1)
     columns = [
         exists()

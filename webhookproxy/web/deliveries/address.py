@@ -1,10 +1,8 @@
-"""What the address of the list of deliveries asks for."""
+"""The filter in the address of the list of deliveries."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
 
 from flask import abort
 from sqlalchemy import select
@@ -13,22 +11,16 @@ from werkzeug.datastructures import MultiDict
 
 from webhookproxy.models import Company, Webhook
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
-from webhookproxy.web.deliveries.listing import STATES, Wanted
-from webhookproxy.web.shared import figures
+from webhookproxy.web.deliveries.listing import STATES
+from webhookproxy.web.deliveries.search import Wanted
 from webhookproxy.web.shared.access import company_or_404, visible_companies, webhook_or_404
-
-_HOUR_MS = 3_600_000
-PERIODS = {"": "Tudo", "1h": "Última hora", "hoje": "Hoje", "24h": "24 horas", "7d": "7 dias"}
-_LENGTHS = {"1h": _HOUR_MS, "24h": 24 * _HOUR_MS, "7d": 7 * 24 * _HOUR_MS}
-# A choice among more webhooks than these is made on a company's page.
-CHOICES_MAX = 200
-
-
-def period_begins(period: str, timezone: str) -> int | None:
-    """When one of PERIODS began, in milliseconds since 1970; None for all the time there is."""
-    if period == "hoje":
-        return figures.first_hour_of_today(timezone) * _HOUR_MS
-    return round(time.time() * 1000) - _LENGTHS[period] if period else None
+from webhookproxy.web.shared.address import (
+    CHOICES_MAX,
+    PERIODS,
+    number_of,
+    period_begins,
+    query_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +38,7 @@ class Choice:
 class Filter:
     """A filter that this account may use, and what it can choose from.
 
-    `webhooks` are those it may see, by number; `everything` says that these are all there are.
+    `webhooks` are those it may see, by number; `everything` says that these are all webhooks.
     """
 
     state: str = ""
@@ -61,7 +53,7 @@ class Filter:
 
     @classmethod
     def read(cls, args: MultiDict[str, str], session: Session) -> Filter:
-        """The filter in an address; 404 for what is unknown or somebody else's."""
+        """Return the filter in an address. Answers 404 to what is unknown or may not be seen."""
         state, period = args.get("estado", "").replace("todas", ""), args.get("periodo", "")
         if state not in STATES or period not in PERIODS:
             abort(404)
@@ -78,7 +70,7 @@ class Filter:
         return chosen
 
     def _choose(self, webhook: Webhook) -> None:
-        # Whoever changes the company in the form leaves the old webhook standing beside it.
+        # A user who changes the company in the form leaves the old webhook beside it.
         if self.company is None or self.company.id == webhook.company_id:
             self.webhook, self.company = webhook, company_or_404(webhook.company_id)
 
@@ -97,13 +89,13 @@ class Filter:
 
     @property
     def companies(self) -> dict[int, str]:
-        """The companies to choose from, CHOICES_MAX at most, by name."""
+        """Return the companies to choose from, CHOICES_MAX at most, by name."""
         found = {choice.company_id: choice.company for choice in self.webhooks.values()}
         return dict(list(found.items())[:CHOICES_MAX])
 
     @property
     def choices(self) -> list[Choice]:
-        """The webhooks to choose from: the chosen company's, or CHOICES_MAX of all."""
+        """Return the webhooks to choose from, CHOICES_MAX at most: the chosen company's, or all."""
         company = self.company
         of_company = (
             c for c in self.webhooks.values() if company is None or c.company_id == company.id
@@ -112,11 +104,11 @@ class Filter:
 
     @property
     def timezone(self) -> str:
-        """The chosen company's timezone."""
+        """Return the chosen company's timezone."""
         return self.company.timezone if self.company else DEFAULT_TIMEZONE
 
     def wanted(self) -> Wanted:
-        """The same for the search."""
+        """Return the filter for the search."""
         webhooks = frozenset(
             choice.id
             for choice in self.webhooks.values()
@@ -134,7 +126,7 @@ class Filter:
         )
 
     def query(self, **changed: str | None) -> str:
-        """The address's query with something changed; the first page unless that is changed."""
+        """Return the address's query with some fields changed, for the first page."""
         fields: dict[str, str | None] = {
             "estado": self.state,
             "empresa": f"company_{self.company.id}" if self.company and not self.webhook else None,
@@ -143,19 +135,9 @@ class Filter:
             "periodo": self.period,
             **changed,
         }
-        return "?" + urlencode({name: value for name, value in fields.items() if value})
+        return query_of(fields)
 
     @property
     def is_narrow(self) -> bool:
-        """Whether anything is filtered for."""
+        """Return whether anything is filtered for."""
         return bool(self.state or self.event or self.period or self.company)
-
-
-def number_of(text: str, kind: str) -> int | None:
-    """The number in an id of that kind, None for no text; 404 for anything else."""
-    if not text:
-        return None
-    prefix, _, number = text.partition("_")
-    if prefix != kind or not (number.isascii() and number.isdigit()) or len(number) > 18:
-        abort(404)
-    return int(number)

@@ -1,4 +1,4 @@
-"""Resending much of a webhook: what would be, asking for it, watching it, ending it."""
+"""Bulk resends of a webhook: what would be resent, the request, its progress, its end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.delivery.outcomes.resending import room
@@ -24,29 +23,31 @@ from webhookproxy.models.deliveries.missed import count
 from webhookproxy.models.types import to_ms
 from webhookproxy.rules import Refused
 from webhookproxy.web.deliveries.bulk_words import asked_words, shown_bulk, span_words
-from webhookproxy.web.deliveries.resend_request import SINCE, STATES, Wish
+from webhookproxy.web.deliveries.resend_request import SINCE, STATES, ResendRequest
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import actor, company_or_404, webhook_or_404
 from webhookproxy.web.shared.forms import write
 
 blueprint = Blueprint("bulk_resends", __name__)
 
+_PARTS = {"andamento": "deliveries/resends/_progress.html"}
+
 
 @blueprint.route("/webhooks/<webhook:webhook_id>/reenviar", methods=["GET", "POST"])
 def ask(webhook_id: int) -> str | Response:
-    """Say how much did not arrive, and how long it would take; resend it once that is confirmed."""
+    """Say how much did not arrive and how long a resend takes; resend once that is confirmed."""
     webhook = webhook_or_404(webhook_id)
     company = company_or_404(webhook.company_id)
     is_asked = request.method == "POST"
-    wish = Wish.read(request.form if is_asked else request.args, company.timezone)
-    if is_asked and not wish.problem:
-        return _begin(webhook, wish)
-    counted = None if wish.problem else count(db.session(), wish.wanted(webhook_id))
+    asked = ResendRequest.read(request.form if is_asked else request.args, company.timezone)
+    if is_asked and not asked.problem:
+        return _begin(webhook, asked)
+    counted = None if asked.problem else count(db.session(), asked.wanted(webhook_id))
     return render_template(
         "deliveries/resends/ask.html",
         webhook=webhook,
         company=company,
-        wish=wish,
+        resend=asked,
         counted=counted,
         takes=span_words(counted.count, webhook.rate_limit) if counted else "",
         held=hold(webhook),
@@ -56,18 +57,18 @@ def ask(webhook_id: int) -> str | Response:
     )
 
 
-def _begin(webhook: Webhook, wish: Wish) -> Response:
-    wanted, who = wish.wanted(webhook.id), actor()
+def _begin(webhook: Webhook, asked: ResendRequest) -> Response:
+    wanted, who = asked.wanted(webhook.id), actor()
     webhook_id, company_id = webhook.id, webhook.company_id
     counted = count(db.session(), wanted)
     try:
         bulk_id = write(lambda session: begin(session, wanted, counted, who), company_id)
     except Refused as refused:
         flash(" ".join(problem.portuguese for problem in refused.problems), "warning")
-        # Of a double click, the second sees what the first began.
+        # The second of two clicks sees what the first one began.
         found = running(db.session(), webhook_id)
         if found is None:
-            address = url_for("bulk_resends.ask", webhook_id=webhook_id) + wish.query
+            address = url_for("bulk_resends.ask", webhook_id=webhook_id) + asked.query
             return redirect(address, code=303)
         bulk_id = found.id
     return redirect(url_for("bulk_resends.show", resend_id=bulk_id), code=303)
@@ -75,7 +76,7 @@ def _begin(webhook: Webhook, wish: Wish) -> Response:
 
 @blueprint.get("/reenvios/<resend:resend_id>")
 def show(resend_id: int) -> str:
-    """One bulk resend: how far is it, what arrived, and why does it wait?"""
+    """Show one bulk resend: how far it is, what arrived, and why it waits."""
     facts = _facts(resend_id)
     live_url = ""
     if facts["shown"].is_going_on:
@@ -85,31 +86,19 @@ def show(resend_id: int) -> str:
 
 @blueprint.get("/reenvios/<resend:resend_id>/ao-vivo")
 def watch(resend_id: int) -> Response:
-    """The same, as it changes."""
-    company_id = _bulk_or_404(resend_id)[0].company_id
-
-    def draw() -> live.Parts:
-        facts = _facts(resend_id)
-        return {
-            "aviso": render_template("connection/alarms.html"),
-            "andamento": render_template("deliveries/resends/_progress.html", **facts),
-        }
-
-    return live.stream(draw, frozenset({company_id}))
+    """Stream the page of a bulk resend as it changes."""
+    companies = frozenset({_bulk_or_404(resend_id)[0].company_id})
+    return live.stream(lambda: _facts(resend_id), _PARTS, companies)
 
 
 @blueprint.route("/reenvios/<resend:resend_id>/cancelar", methods=["GET", "POST"])
 def stop(resend_id: int) -> str | Response:
-    """Say what cancelling means; queue no more once that is confirmed."""
+    """Say what cancelling means; stop queuing once that is confirmed."""
     bulk, webhook = _bulk_or_404(resend_id)
     if request.method == "GET":
         return render_template("deliveries/resends/cancel.html", bulk=bulk, webhook=webhook)
     who = actor()
-
-    def job(session: Session) -> bool:
-        return cancel(session, resend_id, who)
-
-    if write(job, webhook.company_id):
+    if write(lambda session: cancel(session, resend_id, who), webhook.company_id):
         flash("O reenvio foi cancelado: nada mais entra na fila.")
     else:
         flash("Este reenvio já tinha terminado: não havia o que cancelar.", "warning")

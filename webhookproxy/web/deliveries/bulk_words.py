@@ -1,4 +1,4 @@
-"""A bulk resend in words: how it stands, why it waits, what was asked for, how long it takes."""
+"""A bulk resend in words: its state, why it waits, what was asked for, how long it takes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _QUEUE_IS_FULL = (
 
 @dataclass(frozen=True, slots=True)
 class ShownBulk:
-    """How a bulk resend stands: one word, one sentence; `per_cent` of it was dealt with."""
+    """The state of a bulk resend: one word, one sentence, how much of it is done."""
 
     label: str
     drawing: str
@@ -46,23 +46,23 @@ class ShownBulk:
 
 
 def shown_bulk(bulk: BulkResend, held: Hold | None, *, has_room: bool) -> ShownBulk:
-    """What may be said of it now; `has_room`: its webhook's queue lets it go on."""
+    """Return how the page describes a bulk resend; `has_room`: the queue lets it go on."""
     on_the_way = bulk.queued - bulk.delivered - bulk.failed
     is_running = bulk.state == BulkState.RUNNING
-    label, drawing, colour, sentence = _standing(bulk, held, on_the_way, has_room=has_room)
+    label, drawing, colour, sentence = _state_words(bulk, held, on_the_way, has_room=has_room)
     return ShownBulk(
         label,
         drawing,
         colour,
         sentence,
-        # A bar that is full says that it is over.
+        # Only a bulk resend that has ended shows a full bar.
         min(99, int(bulk.done * 100)) if is_running else int(bulk.done * 100),
         on_the_way,
         is_running or on_the_way > 0,
     )
 
 
-def _standing(
+def _state_words(
     bulk: BulkResend, held: Hold | None, on_the_way: int, *, has_room: bool
 ) -> tuple[str, str, str, str]:
     if bulk.state == BulkState.CANCELLED:
@@ -83,7 +83,7 @@ def _standing(
 
 
 def asked_words(bulk: BulkResend, timezone: str) -> str:
-    """What was asked for: "recusadas e expiradas desde 14:02, só call-was-ended"."""
+    """Return what was asked for: "recusadas e expiradas desde 14:02, só call-was-ended"."""
     by_state = {state.value: name.lower() for name, state in STATES.values()}
     states = " e ".join(by_state[state] for state in bulk.states)
     since = "" if bulk.since_ms is None else f" desde {clock(bulk.since_ms, timezone)}"
@@ -91,7 +91,7 @@ def asked_words(bulk: BulkResend, timezone: str) -> str:
 
 
 def span_words(count: int, rate_limit: float | None) -> str:
-    """How long so many take at a webhook's rate limit; "" if it has none."""
+    """Return how long `count` deliveries take at a rate limit; "" without a limit."""
     if rate_limit is None:
         return ""
     seconds = count / rate_limit

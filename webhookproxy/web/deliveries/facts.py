@@ -1,4 +1,4 @@
-"""What the page of one delivery shows: its state in words, its request, its attempts."""
+"""The facts on the page of one delivery: its state in words, its request, its attempts."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Attempt, Delivery, Event, Webhook
 from webhookproxy.reasons import ACCEPTING
 from webhookproxy.rules import Refused
-from webhookproxy.web.deliveries import listing as delivery_list
 from webhookproxy.web.deliveries.words import attempt_words, next_ms, shown_words, since_ms, waits
 from webhookproxy.web.shared.access import company_or_404, delivery_or_404
 from webhookproxy.web.shared.pretty import pretty
 
-# An hourly schedule makes some 170 attempts in the longest time there is. Answers of 16 KB each
-# are shown of the newest, and of the one that is asked for.
+# An hourly schedule makes some 170 attempts in the longest `max_age`. Answers have up to 16 KB:
+# only those of the newest attempts, and of the one that is asked for, are shown.
 ATTEMPTS_MAX = 250
+SIBLINGS_MAX = 50
 ANSWERS_MAX = 5
 ANSWER_CUT = 16_000
-# A longer body is not put on the page, whole and laid out and in a command, but downloaded.
+# A longer body is not put on the page (whole, formatted and in a command), but downloaded.
 BODY_MAX = 64_000
 
 
 @dataclass(frozen=True, slots=True)
 class ShownAttempt:
-    """One attempt; `answer` None means that it is not on this page, but can be asked for."""
+    """One attempt; `answer` None: it is not on this page, but can be asked for."""
 
     number: int
     started_ms: int
@@ -45,7 +45,7 @@ class ShownAttempt:
 
 
 def situation(delivery_id: int, chosen: int | None) -> dict[str, Any]:
-    """What changes while a delivery waits; `chosen` is the attempt that was asked for."""
+    """Return what changes while a delivery waits; `chosen` is the attempt that is asked for."""
     delivery, event, webhook = delivery_or_404(delivery_id)
     company = company_or_404(webhook.company_id)
     waiting = waits(delivery)
@@ -59,14 +59,14 @@ def situation(delivery_id: int, chosen: int | None) -> dict[str, Any]:
         "since_ms": since_ms(delivery, webhook, event.received_ms),
         "next_ms": next_ms(delivery, webhook),
         "words": shown_words(delivery, webhook, company.timezone, event.received_ms),
-        "attempts": attempts(db.session(), delivery_id, chosen),
+        "attempts": _attempts(db.session(), delivery_id, chosen),
         "chosen": chosen,
         "siblings": _siblings(event, delivery),
     }
 
 
-def attempts(session: Session, delivery_id: int, chosen: int | None) -> list[ShownAttempt]:
-    """The attempts, newest first."""
+def _attempts(session: Session, delivery_id: int, chosen: int | None) -> list[ShownAttempt]:
+    """Return the attempts, newest first."""
     rows = session.execute(
         select(
             Attempt.number,
@@ -113,7 +113,7 @@ def _answers(
 
 
 def request_of(delivery: Delivery, chosen: int | None) -> dict[str, Any]:
-    """The request of one attempt (None: the last, or the first to come), without its secrets."""
+    """Return the request of an attempt (None: of the last or the next one), without secrets."""
     try:
         shown = stored_request(db.session(), delivery, chosen)
     except Refused:
@@ -129,22 +129,24 @@ def request_of(delivery: Delivery, chosen: int | None) -> dict[str, Any]:
 
 
 def _siblings(event: Event, delivery: Delivery) -> list[tuple[Delivery, Webhook]]:
-    others = delivery_list.siblings(db.session(), event.id, delivery.id)
-    found = [(each, db.session.get(Webhook, each.webhook_id)) for each in others]
-    return [
-        (each, webhook)
-        for each, webhook in found
-        if webhook is not None and webhook.deleted_at is None
-    ]
+    """Return the other deliveries of an event, but for those of deleted webhooks."""
+    query = (
+        select(Delivery, Webhook)
+        .join(Webhook, Webhook.id == Delivery.webhook_id)
+        .where(Delivery.event_id == event.id, Delivery.id != delivery.id)
+        .where(Webhook.deleted_at.is_(None))
+        .order_by(Delivery.id)
+    )
+    return [(row[0], row[1]) for row in db.session.execute(query.limit(SIBLINGS_MAX))]
 
 
 def webhooks_of(ids: Collection[int]) -> dict[int, Webhook]:
-    """These webhooks with their health, by number."""
+    """Return these webhooks with their health, by number."""
     query = select(Webhook).where(Webhook.id.in_(ids)).options(joinedload(Webhook.health))
     return {webhook.id: webhook for webhook in db.session.scalars(query)}
 
 
 def public_ids_of(event_ids: Collection[int]) -> dict[int, str]:
-    """The public ids of those of these events that are still there, by number."""
+    """Return the public ids of these events, as far as they still exist, by number."""
     query = select(Event.id, Event.public_id).where(Event.id.in_(event_ids))
     return {row.id: row.public_id for row in db.session.execute(query)}

@@ -1,4 +1,4 @@
-"""The deliveries: the list, one of them with all that was sent and came back, what one can do."""
+"""The deliveries: the list, one of them with what was sent and came back, and its buttons."""
 
 from __future__ import annotations
 
@@ -24,24 +24,27 @@ from webhookproxy.models.deliveries.actions import (
 from webhookproxy.models.deliveries.tables import find_delivery
 from webhookproxy.reasons import MISSED
 from webhookproxy.rules import Refused
-from webhookproxy.web.deliveries import listing as delivery_list
-from webhookproxy.web.deliveries.address import PERIODS, Filter
+from webhookproxy.web.deliveries.address import Filter
 from webhookproxy.web.deliveries.facts import public_ids_of, request_of, situation, webhooks_of
-from webhookproxy.web.deliveries.resend_request import wish_of
+from webhookproxy.web.deliveries.listing import STATES, find_deliveries
+from webhookproxy.web.deliveries.resend_request import request_for
 from webhookproxy.web.deliveries.words import next_ms, shown_words
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import actor, delivery_or_404
+from webhookproxy.web.shared.address import PERIODS, digits
 from webhookproxy.web.shared.forms import write
-from webhookproxy.web.shared.payload_views import note_viewing
+from webhookproxy.web.shared.payload_views import note_view
 
 blueprint = Blueprint("deliveries", __name__)
+
+_PARTS = {"situacao": "deliveries/_state.html", "tentativas": "deliveries/_attempts.html"}
 
 
 @blueprint.get("/entregas")
 def index() -> str:
-    """The deliveries that match what the address asks for, newest first."""
+    """List the deliveries that the address asks for, newest first."""
     chosen = Filter.read(request.args, db.session())
-    page = delivery_list.find(db.session(), chosen.wanted())
+    page = find_deliveries(db.session(), chosen.wanted())
     webhooks = webhooks_of({row.webhook_id for row in page.rows})
     rows = []
     for row in page.rows:
@@ -54,7 +57,7 @@ def index() -> str:
         page=page,
         rows=rows,
         public_ids=public_ids_of({row.event_id for row in page.rows}),
-        states=delivery_list.STATES,
+        states=STATES,
         periods=PERIODS,
         resendable=RESENDABLE,
         all_of=_all_of(chosen),
@@ -62,33 +65,33 @@ def index() -> str:
 
 
 def _all_of(chosen: Filter) -> str:
-    """Where all that match can be resent; "" unless they are one webhook's that ended badly."""
-    states = delivery_list.STATES[chosen.state][1]
+    """Return where all of them can be resent; "" unless they are one webhook's that ended badly."""
+    states = STATES[chosen.state][1]
     if chosen.webhook is None or not states or not set(states) <= set(MISSED):
         return ""
-    wish = wish_of(chosen.period, states, chosen.event)
-    return url_for("bulk_resends.ask", webhook_id=chosen.webhook.id) + wish.query
+    resends = request_for(chosen.period, states, chosen.event)
+    return url_for("bulk_resends.ask", webhook_id=chosen.webhook.id) + resends.query
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>")
 def show(delivery_id: int) -> str:
-    """One delivery: did it arrive, what was sent, what came back, and why."""
+    """Show one delivery: whether it arrived, what was sent, what came back, and why."""
     chosen = _chosen(delivery_id)
     facts = situation(delivery_id, chosen)
     live_url = ""
     if facts["waits"]:
         live_url = url_for("deliveries.watch", delivery_id=delivery_id, tentativa=chosen)
     asked = request_of(facts["delivery"], chosen)
-    note_viewing(f"delivery_{delivery_id}", facts["event"].company_id)
+    note_view(f"delivery_{delivery_id}", facts["event"].company_id)
     return render_template("deliveries/show.html", live_url=live_url, **facts, **asked)
 
 
 def _chosen(delivery_id: int) -> int | None:
-    """The attempt that is asked for; 404 if there is none of that number."""
+    """Return the number of the attempt that the address asks for. Answers 404 if it has none."""
     text = request.args.get("tentativa", "")
     if not text:
         return None
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    number = digits(text, 8)
     if db.session.get(Attempt, (delivery_id, number)) is None:
         abort(404)
     return number
@@ -96,31 +99,21 @@ def _chosen(delivery_id: int) -> int | None:
 
 @blueprint.get("/entregas/<delivery:delivery_id>/ao-vivo")
 def watch(delivery_id: int) -> BaseResponse:
-    """The same, as it changes."""
-    company_id, chosen = delivery_or_404(delivery_id)[1].company_id, _chosen(delivery_id)
-
-    def draw() -> live.Parts:
-        # It may be purged while its page is open.
-        delivery_or_404(delivery_id)
-        facts = situation(delivery_id, chosen)
-        return {
-            "aviso": render_template("connection/alarms.html"),
-            "situacao": render_template("deliveries/_state.html", **facts),
-            "tentativas": render_template("deliveries/_attempts.html", **facts),
-        }
-
-    return live.stream(draw, frozenset({company_id}))
+    """Stream the page of a delivery as it changes."""
+    chosen = _chosen(delivery_id)
+    companies = frozenset({delivery_or_404(delivery_id)[1].company_id})
+    return live.stream(lambda: situation(delivery_id, chosen), _PARTS, companies)
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>/corpo")
 def body(delivery_id: int) -> BaseResponse:
-    """The exact bytes of the body, as a file."""
+    """Return the exact bytes of the body, as a file."""
     delivery, event, _ = delivery_or_404(delivery_id)
     try:
         text = stored_request(db.session(), delivery).body
     except Refused:
         abort(404)
-    note_viewing(f"delivery_{delivery_id}", event.company_id)
+    note_view(f"delivery_{delivery_id}", event.company_id)
     answer = Response(text.encode(), mimetype="application/json")
     answer.headers.set("Content-Disposition", "attachment", filename=f"{event.public_id}.json")
     return answer
@@ -128,7 +121,7 @@ def body(delivery_id: int) -> BaseResponse:
 
 @blueprint.post("/entregas/<delivery:delivery_id>/tentar")
 def try_again(delivery_id: int) -> BaseResponse:
-    """Have it tried at once; an earlier one of its key goes first."""
+    """Try a delivery now; an earlier one with the same ordering key goes first."""
 
     def act(session: Session) -> str:
         done = try_now(session, find_delivery(session, delivery_id))
@@ -146,7 +139,7 @@ def try_again(delivery_id: int) -> BaseResponse:
 
 @blueprint.post("/entregas/<delivery:delivery_id>/reenviar")
 def send_again(delivery_id: int) -> BaseResponse:
-    """Queue one that ended once more, with the same event_id."""
+    """Queue a delivery that ended again, with the same event_id."""
 
     def act(session: Session) -> str:
         if resend(session, find_delivery(session, delivery_id)) is Resent.QUEUED:
@@ -158,7 +151,7 @@ def send_again(delivery_id: int) -> BaseResponse:
 
 @blueprint.route("/entregas/<delivery:delivery_id>/cancelar", methods=["GET", "POST"])
 def give_up(delivery_id: int) -> str | BaseResponse:
-    """End one that waits, once that is confirmed; it is not sent."""
+    """Cancel a delivery that waits, once that is confirmed."""
     delivery, event, webhook = delivery_or_404(delivery_id)
     if request.method == "GET":
         given = {"delivery": delivery, "event": event, "webhook": webhook}
@@ -173,7 +166,7 @@ def give_up(delivery_id: int) -> str | BaseResponse:
 
 
 def _act(delivery_id: int, action: Action, act: Callable[[Session], str]) -> BaseResponse:
-    """Do it, say what was done (or why not), and go back to where the button was."""
+    """Run `act`, say what it did or why not, and go back to the page that had the button."""
     _, event, _ = delivery_or_404(delivery_id)
     who, company_id, public_id = actor(), event.company_id, event.public_id
 

@@ -1,4 +1,4 @@
-"""What somebody wants resent of a webhook, as the form and the address say it."""
+"""A request to resend a webhook's deliveries, as the form and the address say it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from webhookproxy.models.deliveries.missed import Wanted
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import DeliveryState
-from webhookproxy.web.deliveries.address import period_begins
+from webhookproxy.web.shared.address import period_begins
 
 TYPED = "outro"
 SINCE = {
@@ -29,13 +29,13 @@ STATES = {
     "expirada": ("Expiradas", DeliveryState.EXPIRED),
     "cancelada": ("Canceladas", DeliveryState.CANCELLED),
 }
-# Whoever cancelled one did not want it sent.
+# A delivery that was cancelled was not wanted.
 _USUAL = ("recusada", "expirada")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """Since when ("outro": `typed`), which states, which event; `problem`: why it makes none."""
+class ResendRequest:
+    """Since when ("outro": `typed`), which states, which event; `problem` says what is wrong."""
 
     since: str = "24h"
     typed: str = ""
@@ -45,8 +45,8 @@ class Wish:
     problem: str = ""
 
     @classmethod
-    def read(cls, given: MultiDict[str, str], timezone: str) -> Wish:
-        """The wish in an address or a form; the usual one if that says nothing."""
+    def read(cls, given: MultiDict[str, str], timezone: str) -> ResendRequest:
+        """Return the request in an address or a form; the usual one if that says nothing."""
         since, typed = given.get("desde", "24h"), given.get("hora", "").strip()[:40]
         asked = given.getlist("situacao")
         if since not in SINCE or not set(asked) <= STATES.keys():
@@ -57,18 +57,18 @@ class Wish:
         since_ms, problem = _moment(since, typed, timezone)
         if not states:
             problem = "Marque ao menos uma: recusadas, expiradas ou canceladas."
-        # What is no time is not shown again: a browser's field takes none but times.
+        # A browser's time field cannot show what is no time.
         typed = "" if since == TYPED and since_ms is None else typed
         return cls(since, typed, states, event, since_ms, problem)
 
     def wanted(self, webhook_id: int) -> Wanted:
-        """The same for the search."""
+        """Return the request for the search."""
         states = tuple(STATES[word][1] for word in self.states)
         return Wanted(webhook_id, states, self.event, self.since_ms)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
-        """The fields of the form, as they were filled in."""
+        """Return the fields of the form, as they were filled in."""
         return [
             ("desde", self.since),
             ("hora", self.typed),
@@ -78,14 +78,14 @@ class Wish:
 
     @property
     def query(self) -> str:
-        """The same as the query of an address."""
+        """Return the request as the query of an address."""
         return "?" + urlencode([(name, value) for name, value in self.fields if value])
 
 
-def wish_of(period: str, states: tuple[str, ...], event: str) -> Wish:
-    """The wish for what a list of deliveries shows."""
+def request_for(period: str, states: tuple[str, ...], event: str) -> ResendRequest:
+    """Return the request for the deliveries that a list shows."""
     mine = tuple(word for word, (_, state) in STATES.items() if state.value in states)
-    return Wish(since=period or "tudo", states=mine, event=event)
+    return ResendRequest(since=period or "tudo", states=mine, event=event)
 
 
 def _moment(since: str, typed: str, timezone: str) -> tuple[int | None, str]:

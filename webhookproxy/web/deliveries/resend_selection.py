@@ -1,4 +1,4 @@
-"""Resending the deliveries that somebody ticked in the list: said what they are, then done.
+"""Resends of the deliveries that were ticked in the list.
 
 A page of the list has fifty at most, so they are queued at once, and not by a bulk resend.
 """
@@ -28,7 +28,7 @@ _ID = re.compile(r"delivery_([1-9][0-9]{0,17})", re.ASCII)
 
 @blueprint.route("/entregas/reenviar", methods=["GET", "POST"])
 def ask() -> str | Response:
-    """Say which were ticked; resend them once that is confirmed."""
+    """Show which deliveries were ticked; resend them once that is confirmed."""
     is_asked = request.method == "POST"
     chosen = _chosen((request.form if is_asked else request.args).getlist("id"))
     if not is_asked or not chosen:
@@ -38,7 +38,7 @@ def ask() -> str | Response:
 
 
 def _chosen(ids: list[str]) -> list[tuple[Delivery, Event, Webhook]]:
-    """The deliveries, oldest first; 404 for what is none, or somebody else's."""
+    """Return the deliveries, oldest first. Answers 404 if one is unknown or may not be seen."""
     found = [_ID.fullmatch(each) for each in dict.fromkeys(ids)]
     numbers = sorted(int(match[1]) for match in found if match)
     if len(numbers) != len(found) or len(numbers) > PAGE:

@@ -1,8 +1,8 @@
 """The search for deliveries: it looks at a bounded number of rows, found by index.
 
-There may be millions of deliveries, and no index knows the name of the event or most of the
-states. So the rows that the indices can tell apart are read in rounds and looked through here,
-until enough were found, nothing is left, or enough were looked at for once.
+There may be millions of deliveries, and no index has the name of the event, or most of the states.
+So the search reads the rows that an index can find in rounds, and compares them here, until it has
+found enough, nothing is left, or it has looked at LOOK_AT rows.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from webhookproxy.models.deliveries.periods import first_delivery
 from webhookproxy.models.deliveries.tables import ENDED_BADLY, KEPT_BACK, OPEN
 from webhookproxy.reasons import MISSED, WAITING, DeliveryState
 
-# How many rows are looked at for one page, and in one round: a statement holds the hub.
+# How many rows are read for one page, and in one round: a statement holds the hub.
 LOOK_AT = 20_000
 ROUND_MAX = 5_000
 FIRST_ROUND = 51
 # SQLite takes 500 selects in a UNION.
 PARTS_MAX = 100
-# In place of a webhook: no webhook has this number.
+# The source of all rows, in place of a webhook's number.
 _ALL = 0
 
 _HELD = (DeliveryState.FILTERED, DeliveryState.SIMULATED)
-# The conditions of the partial indices, to the letter: that is how a database knows them again.
+# The conditions of the partial indices, letter for letter: so a database recognises them.
 _INDEXED = {WAITING: OPEN, MISSED: ENDED_BADLY, _HELD: KEPT_BACK}
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is searched for; `since_ms` and `until_ms` bound the time of arrival.
+    """A search; `since_ms` and `until_ms` bound the time of arrival.
 
-    `everything` says that nearly all deliveries are of these webhooks: they are read in the order
-    of their numbers then, and not webhook by webhook.
+    `everything` says that nearly all deliveries belong to these webhooks: then they are read in the
+    order of their numbers, and not webhook by webhook.
     """
 
     webhooks: Collection[int]
@@ -75,9 +75,9 @@ class Found:
     received_ms: int
 
 
-# What tells one row from another: all that is read of rows that are only looked at.
+# The columns that are read of rows that are only compared.
 _TOLD_BY = "id, webhook_id, state, event_id"
-# Looked up row by row, and not joined: PostgreSQL would read all events to join some of them.
+# Looked up for each row, not joined: PostgreSQL would read all events to join a few of them.
 _OF_EVENT = "COALESCE((SELECT e.{column} FROM events e WHERE e.id = d.event_id), {missing})"
 _SHOWN = (
     "d.id, d.webhook_id, d.order_key, d.state, d.reason, d.born_ms, d.first_attempt_ms, d.due_ms,"
@@ -91,7 +91,7 @@ _WHOLE = 100
 
 
 class _Row(NamedTuple):
-    """A delivery that is looked at."""
+    """A delivery that is compared."""
 
     id: int
     webhook_id: int
@@ -100,10 +100,10 @@ class _Row(NamedTuple):
 
 
 class Search:
-    """Reads away from where the page begins; every webhook, or all of them, is one source.
+    """Reads away from where the page begins. Each webhook is a source, or all of them are one.
 
     `found` are the deliveries that match, the nearest first. `edge` is the number of the last one
-    that was looked at, if there may be more beyond it.
+    that was compared, if there may be more beyond it.
     """
 
     def __init__(self, session: Session, wanted: Wanted) -> None:
@@ -112,15 +112,15 @@ class Search:
         self.looked_at = 0
         self._session = session
         self._wanted = wanted
-        # Numbers grow towards newer rows: times this, they grow away from the page's beginning.
+        # Numbers grow towards newer rows; times this, they grow away from the page's beginning.
         self._sign = -1 if wanted.after is None else 1
         self._beyond: list[_Row] = []
         start = wanted.before if wanted.after is None else wanted.after
-        # How far each source was read, without those that were read to their end.
+        # How far each source was read; a source that was read to its end is not among them.
         self._edges = dict.fromkeys(self._sources(), start)
 
     def run(self, enough: int) -> None:
-        """Search until so many are found, nothing is left, or enough was looked at."""
+        """Search until `enough` are found, nothing is left, or LOOK_AT rows were read."""
         limits, each = self._limits(), FIRST_ROUND
         while self._edges and len(self.found) < enough and self.looked_at < LOOK_AT:
             each = min(each, max(2, ROUND_MAX // len(self._edges)))
@@ -130,7 +130,7 @@ class Search:
             gevent.sleep(0)
 
     def edge_ms(self) -> int | None:
-        """When the event of the edge came; None if there is no edge."""
+        """Return when the event of the edge came; None without an edge."""
         if self.edge is None:
             return None
         of_event = _OF_EVENT.format(column="received_ms", missing="-1")
@@ -138,9 +138,9 @@ class Search:
         return self._session.execute(query, {"id": self.edge}).scalar()
 
     def _sources(self) -> list[int]:
-        """The webhooks to read one by one; _ALL to read all rows in their order."""
+        """Return the webhooks to read one by one, or _ALL to read all rows in their order."""
         wanted = self._wanted
-        # Of what waits there is no index of all webhooks together: the lanes would pay for it.
+        # No index has the waiting rows of all webhooks together: the lanes would pay for it.
         waits = wanted.states and set(wanted.states) <= set(WAITING)
         return [_ALL] if wanted.everything and not waits else sorted(set(wanted.webhooks))
 
@@ -156,7 +156,7 @@ class Search:
         return limits
 
     def _round(self, limits: str, each: int, enough: int) -> None:
-        """Read so many more rows of each source, and take what is certain to come next."""
+        """Read `each` more rows of each source, and take those that certainly come next."""
         counts = dict.fromkeys(self._edges, 0)
         for row in self._rows(limits, each):
             source = _ALL if _ALL in counts else row.webhook_id
@@ -175,7 +175,7 @@ class Search:
         order = "DESC" if self._sign < 0 else "ASC"
         edges = list(self._edges.items())
         for start in range(0, len(edges), PARTS_MAX):
-            # Only numbers and words of our own go into this text.
+            # Only our own numbers and words go into this text.
             parts = " UNION ALL ".join(
                 f"SELECT * FROM (SELECT {_TOLD_BY} FROM deliveries"
                 f" WHERE {self._where(source, edge)}{limits} ORDER BY id {order} LIMIT {each}) p"
@@ -191,7 +191,7 @@ class Search:
         return f"{whose} AND id {'<' if self._sign < 0 else '>'} {edge}"
 
     def _take(self, enough: int) -> None:
-        """Move the edge to the source that was read least far: up to there nothing is missing."""
+        """Move the edge to the end of the source that was read least far: no gap before it."""
         rows = sorted(self._beyond, key=lambda row: self._sign * row.id)
         edges = {edge for edge in self._edges.values() if edge is not None}
         count = next((n for n, row in enumerate(rows, 1) if row.id in edges), len(rows))
@@ -209,11 +209,11 @@ class Search:
         self._beyond = rows[count:]
 
     def _whole(self, ids: list[int]) -> list[Found]:
-        """These deliveries with what is known of their events, if that is what is wanted."""
+        """Return those of these deliveries whose event has the wanted name, with all columns."""
         query = text(f"SELECT {_SHOWN} FROM deliveries d WHERE d.id IN ({numbers(ids)})")
         rows = {row.id: Found(*row) for row in self._session.execute(query)}
         found = (rows[each] for each in ids if each in rows)
-        # Its event may be purged already.
+        # An event may have been purged already.
         return [row for row in found if row.received_ms >= 0 and self._is_named(row)]
 
     def _is_named(self, row: Found) -> bool:

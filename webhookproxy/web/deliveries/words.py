@@ -1,4 +1,4 @@
-"""A delivery, or one attempt at it, in words: what happened, since when, what next, what to do."""
+"""A delivery or an attempt in words: what happened, since when, what next, what to do."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from webhookproxy.reasons import (
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.shared.formats import clock
 
-# Reasons of one that nothing was tried for yet: what holds its webhook says it better.
+# The reasons of a delivery without an attempt: what holds its webhook says more.
 _UNTRIED = (DeliveryReason.WAITING_TURN, DeliveryReason.RESENT)
 
 
 class Told(Protocol):
-    """What of a delivery its words are made from."""
+    """The part of a delivery that its words are made from."""
 
     @property
     def state(self) -> str: ...
@@ -46,7 +46,7 @@ class Told(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Hold:
-    """Why nothing is sent to a webhook now, since when, and until when if that is known."""
+    """The reason why nothing is sent to a webhook now, since when, and until when if known."""
 
     reason: DeliveryReason
     since_ms: int
@@ -55,9 +55,9 @@ class _Hold:
 
 
 def shown_words(delivery: Told, webhook: Webhook, timezone: str, received_ms: int) -> Words:
-    """The words for a delivery as it is now, with the times in that timezone.
+    """Return the words for a delivery as it is now, with the times in that timezone.
 
-    A webhook that is paused or failing keeps its deliveries waiting, which their rows do not say.
+    That a paused or failing webhook makes its deliveries wait is not in their rows.
     """
     hold = _hold(webhook) if waits(delivery) else None
     reason = DeliveryReason(delivery.reason)
@@ -76,17 +76,17 @@ def shown_words(delivery: Told, webhook: Webhook, timezone: str, received_ms: in
     )
     if reason in _UNTRIED or reason is hold.reason:
         return held
-    # What became of its own attempt, then what its webhook waits for.
+    # First what became of its own attempt, then what its webhook waits for.
     return replace(held, what=own.what, then=f"{held.what} {held.then}")
 
 
 def waits(delivery: Told) -> bool:
-    """Whether a delivery has not ended."""
+    """Return whether a delivery has not ended."""
     return delivery.state in WAITING
 
 
 def since_ms(delivery: Told, webhook: Webhook, received_ms: int) -> int:
-    """Since when a delivery is as it is: ended, not getting through, or in the queue.
+    """Return since when a delivery has ended, failed or been in the queue.
 
     `received_ms` is when its event came.
     """
@@ -95,20 +95,20 @@ def since_ms(delivery: Told, webhook: Webhook, received_ms: int) -> int:
     if delivery.state == DeliveryState.RETRYING and delivery.first_attempt_ms is not None:
         return delivery.first_attempt_ms
     if delivery.reason == DeliveryReason.RESENT:
-        # Kept on the webhook's clock only, which stands while that is paused.
+        # Only known by the webhook's clock, which stands while the webhook is paused.
         return min(_now_ms(), delivery.born_ms + webhook.paused_ms)
     return received_ms
 
 
 def attempt_words(reason: str, status: int | None, detail: str | None) -> str:
-    """What came of one attempt, in one sentence; of a redirect the detail is where it leads."""
+    """Return what came of one attempt, in one sentence; `detail` is the target of a redirect."""
     words = DELIVERY_WORDS[DeliveryReason(reason)]
     target = detail if reason == DeliveryReason.REDIRECTED else None
     return words.filled(status=status or "de erro", target=target).what
 
 
 def reason_of_pause(webhook: Webhook) -> DeliveryReason:
-    """Why a paused webhook is: its receiver wants no more, or else somebody paused it."""
+    """Return why a webhook is paused: its receiver wants no more, or a person paused it."""
     for reason in (DeliveryReason.GONE, DeliveryReason.MAKE_OFF):
         if webhook.paused_reason == reason:
             return reason
@@ -116,7 +116,7 @@ def reason_of_pause(webhook: Webhook) -> DeliveryReason:
 
 
 def next_ms(delivery: Told, webhook: Webhook) -> int | None:
-    """When it is tried next, if that is known and still to come."""
+    """Return when a delivery is tried next, if that is known and in the future."""
     hold = _hold(webhook)
     due_ms = delivery.due_ms if hold is None else hold.until_ms
     return due_ms if waits(delivery) and due_ms is not None and due_ms > _now_ms() else None
@@ -135,7 +135,7 @@ def _hold(webhook: Webhook) -> _Hold | None:
 
 
 def _moment(moment_ms: int | None, timezone: str) -> str:
-    """When something is to happen; a clock's time, for counted seconds would redraw live pages."""
+    """Return a moment to come, as a time of day: counted seconds would redraw live pages."""
     if moment_ms is None or moment_ms <= _now_ms():
         return "em instantes"
     text = clock(from_ms(moment_ms), timezone)

@@ -1,4 +1,4 @@
-"""The steps of a diagnosis about events that do not arrive: what our own tables know of it."""
+"""The steps of a diagnosis about events that do not arrive, from our own tables."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.formats import ago, clock, plural
 from webhookproxy.web.webhooks.health import ShownWebhook
 
-# An open connection that has never brought an event in so long may have the wrong token.
+# A connection that was open for this time without any event may have the wrong token.
 FIRST_EVENT = timedelta(hours=1)
 _NAMES_MAX = 6
 
 
 def connection_step(company: Company, shown: Shown) -> Step:
-    """Whether there is a socket."""
+    """Say whether there is a socket."""
     link = (url_for("companies.show", company_id=company.id), "Ver a conexão")
     if shown.is_connected:
         since = clock(shown.since, company.timezone)
@@ -43,7 +43,7 @@ def connection_step(company: Company, shown: Shown) -> Step:
 def events_steps(
     session: Session, company: Company, shown: Shown, webhooks: Sequence[ShownWebhook]
 ) -> list[Step]:
-    """Everything else that keeps events from arriving."""
+    """Say whether anything else keeps events from arriving."""
     names = figures.events_by_name(session, company.id, figures.this_hour() - 23)
     rows = [each.webhook for each in webhooks]
     return [
@@ -71,7 +71,7 @@ def _silence_step(company: Company, shown: Shown) -> Step:
 
 
 def _held_steps(webhooks: Sequence[ShownWebhook]) -> Iterator[Step]:
-    """A webhook that fails, is paused or only simulates; one line if none is."""
+    """Name the webhooks that fail, are paused or only simulate; one line if there are none."""
     held = [each for each in webhooks if each.words is not None]
     yield from (_held(each, each.words) for each in held if each.words is not None)
     if webhooks and not held:
@@ -89,7 +89,7 @@ def _held(shown: ShownWebhook, words: Words) -> Step:
 def _choice_steps(
     company: Company, webhooks: Sequence[Webhook], names: Collection[str]
 ) -> Iterator[Step]:
-    """What comes and nobody asks for, and who asks for what does not come."""
+    """Name events that no webhook asks for, and webhooks whose events do not come."""
     name = "Escolha de eventos"
     if not webhooks:
         yield Step(
@@ -124,7 +124,7 @@ def _in_vain(webhook: Webhook, names: Collection[str]) -> Step:
         "Escolha de eventos",
         f"Só pede eventos que não chegaram em 24 horas: {_some(webhook.events or ())}.",
         f"Confira os nomes. O que mais chegou: {_some(list(names)[:3])}.",
-        (url_for("webhooks.edit", webhook_id=webhook.id), "Editar o webhook"),
+        (url_for("webhook_editing.edit", webhook_id=webhook.id), "Editar o webhook"),
         whose=webhook.name,
     )
 
@@ -177,12 +177,12 @@ def _some(names: Sequence[str]) -> str:
 
 
 def why_no_post(webhook: Webhook, *, wanted: bool) -> str:
-    """Why no test may be sent to a webhook; nothing if it may."""
+    """Return why no test may be sent to a webhook; "" if one may."""
     if not wanted:
         return "Você pediu para não enviar."
     if webhook.state == WebhookState.SIMULATED:
         return "O webhook está em modo simulado: nada é enviado."
-    # One that its receiver had paused is just what a test is for.
+    # A webhook that its receiver paused is exactly what a test is for.
     if webhook.state == WebhookState.PAUSED and webhook.paused_reason is None:
         return "O webhook está pausado por uma pessoa: nada é enviado."
     return ""

@@ -1,4 +1,4 @@
-"""What a diagnosis found: steps with a mark each, and the one that explains the trouble."""
+"""The findings of a diagnosis: steps with a mark each, and the one that explains the trouble."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from enum import StrEnum
 
 
 class Mark(StrEnum):
-    """How a step came out."""
+    """The result of a step."""
 
     GOOD = "good"
     # Worth knowing, and no trouble.
     NOTE = "note"
     ODD = "odd"
     BAD = "bad"
-    # Not looked at, or not come to.
+    # Not checked, or not reached.
     UNKNOWN = "unknown"
 
 
@@ -25,21 +25,21 @@ TROUBLES = (Mark.BAD, Mark.ODD)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that was looked at: what it is, what was found, and what to do about it."""
+    """One thing that was checked: what it is, what was found, and what to do about it."""
 
     mark: Mark
     name: str
     finding: str
     advice: str = ""
-    # Where that is done: an address, and the words of the link.
+    # Where to do it: an address, and the words of the link.
     link: tuple[str, str] | None = None
-    # The name of the webhook that it is about, if it is about one.
+    # The name of the webhook that the step is about, if it is about one.
     whose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The steps about one thing, under a heading; `anchor` is the part's id on the page."""
+    """The steps about one thing, under a heading; `anchor` is the section's id on the page."""
 
     anchor: str
     title: str
@@ -48,7 +48,7 @@ class Check:
 
 
 def explanation(steps: Sequence[Step]) -> Step | None:
-    """The first step that explains why something does not arrive; None if none does."""
+    """Return the first step that explains why events do not arrive; None if none does."""
     for mark in TROUBLES:
         for step in steps:
             if step.mark is mark:

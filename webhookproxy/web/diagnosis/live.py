@@ -1,4 +1,4 @@
-"""The part of a diagnosis that asks others now: 3C Plus about the token, each URL about itself."""
+"""The part of a diagnosis that asks others now: 3C Plus about the token, and each URL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.guard import Policy, UrlRefused
 from webhookproxy.reasons import ConnectionReason
 
-# All are asked side by side, and nobody waits for a page longer than that.
+# All are asked side by side, and the page waits no longer than this.
 DEADLINE_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
 
@@ -31,7 +31,7 @@ class Way:
 
 @dataclass(slots=True)
 class Tried:
-    """What is known of a URL by the deadline: nothing is None of what was not come to."""
+    """The results for a URL by the deadline; None stands for a step that was not reached."""
 
     refused: UrlRefused | None = None
     reach: Reach | None = None
@@ -40,14 +40,14 @@ class Tried:
 
 @dataclass(slots=True)
 class Found:
-    """What the others said. `token` is None if it was not asked about, or has not been answered."""
+    """The answers. `token` is None if it was not asked about, or if no answer came."""
 
     token: ConnectionReason | None = None
     urls: dict[int, Tried] = field(default_factory=dict)
 
 
 def ask(address: Address | None, ways: Sequence[Way], policy: Policy) -> Found:
-    """Ask all of them at once; needs no database, and ends within DEADLINE_SECONDS."""
+    """Ask all of them at once, without the database, and end within DEADLINE_SECONDS."""
     found, group, resolver = Found(), Group(), shared_resolver()
 
     def token(address: Address) -> None:
@@ -59,7 +59,7 @@ def ask(address: Address | None, ways: Sequence[Way], policy: Policy) -> Found:
         tried = found.urls[way.webhook_id] = Tried()
         group.spawn(_try, way, tried, policy, resolver)
     group.join(DEADLINE_SECONDS)
-    # They hold nothing but sockets, which close.
+    # They hold only sockets, which close.
     group.kill()
     return found
 

@@ -1,4 +1,4 @@
-"""The diagnosis of a company: the guide's three troubles, looked at one by one."""
+"""The diagnosis of a company: the guide's three troubles, checked one by one."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ from webhookproxy.web.webhooks.health import shown_webhook
 
 blueprint = Blueprint("diagnosis", __name__)
 
-# The URLs of more webhooks than these are not tried at once.
+# The URLs of at most this many webhooks are tried at once.
 WEBHOOKS_MAX = 20
 
 
 @blueprint.get("/empresas/<company:company_id>/diagnostico")
 def show(company_id: int) -> str:
-    """What is known without asking anybody."""
+    """Show what is known without asking anyone."""
     return _page(company_or_404(company_id), None, sending=True)
 
 
 @blueprint.post("/empresas/<company:company_id>/diagnostico")
 def check(company_id: int) -> str:
-    """Ask 3C Plus and every URL now, and show all that was found."""
+    """Ask 3C Plus and every URL now, and show all findings."""
     throttle.limit("diagnosis", throttle.address())
     company = company_or_404(company_id)
     sending = request.form.get("teste") == "sim"
     allowed = policy()
     address, ways = _address(company), _ways(company, sending=sending)
     _note(company, ways)
-    # The database does not wait for the others.
+    # Hold no transaction while waiting for the answers.
     db.session.rollback()
     found = ask(address, ways, allowed)
     return _page(company_or_404(company_id), found, sending=sending)
 
 
 def _address(company: Company) -> Address | None:
-    """With whose token to ask; None while the connection itself shows what it is worth."""
+    """Return the address to ask about the token; None while the connection itself shows it."""
     owner = read_owner(db.session())
     state, _ = shown_state(company.connection, owner, wished=company.should_connect)
     if state is not ConnectionState.DISCONNECTED:

@@ -1,4 +1,4 @@
-"""What a diagnosis says of the token and of each URL."""
+"""The steps of a diagnosis about the token and about each URL, in words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from webhookproxy.web.diagnosis.findings import Mark, Step
 from webhookproxy.web.diagnosis.live import DEADLINE_SECONDS, Tried
 from webhookproxy.web.shared.formats import clock, duration
 
-# A certificate that ends sooner is pointed at.
+# A certificate that ends sooner is mentioned.
 ENDS_SOON = timedelta(days=14)
 _NAMES = {
     Stage.NAME: "Nome do domínio",
@@ -33,7 +33,7 @@ _NOT_YET = "Ainda não verificado: clique em “Verificar agora”."
 
 
 def token_step(shown: Shown, timezone: str, asked: ConnectionReason | None) -> Step:
-    """Whether 3C Plus accepts the token; `asked` is what it said just now, if it was asked."""
+    """Say whether 3C Plus accepts the token; `asked` is its answer just now, if it was asked."""
     if asked is not None:
         return _asked_step(asked)
     since = clock(shown.since, timezone)
@@ -55,7 +55,7 @@ def _asked_step(asked: ConnectionReason) -> Step:
     if asked is ConnectionReason.ACCEPTED:
         finding = "A 3C Plus aceitou o token agora, em um socket de teste que já fechamos."
         return Step(Mark.GOOD, "Token", finding)
-    # What the words say will be done next is not: this was a test.
+    # Without what is done next: this was a test.
     words = CONNECTION_WORDS[asked].filled(since="agora")
     if asked is ConnectionReason.REFUSED:
         finding = "Token inválido: a 3C Plus recusou o token desta empresa agora."
@@ -64,7 +64,7 @@ def _asked_step(asked: ConnectionReason) -> Step:
 
 
 def url_steps(webhook: Webhook, tried: Tried | None, why_no_post: str) -> list[Step]:
-    """The way to a URL, step by step; `why_no_post` says why nothing was sent, if nothing was."""
+    """Describe the way to a URL, step by step; `why_no_post` says why nothing was sent."""
     if tried is None:
         return [Step(Mark.UNKNOWN, "URL", _NOT_YET)]
     if tried.refused is not None:
@@ -81,7 +81,7 @@ def url_steps(webhook: Webhook, tried: Tried | None, why_no_post: str) -> list[S
 
 
 def _way_steps(webhook: Webhook, reach: Reach) -> list[Step]:
-    """The steps up to the one that failed, or all of them."""
+    """Return the steps up to the one that failed, or all of them."""
     steps: list[Step] = []
     for stage in Stage:
         if stage is reach.failed and reach.reason is not None:

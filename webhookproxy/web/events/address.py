@@ -1,9 +1,8 @@
-"""What the address of the list of events asks for."""
+"""The filter in the address of the list of events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
 
 from flask import abort
 from sqlalchemy import select
@@ -15,12 +14,18 @@ from webhookproxy.models import Company, HourlyEvents
 from webhookproxy.models.deliveries.periods import first_event
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.search.question import Question
-from webhookproxy.web.deliveries.address import CHOICES_MAX, PERIODS, number_of, period_begins
 from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.access import company_or_404, visible_companies
+from webhookproxy.web.shared.address import (
+    CHOICES_MAX,
+    PERIODS,
+    number_of,
+    period_begins,
+    query_of,
+)
 
 WORDS_MAX = 200
-# Names that came in so many hours are offered beside the catalogue's.
+# Names that came in the last SEEN_HOURS are offered beside the catalogue's.
 SEEN_HOURS = 24
 
 
@@ -46,7 +51,7 @@ class EventFilter:
 
     @classmethod
     def read(cls, args: MultiDict[str, str], session: Session) -> EventFilter:
-        """The filter in an address; 404 for what is unknown or somebody else's."""
+        """Return the filter in an address. Answers 404 to what is unknown or may not be seen."""
         chosen = cls(args.get("evento", "").strip()[:WORDS_MAX], args.get("periodo", ""))
         if chosen.period not in PERIODS:
             abort(404)
@@ -71,16 +76,16 @@ class EventFilter:
 
     @property
     def choices(self) -> dict[int, str]:
-        """The companies to choose from, CHOICES_MAX at most, by name."""
+        """Return the companies to choose from, CHOICES_MAX at most, by name."""
         return {number: of.name for number, of in list(self.companies.items())[:CHOICES_MAX]}
 
     @property
     def timezone(self) -> str:
-        """The chosen company's timezone."""
+        """Return the chosen company's timezone."""
         return self.company.timezone if self.company else DEFAULT_TIMEZONE
 
     def names(self, session: Session) -> list[str]:
-        """The names to suggest: the catalogue's, and those that the company got of late."""
+        """Return the names to suggest: the catalogue's, and those the company got lately."""
         only = self.company.id if self.company else next(iter(self.companies), None)
         if only is None or (self.company is None and len(self.companies) > 1):
             return sorted(CATALOG)
@@ -90,7 +95,7 @@ class EventFilter:
         return sorted({*CATALOG, *session.scalars(seen.distinct())})
 
     def question(self, session: Session) -> Question:
-        """The same for the search."""
+        """Return the filter as a question to the search."""
         begins = period_begins(self.period, self.timezone)
         return Question(
             frozenset([self.company.id] if self.company else self.companies),
@@ -102,7 +107,7 @@ class EventFilter:
         )
 
     def query(self, **changed: str | None) -> str:
-        """The address's query with something changed; the first page unless that is changed."""
+        """Return the address's query with some fields changed, for the first page."""
         fields: dict[str, str | None] = {
             "busca": self.words,
             "empresa": f"company_{self.company.id}" if self.company else None,
@@ -110,9 +115,9 @@ class EventFilter:
             "periodo": self.period,
             **changed,
         }
-        return "?" + urlencode({name: value for name, value in fields.items() if value})
+        return query_of(fields)
 
     @property
     def is_narrow(self) -> bool:
-        """Whether anything is filtered or searched for."""
+        """Return whether anything is filtered or searched for."""
         return bool(self.words or self.name or self.period or self.company)

@@ -17,7 +17,7 @@ LATEST = 15
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One delivery of an event, as a list shows it; `is_there`: its webhook still has pages."""
+    """One delivery of an event, as a list shows it; `is_there`: its webhook is not deleted."""
 
     id: int
     webhook: str
@@ -42,15 +42,15 @@ class Arrival:
     note: str
 
 
-def latest(session: Session, company_id: int, count: int = LATEST) -> list[Arrival]:
-    """The newest events of a company, newest first; three indexed reads."""
+def latest_arrivals(session: Session, company_id: int, count: int = LATEST) -> list[Arrival]:
+    """Return the newest events of a company, newest first, in three indexed reads."""
     query = select(Event.id).where(Event.company_id == company_id)
-    return shown(session, session.scalars(query.order_by(Event.id.desc()).limit(count)).all())
+    return arrivals_of(session, session.scalars(query.order_by(Event.id.desc()).limit(count)).all())
 
 
-def shown(session: Session, ids: Sequence[int]) -> list[Arrival]:
-    """The events with these numbers that are still there, in their order; two indexed reads."""
-    # Columns, not rows: payloads are large, and nobody reads them here.
+def arrivals_of(session: Session, ids: Sequence[int]) -> list[Arrival]:
+    """Return the events with these numbers that still exist, in order, in two indexed reads."""
+    # Columns, not whole rows: payloads are large, and are not shown here.
     events = session.execute(
         select(
             Event.id,

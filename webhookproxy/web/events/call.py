@@ -1,4 +1,4 @@
-"""The life of one call (or agent, or chat: whatever orders events), from its beginning on."""
+"""The events of one call, or of an agent or chat: of one ordering key, the first one first."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Attempt
 from webhookproxy.reasons import DeliveryState
 from webhookproxy.search.question import Question
-from webhookproxy.web.deliveries.address import number_of
-from webhookproxy.web.events import listing as event_list
 from webhookproxy.web.events.arrivals import Arrival
+from webhookproxy.web.events.listing import find_events
 from webhookproxy.web.events.words import lapse
 from webhookproxy.web.shared.access import company_or_404
+from webhookproxy.web.shared.address import number_of
 from webhookproxy.web.shared.formats import plural
-from webhookproxy.web.shared.payload_views import note_viewing
+from webhookproxy.web.shared.payload_views import note_view
 
 blueprint = Blueprint("calls", __name__)
 
 STEPS_MAX = 60
 ANSWER_SHOWN = 2_000
 KEY_MAX = 120
-# How many deliveries are in a state, in the order in which that is told.
+# The states in the order in which the summary counts them.
 _TOLD = {
     DeliveryState.DELIVERED: ("entregue", "entregues"),
     DeliveryState.QUEUED: ("na fila", "na fila"),
@@ -42,7 +42,7 @@ _TOLD = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An event of the call; `gap_ms` is how long after the one before it came."""
+    """An event of the call; `gap_ms` is the time since the event before it."""
 
     event: Arrival
     gap_ms: int | None
@@ -50,9 +50,9 @@ class Step:
 
 @blueprint.get("/empresas/<company:company_id>/ligacao")
 def show(company_id: int) -> str:
-    """One call's events, the first one first, each with what became of it.
+    """Show one call's events, the first one first, each with what became of it.
 
-    Of an agent there may be many: then the page has the newest of them.
+    An agent may have many: then the page has the newest ones.
     """
     company = company_or_404(company_id)
     key = request.args.get("chave", "")[:KEY_MAX]
@@ -73,15 +73,15 @@ def show(company_id: int) -> str:
 
 
 def _place(before: int | None, after: int | None) -> dict[str, str]:
-    """Where this page is, as its own address says it."""
+    """Return the fields of the address that say which page of the list this is."""
     ends = {"antes": before, "depois": after}
     return {name: f"event_{end}" for name, end in ends.items() if end is not None}
 
 
 def _facts(question: Question) -> dict[str, Any]:
-    """The newest of its events, or those before or after another, the first of them first."""
+    """Return a page of the events, the first one first, with its summary."""
     place = current_app.extensions["search"]
-    page = event_list.find(db.session(), place, question, STEPS_MAX)
+    page = find_events(db.session(), place, question, STEPS_MAX)
     rows = page.rows[::-1]
     steps = [
         Step(row, None if before is None else row.received_ms - before.received_ms)
@@ -91,7 +91,7 @@ def _facts(question: Question) -> dict[str, Any]:
 
 
 def summary(rows: Sequence[Arrival]) -> str:
-    """ "12 eventos em 3 min 20 s; 24 entregas: 23 entregues, 1 recusada"; "" of no events."""
+    """Return "12 eventos em 3 min 20 s; 24 entregas: 23 entregues, 1 recusada"; "" for no rows."""
     if not rows:
         return ""
     line = plural(len(rows), "evento", "eventos")
@@ -105,7 +105,7 @@ def summary(rows: Sequence[Arrival]) -> str:
 
 
 def _answer(company_id: int, steps: Sequence[Step], opened: int | None) -> str:
-    """The beginning of what the receiver said to the delivery that is opened."""
+    """Return the beginning of the last answer to the delivery that is opened; "" for none."""
     if opened is None:
         return ""
     if not any(due.id == opened and due.is_there for step in steps for due in step.event.dues):
@@ -114,5 +114,5 @@ def _answer(company_id: int, steps: Sequence[Step], opened: int | None) -> str:
         Attempt.delivery_id == opened
     )
     answer = db.session.scalar(query.order_by(Attempt.number.desc()).limit(1))
-    note_viewing(f"delivery_{opened}", company_id)
+    note_view(f"delivery_{opened}", company_id)
     return (answer or "").strip()

@@ -9,15 +9,14 @@ from sqlalchemy.orm import Session
 from webhookproxy.search.asking import ask
 from webhookproxy.search.index.place import SearchPlace
 from webhookproxy.search.question import Question
-from webhookproxy.web.events import arrivals
-from webhookproxy.web.events.arrivals import Arrival
+from webhookproxy.web.events.arrivals import Arrival, arrivals_of
 
 PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`older` and `newer` lead on (None: there is no more that way).
+    """Newest first. `older` and `newer` lead on (None: there are no more in that direction).
 
     `behind` and `cut` say what the search could not look at (search.question.Answer).
     """
@@ -29,19 +28,18 @@ class Page:
     cut: bool
 
 
-def find(session: Session, place: SearchPlace, question: Question, count: int) -> Page:
-    """One page of the events that are asked for."""
+def find_events(session: Session, place: SearchPlace, question: Question, count: int) -> Page:
+    """Return one page of the events that are asked for."""
     answer = ask(session, place, question, count)
     ids = answer.ids
     if question.after is not None and not answer.more:
-        # What is newer may not fill a page: the first page has it, with what comes after it.
-        return find(session, place, replace(question, after=None), count)
+        # The newer ones do not fill a page: show the first page, which has them and older ones.
+        return find_events(session, place, replace(question, after=None), count)
     if question.after is None:
         older = ids[-1] if answer.more else None
-        # One that is not there, such as that of a page whose rows were purged, leads back too.
+        # An event that was purged meanwhile leads back too.
         newest = ids[0] if ids else (question.before or 0) - 1
         newer = None if question.before is None else newest
     else:
         older, newer = ids[-1], ids[0]
-    rows = arrivals.shown(session, ids)
-    return Page(rows, older, newer, answer.behind, answer.cut)
+    return Page(arrivals_of(session, ids), older, newer, answer.behind, answer.cut)

@@ -1,4 +1,4 @@
-"""The events: the list with its search, and one of them with why it did, or did not, arrive."""
+"""The events: the list with its search, and one of them with why it did or did not arrive."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhookproxy.extensions import db
 from webhookproxy.models import Event
 from webhookproxy.reasons import EVENT_WORDS, EventNote
-from webhookproxy.web.deliveries.address import PERIODS
-from webhookproxy.web.events import listing as event_list
 from webhookproxy.web.events.address import EventFilter
+from webhookproxy.web.events.listing import PAGE, find_events
 from webhookproxy.web.events.verdict import verdict
 from webhookproxy.web.events.why import outcomes
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import company_or_404
-from webhookproxy.web.shared.payload_views import note_viewing
+from webhookproxy.web.shared.address import PERIODS
+from webhookproxy.web.shared.payload_views import note_view
 from webhookproxy.web.shared.pretty import pretty
 
 blueprint = Blueprint("events", __name__)
 
 # A longer payload is not put on the page, but downloaded.
 PAYLOAD_MAX = 64_000
+_PARTS = {"destinos": "events/_why.html"}
 
 
 @blueprint.get("/eventos")
 def index() -> str | BaseResponse:
-    """The events that match what the address asks for, newest first."""
+    """List the events that the address asks for, newest first."""
     session = db.session()
     chosen = EventFilter.read(request.args, session)
     exact = _of_id(chosen)
@@ -49,14 +50,14 @@ def index() -> str | BaseResponse:
     return render_template(
         "events/index.html",
         chosen=chosen,
-        page=event_list.find(session, place, chosen.question(session), event_list.PAGE),
+        page=find_events(session, place, chosen.question(session), PAGE),
         names=chosen.names(session),
         periods=PERIODS,
     )
 
 
 def _of_id(chosen: EventFilter) -> str | None:
-    """The id of the event, if the search is one; of what may not be seen there is none."""
+    """Return the event's id, if the search is one and this account may see the event."""
     if not chosen.words.startswith("evt_"):
         return None
     found = select(Event.public_id).where(
@@ -67,14 +68,14 @@ def _of_id(chosen: EventFilter) -> str | None:
 
 @blueprint.get("/eventos/<public_id>")
 def show(public_id: str) -> str:
-    """One event: did it arrive at each webhook and why not, and what it says."""
+    """Show one event: whether it arrived at each webhook, why not, and what it says."""
     event = event_or_404(public_id)
     facts = _facts(event)
     live_url = ""
     if any(each.waits for each in facts["outcomes"]):
         live_url = url_for("events.watch", public_id=public_id)
     size = len(event.payload.encode())
-    note_viewing(public_id, event.company_id)
+    note_view(public_id, event.company_id)
     return render_template(
         "events/show.html",
         live_url=live_url,
@@ -86,32 +87,24 @@ def show(public_id: str) -> str:
 
 @blueprint.get("/eventos/<public_id>/ao-vivo")
 def watch(public_id: str) -> BaseResponse:
-    """The same, as it changes."""
-    company_id = event_or_404(public_id).company_id
-
-    def draw() -> live.Parts:
-        # It may be purged while its page is open.
-        facts = _facts(event_or_404(public_id))
-        return {
-            "aviso": render_template("connection/alarms.html"),
-            "destinos": render_template("events/_why.html", **facts),
-        }
-
-    return live.stream(draw, frozenset({company_id}))
+    """Stream the page of an event as it changes."""
+    companies = frozenset({event_or_404(public_id).company_id})
+    # It is looked up again at each redraw: it may be purged while its page is open.
+    return live.stream(lambda: _facts(event_or_404(public_id)), _PARTS, companies)
 
 
 @blueprint.get("/eventos/<public_id>/conteudo")
 def payload(public_id: str) -> BaseResponse:
-    """The payload exactly as it is stored, as a file."""
+    """Return the payload exactly as it is stored, as a file."""
     event = event_or_404(public_id)
-    note_viewing(public_id, event.company_id)
+    note_view(public_id, event.company_id)
     answer = Response(event.payload.encode(), mimetype="application/json")
     answer.headers.set("Content-Disposition", "attachment", filename=f"{public_id}.json")
     return answer
 
 
 def event_or_404(public_id: str) -> Event:
-    """The event, if this account may see its company; its payload is read when it is asked for."""
+    """Return the event, if this account may see its company. The payload is read only when used."""
     query = select(Event).where(Event.public_id == public_id).options(defer(Event.payload))
     event = db.session.scalar(query)
     if event is None:
@@ -121,7 +114,7 @@ def event_or_404(public_id: str) -> Event:
 
 
 def _facts(event: Event) -> dict[str, Any]:
-    """What changes while a delivery of it waits."""
+    """Return what changes on the page while a delivery of the event waits."""
     company = company_or_404(event.company_id)
     found = outcomes(db.session(), event, company.timezone)
     return {

@@ -1,4 +1,4 @@
-"""What became of an event, in one line: the first thing its page says."""
+"""The first line of an event's page: what became of the event."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Verdict:
 
 
 def verdict(note: str | None, outcomes: Sequence[Outcome]) -> Verdict:
-    """Whether it arrived, wherever it was to."""
+    """Return whether the event arrived at every webhook that asked for it."""
     states = Counter(each.state for each in outcomes if each.delivery is not None)
     if not states:
         return _of_none(note, outcomes)

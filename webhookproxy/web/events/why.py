@@ -25,9 +25,9 @@ from webhookproxy.web.shared.formats import clock
 
 # How much of what a receiver answered is shown beside the reason.
 ANSWER_SHOWN = 400
-# A webhook that was saved is listened for a moment later.
+# A webhook that was saved gets events a moment later.
 GRACE_MS = 5_000
-# What needs somebody comes first, then what is on its way.
+# What someone must deal with comes first, then what is on its way.
 _ORDER = (
     DeliveryState.REFUSED,
     DeliveryState.EXPIRED,
@@ -42,9 +42,9 @@ _ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an event at one webhook: its delivery, or why there is none.
+    """The fate of an event at one webhook: its delivery, or why it has none.
 
-    `webhook` None: of the event as a whole. `answer` is the beginning of what the receiver said.
+    `webhook` None: it is about the event as a whole. `answer` is the beginning of the answer.
     """
 
     words: Words
@@ -58,22 +58,22 @@ class Outcome:
 
     @property
     def state(self) -> str:
-        """The delivery's state; "" if there is none."""
+        """Return the delivery's state; "" if there is no delivery."""
         return "" if self.delivery is None else self.delivery.state
 
     @property
     def waits(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether the delivery has not ended."""
         return self.delivery is not None and waits(self.delivery)
 
     @property
     def is_there(self) -> bool:
-        """Whether the webhook has pages."""
+        """Return whether the webhook exists."""
         return self.webhook is not None and self.webhook.deleted_at is None
 
 
 def outcomes(session: Session, event: Event, timezone: str) -> list[Outcome]:
-    """One for every webhook of the event's company, what needs somebody first; three reads."""
+    """Return the outcome at each webhook of the company, the troubles first, in three reads."""
     deliveries = {each.webhook_id: each for each in _deliveries(session, event.id)}
     answers = _answers(session, [each.id for each in deliveries.values()])
     found = []
@@ -84,7 +84,7 @@ def outcomes(session: Session, event: Event, timezone: str) -> list[Outcome]:
         elif webhook.deleted_at is None:
             found.append(_absent(event, webhook, timezone))
     found.sort(key=_rank)
-    return found + list(_of_nobody(event, found, deliveries))
+    return found + list(_about_the_event(event, found, deliveries))
 
 
 def _rank(outcome: Outcome) -> int:
@@ -97,13 +97,13 @@ def _deliveries(session: Session, event_id: int) -> Sequence[Delivery]:
 
 
 def _webhooks(session: Session, company_id: int) -> Sequence[Webhook]:
-    """Those that were deleted, too, as long as their deliveries may be there."""
+    """Return the company's webhooks, deleted ones too: their deliveries may still exist."""
     query = select(Webhook).where(Webhook.company_id == company_id)
     return session.scalars(query.options(joinedload(Webhook.health)).order_by(Webhook.id)).all()
 
 
 def _answers(session: Session, ids: Sequence[int]) -> Mapping[int, str]:
-    """The beginning of the last answer to each delivery."""
+    """Return the beginning of the last answer to each delivery."""
     last = (
         select(Attempt.delivery_id, func.max(Attempt.number).label("number"))
         .where(Attempt.delivery_id.in_(ids))
@@ -153,12 +153,12 @@ def _why_absent(event: Event, webhook: Webhook) -> NoDeliveryReason:
     return NoDeliveryReason.MISSING
 
 
-def _of_nobody(
+def _about_the_event(
     event: Event, found: Sequence[Outcome], deliveries: Mapping[int, Delivery]
 ) -> Sequence[Outcome]:
-    """What is to be said of the event as a whole, where no webhook's row says it."""
+    """Return what no webhook's outcome says about the event; nothing if all is said."""
     if event.note is None and not deliveries:
-        # It had deliveries, or it would be noted that nobody wanted it.
+        # It had deliveries, or a note would say that no webhook asked for it.
         reason = NoDeliveryReason.WEBHOOK_REMOVED
     elif not found:
         reason = NoDeliveryReason.NO_WEBHOOK

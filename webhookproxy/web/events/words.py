@@ -1,4 +1,4 @@
-"""How an event is called on the pages: its key, its moment, the time between two."""
+"""Words about events on the pages: the ordering key, the moment, the time between two."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webhookproxy.events.catalog import CATALOG
 from webhookproxy.models.types import from_ms
 from webhookproxy.web.shared.formats import clock
 
-# By the word in front of an order key (catalog.order_key): what it is the key of.
+# What an order key (catalog.order_key) is the key of, by the word in front of it.
 _KINDS = {
     "call": "Ligação",
     "callhistory": "Histórico",
@@ -29,24 +29,24 @@ _DAY_MS = 24 * _HOUR_MS
 
 
 def init_app(app: Flask) -> None:
-    """Register them with the templates."""
+    """Register the filters of the templates."""
     for each in (key_words, lapse, moment, stamp, described, in_short):
         app.add_template_filter(each)
 
 
 def key_words(order_key: str) -> str:
-    """Whose event it is: "Ligação TEL0000001", "Agente 7007"; "Empresa" for none of these."""
+    """Return whose event it is: "Ligação TEL0000001", "Agente 7007"; "Empresa" for no key."""
     kind, _, value = order_key.partition(":")
     if not order_key:
         return "Empresa"
     if kind not in _KINDS or not value:
         return order_key
-    # A key too long to be kept is a hash, which nobody has to read to its end.
+    # A key that was too long is stored as a hash; its end says nothing.
     return f"{_KINDS[kind]} {value[:13] + '…' if value.startswith('#') else value}"
 
 
 def lapse(milliseconds: int) -> str:
-    """The time between two moments: "320 ms", "3,4 s", "3 min 20 s", "1 h 5 min", "2 dias 3 h"."""
+    """Return a time as "320 ms", "3,4 s", "3 min 20 s", "1 h 5 min" or "2 dias 3 h"."""
     span = max(0, milliseconds)
     if span < _SECOND_MS:
         return f"{span} ms"
@@ -66,13 +66,13 @@ def _two(span: int, large: int, large_name: str, small: int, small_name: str) ->
 
 
 def moment(received_ms: int, timezone: str) -> str:
-    """The exact time: "25/11/2026 10:12:33,123"."""
+    """Return the exact time: "25/11/2026 10:12:33,123"."""
     local = from_ms(received_ms).astimezone(ZoneInfo(timezone))
     return f"{local:%d/%m/%Y %H:%M:%S},{received_ms % 1000:03}"
 
 
 def stamp(received_ms: int, timezone: str) -> Markup:
-    """A `<time>` that shows the time of day and holds the exact one."""
+    """Return a `<time>` that shows the time of day and holds the exact time."""
     local = from_ms(received_ms).astimezone(ZoneInfo(timezone))
     return Markup('<time datetime="{}" title="{} ({})">{}</time>').format(
         local.isoformat(timespec="milliseconds"),
@@ -83,12 +83,12 @@ def stamp(received_ms: int, timezone: str) -> Markup:
 
 
 def described(name: str) -> str:
-    """What the catalogue says of events of that name; "" if it does not know it."""
+    """Return the catalogue's description of a name; "" if the catalogue does not have it."""
     known = CATALOG.get(name)
     return "" if known is None else known.description
 
 
 def in_short(name: str) -> str:
-    """The first sentence of it."""
+    """Return the first sentence of the description."""
     first, dot, _ = described(name).partition(". ")
     return first + "." if dot else first

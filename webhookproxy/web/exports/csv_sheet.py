@@ -1,7 +1,7 @@
 """A list as a CSV file for Excel in Portuguese, sent while it is read and never whole in memory.
 
-It is read in rounds. Between two of them no connection to the database is held, however slowly
-somebody downloads, and everything else gets its turn.
+It is read in rounds. Between two rounds it holds no connection to the database, however slow the
+download is, and everything else gets its turn.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.web.shared import access
 from webhookproxy.web.shared.formats import number
 
-# Of one file, and of one round; a search for what is rare ends after so many rounds.
+# Rows of one file, rows of one round, and the rounds after which a search for rare rows ends.
 ROWS_MAX = 100_000
 ROUND = 500
 ROUNDS_MAX = 1_000
 
-# Excel takes a file without it for Windows-1252.
+# Excel reads a file without this mark as Windows-1252.
 _MARK = "\ufeff"
-# A cell that begins so is a formula to a spreadsheet, also behind what it does not show.
+# A spreadsheet takes such a cell for a formula, also after characters that it does not show.
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _NUMBER = re.compile(r"(?<![0-9])[0-9]{6,9}(?=[0-9]{4}(?![0-9]))")
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Some rows, and the number before which the next ones are to be sought; None: no more.
+    """Some rows, and the number before which the next ones are searched (None: no more).
 
-    `note` is what the reader of the file must know of them.
+    `note` is a sentence about them for the end of the file.
     """
 
     rows: Sequence[Sequence[object]]
@@ -50,9 +50,9 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A file: `read` gives the rows before a number (None: the newest), at most so many.
+    """A file: `read(before, most)` returns `most` rows older than a number (None: the newest).
 
-    `where` says where the list goes on that begins before a number.
+    `where` returns the address of the list that begins before a number.
     """
 
     name: str
@@ -63,17 +63,17 @@ class Sheet:
 
 
 def send(sheet: Sheet) -> Response:
-    """The file, for whoever is asking; it ends with a line about what is not in it."""
+    """Return the file as an answer; it ends with lines about what is not in it."""
     lines = stream_with_context(_lines(sheet, access.account().key))
     answer = Response(lines, mimetype="text/csv")
     answer.headers.set("Content-Disposition", "attachment", filename=f"{sheet.name}.csv")
-    # Otherwise a proxy such as nginx may keep it until it has it all.
+    # Without it a proxy such as nginx may keep the file until it is complete.
     answer.headers["X-Accel-Buffering"] = "no"
     return answer
 
 
 def _lines(sheet: Sheet, key: str) -> Iterator[str]:
-    # What the request itself has read so far.
+    # Let go of what the request itself has read.
     db.session.remove()
     yield _MARK + _text([sheet.header])
     before, left, notes = sheet.start, ROWS_MAX, dict[str, None]()
@@ -98,7 +98,7 @@ def _lines(sheet: Sheet, key: str) -> Iterator[str]:
 
 
 def _read(sheet: Sheet, before: int | None, most: int, key: str) -> Round | None:
-    """One round; None once the login is over."""
+    """Return one round; None if the login has ended."""
     try:
         return sheet.read(before, most) if access.holds(key) else None
     finally:
@@ -120,7 +120,7 @@ def _cell(value: object) -> str:
 
 
 def times(moment: datetime | int | None, timezone: str = DEFAULT_TIMEZONE) -> tuple[str, str]:
-    """A moment as the two columns of it: there, as Excel takes it, and in UTC as programs do."""
+    """Return a moment as two columns: local time as Excel reads it, and UTC for programs."""
     if moment is None:
         return "", ""
     instant = from_ms(moment) if isinstance(moment, int) else moment
@@ -130,5 +130,5 @@ def times(moment: datetime | int | None, timezone: str = DEFAULT_TIMEZONE) -> tu
 
 
 def masked(order_key: str) -> str:
-    """The key with every run of digits as long as a telephone or a CPF down to its last four."""
+    """Return the key with only the last four digits of what is as long as a telephone or a CPF."""
     return _NUMBER.sub("…", order_key)

@@ -1,4 +1,4 @@
-"""What is in the lines of the files: a delivery, an event, an entry of the audit."""
+"""The lines of the files: a delivery, an event, an entry of the audit."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from webhookproxy.models.audit import Action, AuditEntry
 from webhookproxy.reasons import DELIVERY_LABELS, DeliveryState
 from webhookproxy.search.asking import ask
 from webhookproxy.search.question import Question
-from webhookproxy.web.admin import audit
+from webhookproxy.web.admin.audit import Chosen
 from webhookproxy.web.admin.audit_words import ACTIONS, detail_words, who_words
-from webhookproxy.web.deliveries import listing as delivery_list
 from webhookproxy.web.deliveries.address import Choice
 from webhookproxy.web.deliveries.facts import public_ids_of, webhooks_of
-from webhookproxy.web.deliveries.listing import Wanted
+from webhookproxy.web.deliveries.listing import find_deliveries
+from webhookproxy.web.deliveries.search import Wanted
 from webhookproxy.web.deliveries.words import shown_words
-from webhookproxy.web.events import arrivals
 from webhookproxy.web.events.address import Owner
+from webhookproxy.web.events.arrivals import arrivals_of
 from webhookproxy.web.exports.csv_sheet import Round, masked, times
 
 DELIVERIES = (
@@ -38,8 +38,8 @@ _CUT = "Muitos valores diferentes começam assim; procuramos em uma parte deles.
 
 
 def deliveries(wanted: Wanted, of: Mapping[int, Choice], most: int) -> Round:
-    """So many of the deliveries that are wanted."""
-    page = delivery_list.find(db.session(), wanted, most)
+    """Return `most` of the deliveries that are wanted, and where the rest begins."""
+    page = find_deliveries(db.session(), wanted, most)
     webhooks = webhooks_of({row.webhook_id for row in page.rows})
     public_ids = public_ids_of({row.event_id for row in page.rows})
     rows: list[tuple[object, ...]] = []
@@ -60,11 +60,11 @@ def deliveries(wanted: Wanted, of: Mapping[int, Choice], most: int) -> Round:
 
 
 def events(question: Question, of: Mapping[int, Owner], most: int) -> Round:
-    """So many of the events that are asked for, each with what became of it."""
+    """Return `most` of the events that are asked for, each with what became of it."""
     session = db.session()
     answer = ask(session, current_app.extensions["search"], question, most)
     rows: list[tuple[object, ...]] = []
-    for event in arrivals.shown(session, answer.ids):
+    for event in arrivals_of(session, answer.ids):
         owner = of[event.company_id]
         became = "; ".join(f"{due.webhook}: {_state(due.state)}" for due in event.dues)
         rows.append(
@@ -78,8 +78,8 @@ def events(question: Question, of: Mapping[int, Owner], most: int) -> Round:
     return Round(rows, answer.ids[-1] if answer.more and answer.ids else None, " ".join(notes))
 
 
-def audit_entries(chosen: audit.Chosen, before: int | None, most: int) -> Round:
-    """So many entries of the audit."""
+def audit_entries(chosen: Chosen, before: int | None, most: int) -> Round:
+    """Return `most` entries of the audit."""
     session = db.session()
     page = replace(chosen, before=before).entries(session, most)
     of_rows = select(Company.id, Company.name).where(

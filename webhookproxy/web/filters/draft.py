@@ -1,4 +1,4 @@
-"""The conditions that somebody puts together for an event; until they are saved a form has them."""
+"""The conditions of an event while a user edits them: nothing but the form has them."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ class Row:
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing was typed: such a row asks for nothing."""
+        """Return whether nothing was typed: such a row asks for nothing."""
         return not (self.path.strip() or self.value.strip())
 
     @property
     def condition(self) -> Condition:
-        """The same as a condition, which nobody has checked yet."""
+        """Return the row as a condition, which is not checked yet."""
         return Condition(self.path, self.operator, self.value)
 
 
 @dataclass(slots=True)
 class Draft:
-    """`base` is the seal of what was stored when this was begun, `reviewed` that of what was tried.
+    """The rows of the form.
 
-    `sample` is the event whose payload is clicked on. `errors` are about all of the rows.
+    `base` is the seal of what was stored when editing began, `reviewed` the seal of what was tried.
+    `sample` is the event whose payload is clicked on. `errors` are about all rows together.
     """
 
     rows: list[Row]
@@ -52,13 +53,13 @@ class Draft:
 
     @classmethod
     def of(cls, stored: Sequence[Condition]) -> Draft:
-        """What is stored, as the form shows it first."""
+        """Return the stored conditions as rows."""
         rows = [Row(each.path, each.operator, each.value) for each in stored]
         return cls(rows, seal(stored))
 
     @classmethod
     def read(cls, form: MultiDict[str, str]) -> Draft:
-        """What a form sent; 400 for what no form of ours sends."""
+        """Return what a form sent. Answers 400 to what no form of ours sends."""
         lists = [form.getlist(name) for name in ("path", "operator", "value")]
         if len({len(each) for each in lists}) != 1 or len(lists[0]) > 2 * CONDITIONS_MAX:
             abort(400)
@@ -70,7 +71,7 @@ class Draft:
         return cls(rows, base, reviewed, sample)
 
     def change(self, form: MultiDict[str, str]) -> None:
-        """Do what the button says that changes the rows: take one, remove one, or begin one."""
+        """Do what the pressed button says: take a value as a row, remove a row, or begin one."""
         if "take" in form:
             self._begin(_taken(form["take"]))
         elif "remove" in form:
@@ -80,7 +81,7 @@ class Draft:
             self._begin(Row())
 
     def _begin(self, row: Row) -> None:
-        """Add a row, in place of those in which nothing was typed."""
+        """Add a row, and drop those in which nothing was typed."""
         self.rows = [each for each in self.rows if not each.is_blank]
         if len(self.rows) >= CONDITIONS_MAX:
             self.errors.append(
@@ -90,7 +91,7 @@ class Draft:
             self.rows.append(row)
 
     def checked(self, name: str) -> Conditions | None:
-        """The conditions; None if something is wrong, which then stands beside its row."""
+        """Return the conditions; None if something is wrong, which then stands beside its row."""
         self.rows = [row for row in self.rows if not row.is_blank]
         for row in self.rows:
             row.errors = _refused(name, [row.condition])
@@ -102,18 +103,18 @@ class Draft:
 
     @property
     def faults(self) -> list[tuple[int, str]]:
-        """What is wrong with the rows, each with the row's number from 1 on."""
+        """Return what is wrong with the rows, each with the row's number, from 1 on."""
         return [(number, each) for number, row in enumerate(self.rows, 1) for each in row.errors]
 
 
 def seal(conditions: Sequence[Condition]) -> str:
-    """The same for the same conditions, and for no others."""
+    """Return a hash that is equal only for equal conditions."""
     text = json.dumps([[each.path, each.operator, each.value] for each in conditions])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def button(condition: Condition) -> str:
-    """What the button says that takes a condition from a payload."""
+    """Return the value of the button that takes a condition from a payload."""
     return json.dumps([condition.path, condition.operator, condition.value])
 
 

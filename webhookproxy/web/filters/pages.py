@@ -1,4 +1,4 @@
-"""The filters of a webhook: which event, its conditions, what they would have done, saving them."""
+"""The filters of a webhook: choose an event, edit its conditions, try them, save them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from webhookproxy.web.filters.draft import Conditions, Draft, seal
 from webhookproxy.web.filters.sample import find_sample
 from webhookproxy.web.filters.trial import Trial, try_conditions
 from webhookproxy.web.shared import drafts, figures
-from webhookproxy.web.shared.access import actor, company_or_404, webhook_or_404
+from webhookproxy.web.shared.access import account, actor, company_or_404, webhook_or_404
 from webhookproxy.web.shared.forms import Conflict, policy, write
-from webhookproxy.web.shared.payload_views import note_viewing
+from webhookproxy.web.shared.payload_views import note_view
 
-blueprint = Blueprint("webhook_filters", __name__)
+blueprint = Blueprint("filters", __name__)
 
-# Names that are offered as links; any other is typed.
+# Names that are offered as links; any other name can be typed.
 OFFERED_MAX = 40
 _CHANGED = "Você mudou as condições depois de testar. Confira a conta abaixo e salve de novo."
 _CONFLICT = (
@@ -38,20 +38,20 @@ _CONFLICT = (
 
 @blueprint.get("/webhooks/<webhook:webhook_id>/filtros")
 def index(webhook_id: int) -> str:
-    """Choose the event that gets conditions."""
+    """Show the events to choose from."""
     return _choice(webhook_or_404(webhook_id), None)
 
 
 @blueprint.route("/webhooks/<webhook:webhook_id>/filtros/condicoes", methods=["GET", "POST"])
 def edit(webhook_id: int) -> str | Response:
-    """The conditions of one event: put together, tried, and saved once that was seen."""
+    """Edit the conditions of one event; they are saved only after they were tried."""
     webhook = webhook_or_404(webhook_id)
     name = request.args.get("evento", "").strip()
     if not is_event_name(name):
         return _choice(webhook, name)
-    stored = filters_of(webhook).get(name, ())
+    stored = _filters_of(webhook).get(name, ())
     if request.method == "GET":
-        kept = drafts.take()
+        kept = drafts.take(account().id)
         draft = Draft.of(stored) if kept is None else Draft.read(kept)
         return _page(webhook, name, draft, None, recovered=kept is not None)
     draft, conditions = Draft.read(request.form), None
@@ -65,18 +65,18 @@ def edit(webhook_id: int) -> str | Response:
     return _page(webhook, name, draft, conditions)
 
 
-def filters_of(webhook: Webhook) -> Mapping[str, Conditions]:
-    """The conditions of each event that has any."""
+def _filters_of(webhook: Webhook) -> Mapping[str, Conditions]:
+    """Return the conditions of each event that has any."""
     return read_filters(webhook.filters) or {}
 
 
 def _choice(webhook: Webhook, typed: str | None) -> str:
-    """The events to choose from; `typed` is what was typed and is no name."""
+    """Show the events to choose from; `typed` is a text that is no name of an event."""
     session = db.session()
     seen = figures.events_by_name(session, webhook.company_id, figures.this_hour() - 23)
     asked = webhook.events
     come = [name for name in seen if name and (asked is None or name in asked)]
-    filters = filters_of(webhook)
+    filters = _filters_of(webhook)
     offered = [*come, *(name for name in asked or () if name not in seen)]
     return render_template(
         "filters/index.html",
@@ -98,7 +98,7 @@ def _page(
     *,
     recovered: bool = False,
 ) -> str:
-    """The form; with what `conditions` would have done, if there are any to try."""
+    """Show the form, with what `conditions` would have done if they are given."""
     session, place = db.session(), current_app.extensions["search"]
     company = company_or_404(webhook.company_id)
     trial: Trial | None = None
@@ -108,7 +108,7 @@ def _page(
     asked = {row.path for row in draft.rows}
     sample = find_sample(session, place, company.id, name, draft.sample, asked)
     if sample.public_id:
-        note_viewing(sample.public_id, company.id)
+        note_view(sample.public_id, company.id)
     return render_template(
         "filters/edit.html",
         webhook=webhook,
@@ -116,6 +116,7 @@ def _page(
         name=name,
         draft=draft,
         recovered=recovered,
+        submission=drafts.submission_key(account().id),
         trial=trial,
         sample=sample,
         operators=LABELS,
@@ -124,7 +125,7 @@ def _page(
 
 
 def _saved(webhook: Webhook, name: str, draft: Draft, conditions: Conditions) -> bool:
-    """Whether they are stored now; else the draft says why nothing was."""
+    """Save the conditions and return whether they are stored; if not, the draft says why."""
     if seal(conditions) != draft.reviewed:
         draft.errors.append(_CHANGED)
         return False
@@ -134,14 +135,14 @@ def _saved(webhook: Webhook, name: str, draft: Draft, conditions: Conditions) ->
     except Refused as refused:
         draft.errors += [problem.portuguese for problem in refused.problems]
     except Conflict:
-        stored = filters_of(webhook_or_404(webhook_id)).get(name, ())
+        stored = _filters_of(webhook_or_404(webhook_id)).get(name, ())
         draft.base = seal(stored)
-        draft.errors.append(_CONFLICT.format(stored=words(stored) or "nada"))
+        draft.errors.append(_CONFLICT.format(stored=_words(stored) or "nada"))
     return not draft.errors
 
 
-def words(conditions: Conditions) -> str:
-    """All of them in one sentence."""
+def _words(conditions: Conditions) -> str:
+    """Return all conditions in one sentence."""
     return ", e ".join(each.words() for each in conditions)
 
 
@@ -152,7 +153,7 @@ def _save(webhook: Webhook, name: str, conditions: Conditions, base: str) -> Non
         found = find_webhook(session, webhook_id)
         before = found.input()
         stored = (before.filters or {}).get(name, ())
-        # Sent twice: it is saved already, and nobody else is to blame.
+        # The form was sent twice: the conditions are saved already.
         if stored == conditions:
             return
         if seal(stored) != base:

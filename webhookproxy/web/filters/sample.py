@@ -1,4 +1,4 @@
-"""A payload to click on: the newest of an event, or the catalogue's while there is none."""
+"""A payload to click on: the newest of an event, or the catalogue's sample."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from webhookproxy.search.index.place import SearchPlace
 from webhookproxy.search.question import Question
 from webhookproxy.web.filters.draft import button
 
-# More fields than anybody reads; the others can be typed.
+# More fields than anyone reads; the others can be typed.
 FIELDS_MAX = 400
-# The newest may be ones of which only a marker was stored.
+# Of the newest events only a marker may be stored.
 LOOK_AT = 20
-# Of a long text, so much is asked for; so much of it is shown.
+# The characters of a long text that a condition asks for, and those that are shown.
 PIECE = 60
 SHOWN_MAX = 120
-# A payload with more fields is folded, but for its first object.
+# A payload with more fields is folded, except its first object.
 OPEN_MAX = 30
 _HIDDEN = json.loads(HIDDEN)
 
@@ -58,9 +58,9 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`public_id` is empty for the catalogue's sample; there is nothing to click if `branches` is.
+    """A payload in branches; `public_id` is empty for the catalogue's sample.
 
-    `cut` says that there are more values than are shown.
+    `cut` says that the payload has more values than are shown.
     """
 
     branches: tuple[Branch, ...]
@@ -70,14 +70,14 @@ class Sample:
 
     @property
     def paths(self) -> list[str]:
-        """Every path, in the order of the payload."""
+        """Return every path, in the order of the payload."""
         return [leaf.path for branch in self.branches for leaf in branch.leaves]
 
 
 def find_sample(
     session: Session, place: SearchPlace, company_id: int, name: str, kept: str, asked: set[str]
 ) -> Sample:
-    """The event `kept` if it is one of these, or the newest; `asked` are paths to leave open."""
+    """Return the sample of event `kept`, or of the newest; `asked` are paths to leave open."""
     event = _event(session, company_id, name, kept) or _newest(session, place, company_id, name)
     if event is not None:
         return _sample(_read(event.payload), asked, event.public_id, event.received_ms)
@@ -104,7 +104,7 @@ def _newest(session: Session, place: SearchPlace, company_id: int, name: str) ->
 
 
 def _read(payload: str) -> Any:
-    """What a payload says; nothing if it is no JSON."""
+    """Return a payload's value; an empty object if it is no JSON."""
     try:
         return read_payload(payload)
     except ValueError:
@@ -119,7 +119,7 @@ def _sample(payload: Any, asked: set[str], public_id: str = "", received_ms: int
         steps = parse_path(path)
         leaf = Leaf(format_path(steps[-1:]), path, _shown(value), _take(path, value))
         branches.setdefault(format_path(steps[:-1]) if steps[1:] else "", []).append(leaf)
-    # What lies in no object comes first, as the first thing one looks for.
+    # Values that lie in no object come first.
     ordered = sorted(branches.items(), key=lambda each: each[0] != "")
     first = {path for path, _ in ordered[:2]} if len(values) > OPEN_MAX else set(branches)
     found = tuple(
@@ -135,7 +135,7 @@ def _shown(value: Any) -> str:
 
 
 def _take(path: str, value: Any) -> str:
-    """Equality with a value; of a text that is too long for that, that it has its beginning."""
+    """Return the button for "equals this value"; for a long text, for "contains its beginning"."""
     if len(path) > PATH_MAX or not path.isprintable() or value == _HIDDEN:
         return ""
     text = text_of(value)

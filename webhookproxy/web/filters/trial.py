@@ -1,4 +1,4 @@
-"""What some conditions would have made of the last events: looked through before they are saved."""
+"""A trial of conditions on the last events, before they are saved."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from webhookproxy.search.question import Question
 
 logger = logging.getLogger(__name__)
 
-# How many events are looked at, and how many of each kind are shown.
+# How many events are tried, and how many examples of each result are shown.
 LAST = 1_000
 EXAMPLES = 5
-# Payloads in one round, which holds the hub; and characters of them in all.
+# Payloads in one round, which holds the hub, and characters of payloads in all.
 ROUND = 40
 CHARACTERS_MAX = 64_000_000
 
 
 class Tried(NamedTuple):
-    """An event; `failing` is the condition that does not hold, in words, if one does not."""
+    """An event; `failing` is the first condition that does not hold, in words, or empty."""
 
     public_id: str
     received_ms: int
@@ -45,9 +45,9 @@ class _Stored(NamedTuple):
 
 @dataclass(slots=True)
 class Trial:
-    """`sent` of the `looked_at` events would have been sent; a few of either kind are there.
+    """The result: `sent` of the `looked_at` events would have been sent. It has a few examples.
 
-    `behind` newer events could not be looked at yet; `cut` says that others were left out.
+    `behind` newer events are not in the index yet; `cut` says that older ones were left out.
     """
 
     behind: int
@@ -58,7 +58,7 @@ class Trial:
     some_kept: list[Tried] = field(default_factory=list)
 
     def note(self, tried: Tried) -> None:
-        """Count one more."""
+        """Count one more event."""
         self.looked_at += 1
         self.sent += not tried.failing
         some = self.some_kept if tried.failing else self.some_sent
@@ -73,11 +73,11 @@ def try_conditions(
     name: str,
     conditions: Sequence[Condition],
 ) -> Trial:
-    """Look through the company's last events of this name, the newest first."""
+    """Try the conditions on the company's last events of this name, the newest first."""
     answer = ask(session, place, Question(frozenset([company_id]), name=name), LAST)
     trial, test, characters = Trial(answer.behind, answer.cut), Compiled(conditions), 0
     for event in _events(session, answer.ids):
-        # Of these only a marker is stored, and none of them is ever sent.
+        # Only a marker is stored of such an event, and it is never sent.
         if event.note in MARKERS:
             continue
         characters += len(event.payload)
@@ -99,7 +99,10 @@ def _events(session: Session, ids: Sequence[int]) -> Iterator[_Stored]:
 
 
 def _failing(test: Compiled, payload: str) -> str:
-    """The first condition that does not hold, in words; as at intake, what is no JSON is sent."""
+    """Return the first condition that does not hold, in words; "" for none.
+
+    As at intake, a payload that is no JSON is sent.
+    """
     try:
         failing = test.failing(read_payload(payload))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The forms of the door: log in, the first administrator, one's own password."""
+"""The forms to log in, to create the first administrator, and to change one's own password."""
 
 from __future__ import annotations
 

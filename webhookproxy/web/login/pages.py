@@ -1,4 +1,4 @@
-"""The door: log in, log out, the first administrator, one's own password."""
+"""Log in, log out, create the first administrator, change one's own password."""
 
 from __future__ import annotations
 
@@ -23,40 +23,39 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models import User
-from webhookproxy.models.accounts.people import create_user, set_password
+from webhookproxy.models.accounts.people import create_user
 from webhookproxy.models.accounts.second_factors import on_since
-from webhookproxy.models.accounts.sign_ins import sign_out
+from webhookproxy.models.accounts.sign_ins import set_password, sign_out
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.rules import Refused
-from webhookproxy.web.login import passwords
-from webhookproxy.web.login import sessions as logins
+from webhookproxy.web.login import passwords, sessions
 from webhookproxy.web.login.forms import FirstForm, LoginForm, PasswordForm
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import account, actor, public
 from webhookproxy.web.shared.forms import write
 
-blueprint = Blueprint("entry", __name__)
+blueprint = Blueprint("login", __name__)
 
 
 @blueprint.route("/entrar", methods=["GET", "POST"])
 @public
 def show() -> str | Response:
-    """Log in, and go on to where one was going."""
+    """Log in, and go on to the page that was asked for."""
     if current_user.is_authenticated:
         return redirect(url_for("panel.show"), code=303)
-    if _nobody_yet():
-        return redirect(url_for("entry.first"), code=303)
+    if _is_empty():
+        return redirect(url_for("login.first"), code=303)
     form = LoginForm()
     if form.validate_on_submit():
         user = _checked(str(form.email.data).strip().lower(), str(form.password.data))
         if user is not None:
-            return logins.arrive(user)
+            return sessions.arrive(user)
         form.form_errors.append("E-mail ou senha incorretos. Confira os dois e tente de novo.")
     return render_template(
         "login/login.html",
         form=form,
         expired="draft" in session,
-        too_late=logins.waited_too_long(),
+        too_late=sessions.waited_too_long(),
     )
 
 
@@ -73,43 +72,43 @@ def leave() -> Response:
     logout_user()
     session.clear()
     g.account = None
-    return redirect(url_for("entry.show"), code=303)
+    return redirect(url_for("login.show"), code=303)
 
 
 @blueprint.route("/primeiro-acesso", methods=["GET", "POST"])
 @public
 def first() -> str | Response:
-    """Create the first administrator; there is no such page once there is a user."""
-    if not _nobody_yet():
-        return redirect(url_for("entry.show"), code=303)
+    """Create the first administrator, as long as no user exists."""
+    if not _is_empty():
+        return redirect(url_for("login.show"), code=303)
     form = FirstForm()
     if form.validate_on_submit():
         throttle.limit("code", throttle.address())
         user = _first_user(form)
         if user is not None:
-            return logins.arrive(user)
+            return sessions.arrive(user)
     return render_template("login/first.html", form=form)
 
 
 @blueprint.route("/conta", methods=["GET", "POST"])
 def own() -> str | Response:
-    """Change one's own password, which ends every other session."""
+    """Change one's own password, which ends every other login."""
     form = PasswordForm()
     if form.validate_on_submit() and _new_password(form):
         flash("A senha foi trocada, e as outras sessões foram encerradas.")
-        return redirect(url_for("entry.own"), code=303)
+        return redirect(url_for("login.own"), code=303)
     since = on_since(db.session(), account().id)
     return render_template("login/own.html", form=form, second_since=since)
 
 
-def _nobody_yet() -> bool:
+def _is_empty() -> bool:
     return db.session.scalar(select(User.id).limit(1)) is None
 
 
 def _checked(email: str, password: str) -> User | None:
-    """The user, if the password is right; one answer and one duration if not."""
+    """Return the user if the password is right; else None, after the same time for any e-mail."""
     throttle.limit("address", throttle.address())
-    logins.limit_passwords(email)
+    sessions.limit_passwords(email)
     user = db.session.scalar(select(User).where(User.email == email))
     if not passwords.verified(None if user is None else user.password_hash, password):
         who = Actor(None, email, request.remote_addr or "")

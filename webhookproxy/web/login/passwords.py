@@ -1,4 +1,4 @@
-"""Passwords are hashed in a thread of their own: 0.1 s of it must not stop the sockets."""
+"""Passwords are hashed in their own thread: the 0.1 s that it takes must not stop the sockets."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _pool = ThreadPool(1)
 
 
 def hashed(password: str) -> str:
-    """The hash of a password; Refused if it is too short or too long."""
+    """Return the hash of a password. Raises Refused if it is too short or too long."""
     # Checked here: what is raised in a thread of the pool is printed on the console, with a trace.
     check_password(password)
     return str(_pool.apply(hasher.hash, (password,)))
 
 
 def verified(password_hash: str | None, password: str) -> bool:
-    """Whether the password is right; takes as long when there is no such user (None)."""
+    """Return whether the password is right; it takes as long if there is no such user (None)."""
     return bool(_pool.apply(_verify, (password_hash, password)))
 
 
 def needs_rehash(password_hash: str) -> bool:
-    """Whether the hash was made with weaker parameters than today's."""
+    """Return whether the hash was made with weaker parameters than today's."""
     return bool(hasher.check_needs_rehash(password_hash))
 
 
 def first_code() -> str:
-    """The code that the first administrator must know; it is printed on the server's console.
+    """Return the code that the first administrator must know; the server's console shows it.
 
-    Every process of one installation has the same, and it is asked for only while there is no user.
+    It is the same in every process of an installation, and is asked for only until a user exists.
     """
     key = str(current_app.config["SECRET_KEY"]).encode()
     digest = hmac.digest(key, b"webhookproxy first administrator", "sha256").hex()
@@ -43,13 +43,13 @@ def first_code() -> str:
 
 
 @cache
-def _nobody() -> str:
-    return hasher.hash("the password of nobody")
+def _dummy_hash() -> str:
+    return hasher.hash("no password of any user")
 
 
 def _verify(password_hash: str | None, password: str) -> bool:
     try:
-        hasher.verify(password_hash or _nobody(), password)
+        hasher.verify(password_hash or _dummy_hash(), password)
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None

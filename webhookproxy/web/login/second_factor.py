@@ -1,4 +1,4 @@
-"""One's own second factor: turn it on, turn it off, make new recovery codes."""
+"""One's own second factor: turn it on, turn it off, get new recovery codes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from webhookproxy.models.accounts.second_factors import (
 )
 from webhookproxy.models.audit import Action, record
 from webhookproxy.rules import Refused
-from webhookproxy.web.login import passwords
-from webhookproxy.web.login import sessions as logins
+from webhookproxy.web.login import passwords, sessions
 from webhookproxy.web.login.second_forms import WRONG_CODE, BeginForm, ConfirmForm, ProofForm
 from webhookproxy.web.shared.access import account, actor
 from webhookproxy.web.shared.forms import write
@@ -38,13 +37,13 @@ T = TypeVar("T")
 
 @blueprint.route("/conta/segundo-fator", methods=["GET", "POST"])
 def show() -> str | Response:
-    """Whether it is on; the way to turn it on, step by step, if it is not."""
+    """Show that it is on, or turn it on step by step."""
     since = on_since(db.session(), account().id)
     if since is None:
         factor = begun(db.session(), account().id, account().key)
         return _begin() if factor is None else _confirm(factor)
     if request.method == "POST":
-        # A double click's second answer is the one that is seen.
+        # The second of two clicks: its answer is the one that the browser shows.
         flash("O segundo fator está ligado. Se não copiou os códigos de recuperação, gere outros.")
         return _here()
     left = codes_left(db.session(), account().id)
@@ -72,7 +71,7 @@ def _begin() -> str | Response:
 def _confirm(factor: SecondFactor) -> str | Response:
     form = ConfirmForm()
     if form.validate_on_submit():
-        logins.limit_codes(account().email)
+        sessions.limit_codes(account().email)
         user_id, login, who, code = account().id, account().key, actor(), str(form.code.data)
 
         def job(writing: Session) -> list[str]:
@@ -95,14 +94,14 @@ def _confirm(factor: SecondFactor) -> str | Response:
 
 
 def _issuer() -> str:
-    """How the app calls us: some apps take two installations of one name for the same."""
+    """Return our name in the app: some apps take two installations with one name for the same."""
     host = current_app.config["PUBLIC_URL"].partition("://")[2].strip("/").replace(":", " ")
     return host or "webhookproxy"
 
 
 @blueprint.route("/conta/segundo-fator/codigos", methods=["GET", "POST"])
 def renew() -> str | Response:
-    """New recovery codes in place of the old ones, shown once."""
+    """Replace the recovery codes and show the new ones once."""
     user_id, who, form = account().id, actor(), ProofForm()
 
     def act(writing: Session) -> list[str]:
@@ -117,7 +116,7 @@ def renew() -> str | Response:
 
 @blueprint.route("/conta/segundo-fator/desligar", methods=["GET", "POST"])
 def off() -> str | Response:
-    """Ask for a code no more; every other session ends, as with a new password."""
+    """Turn the second factor off and end every other login, as with a new password."""
     user_id, key, who, form = account().id, account().key, actor(), ProofForm()
 
     def act(writing: Session) -> bool:
@@ -126,7 +125,7 @@ def off() -> str | Response:
 
     if _if_proven(form, act):
         flash("O segundo fator foi desligado, e as outras sessões foram encerradas.")
-        return redirect(url_for("entry.own"), code=303)
+        return redirect(url_for("login.own"), code=303)
     return _proof_page("login/second_factor/off.html", form)
 
 
@@ -140,7 +139,7 @@ def _codes_page(codes: list[str], *, is_new: bool) -> str:
 
 
 def _if_proven(form: ProofForm, act: Callable[[Session], T]) -> T | None:
-    """What `act` returns, if the form has the password and a good code; else None."""
+    """Run `act` and return its value if the form has the password and a good code; else None."""
     if not form.validate_on_submit():
         return None
     user_id, typed = account().id, form.typed()
@@ -152,7 +151,7 @@ def _if_proven(form: ProofForm, act: Callable[[Session], T]) -> T | None:
 
     try:
         _check_password(str(form.current.data))
-        logins.limit_codes(account().email)
+        sessions.limit_codes(account().email)
         return write(job)
     except Refused as refused:
         form.take(refused)
@@ -160,7 +159,7 @@ def _if_proven(form: ProofForm, act: Callable[[Session], T]) -> T | None:
 
 
 def _check_password(typed: str) -> None:
-    logins.limit_passwords(account().email)
+    sessions.limit_passwords(account().email)
     user = db.session.get(User, account().id)
     if not passwords.verified(None if user is None else user.password_hash, typed):
         raise Refused.one("current", "", "A senha não confere.")

@@ -14,7 +14,7 @@ _DIGITS = {
     "placeholder": "000 000",
     "spellcheck": "false",
 }
-# The same for a code that was wrong, used, or of another user: nothing is to be learned from it.
+# One sentence for a code that is wrong, used or another user's: it must teach an attacker nothing.
 WRONG_CODE = (
     "O código não confere, ou já foi usado. Digite o próximo que o aplicativo mostrar, ou um "
     "código de recuperação que não usou ainda."
@@ -22,7 +22,7 @@ WRONG_CODE = (
 
 
 class CodeField(StringField):
-    """A code: it can be read while it is typed, and is not sent back to the page."""
+    """A code, which can be read while it is typed, and is never sent back to the page."""
 
     def _value(self) -> str:
         return ""
@@ -44,7 +44,7 @@ class CodeForm(Form):
     )
 
     def typed(self) -> dict[str, str]:
-        """What was typed, as `prove` takes it."""
+        """Return what was typed, as `prove` takes it."""
         return {
             "code": str(self.code.data or "").strip(),
             "recovery": str(self.recovery.data or "").strip(),
@@ -52,18 +52,18 @@ class CodeForm(Form):
 
 
 class BeginForm(Form):
-    """One's own password, once more."""
+    """One's own password."""
 
     current = PasswordField("Senha", [_REQUIRED], render_kw={"autocomplete": "current-password"})
 
 
 class ConfirmForm(Form):
-    """The first code of an app that has just got the key."""
+    """The first code of an app that has just been given the key."""
 
     code = CodeField("Código que o aplicativo mostra", [_REQUIRED], render_kw=_DIGITS)
 
 
 class ProofForm(CodeForm):
-    """The password and a code: for what takes the second factor away, or makes new codes."""
+    """The password and a code, to turn the second factor off or to get new recovery codes."""
 
     current = PasswordField("Senha", [_REQUIRED], render_kw={"autocomplete": "current-password"})

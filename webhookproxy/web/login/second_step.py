@@ -1,4 +1,4 @@
-"""The second page of the door: a code, after the right password."""
+"""The second step of a login: a code, after the right password."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models.accounts.second_factors import Means, codes_left, prove
-from webhookproxy.models.accounts.sign_ins import end_half_sign_in, half_signed_in, sign_in
+from webhookproxy.models.accounts.sign_ins import end_pending_sign_in, pending_user, sign_in
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.rules import Refused
-from webhookproxy.web.login import sessions as logins
+from webhookproxy.web.login import sessions
 from webhookproxy.web.login.second_forms import WRONG_CODE, CodeForm
 from webhookproxy.web.shared.access import Account, public
 from webhookproxy.web.shared.forms import write
@@ -23,16 +23,16 @@ blueprint = Blueprint("second_step", __name__)
 @blueprint.route("/entrar/codigo", methods=["GET", "POST"])
 @public
 def show() -> str | Response:
-    """Ask for the code; whoever has it is let in."""
+    """Ask for the code, and complete the login with it."""
     if current_user.is_authenticated:
         return redirect(url_for("panel.show"), code=303)
-    key = str(session.get(logins.HALF, ""))
-    user = half_signed_in(db.session(), key)
+    key = str(session.get(sessions.PENDING, ""))
+    user = pending_user(db.session(), key)
     if user is None:
         return _back()
     form = CodeForm()
     if form.validate_on_submit():
-        logins.limit_codes(user.email)
+        sessions.limit_codes(user.email)
         try:
             return _finish(key, form.typed())
         except _Over:
@@ -43,21 +43,21 @@ def show() -> str | Response:
 
 
 class _Over(Exception):
-    """The login was finished, or ended, by another request meanwhile."""
+    """Another request completed or ended the login meanwhile."""
 
 
 def _back() -> Response:
-    # The session stays as it is: after a double click this answer must not take away the cookie
-    # with which the first one let somebody in.
-    return redirect(url_for("entry.show"), code=303)
+    # The session stays as it is: after a double click this answer must not replace the cookie of
+    # the login that the first click completed.
+    return redirect(url_for("login.show"), code=303)
 
 
 def _finish(key: str, typed: dict[str, str]) -> Response:
-    """Make the login whole; Refused if the code is not good, _Over if there is none any more."""
+    """Complete the login. Raises Refused for a wrong code, _Over if the login has ended."""
     address = request.remote_addr or ""
 
     def job(writing: Session) -> tuple[Account, int | None] | None:
-        user = half_signed_in(writing, key)
+        user = pending_user(writing, key)
         if user is None:
             raise _Over
         who = Actor(user.id, user.email, address)
@@ -65,7 +65,7 @@ def _finish(key: str, typed: dict[str, str]) -> Response:
         if means is None:
             record(writing, who, Action.LOGIN_REFUSED, detail="second factor")
             return None
-        end_half_sign_in(writing, key)
+        end_pending_sign_in(writing, key)
         left = codes_left(writing, user.id) if means is Means.RECOVERY_CODE else None
         record(writing, who, Action.LOGIN, detail=_detail(left))
         return Account(user.id, user.email, user.is_admin, sign_in(writing, user.id)), left
@@ -73,7 +73,7 @@ def _finish(key: str, typed: dict[str, str]) -> Response:
     done = write(job)
     if done is None:
         raise Refused.one("", "", WRONG_CODE)
-    answer = logins.enter(done[0])
+    answer = sessions.enter(done[0])
     if done[1] is not None:
         flash(_words(done[1]), "warning")
     return answer

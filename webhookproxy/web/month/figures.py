@@ -1,4 +1,4 @@
-"""What a company got and what became of it in a month: from the hourly counters alone."""
+"""The events of a company in a month and what became of them, from the hourly counters alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Arrivals:
 
     @property
     def total(self) -> int:
-        """All events of the month."""
+        """Return the number of all events of the month."""
         return sum(count for _, count in self.days)
 
 
@@ -44,17 +44,17 @@ class Ended:
 
     @property
     def failed(self) -> int:
-        """Those that did not arrive, other than by somebody's wish."""
+        """Return how many did not arrive, without those that a user cancelled."""
         return sum(self.counts[outcome] for outcome in figures.FAILED)
 
     @property
     def latency(self) -> Latency | None:
-        """From the event's arrival to the answer, of those that were delivered."""
+        """Return the time from the event's arrival to the answer, of those that were delivered."""
         return figures.latency_of(self.buckets)
 
 
-def arrivals(session: Session, company_id: int, month: Month) -> Arrivals:
-    """The events that came in the hours of this month; an hour counts where it begins."""
+def arrivals_in(session: Session, company_id: int, month: Month) -> Arrivals:
+    """Return the events of this month; an hour belongs to the month in which it begins."""
     of_month = (HourlyEvents.company_id == company_id, *_within(HourlyEvents.hour, month))
     by_hour = session.execute(
         select(HourlyEvents.hour, func.sum(HourlyEvents.count))
@@ -76,8 +76,8 @@ def arrivals(session: Session, company_id: int, month: Month) -> Arrivals:
     return Arrivals(shown, names[:NAMES_MAX], max(0, len(names) - NAMES_MAX))
 
 
-def ended(session: Session, webhooks: Collection[Webhook], month: Month) -> list[Ended]:
-    """How the deliveries of these webhooks ended that did so in this month."""
+def ended_in(session: Session, webhooks: Collection[Webhook], month: Month) -> list[Ended]:
+    """Return how the deliveries of these webhooks ended in this month."""
     found = {webhook.id: Ended(webhook) for webhook in webhooks}
     rows = session.execute(
         select(
@@ -102,7 +102,7 @@ def _within(hour: InstrumentedAttribute[int], month: Month) -> list[ColumnElemen
 
 
 def _days(month: Month) -> list[date]:
-    """The days of a month that have begun."""
+    """Return the days of a month that have begun."""
     first = date(month.year, month.number, 1)
     after = month.moved(1)
     today = datetime.now(UTC).astimezone(ZoneInfo(month.timezone)).date()

@@ -1,4 +1,4 @@
-"""A company's month on one page, to be printed or kept: was it up, what came, what became of it?"""
+"""A company's month on one page, to print or keep: the uptime, the events, the deliveries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Company, Gap
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason
-from webhookproxy.web.month import figures as month_figures
+from webhookproxy.web.month.figures import arrivals_in, ended_in
 from webhookproxy.web.month.period import Month
 from webhookproxy.web.month.uptime import uptime
 from webhookproxy.web.shared import figures
@@ -22,7 +22,7 @@ from webhookproxy.web.shared.access import company_or_404
 
 blueprint = Blueprint("month", __name__)
 
-# Gaps that are listed; the sums are of all.
+# Gaps that are listed; the sums count all of them.
 GAPS_SHOWN = 60
 
 
@@ -38,7 +38,7 @@ class ShownGap:
 
 @blueprint.get("/empresas/<company:company_id>/mes")
 def show(company_id: int) -> str:
-    """The month that the address names, or the one that is running."""
+    """Show the month that the address names, or the current one."""
     company = company_or_404(company_id)
     now = datetime.now(UTC)
     running = Month.of(now, company.timezone)
@@ -64,7 +64,7 @@ def _facts(session: Session, company: Company, month: Month, now: datetime) -> d
     until = min(month.ends, now)
     up = uptime(session, company, month.begins, until)
     webhooks = live_webhooks(session, [company.id])
-    ended = month_figures.ended(session, webhooks, month)
+    ended = ended_in(session, webhooks, month)
     totals: Counter[str] = sum((each.counts for each in ended), Counter())
     buckets: Counter[int] = sum((each.buckets for each in ended), Counter())
     return {
@@ -72,7 +72,7 @@ def _facts(session: Session, company: Company, month: Month, now: datetime) -> d
         "now": now,
         "uptime": up,
         "gaps": [_shown(gap, until) for gap in up.gaps[:GAPS_SHOWN]],
-        "arrivals": month_figures.arrivals(session, company.id, month),
+        "arrivals": arrivals_in(session, company.id, month),
         "ended": ended,
         "delivered": totals["delivered"],
         "failed": sum(totals[outcome] for outcome in figures.FAILED),

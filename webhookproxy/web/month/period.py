@@ -24,38 +24,38 @@ class Month:
 
     @classmethod
     def read(cls, text: str, timezone: str) -> Month | None:
-        """The month that "2026-11" names, or None if it names none."""
+        """Return the month that a text such as "2026-11" names; None if it names none."""
         found = _TEXT.fullmatch(text)
         return cls(int(found[1]), int(found[2]), timezone) if found else None
 
     @classmethod
     def of(cls, instant: datetime, timezone: str) -> Month:
-        """The month an instant lies in."""
+        """Return the month of an instant."""
         local = instant.astimezone(ZoneInfo(timezone))
         return cls(local.year, local.month, timezone)
 
     @property
     def text(self) -> str:
-        """As in an address: "2026-11"."""
+        """Return the month as in an address: "2026-11"."""
         return f"{self.year}-{self.number:02d}"
 
     @property
     def name(self) -> str:
-        """As on a page: "novembro de 2026"."""
+        """Return the month as on a page: "novembro de 2026"."""
         return f"{NAMES[self.number - 1]} de {self.year}"
 
     @property
     def begins(self) -> datetime:
-        """Its first instant, in UTC."""
+        """Return the first instant of the month, in UTC."""
         first = datetime(self.year, self.number, 1, tzinfo=ZoneInfo(self.timezone))
         return first.astimezone(UTC)
 
     @property
     def ends(self) -> datetime:
-        """The first instant after it, in UTC."""
+        """Return the first instant after the month, in UTC."""
         return self.moved(1).begins
 
     def moved(self, months: int) -> Month:
-        """The month so many months later."""
+        """Return the month that is `months` later."""
         count = self.year * 12 + self.number - 1 + months
         return Month(count // 12, count % 12 + 1, self.timezone)

@@ -1,4 +1,4 @@
-"""For how much of a time a company's socket was open, of the time in which it was wished to be."""
+"""The uptime of a company's socket: the share of the wished time in which it was open."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webhookproxy.models import AuditEntry, Company, Gap
 from webhookproxy.models.audit import Action
 
-# A month with more gaps says so; its sums are of the first of them.
+# A month with more gaps says so, and sums only the first ones.
 GAPS_MAX = 5_000
 
 Span = tuple[datetime, datetime]
@@ -20,9 +20,9 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Uptime:
-    """How long a socket was wished for, how long there was none meanwhile, and the gaps.
+    """How long a socket was wished, how long it was missing meanwhile, and the gaps.
 
-    `is_cut`: there were more gaps than are counted.
+    `is_cut`: the time had more gaps than are counted.
     """
 
     wished: timedelta
@@ -32,7 +32,7 @@ class Uptime:
 
     @property
     def share(self) -> float | None:
-        """Of a hundred; None if none was wished for. Never 100 while anything was missing."""
+        """Return the percentage; None if no socket was wished. Never 100 if any time is missing."""
         if not self.wished:
             return None
         if not self.missing:
@@ -41,7 +41,7 @@ class Uptime:
 
 
 def uptime(session: Session, company: Company, begins: datetime, ends: datetime) -> Uptime:
-    """The same of the time from `begins` to `ends`, which is not in the future."""
+    """Return the uptime from `begins` to `ends`, which is not in the future."""
     wished = wished_spans(_switches(session, company, ends), company, begins, ends)
     gaps = session.scalars(
         select(Gap)
@@ -61,9 +61,9 @@ def uptime(session: Session, company: Company, begins: datetime, ends: datetime)
 def wished_spans(
     switches: Sequence[tuple[datetime, bool]], company: Company, begins: datetime, ends: datetime
 ) -> list[Span]:
-    """When a socket was wished for: `switches` are the moments of Connect and Disconnect.
+    """Return when a socket was wished; `switches` are the moments of Connect and Disconnect.
 
-    Before the first that is known it was the other way round; without any, as it is now.
+    Before the first known switch the wish was the opposite; without any, it was as it is now.
     """
     known = not switches[0][1] if switches else company.should_connect
     switches = [(company.created_at, known), *switches]
@@ -77,7 +77,7 @@ def wished_spans(
 
 
 def _switches(session: Session, company: Company, ends: datetime) -> list[tuple[datetime, bool]]:
-    """From the audit, which keeps every Connect and Disconnect; the oldest first."""
+    """Return every Connect and Disconnect from the audit, the oldest first."""
     rows = session.execute(
         select(AuditEntry.at, AuditEntry.action)
         .where(

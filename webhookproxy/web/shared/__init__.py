@@ -1,1 +1,1 @@
-"""What all pages share: access, forms, errors, formats."""
+"""The parts that all rooms use: access, forms, errors, formats."""

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may see and do."""
+"""Who is logged in, and what they may see and do."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from typing import ParamSpec, TypeVar
 
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask_login import UserMixin, current_user
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, joinedload
 from werkzeug.routing import BaseConverter, ValidationError
 from werkzeug.wrappers import Response
 
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.extensions import db, login_manager
 from webhookproxy.models import Company, Delivery, Event, Grant, Webhook
-from webhookproxy.models.accounts.sign_ins import saw, signed_in
+from webhookproxy.models.accounts.sign_ins import signed_in, touch_sign_in
 from webhookproxy.models.audit import Actor
-from webhookproxy.web.connection import alarms
 from webhookproxy.web.shared import drafts
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+COMPANIES_MAX = 200
+
 _PUBLIC = "is_public"
-# What asks for nobody at all: monitors, and files that are not there.
-_FOR_EVERYBODY = ("health.show", "static")
+# Never looked up in the database: monitors, and static files that do not exist.
+_WITHOUT_ACCOUNT = ("health.show", "static")
 
 
 @dataclass(frozen=True, slots=True)
 class Account(UserMixin):
-    """Whoever is logged in, as this request sees them."""
+    """The user who is logged in, as they are at this request."""
 
     id: int
     email: str
@@ -41,36 +42,36 @@ class Account(UserMixin):
     key: str
 
     def get_id(self) -> str:
-        """What the cookie holds: the key of this login, not the number of the user."""
+        """Return what the cookie holds: the key of this login, not the number of the user."""
         return self.key
 
 
 class PublicId(BaseConverter):
-    """`company_12` in an address, as the number 12; anything else is no such page."""
+    """An id such as `company_12` in an address, which views get as the number 12."""
 
     regex = "[a-z]+_[1-9][0-9]{0,17}"
     kind = ""
 
     def to_python(self, value: str) -> int:
-        """The number; ValidationError (404) for an id of another kind."""
+        """Return the number. Raises ValidationError, which answers 404, for another kind of id."""
         kind, _, number = value.partition("_")
         if kind != self.kind:
             raise ValidationError
         return int(number)
 
     def to_url(self, value: int) -> str:
-        """The id with its kind."""
+        """Return the id with its kind."""
         return f"{self.kind}_{value}"
 
 
 def public(view: Callable[P, R]) -> Callable[P, R]:
-    """A page that needs no login."""
+    """Mark a page that needs no login."""
     setattr(view, _PUBLIC, True)
     return view
 
 
 def administrators(view: Callable[P, R]) -> Callable[P, R]:
-    """A page that only administrators have; for operators there is none."""
+    """Answer 404 to operators, as if the page did not exist."""
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -82,14 +83,14 @@ def administrators(view: Callable[P, R]) -> Callable[P, R]:
 
 
 def init_app(app: Flask) -> None:
-    """Guard every page; the ids in addresses must be registered before the pages are."""
+    """Guard every page. Call this before pages are registered: their addresses use the ids."""
     for kind in ("company", "webhook", "delivery", "user", "resend"):
         app.url_map.converters[kind] = type(kind, (PublicId,), {"kind": kind})
     login_manager.session_protection = "basic"
     login_manager.user_loader(_load)
     app.before_request(_refuse_nul)
     app.before_request(_require_login)
-    app.context_processor(lambda: {"account": g.get("account"), "alarms": alarms.current()})
+    app.context_processor(lambda: {"account": g.get("account")})
 
 
 def _load(key: str) -> Account | None:
@@ -98,21 +99,21 @@ def _load(key: str) -> Account | None:
         return None
     user, stale = found
     if stale:
-        _note_seen(key)
+        _touch(key)
     return Account(user.id, user.email, user.is_admin, key)
 
 
-def _note_seen(key: str) -> None:
+def _touch(key: str) -> None:
     store: Store = current_app.extensions["store"]
     try:
-        store.session(lambda writing: saw(writing, key))
+        store.session(lambda writing: touch_sign_in(writing, key))
     except StoreUnavailable:
         # Pages can be read while nothing can be written.
         return
 
 
 def _refuse_nul() -> None:
-    """Nobody types this character, and PostgreSQL fails on it wherever it is compared or stored."""
+    """Answer 400 to a NUL, which no keyboard types and which PostgreSQL cannot compare or store."""
     values = chain(request.args.values(), request.form.values())
     if any("\0" in value for value in values):
         abort(400)
@@ -121,22 +122,35 @@ def _refuse_nul() -> None:
 def _require_login() -> Response | None:
     view = current_app.view_functions.get(request.endpoint or "")
     is_public = view is None or getattr(view, _PUBLIC, False)
-    if request.endpoint in _FOR_EVERYBODY:
+    if request.endpoint in _WITHOUT_ACCOUNT:
         return None
     if current_user.is_authenticated:
-        # The object itself, not Flask-Login's proxy, which would look the user up anew.
+        # The object itself: Flask-Login's proxy would look the user up again.
         g.account = current_user._get_current_object()
         return None
     if is_public:
         return None
-    session["next"] = drafts.keep_and_return()
-    return redirect(url_for("entry.show"), code=303)
+    session["next"] = _next_page()
+    if request.method == "POST":
+        drafts.keep()
+    return redirect(url_for("login.show"), code=303)
+
+
+def _next_page() -> str:
+    """Return the page to go to after the login."""
+    if "text/event-stream" in request.headers.get("Accept", ""):
+        # A live page that asks for changes is not where the user was going.
+        return str(session.get("next", "/"))
+    # An address that only takes a press of a button has no page.
+    rule = request.url_rule
+    has_page = rule is not None and "GET" in (rule.methods or ())
+    return request.full_path.removesuffix("?") if has_page else "/"
 
 
 def holds(key: str) -> bool:
-    """Whether the login with this key still holds; asked again and again by live pages.
+    """Return whether the login with this key is still valid. Live pages ask this repeatedly.
 
-    What the account may see is read anew, too: an administrator may have become an operator.
+    What the account may see is read again too: an administrator may have become an operator.
     """
     found = signed_in(db.session(), key)
     if found is None:
@@ -147,7 +161,7 @@ def holds(key: str) -> bool:
 
 
 def account() -> Account:
-    """Whoever is asking; 404 on a page that nobody logged in to."""
+    """Return the account that is logged in. Answers 404 on a page without one."""
     found: Account | None = g.get("account")
     if found is None:
         abort(404)
@@ -155,33 +169,53 @@ def account() -> Account:
 
 
 def actor() -> Actor:
-    """Whoever is asking, for the audit."""
+    """Return the account that is logged in, as the audit names it."""
     return Actor(account().id, account().email, request.remote_addr or "")
 
 
 def visible_companies(reading: Session) -> frozenset[int] | None:
-    """The companies this account may see; None for an administrator, who sees all."""
+    """Return the numbers of the companies this account may see; None for an administrator."""
     if account().is_admin:
         return None
     granted = select(Grant.company_id).where(Grant.user_id == account().id)
     return frozenset(reading.scalars(granted))
 
 
-def may_see(reading: Session, company_id: int) -> bool:
-    """Whether this account may see a company."""
-    return account().is_admin or reading.get(Grant, (account().id, company_id)) is not None
+def list_companies(reading: Session, search: str = "") -> list[Company]:
+    """Return the companies this account may see, by name, COMPANIES_MAX at most.
+
+    `search` is a part of the name, or the whole 3C Plus id.
+    """
+    query = (
+        select(Company)
+        .where(Company.deleted_at.is_(None))
+        .options(joinedload(Company.connection))
+        .order_by(Company.name, Company.id)
+        .limit(COMPANIES_MAX)
+    )
+    allowed = visible_companies(reading)
+    if allowed is not None:
+        query = query.where(Company.id.in_(allowed))
+    if search:
+        contains = Company.name.icontains(search, autoescape=True)
+        query = query.where(or_(contains, Company.threec_id == search))
+    return list(reading.scalars(query))
 
 
 def company_or_404(company_id: int) -> Company:
-    """The company, if it is there and this account may see it."""
+    """Return the company, if it exists and this account may see it."""
     company = db.session.get(Company, company_id)
-    if company is None or company.deleted_at is not None or not may_see(db.session(), company_id):
+    if company is None or company.deleted_at is not None or not _may_see(company_id):
         abort(404)
     return company
 
 
+def _may_see(company_id: int) -> bool:
+    return account().is_admin or db.session.get(Grant, (account().id, company_id)) is not None
+
+
 def webhook_or_404(webhook_id: int) -> Webhook:
-    """The webhook, if it is there and this account may see its company."""
+    """Return the webhook, if it exists and this account may see its company."""
     webhook = db.session.get(Webhook, webhook_id)
     if webhook is None or webhook.deleted_at is not None:
         abort(404)
@@ -190,7 +224,7 @@ def webhook_or_404(webhook_id: int) -> Webhook:
 
 
 def delivery_or_404(delivery_id: int) -> tuple[Delivery, Event, Webhook]:
-    """The delivery with its event and its webhook, if this account may see them."""
+    """Return the delivery with its event and its webhook, if this account may see them."""
     delivery = db.session.get(Delivery, delivery_id)
     event = None if delivery is None else db.session.get(Event, delivery.event_id)
     if delivery is None or event is None:

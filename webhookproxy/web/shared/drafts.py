@@ -1,20 +1,24 @@
-"""What somebody typed into a form behind which their session expired, kept until they are back."""
+"""A form that was sent after its session expired: it waits in the session's signed cookie.
+
+Every form that stores something carries a submission key, which is signed together with the user
+the form was drawn for. Only such a form is kept, and only that user sees it again.
+"""
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections import OrderedDict
+import zlib
+from urllib.parse import parse_qsl, urlencode
+from uuid import uuid4
 
-from flask import request, session
+from flask import current_app, request, session
+from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.datastructures import MultiDict
 
-from webhookproxy.web.shared import throttle
-
-DRAFTS_MAX = 100
-DRAFT_SECONDS = 1800.0
-DRAFT_CHARACTERS = 100_000
-# Fields whose text must not lie about: neither kept here nor printed.
+DRAFT_SECONDS = 1800
+# Compressed. A browser drops a cookie of more than 4 KB, with Base64 and all else in the session.
+DRAFT_BYTES = 2_300
+# Fields whose text is neither kept here nor printed anywhere.
 SECRET_FIELDS = frozenset(
     {
         "csrf_token",
@@ -30,47 +34,39 @@ SECRET_FIELDS = frozenset(
     }
 )
 
-_Draft = tuple[float, str, list[tuple[str, str]]]
-_drafts: OrderedDict[str, _Draft] = OrderedDict()
+
+def submission_key(user_id: int) -> str:
+    """Return a new key for a form that is drawn for this user."""
+    return str(_signer().dumps([user_id, uuid4().hex]))
 
 
-def keep_and_return() -> str:
-    """The page to go back to after the login; what was sent to it is kept, but for secrets.
-
-    Only a form of our own page is kept: the browser says where a request comes from, and another
-    site's must not put words into ours.
-    """
-    path = request.full_path.removesuffix("?")
-    if request.method == "GET":
-        # A live page asking for what changed is not where somebody was going.
-        streams = "text/event-stream" in request.headers.get("Accept", "")
-        return str(session.get("next", "/")) if streams else path
-    fields = [(name, text) for name, text in request.form.items(multi=True) if _kept(name)]
-    size = sum(len(name) + len(text) for name, text in fields)
-    ours = request.headers.get("Sec-Fetch-Site") == "same-origin" and size <= DRAFT_CHARACTERS
-    if ours and throttle.allowed("draft", throttle.address()):
-        key = session["draft"] = secrets.token_urlsafe(16)
-        _drafts[key] = (time.monotonic(), request.path, fields)
-        while len(_drafts) > DRAFTS_MAX:
-            _drafts.popitem(last=False)
-    # An address that only takes a button's press has no page: back to the one it was on.
-    rule = request.url_rule
-    return path if rule is not None and "GET" in (rule.methods or ()) else "/"
+def keep() -> None:
+    """Keep what this request sent, but for secrets, if it is a form of ours and not too long."""
+    try:
+        user_id, _ = _signer().loads(request.form.get("submission", ""))
+    except BadData:
+        return
+    fields = request.form.items(multi=True)
+    typed = urlencode([(name, text) for name, text in fields if name not in SECRET_FIELDS])
+    if len(zlib.compress(typed.encode())) <= DRAFT_BYTES:
+        session["draft"] = [user_id, request.path, int(time.time()), typed]
 
 
-def _kept(name: str) -> bool:
-    return name not in SECRET_FIELDS
-
-
-def take() -> MultiDict[str, str] | None:
-    """What was typed on this page before the session expired; once, and None if nothing was."""
-    key = session.get("draft", "")
-    kept = _drafts.get(key)
-    if kept is None:
+def take(user_id: int) -> MultiDict[str, str] | None:
+    """Return what this user typed on this page before the session expired, once; else None."""
+    owner, path, since, typed = session.get("draft", (0, "", 0, ""))
+    if owner != user_id or path != request.path:
         return None
-    since, path, fields = kept
-    if path != request.path:
-        return None
-    del _drafts[key]
-    session.pop("draft")
-    return MultiDict(fields) if time.monotonic() - since < DRAFT_SECONDS else None
+    del session["draft"]
+    fields = MultiDict(parse_qsl(typed, keep_blank_values=True))
+    return fields if time.time() - since < DRAFT_SECONDS else None
+
+
+def forget_others(user_id: int) -> None:
+    """Drop a draft that another user typed. Call this when a login is complete."""
+    if session.get("draft", [user_id])[0] != user_id:
+        del session["draft"]
+
+
+def _signer() -> URLSafeSerializer:
+    return URLSafeSerializer(current_app.config["SECRET_KEY"], salt="webhookproxy submission")

@@ -1,4 +1,4 @@
-"""What somebody sees when a page cannot be had: a sentence, and the way on."""
+"""Error pages: what went wrong, and where to go next."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _OTHER_HOST = (
 
 
 def init_app(app: Flask) -> None:
-    """Give every error a page; none ever shows an exception's own text, nor the log a secret."""
+    """Give every error a page without the exception's text, and hide what was typed from logs."""
     app.before_request(_hide_what_is_typed)
     app.teardown_request(lambda _error: hide_typed(()))
     app.register_error_handler(HTTPException, _http)
@@ -77,12 +77,12 @@ def init_app(app: Flask) -> None:
 def _hide_what_is_typed() -> None:
     fields = request.form.items(multi=True)
     secrets = [text for name, text in fields if name in SECRET_FIELDS]
-    # What is searched for is most often somebody's telephone or name.
+    # What is searched for is often a person's telephone or name.
     hide_typed(secrets + request.args.getlist("busca"))
 
 
 def page(status: int, minutes: int = 1) -> Response:
-    """The page for a status, without any look into the database."""
+    """Return the page for a status, without reading the database."""
     heading, advice = _WORDS.get(status, _OTHER)
     if status == 429 and minutes > 1:
         advice = f"Espere {minutes} minutos e tente de novo."
@@ -92,12 +92,12 @@ def page(status: int, minutes: int = 1) -> Response:
 
 def _http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
-        # Such as a redirect to the address with its last slash.
+        # For example a redirect to the address with a slash at its end.
         return error.get_response()
     if isinstance(error, SecurityError):
-        # Of a host that is not ours no address can be made, and so no page.
+        # For another host no address can be built, and so no page.
         return Response(_OTHER_HOST, 400, mimetype="text/plain")
-    # What our limits say is in seconds; Werkzeug knows dates, too.
+    # Our limits say seconds; Werkzeug allows dates too.
     wait = error.retry_after if isinstance(error, TooManyRequests) else None
     answer = page(error.code, ceil(wait / 60) if isinstance(wait, int) else 1)
     for name, value in error.get_headers():

@@ -1,4 +1,4 @@
-"""How much there was, hour by hour: from the counters that are kept, never by counting rows."""
+"""Figures by the hour, from the hourly counters: no page counts rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from webhookproxy.events.silence import HOUR_SECONDS, hour_of
 from webhookproxy.models import HourlyDeliveries, HourlyEvents
 
-# How a delivery ends that did not arrive, other than by somebody's wish.
+# The outcomes of deliveries that did not arrive, without those that a user cancelled.
 FAILED = frozenset({"refused", "expired"})
 
 
@@ -30,7 +30,7 @@ class Bar:
 
 
 class Latency(NamedTuple):
-    """Milliseconds that half, 95 and 99 of a hundred deliveries took at most; estimates."""
+    """The milliseconds in which 50, 95 and 99 per cent of deliveries arrived; estimates."""
 
     p50: int
     p95: int
@@ -38,18 +38,18 @@ class Latency(NamedTuple):
 
 
 def this_hour() -> int:
-    """The number of this hour since 1970."""
+    """Return the number of this hour since 1970."""
     return hour_of(time.time())
 
 
 def first_hour_of_today(timezone: str) -> int:
-    """The number of the hour in which today began there."""
+    """Return the number of the hour in which today began in a timezone."""
     today = datetime.now(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
     return int(today.timestamp()) // HOUR_SECONDS
 
 
 def events_by_hour(session: Session, companies: Collection[int], since: int) -> dict[int, int]:
-    """How many events came in each hour from `since` on; hours without any are left out."""
+    """Return the number of events in each hour from `since` on, without empty hours."""
     rows = session.execute(
         select(HourlyEvents.hour, func.sum(HourlyEvents.count))
         .where(HourlyEvents.company_id.in_(companies), HourlyEvents.hour >= since)
@@ -59,7 +59,7 @@ def events_by_hour(session: Session, companies: Collection[int], since: int) -> 
 
 
 def events_by_company(session: Session, companies: Collection[int], since: int) -> dict[int, int]:
-    """How many events came to each company from hour `since` on."""
+    """Return the number of events of each company from hour `since` on."""
     rows = session.execute(
         select(HourlyEvents.company_id, func.sum(HourlyEvents.count))
         .where(HourlyEvents.company_id.in_(companies), HourlyEvents.hour >= since)
@@ -69,7 +69,7 @@ def events_by_company(session: Session, companies: Collection[int], since: int) 
 
 
 def events_by_name(session: Session, company_id: int, since: int) -> dict[str, int]:
-    """How many events of each name a company got from hour `since` on, the most first."""
+    """Return the number of events of each name from hour `since` on, the most frequent first."""
     count = func.sum(HourlyEvents.count)
     rows = session.execute(
         select(HourlyEvents.name, count)
@@ -83,7 +83,7 @@ def events_by_name(session: Session, company_id: int, since: int) -> dict[str, i
 def deliveries_by_outcome(
     session: Session, webhooks: Collection[int], since: int
 ) -> dict[tuple[int, str], int]:
-    """How many deliveries of these webhooks ended in each hour from `since` on, by outcome."""
+    """Return the number of deliveries that ended, by hour from `since` on and by outcome."""
     rows = session.execute(
         select(HourlyDeliveries.hour, HourlyDeliveries.outcome, func.sum(HourlyDeliveries.count))
         .where(HourlyDeliveries.webhook_id.in_(webhooks), HourlyDeliveries.hour >= since)
@@ -93,7 +93,7 @@ def deliveries_by_outcome(
 
 
 def by_hour(ended: dict[tuple[int, str], int], outcomes: Collection[str]) -> dict[int, int]:
-    """How many deliveries ended in each hour with one of these outcomes."""
+    """Return the number of deliveries that ended in each hour with one of these outcomes."""
     counts: dict[int, int] = {}
     for (hour, outcome), count in ended.items():
         if outcome in outcomes:
@@ -102,9 +102,9 @@ def by_hour(ended: dict[tuple[int, str], int], outcomes: Collection[str]) -> dic
 
 
 def latency(session: Session, webhook_id: int, since: int) -> Latency | None:
-    """How long deliveries took from the event's arrival to the answer that accepted it.
+    """Return the time from an event's arrival to the answer that accepted it.
 
-    Those that ended from hour `since` on; None without any.
+    It counts the deliveries that ended from hour `since` on; None without any.
     """
     rows = session.execute(
         select(HourlyDeliveries.bucket, func.sum(HourlyDeliveries.count))
@@ -120,16 +120,16 @@ def latency(session: Session, webhook_id: int, since: int) -> Latency | None:
 
 
 def latency_of(buckets: Mapping[int, int]) -> Latency | None:
-    """The percentiles of counts by bucket: the power of two that so many stayed under."""
+    """Return the percentiles of counts by bucket; a bucket's times are below that power of two."""
     if not any(buckets.values()):
         return None
     return Latency(*(_percentile(buckets, share) for share in (0.50, 0.95, 0.99)))
 
 
 def _percentile(buckets: Mapping[int, int], share: float) -> int:
-    """An estimate: a bucket's deliveries are taken to lie evenly in it, by their logarithm.
+    """Return an estimate, as if the deliveries of a bucket lay evenly in it, by their logarithm.
 
-    It lies in the bucket of the exact value, whose upper bound is twice the lower one.
+    It is in the bucket of the exact value, whose upper bound is twice the lower one.
     """
     rank, passed, exponent = sum(buckets.values()) * share, 0, 0.0
     for bucket, count in sorted(buckets.items()):
@@ -141,12 +141,12 @@ def _percentile(buckets: Mapping[int, int], share: float) -> int:
 
 
 def _two_digits(value: float) -> int:
-    """No more digits than an estimate has: 1,234 as 1,200."""
+    """Return a value with two digits, as an estimate has: 1,200 for 1,234."""
     return round(value) if value < 100 else int(round(value, 1 - int(math.log10(value))))
 
 
 def last_day(counts: dict[int, int], failed: dict[int, int] | None = None) -> list[Bar]:
-    """24 bars, the last of which is this hour."""
+    """Return 24 bars, the last of which is this hour."""
     now = this_hour()
     return [
         Bar(hour * HOUR_SECONDS, counts.get(hour, 0), (failed or {}).get(hour, 0))

@@ -1,4 +1,4 @@
-"""How times, numbers and addresses are written on a page."""
+"""Times, numbers and addresses as the pages write them."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def init_app(app: Flask) -> None:
 
 
 def ago(instant: datetime, now: datetime | None = None) -> str:
-    """How long ago, or in how long, in one word pair: "há 5 min", "em 30 s"."""
+    """Return how long ago, or in how long: "há 5 min", "em 30 s"."""
     seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
     future, seconds = seconds < 0, abs(seconds)
     if seconds < 60:
-        # Counted seconds would make a live page change at every look.
+        # Counted seconds would change a live page at every look.
         return f"em {max(1, round(seconds))} s" if future else "agora mesmo"
     for size, unit in ((86_400, "dia"), (3_600, "h"), (60, "min")):
         if seconds >= size:
@@ -44,25 +44,25 @@ def ago(instant: datetime, now: datetime | None = None) -> str:
 
 
 def clock(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
-    """The time of day, with the date when it is not today: "14:02" or "23/11 14:02"."""
+    """Return the time of day, with the date if it is not today: "14:02:33" or "23/11 14:02"."""
     local = _local(instant, timezone)
     today = datetime.now(local.tzinfo).date()
     return local.strftime("%H:%M:%S" if local.date() == today else "%d/%m %H:%M")
 
 
 def hour(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
-    """The hour of the day: "14h", or "14:30" where an hour begins at half past."""
+    """Return the hour of the day: "14h", or "14:30" where hours begin at half past."""
     local = _local(instant, timezone)
     return local.strftime("%H:%M" if local.minute else "%Hh")
 
 
 def dated(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
-    """The whole moment, for what is kept on paper: "23/11/2026 14:02:33"."""
+    """Return date and time, as paper needs them: "23/11/2026 14:02:33"."""
     return _local(instant, timezone).strftime("%d/%m/%Y %H:%M:%S")
 
 
 def when(instant: datetime | int | None, timezone: str = DEFAULT_TIMEZONE) -> Markup:
-    """A `<time>` that says how long ago and holds the exact time; "nunca" for none."""
+    """Return a `<time>` that says how long ago and holds the exact time; "nunca" for None."""
     if instant is None:
         return Markup("nunca")
     local = _local(instant, timezone)
@@ -77,18 +77,18 @@ def _local(instant: datetime | int, timezone: str) -> datetime:
 
 
 def number(value: float) -> str:
-    """A number as Brazil writes it: 1.234.567 or 0,5."""
+    """Return a number as Brazil writes it: 1.234.567 or 0,5."""
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}".removesuffix(".0")
     return text.translate(str.maketrans(",.", ".,"))
 
 
 def exact(value: float) -> str:
-    """A number with all its digits and nothing between them, as a form takes it: 1000 or 0,25."""
+    """Return a number with all its digits and no separator, as a form takes it: 1000 or 0,25."""
     return repr(float(value)).removesuffix(".0").replace(".", ",")
 
 
 def duration(milliseconds: float) -> str:
-    """Milliseconds as "320 ms", "1,5 s" or "12 min"."""
+    """Return milliseconds as "320 ms", "1,5 s" or "12 min"."""
     if milliseconds < 1000:
         return f"{round(milliseconds)} ms"
     if milliseconds < 60_000:
@@ -97,14 +97,14 @@ def duration(milliseconds: float) -> str:
 
 
 def plural(count: int, one: str, many: str) -> str:
-    """The number with its word: "1 evento", "2 eventos"."""
+    """Return the number with its word: "1 evento", "2 eventos"."""
     return f"{number(count)} {one if count == 1 else many}"
 
 
 def _static_address(folder: Path) -> Callable[[str], str]:
     @lru_cache(maxsize=64)
     def static_url(name: str) -> str:
-        """The address of a static file; it changes with the file, so it may be kept for ever."""
+        """Return the address of a static file, which changes with the file: browsers keep it."""
         mark = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12]
         return url_for("static", filename=name, v=mark)
 

@@ -1,10 +1,10 @@
-"""What the forms share: Portuguese words, errors from the rules, forms that are used once."""
+"""The forms: in Portuguese, saved once, and never over a newer version."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
-from uuid import uuid4
+from typing import Any, ClassVar, TypeVar
 
 from flask import current_app, request
 from flask_wtf import FlaskForm
@@ -23,32 +23,24 @@ from webhookproxy.models.installation.submissions import once
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Refused
 from webhookproxy.web.shared import drafts
+from webhookproxy.web.shared.access import account
 
 T = TypeVar("T")
 
 
 def choices(names: Mapping[str, str]) -> list[SelectChoice]:
-    """The options of a choice: what is sent, and what is shown."""
+    """Return the options of a choice, by what is sent: what is shown."""
     return [SelectChoice(value, label=name) for value, name in names.items()]
 
 
 class Form(FlaskForm):
-    """A form in Portuguese; after a login it shows what was typed before the session expired."""
+    """A form in Portuguese."""
 
     class Meta(FlaskForm.Meta):
         locales = ("pt",)
 
-    # Set when the form shows what was typed before the session expired.
-    recovered = False
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if request.method == "GET" and (draft := drafts.take()) is not None:
-            kwargs["formdata"] = draft
-            self.recovered = True
-        super().__init__(*args, **kwargs)
-
     def take(self, refused: Refused) -> None:
-        """Show what the rules refused beside the fields it is about, or above the form."""
+        """Show each refused problem beside its field, or above the form if it has no field."""
         for problem in refused.problems:
             field: Field | None = self._fields.get(problem.field)
             if field is None:
@@ -57,29 +49,92 @@ class Form(FlaskForm):
                 field.errors = [*field.errors, problem.portuguese]
 
     def problems(self) -> list[tuple[str, str, str]]:
-        """Everything that is wrong: the field's id, its label, the sentence."""
+        """Return everything that is wrong: the field's id, its label, the sentence."""
         found = [("", "", sentence) for sentence in self.form_errors]
         for field in self:
             found += [(field.id, field.label.text, str(sentence)) for sentence in field.errors]
         return found
 
 
-class CreatingForm(Form):
-    """A form that makes a row, and only one however often it is sent."""
+class StoredForm(Form):
+    """A form that creates or edits a row, once however often it is sent.
 
-    submission = HiddenField(default=lambda: uuid4().hex)
+    After a login it shows what was typed before the session expired; `recovered` says so.
+    """
 
-    def make(self, session: Session, create: Callable[[], int]) -> int:
-        """The number of the row that `create` makes, or made when this was sent before."""
-        return once(session, str(self.submission.data)[:64], create)
+    # Fields that show_newer compares, and what it says: a form that has them has a `version` too.
+    COMPARED: ClassVar[tuple[str, ...]] = ()
+    CONFLICT: ClassVar[str] = ""
+
+    submission = HiddenField(default=lambda: drafts.submission_key(account().id))
+    recovered = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        draft = drafts.take(account().id) if request.method == "GET" else None
+        if draft is not None:
+            kwargs["formdata"] = draft
+            self.recovered = True
+        super().__init__(*args, **kwargs)
+
+    def typed(self) -> dict[str, Any]:
+        """Return what is to be stored. Raises Refused for what cannot be read."""
+        raise NotImplementedError
+
+    def save(
+        self, act: Callable[[Session, dict[str, Any]], int], company_id: int | None = None
+    ) -> tuple[int, bool] | None:
+        """Store what was typed with `act`, unless a request with the same fields was sent before.
+
+        Return the number that `act` returned, now or then, and whether it ran now. Return None if
+        it was refused; the form then says why. Raises Conflict.
+        """
+        sent = repr((request.path, sorted(request.form.items(multi=True))))
+        key = hashlib.sha256(sent.encode()).hexdigest()
+        try:
+            typed = self.typed()
+            return write(
+                lambda session: once(session, key, lambda: act(session, typed)), company_id
+            )
+        except Refused as refused:
+            self.take(refused)
+            return None
+
+    def check_version(self, stored: Any) -> None:
+        """Raise Conflict if the stored row is not the version that this form showed."""
+        if str(stored.version) != self["version"].data:
+            raise Conflict
+
+    def show_newer(self, stored: Any) -> None:
+        """Show what is stored beside each field that says otherwise; sent again, the form wins."""
+        self.form_errors.append(self.CONFLICT)
+        newer = type(self)(formdata=None)
+        newer.fill(stored)
+        self["version"].data = newer["version"].data
+        for name in self.COMPARED:
+            field, value = self[name], newer[name].data
+            if _words(value) != _words(field.data):
+                # The macro that draws a field shows it.
+                field.newer = _label(field, value)
+
+
+def _words(value: Any) -> list[str]:
+    return sorted(value if isinstance(value, list) else str(value or "").split())
+
+
+def _label(field: Field, value: Any) -> str:
+    """Return a stored value in the words of its field."""
+    if isinstance(value, list):
+        return ", ".join(sorted(value)) or "(vazio)"
+    names = {each.value: each.label for each in getattr(field, "choices", ())}
+    return str(names.get(value, value) or "(vazio)")
 
 
 class Conflict(Exception):
-    """Somebody else saved a newer version meanwhile; nothing was written."""
+    """Someone else saved a newer version meanwhile; nothing was written."""
 
 
 def write(job: Callable[[Session], T], company_id: int | None = None) -> T:
-    """Run a write; then the engine follows it at once, and open pages show it.
+    """Run a write; then wake the engine, and redraw the open pages of the company.
 
     Raises what the job raises, Conflict and StoreUnavailable; then nothing was written.
     """
@@ -88,8 +143,9 @@ def write(job: Callable[[Session], T], company_id: int | None = None) -> T:
         value = store.session(job)
     except StaleDataError:
         raise Conflict from None
-    # What this request read before is old now.
-    db.session.expire_all()
+    finally:
+        # What this request read before may be old now.
+        db.session.expire_all()
     engine: Engine | None = current_app.extensions.get("engine")
     if engine is not None:
         engine.wake()
@@ -100,6 +156,6 @@ def write(job: Callable[[Session], T], company_id: int | None = None) -> T:
 
 
 def policy() -> Policy:
-    """Which addresses sockets and webhooks may lead to."""
+    """Return the rules about the addresses that sockets and webhooks may lead to."""
     found: Policy = current_app.extensions["policy"]
     return found

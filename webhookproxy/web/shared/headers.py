@@ -1,4 +1,4 @@
-"""What every answer says about itself to the browser."""
+"""The security headers of every answer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from wsgiref.headers import Headers
 
 from flask import Flask, Response, g, request
 
-# Every page works without a line of script or style inside itself; Tabler's own style sheet
-# draws some icons from data: addresses.
+# No page has a script or a style inside itself. Tabler's style sheet draws some icons from data:
+# addresses.
 _POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -22,9 +22,9 @@ _HSTS = "max-age=31536000; includeSubDomains"
 
 
 def add_to_file(headers: Headers, *, https: bool) -> None:
-    """The headers of a static file, which is served before the application is asked."""
+    """Add the headers of a static file, which is served before the application is asked."""
     headers["X-Content-Type-Options"] = "nosniff"
-    # A drawing that is opened by itself could run a script of its own.
+    # A drawing that is opened by itself could run its own script.
     headers["Content-Security-Policy"] = _POLICY
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     if https:
@@ -32,7 +32,7 @@ def add_to_file(headers: Headers, *, https: bool) -> None:
 
 
 def init_app(app: Flask) -> None:
-    """Have every answer carry the headers."""
+    """Add the headers to every answer."""
     https = app.config["PREFERRED_URL_SCHEME"] == "https"
 
     def add(response: Response) -> Response:

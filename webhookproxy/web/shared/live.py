@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import gevent
-from flask import Response, abort, current_app, stream_with_context
+from flask import Response, abort, current_app, render_template, stream_with_context
 from werkzeug.exceptions import NotFound
 
 from webhookproxy.broadcast import Broadcast, Listener
@@ -15,40 +16,51 @@ from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.extensions import db
 from webhookproxy.web.shared import access
 
-# The parts of a page by the id of the element that holds each.
-Parts = dict[str, str]
-
-# A page whose company is busy is drawn once in so many seconds, however much happens.
+# However much happens, a page is drawn at most once in this time.
 DRAW_SECONDS = 0.5
-# Green must go when the owner's heartbeat does, which nobody tells: so every page is looked at
-# anew that often. Where this process does not own the sockets nobody tells it anything.
+# An old heartbeat must turn green off, and no one tells that it is old: so every page is drawn
+# again after this time. A process that does not own the sockets is told nothing at all.
 LOOK_SECONDS = 2.0
 LOOK_SECONDS_ELSEWHERE = 0.8
 BEAT_SECONDS = 5.0
 
 
-def stream(draw: Callable[[], Parts], companies: frozenset[int] | None) -> Response:
-    """Server-sent events with each part of a page whenever it changed.
+def stream(
+    read: Callable[[], Mapping[str, Any]],
+    parts: Mapping[str, str],
+    companies: frozenset[int] | None,
+) -> Response:
+    """Return server-sent events with each part of a page whenever it changed.
 
-    `companies` is whose changes the page shows (None: everybody's). 503 when too many pages are
-    open. The stream ends when the login does, when `draw` ends in a 404 because what it shows was
-    deleted or may not be seen any more, and when the server stops; between two looks it holds no
-    connection to the database.
+    `parts` names the template of each part by the id of its element, and `read` returns what the
+    templates show. A change of one of `companies` (None: of any) draws the page again. 503 when
+    too many pages are open. The stream ends with the login, with a 404 of `read` (what it shows
+    was deleted, or may no longer be seen), and when the server stops. It holds no connection to
+    the database while it waits.
     """
     broadcast: Broadcast = current_app.extensions["broadcast"]
     if broadcast.full or broadcast.closed:
         abort(503)
+
+    def draw() -> dict[str, str]:
+        facts = read()
+        templates = {"aviso": "connection/alarms.html", **parts}
+        return {name: render_template(path, **facts) for name, path in templates.items()}
+
     lines = stream_with_context(_lines(draw, broadcast, companies, access.account().key))
     answer = Response(lines, mimetype="text/event-stream")
-    # Otherwise a proxy such as nginx keeps the lines until it has a few kilobytes of them.
+    # Without it a proxy such as nginx keeps the lines until it has several kilobytes.
     answer.headers["X-Accel-Buffering"] = "no"
     return answer
 
 
 def _lines(
-    draw: Callable[[], Parts], broadcast: Broadcast, companies: frozenset[int] | None, key: str
+    draw: Callable[[], dict[str, str]],
+    broadcast: Broadcast,
+    companies: frozenset[int] | None,
+    key: str,
 ) -> Iterator[str]:
-    sent: Parts = {}
+    sent: dict[str, str] = {}
     beaten = 0.0
     with broadcast.listen(companies) as listener:
         while not broadcast.closed:
@@ -66,8 +78,8 @@ def _lines(
             _wait(listener)
 
 
-def _look(draw: Callable[[], Parts], key: str) -> Parts | None:
-    """The parts as they are now; None if the login is over, or there is nothing more to see."""
+def _look(draw: Callable[[], dict[str, str]], key: str) -> dict[str, str] | None:
+    """Return the parts as they are now; None if the login or what the page shows has ended."""
     try:
         return draw() if access.holds(key) else None
     except NotFound:

@@ -1,4 +1,4 @@
-"""Who looked at what an event says: written down once an hour for each person and subject."""
+"""Views of payloads: the audit gets one an hour for each person and subject."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from webhookproxy.web.shared.access import account, actor
 logger = logging.getLogger(__name__)
 
 QUIET_SECONDS = 3600.0
-# Beyond, the oldest is forgotten and would be written down once more.
+# Beyond this the oldest view is forgotten, and would be written down again.
 REMEMBERED_MAX = 10_000
 
 _Key = tuple[int, str]
 
 
-def note_viewing(subject: str, company_id: int) -> None:
-    """Write down that this person sees a payload, unless that was done just now.
+def note_view(subject: str, company_id: int) -> None:
+    """Write down that this person sees a payload, unless that was done within the last hour.
 
-    `subject` is the public id of the event, or of the delivery that was opened.
-    The page is shown also while nothing can be written; then the next look is written down.
+    `subject` is the public id of the event or delivery that was opened. While nothing can be
+    written the page is shown all the same, and the next view is written down.
     """
     key, now = (account().id, subject), time.monotonic()
     seen = _remembered()
@@ -51,6 +51,8 @@ def note_viewing(subject: str, company_id: int) -> None:
 
 
 def _remembered() -> OrderedDict[_Key, float]:
-    # One process serves the pages, and a restart writes down only what is looked at again.
-    seen: OrderedDict[_Key, float] = current_app.extensions.setdefault("viewings", OrderedDict())
+    # One process serves the pages; after a restart a view may be written down again.
+    seen: OrderedDict[_Key, float] = current_app.extensions.setdefault(
+        "payload_views", OrderedDict()
+    )
     return seen

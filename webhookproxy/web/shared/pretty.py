@@ -1,4 +1,4 @@
-"""JSON laid out for reading, without touching a character of it that means something."""
+"""JSON formatted for reading, with every character that means something unchanged."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _INDENT = "  "
 
 
 def pretty(text: str) -> str:
-    """The same JSON with its white space made anew.
+    """Return the same JSON with other white space.
 
-    Numbers, escapes, repeated keys and the order of keys stay as they are, which parsing and
-    writing it again would change. `text` must be JSON.
+    Numbers, escapes, repeated keys and the order of keys stay as they are: parsing and writing
+    would change them. `text` must be JSON.
     """
     return "".join(_laid_out(_TOKEN.findall(text)))
 

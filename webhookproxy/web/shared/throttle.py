@@ -1,4 +1,4 @@
-"""How often something may be tried, so that nobody can guess or flood."""
+"""Limits on how often something may be tried, against guessing and flooding."""
 
 from __future__ import annotations
 
@@ -14,25 +14,23 @@ from webhookproxy.network.addresses import counted_as
 
 # One process serves the pages, so its memory is the right place.
 _LIMITS: dict[str, RateLimitItem] = {
-    # An address with a user's name: somebody guesses that user's password.
+    # An address and a user's name: guesses of that user's password.
     "login": RateLimitItemPerMinute(5),
-    # The same from anywhere: a guess spread over many addresses.
+    # A user's name from anywhere: guesses spread over many addresses.
     "account": RateLimitItemPerHour(30),
     # One address with many names.
     "address": RateLimitItemPerMinute(20),
     "code": RateLimitItemPerMinute(5),
-    # Every form that someone sends who is not logged in.
+    # Every form that is sent without a login.
     "anonymous": RateLimitItemPerMinute(120),
-    # The same for the second factor, behind the right password: by address and user's name, by
-    # both for longer, and by the name alone.
+    # The second factor, after the right password: by address and user's name, the same for longer,
+    # and by the name alone.
     "second": RateLimitItemPerMinute(5),
     "second_hour": RateLimitItemPerHour(30),
     "second_account": RateLimitItemPerHour(30),
     "trial": RateLimitItemPerMinute(20),
     # Each one opens a socket to 3C Plus and one to every URL of a company.
     "diagnosis": RateLimitItemPerMinute(6),
-    # What is kept of a form behind which the session expired, so that nobody pushes out another's.
-    "draft": RateLimitItemPerMinute(10),
     # Each one reads up to a hundred thousand rows.
     "export": RateLimitItemPerMinute(10),
     # Each one reads every stored payload.
@@ -43,24 +41,24 @@ _KEY_CHARACTERS = 254
 
 
 def limit(kind: str, *key: str) -> None:
-    """Count one try; 429 with Retry-After once there were too many with this key."""
+    """Count one try; answer 429 with Retry-After after too many with this key."""
     if not allowed(kind, *key):
         refuse(kind, *key)
 
 
 def allowed(kind: str, *key: str) -> bool:
-    """Count one try, and say whether there were not too many with this key."""
+    """Count one try, and return whether it is not one too many with this key."""
     return _limiter().hit(_LIMITS[kind], kind, *_short(key))
 
 
 def refuse(kind: str, *key: str) -> NoReturn:
-    """429, with Retry-After for this key."""
+    """Answer 429, with Retry-After for this key."""
     reset, _ = _limiter().get_window_stats(_LIMITS[kind], kind, *_short(key))
     abort(429, response=None, retry_after=max(1, round(reset - time.time())))
 
 
 def address() -> str:
-    """Whose tries are counted together: where the request comes from, as far as proxies tell."""
+    """Return where the request comes from; tries from one address are counted together."""
     return counted_as(request.remote_addr or "?")
 
 

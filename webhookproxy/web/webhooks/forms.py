@@ -1,4 +1,4 @@
-"""The form of a webhook: what is typed, what is stored, and where the two differ."""
+"""The form of a webhook."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from wtforms import (
 from webhookproxy.events.catalog import CATALOG, CatalogEvent
 from webhookproxy.models import Webhook
 from webhookproxy.rules import Problems
-from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
+from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.shared.formats import exact
-from webhookproxy.web.shared.forms import CreatingForm, choices
+from webhookproxy.web.shared.forms import StoredForm, choices
 
 _OFF = {"autocomplete": "off", "spellcheck": "false"}
 STATES: dict[str, str] = {
@@ -32,14 +32,19 @@ STATES: dict[str, str] = {
     WebhookState.SIMULATED: "Simulado: faz tudo menos o POST",
 }
 _WHICH = {"todos": "Todos, também os futuros", "escolhidos": "Só os escolhidos abaixo"}
-_LABELS = {**STATES, **_WHICH}
 _NUMBERS = ("parallelism", "timeout", "rate_limit", "max_age")
-# As Brazil writes a thousand: 1.000, but neither 0.125 nor 10.5.
+# A thousand as Brazil writes it: 1.000, but neither 0.125 nor 10.5.
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
 
 
-class WebhookForm(CreatingForm):
+class WebhookForm(StoredForm):
     """A webhook to create or to edit; its authorization and its secret are never shown again."""
+
+    COMPARED = ("name", "url", "which", "events", "more_events", "state", *_NUMBERS)
+    CONFLICT = (
+        "Outra pessoa salvou este webhook enquanto você editava. O que ela salvou está ao lado de "
+        "cada campo que mudou; salve de novo para ficar com o que você digitou."
+    )
 
     version = HiddenField(default="0")
     name = StringField("Nome", description="Como você quer ver este webhook nesta tela.")
@@ -111,9 +116,9 @@ class WebhookForm(CreatingForm):
             value = getattr(webhook, name)
             self[name].data = "" if value is None else exact(value)
 
-    def given(self, stored: WebhookInput | None = None) -> WebhookInput:
-        """What was typed; blank secrets keep the stored ones. Refused for what is no number."""
-        fields: dict[str, Any] = {
+    def typed(self) -> dict[str, Any]:
+        """Return the fields to store; a blank secret is not among them. Refused for bad numbers."""
+        return {
             "name": str(self.name.data or ""),
             "url": str(self.url.data or "").strip(),
             "events": self._chosen(),
@@ -122,25 +127,18 @@ class WebhookForm(CreatingForm):
             **self._secret("authorization"),
             **self._secret("secret"),
         }
-        return (
-            WebhookInput(**fields)
-            if stored is None
-            else changed_webhook(stored, fields, same_path=False)
-        )
 
     def validate_generate_secret(self, field: BooleanField) -> None:
-        """One secret or the other, not both."""
+        """Refuse a typed and a generated secret together."""
         if field.data and self.secret.data:
             raise ValidationError(
                 "Você digitou um segredo e pediu para gerar outro: apague um ou desmarque o outro."
             )
 
-    def generated(self) -> str | None:
-        """A new secret, if one was asked for; it is in `secret` from now on."""
-        if not self.generate_secret.data:
-            return None
-        self.secret.data = secrets.token_urlsafe(32)
-        return str(self.secret.data)
+    def generate(self) -> None:
+        """Put a new secret into `secret`, if one is asked for."""
+        if self.generate_secret.data:
+            self.secret.data = secrets.token_urlsafe(32)
 
     def _chosen(self) -> tuple[str, ...] | None:
         if self.which.data == "todos":
@@ -169,46 +167,16 @@ class WebhookForm(CreatingForm):
         problems.raise_any()
         return found
 
-    def keeps_the_secrets_of(self, webhook: Webhook) -> bool:
-        """Whether the stored secrets are what this form says of them."""
-        return all(
-            getattr(webhook, name) == value
-            for field in ("authorization", "secret")
-            for name, value in self._secret(field).items()
-        )
-
 
 def _plain(text: str) -> str:
-    """A number typed as in Brazil, as Python reads it: "1.000,5" is 1000.5, "7,5" is 7.5."""
+    """Return a number typed as in Brazil as Python reads it: "1.000,5" as 1000.5."""
     text = text.strip()
     if "," in text or _THOUSANDS.fullmatch(text):
         return text.replace(".", "").replace(",", ".")
     return text
 
 
-def newer_than(form: WebhookForm, webhook: Webhook) -> dict[str, str]:
-    """What is stored, where the form says otherwise; saving once more puts the form over it."""
-    stored = WebhookForm(formdata=None)
-    stored.fill(webhook)
-    form.version.data = stored.version.data
-    names = ("name", "url", "which", "events", "more_events", "state", *_NUMBERS)
-    return {
-        name: _text(stored[name].data)
-        for name in names
-        if _words(stored[name].data) != _words(form[name].data)
-    }
-
-
-def _words(value: Any) -> list[str]:
-    return sorted(value if isinstance(value, list) else str(value or "").split())
-
-
-def _text(value: Any) -> str:
-    text = ", ".join(_words(value)) if isinstance(value, list) else str(value or "")
-    return _LABELS.get(text, text) or "(vazio)"
-
-
 def events_by_category() -> list[tuple[str, list[CatalogEvent]]]:
-    """The catalogue as the form offers it."""
+    """Return the catalogue in the order in which the form offers it."""
     rows = sorted(CATALOG.values(), key=lambda event: event.category)
     return [(category, list(found)) for category, found in groupby(rows, lambda e: e.category)]

@@ -1,4 +1,4 @@
-"""How a webhook is doing, in one state with its words."""
+"""The state of a webhook, in one word with a sentence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PAUSED_LABELS = {
 
 
 def shown_webhook(webhook: Webhook, timezone: str = DEFAULT_TIMEZONE) -> ShownWebhook:
-    """What may be said of a webhook now, with the times in that timezone."""
+    """Return how the page describes a webhook now, with the times in that timezone."""
     if webhook.state == WebhookState.PAUSED:
         reason = reason_of_pause(webhook)
         gone = reason is not DeliveryReason.WEBHOOK_PAUSED

@@ -1,4 +1,4 @@
-"""Running a webhook: pausing, resuming, simulating and testing it."""
+"""A webhook is paused, resumed, simulated or tested."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ blueprint = Blueprint("webhook_running", __name__)
 
 @blueprint.post("/webhooks/<webhook:webhook_id>/pausar")
 def pause(webhook_id: int) -> Response:
-    """Keep what comes without sending it."""
+    """Pause a webhook: events are kept and not sent."""
     _switch(webhook_id, WebhookState.PAUSED, Action.WEBHOOK_PAUSED)
     flash("O webhook está pausado: os eventos ficam guardados até você retomar.")
     return _back(webhook_id)
@@ -33,7 +33,7 @@ def pause(webhook_id: int) -> Response:
 
 @blueprint.route("/webhooks/<webhook:webhook_id>/simular", methods=["GET", "POST"])
 def simulate(webhook_id: int) -> str | Response:
-    """Say what simulating means; then do everything but the POST."""
+    """Say what simulating means; simulate once that is confirmed."""
     webhook = webhook_or_404(webhook_id)
     if request.method == "GET":
         company = company_or_404(webhook.company_id)
@@ -45,7 +45,7 @@ def simulate(webhook_id: int) -> str | Response:
 
 @blueprint.route("/webhooks/<webhook:webhook_id>/retomar", methods=["GET", "POST"])
 def resume(webhook_id: int) -> str | Response:
-    """Ask what is to become of what waited; then send again."""
+    """Ask whether to send or discard what waits; then send again."""
     webhook = webhook_or_404(webhook_id)
     if request.method == "GET":
         company = company_or_404(webhook.company_id)
@@ -62,7 +62,7 @@ def resume(webhook_id: int) -> str | Response:
             )
         return resumed
 
-    # Somebody else may have resumed it meanwhile; then nothing was discarded.
+    # Someone else may have resumed it meanwhile; then nothing was discarded.
     discarded = write(job, webhook.company_id) and discard
     flash("O webhook está ativo." + (" O que esperava foi descartado." if discarded else ""))
     return _back(webhook_id)
@@ -84,7 +84,7 @@ def _back(webhook_id: int) -> Response:
 
 @blueprint.post("/webhooks/<webhook:webhook_id>/testar")
 def try_out(webhook_id: int) -> str:
-    """Send one made-up event now, and show what was sent and what came back."""
+    """Send one made-up event now, and show the request and the answer."""
     throttle.limit("trial", throttle.address())
     webhook = webhook_or_404(webhook_id)
     name = request.form.get("evento", "").strip()
@@ -107,8 +107,8 @@ def try_out(webhook_id: int) -> str:
 
 
 def _note_test(webhook: Webhook, event: str) -> None:
-    """Write down that a test was sent; its event only if there is such a one."""
-    # Anything may have been typed there, and nothing can be taken out of the audit.
+    """Write down that a test was sent, naming its event only if the catalogue has it."""
+    # Anything may have been typed there, and nothing can be deleted from the audit.
     known = event if event in CATALOG or event in (webhook.events or ()) else ""
     who, company_id, webhook_id = actor(), webhook.company_id, webhook.id
     action = Action.WEBHOOK_TESTED

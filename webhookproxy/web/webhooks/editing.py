@@ -1,0 +1,93 @@
+"""A webhook is created or edited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from webhookproxy.models import Company, Webhook
+from webhookproxy.models.audit import Action, record_webhook, record_webhook_edit
+from webhookproxy.models.webhooks import create_webhook, edit_webhook, find_webhook
+from webhookproxy.rules.webhooks import WebhookInput, changed_webhook
+from webhookproxy.web.shared.access import (
+    account,
+    actor,
+    administrators,
+    company_or_404,
+    webhook_or_404,
+)
+from webhookproxy.web.shared.forms import Conflict, policy
+from webhookproxy.web.webhooks import shown_once
+from webhookproxy.web.webhooks.forms import WebhookForm, events_by_category
+
+blueprint = Blueprint("webhook_editing", __name__)
+
+
+@blueprint.route("/empresas/<company:company_id>/webhooks/novo", methods=["GET", "POST"])
+@administrators
+def create(company_id: int) -> str | Response:
+    """Create a webhook; it gets the company's events from the next one on."""
+    company = company_or_404(company_id)
+    form = WebhookForm()
+    if form.validate_on_submit():
+        allowed, who = policy(), actor()
+
+        def act(session: Session, typed: dict[str, Any]) -> int:
+            webhook = create_webhook(session, company_id, WebhookInput(**typed), allowed)
+            record_webhook(session, who, Action.WEBHOOK_CREATED, company_id, webhook.id)
+            return webhook.id
+
+        form.generate()
+        if saved := form.save(act, company_id):
+            flash("O webhook foi criado e vale a partir de agora.")
+            return _go_on(form, *saved)
+    return _page(form, company, None)
+
+
+@blueprint.route("/webhooks/<webhook:webhook_id>/editar", methods=["GET", "POST"])
+def edit(webhook_id: int) -> str | Response:
+    """Change a webhook. If someone else did meanwhile, refuse and show both versions."""
+    webhook = webhook_or_404(webhook_id)
+    company = company_or_404(webhook.company_id)
+    form = WebhookForm()
+    if request.method == "GET" and not form.recovered:
+        form.fill(webhook)
+    if form.validate_on_submit():
+        allowed, who = policy(), actor()
+
+        def act(session: Session, typed: dict[str, Any]) -> int:
+            found = find_webhook(session, webhook_id)
+            form.check_version(found)
+            before = found.input()
+            given = changed_webhook(before, typed, same_path=False)
+            edit_webhook(session, found, given, allowed)
+            record_webhook_edit(session, who, before, found)
+            return webhook_id
+
+        form.generate()
+        try:
+            if saved := form.save(act, company.id):
+                flash("O webhook foi salvo.")
+                return _go_on(form, *saved)
+        except Conflict:
+            form.show_newer(webhook_or_404(webhook_id))
+    return _page(form, company, webhook)
+
+
+def _page(form: WebhookForm, company: Company, webhook: Webhook | None) -> str:
+    categories, chosen = events_by_category(), set(form.events.data or ())
+    given = {"form": form, "company": company, "webhook": webhook}
+    return render_template("webhooks/form.html", categories=categories, chosen=chosen, **given)
+
+
+def _go_on(form: WebhookForm, webhook_id: int, is_new: bool) -> Response:
+    """Redirect to the webhook, or to the page that shows its new secret once."""
+    if not form.generate_secret.data:
+        return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
+    # The second of two clicks generated a secret that was not stored.
+    if is_new:
+        shown_once.keep(account().key, webhook_id, str(form.secret.data))
+    return redirect(url_for("webhook_secret.show", webhook_id=webhook_id), code=303)
