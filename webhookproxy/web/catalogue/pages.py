@@ -26,7 +26,7 @@ from webhookproxy.web.catalogue.entries import (
 )
 from webhookproxy.web.catalogue.masked import masked
 from webhookproxy.web.shared.access import company_or_404
-from webhookproxy.web.shared.pretty import pretty
+from webhookproxy.web.shared.formats import pretty
 
 blueprint = Blueprint("catalogue", __name__)
 

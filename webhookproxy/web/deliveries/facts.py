@@ -16,7 +16,7 @@ from webhookproxy.reasons import ACCEPTING
 from webhookproxy.rules import Refused
 from webhookproxy.web.deliveries.words import attempt_words, next_ms, shown_words, since_ms, waits
 from webhookproxy.web.shared.access import company_or_404, delivery_or_404
-from webhookproxy.web.shared.pretty import pretty
+from webhookproxy.web.shared.formats import pretty
 
 # An hourly schedule makes some 170 attempts in the longest `max_age`. Answers have up to 16 KB:
 # only those of the newest attempts, and of the one that is asked for, are shown.

@@ -28,8 +28,8 @@ from webhookproxy.web.events.why import outcomes
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import company_or_404
 from webhookproxy.web.shared.address import PERIODS
+from webhookproxy.web.shared.formats import pretty
 from webhookproxy.web.shared.payload_views import note_view
-from webhookproxy.web.shared.pretty import pretty
 
 blueprint = Blueprint("events", __name__)
 

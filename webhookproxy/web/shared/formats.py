@@ -1,9 +1,10 @@
-"""Times, numbers and addresses as the pages write them."""
+"""Times, numbers, addresses and JSON as the pages write them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,9 @@ from webhookproxy.models.types import from_ms
 from webhookproxy.network.guard import masked_url
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.version import __version__
+
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]+')
+_INDENT = "  "
 
 
 def init_app(app: Flask) -> None:
@@ -99,6 +103,31 @@ def duration(milliseconds: float) -> str:
 def plural(count: int, one: str, many: str) -> str:
     """Return the number with its word: "1 evento", "2 eventos"."""
     return f"{number(count)} {one if count == 1 else many}"
+
+
+def pretty(text: str) -> str:
+    """Return the same JSON with other white space.
+
+    Numbers, escapes, repeated keys and the order of keys stay as they are: parsing and writing
+    would change them. `text` must be JSON.
+    """
+    return "".join(_laid_out(_JSON_TOKEN.findall(text)))
+
+
+def _laid_out(parts: list[str]) -> Iterator[str]:
+    depth = 0
+    before = ""
+    for part in parts:
+        if part in ("}", "]"):
+            depth -= 1
+            if before not in ("{", "["):
+                yield "\n" + _INDENT * depth
+        elif before in ("{", "[", ","):
+            yield "\n" + _INDENT * depth
+        yield ": " if part == ":" else part
+        if part in ("{", "["):
+            depth += 1
+        before = part
 
 
 def _static_address(folder: Path) -> Callable[[str], str]:
