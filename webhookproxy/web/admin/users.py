@@ -75,13 +75,10 @@ def create() -> str | Response:
 
         if saved := form.save(act):
             user_id, is_new = saved
-            if is_new or form.generated is None:
-                return _saved(user_id, form.generated, "O usuário foi criado.")
-            flash(
-                "O usuário foi criado. A senha gerada estava na resposta anterior; se não a "
-                "copiou, gere outra aqui."
-            )
-            return redirect(url_for("users.index"), code=303)
+            said = "O usuário foi criado."
+            if form.generated and not is_new:
+                said += " A senha gerada estava na resposta anterior; se não a copiou, gere outra."
+            return _saved(user_id, form.generated if is_new else None, said)
     return render_template("admin/users/form.html", form=form, user=None)
 
 

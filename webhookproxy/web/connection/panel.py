@@ -160,14 +160,8 @@ def gaps_of_a_day(session: Session, company_id: int) -> list[ShownGap]:
     for gap in rows:
         left = max(gap.started_at, began)
         width = ((gap.ended_at or now) - left) / timedelta(days=1) * 100
-        found.append(
-            ShownGap(
-                started_at=gap.started_at,
-                ended_at=gap.ended_at,
-                why=CONNECTION_WORDS[ConnectionReason(gap.reason)].filled().what,
-                left=round((left - began) / timedelta(days=1) * 100, 2),
-                # A gap of one second must be visible too.
-                width=round(max(0.4, width), 2),
-            )
-        )
+        why = CONNECTION_WORDS[ConnectionReason(gap.reason)].filled().what
+        offset = round((left - began) / timedelta(days=1) * 100, 2)
+        # A gap of one second must be visible too.
+        found.append(ShownGap(gap.started_at, gap.ended_at, why, offset, round(max(0.4, width), 2)))
     return found

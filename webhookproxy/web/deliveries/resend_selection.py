@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.models import Delivery, Event, Webhook
-from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models.audit import Action, record
 from webhookproxy.models.deliveries.actions import Resent, resend
 from webhookproxy.models.deliveries.tables import find_delivery
 from webhookproxy.rules import Refused
@@ -47,40 +47,26 @@ def _chosen(ids: list[str]) -> list[tuple[Delivery, Event, Webhook]]:
 
 
 def _resend(chosen: list[tuple[Delivery, Event, Webhook]]) -> None:
-    """Queue them, company by company, and say what became of them."""
-    who, refusals, queued, waited = actor(), set[str](), 0, 0
-    for company_id in sorted({webhook.company_id for _, _, webhook in chosen}):
-        ids = [each.id for each, _, webhook in chosen if webhook.company_id == company_id]
+    """Queue them, and say what became of them."""
+    who = actor()
+    wanted = [(delivery.id, webhook.company_id) for delivery, _, webhook in chosen]
 
-        def job(
-            session: Session, company_id: int = company_id, ids: list[int] = ids
-        ) -> tuple[list[Resent], set[str]]:
-            return _resend_each(session, company_id, ids, who)
+    def job(session: Session) -> tuple[list[Resent], set[str]]:
+        done, refusals = list[Resent](), set[str]()
+        for number, company_id in wanted:
+            subject = f"delivery_{number}"
+            try:
+                done.append(resend(session, find_delivery(session, number)))
+                record(session, who, Action.RESEND, company_id=company_id, subject=subject)
+            except Refused as refused:
+                # Nothing is written before it refuses.
+                refusals |= {problem.portuguese for problem in refused.problems}
+        return done, refusals
 
-        done, refused = write(job, company_id)
-        refusals |= refused
-        queued += done.count(Resent.QUEUED)
-        waited += done.count(Resent.ALREADY_WAITING)
-    if queued:
+    done, refusals = write(job, *{company_id for _, company_id in wanted})
+    if queued := done.count(Resent.QUEUED):
         flash(f"{plural(queued, 'entrega', 'entregas')} na fila: sua URL recebe o mesmo event_id.")
-    if waited:
+    if waited := done.count(Resent.ALREADY_WAITING):
         flash(f"{plural(waited, 'já estava', 'já estavam')} na fila: nada mudou nelas.", "warning")
     for sentence in sorted(refusals):
         flash(f"Parte não foi reenviada. {sentence}", "warning")
-
-
-def _resend_each(
-    session: Session, company_id: int, ids: list[int], who: Actor
-) -> tuple[list[Resent], set[str]]:
-    done: list[Resent] = []
-    refusals: set[str] = set()
-    for number in ids:
-        try:
-            done.append(resend(session, find_delivery(session, number)))
-        except Refused as refused:
-            # Nothing is written before it refuses.
-            refusals |= {problem.portuguese for problem in refused.problems}
-        else:
-            subject = f"delivery_{number}"
-            record(session, who, Action.RESEND, company_id=company_id, subject=subject)
-    return done, refusals

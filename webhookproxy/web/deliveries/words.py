@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from webhookproxy.models import Webhook
+from webhookproxy.models import Delivery, Webhook
 from webhookproxy.models.types import from_ms, to_ms
 from webhookproxy.reasons import (
     DELIVERY_WORDS,
@@ -17,31 +16,13 @@ from webhookproxy.reasons import (
     delivery_words,
 )
 from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.web.deliveries.search import Found
 from webhookproxy.web.shared.formats import clock
 
 # The reasons of a delivery without an attempt: what holds its webhook says more.
 _UNTRIED = (DeliveryReason.WAITING_TURN, DeliveryReason.RESENT)
-
-
-class Told(Protocol):
-    """The part of a delivery that its words are made from."""
-
-    @property
-    def state(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def born_ms(self) -> int: ...
-    @property
-    def first_attempt_ms(self) -> int | None: ...
-    @property
-    def due_ms(self) -> int | None: ...
-    @property
-    def ended_ms(self) -> int | None: ...
-    @property
-    def status(self) -> int | None: ...
-    @property
-    def condition(self) -> str | None: ...
+# A delivery itself, or one of a list, which is not loaded whole.
+Told = Delivery | Found
 
 
 @dataclass(frozen=True, slots=True)

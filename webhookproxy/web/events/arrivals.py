@@ -65,16 +65,7 @@ def arrivals_of(session: Session, ids: Sequence[int]) -> list[Arrival]:
     by_id = {event.id: event for event in events}
     dues = _dues(session, ids)
     return [
-        Arrival(
-            id=event.id,
-            public_id=event.public_id,
-            company_id=event.company_id,
-            name=event.name,
-            order_key=event.order_key,
-            received_ms=event.received_ms,
-            dues=tuple(dues[event.id]),
-            note=_note(event.note, bool(dues[event.id])),
-        )
+        Arrival(*event[:-1], tuple(dues[event.id]), _note(event.note, bool(dues[event.id])))
         for event in map(by_id.get, ids)
         if event is not None
     ]
@@ -100,13 +91,8 @@ def _dues(session: Session, event_ids: Sequence[int]) -> defaultdict[int, list[D
     for row in rows:
         found[row.event_id].append(
             Due(
-                id=row.id,
-                webhook=row.name,
-                state=DeliveryState(row.state),
-                resends=row.resends,
-                status=row.status,
-                ended_ms=row.ended_ms,
-                is_there=row.deleted_at is None,
+                *(row.id, row.name, DeliveryState(row.state), row.resends),
+                *(row.status, row.ended_ms, row.deleted_at is None),
             )
         )
     return found

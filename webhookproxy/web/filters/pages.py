@@ -51,7 +51,7 @@ def edit(webhook_id: int) -> str | Response:
         return _choice(webhook, name)
     stored = _filters_of(webhook).get(name, ())
     if request.method == "GET":
-        kept = drafts.take(account().id)
+        kept = drafts.take()
         draft = Draft.of(stored) if kept is None else Draft.read(kept)
         return _page(webhook, name, draft, None, recovered=kept is not None)
     draft, conditions = Draft.read(request.form), None

@@ -1,4 +1,4 @@
-"""The forms to log in, to create the first administrator, and to change one's own password."""
+"""The forms of a login, of the first administrator, of one's own password and second factor."""
 
 from __future__ import annotations
 
@@ -8,13 +8,44 @@ from wtforms.validators import InputRequired
 from webhookproxy.web.shared.forms import Form
 
 _REQUIRED = InputRequired("Preencha este campo.")
+_DIGITS = {
+    "autocomplete": "one-time-code",
+    "inputmode": "numeric",
+    "placeholder": "000 000",
+    "spellcheck": "false",
+}
+# One sentence for a code that is wrong, used or another user's: it must teach an attacker nothing.
+WRONG_CODE = (
+    "O código não confere, ou já foi usado. Digite o próximo que o aplicativo mostrar, ou um "
+    "código de recuperação que não usou ainda."
+)
+
+
+def _email() -> EmailField:
+    return EmailField("E-mail", [_REQUIRED], render_kw={"autocomplete": "username"})
+
+
+def _current(label: str) -> PasswordField:
+    return PasswordField(label, [_REQUIRED], render_kw={"autocomplete": "current-password"})
+
+
+def _new(label: str, description: str = "") -> PasswordField:
+    typed = {"autocomplete": "new-password"}
+    return PasswordField(label, [_REQUIRED], description=description, render_kw=typed)
+
+
+class CodeField(StringField):
+    """A code, which can be read while it is typed, and is never sent back to the page."""
+
+    def _value(self) -> str:
+        return ""
 
 
 class LoginForm(Form):
     """An e-mail and its password."""
 
-    email = EmailField("E-mail", [_REQUIRED], render_kw={"autocomplete": "username"})
-    password = PasswordField("Senha", [_REQUIRED], render_kw={"autocomplete": "current-password"})
+    email = _email()
+    password = _current("Senha")
 
 
 class FirstForm(Form):
@@ -26,30 +57,55 @@ class FirstForm(Form):
         description="Está no log do servidor, na linha que começa com “first access”.",
         render_kw={"autocomplete": "off", "spellcheck": "false"},
     )
-    email = EmailField("E-mail", [_REQUIRED], render_kw={"autocomplete": "username"})
-    password = PasswordField(
-        "Senha",
-        [_REQUIRED],
-        description="Pelo menos 10 caracteres. Uma frase longa é melhor que símbolos.",
-        render_kw={"autocomplete": "new-password"},
-    )
-    repeated = PasswordField(
-        "Repita a senha", [_REQUIRED], render_kw={"autocomplete": "new-password"}
-    )
+    email = _email()
+    password = _new("Senha", "Pelo menos 10 caracteres. Uma frase longa é melhor que símbolos.")
+    repeated = _new("Repita a senha")
 
 
 class PasswordForm(Form):
     """One's own new password."""
 
-    current = PasswordField(
-        "Senha atual", [_REQUIRED], render_kw={"autocomplete": "current-password"}
+    current = _current("Senha atual")
+    password = _new("Senha nova", "Pelo menos 10 caracteres.")
+    repeated = _new("Repita a senha nova")
+
+
+class BeginForm(Form):
+    """One's own password, to turn the second factor on."""
+
+    current = _current("Senha")
+
+
+class ConfirmForm(Form):
+    """The first code of an app that has just been given the key."""
+
+    code = CodeField("Código que o aplicativo mostra", [_REQUIRED], render_kw=_DIGITS)
+
+
+class CodeForm(Form):
+    """A code of the app, or a recovery code."""
+
+    code = CodeField("Código do aplicativo", render_kw=_DIGITS)
+    recovery = CodeField(
+        "Código de recuperação",
+        description="Um dos dez que você guardou ao ligar o segundo fator. Cada um vale uma vez.",
+        render_kw={
+            "autocomplete": "off",
+            "autocapitalize": "none",
+            "placeholder": "xxxx-xxxx-xxxx-xxxx",
+            "spellcheck": "false",
+        },
     )
-    password = PasswordField(
-        "Senha nova",
-        [_REQUIRED],
-        description="Pelo menos 10 caracteres.",
-        render_kw={"autocomplete": "new-password"},
-    )
-    repeated = PasswordField(
-        "Repita a senha nova", [_REQUIRED], render_kw={"autocomplete": "new-password"}
-    )
+
+    def typed(self) -> dict[str, str]:
+        """Return what was typed, as `prove` takes it."""
+        return {
+            "code": str(self.code.data or "").strip(),
+            "recovery": str(self.recovery.data or "").strip(),
+        }
+
+
+class ProofForm(CodeForm):
+    """The password and a code, to turn the second factor off or to get new recovery codes."""
+
+    current = _current("Senha")

@@ -26,7 +26,7 @@ from webhookproxy.models.accounts.second_factors import (
 from webhookproxy.models.audit import Action, record
 from webhookproxy.rules import Refused
 from webhookproxy.web.login import passwords, sessions
-from webhookproxy.web.login.second_forms import WRONG_CODE, BeginForm, ConfirmForm, ProofForm
+from webhookproxy.web.login.forms import WRONG_CODE, BeginForm, ConfirmForm, ProofForm
 from webhookproxy.web.shared.access import account, actor
 from webhookproxy.web.shared.forms import write
 

@@ -13,7 +13,7 @@ from webhookproxy.models.accounts.sign_ins import end_pending_sign_in, pending_u
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.rules import Refused
 from webhookproxy.web.login import sessions
-from webhookproxy.web.login.second_forms import WRONG_CODE, CodeForm
+from webhookproxy.web.login.forms import WRONG_CODE, CodeForm
 from webhookproxy.web.shared.access import Account, public
 from webhookproxy.web.shared.forms import write
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from webhookproxy.events.silence import HOUR_SECONDS
-from webhookproxy.models import HourlyDeliveries, HourlyEvents, Webhook
+from webhookproxy.models import HourlyDeliveries, Webhook
 from webhookproxy.web.month.period import Month
 from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.figures import Latency
@@ -55,23 +55,12 @@ class Ended:
 
 def arrivals_in(session: Session, company_id: int, month: Month) -> Arrivals:
     """Return the events of this month; an hour belongs to the month in which it begins."""
-    of_month = (HourlyEvents.company_id == company_id, *_within(HourlyEvents.hour, month))
-    by_hour = session.execute(
-        select(HourlyEvents.hour, func.sum(HourlyEvents.count))
-        .where(*of_month)
-        .group_by(HourlyEvents.hour)
-    )
+    first, last = _hours(month)
     days: defaultdict[date, int] = defaultdict(int)
     zone = ZoneInfo(month.timezone)
-    for hour, count in by_hour:
-        days[datetime.fromtimestamp(hour * HOUR_SECONDS, zone).date()] += int(count)
-    by_name = session.execute(
-        select(HourlyEvents.name, func.sum(HourlyEvents.count))
-        .where(*of_month)
-        .group_by(HourlyEvents.name)
-        .order_by(func.sum(HourlyEvents.count).desc(), HourlyEvents.name)
-    ).all()
-    names = [(name, int(count)) for name, count in by_name]
+    for hour, count in figures.events_by_hour(session, [company_id], first, last).items():
+        days[datetime.fromtimestamp(hour * HOUR_SECONDS, zone).date()] += count
+    names = list(figures.events_by_name(session, company_id, first, last).items())
     shown = [(day, days.get(day, 0)) for day in _days(month)]
     return Arrivals(shown, names[:NAMES_MAX], max(0, len(names) - NAMES_MAX))
 
@@ -79,6 +68,7 @@ def arrivals_in(session: Session, company_id: int, month: Month) -> Arrivals:
 def ended_in(session: Session, webhooks: Collection[Webhook], month: Month) -> list[Ended]:
     """Return how the deliveries of these webhooks ended in this month."""
     found = {webhook.id: Ended(webhook) for webhook in webhooks}
+    first, last = _hours(month)
     rows = session.execute(
         select(
             HourlyDeliveries.webhook_id,
@@ -86,7 +76,8 @@ def ended_in(session: Session, webhooks: Collection[Webhook], month: Month) -> l
             HourlyDeliveries.bucket,
             func.sum(HourlyDeliveries.count),
         )
-        .where(HourlyDeliveries.webhook_id.in_(found), *_within(HourlyDeliveries.hour, month))
+        .where(HourlyDeliveries.webhook_id.in_(found))
+        .where(HourlyDeliveries.hour >= first, HourlyDeliveries.hour < last)
         .group_by(HourlyDeliveries.webhook_id, HourlyDeliveries.outcome, HourlyDeliveries.bucket)
     )
     for webhook_id, outcome, bucket, count in rows:
@@ -96,9 +87,10 @@ def ended_in(session: Session, webhooks: Collection[Webhook], month: Month) -> l
     return list(found.values())
 
 
-def _within(hour: InstrumentedAttribute[int], month: Month) -> list[ColumnElement[bool]]:
-    first, last = (round(each.timestamp()) // HOUR_SECONDS for each in (month.begins, month.ends))
-    return [hour >= first, hour < last]
+def _hours(month: Month) -> tuple[int, int]:
+    """Return the first hour of a month, and the first one after it."""
+    begins, ends = round(month.begins.timestamp()), round(month.ends.timestamp())
+    return begins // HOUR_SECONDS, ends // HOUR_SECONDS
 
 
 def _days(month: Month) -> list[date]:

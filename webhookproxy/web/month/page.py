@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,16 +23,6 @@ blueprint = Blueprint("month", __name__)
 
 # Gaps that are listed; the sums count all of them.
 GAPS_SHOWN = 60
-
-
-@dataclass(frozen=True, slots=True)
-class ShownGap:
-    """A stretch without a socket, and why."""
-
-    started_at: datetime
-    ended_at: datetime | None
-    lasted: timedelta
-    why: str
 
 
 @blueprint.get("/empresas/<company:company_id>/mes")
@@ -71,7 +60,7 @@ def _facts(session: Session, company: Company, month: Month, now: datetime) -> d
         "until": until,
         "now": now,
         "uptime": up,
-        "gaps": [_shown(gap, until) for gap in up.gaps[:GAPS_SHOWN]],
+        "gaps": [_row(gap, until) for gap in up.gaps[:GAPS_SHOWN]],
         "arrivals": arrivals_in(session, company.id, month),
         "ended": ended,
         "delivered": totals["delivered"],
@@ -80,10 +69,7 @@ def _facts(session: Session, company: Company, month: Month, now: datetime) -> d
     }
 
 
-def _shown(gap: Gap, until: datetime) -> ShownGap:
-    return ShownGap(
-        started_at=gap.started_at,
-        ended_at=gap.ended_at,
-        lasted=(gap.ended_at or until) - gap.started_at,
-        why=CONNECTION_WORDS[ConnectionReason(gap.reason)].filled().what,
-    )
+def _row(gap: Gap, until: datetime) -> tuple[Gap, timedelta, str]:
+    """Return a gap with how long it lasted, and why."""
+    why = CONNECTION_WORDS[ConnectionReason(gap.reason)].filled().what
+    return gap, (gap.ended_at or until) - gap.started_at, why

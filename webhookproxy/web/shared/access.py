@@ -150,7 +150,8 @@ def _next_page() -> str:
 def holds(key: str) -> bool:
     """Return whether the login with this key is still valid. Live pages ask this repeatedly.
 
-    What the account may see is read again too: an administrator may have become an operator.
+    It reads again what the account may see, because an administrator may have become an operator,
+    and does not count as a use of the login.
     """
     found = signed_in(db.session(), key)
     if found is None:

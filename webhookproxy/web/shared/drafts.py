@@ -1,23 +1,26 @@
-"""A form that was sent after its session expired: it waits in the session's signed cookie.
+"""A form that was sent after its session expired: it waits in the session's cookie, encrypted.
 
-Every form that stores something carries a submission key, which is signed together with the user
-the form was drawn for. Only such a form is kept, and only that user sees it again.
+It is kept only if it comes from a page of ours, and the user for whom that page was drawn is the
+only one who sees it again.
 """
 
 from __future__ import annotations
 
+import base64
 import time
 import zlib
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
-from flask import current_app, request, session
-from itsdangerous import BadData, URLSafeSerializer
+from flask import g, request, session
 from werkzeug.datastructures import MultiDict
+
+from webhookproxy.config.keys import KeyringError
+from webhookproxy.models.types import keyring
 
 DRAFT_SECONDS = 1800
 # Compressed. A browser drops a cookie of more than 4 KB, with Base64 and all else in the session.
-DRAFT_BYTES = 2_300
+DRAFT_BYTES = 1_900
 # Fields whose text is neither kept here nor printed anywhere.
 SECRET_FIELDS = frozenset(
     {
@@ -37,36 +40,40 @@ SECRET_FIELDS = frozenset(
 
 def submission_key(user_id: int) -> str:
     """Return a new key for a form that is drawn for this user."""
-    return str(_signer().dumps([user_id, uuid4().hex]))
+    return f"{user_id}-{uuid4().hex}"
 
 
 def keep() -> None:
     """Keep what this request sent, but for secrets, if it is a form of ours and not too long."""
-    try:
-        user_id, _ = _signer().loads(request.form.get("submission", ""))
-    except BadData:
+    # The browser says where a form comes from: another site's must not put words into ours.
+    if request.headers.get("Sec-Fetch-Site") != "same-origin":
         return
+    owner, _, _ = request.form.get("submission", "").partition("-")
     fields = request.form.items(multi=True)
     typed = urlencode([(name, text) for name, text in fields if name not in SECRET_FIELDS])
-    if len(zlib.compress(typed.encode())) <= DRAFT_BYTES:
-        session["draft"] = [user_id, request.path, int(time.time()), typed]
+    packed = zlib.compress(typed.encode(), 9)
+    if len(packed) <= DRAFT_BYTES:
+        sealed = keyring().encrypt(base64.b85encode(packed).decode())
+        session["draft"] = [owner, request.path, int(time.time()), sealed]
 
 
-def take(user_id: int) -> MultiDict[str, str] | None:
-    """Return what this user typed on this page before the session expired, once; else None."""
-    owner, path, since, typed = session.get("draft", (0, "", 0, ""))
-    if owner != user_id or path != request.path:
+def take() -> MultiDict[str, str] | None:
+    """Return what was typed on this page before the session expired, once; else None."""
+    _, path, since, sealed = session.get("draft", ("", "", 0, ""))
+    if path != request.path or g.get("account") is None:
         return None
     del session["draft"]
-    fields = MultiDict(parse_qsl(typed, keep_blank_values=True))
-    return fields if time.time() - since < DRAFT_SECONDS else None
+    if time.time() - since > DRAFT_SECONDS:
+        return None
+    try:
+        typed = zlib.decompress(base64.b85decode(keyring().decrypt(sealed))).decode()
+    except KeyringError:
+        # The data keys were replaced meanwhile.
+        return None
+    return MultiDict(parse_qsl(typed, keep_blank_values=True))
 
 
 def forget_others(user_id: int) -> None:
-    """Drop a draft that another user typed. Call this when a login is complete."""
-    if session.get("draft", [user_id])[0] != user_id:
+    """Drop what another user typed. Call this when a login is complete."""
+    if session.get("draft", [""])[0] not in ("", str(user_id)):
         del session["draft"]
-
-
-def _signer() -> URLSafeSerializer:
-    return URLSafeSerializer(current_app.config["SECRET_KEY"], salt="webhookproxy submission")

@@ -7,14 +7,16 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webhookproxy.events.silence import HOUR_SECONDS, hour_of
 from webhookproxy.models import HourlyDeliveries, HourlyEvents
+
+K = TypeVar("K", int, str)
 
 # The outcomes of deliveries that did not arrive, without those that a user cancelled.
 FAILED = frozenset({"refused", "expired"})
@@ -48,36 +50,42 @@ def first_hour_of_today(timezone: str) -> int:
     return int(today.timestamp()) // HOUR_SECONDS
 
 
-def events_by_hour(session: Session, companies: Collection[int], since: int) -> dict[int, int]:
+def events_by_hour(
+    session: Session, companies: Collection[int], since: int, until: int | None = None
+) -> dict[int, int]:
     """Return the number of events in each hour from `since` on, without empty hours."""
-    rows = session.execute(
-        select(HourlyEvents.hour, func.sum(HourlyEvents.count))
-        .where(HourlyEvents.company_id.in_(companies), HourlyEvents.hour >= since)
-        .group_by(HourlyEvents.hour)
-    )
-    return {hour: int(count) for hour, count in rows}
+    return _events_by(HourlyEvents.hour, session, companies, since, until)
 
 
 def events_by_company(session: Session, companies: Collection[int], since: int) -> dict[int, int]:
     """Return the number of events of each company from hour `since` on."""
-    rows = session.execute(
-        select(HourlyEvents.company_id, func.sum(HourlyEvents.count))
-        .where(HourlyEvents.company_id.in_(companies), HourlyEvents.hour >= since)
-        .group_by(HourlyEvents.company_id)
-    )
-    return {company_id: int(count) for company_id, count in rows}
+    return _events_by(HourlyEvents.company_id, session, companies, since, None)
 
 
-def events_by_name(session: Session, company_id: int, since: int) -> dict[str, int]:
+def events_by_name(
+    session: Session, company_id: int, since: int, until: int | None = None
+) -> dict[str, int]:
     """Return the number of events of each name from hour `since` on, the most frequent first."""
+    return _events_by(HourlyEvents.name, session, [company_id], since, until)
+
+
+def _events_by(
+    column: InstrumentedAttribute[K],
+    session: Session,
+    companies: Collection[int],
+    since: int,
+    until: int | None,
+) -> dict[K, int]:
     count = func.sum(HourlyEvents.count)
-    rows = session.execute(
-        select(HourlyEvents.name, count)
-        .where(HourlyEvents.company_id == company_id, HourlyEvents.hour >= since)
-        .group_by(HourlyEvents.name)
-        .order_by(count.desc(), HourlyEvents.name)
+    query = (
+        select(column, count)
+        .where(HourlyEvents.company_id.in_(companies), HourlyEvents.hour >= since)
+        .group_by(column)
+        .order_by(count.desc(), column)
     )
-    return {name: int(many) for name, many in rows}
+    if until is not None:
+        query = query.where(HourlyEvents.hour < until)
+    return {key: int(many) for key, many in session.execute(query)}
 
 
 def deliveries_by_outcome(

@@ -34,10 +34,19 @@ def choices(names: Mapping[str, str]) -> list[SelectChoice]:
 
 
 class Form(FlaskForm):
-    """A form in Portuguese."""
+    """A form in Portuguese; after a login it shows what was typed before the session expired."""
 
     class Meta(FlaskForm.Meta):
         locales = ("pt",)
+
+    # Whether the form shows what was typed before the session expired.
+    recovered = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if request.method == "GET" and (draft := drafts.take()) is not None:
+            kwargs["formdata"] = draft
+            self.recovered = True
+        super().__init__(*args, **kwargs)
 
     def take(self, refused: Refused) -> None:
         """Show each refused problem beside its field, or above the form if it has no field."""
@@ -57,31 +66,20 @@ class Form(FlaskForm):
 
 
 class StoredForm(Form):
-    """A form that creates or edits a row, once however often it is sent.
-
-    After a login it shows what was typed before the session expired; `recovered` says so.
-    """
+    """A form that creates or edits a row, once however often it is sent."""
 
     # Fields that show_newer compares, and what it says: a form that has them has a `version` too.
     COMPARED: ClassVar[tuple[str, ...]] = ()
     CONFLICT: ClassVar[str] = ""
 
     submission = HiddenField(default=lambda: drafts.submission_key(account().id))
-    recovered = False
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        draft = drafts.take(account().id) if request.method == "GET" else None
-        if draft is not None:
-            kwargs["formdata"] = draft
-            self.recovered = True
-        super().__init__(*args, **kwargs)
 
     def typed(self) -> dict[str, Any]:
         """Return what is to be stored. Raises Refused for what cannot be read."""
         raise NotImplementedError
 
     def save(
-        self, act: Callable[[Session, dict[str, Any]], int], company_id: int | None = None
+        self, act: Callable[[Session, dict[str, Any]], int], *company_ids: int
     ) -> tuple[int, bool] | None:
         """Store what was typed with `act`, unless a request with the same fields was sent before.
 
@@ -93,7 +91,7 @@ class StoredForm(Form):
         try:
             typed = self.typed()
             return write(
-                lambda session: once(session, key, lambda: act(session, typed)), company_id
+                lambda session: once(session, key, lambda: act(session, typed)), *company_ids
             )
         except Refused as refused:
             self.take(refused)
@@ -133,8 +131,8 @@ class Conflict(Exception):
     """Someone else saved a newer version meanwhile; nothing was written."""
 
 
-def write(job: Callable[[Session], T], company_id: int | None = None) -> T:
-    """Run a write; then wake the engine, and redraw the open pages of the company.
+def write(job: Callable[[Session], T], *company_ids: int) -> T:
+    """Run a write; then wake the engine, and redraw the open pages of the companies.
 
     Raises what the job raises, Conflict and StoreUnavailable; then nothing was written.
     """
@@ -149,8 +147,8 @@ def write(job: Callable[[Session], T], company_id: int | None = None) -> T:
     engine: Engine | None = current_app.extensions.get("engine")
     if engine is not None:
         engine.wake()
-    if company_id is not None:
-        broadcast: Broadcast = current_app.extensions["broadcast"]
+    broadcast: Broadcast = current_app.extensions["broadcast"]
+    for company_id in company_ids:
         broadcast.tell(company_id)
     return value
 
