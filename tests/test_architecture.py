@@ -1,4 +1,4 @@
-"""What holds the code together: who imports whom, and how large anything may grow.
+"""The rules of the code: allowed imports, and the sizes of folders and classes.
 
 `bin/lint` runs this file too. A method is every `def` in a class's body: properties, setters and
 methods with double underscores count. `__init__.py` does not count as a file of its folder.

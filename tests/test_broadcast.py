@@ -1,4 +1,4 @@
-"""Telling open pages that something changed."""
+"""Open pages learn of changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents say what is there: settings, commands and links."""
+"""The documents match the program: settings, commands and links."""
 
 from __future__ import annotations
 

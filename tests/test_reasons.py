@@ -1,4 +1,4 @@
-"""Every code has its words, and the words are fit to be shown."""
+"""Every code has words that pages can show."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_setup_without_a_usable_python_says_which_to_install(tmp_path: Path) -> 
     tools.mkdir()
     for tool in ("cat", "cksum", "dirname", "mkdir", "rm"):
         (tools / tool).symlink_to(shutil.which(tool) or "")
-    # A pyenv shim for a version that is not there does this.
+    # A pyenv shim for a missing version does this.
     (tools / "python3.12").write_text("#!/bin/sh\nexit 127\n")
     (tools / "python3.12").chmod(0o755)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Somebody at every page: what they do right, and every mistake that has a secret in it."""
+"""A user at every page: the right use, and every mistake that contains a secret."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IDS: dict[str, Any] = {
     "user_id": 2,
     "resend_id": 1,
 }
-# What ends something goes last, and what is beside it before what it is in.
+# Endpoints that end something come last, and parts before the whole.
 LAST = (
     "deliveries.give_up",
     "privacy.expunge",
@@ -35,9 +35,9 @@ LAST = (
 
 
 def addresses(app: Flask, method: str) -> dict[str, str]:
-    """By endpoint, in the order in which they can all be asked."""
+    """Return the pages by endpoint, in an order in which all can be asked."""
     known = rows(app, "SELECT public_id FROM events ORDER BY id LIMIT 1")
-    # At the end there may be none any more.
+    # At the end none may be left.
     ids = {**IDS, "public_id": known[0][0] if known else "evt_1"}
     with app.test_request_context():
         urls = app.url_map.bind("localhost")
@@ -54,7 +54,7 @@ def addresses(app: Flask, method: str) -> dict[str, str]:
 
 
 def first_visit(stage: Stage) -> None:
-    """The first administrator, after every mistake that can be made at the door."""
+    """Return the first administrator, after every mistake at the login."""
     nobody = stage.browser()
     fields = {"email": ANA, "password": PASSWORD, "repeated": PASSWORD}
     nobody.post("/primeiro-acesso", 200, **fields, code=MISTAKEN)
@@ -72,7 +72,7 @@ def mistakes_at_the_door(stage: Stage) -> None:
 
 
 def walk(stage: Stage, ana: Served) -> None:
-    """Every page that can be had, by everybody."""
+    """Ask for every page, as every user."""
     beto, nobody = stage.logged_in(BETO), stage.browser()
     for endpoint, address in addresses(stage.app, "GET").items():
         assert ana.client.get(address).status_code < 400 or endpoint == "login.show", endpoint
@@ -81,7 +81,7 @@ def walk(stage: Stage, ana: Served) -> None:
 
 
 def every_form(stage: Stage, ana: Served) -> None:
-    """Every form with a wrong token, with fields that cannot be, and as it stands."""
+    """Send every form with a wrong token, with invalid fields, and unchanged."""
     pages = addresses(stage.app, "GET")
     for endpoint, address in addresses(stage.app, "POST").items():
         page = ana.client.get(pages[endpoint]).text if endpoint in pages else ""
@@ -104,12 +104,12 @@ def creations(ana: Served) -> None:
 
 
 def edits(ana: Served) -> None:
-    """What goes wrong while somebody edits a webhook and a company, and what goes right."""
+    """Edit a webhook and a company, with mistakes and without."""
     address = f"{WEBHOOK}/editar"
     old = filled(ana.fields(address))
     inside = "http://127.0.0.2:4009/x"
     for changed in (
-        # Another host, and not every secret typed again; then a URL that cannot be.
+        # Another host without every secret typed again; then an invalid URL.
         {"url": inside, "secret": ""},
         {"url": inside, "authorization": ""},
         {"url": f"https://me:{MISTAKEN}@127.0.0.1/"},
@@ -134,7 +134,7 @@ def edits(ana: Served) -> None:
 
 
 def made_secrets(stage: Stage, ana: Served) -> None:
-    """Secrets that the program makes: each is in one answer, and never again."""
+    """Let the program make secrets: each is in one answer, and in no other."""
     address = f"{OTHER}/editar"
     fields = {**ana.fields(address), "generate_secret": "y"}
     pages = [ana.send(address, fields, 303).location]
@@ -164,7 +164,7 @@ def users(ana: Served) -> None:
 
 
 def running(ana: Served) -> None:
-    """Tests, switches, and what can be done with a delivery."""
+    """Test, switch, and act on deliveries."""
     for webhook in (WEBHOOK, OTHER):
         for event in ("", "call-was-connected", MISTAKEN, PHONE, f"{MISTAKEN} {PHONE_SHOWN}"):
             ana.post(f"{webhook}/testar", 200, evento=event)
@@ -187,7 +187,7 @@ def running(ana: Served) -> None:
 
 
 def filters(ana: Served) -> None:
-    """Filters of an event that has a phone in it: conditions that cannot be, tried, and saved."""
+    """Filter an event with a phone in it: with invalid conditions, as a trial, and saved."""
     address = f"{WEBHOOK}/filtros/condicoes?evento=call-was-created"
     kept = ana.fields(address)
     for value in (MISTAKEN, PHONE, PHONE_SHOWN, f"{MISTAKEN} \x07"):
@@ -204,7 +204,7 @@ def filters(ana: Served) -> None:
 
 
 def expired(stage: Stage) -> None:
-    """Sessions that end behind an open form: what was typed waits, but for the secrets."""
+    """End the session behind an open form: the typed text waits, without the secrets."""
     for address in (f"{WEBHOOK}/editar", "/empresas/nova", "/usuarios/novo", "/conta"):
         person = stage.logged_in(ANA)
         fields = {**filled(person.fields(address)), "name": "Rascunho"}
@@ -215,7 +215,7 @@ def expired(stage: Stage) -> None:
         assert "Recuperamos o que você digitou" in person.get(address).text
 
 
-# What no web server can read, or will.
+# Requests that a web server cannot or will not read.
 RUBBISH = (
     f"{TOKEN}\r\n\r\n",
     f"POST /entrar?token={TOKEN} HTTP/9.9\r\n\r\n",
@@ -231,7 +231,7 @@ RUBBISH = (
 
 
 def errors(stage: Stage, ana: Served) -> None:
-    """What cannot be had, with secrets in it."""
+    """Ask for missing pages, with secrets in the address."""
     ana.get(f"/{TOKEN}", 404)
     ana.get(f"/empresas/{TOKEN}?token={TOKEN}", 404)
     ana.get(f"/entrar?x={SECRET}%00", 400)
@@ -244,14 +244,14 @@ def errors(stage: Stage, ana: Served) -> None:
     for each in RUBBISH:
         with closing(socket.create_connection(("127.0.0.1", stage.server.port), 5)) as sock:
             sock.sendall(each.encode())
-            # The server may end it without reading all.
+            # The server may end the connection without reading all.
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_WR)
                 while sock.recv(65_536):
                     pass
 
 
-# What gives way under the pages, and how it is mended again.
+# Faults below the pages, and their repair.
 BREAK = {
     "a missing table": (
         "ALTER TABLE audit RENAME TO lost",
@@ -274,7 +274,7 @@ BREAK = {
 
 
 def broken(stage: Stage, ana: Served) -> set[int]:
-    """The forms once more on a database that gives way under them; what they answered with."""
+    """Send the forms again on a database that fails below them; return their answers."""
     forms = (f"{WEBHOOK}/editar", "/empresas/company_1/editar", "/empresas/nova", "/usuarios/novo")
     fields = {address: filled(ana.fields(address)) for address in forms}
     token, answers = ana.token(), set()

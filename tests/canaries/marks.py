@@ -1,4 +1,4 @@
-"""What the canaries are, and where to look for them.
+"""The marked secrets, and the places to search for them.
 
 Every secret is marked: token, authorization, signing secrets, passwords, a key in a
 webhook's URL. None may be in what is printed, nor in the files of the database; a URL's key is the
@@ -24,17 +24,17 @@ URL_KEY = f"key-{MARK}-of-the-receiver"
 URL = f"http://127.0.0.1:4009/?key={URL_KEY}"
 PHONE = "11912345678"
 PHONE_SHOWN = "(11) 91234-5678"
-# What the phone may be in: the payloads as they came.
+# The phone may be in the payloads as they came.
 PAYLOADS = ("events", "payload")
 
 
 def echo(got: Received) -> Plain:
-    """A receiver in debug mode: its error page shows the headers that it got."""
+    """Return the error page of a receiver in debug mode, which shows the headers that it got."""
     return 500, {}, f"<pre>{dict(got.headers)}</pre>".encode()
 
 
 def cells(app: Flask) -> dict[tuple[str, str], str]:
-    """Everything that is stored, by table and column."""
+    """Return all stored values, by table and column."""
     with app.app_context():
         tables = inspect(db.engine).get_table_names()
     found: dict[tuple[str, str], str] = {}
@@ -54,7 +54,7 @@ def assert_no_secret_is_stored(app: Flask, sqlite_url: str) -> None:
     stored = cells(app)
     marked = {where for where, text in stored.items() if MARK in text}
     assert marked == {("webhooks", "url")}
-    # Also in the bytes, of which the write-ahead log has older ones; a URL's key apart.
+    # The bytes too: the write-ahead log has older ones. A URL's key is an exception.
     for secret in (TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET):
         assert secret.encode() not in files_of(sqlite_url)
 

@@ -15,7 +15,7 @@ RITA = "rita@exemplo.com.br"
 
 
 def second_factor(stage: Stage, ana: Served) -> None:
-    """Turned on, used and misused; what was made is in one answer each."""
+    """Turn it on, use and misuse it; each made secret is in one answer."""
     fields = filled(ana.fields("/usuarios/novo"))
     ana.send("/usuarios/novo", {**fields, "email": RITA, "password": PASSWORD}, 303)
     rita = stage.logged_in(RITA)
@@ -34,7 +34,7 @@ def second_factor(stage: Stage, ana: Served) -> None:
         half.post(STEP, 200, **typed)
     half.post(STEP, 303, recovery=codes[0])
     half.get("/")
-    # Behind a session that is gone, and without the form's token.
+    # After the end of the session, and without the form's token.
     nobody = stage.browser()
     nobody.send(f"{PAGE}/codigos", {"recovery": codes[3], "code": key, "current": PASSWORD}, 303)
     nobody.send(STEP, {"recovery": codes[4], "code": key}, 400)

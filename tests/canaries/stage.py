@@ -1,4 +1,4 @@
-"""A server whose every secret is marked, the people at its pages, and all that they are told."""
+"""A server whose every secret is marked, the users of its pages, and all their answers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from webhookproxy.web.login import passwords
 
 PASSWORD, WRONG = f"{MARK}-password-of-ana", f"{MARK}-password-of-nobody"
 NEW_PASSWORD = f"{MARK}-password-that-is-new"
-# What somebody types into a field that is seen, by mistake.
+# A secret typed into a visible field by mistake.
 MISTAKEN = f"{MARK}-typed-where-it-does-not-belong"
 ANA, BETO = "ana@exemplo.com.br", "beto@exemplo.com.br"
 SETTINGS = {"LOG_LEVEL": "DEBUG", "PROXY_HOPS": "1", "TRUSTED_HOSTS": "localhost,127.0.0.1"}
-# What goes into every field that is for a secret, by its name.
+# The values of every secret field, by its name.
 TYPED: Mapping[str, str] = {
     "token": TOKEN,
     "authorization": AUTH,
@@ -37,12 +37,12 @@ TYPED: Mapping[str, str] = {
     "password": NEW_PASSWORD,
     "current": PASSWORD,
     "repeated": NEW_PASSWORD,
-    # Of the first access: it is seen while it is typed, as it is copied from a console.
+    # The code of the first access is visible while it is typed: the user copies it from a console.
     "code": MISTAKEN,
 }
 SECRETS = (TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET, PASSWORD, WRONG, NEW_PASSWORD)
-# Where an answer has what is marked, and why. Everywhere else nothing may have it, but for what
-# is no secret and was in the very request: a field that is seen shows again what was typed.
+# The answers that contain a mark, and why. No other answer may, except with a text that is no
+# secret and was in the same request: a visible field shows the typed text again.
 ALLOWED: Mapping[str, Mapping[str, str]] = {
     URL_KEY: {
         "webhook_editing.edit": "the form of the URL shows the URL",
@@ -62,7 +62,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(slots=True)
 class Stage:
-    """What stands on it, by number: companies 1 and 2, webhooks 1 (company 1) and 2."""
+    """The rows by number: companies 1 and 2, webhooks 1 (company 1) and 2."""
 
     app: Flask
     server: ServerProcess
@@ -70,17 +70,17 @@ class Stage:
     made: list[str] = field(default_factory=list)
 
     def browser(self) -> Served:
-        """Somebody who has not logged in."""
+        """Return a visitor who has not logged in."""
         return Served(self.app, self.server.port, self.heard)
 
     def logged_in(self, email: str, password: str = PASSWORD) -> Served:
-        """Somebody who has, through the form."""
+        """Return a user who has logged in through the form."""
         browser = self.browser()
         browser.post("/entrar", 303, email=email, password=password)
         return browser
 
     def found(self, mark: str) -> list[Heard]:
-        """The answers that have a mark and may not."""
+        """Return the answers that have a mark and may not."""
         allowed = ALLOWED.get(mark, {})
         seen = mark not in SECRETS
         return [
@@ -92,7 +92,7 @@ class Stage:
         ]
 
     def secret_from(self, page: str) -> str:
-        """A secret that was made, from the one page that shows it."""
+        """Return a made secret from the only page that shows it."""
         shown = re.search(r'<pre class="code" id="[^"]*"[^>]*>([^<]+)</pre>', page)
         assert shown, page
         self.made += [shown[1], whsec(shown[1]).removeprefix("whsec_")]
@@ -100,7 +100,7 @@ class Stage:
 
 
 def _shows_everything(got: Received) -> Plain:
-    """A receiver in debug mode that shows the body, too."""
+    """Answer like a receiver in debug mode that shows the body too."""
     status, headers, shown = echo(got)
     return status, headers, shown + got.body
 
@@ -117,7 +117,7 @@ def _webhooks(app: Flask, urls: list[str]) -> None:
 
 
 def _bulk_resend(app: Flask) -> None:
-    """One of webhook 2 that was cancelled: its page is there."""
+    """Return a cancelled delivery of webhook 2, whose page exists."""
     numbers = {"begins": 0, "upto": 0, "cursor": 0, "total": 0, "total_is_cut": False}
     about = {"company_id": 1, "webhook_id": 2, "asked_by": "cli", "asked_ms": 1, "event": ""}
     bulk = BulkResend(**about, **numbers, states=["refused"], state="cancelled")
@@ -148,11 +148,11 @@ def stage(app: Flask, url: str, folder: Path) -> Iterator[Stage]:
 
 
 def code_of(app: Flask) -> str:
-    """What the first administrator needs, from the server's console."""
+    """Return the first administrator's code from the server's console."""
     with app.app_context():
         return passwords.first_code()
 
 
 def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A form as it stands, with a marked secret in each field that is for one."""
+    """Return the fields of a form, with a marked secret in each secret field."""
     return {name: TYPED.get(name, value) for name, value in fields.items()}

@@ -1,4 +1,4 @@
-"""Marked secrets and a marked phone go through everything that can fail, and are looked for.
+"""Marked secrets and a marked phone go through all that can fail, and are searched for.
 
 Every secret is marked: token, authorization, both signing secrets, a key in a webhook's
 URL, the database's password. None may be in what the server or a command prints, nor in the files
@@ -74,7 +74,7 @@ SOCKETS: dict[str, Answer] = {
     "a CONNECT_ERROR that shows the token": websocket(OPEN, f'44{{"message":"bad {TOKEN}"}}'),
     "a packet that is none": websocket(OPEN, '40{"sid":"s"}', f'42["x",{{"phone":"{PHONE}"'),
 }
-# As raw frames of a socket that is connected.
+# As raw frames of a connected socket.
 BROKEN_PACKETS = (
     f'42["x",{{"phone":"{PHONE_SHOWN}","token":"{TOKEN}"',
     f'42{{"phone":"{PHONE}"}}',
@@ -92,7 +92,7 @@ def app(sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
 
 
 def make_receivers(app: Flask, company: int, stack: ExitStack) -> list[Receiver]:
-    """A webhook for every kind of failure, with both secrets in force."""
+    """Create a webhook for every kind of failure, with two signing secrets."""
     receivers = [stack.enter_context(Receiver(answer)) for answer in RECEIVERS.values()]
     urls = [each.url(f"/hook/{URL_KEY}?key={URL_KEY}") for each in receivers]
     for url in [*urls, URL, receivers[0].url(f"/?key={URL_KEY}").replace("http:", "https:")]:
@@ -107,7 +107,7 @@ def make_receivers(app: Flask, company: int, stack: ExitStack) -> list[Receiver]
 
 
 def make_sockets(app: Flask, stack: ExitStack) -> None:
-    """A company for every kind of server that does not open the socket, or opens it badly."""
+    """Create a company for every kind of server that opens no socket, or a bad one."""
     for number, answer in enumerate(SOCKETS.values()):
         server = stack.enter_context(Receiver(answer))
         make_company(app, server.url(), f"{TOKEN}-{number}", connected=True)
@@ -144,7 +144,7 @@ def test_no_failure_of_a_server_shows_or_stores_a_secret(
         wait_until(lambda: not rows(app, tried), 10, "every webhook was tried")
         simulator.control("refuse", token=TOKEN)
         wait_until(lambda: "refused" in server.output, 10, "the token is refused")
-        # While it runs: nothing is in the log only because it was not folded in yet.
+        # While the server runs: SQLite's log must not be merged into the file before.
         assert_no_secret_is_stored(app, sqlite_url)
         assert server.terminate() == 0
     reasons = {row[0] for row in rows(app, "SELECT DISTINCT reason FROM attempts")}
@@ -154,7 +154,7 @@ def test_no_failure_of_a_server_shows_or_stores_a_secret(
     assert_no_secret_is_stored(app, sqlite_url)
     assert_the_phone_is_in_payloads_only(app)
     assert_prints_nothing(server.output)
-    # The searches above would find nothing in an empty text.
+    # The searches above find nothing in an empty text either.
     assert "call-was-created" in server.output
     assert rows(app, "SELECT 1 FROM attempts WHERE answer LIKE '%Authorization%'")
 

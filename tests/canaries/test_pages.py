@@ -1,4 +1,4 @@
-"""Every page and every form is driven with marked secrets, and what came of it is searched.
+"""Every page and form gets marked secrets, and all output is searched for them.
 
 The answers with their headers and cookies, the log, the database's files, a backup and its copy in
 PostgreSQL, the titles of the processes: nowhere a secret, and the phone in payloads only.
@@ -54,7 +54,7 @@ PAYLOADS = {("events", "payload"), ("attempts", "answer")}
 
 
 def assert_nobody_was_told(stage: Stage) -> None:
-    """No answer has what it may not, and each secret that was made is in one."""
+    """Check that no answer has a forbidden mark, and that each made secret is in one answer."""
     for mark in (*SECRETS, MISTAKEN, URL_KEY, PHONE, PHONE_SHOWN):
         found = [(each.method, each.path, each.status) for each in stage.found(mark)]
         assert found == [], mark
@@ -86,7 +86,7 @@ def titles(stage: Stage) -> str:
 
 
 def assert_every_page_was_asked(stage: Stage) -> None:
-    """With each of its methods; every form also when it was refused for its token."""
+    """Ask with each method; send every form also without its token."""
     asked = {(each.endpoint, each.method) for each in stage.heard}
     refused = {each.endpoint for each in stage.heard if each.status == 400}
     for method in ("GET", "POST"):
@@ -104,7 +104,7 @@ def copy_of(app: Flask, path: Path) -> bytes:
 
 
 def assert_nothing_is_in_backups(stage: Stage, folder: Path, postgresql_url: str) -> None:
-    """Of this database, and of PostgreSQL into which the first one was brought."""
+    """Return the contents of this database, and of PostgreSQL after a copy of it."""
     first, second = folder / "first.sqlite", folder / "second.sqlite"
     assert_nothing_is_stored(stage, copy_of(stage.app, first))
     with application(postgresql_url, folder) as other:
@@ -117,7 +117,7 @@ def assert_nothing_is_in_backups(stage: Stage, folder: Path, postgresql_url: str
 
 
 def drive(on: Stage) -> Served:
-    """Everything but what ends something; the browser of the administrator."""
+    """Do everything except ending things; return the administrator's browser."""
     first_visit(on)
     mistakes_at_the_door(on)
     ana = on.logged_in(ANA)
@@ -141,7 +141,7 @@ def test_no_page_shows_prints_or_stores_a_secret(
 ) -> None:
     with stage(app, sqlite_url, tmp_path) as on:
         ana = drive(on)
-        # While it runs, with what is only in the write-ahead log yet.
+        # While the server runs, with the rows that are only in the write-ahead log.
         assert_nothing_is_stored(on, files_of(sqlite_url))
         assert_cells(app, phone=PAYLOADS)
         assert_nothing_is_in_backups(on, tmp_path, postgresql_url)
@@ -153,7 +153,7 @@ def test_no_page_shows_prints_or_stores_a_secret(
     assert_every_page_was_asked(on)
     assert_nobody_was_told(on)
     assert_prints_nothing(on.server.output)
-    # What is searched is there.
+    # The searched text exists.
     assert len(on.heard) > 300
     assert on.found("<h1>")
     assert "a page failed" in on.server.output

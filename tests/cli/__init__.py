@@ -1,1 +1,1 @@
-"""The command line, as an administrator and a script use it."""
+"""The command line in the hands of an administrator and of a script."""

@@ -12,7 +12,7 @@ Refuse = Callable[..., str]
 
 @pytest.fixture
 def run(app: Flask) -> Run:
-    """Runs a command that must succeed; `stdin` is what is piped into it."""
+    """Return a function that runs a command, which must succeed; `stdin` is its input."""
     runner = app.test_cli_runner()
 
     def run(*words: str, stdin: str | None = None) -> Result:
@@ -25,7 +25,7 @@ def run(app: Flask) -> Run:
 
 @pytest.fixture
 def refuse(app: Flask) -> Refuse:
-    """Runs a command that must be refused; the one sentence that it says, and nothing else."""
+    """Return a function that runs a command, which must be refused, and returns its sentence."""
     runner = app.test_cli_runner()
 
     def refuse(*words: str, stdin: str | None = None, code: int = 2) -> str:

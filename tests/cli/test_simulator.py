@@ -10,7 +10,7 @@ from tests.cli.conftest import Refuse
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The programs that this process would have become."""
+    """Collect the programs that would have replaced this process."""
     calls: list[list[str]] = []
     monkeypatch.setattr("os.execv", lambda program, words: calls.append([program, *words[1:]]))
     return calls

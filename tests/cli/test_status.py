@@ -23,7 +23,7 @@ def execute(app: Flask, *statements: str) -> None:
 
 
 def own(app: Flask, *, fence: int = 3, ago_ms: int = 0) -> None:
-    """An owner with this fence, last heard of so long ago."""
+    """Store an owner with this fence, whose last heartbeat is so old."""
     execute(
         app,
         "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"

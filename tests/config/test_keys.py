@@ -1,4 +1,4 @@
-"""Keys: where they come from, how they are made, what they encrypt."""
+"""Keys: their sources, their creation, and their encryption."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from webhookproxy.config.keys import ConfigError, Keyring, KeyringError, generate, load, main
 
-# What Keyring(["k" * 32]) made of "token" when this was written.
+# The result of Keyring(["k" * 32]) for "token", when this test was written.
 FINGERPRINT = "d1edb40917971f09265611d64565d85b54cb34a49799275785be7acf07d458c3"
 STORED = (
     "f1:gAAAAABrBKuaxkg8wJwu3vosgF2usZQO54Kx_qBrCqhl0voEOkRHbXbMrKmIIhw1tUB"

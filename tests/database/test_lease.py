@@ -61,7 +61,7 @@ def execute(app: Flask, statement: str) -> None:
 
 @contextmanager
 def another_process(url: str) -> Iterator[tuple[subprocess.Popen[str], bool]]:
-    """A process that tried to take the lock and stays; whether it has it."""
+    """Start a process that tries to take the lock and stays; return whether it has it."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, url],
         cwd=Path(__file__).resolve().parents[2],

@@ -1,4 +1,4 @@
-"""A little of the data of bench/million, on both databases, as the product would leave it."""
+"""A small part of the data of bench/million, on both databases, as the product stores it."""
 
 from __future__ import annotations
 

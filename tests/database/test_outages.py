@@ -1,4 +1,4 @@
-"""What the database or a connection does at a bad moment costs nothing that was taken."""
+"""A database or connection that fails at a bad moment loses no stored event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way to write: groups, failures that stay with their job, the fence, outages."""
+"""The store: groups, failures that affect only their job, the fence, outages."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def numbers(app: Flask) -> list[int]:
 
 @contextmanager
 def locked(app: Flask) -> Iterator[None]:
-    """While it lasts another program holds the write lock of the SQLite file."""
+    """Let another program hold the write lock of the SQLite file meanwhile."""
     path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
     other = sqlite3.connect(path, isolation_level=None)
     try:
@@ -171,7 +171,7 @@ def test_waiting_for_a_locked_database_does_not_stop_the_hub(
 
         wait_until(ended, 5, "the write gives up")
         assert isinstance(waiting.exception, StoreUnavailable)
-    # The condition is looked at every ten milliseconds.
+    # The condition is checked every ten milliseconds.
     assert turns > 10
 
 

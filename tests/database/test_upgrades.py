@@ -29,9 +29,9 @@ VERSIONS = Path(__file__).resolve().parents[2] / "webhookproxy/migrations"
 REVISIONS = [
     each.revision for each in reversed(list(ScriptDirectory(str(VERSIONS)).walk_revisions()))
 ]
-# (table, column) whose values a later revision means to change.
+# (table, column) whose values a later revision changes on purpose.
 CHANGED: set[tuple[str, str]] = set()
-# A migration as a later version may bring it: SQLite copies the table of a batch.
+# A migration of a possible later version: SQLite copies the table of a batch.
 LATER = """
 import sqlalchemy as sa
 from alembic import op
@@ -45,7 +45,7 @@ def upgrade():
     with op.batch_alter_table("gaps") as batch:
         batch.alter_column("reason", type_=sa.String(60), existing_type=sa.String(30))
 """
-# One that the traffic goes on beside: it asks for a lock, takes its time, and builds an index.
+# A migration beside the traffic: it takes a lock, needs time, and builds an index.
 IN_USE = """
 import sqlalchemy as sa
 from alembic import op
@@ -91,7 +91,7 @@ def reflected(app: Flask) -> list[sa.Table]:
 
 
 def value(table: sa.Table, column: sa.Column[Any], number: int) -> Any:
-    """Something that fits a column, different in each row; every other one that may is NULL."""
+    """Return a value for a column, different in each row; every second nullable one is NULL."""
     if column.nullable and number % 2:
         return None
     modelled = Base.metadata.tables.get(table.name)
@@ -120,7 +120,7 @@ def of_type(column: sa.Column[Any], number: int) -> Any:
 
 
 def fill(app: Flask) -> dict[str, list[dict[str, Any]]]:
-    """Put rows into every table; what went in, by table."""
+    """Put rows into every table; return them by table."""
     written: dict[str, list[dict[str, Any]]] = {}
     for table in reflected(app):
         numbers = range(FIRST, FIRST + ROWS)
@@ -139,11 +139,11 @@ def fill(app: Flask) -> dict[str, list[dict[str, Any]]]:
 
 
 def kept(app: Flask, name: str) -> list[dict[str, Any]]:
-    """The rows of a table that the test put there, in order."""
+    """Return the rows that the test put into a table, in order."""
     table = next((each for each in reflected(app) if each.name == name), None)
     assert table is not None, f"the table {name} is gone: say in this test where its rows went"
     keys = list(table.primary_key.columns)
-    # A key of text, such as a random one, has no rows from the migrations under it.
+    # Migrations make no rows with a key of text.
     ours = keys[0] >= FIRST if isinstance(keys[0].type, sa.Integer) else sa.true()
     with app.app_context(), db.engine.connect() as connection:
         rows = connection.execute(sa.select(table).where(ours).order_by(*keys))
@@ -174,7 +174,7 @@ def test_a_revision_after_the_newest_keeps_every_row(app: Flask, tmp_path: Path)
 
 
 def assert_kept(app: Flask, written: dict[str, list[dict[str, Any]]]) -> None:
-    """See that every row is there, with the same value in every column that still exists."""
+    """Check that every row exists, with the same value in every column that still exists."""
     for name, made in written.items():
         found = kept(app, name)
         assert len(found) == ROWS, name
@@ -185,7 +185,7 @@ def assert_kept(app: Flask, written: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def read_all(app: Flask, filled: set[str]) -> None:
-    """Have the models read every row and column: secrets are opened, instants made."""
+    """Read every row and column through the models, which decrypt secrets and make instants."""
     with app.app_context():
         for mapper in Base.registry.mappers:
             rows = db.session.scalars(sa.select(mapper.class_)).all()

@@ -1,4 +1,4 @@
-"""/saude: the facts a monitor needs, without a name."""
+"""/saude: the facts that a monitor needs, without names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WELL = Health(
 
 
 class FakeEngine:
-    """An engine that is as it is told to be."""
+    """An engine whose health a test sets."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
@@ -30,7 +30,7 @@ class FakeEngine:
 
 
 def ask(app: Flask, health: Health | None = WELL) -> tuple[int, dict[str, Any]]:
-    """Status and facts, of a process whose engine is in this health."""
+    """Return status and facts of a process whose engine has this health."""
     if health is not None:
         app.extensions["engine"] = FakeEngine(health)
     answer = app.test_client().get("/saude")
@@ -45,7 +45,7 @@ def execute(app: Flask, statement: str, **values: Any) -> None:
 
 
 def owner_seen(app: Flask, age_ms: int) -> None:
-    """The owner of the sockets last said so long ago that it lives."""
+    """Store the owner of the sockets, with a heartbeat of this age."""
     execute(
         app,
         "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"

@@ -1,4 +1,4 @@
-"""The lease is kept whatever else hangs, and a stop waits for nothing without a limit."""
+"""The lease is kept while other work hangs, and every wait of a stop has a limit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 @pytest.fixture
 def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
-    """Following a change waits for this, as for a slow database; it is set at the end."""
+    """Yield an event: until it is set, following a change waits as for a slow database."""
     mended = Event()
     follow = Relay.follow_changes
 
@@ -45,7 +45,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
 
 
 def seen(app: Flask) -> int:
-    """When the owner last said that it lives, in milliseconds."""
+    """Return the time of the owner's last heartbeat, in milliseconds."""
     return int(rows(app, "SELECT COALESCE(MAX(heartbeat_at), 0) FROM leases")[0][0])
 
 
@@ -100,7 +100,7 @@ def test_a_slow_writer_does_not_keep_the_lock_from_being_looked_after(
 
 
 def _held_up(_connection: Connection) -> None:
-    """Hold the writer's thread, which is no greenlet's, for a second."""
+    """Block the writer's operating system thread for a second."""
     get_original("time", "sleep")(1.0)
 
 
@@ -124,7 +124,7 @@ def test_sigterm_waits_for_a_receiver_with_its_sockets_open_and_stores_what_come
                 gevent.sleep(0.05)
             assert not stopping.get()
             heard = emitted.count(1)
-            # 5 s less what is kept for the sockets: most of it they are read.
+            # 5 s less the time kept for the sockets, which are read for most of it.
             assert heard > 20
             # An emit that is under way when the socket closes is counted here and not there.
             stored = rows(app, "SELECT COUNT(*) FROM events")[0][0] - 1

@@ -1,4 +1,4 @@
-"""The running whole in one process: owning, following changes, losing, stopping."""
+"""The engine in one process: owning, following changes, losing, stopping."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def receiver() -> Iterator[Receiver]:
 
 @contextmanager
 def running(app: Flask) -> Iterator[Engine]:
-    """An engine, started, and stopped at the end if it still runs."""
+    """Yield a started engine; stop it at the end if it still runs."""
     with Path(os.devnull).open("wb") as nowhere:
         console = Console(nowhere.fileno(), logging.INFO, 200)
         engine = Engine(app, store_of(app), console)
@@ -154,7 +154,7 @@ def test_an_owner_that_lost_the_lease_lets_go_and_owns_it_again_when_it_is_free(
         store_of(app).run(
             lambda connection: connection.execute(text("UPDATE leases SET fence = 50")) and None
         )
-        # What comes before it notices must not be committed under the old fence.
+        # Events that come before it notices must not be committed under the old fence.
         emit(simulator, token)
         wait_until(lambda: simulator.state(token)["accepted"] == 2, 10, "it owns the socket again")
         wait_until_connected(engine)
@@ -241,7 +241,7 @@ def test_the_loops_lag_is_measured(app: Flask) -> None:
         wait_until(lambda: engine.health().owner, 5)
         until = time.monotonic() + 1.2
         while time.monotonic() < until:
-            # Nothing else may run meanwhile: that is the fault.
+            # No other greenlet may run in this time: that is the fault.
             pass
         wait_until(lambda: engine.health().loop_lag_ms > 100, 3, "the lag is noticed")
 

@@ -1,4 +1,4 @@
-"""Whether events are stored, as any process can know it; on both databases."""
+"""Whether events are stored, as any process can tell; on both databases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def app(any_app: Flask) -> Flask:
 
 @pytest.fixture
 def owner(app: Flask) -> Iterator[Ownership]:
-    """An owner of the sockets that just said that it lives."""
+    """Store an owner of the sockets with a fresh heartbeat."""
     ownership = Ownership(store_of(app), lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
     assert ownership.take()
     ownership.beat()

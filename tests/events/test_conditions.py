@@ -1,4 +1,4 @@
-"""The conditions of a filter: what holds of which value, and how a path leads there."""
+"""The conditions of a filter: their operators, values and paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading packets: what is kept byte for byte, what is hidden, what is refused."""
+"""Reading packets: bytes that are kept, values that are hidden, packets that are refused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ STYLES = st.fixed_dictionaries(
 
 
 def hidden_by_value(value: Any) -> tuple[Any, int]:
-    """What hiding must do, said about values instead of text: the oracle."""
+    """Hide credentials in a value instead of a text: the oracle."""
     if isinstance(value, dict):
         total, result = 0, {}
         for key, inner in value.items():
@@ -69,7 +69,7 @@ def hidden_by_value(value: Any) -> tuple[Any, int]:
 
 
 def escape_every_letter(text: str) -> str:
-    """The same JSON with the lower-case letters and "_" of every string escaped."""
+    """Return the JSON with the lower-case letters and "_" of every string escaped."""
     result, in_string, skip = [], False, 0
     for i, c in enumerate(text):
         if skip:

@@ -11,13 +11,13 @@ import pytest
 from webhookproxy.events import silence
 
 SAO_PAULO = "America/Sao_Paulo"
-# Of one working day, by the hour on the wall: half of them are at lunch from twelve to two.
+# The events of one working day, by local hour: half of the people are at lunch from twelve to two.
 CALL_CENTRE = {hour: 1200 if hour in (12, 13) else 2400 for hour in range(8, 18)}
 TODAY = "2026-11-25"  # a Wednesday
 
 
 def at(text: str, timezone: str = SAO_PAULO) -> float:
-    """A moment on the wall, in seconds since 1970."""
+    """Return a local moment in seconds since 1970."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(timezone)).timestamp()
 
 
@@ -29,7 +29,7 @@ def counters(
     timezone: str = SAO_PAULO,
     holidays: tuple[str, ...] = (),
 ) -> dict[int, int]:
-    """The hours of the working days of so many weeks before a day."""
+    """Return the hours of the working days in `weeks` weeks before a day."""
     counts: dict[int, int] = {}
     for back in range(1, weeks * 7 + 1):
         date = datetime.fromisoformat(until) - timedelta(days=back)
@@ -41,7 +41,7 @@ def counters(
 
 
 def odd(counts: Mapping[int, int], heard: str, now: str, timezone: str = SAO_PAULO) -> bool:
-    """Whether a page would point at a silence, seen at a moment; as the pages ask."""
+    """Return whether a page would report a silence at a moment."""
     weeks = {silence.week_of(hour) for hour in counts}
     since, until = at(heard, timezone), at(now, timezone)
     usual = {
@@ -54,25 +54,25 @@ def odd(counts: Mapping[int, int], heard: str, now: str, timezone: str = SAO_PAU
 @pytest.mark.parametrize(
     ("heard", "now", "expected"),
     [
-        # Ten minutes at forty a minute are no pause any more.
+        # Ten minutes without forty events a minute are longer than a pause.
         (f"{TODAY}T10:05:00", f"{TODAY}T10:14:59", False),
         (f"{TODAY}T10:05:00", f"{TODAY}T10:15:01", True),
         (f"{TODAY}T09:58:00", f"{TODAY}T10:08:30", True),
-        # All at lunch together from half past twelve to half past one: so the hours say, too.
+        # All at lunch from half past twelve to half past one would give the same hours.
         (f"{TODAY}T12:30:00", f"{TODAY}T13:29:00", False),
         (f"{TODAY}T12:30:00", f"{TODAY}T13:45:00", True),
         # By night, and at the weekend.
         (f"{TODAY}T17:58:00", f"{TODAY}T18:30:00", False),
         (f"{TODAY}T17:30:00", f"{TODAY}T23:30:00", False),
         ("2026-11-20T17:59:00", "2026-11-22T11:00:00", False),
-        # When in its first hour the day begins is not known; that it began by nine is.
+        # The day may begin at any time in its first hour, but it began by nine.
         ("2026-11-24T17:59:00", f"{TODAY}T07:59:00", False),
         ("2026-11-24T17:59:00", f"{TODAY}T08:55:00", False),
         ("2026-11-24T17:59:00", f"{TODAY}T09:08:00", False),
         ("2026-11-24T17:59:00", f"{TODAY}T09:11:00", True),
-        # Once it has begun, its first hour is one like the others.
+        # After the beginning, the first hour counts like the others.
         (f"{TODAY}T08:20:00", f"{TODAY}T08:31:00", True),
-        # What was silent before the weekend is odd again on Monday, once that has begun.
+        # A silence from before the weekend is odd again on Monday, after the day began.
         ("2026-11-20T10:00:00", "2026-11-23T08:30:00", False),
         ("2026-11-20T10:00:00", "2026-11-23T09:01:00", True),
     ],
@@ -97,12 +97,12 @@ def test_nothing_is_odd_before_two_weeks_are_known() -> None:
 
 
 def test_a_holiday_today_is_pointed_at_and_one_in_the_past_changes_nothing() -> None:
-    """Only the calendar knows of today's; the sentence on the page says so."""
+    """The counters cannot know today's holiday; the sentence on the page says so."""
     heard, now = "2026-11-24T17:59:00", f"{TODAY}T09:30:00"
     assert odd(counters(CALL_CENTRE), heard, now)
     past = counters(CALL_CENTRE, holidays=("2026-11-18",))
     assert odd(past, heard, now)
-    # Of two known weeks one was a holiday: what is usual is not known yet.
+    # One of two known weeks was a holiday: the usual number is not known yet.
     assert not odd(counters(CALL_CENTRE, weeks=2, holidays=("2026-11-18",)), heard, now)
 
 

@@ -1,4 +1,4 @@
-"""The halves and the programs that the rows of the matrix are tried on."""
+"""The halves of a server and the programs for the rows of the matrix."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.support.simulator_process import SimulatorProcess
 
 @pytest.fixture
 def token() -> str:
-    """The simulator counts by token, and each test counts from nought."""
+    """Return a new token: the simulator counts by token, and each test counts from 0."""
     return f"canary-{secrets.token_hex(16)}"
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A receiver that accepts until it is told otherwise."""
+    """Yield a receiver that accepts until a test changes it."""
     with Receiver() as receiver:
         yield receiver
 

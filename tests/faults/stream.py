@@ -1,4 +1,4 @@
-"""A stamped stream of events, and the account of what arrived."""
+"""A stream of numbered events, and the account of the received ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.application import make_company, make_webhook, rows, wait_unt
 from tests.support.receiver import Receiver
 from tests.support.simulator_process import SimulatorProcess
 
-# Between the emit's answer here and what the rows say of the same moment.
+# The tolerance between the emit's answer here and the rows' times.
 SLACK_MS = 500
 
 
@@ -25,7 +25,7 @@ class Stream:
     simulator: SimulatorProcess
     receiver: Receiver
     token: str = field(default_factory=lambda: f"canary-{secrets.token_hex(16)}")
-    # Wall milliseconds at which each number left, while a socket was open.
+    # The wall time in milliseconds at which each number left, while a socket was open.
     sent: dict[int, float] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -37,7 +37,7 @@ class Stream:
         """Emit `count` events, each with extra characters."""
         for _ in range(count):
             number = len(self.sent) + 1
-            # A call of its own: webhooks that are not strict send them side by side.
+            # Each is its own call: webhooks without strict order send them side by side.
             call = {"telephony_id": f"call-{number}"}
             payload = {"seq": number, "call": call, "ballast": "x" * size}
             answer = self.simulator.control("emit", token=self.token, event="x", args=[payload])
@@ -45,27 +45,27 @@ class Stream:
                 self.sent[number] = time.time() * 1000
 
     def stored(self) -> list[int]:
-        """The stamps in the database, in order of arrival."""
+        """Return the stamps in the database, in order of arrival."""
         found = rows(self.app, "SELECT payload FROM events ORDER BY id")
         return [json.loads(row.payload)["seq"] for row in found]
 
     def received(self) -> list[int]:
-        """The stamps at the receiver, in order of arrival."""
+        """Return the stamps at the receiver, in order of arrival."""
         return [json.loads(each.body)["payload"]["seq"] for each in self.receiver.requests]
 
     def wait_for_all(self, seconds: float = 20.0) -> None:
-        """Return when everything that is stored has arrived."""
+        """Wait until every stored event has arrived."""
         wait_until(lambda: len(set(self.received())) >= len(self.sent), seconds, "all has arrived")
 
     def check(self, doubled: int = 0) -> None:
-        """Nothing lost, in order, and no more than so many doubled."""
+        """Check that nothing is lost, the order is kept, and at most `doubled` came twice."""
         assert self.stored() == sorted(self.sent)
         received = self.received()
         assert list(dict.fromkeys(received)) == sorted(self.sent)
         assert len(received) - len(set(received)) <= doubled
 
     def check_but_for_gaps(self, doubled: int = 0) -> list[int]:
-        """The same, but what left while a recorded gap lasted may be missing; its stamps."""
+        """Check the same, except for events of a recorded gap; return the missing stamps."""
         stored, received = self.stored(), self.received()
         gaps = [(row.started_at, row.ended_at) for row in rows(self.app, "SELECT * FROM gaps")]
         missing = sorted(set(self.sent) - set(stored))

@@ -1,4 +1,4 @@
-"""No row of the fault matrix is without a test."""
+"""Every row of the fault matrix has a test."""
 
 from __future__ import annotations
 

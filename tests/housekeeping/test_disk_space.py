@@ -1,4 +1,4 @@
-"""Before there is no room left the oldest finished events go, and what waits never does."""
+"""Before the disk is full the oldest finished events are removed, and waiting ones never."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def state(half: Sending, limit: int = 0) -> DiskState:
 
 
 def fill(half: Sending, events: int) -> list[int]:
-    """Finished events of about 2 KB each; their numbers."""
+    """Store finished events of about 2 KB each; return their numbers."""
     dues = half.store_events(events)
     end(half, dues)
     half.execute(f"UPDATE events SET payload = '{'x' * 2000}' WHERE length(payload) < 1000")
@@ -46,7 +46,7 @@ def fill(half: Sending, events: int) -> list[int]:
 
 
 def make_room(half: Sending, limit: int, rounds: int = 1) -> None:
-    """Run until there is nothing to do, as often as told."""
+    """Run until nothing is left to do, `times` times."""
     one = DiskSpace(half.store, half.reading, Purge(half.store), limit)
     for _ in range(rounds):
         one._looked = -disk_space.LOOK_SECONDS
@@ -142,7 +142,7 @@ def test_postgresql_makes_room_once_for_each_time_that_it_outgrew_what_it_had(
                 pass
 
         rounds()
-        # What was there at the start may have been made room in already.
+        # The space of removed rows may have been given back before.
         assert count(half, "events") == 1000
         fill(half, 1000)
         rounds()

@@ -1,4 +1,4 @@
-"""What goes by its age, a little at a time, and what stays; on both databases."""
+"""Old rows are removed in small steps, and others stay; on both databases."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def half(any_app: Flask) -> Iterator[Sending]:
 
 
 def other_company(half: Sending, retention_days: int | None) -> int:
-    """A second company; its number. Events go on coming from the first."""
+    """Create a second company; return its number. Events still come from the first."""
     return world.make_company(
         half.app, token=f"other-token-{retention_days}", retention_days=retention_days
     )
@@ -68,7 +68,7 @@ def test_many_companies_with_days_of_their_own_are_looked_at_in_turn(half: Sendi
             half.app, token=f"token-of-company-{number}", retention_days=1
         )
         store_old(half, 0.5, 1)
-    # Two days later all of them are past their day; unwanted events would go for their own sake.
+    # Two days later all are too old; unwanted events would be removed for another reason.
     half.execute("UPDATE events SET note = NULL, received_ms = received_ms - 172800000")
     half.company = other_company(half, None)
     half.store_events(1)
@@ -102,11 +102,11 @@ def test_the_writer_is_held_for_a_moment_only_however_much_belongs_to_an_event(
         return value, held
 
     half.store.measured = noted  # type: ignore[method-assign]
-    # A busy machine makes more steps of it, not longer ones.
+    # A busy machine needs more steps, not longer ones.
     assert any(not half.housekeeping.step() for _ in range(2000))
     assert count(half, "events") == 1
     assert count(half, "attempts") == 0
-    # In one go it takes longer than any of these.
+    # One statement for all would take longer than each of these.
     assert len(holds) > 3
     assert sorted(holds)[len(holds) // 2] < 0.05
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A locked database is noticed, and asked again, within a moment."""
+    """Shorten the times after which a locked database is noticed and tried again."""
     monkeypatch.setattr(store, "LOCK_WAIT_MS", 50)
     monkeypatch.setattr(intake, "RETRY_SECONDS", 0.05)
 

@@ -65,7 +65,7 @@ def test_a_traceback_and_a_stack_pass_the_filter_too() -> None:
     record.stack_info = "Stack:\n  secret=canary"
     assert Redaction().filter(record)
     shown = logging.Formatter("%(message)s").format(record)
-    # The trace names the folder, which may be called so, too.
+    # The trace names the folder, which may contain the word.
     assert "=canary" not in shown
     assert "ValueError: token=…" in shown
     assert "m key=…" in shown

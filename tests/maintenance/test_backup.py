@@ -1,4 +1,4 @@
-"""Backups: made beside traffic, restored into either kind of database, or refused as a whole."""
+"""Backups: made beside traffic, restored into either kind of database, or refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def half(app: Flask) -> Iterator[Sending]:
 
 @pytest.fixture
 def other_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> str:
-    """A database of the other kind than `database_url`."""
+    """Return a database of the other kind than `database_url`."""
     if database_url.startswith("sqlite"):
         url: str = request.getfixturevalue("postgresql_url")
         return url
@@ -60,14 +60,14 @@ def other_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path)
 
 
 def command(app: Flask, *words: str) -> str:
-    """What a command that succeeds prints."""
+    """Run a command that succeeds; return its output."""
     result = app.test_cli_runner().invoke(args=list(words))
     assert result.exit_code == 0, result.output
     return result.output
 
 
 def refusal(app: Flask, *words: str, code: int = 2) -> str:
-    """The sentence of a command that is refused."""
+    """Run a command that is refused; return its sentence."""
     result = app.test_cli_runner().invoke(args=list(words))
     assert result.exit_code == code, result.output
     assert result.stderr.startswith("Error: ")
@@ -76,7 +76,7 @@ def refusal(app: Flask, *words: str, code: int = 2) -> str:
 
 
 def everything(app: Flask) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table but the lease, whose owner a restore ends."""
+    """Return every row of every table, except the lease, which a restore changes."""
     with app.app_context():
         tables = set(inspect(db.engine).get_table_names()) - {"leases", "alembic_version"}
     found = {}
@@ -86,13 +86,13 @@ def everything(app: Flask) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def filters_of(app: Flask) -> list[Any]:
-    """The filters of each webhook."""
+    """Return the filters of each webhook."""
     with app.app_context():
         return [webhook.input().filters for webhook in live_webhooks(db.session(), [1])]
 
 
 def fill(half: Sending) -> None:
-    """Rows of most kinds, some of them waiting; and a company that is gone again."""
+    """Store rows of most kinds, some waiting, and create and delete a company."""
     filters = {"y": (Condition("a", Operator.EQUAL, "ção"),)}
     given = {"events": ("x",), "filters": filters, "secret": "ção", "rate_limit": 0.5}
     make_webhook(half.app, half.company, HOOK, **given)
@@ -162,7 +162,7 @@ def test_a_backup_is_restored_into_the_other_kind_of_database_too(
         (row,) = rows(other, "SELECT events FROM webhooks WHERE events IS NOT NULL")
         assert row.events in (["x"], '["x"]')
         assert filters_of(other) == filters_of(half.app)
-        # A number that was given is not given again, though its company is gone.
+        # The number of a deleted company is not used again.
         assert make_company(other, token="the-next-company-0001") == numbers
 
 
@@ -242,7 +242,7 @@ def test_a_backup_whose_secrets_no_key_opens_is_refused(half: Sending, tmp_path:
     with application(fresh, tmp_path, DATA_KEYS="e" * 40) as other:
         assert "None of the DATA_KEYS opens" in refusal(other, "restore", str(file), code=1)
     assert not (tmp_path / "fresh.sqlite").exists()
-    # The keys are the process's: other tests go on with their own.
+    # The keys are global in this process: other tests need their own.
     with application(fresh, tmp_path) as other:
         command(other, "restore", str(file))
         assert rows(other, "SELECT COUNT(*) FROM companies")[0][0] == 1

@@ -1,4 +1,4 @@
-"""Which spellings of a telephone or CPF are one number, and what a text is without it."""
+"""The spellings of a telephone or CPF that are one number, and texts without it."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_cpf_that_lost_its_zero_in_a_json_number_is_found() -> None:
     assert number.mask_json('{"cpf":1234567890,"id":12345678901}') == (
         '{"cpf":"[oculto]","id":12345678901}'
     )
-    # In a text it would be another person's telephone.
+    # In a text it could be another person's telephone.
     assert number.mask_json('{"tel":"1234567890"}') == '{"tel":"1234567890"}'
 
 

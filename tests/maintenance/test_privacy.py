@@ -1,4 +1,4 @@
-"""A person's number is found in all that is stored, and taken out while a server runs."""
+"""A person's number is found in all stored data, and masked while a server runs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def number() -> PersonalNumber:
 
 
 def arrive(half: Sending, *payloads: Any, offer: bool = True) -> None:
-    """Events with these payloads, of which a phone in a chat's id is the ordering key too."""
+    """Store events with these payloads; a phone in a chat's id is the ordering key too."""
     arrivals = []
     for payload in payloads:
         event = read(f'["new-message-whatsapp",{json.dumps(payload)}]', hide_credentials=False)
@@ -79,7 +79,7 @@ def run_expunge(half: Sending) -> Expunged:
 
 
 def everything(app: Flask) -> str:
-    """All cells of all tables, as text."""
+    """Return all cells of all tables as text."""
     names = ("events", "deliveries", "attempts", "audit", "changes", "webhook_health", "gaps")
     return "\n".join(str(rows(app, f"SELECT * FROM {name}")) for name in names)
 

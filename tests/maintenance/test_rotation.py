@@ -75,7 +75,7 @@ def begin_second_factor(session: Session) -> None:
 
 
 def stored(app: Flask) -> dict[str, list[str]]:
-    """Every secret as it is stored, by its column."""
+    """Return every secret as it is stored, by its column."""
     return {
         name: [
             row[0]
@@ -135,7 +135,7 @@ def test_a_rotation_that_is_cut_short_goes_on_where_it_stopped(
     ):
         rotate_keys(store_of(app))
     monkeypatch.setattr(rotation, "_rotate_batch", batches)
-    # The old key must not go yet, and the start says so.
+    # The old key must not be removed yet, and the start says so.
     with keyed(filled, tmp_path, NEW) as app, pytest.raises(ConfigError):
         check_keys(app)
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
@@ -156,7 +156,7 @@ def test_what_somebody_saves_meanwhile_is_not_overwritten(
         def slow(row: Any, *others: Any) -> dict[str, str]:
             changed = rotated(row, *others)
             if "token" in changed and row["id"] == 1:
-                # As another process would between the read and the write, on PostgreSQL.
+                # Like another process between the read and the write, on PostgreSQL.
                 raced.append(row["token"])
                 connection = connections[0]
                 connection.execute(text("UPDATE companies SET token = 'f1:newer' WHERE id = 1"))
@@ -232,7 +232,7 @@ def test_a_database_that_is_not_ready_stops_no_start(tmp_path: Path) -> None:
 
 
 def start(*words: str, url: str, keys: str) -> subprocess.CompletedProcess[str]:
-    """Run a program of ours from its beginning, as an administrator does."""
+    """Run one of our programs as an administrator does."""
     environ = {**os.environ, **KEYS, "DATA_KEYS": keys, "DATABASE_URL": url, "PORT": "0"}
     return subprocess.run(
         [sys.executable, "-m", *words],

@@ -1,1 +1,1 @@
-"""What the rows promise."""
+"""The promises of the rows."""

@@ -1,4 +1,4 @@
-"""The user whose rows are looked at."""
+"""Return the user whose rows are checked."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def do(app: Flask, job: Any) -> Any:
 
 @pytest.fixture
 def ana(app: Flask) -> int:
-    """A user's number."""
+    """Return a user's number."""
     number: int = do(app, lambda s: create_user(s, ANA, "hash", admin=True).id)
     return number

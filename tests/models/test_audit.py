@@ -1,4 +1,4 @@
-"""Who did what is committed with the change, found again, kept as it is, and purged in time."""
+"""An audit entry is committed with its change, found, never changed, and purged in time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def note(app: Flask, actor: Actor = ANA, action: Action = Action.LOGIN, **about:
 
 
 def back_date(app: Flask, days: float, action: Action = Action.LOGIN) -> None:
-    """Add an old entry, which nothing but a test can do."""
+    """Add an old entry, which only a test can do."""
     at = round((datetime.now(UTC) - timedelta(days=days)).timestamp() * 1000)
     statement = text(
         "INSERT INTO audit (at, who, action, subject, address, detail)"

@@ -1,4 +1,4 @@
-"""What the rows keep: instants, secrets, fingerprints, versions, and the schema itself."""
+"""The rows: instants, secrets, fingerprints, versions, and the schema itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The second factor as it is stored: used up once, also by two at the same moment."""
+"""The stored second factor: each code works once, also for two logins at the same moment."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def code_at(key: str, steps: int) -> str:
 
 
 def turned_on(app: Flask, user_id: int) -> tuple[str, list[str]]:
-    """The key and the recovery codes; the step before this one is used up."""
+    """Return the key and the recovery codes; the previous step is used up."""
 
     def job(session: Session) -> tuple[str, list[str]]:
         begin(session, user_id, LOGIN)
@@ -72,7 +72,7 @@ def test_a_code_and_a_recovery_code_are_used_up(app: Flask, ana: int) -> None:
 
 
 def two_at_once(app: Flask, other: Flask, job: Any) -> list[Any]:
-    """What the job returns in each of two processes' stores."""
+    """Return the job's results in the stores of two processes."""
     pool = Pool(2)
     tries = [pool.spawn(do, each, job) for each in (app, other)]
     pool.join(timeout=20)
@@ -134,7 +134,7 @@ def test_what_was_begun_is_asked_of_nobody(app: Flask, ana: int) -> None:
 
 
 def test_the_code_of_what_was_only_begun_proves_nothing(app: Flask, ana: int) -> None:
-    """Else a password alone would make recovery codes of a second factor that is off."""
+    """Otherwise a password alone would make recovery codes for a second factor that is off."""
 
     def job(session: Session) -> Means | None:
         begin(session, ana, LOGIN)
@@ -146,7 +146,7 @@ def test_the_code_of_what_was_only_begun_proves_nothing(app: Flask, ana: int) ->
 
 
 def test_what_is_on_is_not_confirmed_again(app: Flask, ana: int) -> None:
-    """Else a code alone would make new recovery codes."""
+    """Otherwise a code alone would make new recovery codes."""
     key, _ = turned_on(app, ana)
     with pytest.raises(Refused, match="time to confirm"):
         do(app, lambda s: confirm(s, ana, LOGIN, code_at(key, 1)))

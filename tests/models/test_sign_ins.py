@@ -1,4 +1,4 @@
-"""Logins: what ends them, and what is kept of them."""
+"""Logins: their ends, and their stored form."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from webhookproxy.models.accounts.sign_ins import (
 
 
 def found(app: Flask, key: str) -> tuple[str, bool] | None:
-    """Who is logged in with this key, and whether it is time to note that."""
+    """Return the user logged in with this key, and whether it is time to note the use."""
 
     def job(session: Session) -> tuple[str, bool] | None:
         row = signed_in(session, key)
@@ -37,7 +37,7 @@ def found(app: Flask, key: str) -> tuple[str, bool] | None:
 
 
 def age(app: Flask, column: str, by: timedelta) -> None:
-    """Make every login so much older."""
+    """Make every login older by `age`."""
     milliseconds = int(by.total_seconds() * 1000)
     statement = text(f"UPDATE sign_ins SET {column} = {column} - :by")
     store_of(app).run(lambda connection: connection.execute(statement, {"by": milliseconds}))

@@ -1,4 +1,4 @@
-"""Forms that are used once."""
+"""Each form works once."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from webhookproxy.reasons import DeliveryReason
 
 @contextmanager
 def silent_listener() -> Iterator[int]:
-    """A port whose backlog is full: connecting to it hangs, as behind a firewall that drops."""
+    """Yield a port with a full backlog: connecting hangs, as behind a firewall that drops."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -34,7 +34,7 @@ def silent_listener() -> Iterator[int]:
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port that refuses: bound, so that no other program gets it, and not listening."""
+    """Yield a port that refuses: bound, so that no other program gets it, and not listening."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]

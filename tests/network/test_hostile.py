@@ -1,4 +1,4 @@
-"""No target that is not allowed is ever dialed, however it is written or answered for.
+"""A forbidden target is never dialed, in every spelling and for every answer of the DNS.
 
 Both ways out are driven as they are in service, deliveries and sockets, with every connect() of the
 process recorded; names are resolved by the tests themselves.
@@ -40,7 +40,7 @@ HOSTILE = [
     for line in (Path(__file__).parent / "hostile_urls.txt").read_text("utf-8").splitlines()
     if not line.startswith("#")
 ]
-# What a name may be answered with; of several, one that is not allowed spoils them all.
+# Answers for a name; one forbidden address among several forbids them all.
 HOSTILE_ANSWERS = [
     ("127.0.0.1",),
     ("10.0.0.5",),
@@ -75,7 +75,7 @@ def connects(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def resolving(*rounds: tuple[str, ...]) -> Resolver:
-    """Every name has these addresses: the first at the first lookup, the last from then on."""
+    """Give every name these addresses: the first at the first lookup, the last from then on."""
     left = list(rounds)
 
     def getaddrinfo(_host: str, port: int, **_named: object) -> list[Answer]:
@@ -90,7 +90,7 @@ def _answer(address: str, port: int) -> Answer:
 
 
 def deliver(url: str, policy: Policy, resolver: Resolver) -> Outcome:
-    """One attempt at a webhook with this URL, stored before the guard's rules were."""
+    """Try a webhook with this URL once, as if it was stored before the guard's rules."""
     sender = Sender(
         Webhook(id=9, url=url, timeout=5.0, parallelism=8), policy, resolver, lambda: NOW_MS / 1000
     )
@@ -101,7 +101,7 @@ def deliver(url: str, policy: Policy, resolver: Resolver) -> Outcome:
 
 
 def listen(url: str, policy: Policy, resolver: Resolver) -> ConnectionReason:
-    """Why a socket to this server, stored before the guard's rules were, is not opened."""
+    """Return why a socket to this server, stored before the guard's rules, stays closed."""
     connection = Socket(Ignoring())
     try:
         with pytest.raises(NotConnected) as caught:
@@ -112,7 +112,7 @@ def listen(url: str, policy: Policy, resolver: Resolver) -> ConnectionReason:
 
 
 def assert_says_nothing(outcome: Outcome) -> None:
-    """Nothing of the target is kept or told but that it is not allowed."""
+    """Check that nothing of the target is stored or told, except that it is forbidden."""
     assert outcome.reason is DeliveryReason.ADDRESS_NOT_ALLOWED
     assert (outcome.status, outcome.answer, outcome.retry_after) == (None, None, None)
     assert outcome.detail is not None
@@ -125,7 +125,7 @@ def assert_says_nothing(outcome: Outcome) -> None:
 def test_a_hostile_url_is_never_dialed(url: str, policy: Policy, connects: list[Any]) -> None:
     for scheme in ("http", "https"):
         spelled = url.replace("http", scheme, 1)
-        # Whatever the name is read as, it would lead to this machine.
+        # In every reading the name would lead to this machine.
         outcome = deliver(spelled, policy, resolving(("127.0.0.1",)))
         assert_says_nothing(outcome)
         assert listen(spelled, policy, resolving(("127.0.0.1",))) in (
@@ -176,7 +176,7 @@ def test_a_name_that_is_rebound_between_two_attempts_is_not_dialed_again(
 
 @pytest.fixture
 def other() -> Iterator[Receiver]:
-    """A server that no URL names: whatever reaches it went around the guard."""
+    """A server that no URL names: every request to it passed the guard by mistake."""
     with Receiver() as receiver:
         yield receiver
 
@@ -192,7 +192,7 @@ def test_a_redirect_is_followed_by_neither_way(
         assert (outcome.reason, outcome.status) == (DeliveryReason.REDIRECTED, status)
         reason = listen(receiver.url(), PRIVATE, Resolver())
         assert reason is ConnectionReason.HANDSHAKE_FAILED
-        # One request each, and none behind the redirect.
+        # One request each, and none after the redirect.
         assert connects == [("127.0.0.1", receiver.port)] * 2
     assert other.connections == 0
 

@@ -1,4 +1,4 @@
-"""What filters may be stored, and how they travel with a webhook."""
+"""The filters that may be stored, and their way through a webhook's edits."""
 
 from __future__ import annotations
 

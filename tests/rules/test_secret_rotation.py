@@ -1,4 +1,4 @@
-"""A new signing secret: for a day both sign, and a receiver may change over when it likes."""
+"""A new signing secret: for a day both sign, and a receiver may change at any time."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ def finish(app: Flask, webhook: int) -> bool:
 
 
 def previous(app: Flask) -> tuple[bool, bool]:
-    """Whether the old secret, and the moment it ends, are stored."""
+    """Return whether the old secret, and its end, are stored."""
     (row,) = rows(app, "SELECT previous_secret, previous_secret_until FROM webhooks")
     return row[0] is not None, row[1] is not None
 
 
 def by(secret: str, request: Received) -> bool:
-    """Whether a receiver written after the guide, with this secret, would take the request."""
+    """Return whether a receiver written after the guide, with this secret, accepts the request."""
     return request.headers["X-Signature-SHA256"] == signature(secret, request.body)
 
 
 def by_next(secret: str, request: Received) -> bool:
-    """The same of one that looks at the header that only a rotation brings."""
+    """Return whether a receiver that reads the header of a rotation accepts the request."""
     return request.headers.get("X-Signature-SHA256-Next") == signature(secret, request.body)
 
 
 def by_library(secret: str, request: Received) -> bool:
-    """The same of one that uses a Standard Webhooks library."""
+    """Return whether a receiver with a Standard Webhooks library accepts the request."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
         StandardWebhook(secret.encode()).verify(request.body, headers)
@@ -84,7 +84,7 @@ def half(app: Flask) -> Iterator[Sending]:
 
 
 def sent(half: Sending, receiver: Receiver) -> Received:
-    """The POST of one more event."""
+    """Return the POST of another event."""
     half.notice()
     half.arrive(1)
     return receiver.wait_for(len(receiver.requests) + 1)[-1]
@@ -100,7 +100,7 @@ def test_for_a_day_both_secrets_sign_and_after_it_the_new_one_alone(half: Sendin
         assert checks(NEW, request) == (False, True, True)
         half.skew = 23.9 * HOUR
         assert by(OLD, sent(half, receiver))
-        # The lane is not told: it notices by itself.
+        # The lane gets no message: it notices by itself.
         half.skew = 24.1 * HOUR
         request = sent(half, receiver)
         assert by(NEW, request)

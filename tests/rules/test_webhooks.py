@@ -1,4 +1,4 @@
-"""The secrets of a webhook: they stay with the address they were given for, and have a form."""
+"""The secrets of a webhook: they stay with their address, and must have a form."""
 
 from __future__ import annotations
 

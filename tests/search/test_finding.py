@@ -1,4 +1,4 @@
-"""What is typed finds what was meant; before it is indexed and after, on both databases."""
+"""A typed text finds the meant event, before it is indexed and after, on both databases."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_what_was_removed_does_not_show_though_it_is_indexed(search: Searching) 
 
 
 def test_values_of_which_one_has_many_events_and_others_few_are_merged(search: Searching) -> None:
-    # More of each than is read at once, and two of the events with both values.
+    # More of each than one read takes, and two events with both values.
     for number in range(1, 401):
         payload = {"a": "needle-one"} if number % 4 else {"a": "needle-two", "b": f"x{number:03}"}
         search.store({**payload, "c": "needle-one"} if number in (200, 204) else payload)

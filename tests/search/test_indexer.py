@@ -1,4 +1,4 @@
-"""The place is filled behind the traffic, follows what is purged, and mends itself."""
+"""The index is filled beside the traffic, follows the purge, and repairs itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from webhookproxy.search.index.writing import Found, Writer
 
 
 def file_of(search: Searching) -> Path:
-    """Where a SQLite search lies."""
+    """Return the path of a SQLite index."""
     path = Path(str(search.reading.url.database))
     return path.with_name("test-search.sqlite")
 
@@ -236,7 +236,7 @@ def test_another_process_fills_a_void_place_and_this_one_goes_on_with_it(
     assert search.ask("own-007").ids == [8]
     search.store({"n": "the last"})
     search.index()
-    # What another process reads there, and not what this one may still have open.
+    # Read like another process, not through a file that this one may still have open.
     search.app.extensions["search"] = SearchPlace(url_of(search))
     assert [row[0] for row in Searching(search.app).kept("events")] == list(range(1, 102))
     search.place.close()
@@ -271,7 +271,7 @@ def test_a_place_of_another_database_is_made_anew(search: Searching) -> None:
 def test_the_more_a_hub_does_the_longer_it_is_left_alone(
     search: Searching, monkeypatch: pytest.MonkeyPatch, used: float, pace: Pace
 ) -> None:
-    # One event a step.
+    # Index one event in a step.
     monkeypatch.setattr(indexing, "_READ", 1)
     monkeypatch.setattr(pacing, "BUSY", Pace(0.0, pacing.BUSY.rest))
     monkeypatch.setattr(pacing, "FULL", Pace(0.0, pacing.FULL.rest))

@@ -1,4 +1,4 @@
-"""The search of a running server: filled within two seconds, emptied with what is purged."""
+"""The index of a running server: filled within two seconds, emptied by the purge."""
 
 from __future__ import annotations
 

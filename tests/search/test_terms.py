@@ -1,4 +1,4 @@
-"""The terms of an event, and what is meant by what is typed."""
+"""The terms of an event, and the meaning of a typed text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=12
 )
-# Drawing these takes long on a busy machine.
+# Generating these takes long on a busy machine.
 patient = settings(suppress_health_check=[HealthCheck.too_slow])
 DIGITS = st.text("0123456789", min_size=8, max_size=15)
 MARKS = st.sampled_from(["", " ", "-", ".", "(", ")", "/"])
@@ -38,7 +38,7 @@ def terms(value: Any, key: str = "k") -> list[str]:
 
 
 def found(typed: str, payload: Any) -> bool:
-    """Whether any reading of what is typed fits an event with this payload."""
+    """Return whether any reading of a typed text fits an event with this payload."""
     text = json.dumps(payload)
     return any(Sieve(reading).matches("e", "", text) for reading in readings_of(typed))
 

@@ -27,13 +27,13 @@ class Client:
         self.answer = self.frame()
 
     def frame(self) -> Any:
-        """The next frame but pings: text, bytes, or "" at the closing frame."""
+        """Return the next frame that is no ping: text, bytes, or "" for the closing frame."""
         while (frame := self.socket.recv()) == "2":
             self.socket.send("3")
         return frame
 
     def event(self) -> tuple[str, Any]:
-        """The next event's name and first argument."""
+        """Return the next event's name and first argument."""
         name, *arguments = json.loads(self.frame().removeprefix("42"))
         return name, arguments[0] if arguments else None
 

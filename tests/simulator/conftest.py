@@ -1,4 +1,4 @@
-"""Simulators shared by the tests of a file; each test uses a token of its own."""
+"""Simulators that the tests of a file share; each test uses its own token."""
 
 from __future__ import annotations
 

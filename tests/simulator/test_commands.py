@@ -1,4 +1,4 @@
-"""What a client sees when the simulator is told to do something."""
+"""The effect of the simulator's commands on a client."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_dead_socket_sends_no_ping_and_stays_open_past_the_ping_timeout() -> N
             answer = simulator.control("emit", token="frozen-token", event="x", args=[])
             assert answer == {"sockets": 1, "heard": 0}
             assert client.hears_nothing(2.5)
-            # When the time is over, what the server had given up is closed.
+            # At the end of the time, the socket that the server gave up is closed.
             with pytest.raises((websocket.WebSocketConnectionClosedException, ConnectionError)):
                 client.frame()
 

@@ -1,4 +1,4 @@
-"""What a company lives through: whole calls, ids that join up, types as in the catalogue."""
+"""The life of a company: complete calls, matching ids, types as in the catalogue."""
 
 from __future__ import annotations
 

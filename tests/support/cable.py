@@ -41,7 +41,7 @@ class Wire:
             sock.close()
 
     def mend(self) -> None:
-        """Let everything through again."""
+        """Forward everything again."""
         self._connected = True
 
     def _forward(self, near: socket.socket, _address: object) -> None:

@@ -25,7 +25,7 @@ class HubWatch:
         self._since = time.thread_time()
 
     def note(self, _event: str, switch: tuple[Any, Any]) -> None:
-        """Take notice of a switch."""
+        """Note a switch of the hub."""
         now = time.thread_time()
         used = (now - self._since) * 1000
         if used > self.longest_ms:

@@ -1,4 +1,4 @@
-"""Names that resolve as a test says, and every connect() that follows."""
+"""Names that a test resolves, and every connect() after that."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def resolving(*addresses: str, port: int = 443) -> Resolver:
 
 
 def let_names_resolve(monkeypatch: pytest.MonkeyPatch, getaddrinfo: dial.GetAddrInfo) -> None:
-    """Answer the lookups of everything but the sockets so."""
+    """Give these answers to every lookup except the sockets'."""
     monkeypatch.setattr(dial.shared_resolver(), "_getaddrinfo", getaddrinfo)
 
 

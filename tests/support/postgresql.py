@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Server:
-    """A running server; database() makes one that is migrated, quickly."""
+    """A running server; database() quickly makes a migrated database."""
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server

@@ -31,7 +31,7 @@ class Received:
     connection: int
 
 
-# What misbehaves gets the socket, after the request was read, and the connection ends with it.
+# A bad answer gets the socket after the request was read; the connection ends after it.
 Behaviour = Callable[[socket.socket], None]
 # Status, headers, body; Content-Length is added.
 Plain = tuple[int, Mapping[str, str], bytes]
@@ -134,7 +134,7 @@ class Receiver:
         return received
 
     def _reply(self, sock: socket.socket, request: Received) -> bool:
-        """Answer; whether the connection goes on."""
+        """Answer; return whether the connection stays open."""
         answer = self.answer if isinstance(self.answer, tuple) else self.answer(request)
         if isinstance(answer, tuple):
             sock.sendall(response(*answer))
@@ -144,7 +144,7 @@ class Receiver:
 
 
 def response(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
-    """The bytes of a whole answer."""
+    """Return the bytes of a complete answer."""
     fields = {"Content-Length": str(len(body)), **headers}
     lines = [f"HTTP/1.1 {status} Whatever", *(f"{name}: {fields[name]}" for name in fields)]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
@@ -166,7 +166,7 @@ def reset(after: bytes = b"") -> Behaviour:
 
 
 def hang(after: bytes = b"") -> Behaviour:
-    """Sends these bytes and then nothing, until the client leaves."""
+    """Return an answer that sends these bytes, and then waits for the client to leave."""
 
     def behave(sock: socket.socket) -> None:
         sock.sendall(after)

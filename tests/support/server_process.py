@@ -22,7 +22,7 @@ from tests.support.application import KEYS, wait_until
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _ROOT = Path(__file__).resolve().parents[2]
-# The settings of the person who runs the tests must not reach the server.
+# The settings of the developer's shell must not reach the server.
 _FOREIGN = ("DYNO", "PUBLIC_URL", "TRUSTED_HOSTS", "PROXY_HOPS", "LOG_LEVEL", "ALLOW_HTTP")
 _numbers = count(1)
 
@@ -77,11 +77,11 @@ class ServerProcess:
 
     @property
     def output(self) -> str:
-        """Everything it printed so far."""
+        """Return all that it printed so far."""
         return self._printed.read_text(encoding="utf-8", errors="replace")
 
     def health(self) -> dict[str, Any]:
-        """What /saude says, with the answer's `status`; OSError if nothing answers."""
+        """Return the facts of /saude, with its `status`; raise OSError without an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request("GET", "/saude")
@@ -92,7 +92,7 @@ class ServerProcess:
         return {**facts, "status": answer.status}
 
     def wait_for_sockets(self, connected: int, seconds: float = 15.0) -> None:
-        """Return when so many sockets are connected; AssertionError when they are not in time."""
+        """Wait until this number of sockets is connected; raise AssertionError after the time."""
         wait_until(
             lambda: self.health()["sockets"]["connected"] == connected,
             seconds,
@@ -112,12 +112,12 @@ class ServerProcess:
         self._running().send_signal(number)
 
     def terminate(self) -> int:
-        """Stop it with SIGTERM; the exit code."""
+        """Stop it with SIGTERM; return the exit code."""
         self.signal(signal.SIGTERM)
         return self.wait()
 
     def wait(self) -> int:
-        """The exit code of a server that was told to stop."""
+        """Return the exit code of a server that was asked to stop."""
         return int(self._running().wait(STOP_SECONDS))
 
     def kill(self) -> None:
@@ -133,7 +133,7 @@ class ServerProcess:
         os.killpg(self._running().pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let them go on (SIGCONT)."""
+        """Continue them (SIGCONT)."""
         os.killpg(self._running().pid, signal.SIGCONT)
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -146,7 +146,7 @@ class ServerProcess:
         try:
             self.health()
         except (OSError, http.client.HTTPException):
-            # Every attempt is a connection: not more than one in each wink.
+            # Every attempt is a connection, so pause between two.
             time.sleep(0.05)
             return False
         return True

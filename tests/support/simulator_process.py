@@ -1,4 +1,4 @@
-"""Run the simulator beside a test, in a process of its own, and tell it what to do."""
+"""Runs the simulator beside a test, in its own process, and sends it commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LISTENING = "simulator listening on "
 
 
 class SimulatorError(Exception):
-    """The simulator did not start, or did not do what it was told; the text says why."""
+    """The simulator did not start, or refused a command; the text says why."""
 
 
 class SimulatorProcess:
@@ -62,7 +62,7 @@ class SimulatorProcess:
 
     @property
     def output(self) -> str:
-        """Everything it printed so far."""
+        """Return all that it printed so far."""
         return "".join(self._lines)
 
     def control(self, path: str, **body: Any) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class SimulatorProcess:
         return events
 
     def wait_for_sockets(self, token: str, count: int = 1, seconds: float = 10) -> None:
-        """Return when `token` has `count` sockets; SimulatorError when it does not in time."""
+        """Wait until `token` has `count` sockets; raise SimulatorError after the time."""
         limit = time.monotonic() + seconds
         while self._sockets(token) != count:
             if time.monotonic() > limit:
@@ -121,7 +121,7 @@ class SimulatorProcess:
                 if line.startswith(_LISTENING):
                     self.url = line.removeprefix(_LISTENING).strip()
                     self._listening.set()
-        # It ended: a test that waits for the line must not wait for the limit.
+        # It ended, so a test that waits for a line must not wait for the limit.
         self._listening.set()
 
     def _request(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class SimulatorProcess:
 
 
 def run_simulator(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the simulator to its end, for arguments it refuses."""
+    """Run the simulator to its end, with arguments that it refuses."""
     command: Sequence[str] = [sys.executable, "-m", "webhookproxy.simulator", *arguments]
     return subprocess.run(
         command, cwd=_ROOT, text=True, capture_output=True, timeout=START_SECONDS, check=False

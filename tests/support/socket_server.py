@@ -1,4 +1,4 @@
-"""A WebSocket server that sends frames as told: for what the simulator's libraries never send."""
+"""A WebSocket server for frames that the simulator's libraries never send."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONNECT = '40{"sid":"socket"}'
 
 
 def websocket(*frames: str, then: Callable[[bytes], Behaviour] = hang) -> Callable[..., Behaviour]:
-    """An answer that upgrades, sends these text frames, and then what `then` does."""
+    """Return an answer that upgrades, sends these text frames, and then calls `then`."""
 
     def answer(request: Received) -> Behaviour:
         key = request.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -85,7 +85,7 @@ def carla(log_in: Callable[..., Browser], place: Place) -> Browser:
 
 @pytest.fixture
 def nobody(app: Flask) -> Browser:
-    """Somebody who has not logged in."""
+    """Return a visitor who has not logged in."""
     return Browser(app)
 
 

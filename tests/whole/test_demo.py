@@ -24,7 +24,7 @@ def test_the_demo_loses_nothing_and_verifies_every_signature() -> None:
         timeout=100,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    # 30 events to the webhook that wants all, and the 6 of two kinds to the one that wants those.
+    # 30 events for the webhook with all kinds, and 6 for the one with two kinds.
     assert "lost:      0\n" in done.stdout
     assert "doubled:   0\n" in done.stdout
     assert "verified:  36 of 36 signatures\n" in done.stdout

@@ -37,7 +37,7 @@ def commands() -> dict[str, str]:
 
 
 def environment(url: str, port: int) -> dict[str, str]:
-    """What a hosting service sets, with the address of the database as it writes it."""
+    """Return a hosting service's settings, with the database's address in its form."""
     return {
         **os.environ,
         **KEYS,
@@ -51,7 +51,7 @@ def environment(url: str, port: int) -> dict[str, str]:
 
 @contextmanager
 def running(command: str, given: dict[str, str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of the Procfile; killed at the end if it is still there."""
+    """Yield a process of the Procfile; kill it at the end if it still runs."""
     with output.open("wb") as printed:
         process = subprocess.Popen(
             ["/bin/sh", "-c", command],
@@ -160,7 +160,7 @@ def test_release_then_web_serve_pages_and_stop_within_20_s_with_a_live_page_open
             assert next(lines).startswith(b"event: ")
             web.send_signal(signal.SIGTERM)
             began = time.monotonic()
-            # The stream ends by itself, or this would run into the session's time limit.
+            # The stream must end by itself: the session has a time limit.
             assert list(lines) is not None
             assert web.wait(25) == 0
         assert time.monotonic() - began < 20

@@ -1,4 +1,4 @@
-"""The receivers that the guide and a webhook's page show are run as they stand there.
+"""The receivers of the guide and of a webhook's page run as they are shown.
 
 Each takes what the program's own sender sends it, and refuses what was tampered with.
 """
@@ -52,7 +52,7 @@ def language(request: pytest.FixtureRequest) -> str:
 
 
 def of_the_guide(_app: Flask, language: str) -> str:
-    """The one block of this language that is a program."""
+    """Return the only block of this language that is a program."""
     (code,) = re.findall(rf"```{LANGUAGES[language][0]}\n(.*?)```", GUIDE, re.DOTALL)
     return str(code)
 
@@ -73,7 +73,7 @@ def code(request: pytest.FixtureRequest, app: Flask, language: str) -> str:
 
 @contextmanager
 def running(language: str, code: str, folder: Path, secret: str) -> Iterator[int]:
-    """A receiver that was started as the guide says; its port."""
+    """Yield the port of a receiver that was started as the guide says."""
     _, file, command = LANGUAGES[language]
     (folder / file).write_text(code, encoding="utf-8")
     port = free_port()
@@ -180,7 +180,7 @@ def test_all_through_a_rotation_it_takes_us_with_either_secret(
 
 
 def test_without_a_secret_nothing_is_taken(app: Flask, tmp_path: Path) -> None:
-    """PHP would take the missing one for an empty key, which everyone has."""
+    """PHP would use an empty key for a missing one, and everyone has that."""
     if shutil.which("php") is None:
         pytest.skip("php is not installed")
     with running("php", of_the_guide(app, "php"), tmp_path, "") as port:

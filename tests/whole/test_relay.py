@@ -43,7 +43,7 @@ def app(any_app: Flask) -> Flask:
 
 @pytest.fixture
 def token() -> str:
-    """The simulator counts by token, and each test counts from nought."""
+    """Return a new token: the simulator counts by token, and each test counts from 0."""
     return f"canary-{secrets.token_hex(16)}"
 
 
@@ -64,13 +64,13 @@ def sent_text(request: Received) -> str:
 
 
 def emitted_text(frame: str) -> str:
-    """The same of a frame with one argument, as the simulator emitted it."""
+    """Return name and payload of a frame with one argument, as the simulator emitted it."""
     name, _, payload = frame.removeprefix("42[")[:-1].partition(",")
     return f'{{"event":{name},"payload":{payload}'
 
 
 def assert_signed(request: Received) -> None:
-    """Both signatures, as a receiver would check them."""
+    """Check both signatures like a receiver."""
     plain = hmac.new(SECRET.encode(), request.body, hashlib.sha256).hexdigest()
     assert request.headers["X-Signature-SHA256"] == plain
     headers = {name.lower(): value for name, value in request.headers.items()}
@@ -85,7 +85,7 @@ def by_path(receiver: Receiver) -> defaultdict[str, list[Received]]:
 
 
 def assert_in_order(app: Flask, requests: list[Received]) -> None:
-    """First receipts of one ordering key come in the order in which its events were stored."""
+    """Check that the first receipts of each ordering key have the order of the stored events."""
     stored = {
         row.public_id: row for row in rows(app, "SELECT public_id, id, order_key FROM events")
     }

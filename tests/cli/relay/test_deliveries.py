@@ -12,7 +12,7 @@ URL = "http://127.0.0.1:4009/hook"
 
 @pytest.fixture(autouse=True)
 def delivery(app: Flask) -> int:
-    """A webhook with one delivery that waits; its number."""
+    """Create a webhook with one waiting delivery; return its number."""
     webhook = world.make_webhook(app, world.make_company(app), URL)
     execute(
         app,

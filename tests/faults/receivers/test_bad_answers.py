@@ -1,4 +1,4 @@
-"""What a receiver does wrong ends one attempt, says why, and harms nothing else."""
+"""A receiver's mistake ends one attempt, with its reason, and harms nothing else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def request(url: str, body: bytes = b"{}") -> PreparedRequest:
 def failure(
     way: Client, behaviour: Behaviour, timeout: float = 5.0, body: bytes = b"{}"
 ) -> NoAnswer:
-    """What one attempt at a misbehaving receiver raises; the next attempt succeeds."""
+    """Return the error of one attempt at a bad receiver; the next attempt succeeds."""
     with Receiver(lambda _: behaviour) as receiver:
         with pytest.raises(NoAnswer) as caught:
             way.send(request(receiver.url(), body), timeout=timeout)
@@ -51,7 +51,7 @@ def failure(
 
 
 def answered(way: Client, behaviour: Behaviour, timeout: float = 5.0) -> Response:
-    """What one attempt at a misbehaving receiver returns; the connection is not used again."""
+    """Return the result of one attempt at a bad receiver; the connection is not used again."""
     with Receiver(lambda _: behaviour) as receiver:
         response = way.send(request(receiver.url()), timeout=timeout)
         receiver.answer = OK
@@ -214,7 +214,7 @@ def test_f07_an_answer_before_the_body_was_taken_is_read(way: Client) -> None:
         sock.recv(100)
         sock.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
         sock.shutdown(1)
-        # Until the client leaves: closing with unread bytes would reset the connection.
+        # Wait for the client to leave: closing with unread bytes would reset the connection.
         while sock.recv(65_536):
             pass
 

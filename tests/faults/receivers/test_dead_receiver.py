@@ -20,7 +20,7 @@ BACKLOG = 100_000
 
 
 def latencies(simulator: SimulatorProcess, token: str, receiver: Receiver) -> list[float]:
-    """Seconds from each of a hundred events to its receipt, sorted."""
+    """Return the seconds from each of a hundred events to its receipt, sorted."""
     took = []
     for number in range(1, 101):
         sent = time.monotonic()
@@ -33,7 +33,7 @@ def latencies(simulator: SimulatorProcess, token: str, receiver: Receiver) -> li
 def measured(
     app: Flask, folder: Path, simulator: SimulatorProcess, token: str
 ) -> tuple[int, list[float]]:
-    """A server's memory after a hundred events to a good webhook, and what they took."""
+    """Return a server's memory after a hundred events to a good webhook, and their seconds."""
     with Receiver() as good:
         company = make_company(app, simulator.url, token, name=token, connected=True)
         make_webhook(app, company, good.url())
@@ -59,7 +59,7 @@ def test_f27_a_dead_receiver_with_a_long_backlog_changes_neither_memory_nor_late
     with Receiver(lambda _: hang()) as dead:
         with sending(app) as half:
             half.webhook(dead.url(), timeout=1.0)
-            # Stored and not offered: the lane of this process never hears of them.
+            # Stored and not offered: the lane of this process does not know them.
             for _ in range(BACKLOG // 500):
                 half.store_events(500, key=None)
         waiting = rows(app, "SELECT COUNT(*) FROM deliveries WHERE ended_ms IS NULL")[0][0]

@@ -1,4 +1,4 @@
-"""Whatever a receiver answers, the attempt is classified, said in words, and made again."""
+"""Every answer of a receiver is classified, described in words, and retried."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_f09_a_redirect_loop_is_walked_once_and_its_target_is_told(half: Sending
         webhook = half.webhook(looping.url())
         half.arrive(1)
         wait_until(lambda: len(looping.requests) >= 2, 5)
-        # Each request is an attempt with a number of its own: none was a step of the loop.
+        # Each request is an attempt with its own number.
         tries = [attempt(request) for request in looping.requests]
         assert tries == list(range(1, len(tries) + 1))
 

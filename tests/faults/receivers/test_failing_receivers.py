@@ -1,4 +1,4 @@
-"""What a receiver's fault costs: who still arrives, when, and how each delivery ends."""
+"""The cost of a receiver's fault: the events that still arrive, their delay, and each end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_f05_one_poison_payload_ends_exhausted_and_stops_nobody_else(half: Sendi
         assert (
             attempt([each for each in receiver.requests if number_of(each) == poison[0]][-1]) <= 3
         )
-        # Something passes after every try of the poison, or it would be the receiver's fault.
+        # Another event passes after every try of the bad one, or the receiver would be at fault.
         while half.states(webhook)[0][0] != "refused":
             half.arrive(1)
             half.wait_for_ends(webhook, 1)
@@ -109,7 +109,7 @@ def test_f04_503_for_a_while_is_probed_on_its_own_schedule_and_then_all_arrives(
             half.arrive(10, key="two")
         wait_until(lambda: half.health(webhook).failed_probes >= 5)
         probes = rows(half.app, "SELECT number FROM attempts WHERE probe ORDER BY started_ms")
-        # What was in flight when it opened, and then one probe at a time.
+        # The POSTs in flight when it opened, and then one probe at a time.
         assert len(receiver.requests) - opened <= 8 + len(probes) + 1
         assert len(probes) <= 8
         counted = rows(half.app, "SELECT MAX(tries) FROM deliveries")[0][0]

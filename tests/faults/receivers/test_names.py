@@ -1,4 +1,4 @@
-"""Names that do not resolve, resolve too slowly, or lead where nothing may be sent."""
+"""Names that do not resolve, resolve too slowly, or lead to forbidden addresses."""
 
 from __future__ import annotations
 
@@ -118,11 +118,11 @@ class Silent:
         return answers("8.8.8.8")
 
     def begin(self) -> None:
-        """Let them be silent again."""
+        """Make these names silent again."""
         self._held.acquire()
 
     def end(self) -> None:
-        """Let all of them resolve."""
+        """Let all names resolve."""
         if self._held.locked():
             self._held.release()
 
@@ -163,7 +163,7 @@ def test_f12_names_that_were_slow_share_four_threads(
     assert len(silent.asked) == 14
     silent.end()
     gevent.joinall(again, timeout=5, raise_error=True)
-    # One that answers in time again is like any other.
+    # A name that answers in time again is treated like any other.
     monkeypatch.setattr(dial, "SLOW_SECONDS", 60.0)
     for name in names:
         resolver.lookup(name, 443)

@@ -1,4 +1,4 @@
-"""Bytes that belong to no answer do not spoil the next one, and a POST sent twice says so."""
+"""Bytes outside an answer do not spoil the next one, and a POST sent twice says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a receiver's certificate must be, and what is said of one that is not so."""
+"""The checks of a receiver's certificate, and the words for each fault."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def failed(way: Client, url: str, timeout: float) -> NoAnswer:
 
 
 def failure(receiver: Receiver) -> NoAnswer:
-    """What an attempt raises; nothing of the request was sent."""
+    """Return the error of an attempt; nothing of the request was sent."""
     with transport() as way:
         error = failed(way, receiver.url(), timeout=5)
     assert receiver.requests == []

@@ -1,4 +1,4 @@
-"""A wall clock that jumps: nothing is hurried, nothing is stuck, nothing expires by it."""
+"""A wall clock that jumps hurries, blocks and expires nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_f25_a_due_time_beyond_every_schedule_is_pulled_in(
         half.skew = DAY
         half.arrive(1)
         half.wait_for("SELECT COUNT(*) FROM attempts")
-        # The clock is put right while the process is down: what it wrote lies a day ahead.
+        # The clock is corrected while the process is down: its rows lie a day ahead.
         half.skew = 0.0
         receiver.answer = OK
         half.crash()

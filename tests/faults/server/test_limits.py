@@ -1,4 +1,4 @@
-"""F26: with too few descriptors or too little memory it degrades, and loses nothing in silence."""
+"""F26: with too few descriptors or too little memory it slows down, and reports every loss."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def descriptors() -> int:
 
 
 def worker(server: ServerProcess) -> psutil.Process:
-    """The process that does the work, under gunicorn's master."""
+    """Return gunicorn's worker process."""
     (found,) = psutil.Process(server.pid).children()
     return found
 
@@ -93,15 +93,15 @@ def test_with_256_descriptors_what_cannot_connect_waits_and_arrives_later(
             stream.emit(events)
             wait_until(lambda: worker(server).num_fds() >= 250, 30, "the descriptors are used up")
             stream.emit(20)
-            # Events are stored all the same, by connections that are open already.
+            # Open connections still store events.
             wait_until(lambda: len(stream.stored()) == events + 20, 30, "all are stored")
             hanging.answer = (200, {"Connection": "close"}, b"")
-            # Those that hang end by their deadline; then nothing is in the way any more.
+            # Hanging connections end at their deadline, and free their descriptors.
             wait_until(lambda: worker(server).num_fds() < 120, 45, "descriptors are given back")
             save_all(app)
             stream.wait_for_all(60)
             wait_until(lambda: ended(app) == (webhooks + 1) * (events + 20), 60, "all has ended")
-            # The heartbeat after the last trouble says that events are stored again.
+            # The heartbeat after the last error says that events are stored again.
             wait_until(lambda: server.health()["status"] == 200, 15, "it says that it is well")
             assert worker(server).num_fds() < 120
             assert server.terminate() == 0
@@ -110,7 +110,7 @@ def test_with_256_descriptors_what_cannot_connect_waits_and_arrives_later(
 
 
 def save_all(app: Flask) -> None:
-    """Have every circuit closed, and what waits tried at once."""
+    """Close every circuit, and try the waiting deliveries at once."""
 
     def job(session: Session) -> None:
         for webhook in session.scalars(select(Webhook)).all():

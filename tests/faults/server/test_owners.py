@@ -22,7 +22,7 @@ SECRET = "canary-secret-of-the-webhooks"
 
 
 def distinct(receiver: Receiver) -> int:
-    """How many different events came."""
+    """Return the number of different events that came."""
     return len({json.loads(each.body)["meta"]["event_id"] for each in receiver.requests})
 
 
@@ -132,7 +132,7 @@ def test_f28_an_owner_that_is_stopped_stays_the_owner_until_its_lock_is_free(
 
 
 def through(wire: Wire, url: str) -> str:
-    """The URL of a PostgreSQL database by way of a wire."""
+    """Return the URL of a PostgreSQL database behind a cable."""
     parsed = make_url(url).set(host="127.0.0.1", port=wire.port, query={})
     return parsed.render_as_string(hide_password=False)
 
@@ -193,7 +193,7 @@ def test_f28_an_owner_that_went_silent_is_replaced_and_may_commit_nothing_afterw
             first.freeze()
             wait_until(lambda: second.health()["owner"], SILENCE_MS / 1000 + 5)
             wait_until(lambda: second.health()["sockets"]["connected"] == 1, 10)
-            # The first gets these too, on a socket that it still believes to own.
+            # The first gets these too, on a socket that it still regards as its own.
             simulator.control("burst", token=token, count=20)
             receiver.wait_for(20, 10)
             first.thaw()
@@ -207,5 +207,5 @@ def test_f28_an_owner_that_went_silent_is_replaced_and_may_commit_nothing_afterw
 
 
 def socket_path(url: str) -> str:
-    """Where the tests' PostgreSQL listens."""
+    """Return the path of the PostgreSQL server's socket."""
     return f"{make_url(url).query['host']}/.s.PGSQL.5432"

@@ -40,7 +40,7 @@ def stream(app: Flask, simulator: SimulatorProcess, receiver: Receiver) -> Strea
 
 
 def flow(stream: Stream, events: int) -> gevent.Greenlet[..., None]:
-    """A hundred events a second, or as many as the machine can, in a greenlet of their own."""
+    """Emit a hundred events a second, or as many as the machine can, in a greenlet."""
 
     def run() -> None:
         for _ in range(events):
@@ -51,7 +51,7 @@ def flow(stream: Stream, events: int) -> gevent.Greenlet[..., None]:
 
 
 def settle(stream: Stream) -> None:
-    """Wait until everything that is stored has arrived."""
+    """Wait until every stored event has arrived."""
     wait_until(lambda: set(stream.stored()) <= set(stream.received()), 20, "all has arrived")
 
 
@@ -80,7 +80,7 @@ def test_a_postgresql_that_crashes_and_restarts_under_load_loses_nothing_stored(
         server.wait_until_settled()
         assert server.terminate() == 0
     assert acknowledged <= set(stream.stored())
-    # In strict order one is being sent at a time; its result may not have been committed.
+    # In strict order one event is in flight; its result may not be committed.
     missing = stream.check_but_for_gaps(doubled=1)
     print(f"{len(missing)} of {len(stream.sent)} fell into the gap")  # noqa: T201
 
@@ -134,5 +134,5 @@ def test_of_two_servers_cut_off_from_the_database_one_owns_the_sockets_afterward
         wait_until(lambda: max(stream.sent) in stream.stored(), 10, "events are stored again")
         settle(stream)
         one.wait_until_settled()
-    # If the other took over, the results that the first had not written yet are its loss.
+    # After a takeover the unwritten results of the first server are lost.
     stream.check_but_for_gaps(doubled=UNSETTLED_MAX + 2)

@@ -1,4 +1,4 @@
-"""What a crash, a second server and SIGTERM leave: nothing missing, nothing doubled but by need."""
+"""A crash, a second server and SIGTERM lose nothing, and double only what was in flight."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PARALLELISM = 8
 
 
 def slowly(seconds: float) -> Callable[[Received], Plain]:
-    """An answer that takes its time."""
+    """Return a slow answer."""
 
     def answer(_request: Received) -> Plain:
         gevent.sleep(seconds)
@@ -87,7 +87,7 @@ def test_f01_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
     assert repeated.isdisjoint(ended)
     assert repeated <= {event_id(request) for request in before}
     assert max(times.values()) <= 2
-    # At the receiver, or answered and not committed yet.
+    # At the receiver, or answered and not committed.
     assert len(repeated) <= PARALLELISM + UNSETTLED_MAX
     bodies: defaultdict[str, set[bytes]] = defaultdict(set)
     for request in receiver.requests:
@@ -97,7 +97,7 @@ def test_f01_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
 
 @contextmanager
 def open_page(port: int) -> Iterator[None]:
-    """A client that never stops reading a page."""
+    """A client that reads a page without end."""
     with socket.create_connection(("127.0.0.1", port)) as page:
         page.sendall(b"GET /saude HTTP/1.1\r\nHost: x\r\nX-Never-Ending: ")
         yield
@@ -130,7 +130,7 @@ def test_f03_sigterm_finishes_what_is_in_hand_and_a_second_one_does_no_harm(
     found = rows(any_app, "SELECT state, COUNT(*) AS n FROM deliveries GROUP BY state")
     counts = {row.state: row.n for row in found}
     assert sum(counts.values()) == 20
-    # Whatever came was answered, and is known to have been.
+    # Every event that came was answered, and its result is stored.
     assert counts["delivered"] == len(receiver.requests) >= 8
     receiver.answer = OK
     with ServerProcess(database_url, tmp_path) as server:
@@ -175,7 +175,7 @@ def test_f03_sigterm_does_not_wait_for_a_form_that_never_arrives_whole(
         with socket.create_connection(("127.0.0.1", server.port)) as page:
             head = b"POST /entrar HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
             page.sendall(head + b"Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=")
-            # Connections are taken in order: this answer says that the form is being read.
+            # The server takes connections in order: after this answer it reads the form.
             server.health()
             asked = time.monotonic()
             assert server.terminate() == 0

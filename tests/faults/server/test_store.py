@@ -1,4 +1,4 @@
-"""F23: a database that is locked, full or read-only costs nothing that was taken."""
+"""F23: a database that is locked, full or read-only loses no event."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def stream(app: Flask, simulator: SimulatorProcess, receiver: Receiver) -> Strea
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that takes nothing is noticed, and asked again, within a moment."""
+    """Shorten the times after which a failing database is noticed and tried again."""
     monkeypatch.setattr(store, "LOCK_WAIT_MS", 50)
     monkeypatch.setattr(intake, "RETRY_SECONDS", 0.05)
     monkeypatch.setattr(results, "RETRY_SECONDS", 0.05)
 
 
 def pragma(statement: str) -> Callable[[Connection], None]:
-    """A job that sets something on the writer's connection; there is one."""
+    """Return a job that sets a PRAGMA on the writer's only connection."""
 
     def job(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
@@ -79,7 +79,7 @@ def forbid_writing(app: Flask) -> Callable[[], None]:
     switch = {"on": 1}
 
     def prepare(connection: Any, *_: object) -> None:
-        # What the driver says then is what it says of a file that may only be read.
+        # The driver raises the same error for a read-only file.
         connection.execute(f"PRAGMA query_only = {switch['on']}")
 
     event.listen(engine, "checkout", prepare)
@@ -95,7 +95,7 @@ def heartbeat(app: Flask) -> int:
 
 
 def reason_elsewhere(app: Flask) -> StoringReason:
-    """What a process without sockets says of the store."""
+    """Return the state of the store as a process without sockets sees it."""
     with app.app_context():
         return storing(db.session()).reason
 
@@ -115,7 +115,7 @@ def test_while_the_database_takes_nothing_it_is_said_and_what_came_is_stored_aft
         stream.emit(200, 3000)
         wait_until(lambda: not engine.health().storing, 5, "it says that it stores nothing")
         wait_until(lambda: engine.health().buffered >= 60, 5, "the buffer is full")
-        # The group in hand and one packet that was being read come on top.
+        # Plus the group in the writer and one packet that was being read.
         assert engine.health().buffered <= 72
         assert engine.health().sockets_connected == 1
         mend()
@@ -132,7 +132,7 @@ def test_a_heartbeat_that_fits_does_not_hide_that_events_do_not(
     app: Flask, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heartbeat_module, "BEAT_SECONDS", 0.1)
-    # Between two tries of the intake, heartbeats are all that is written.
+    # Between two tries of the intake only heartbeats are written.
     monkeypatch.setattr(intake, "RETRY_SECONDS", 2.0)
     with running(app) as engine:
         wait_until_connected(engine)
@@ -184,7 +184,7 @@ def test_ten_seconds_of_a_lock_are_told_by_saude_and_lose_nothing(
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A disk of its own, in memory; skips the test where none can be mounted."""
+    """Yield a disk in memory; skip the test where none can be mounted."""
     folder.mkdir()
     mount = shutil.which("mount")
     if mount is None or os.geteuid() != 0:
@@ -199,7 +199,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def fill_disk(file: Path) -> None:
-    """Ends only with the error of a full disk."""
+    """Write until the disk is full."""
     with file.open("wb", buffering=0) as opened:
         while True:
             opened.write(b"x" * 4096)
@@ -230,7 +230,7 @@ def test_a_full_disk_is_told_by_saude_and_loses_nothing(
             assert server.terminate() == 0
             assert rows(app, "PRAGMA integrity_check")[0][0] == "ok"
             received = stream.received()
-            # Finished events may have gone early to make room: what counts is what arrived.
+            # Finished events may have been removed early: only the arrived ones count.
             assert received == sorted(stream.sent)
 
 

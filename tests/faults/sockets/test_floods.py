@@ -1,4 +1,4 @@
-"""More than can be stored at the moment, slow stores, and the same thing twice."""
+"""Floods of events, slow stores, and repeated events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_f20_f21_while_the_store_is_blocked_the_socket_is_not_read_and_nothing_i
             simulator.control("emit", token=token, event="x", args=[number])
         wait_until(lambda: ears.intake.waiting >= 40, 5, "the buffer is full")
         gevent.idle()
-        # The group in hand and one packet that was being read come on top.
+        # Plus the group in the writer and one packet that was being read.
         assert ears.intake.waiting <= 52
         assert store_of(ears.app).failing_since is not None
     ears.wait_for_events(200)
@@ -48,7 +48,7 @@ def test_f20_f21_while_the_store_is_blocked_the_socket_is_not_read_and_nothing_i
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A locked database is noticed, and asked again, within a moment."""
+    """Shorten the times after which a locked database is noticed and tried again."""
     monkeypatch.setattr(store, "LOCK_WAIT_MS", 50)
     monkeypatch.setattr(intake, "RETRY_SECONDS", 0.05)
 
@@ -82,7 +82,7 @@ def test_f22_the_same_event_sent_twice_is_stored_and_due_twice_with_ids_of_its_o
     assert [due.facts.public_id for due in ears.dues] == [first.public_id, second.public_id]
 
 
-# As many as a minute of the rated load has, as fast as the sockets take them.
+# The events of a minute at the rated load, as fast as the sockets take them.
 FLOOD = 150_000
 
 
@@ -91,7 +91,7 @@ def count(app: Flask) -> int:
 
 
 def memory(server: ServerProcess) -> int:
-    """Resident bytes of a server's processes."""
+    """Return the resident bytes of a server's processes."""
     own = psutil.Process(server._running().pid)
     return sum(each.memory_info().rss for each in [own, *own.children(recursive=True)])
 

@@ -48,7 +48,7 @@ def test_f13_f14_a_handshake_that_fails_says_why_and_is_tried_again(
         # Between two attempts; "connecting" is only before the first one ended.
         wait_until(lambda: ears.connection(company).reason == reason, 2, reason)
         assert ears.gaps(company) == [(reason, False)]
-        # And once the server is well again nothing of this is left.
+        # Nothing of this is left after the server recovered.
         ears.edit(company, socket_url=ears.simulator.url)
         ears.wait_for_state(company, "connected")
         assert ears.gaps(company) == [(reason, True)]
@@ -56,7 +56,7 @@ def test_f13_f14_a_handshake_that_fails_says_why_and_is_tried_again(
 
 
 AFTER = '42["after",{"seq":1}]'
-# What a server that comes up again may answer before it is well.
+# Possible answers of a server that is starting again.
 WHILE_RECONNECTING: list[Answer] = [
     websocket(OPEN, CONNECT, '42["before",{"seq":0}]', then=raw),
     (500, {}, b"<html>"),
@@ -87,7 +87,7 @@ def test_f13_f14_whatever_comes_while_reconnecting_the_socket_comes_back(
         assert [event.name for event in found] == ["before", "after"]
         ears.wait_for_state(company, "connected")
         assert len(server.requests) == len(WHILE_RECONNECTING)
-        # One stretch without a socket until the first that was accepted again, and one more for
+        # One gap until the first socket that was accepted again, and one more for
         # each of the two that were accepted and ended.
         assert ears.gaps(company) == [("dropped", True), ("kicked", True), ("kicked", True)]
 

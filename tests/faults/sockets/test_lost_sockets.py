@@ -1,4 +1,4 @@
-"""A socket that is lost, however it is lost: noticed, recorded as a gap, and made again."""
+"""A lost socket, in every way to lose it: noticed, recorded as a gap, and opened again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from webhookproxy.listener import client, connection
 
 @pytest.fixture
 def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every connection has lived long enough to be made again at once."""
+    """Make every connection old enough for an immediate reconnection."""
     monkeypatch.setattr(connection, "LIVED_SECONDS", 0.0)
 
 
@@ -90,7 +90,7 @@ def test_f13_companies_dropped_at_once_do_not_come_back_at_once(
             )
 
         wait_until(all_back, 10, "all are back")
-    # The first nine could not know; from the tenth on each waits for a time of its own.
+    # The first nine reconnect at once; from the tenth on each waits for a random time.
     waited = [delay for delay in delays.values() if delay > 0]
     assert len(waited) >= 2
     assert len(set(waited)) == len(waited)
@@ -114,7 +114,7 @@ def test_f13_after_a_drop_the_next_attempt_begins_within_a_tenth_of_a_second(
         ears.company("hasty-token-0001", socket_url=server.url(""))
         requests = server.wait_for(5)
     took = [requests[number].at - dropped[number - 1] for number in range(1, 5)]
-    # The best of some: the machine may be busy with something else.
+    # The best of several: the machine may be busy.
     assert min(took) < 0.1
 
 
@@ -201,7 +201,7 @@ def test_f13_a_thousand_companies_dropped_at_once_come_back_without_hammering(
         handshakes = sum(each["handshakes"] for each in simulator.state()["tokens"])
         assert half.status.drain(30)
     print(f"1,000 companies were back after {took:.1f} s")  # noqa: T201
-    # One handshake each, give or take one that was dropped too early to be accepted.
+    # One handshake each, and perhaps one that was dropped before it was accepted.
     assert handshakes - sum(each["handshakes"] for each in before) <= 1_050
     waits = rows(app, "SELECT COUNT(*) FROM gaps WHERE ended_at IS NOT NULL")[0][0]
     assert waits >= 1_000

@@ -1,4 +1,4 @@
-"""Bodies that are read while they come."""
+"""Bodies that are read while they arrive."""
 
 from __future__ import annotations
 

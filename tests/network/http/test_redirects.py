@@ -1,4 +1,4 @@
-"""Redirects that are followed because the caller asked for it."""
+"""Redirects that the caller asked to follow."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def request(url: str, method: str = "POST") -> PreparedRequest:
 
 
 def seen(status: int, way: Client, method: str = "POST") -> Received:
-    """What the second server got of a request that the first one redirected."""
+    """Return the request that the second server got after the first one's redirect."""
     with Receiver() as final, Receiver((status, {"Location": final.url("/there#x")}, b"")) as first:
         response = send_following(way, request(first.url(), method), 5)
         assert response.status_code == 200
@@ -86,7 +86,7 @@ def test_where_a_redirect_leads_is_checked_as_the_first_address_was(
     target: str, connects: list[Any]
 ) -> None:
     def resolve(host: str, port: int, **_named: object) -> list[Any]:
-        # The guard lets the first name through, and not where the second one leads.
+        # The guard allows the first name, and refuses the address of the second.
         return answers("169.254.169.254" if host == "inside.example" else "127.0.0.1", port=port)
 
     way = Client(Policy(allow_private=True), Resolver(resolve))

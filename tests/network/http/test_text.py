@@ -1,4 +1,4 @@
-"""What a receiver said is readable, in whatever form it came."""
+"""A receiver's text is readable in every encoding."""
 
 from __future__ import annotations
 
