@@ -46,7 +46,7 @@ def fill(half: Sending, events: int) -> list[int]:
 
 
 def make_room(half: Sending, limit: int, rounds: int = 1) -> None:
-    """Run until nothing is left to do, `times` times."""
+    """Run until nothing is left to do, `rounds` times."""
     one = DiskSpace(half.store, half.reading, Purge(half.store), limit)
     for _ in range(rounds):
         one._looked = -disk_space.LOOK_SECONDS

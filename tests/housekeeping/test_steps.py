@@ -1,4 +1,4 @@
-"""What ends and what goes, in batches, and what stays; on both databases."""
+"""Deliveries end and rows are removed in batches, and others stay; on both databases."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ URL = "http://127.0.0.1:9999/"
 
 @pytest.fixture
 def half(any_app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
-    # Small, so that a handful of rows makes several batches.
+    # Small, so that a few rows make several batches.
     for module in (housekeeping, purge):
         monkeypatch.setattr(module, "BATCH", 4)
     with sending(any_app) as half:
@@ -44,7 +44,7 @@ def count(half: Sending, table: str, where: str = "1 = 1") -> int:
 
 
 def sweep(half: Sending) -> int:
-    """Run housekeeping until it finds nothing to do; how many steps did something."""
+    """Run housekeeping until it has nothing to do; return the number of useful steps."""
     for steps in range(100):
         if not half.housekeeping.step():
             return steps
@@ -59,7 +59,7 @@ def store_old(half: Sending, days: float, events: int) -> list[Due]:
 
 
 def end(half: Sending, dues: list[Due]) -> None:
-    """Have deliveries ended, each with an attempt."""
+    """End deliveries, each with an attempt."""
     numbers = ", ".join(str(due.id) for due in dues)
 
     def job(connection: Connection) -> None:
@@ -170,7 +170,7 @@ def test_the_newest_event_stays_however_old_it_is(half: Sending) -> None:
 
 def test_what_waited_too_long_expires_in_batches(half: Sending) -> None:
     webhook = half.webhook(URL, max_age=1)
-    # They are not offered to a lane, so no lane meets them first.
+    # They are not offered to a lane, so no lane sends them before.
     store_old(half, 0.5, 10)
     store_old(half, 0.0, 2)
     assert half.housekeeping.step()

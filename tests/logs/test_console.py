@@ -30,9 +30,9 @@ class Pipe:
         self.console = Console(self.writer, level, lines_per_second)
 
     def lines(self, timeout: float = 5.0) -> list[str]:
-        """All lines, after the console has been closed."""
+        """Close the console and return all lines."""
         assert self.console.close(timeout)
-        # gevent's own closes only once its loop runs, which the blocking read below would prevent.
+        # gevent's close needs its loop, which the blocking read below would stop.
         monkey.get_original("os", "close")(self.writer)
         with os.fdopen(self.reader, encoding="utf-8") as file:
             return file.read().splitlines()

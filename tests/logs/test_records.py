@@ -43,7 +43,7 @@ def test_installing_sends_records_to_stdout_in_utc_with_a_redacted_traceback(
     assert re.fullmatch(rf"{stamp} INFO webhookproxy\.x message one\\ntwo token=…", first)
     assert re.fullmatch(rf"{stamp} ERROR webhookproxy\.x failed", second)
     assert "ValueError: https://x.example/?…" in out
-    # The trace names the folder, which may be called so, too.
+    # The trace names the folder, which may contain the word.
     assert "=canary" not in out
     assert all(line.startswith("  ") for line in rest)
 
@@ -60,7 +60,7 @@ def test_installing_again_replaces_the_console_and_quiets_the_noisy_loggers(
     assert console.close()
     out = capfd.readouterr().out
     assert out.count("once") == 1
-    # The trace names the folder, which may be called so, too.
+    # The trace names the folder, which may contain the word.
     assert "=canary" not in out
 
 

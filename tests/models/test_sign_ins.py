@@ -37,7 +37,7 @@ def found(app: Flask, key: str) -> tuple[str, bool] | None:
 
 
 def age(app: Flask, column: str, by: timedelta) -> None:
-    """Make every login older by `age`."""
+    """Make every login older by `by`."""
     milliseconds = int(by.total_seconds() * 1000)
     statement = text(f"UPDATE sign_ins SET {column} = {column} - :by")
     store_of(app).run(lambda connection: connection.execute(statement, {"by": milliseconds}))

@@ -1,4 +1,4 @@
-"""Events with payloads of one's own, indexed by hand, and questions about them."""
+"""Events with the payloads of a test, indexed on demand, and questions about them."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _COLUMNS = (
 
 
 class Searching:
-    """An application whose search is filled only when a test says so."""
+    """An application whose index is filled only when a test asks."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.place: SearchPlace = app.extensions["search"]
         with app.app_context():
             self.reading = db.engine
-        # The hub is idle, whatever the machine does.
+        # To the indexer the hub is always idle.
         self.indexer = Indexer(self.place, self.reading, hub_time=lambda: 0.0)
         self._last = 0
 
@@ -63,7 +63,7 @@ class Searching:
         return world.store_of(self.app).run(job)
 
     def delete(self, *ids: int) -> None:
-        """Remove events without a word to the search."""
+        """Remove events without telling the index."""
         numbers = ", ".join(map(str, ids))
 
         def job(connection: Connection) -> None:
@@ -72,24 +72,24 @@ class Searching:
         self.write(job)
 
     def index(self) -> None:
-        """Have the indexer work until it finds nothing to do."""
+        """Run the indexer until it has nothing to do."""
         for _ in range(100):
             if not self.indexer.step():
                 return
         raise AssertionError("the indexer never comes to an end")
 
     def ask(self, words: str = "", count: int = 50, **narrowed: Any) -> Answer:
-        """The whole answer; of company 1 unless it is said otherwise."""
+        """Return the whole answer, by default for company 1."""
         question = Question(**{"companies": frozenset({1}), "words": words, **narrowed})
         with self.app.app_context():
             return ask(db.session(), self.place, question, count)
 
     def find(self, words: str = "", **narrowed: Any) -> list[int]:
-        """The ids that are found."""
+        """Return the ids that are found."""
         return self.ask(words, **narrowed).ids
 
     def kept(self, table: str) -> list[Any]:
-        """Every row of one of the search's tables, however it is called there."""
+        """Return every row of one of the index's tables."""
 
         def job(work: Any) -> list[Any]:
             query = f"SELECT * FROM {tables.table(work.connection, table)} ORDER BY 1, 2"

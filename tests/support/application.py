@@ -1,4 +1,4 @@
-"""What most tests need: an application on a database, companies and webhooks, and patience."""
+"""The common needs of tests: an application on a database, companies, webhooks, and waiting."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _compiled = CompiledTemplates()
 
 
 class ReusableApplication:
-    """One application for many tests: to make one and to warm it up takes five times a test.
+    """One application for many tests: building one and its first pages take five times a test.
 
     Its database always has the same URL; the file there is a new one for each test.
     """
@@ -69,7 +69,7 @@ class ReusableApplication:
 
     @contextmanager
     def as_new(self) -> Iterator[Flask]:
-        """The application as it was made; what a test changed of it is put back."""
+        """Yield the application; undo a test's changes of it."""
         app = self._app
         app.config.clear()
         app.config.update(self._config)
@@ -134,7 +134,7 @@ def make_company(
     connected: bool = False,
     **fields: Any,
 ) -> int:
-    """A company; its number."""
+    """Create a company; return its number."""
 
     def job(session: Session) -> int:
         given = CompanyInput(name=name, token=token, socket_url=socket_url, **fields)
@@ -147,7 +147,7 @@ def make_company(
 
 
 def make_webhook(app: Flask, company_id: int, url: str, **fields: Any) -> int:
-    """A webhook; its number."""
+    """Create a webhook; return its number."""
 
     def job(session: Session) -> int:
         given = WebhookInput(**{"name": "Webhook", "url": url, **fields})
@@ -157,7 +157,7 @@ def make_webhook(app: Flask, company_id: int, url: str, **fields: Any) -> int:
 
 
 def make_secured_user(app: Flask, email: str) -> int:
-    """A user with a second factor and recovery codes; their number."""
+    """Create a user with a second factor and recovery codes; return the user's number."""
 
     def job(session: Session) -> int:
         user_id = create_user(session, email, "hash", admin=True).id
@@ -171,7 +171,7 @@ def make_secured_user(app: Flask, email: str) -> int:
 
 
 def rows(app: Flask, query: str, **values: Any) -> list[Any]:
-    """What a SELECT finds."""
+    """Return the rows of a SELECT."""
     with app.app_context(), db.engine.connect() as connection:
         return list(connection.execute(text(query), values))
 
