@@ -7,7 +7,7 @@ import pytest
 from tests.delivery.lanes_world import Sending
 from tests.support.application import rows, wait_until
 from tests.support.receiver import Plain
-from webhookproxy.delivery.outcomes import retry
+from webhookproxy.delivery.outcomes import circuit, retry
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import Kind
 from webhookproxy.reasons import DeliveryReason
@@ -21,8 +21,15 @@ FAILED = Outcome(Kind.FAILURE, DeliveryReason.FAILED_STATUS, 1, 1, status=500, a
 def never_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever fails is tried again in ten minutes, unless somebody acts."""
     monkeypatch.setattr(retry, "EVENT_DELAYS", (600.0,) * 6)
+    monkeypatch.setattr(retry, "REFUSAL_DELAYS", (600.0,) * 2)
     monkeypatch.setattr(retry, "PROBE_FIRST", 600.0)
     monkeypatch.setattr(retry, "PROBE_LAST", 600.0)
+
+
+def open_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ten refused first attempts open a circuit, however soon they come."""
+    monkeypatch.setattr(circuit, "OPEN_AFTER_REFUSALS", 10)
+    monkeypatch.setattr(circuit, "REFUSALS_SPREAD", 0.0)
 
 
 def ids(half: Sending, webhook: int) -> list[int]:

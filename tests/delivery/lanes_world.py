@@ -43,6 +43,7 @@ _numbers = itertools.count(1)
 def hurry(monkeypatch: pytest.MonkeyPatch, *, probe: float = 0.05) -> None:
     """Both schedules in hundredths of a second, and without jitter."""
     monkeypatch.setattr(retry, "EVENT_DELAYS", (0.05, 0.1, 0.1, 0.1, 0.1, 0.1))
+    monkeypatch.setattr(retry, "REFUSAL_DELAYS", (0.05, 0.1))
     monkeypatch.setattr(retry, "PROBE_FIRST", probe)
     monkeypatch.setattr(retry, "PROBE_LAST", probe * 4)
     monkeypatch.setattr(retry, "JITTER", 0.0)

@@ -29,7 +29,8 @@ from webhookproxy.reasons import DeliveryReason
 KINDS = {
     Kind.SUCCESS: (200, DeliveryReason.ACCEPTED),
     Kind.REFUSAL: (404, DeliveryReason.REFUSED_STATUS),
-    Kind.FAILURE: (500, DeliveryReason.FAILED_STATUS),
+    Kind.ERROR: (500, DeliveryReason.FAILED_STATUS),
+    Kind.FAILURE: (503, DeliveryReason.FAILED_STATUS),
 }
 
 
@@ -83,7 +84,12 @@ def scripted() -> Iterator[tuple[Sending, Script]]:
         path.write_bytes(_migrated())
         stack.enter_context(
             patch.multiple(
-                retry, JITTER=0.0, EVENT_DELAYS=(0.001,), PROBE_FIRST=0.001, PROBE_LAST=0.001
+                retry,
+                JITTER=0.0,
+                EVENT_DELAYS=(0.001,),
+                REFUSAL_DELAYS=(0.001,),
+                PROBE_FIRST=0.001,
+                PROBE_LAST=0.001,
             )
         )
         stack.enter_context(

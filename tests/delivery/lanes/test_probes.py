@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.delivery.waiting import window_rows
 from tests.delivery.waiting.window_rows import Bench
+from webhookproxy.delivery.lanes import probes
 from webhookproxy.delivery.lanes.probes import LOOK_AGAIN, Probes
-from webhookproxy.delivery.outcomes.retry import Circuit
+from webhookproxy.delivery.outcomes.circuit import Circuit
+from webhookproxy.delivery.outcomes.outcome import Outcome
+from webhookproxy.delivery.outcomes.retry import classify
 from webhookproxy.delivery.waiting.backlog import Backlog
 from webhookproxy.delivery.waiting.rows import Heads, Row
 from webhookproxy.models.deliveries.tables import Due
@@ -48,7 +52,9 @@ class Probed:
         return self.probes.take(self.bench.now)
 
     def fail(self, due: Due, retry_after: float | None = None) -> None:
-        self.probes.failed(due, self.bench.now, retry_after, lambda: 0.5)
+        status = self.bench.table.statuses.get(due.id, 503)
+        outcome = Outcome(*classify(status), 1, 1, status=status, retry_after=retry_after)
+        self.probes.failed(due, outcome, self.bench.now, lambda: 0.5)
         self.bench.fail(due, 0.0)
         self.probes.under_way = False
 
@@ -110,6 +116,69 @@ def test_a_wish_waits_for_what_is_in_hand_of_its_key(probed: Probed) -> None:
     assert probed.take() == two
 
 
+def test_a_probe_goes_to_the_newest_head_that_was_not_refused(probed: Probed) -> None:
+    bench = probed.bench
+    a, _, b, c, _ = bench.arrive("aabcc")
+    bench.table.statuses.update({b.id: 503, c.id: 422})
+    bench.now += 100.0
+    # c was refused, and the second ones of a and c would overtake.
+    assert probed.take() == b
+    probed.fail(b)
+    for expected in (b, a, a, b):
+        bench.now = probed.circuit.next_probe
+        found = probed.take()
+        assert found is not None
+        assert found.id == expected.id
+        probed.fail(found)
+
+
+def test_a_new_head_is_probed_before_older_ones_go_round(probed: Probed) -> None:
+    bench = probed.bench
+    (old,) = bench.arrive("a")
+    bench.table.statuses[old.id] = 404
+    bench.now += 100.0
+    found = probed.take()
+    assert found is not None
+    assert found.id == old.id
+    probed.fail(found)
+    (new,) = bench.arrive("b")
+    bench.now = probed.circuit.next_probe
+    assert probed.take() == new
+
+
+def test_where_all_were_refused_the_probes_go_round(probed: Probed) -> None:
+    bench = probed.bench
+    a, b, c = bench.arrive("abc")
+    bench.table.statuses.update({a.id: 404, b.id: 404, c.id: 404})
+    asked = []
+    for _ in range(8):
+        bench.now = max(bench.now, probed.circuit.next_probe)
+        found = probed.take()
+        assert found is not None
+        asked.append(found.id)
+        probed.fail(found)
+    assert asked == [a.id, a.id, b.id, b.id, c.id, c.id, a.id, a.id]
+
+
+def test_of_very_many_refused_keys_a_fresh_one_is_found_in_the_end(
+    probed: Probed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "KEYS_AT_ONCE", 2)
+    monkeypatch.setattr(probes, "KEYS_MAX", 4)
+    monkeypatch.setattr(window_rows, "NEWEST", 3)
+    bench = probed.bench
+    fresh, *refused = bench.arrive("zabcdefghijklmno")
+    bench.table.statuses.update({due.id: 422 for due in refused})
+    asked: list[int] = []
+    while fresh.id not in asked:
+        bench.now = max(bench.now, probed.circuit.next_probe)
+        found = probed.take()
+        assert found is not None
+        asked.append(found.id)
+        probed.fail(found)
+    assert len(asked) < 12
+
+
 def test_wishes_for_what_ended_or_from_before_the_circuit_closed_are_forgotten(
     probed: Probed,
 ) -> None:
@@ -121,7 +190,7 @@ def test_wishes_for_what_ended_or_from_before_the_circuit_closed_are_forgotten(
     probed.probes.ask([two.id])
     probed.probes.forget()
     assert not probed.probes.ready(probed.bench.now)
-    probed.circuit.succeed()
+    probed.circuit.succeed(probed.bench.now)
     probed.probes.ask([two.id])
     probed.circuit.restore(0, probed.bench.now + 1.0)
     assert not probed.probes.ready(probed.bench.now)

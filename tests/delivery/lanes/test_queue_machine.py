@@ -66,9 +66,9 @@ class QueueMachine(RuleBasedStateMachine):
         for pick in picks:
             self._answer_one(pick, Kind.FAILURE)
 
-    @rule(pick=st.integers(0, 7))
-    def refuse(self, pick: int) -> None:
-        self._answer_one(pick, Kind.REFUSAL)
+    @rule(pick=st.integers(0, 7), kind=st.sampled_from([Kind.REFUSAL, Kind.ERROR]))
+    def refuse(self, pick: int, kind: Kind) -> None:
+        self._answer_one(pick, kind)
 
     @rule(pick=st.integers(0, 7), answered=st.booleans())
     def crash(self, pick: int, answered: bool) -> None:

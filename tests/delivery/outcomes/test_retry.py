@@ -4,13 +4,14 @@ import pytest
 
 from webhookproxy.delivery.outcomes.retry import (
     EVENT_DELAYS,
-    Circuit,
     Kind,
     Verdict,
     classify,
     event_delay,
     judge,
     probe_delay,
+    refusal_delay,
+    was_refused,
 )
 from webhookproxy.delivery.sending.sender import read_retry_after
 from webhookproxy.reasons import DeliveryReason, DeliveryState
@@ -26,16 +27,13 @@ def verdict(kind: Kind, tries: int, **given: object) -> Verdict:
     reason = {
         Kind.SUCCESS: DeliveryReason.ACCEPTED,
         Kind.REFUSAL: DeliveryReason.REFUSED_STATUS,
+        Kind.ERROR: DeliveryReason.FAILED_STATUS,
         Kind.FAILURE: DeliveryReason.FAILED_STATUS,
         Kind.BUSY: DeliveryReason.THROTTLED,
         Kind.GONE: DeliveryReason.GONE,
     }[kind]
     options = {"probe": False, "others_passed": True, "retry_after": None, **given}
     return judge(kind, reason, tries, random=middle, **options)  # type: ignore[arg-type]  # a dict
-
-
-def fail(circuit: Circuit, kind: Kind, *events: int, strict: bool = False) -> list[bool]:
-    return [circuit.fail(kind, event, strict=strict) for event in events]
 
 
 def test_an_event_is_tried_again_at_growing_distances_and_then_hourly() -> None:
@@ -71,7 +69,8 @@ def test_a_retry_after_only_makes_the_wait_for_a_probe_longer() -> None:
         ((423,), Kind.BUSY, DeliveryReason.BUSY),
         ((402,), Kind.BUSY, DeliveryReason.OUT_OF_CREDITS),
         ((410,), Kind.GONE, DeliveryReason.GONE),
-        ((500, 502, 503, 504, 599, 600, 999), Kind.FAILURE, DeliveryReason.FAILED_STATUS),
+        ((500,), Kind.ERROR, DeliveryReason.FAILED_STATUS),
+        ((501, 502, 503, 504, 599, 600, 999), Kind.FAILURE, DeliveryReason.FAILED_STATUS),
         ((0, 100, 103, 199), Kind.FAILURE, DeliveryReason.FAILED_STATUS),
     ],
 )
@@ -88,8 +87,8 @@ def test_a_success_ends_a_delivery() -> None:
 
 
 def test_a_refusal_among_successes_is_final_after_three_tries() -> None:
-    assert verdict(Kind.REFUSAL, 0).delay == 5
-    assert verdict(Kind.REFUSAL, 1).delay == 30
+    assert verdict(Kind.REFUSAL, 0).delay == 2
+    assert verdict(Kind.REFUSAL, 1).delay == 3
     assert verdict(Kind.REFUSAL, 2) == Verdict(
         DeliveryState.REFUSED, DeliveryReason.REFUSED_STATUS, counts=True
     )
@@ -99,17 +98,54 @@ def test_a_refusal_is_not_final_as_long_as_nothing_passes() -> None:
     late = verdict(Kind.REFUSAL, 50, others_passed=False)
     assert late.state is DeliveryState.RETRYING
     assert late.delay == 3600
+    assert late.kept
+    assert refusal_delay(3, middle) == 30
 
 
-def test_a_failure_among_successes_is_exhausted_after_eight_tries() -> None:
-    assert verdict(Kind.FAILURE, 6).state is DeliveryState.RETRYING
-    assert verdict(Kind.FAILURE, 7) == Verdict(
-        DeliveryState.REFUSED, DeliveryReason.EXHAUSTED, counts=True
-    )
-    assert verdict(Kind.FAILURE, 50, others_passed=False).state is DeliveryState.RETRYING
+@pytest.mark.parametrize("kind", [Kind.FAILURE, Kind.ERROR])
+def test_a_failure_among_successes_is_exhausted_after_eight_tries(kind: Kind) -> None:
+    assert verdict(kind, 6).state is DeliveryState.RETRYING
+    assert verdict(kind, 7) == Verdict(DeliveryState.REFUSED, DeliveryReason.EXHAUSTED, counts=True)
+    late = verdict(kind, 50, others_passed=False)
+    assert (late.state, late.kept) == (DeliveryState.RETRYING, False)
 
 
-@pytest.mark.parametrize("kind", [Kind.FAILURE, Kind.REFUSAL, Kind.GONE])
+def test_what_was_refused_while_nothing_passed_gets_its_tries_again() -> None:
+    tries, delays = 5, []
+    while (again := verdict(Kind.REFUSAL, tries)).state is DeliveryState.RETRYING:
+        tries = again.tries(tries)
+        delays.append(again.delay)
+    assert (tries, delays) == (2, [2, 3])
+    assert again.state is DeliveryState.REFUSED
+    assert verdict(Kind.ERROR, 8).tries(8) == 1
+
+
+@pytest.mark.parametrize("others_passed", [True, False])
+def test_a_busy_receiver_never_exhausts_an_event(others_passed: bool) -> None:
+    busy = verdict(Kind.BUSY, 50, others_passed=others_passed)
+    assert (busy.state, busy.counts, busy.delay) == (DeliveryState.RETRYING, False, 5)
+    assert verdict(Kind.BUSY, 0, retry_after=60.0).delay == 60
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "refused"),
+    [
+        ("refused_status", 422, True),
+        ("n8n_test_url", 404, True),
+        ("failed_status", 500, True),
+        ("failed_status", 503, False),
+        ("throttled", 429, False),
+        ("make_queue_full", 400, False),
+        ("waiting_turn", None, False),
+    ],
+)
+def test_what_is_stored_says_whether_the_answer_was_about_one_event(
+    reason: str, status: int | None, refused: bool
+) -> None:
+    assert was_refused(reason, status) == refused
+
+
+@pytest.mark.parametrize("kind", [Kind.FAILURE, Kind.REFUSAL, Kind.ERROR, Kind.BUSY, Kind.GONE])
 def test_a_failed_probe_never_counts(kind: Kind) -> None:
     probe = verdict(kind, 50, probe=True)
     assert (probe.state, probe.counts, probe.delay) == (DeliveryState.RETRYING, False, 0.0)
@@ -123,84 +159,6 @@ def test_410_never_counts() -> None:
 def test_a_retry_after_only_makes_the_wait_of_an_event_longer() -> None:
     assert verdict(Kind.FAILURE, 0, retry_after=60.0).delay == 60
     assert verdict(Kind.FAILURE, 1, retry_after=1.0).delay == 30
-
-
-def test_five_failures_over_three_events_open_the_circuit() -> None:
-    assert fail(Circuit(), Kind.FAILURE, 1, 2, 3, 1, 2) == [False] * 4 + [True]
-
-
-def test_failures_of_two_events_do_not_open_the_circuit() -> None:
-    circuit = Circuit()
-    assert not any(fail(circuit, Kind.FAILURE, *[1, 2] * 20))
-    assert fail(circuit, Kind.FAILURE, 3) == [True]
-
-
-def test_a_success_between_starts_the_count_anew() -> None:
-    circuit = Circuit()
-    assert not any(fail(circuit, Kind.FAILURE, 1, 2, 3, 4))
-    assert circuit.succeed() is False
-    assert not any(fail(circuit, Kind.FAILURE, 1, 2, 3, 4))
-
-
-def test_ten_different_events_refused_in_a_row_open_the_circuit() -> None:
-    circuit = Circuit()
-    assert fail(circuit, Kind.REFUSAL, *range(1, 11)) == [False] * 9 + [True]
-
-
-def test_one_event_refused_often_does_not_open_the_circuit() -> None:
-    circuit = Circuit()
-    assert not any(fail(circuit, Kind.REFUSAL, *list(range(1, 10)) * 5))
-    circuit.succeed()
-    assert not any(fail(circuit, Kind.REFUSAL, *range(10, 19)))
-
-
-def test_in_strict_order_five_failures_of_one_event_open_the_circuit() -> None:
-    assert fail(Circuit(), Kind.FAILURE, *[1] * 5, strict=True) == [False] * 4 + [True]
-
-
-def test_an_open_circuit_does_not_open_again() -> None:
-    circuit = Circuit()
-    circuit.open(100.0, None, middle)
-    assert (circuit.opened, circuit.next_probe) == (True, 105.0)
-    assert not any(fail(circuit, Kind.FAILURE, 1, 2, 3, 4, 5, 6))
-
-
-def test_a_failed_probe_sets_the_time_of_the_next() -> None:
-    circuit = Circuit()
-    circuit.open(100.0, None, middle)
-    circuit.probe_failed(1, 105.0, None, middle)
-    assert circuit.next_probe == 115.0
-    circuit.probe_failed(1, 115.0, 300.0, middle)
-    assert circuit.next_probe == 415.0
-    assert circuit.failed_probes == 2
-
-
-def test_after_two_failed_probes_the_next_goes_to_another_event() -> None:
-    circuit = Circuit()
-    circuit.open(100.0, None, middle)
-    asked = []
-    for event in (1, 1, 2, 2, 3):
-        circuit.probe_failed(event, 105.0, None, middle)
-        asked.append(circuit.wants_another())
-    assert asked == [False, True, False, True, False]
-    assert circuit.probed_id == 3
-
-
-def test_a_success_closes_the_circuit_and_forgets() -> None:
-    circuit = Circuit()
-    circuit.open(100.0, None, middle)
-    circuit.probe_failed(1, 105.0, None, middle)
-    assert circuit.succeed() is True
-    assert (circuit.opened, circuit.failed_probes, circuit.probed_id) == (False, 0, 0)
-    assert not circuit.wants_another()
-
-
-def test_a_restored_circuit_goes_on_where_it_stopped() -> None:
-    circuit = Circuit()
-    circuit.restore(3, 140.0)
-    assert (circuit.opened, circuit.next_probe) == (True, 140.0)
-    circuit.probe_failed(1, 140.0, None, middle)
-    assert circuit.next_probe == 220.0
 
 
 @pytest.mark.parametrize(

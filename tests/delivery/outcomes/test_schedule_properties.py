@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from webhookproxy.delivery.outcomes import circuit as circuits
+from webhookproxy.delivery.outcomes.circuit import (
+    OPEN_AFTER_FAILURES,
+    PROBES_PER_EVENT,
+    Circuit,
+)
 from webhookproxy.delivery.outcomes.retry import (
     EVENT_DELAYS,
     JITTER,
-    OPEN_AFTER_FAILURES,
-    OPEN_AFTER_REFUSALS,
     PROBE_FIRST,
     PROBE_LAST,
-    PROBES_PER_EVENT,
     RETRY_AFTER_MAX,
-    Circuit,
     Kind,
     event_delay,
     judge,
@@ -29,8 +33,14 @@ from webhookproxy.reasons import DeliveryReason, DeliveryState
 CHANCE = st.floats(0.0, 1.0, exclude_max=True)
 RETRY_AFTER = st.sampled_from([None, 0.0, RETRY_AFTER_MAX]) | st.floats(0.0, RETRY_AFTER_MAX)
 KINDS = st.sampled_from(list(Kind))
-FAILURES = st.lists(
-    st.tuples(st.sampled_from([Kind.REFUSAL, Kind.FAILURE, Kind.BUSY]), st.integers(1, 12))
+ANSWERS = st.lists(
+    st.tuples(
+        st.sampled_from([Kind.SUCCESS, Kind.REFUSAL, Kind.ERROR, Kind.FAILURE, Kind.BUSY]),
+        st.integers(1, 12),
+        st.booleans(),
+        st.sampled_from([0.0, 0.5, 1.0, 5.0, 30.0]),
+    ),
+    max_size=60,
 )
 
 
@@ -105,25 +115,34 @@ def test_a_verdict_ends_a_delivery_or_says_when_it_is_tried_again(
         assert verdict.delay >= (retry_after or 0.0)
 
 
-@given(FAILURES, st.booleans())
+@given(ANSWERS, st.booleans())
 def test_a_circuit_opens_in_time_and_only_for_cause(
-    failures: list[tuple[Kind, int]], strict: bool
+    answers: list[tuple[Kind, int, bool, float]], strict: bool
 ) -> None:
-    circuit, failed, opened = Circuit(), 0, False
-    events: set[int] = set()
-    for kind, event in failures:
-        failed += kind is not Kind.REFUSAL or strict
-        events.add(event)
-        opened = circuit.fail(kind, event, strict=strict)
-        if opened:
-            break
-    if opened:
-        assert failed >= OPEN_AFTER_FAILURES or len(events) >= OPEN_AFTER_REFUSALS
-    else:
-        assert len(events) < OPEN_AFTER_REFUSALS
-    assert not circuit.succeed()
-    # A success makes it forget: one failure more opens nothing.
-    assert not circuit.fail(Kind.FAILURE, 1, strict=strict)
+    """As the rule says it, with smaller numbers: three first attempts in 20 s, over 2 s."""
+    small: dict[str, Any] = {"OPEN_AFTER_REFUSALS": 3, "REFUSALS_SPREAD": 2.0}
+    with patch.multiple(circuits, _COUNTED_TOGETHER=0.0, REFUSALS_SECONDS=20.0, **small):
+        circuit, now = Circuit(), 0.0
+        firsts: list[tuple[float, bool]] = []
+        failed: list[int] = []
+        for kind, event, first, seconds in answers:
+            now += seconds
+            refused = kind in (Kind.REFUSAL, Kind.ERROR)
+            firsts += [(now, refused)] if first else []
+            if kind is Kind.SUCCESS:
+                failed.clear()
+                assert not circuit.succeed(now, first=first)
+                continue
+            opened = circuit.fail(kind, event, now, first=first, strict=strict)
+            failed += [] if refused and not strict else [event]
+            late = [each for each in firsts if now - each[0] <= 20.0]
+            all_refused = all(was for _, was in late) and len(late) >= 3
+            expected = len(failed) >= OPEN_AFTER_FAILURES and (strict or len(set(failed)) >= 3)
+            if refused and not strict:
+                expected = first and all_refused and now - late[0][0] >= 2.0
+            assert opened == expected
+            if opened:
+                break
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=30), RETRY_AFTER, CHANCE)
@@ -141,5 +160,5 @@ def test_probes_of_an_open_circuit_move_on_and_wait_longer(
         assert wait >= before - 1e-6
         assert circuit.wants_another() == (in_a_row >= PROBES_PER_EVENT)
         before = wait
-    assert circuit.succeed()
+    assert circuit.succeed(now)
     assert not circuit.opened

@@ -15,7 +15,7 @@ SCRIPT = "https://script.google.com/macros/s/AKfycb/exec"
 ECHO = "https://script.googleusercontent.com/macros/echo?user_content_key=k&lib=l"
 
 REFUSED = (Kind.REFUSAL, DeliveryReason.REFUSED_STATUS)
-FAILED = (Kind.FAILURE, DeliveryReason.FAILED_STATUS)
+FAILED = (Kind.ERROR, DeliveryReason.FAILED_STATUS)
 BUSY = (Kind.BUSY, DeliveryReason.BUSY)
 SLOWER = (Kind.BUSY, DeliveryReason.THROTTLED)
 REDIRECTED = (Kind.FAILURE, DeliveryReason.REDIRECTED)

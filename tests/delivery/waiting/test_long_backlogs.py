@@ -9,7 +9,7 @@ import tracemalloc
 import gevent
 import pytest
 
-from bench.hub import LIMIT_MS, acts, fill, measured
+from bench.lanes.hub import LIMIT_MS, acts, fill, measured
 from tests.delivery.lanes_world import Sending, by_key
 from tests.support.application import wait_until
 from tests.support.receiver import OK, Plain, Receiver, hang

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from webhookproxy.delivery.outcomes.retry import classify
 from webhookproxy.delivery.waiting.backlog import NEWEST
 from webhookproxy.delivery.waiting.rows import Heads, Row
 from webhookproxy.delivery.waiting.stock import STOCK_CHARS, Budget
@@ -76,7 +77,9 @@ class Table:
 
     def row(self, due: Due) -> Row:
         """A row as the database would give it."""
-        return Row(due.id, due.order_key, due.due_ms, due.tries, self.statuses.get(due.id))
+        status = self.statuses.get(due.id)
+        reason = "" if status is None else classify(status)[1].value
+        return Row(due.id, due.order_key, due.due_ms, due.tries, reason, status)
 
 
 class Bench:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from tests.delivery.acting import open_at_once
 from tests.delivery.lanes_world import Sending, attempt, by_key, first, numbers
 from tests.support.application import rows, wait_until
 from tests.support.receiver import OK, Plain, Received, Receiver
@@ -76,7 +79,10 @@ def test_f05_events_answered_404_are_refused_after_three_tries(half: Sending) ->
         )
 
 
-def test_f05_400_on_everything_opens_the_circuit_and_refuses_nothing(half: Sending) -> None:
+def test_f05_400_on_everything_opens_the_circuit_and_refuses_nothing(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_at_once(monkeypatch)
     with Receiver(status(400)) as receiver:
         webhook = half.webhook(receiver.url())
         half.arrive(30, key=None)

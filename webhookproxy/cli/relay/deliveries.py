@@ -62,7 +62,7 @@ def resend_missed(
 @group.command("stop-resend")
 @click.argument("resend", type=RESEND)
 def stop_resend(resend: int) -> None:
-    """Queue nothing more of a bulk resend, begun here or on a page."""
+    """End a bulk resend, begun here or on a page; what it queued is withdrawn."""
     done = write(lambda session: cancel(session, resend, CLI))
     click.echo(f"resend_{resend} {'is cancelled' if done else 'was not running'}.")
 

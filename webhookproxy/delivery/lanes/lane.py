@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from dataclasses import replace
 from functools import partial
 
@@ -15,9 +16,10 @@ from webhookproxy.delivery.lanes.receiver_health import ReceiverHealth
 from webhookproxy.delivery.lanes.services import LaneServices
 from webhookproxy.delivery.lanes.settings import LaneSettings
 from webhookproxy.delivery.lanes.turns import Turns
+from webhookproxy.delivery.outcomes.circuit import Circuit
 from webhookproxy.delivery.outcomes.ledger import Health, Result
 from webhookproxy.delivery.outcomes.outcome import Outcome
-from webhookproxy.delivery.outcomes.retry import EXPIRED, SIMULATED, Circuit, Kind, Verdict
+from webhookproxy.delivery.outcomes.retry import EXPIRED, SIMULATED, Kind, Verdict, judge
 from webhookproxy.delivery.waiting.window import Window
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import Webhook
@@ -137,31 +139,45 @@ class Lane:
             self._services.report_simulated(due, settings.sender.shown_url)
             verdict = SIMULATED
         else:
+            began, others_passed = self._services.now(), self._health.others_passed(due)
             outcome = settings.sender.send(due)
-            verdict = self._health.judge(due, outcome, probe=probe)
+            verdict = judge(
+                outcome.kind,
+                outcome.reason,
+                due.tries,
+                probe=probe,
+                others_passed=others_passed,
+                retry_after=outcome.retry_after,
+                random=random.random,
+            )
             # An answer to a webhook that was saved meanwhile says nothing of it as it is now.
             if settings is self._settings:
-                self._learn(due, outcome, probe)
+                self._learn(due, outcome, probe, began)
             next_in = None if self._settings.paused else self._health.next_in(verdict)
             self._services.report(due, outcome, next_in, settings.sender.shown_url)
         self._end(due, outcome, verdict, probe)
 
-    def _learn(self, due: Due, outcome: Outcome, probe: bool) -> None:
+    def _learn(self, due: Due, outcome: Outcome, probe: bool, began: float) -> None:
         """Go faster, slower, by probes or not at all, as the receiver's answer says."""
         if outcome.kind is Kind.SUCCESS:
-            if self._health.succeeded(self.webhook_id):
-                self._mail.post(partial(self._window.ask_reset, forgive=True))
+            self._pace.speed_up()
+            closed = self._health.succeeded(due, probe=probe)
+            read = partial(self._window.ask_reset, forgive=True)
+            self._mail.post(read if closed else self._window.keys.retries.pardon)
             return
+        now = self._services.now()
         self._health.note_error(outcome)
         if outcome.kind is Kind.GONE:
             self._settings.pause(self._services.now_ms())
             self._services.pause(self.webhook_id, self._settings.version, outcome.reason)
             return
+        if outcome.kind is Kind.BUSY:
+            self._pace.slow_down(now, began)
         strict = self._window.keys.strict
         if self._health.failed(due, outcome, probe=probe, strict=strict):
             self._mail.post(partial(self._window.ask_reset, forgive=False))
         elif outcome.retry_after and not probe:
-            self._pace.hold(self._services.now() + outcome.retry_after)
+            self._pace.hold(now + outcome.retry_after)
         if self._circuit.opened:
             self._alarm.set(self._circuit.next_probe)
 
@@ -170,7 +186,8 @@ class Lane:
         if verdict.delay is None:
             self._mail.post(partial(self._window.release, due, now, now_ms))
         else:
-            self._mail.post(partial(self._window.hold, due, now + verdict.delay))
+            at = now + verdict.delay
+            self._mail.post(partial(self._window.hold, due, at, kept=verdict.kept))
         if probe:
             self._probes.under_way = False
         # Results may wait long for a database that takes no writes; the payload need not.

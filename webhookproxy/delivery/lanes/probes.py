@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from webhookproxy.delivery.outcomes.retry import PROBE_LAST, Circuit, Random
+from webhookproxy.delivery.outcomes.circuit import Circuit
+from webhookproxy.delivery.outcomes.outcome import Outcome
+from webhookproxy.delivery.outcomes.retry import PROBE_LAST, Kind, Random
 from webhookproxy.delivery.waiting.backlog import KEYS_AT_ONCE, KEYS_MAX, Backlog
 from webhookproxy.delivery.waiting.rows import Row
 from webhookproxy.delivery.waiting.window import Window
@@ -30,6 +32,9 @@ class Probes:
         # Deliveries that somebody wants tried now, in the order of their wishes.
         self._asked: dict[int, None] = {}
         self._by_wish = False
+        # The newest that was a probe, and whether the last probe was refused.
+        self._newest = 0
+        self._refused = False
         # After which key the next search among all of them goes on.
         self._last_key: str | None = None
 
@@ -46,6 +51,7 @@ class Probes:
     def forget(self) -> None:
         """The circuit closed: everything is due by itself."""
         self._asked.clear()
+        self._newest = 0
 
     def ready(self, now: float) -> bool:
         """Whether take() may have something, without looking."""
@@ -68,10 +74,12 @@ class Probes:
         """When take() is to be asked again."""
         return now + LOOK_AGAIN if self._asked else self._circuit.next_probe
 
-    def failed(self, due: Due, now: float, retry_after: float | None, random: Random) -> None:
+    def failed(self, due: Due, outcome: Outcome, now: float, random: Random) -> None:
         """A probe failed. One that somebody asked for puts the next one off only if the receiver
         did."""
+        retry_after = outcome.retry_after
         if not self._by_wish:
+            self._refused = outcome.kind in (Kind.REFUSAL, Kind.ERROR)
             self._circuit.probe_failed(due.id, now, retry_after, random)
         elif retry_after:
             self._circuit.next_probe = max(self._circuit.next_probe, now + retry_after)
@@ -91,21 +99,18 @@ class Probes:
         return None
 
     def _scheduled(self, now: float) -> Due | None:
-        circuit, due = self._circuit, None
-        if circuit.probed_id and not circuit.wants_another():
-            due = self._backlog.one(circuit.probed_id)
-        if due is None:
-            row = self._next_of_all() if self._window.keys.strict else self._next_head()
-            due = None if row is None else self._backlog.one(row.id)
+        row = self._next_of_all() if self._window.keys.strict else self._next_head()
+        due = None if row is None else self._backlog.one(row.id)
         if due is None or self._is_taken(due.id, due.order_key):
             # What comes in next, or a second from now, may serve.
-            circuit.next_probe = now + LOOK_AGAIN
+            self._circuit.next_probe = now + LOOK_AGAIN
             return None
         return due
 
     def _next_of_all(self) -> Row | None:
-        """Return the row behind the last probe, or the first of all: in strict order."""
-        for after in (self._circuit.probed_id, 0):
+        """Return the row of the last probe, or the one behind it, or the first: in strict order."""
+        probed = self._circuit.probed_id
+        for after in (probed if self._circuit.wants_another() else probed - 1, 0):
             if rows := self._backlog.after(after, 1):
                 return rows[0]
         return None
@@ -113,18 +118,23 @@ class Probes:
     def _next_head(self) -> Row | None:
         """Return the newest first row of a key that the receiver has not refused yet.
 
-        Of two in a row the second is older than the first. If all were refused it is the next one
-        by its number. Of very many keys only some are looked at, and others the next time.
+        If that is no new one: the last probe's, for its second probe, and then an older one.
+        If all were refused they have their turn in the order of their numbers. Of very many keys
+        only some are looked at, and others the next time.
         """
-        probed = self._circuit.probed_id
-        before = probed or _ANY
-        if (row := self._newest(self._backlog.newest_heads(before))) is not None:
+        probed, again = self._circuit.probed_id, not self._circuit.wants_another()
+        if (row := self._first_fresh(self._backlog.newest_heads(_ANY))) and row.id > self._newest:
+            self._newest = row.id
             return row
-        found = self._some_heads()
-        fresh = [row for row in found if not row.refused]
-        if row := self._newest([row for row in fresh if row.id < before]) or self._newest(fresh):
+        if probed and again and not self._refused and (due := self._backlog.one(probed)):
+            return Row(due.id, due.order_key, due.due_ms)
+        if row := self._first_fresh(self._backlog.newest_heads(probed or _ANY)):
             return row
-        behind = [row for row in found if row.id > probed]
+        found = sorted(self._some_heads(), reverse=True)
+        older = [row for row in found if row.id < probed]
+        if row := self._first_fresh(older) or self._first_fresh(found):
+            return row
+        behind = [row for row in found if row.id > probed - again]
         return min(behind or found, default=None)
 
     def _some_heads(self) -> list[Row]:
@@ -137,9 +147,10 @@ class Probes:
                 break
         return found
 
-    def _newest(self, rows: list[Row]) -> Row | None:
+    def _first_fresh(self, rows: list[Row]) -> Row | None:
+        """Return the first row that was not refused, of those that can be lent."""
         free = (row for row in rows if not self._is_taken(row.id, row.order_key))
-        return max((row for row in free if not row.refused), default=None)
+        return next((row for row in free if not row.refused), None)
 
     def _is_taken(self, delivery_id: int, order_key: str) -> bool:
         """Return whether a row cannot be lent: it, or another of its key, is in hand."""

@@ -7,9 +7,10 @@ import random
 
 from webhookproxy.delivery.lanes.probes import Probes
 from webhookproxy.delivery.lanes.services import LaneServices
+from webhookproxy.delivery.outcomes.circuit import Circuit
 from webhookproxy.delivery.outcomes.ledger import Health
 from webhookproxy.delivery.outcomes.outcome import Outcome
-from webhookproxy.delivery.outcomes.retry import Circuit, Verdict, judge
+from webhookproxy.delivery.outcomes.retry import Verdict
 from webhookproxy.models.deliveries.tables import Due
 
 logger = logging.getLogger(__name__)
@@ -29,24 +30,14 @@ class ReceiverHealth:
             wait = (health.next_probe_ms or 0) - services.now_ms()
             probes.restore(health.failed_probes, wait / 1000, services.now())
 
-    def close(self) -> bool:
-        """Close the circuit, and return whether it was open."""
-        self._probes.forget()
-        self.row.close_circuit()
-        return self._circuit.succeed()
+    def close(self) -> None:
+        """Close the circuit: the webhook was saved."""
+        self._close(first=False)
 
-    def judge(self, due: Due, outcome: Outcome, *, probe: bool) -> Verdict:
-        """Return what becomes of a delivery after this attempt."""
+    def others_passed(self, due: Due) -> bool:
+        """Return whether another event was accepted after this one's first try."""
         first = due.first_attempt_ms
-        return judge(
-            outcome.kind,
-            outcome.reason,
-            due.tries,
-            probe=probe,
-            others_passed=first is not None and (self.row.success_ms or 0) > first,
-            retry_after=outcome.retry_after,
-            random=random.random,
-        )
+        return first is not None and (self.row.success_ms or 0) > first
 
     def next_in(self, verdict: Verdict) -> float | None:
         """Return the seconds until a delivery is tried again, None if it is not."""
@@ -54,27 +45,22 @@ class ReceiverHealth:
             return max(0.0, self._circuit.next_probe - self._services.now())
         return verdict.delay
 
-    def succeeded(self, webhook_id: int) -> bool:
+    def succeeded(self, due: Due, *, probe: bool) -> bool:
         """Count a success, and return whether it closed the circuit."""
         self.row.success_ms = self._services.now_ms()
-        closed = self.close()
+        closed = self._close(first=not probe and _is_first(due))
         if closed:
-            logger.info("webhook_%d answers again: sending what waited", webhook_id)
+            logger.info("webhook_%d answers again: sending what waited", due.webhook_id)
         return closed
-
-    def note_error(self, outcome: Outcome) -> None:
-        """Remember the last failure for the pages."""
-        self.row.error = outcome.reason.value
-        self.row.error_status = outcome.status
-        self.row.error_ms = self._services.now_ms()
 
     def failed(self, due: Due, outcome: Outcome, *, probe: bool, strict: bool) -> bool:
         """Count a failure, and return whether it opened the circuit."""
         now, now_ms = self._services.now(), self._services.now_ms()
+        first = _is_first(due)
         opens = False
         if probe:
-            self._probes.failed(due, now, outcome.retry_after, random.random)
-        elif self._circuit.fail(outcome.kind, due.id, strict=strict):
+            self._probes.failed(due, outcome, now, random.random)
+        elif self._circuit.fail(outcome.kind, due.id, now, first=first, strict=strict):
             opens = True
             logger.warning("webhook_%d keeps failing: probing it from now on", due.webhook_id)
             self._circuit.open(now, outcome.retry_after, random.random)
@@ -84,3 +70,19 @@ class ReceiverHealth:
             wait = max(0.0, self._circuit.next_probe - now)
             self.row.next_probe_ms = now_ms + round(wait * 1000)
         return opens
+
+    def note_error(self, outcome: Outcome) -> None:
+        """Remember the last failure for the pages."""
+        self.row.error = outcome.reason.value
+        self.row.error_status = outcome.status
+        self.row.error_ms = self._services.now_ms()
+
+    def _close(self, *, first: bool) -> bool:
+        self._probes.forget()
+        self.row.close_circuit()
+        return self._circuit.succeed(self._services.now(), first=first)
+
+
+def _is_first(due: Due) -> bool:
+    """Return whether the receiver sees an event for the first time."""
+    return due.attempts == 0 and due.resends == 0

@@ -8,7 +8,7 @@ from webhookproxy.delivery.lanes.pace import Pace
 from webhookproxy.delivery.lanes.probes import Probes
 from webhookproxy.delivery.lanes.services import LaneServices
 from webhookproxy.delivery.lanes.settings import LaneSettings
-from webhookproxy.delivery.outcomes.retry import Circuit
+from webhookproxy.delivery.outcomes.circuit import Circuit
 from webhookproxy.delivery.waiting.window import Window
 from webhookproxy.models.deliveries.tables import Due
 

@@ -135,7 +135,7 @@ class Result:
             due.id,
             verdict.state.value,
             verdict.reason.value,
-            due.tries + verdict.counts,
+            verdict.tries(due.tries),
             due.attempts + (0 if outcome is None else len(outcome.posts)),
             first,
             due_ms,

@@ -60,7 +60,7 @@ def read_answer(
     kind, reason = classify(status)
     if reason is DeliveryReason.REDIRECTED:
         return _read_redirect(url, location or "")
-    if kind in (Kind.REFUSAL, Kind.FAILURE):
+    if kind in (Kind.REFUSAL, Kind.ERROR, Kind.FAILURE):
         return _read_failure(url, status, said, asks_patience=asks_patience)
     # Make answers 410 while the scenario is switched off (help.make.com, Webhooks).
     if kind is Kind.GONE and _is_make(url):

@@ -126,7 +126,7 @@ class Sender:
             status=response.status_code,
             detail=redirect_target(response.url, location) if redirected else None,
             answer=answer,
-            retry_after=asked if kind in (Kind.FAILURE, Kind.BUSY) else None,
+            retry_after=asked if kind in (Kind.FAILURE, Kind.ERROR, Kind.BUSY) else None,
         )
 
     def _storable(self, text: str) -> str:

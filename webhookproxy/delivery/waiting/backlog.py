@@ -23,7 +23,7 @@ KEYS_MAX = 2048
 
 _OPEN = f"d.{OPEN}"
 _MINE = f"FROM deliveries d WHERE d.webhook_id = :webhook AND {_OPEN}"
-_ROW = "d.id, d.order_key, d.due_ms, d.tries, d.status"
+_ROW = "d.id, d.order_key, d.due_ms, d.tries, d.reason, d.status"
 
 _AFTER = text(f"SELECT {_ROW} {_MINE} AND d.id > :after ORDER BY d.id LIMIT :limit")
 _OF_KEY = text(
@@ -36,14 +36,14 @@ _HEADS = (
     f"WITH RECURSIVE keys (n, k) AS (SELECT 1, (SELECT MIN(d.order_key) {_MINE}"
     f" AND d.order_key {{from_key}}) UNION ALL SELECT n + 1, (SELECT MIN(d.order_key) {_MINE}"
     f" AND d.order_key > keys.k) FROM keys WHERE k IS NOT NULL AND n < :limit)"
-    " SELECT h.id, keys.k, h.due_ms, h.tries, h.status FROM keys LEFT JOIN deliveries h"
+    " SELECT h.id, keys.k, h.due_ms, h.tries, h.reason, h.status FROM keys LEFT JOIN deliveries h"
     f" ON h.id = {_FIRST_OF_KEY.format(key='keys.k')} ORDER BY keys.n"
 )
 _HEADS_FIRST = text(_HEADS.format(from_key=">= ''"))
 _HEADS_NEXT = text(_HEADS.format(from_key="> :key"))
 # Of the newest rows those that are the first of their key: a later one would overtake.
 _NEWEST_HEADS = text(
-    f"SELECT r.id, r.order_key, r.due_ms, r.tries, r.status FROM (SELECT {_ROW} {_MINE}"
+    f"SELECT r.id, r.order_key, r.due_ms, r.tries, r.reason, r.status FROM (SELECT {_ROW} {_MINE}"
     f" AND d.id < :before ORDER BY d.id DESC LIMIT {NEWEST}) r"
     f" WHERE r.id = {_FIRST_OF_KEY.format(key='r.order_key')} ORDER BY r.id DESC"
 )

@@ -29,6 +29,8 @@ class Retries:
         self._due: list[tuple[float, int, str]] = []
         # What may be sent before its time, when there is nothing else to send.
         self._early: deque[tuple[str, int]] = deque()
+        # Whether any of those that wait is kept.
+        self._kept = False
         # Rows up to `_forgiven` are due at once, but for those that failed again since.
         self._forgiven = 0
         self._failed_since: set[int] = set()
@@ -59,6 +61,7 @@ class Retries:
     def wait(self, key: str, head: int, at: float, *, kept: bool) -> None:
         """Have the head of a key wait until `at`."""
         self._waits[key] = _Wait(at, head, kept)
+        self._kept = self._kept or kept
         heapq.heappush(self._due, (at, head, key))
 
     def keep(self, key: str, row: Row, now: float, now_ms: int) -> bool:
@@ -93,10 +96,12 @@ class Retries:
 
     def pardon(self) -> None:
         """Let heads that were kept though refused be sent when there is nothing else to send."""
-        for key, wait in self._waits.items():
-            if wait.kept:
-                self._waits[key] = wait._replace(kept=False)
-                self._early.append((key, wait.head))
+        if self._kept:
+            for key, wait in self._waits.items():
+                if wait.kept:
+                    self._waits[key] = wait._replace(kept=False)
+                    self._early.append((key, wait.head))
+        self._kept = False
 
     def soonest(self, now: float) -> float | None:
         """Return when the next head may be sent; None if none waits."""

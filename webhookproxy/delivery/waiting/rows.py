@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from webhookproxy.delivery.outcomes.retry import REFUSED_AFTER, Kind, classify
+from webhookproxy.delivery.outcomes.retry import REFUSED_AFTER, was_refused
 from webhookproxy.models.deliveries.tables import Due
 
 
@@ -15,17 +15,18 @@ class Row(NamedTuple):
     order_key: str
     due_ms: int | None
     tries: int = 0
+    reason: str = ""
     status: int | None = None
 
     @property
     def refused(self) -> bool:
-        """Whether the receiver's last answer refused this event."""
-        return self.status is not None and classify(self.status)[0] is Kind.REFUSAL
+        """Whether the receiver's last answer was about this event alone."""
+        return was_refused(self.reason, self.status)
 
     @property
     def kept(self) -> bool:
         """Whether it was refused often enough to be given up, had any other event passed."""
-        return self.tries >= REFUSED_AFTER and self.refused
+        return self.tries >= REFUSED_AFTER and self.refused and self.status != 500
 
 
 class Heads(NamedTuple):

@@ -16,9 +16,11 @@ from webhookproxy.extensions import Base
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.deliveries.missed import Counted, Wanted
+from webhookproxy.models.deliveries.tables import Delivery, end_deliveries
+from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.types import Id, partial_index, to_ms
 from webhookproxy.models.webhooks import Webhook, find_webhook
-from webhookproxy.reasons import DeliveryState
+from webhookproxy.reasons import DeliveryReason, DeliveryState
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 
@@ -141,13 +143,33 @@ def begin(session: Session, wanted: Wanted, counted: Counted, actor: Actor) -> i
 
 
 def cancel(session: Session, bulk_id: int, actor: Actor) -> bool:
-    """End its queueing; return False if it had ended already. Queued deliveries are sent."""
+    """End it; return False if it had ended already.
+
+    What it queued and was not begun is cancelled. An attempt that is under way ends by itself: if
+    the receiver accepts it, the delivery counts as delivered.
+    """
     bulk = session.get(BulkResend, bulk_id, with_for_update=True, populate_existing=True)
     if bulk is None or bulk.state != BulkState.RUNNING:
         return False
+    withdrawn = _withdraw(session, bulk)
+    bulk.waiting = [each for each in bulk.waiting if each not in withdrawn]
+    bulk.queued -= len(withdrawn)
     bulk.end(BulkState.CANCELLED)
     _record(session, bulk, actor, Action.BULK_RESEND_CANCELLED, f"{bulk.queued} of {bulk.total}")
     return True
+
+
+def _withdraw(session: Session, bulk: BulkResend) -> set[int]:
+    """Cancel what a bulk resend queued and was not tried since; return which."""
+    waits = Delivery.state == DeliveryState.QUEUED.value, Delivery.first_attempt_ms.is_(None)
+    query = select(Delivery.id).where(Delivery.id.in_(bulk.waiting), *waits)
+    ids = list(session.scalars(query.order_by(Delivery.id).with_for_update()))
+    state, reason = DeliveryState.CANCELLED, DeliveryReason.DISCARDED
+    now_ms = to_ms(datetime.now(UTC))
+    end_deliveries(session.connection(), bulk.webhook_id, ids, state, reason, now_ms)
+    if ids:
+        note_change(session, bulk.company_id, bulk.webhook_id)
+    return set(ids)
 
 
 def running(session: Session, webhook_id: int) -> BulkResend | None:

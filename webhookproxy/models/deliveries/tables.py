@@ -126,19 +126,20 @@ class Due:
     first_attempt_ms: int | None
     due_ms: int | None
     facts: Facts
+    resends: int = 0
 
 
 DUE_COLUMNS = (
     "d.id, d.webhook_id, d.order_key, d.tries, d.attempts, d.born_ms, d.first_attempt_ms,"
     " d.due_ms, e.public_id, e.company_id, e.name, e.payload, e.socket_id, e.token_mask,"
-    " e.received_ms"
+    " e.received_ms, d.resends"
 )
 DUE_TABLES = "deliveries d JOIN events e ON e.id = d.event_id"
 
 
 def due_from_row(row: Sequence[Any]) -> Due:
     """Return a Due from a row of DUE_COLUMNS."""
-    (delivery_id, webhook_id, order_key, tries, attempts, born_ms, first_ms, due_ms, *facts) = row
+    (delivery_id, webhook_id, order_key, tries, attempts, born_ms, first_ms, due_ms, *rest) = row
     return Due(
         delivery_id,
         webhook_id,
@@ -148,7 +149,8 @@ def due_from_row(row: Sequence[Any]) -> Due:
         born_ms,
         first_ms,
         due_ms,
-        Facts(*facts),
+        Facts(*rest[:-1]),
+        resends=rest[-1],
     )
 
 

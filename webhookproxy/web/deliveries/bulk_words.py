@@ -66,7 +66,7 @@ def _state_words(
     bulk: BulkResend, held: Hold | None, on_the_way: int, *, has_room: bool
 ) -> tuple[str, str, str, str]:
     if bulk.state == BulkState.CANCELLED:
-        rest = "O que já estava na fila ainda é enviado." if on_the_way else "Nada mais é enviado."
+        rest = "O que já foi tentado ainda termina." if on_the_way else "Nada mais é enviado."
         return "Cancelado", "ban", "grey", rest
     if bulk.state == BulkState.RUNNING:
         if held is not None:

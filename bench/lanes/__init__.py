@@ -1,0 +1,1 @@
+"""Measurements of the lanes alone: the hub under long backlogs, and receivers that refuse."""
