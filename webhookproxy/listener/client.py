@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from gevent.event import Event
 
 from webhookproxy.listener.frames import BoundedSocket
 from webhookproxy.listener.protocol import Client, Engine, Owner
+from webhookproxy.logs.redaction import HIDDEN, one_line, redact
 from webhookproxy.network.dial import DialError, Resolver, connect, wrap
 from webhookproxy.network.guard import Policy, check_socket_url
 from webhookproxy.reasons import ConnectionReason, DeliveryReason
@@ -20,6 +22,8 @@ from webhookproxy.reasons import ConnectionReason, DeliveryReason
 HANDSHAKE_SECONDS = 15.0
 # However rarely the server says that it will ping, a dead one is noticed within so many seconds.
 SILENCE_MAX = 180.0
+# Characters that are kept of what a server said when it refused a connection.
+ANSWER_MAX = 64
 
 _DIAL_REASONS = {
     DeliveryReason.NAME_NOT_RESOLVED: ConnectionReason.NAME_NOT_RESOLVED,
@@ -29,6 +33,19 @@ _DIAL_REASONS = {
     DeliveryReason.TLS_UNTRUSTED: ConnectionReason.TLS_FAILED,
     DeliveryReason.TLS_FAILED: ConnectionReason.TLS_FAILED,
 }
+
+
+# 3C Plus says "Authentication error".
+_AUTHENTICATION = re.compile(
+    r"authen|authori[sz]|autentica|autoriza|credencia|credential|token|jwt|api.?key|login|password"
+    r"|senha|forbidden|permission|permiss|denied|negado|invalid|inv.lid|expired|expirad|revoked",
+    re.IGNORECASE,
+)
+_OUTAGE = re.compile(
+    r"internal|server error|time.?out|timed out|unavailable|indispon|maintenance|manuten|database"
+    r"|redis|overload|too many|try again|tente novamente|bad gateway|ECONN|ETIME|\b5\d\d\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +61,18 @@ class Address:
 
 
 class NotConnected(Exception):
-    """The connection was not made; `reason` says why."""
+    """The connection was not made; `reason` says why, `answer` what the server said, if it did."""
 
-    def __init__(self, reason: ConnectionReason) -> None:
+    def __init__(self, reason: ConnectionReason, answer: str | None = None) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.answer = answer
+
+
+def is_about_the_token(answer: str | None) -> bool:
+    """Return whether a refusal's message is about authentication, and not about an outage."""
+    text = answer or ""
+    return _AUTHENTICATION.search(text) is not None and _OUTAGE.search(text) is None
 
 
 class Socket:
@@ -61,8 +85,10 @@ class Socket:
         self._changed = Event()
         self._accepted = False
         self._interrupted = False
-        # Why the connection ended; None before that.
+        # Why the connection ended; None before that. What the server said if it refused it.
         self.lost: ConnectionReason | None = None
+        self.answer: str | None = None
+        self._token = ""
         self._client.on("connect", self._on_connect)
         self._client.on("connect_error", self._on_connect_error)
         self._client.ended = self._ended
@@ -72,6 +98,7 @@ class Socket:
 
         One that was accepted may be lost already when this returns.
         """
+        self._token = address.token
         try:
             with gevent.Timeout(HANDSHAKE_SECONDS):
                 self._open(address, policy, resolver)
@@ -85,10 +112,9 @@ class Socket:
             # Not chained: the text of the library's errors holds the URL with its token.
             raise NotConnected(ConnectionReason.HANDSHAKE_FAILED) from None
         if not self._accepted:
-            refused = self.lost is ConnectionReason.REFUSED
-            raise NotConnected(
-                ConnectionReason.REFUSED if refused else ConnectionReason.HANDSHAKE_FAILED
-            )
+            refused = self.lost in (ConnectionReason.REFUSED, ConnectionReason.SERVER_REFUSED)
+            reason = self.lost if refused and self.lost else ConnectionReason.HANDSHAKE_FAILED
+            raise NotConnected(reason, self.answer)
 
     def wait(self) -> ConnectionReason | None:
         """Wait until the connection is lost and return why; None if interrupt() was called."""
@@ -156,11 +182,18 @@ class Socket:
         self._owner.connected(str(self._client.get_sid("/") or ""))
         self._changed.set()
 
-    def _on_connect_error(self, *_data: object) -> None:
+    def _on_connect_error(self, data: object = None, *_more: object) -> None:
         # Without an Engine.IO session it was the network, and connect() raises for itself.
         # One that comes later closes the namespace: the socket stays open and hears nothing more.
         if self._engine.state == "connected":
-            self._lose(ConnectionReason.REFUSED)
+            message = data.get("message") if isinstance(data, dict) else data
+            if isinstance(message, str) and message.strip():
+                # It may repeat what we sent.
+                said = redact(one_line(message).replace(self._token, HIDDEN))
+                self.answer = said[:ANSWER_MAX]
+            about_token = is_about_the_token(self.answer)
+            reason = ConnectionReason.REFUSED if about_token else ConnectionReason.SERVER_REFUSED
+            self._lose(reason)
 
     def _ended(self, reason: str) -> None:
         kicked = reason == "server disconnect"

@@ -61,6 +61,8 @@ class Supervisor:
         self._attempts = 0
         self._refusals = 0
         self._accepted_before = accepted_before
+        # What 3C Plus said when it refused the last attempt.
+        self._answer: str | None = None
         # When the company began to be without a socket, in wall milliseconds; 0 once its gap is
         # open or it is connected.
         self._began_ms = 0
@@ -113,6 +115,8 @@ class Supervisor:
             reason, lived = self._connect_once()
             if self._stopping.is_set():
                 break
+            if reason is ConnectionReason.REFUSED:
+                reason = self._judged_refusal()
             delay = self._delay(reason, lived)
             self._tell_lost(reason, delay)
             self._stopping.wait(delay)
@@ -129,13 +133,20 @@ class Supervisor:
             began = time.monotonic()
             self._tell_connected()
             reason = socket.wait() or ConnectionReason.NOT_WISHED
-            self._unheard = socket.unheard_for()
+            self._unheard, self._answer = socket.unheard_for(), socket.answer
         except NotConnected as error:
-            reason = error.reason
+            reason, self._answer = error.reason, error.answer
         finally:
             self._socket = None
             socket.close()
         return reason, time.monotonic() - began if began else 0.0
+
+    def _judged_refusal(self) -> ConnectionReason:
+        """Count a refusal of the token, and return whether it may be an outage of the server."""
+        self._refusals += 1
+        if self._accepted_before and self._refusals <= REFUSALS_IN_OUTAGE:
+            return ConnectionReason.REFUSED_FOR_NOW
+        return ConnectionReason.REFUSED
 
     def _delay(self, reason: ConnectionReason, lived: float) -> float:
         """Seconds until the next attempt."""
@@ -146,8 +157,8 @@ class Supervisor:
             if not crowded:
                 return 0.0
         if reason is ConnectionReason.REFUSED:
-            self._refusals += 1
-            return _grown(REFUSED_FIRST, REFUSED_MAX, self._refusals)
+            outage = REFUSALS_IN_OUTAGE if self._accepted_before else 0
+            return _grown(REFUSED_FIRST, REFUSED_MAX, self._refusals - outage)
         self._attempts += 1
         return _grown(BACKOFF_FIRST, BACKOFF_MAX, self._attempts)
 
@@ -155,7 +166,7 @@ class Supervisor:
         connected_ms = self.feed.connected_ms
         if self._began_ms and connected_ms - self._began_ms > OPENING_MS:
             self._tell(self.state, ConnectionReason.WISHED, gap="open")
-        self._began_ms = 0
+        self._began_ms, self._answer = 0, None
         self._accepted_before = True
         self._tell(ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, gap="close")
         self._console.connected(self.company_id)
@@ -190,6 +201,7 @@ class Supervisor:
                 at_ms,
                 next_attempt_ms=None if delay is None else at_ms + round(delay * 1000),
                 socket_id=self.feed.socket_id if connected else None,
+                answer=self._answer,
                 gap=gap,
                 gap_ms=(gap == "open" and self._began_ms) or at_ms - round(self._unheard * 1000),
             )

@@ -21,7 +21,7 @@ WAITING_MAX = 20_000
 
 _STATE = text(
     "UPDATE connections SET state = :state, reason = :reason, since = :since_ms,"
-    " next_attempt_at = :next_attempt_ms, socket_id = :socket_id, fence = :fence"
+    " next_attempt_at = :next_attempt_ms, socket_id = :socket_id, answer = :answer, fence = :fence"
     " WHERE company_id = :company_id"
 )
 _OPEN_GAP = text(
@@ -54,6 +54,8 @@ class Status:
     since_ms: int
     next_attempt_ms: int | None = None
     socket_id: str | None = None
+    # What 3C Plus said when it refused the connection.
+    answer: str | None = None
     # What this change does to the gap: "open", "close" or nothing.
     gap: str | None = None
     # When the gap began, if not at `since_ms`: a dead server is noticed by its silence.
@@ -154,6 +156,7 @@ class StatusWriter:
                     "since_ms": status.since_ms,
                     "next_attempt_ms": status.next_attempt_ms,
                     "socket_id": status.socket_id,
+                    "answer": status.answer,
                     "fence": self._fence,
                 },
             )

@@ -75,6 +75,8 @@ class Connection(Base):
     since: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
     socket_id: Mapped[str | None] = mapped_column(String(64))
+    # What 3C Plus said when it refused the last attempt, redacted.
+    answer: Mapped[str | None] = mapped_column(String(64))
     fence: Mapped[int] = mapped_column(Id, default=0)
     events: Mapped[int] = mapped_column(Id, default=0)
     last_event_at: Mapped[datetime | None] = mapped_column(Instant)

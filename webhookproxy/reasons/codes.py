@@ -137,6 +137,8 @@ class ConnectionReason(StrEnum):
     HANDSHAKE_FAILED = "handshake_failed"
     HANDSHAKE_TIMEOUT = "handshake_timeout"
     REFUSED = "refused"
+    REFUSED_FOR_NOW = "refused_for_now"
+    SERVER_REFUSED = "server_refused"
     KICKED = "kicked"
     DROPPED = "dropped"
     SILENT = "silent"

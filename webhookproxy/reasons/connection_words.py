@@ -83,6 +83,18 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
             you="Verifique se o token da 3C Plus está correto e confirme se a empresa está ativa "
             "na 3C Plus. Use o token de um gestor; o de um agente só vale com o ID do agente.",
         ),
+        ConnectionReason.REFUSED_FOR_NOW: Words(
+            english="3C Plus refused a token that it accepted before; it may be its own outage.",
+            what="A 3C Plus recusou um token que antes aceitava: pode ser uma falha dela.",
+            then=_RECONNECT,
+            you="Se continuar, verifique se o token ainda está válido na 3C Plus.",
+        ),
+        ConnectionReason.SERVER_REFUSED: Words(
+            english="3C Plus refused the connection for a reason that is not the token.",
+            what="A 3C Plus recusou a conexão, e o motivo não parece ser o token.",
+            then=_AGAIN,
+            you="Se demorar, veja se a 3C Plus está no ar e se a empresa está ativa nela.",
+        ),
         ConnectionReason.KICKED: Words(
             english="3C Plus closed the connection.",
             what="A 3C Plus encerrou a conexão.",

@@ -168,7 +168,7 @@ def test_f15_a_server_that_promises_to_ping_once_a_year_is_not_believed(ears: Li
 def test_f16b_a_refusal_in_the_middle_of_a_connection_ends_it(
     ears: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "REFUSED_FIRST", 0.02)
+    monkeypatch.setattr(connection, "BACKOFF_FIRST", 0.02)
 
     def answer(request: Received) -> Behaviour:
         refusing = websocket(OPEN, CONNECT, '44{"message":"no more"}')
@@ -179,7 +179,7 @@ def test_f16b_a_refusal_in_the_middle_of_a_connection_ends_it(
     with Receiver(answer) as server:
         company = ears.company("ousted-token-0001", socket_url=server.url(""))
         assert [event.name for event in ears.wait_for_events(1)] == ["after"]
-        assert ears.gaps(company) == [("refused", True)]
+        assert ears.gaps(company) == [("server_refused", True)]
 
 
 @pytest.mark.slow

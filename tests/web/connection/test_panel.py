@@ -82,6 +82,17 @@ def test_every_reason_is_said_and_nothing_is_left_to_fill_in(
     assert said[1].endswith(".")
 
 
+def test_what_3c_plus_said_when_it_refused_is_shown_and_escaped(
+    app: Flask, beto: Browser, place: Place
+) -> None:
+    owner(app)
+    state, reason = ConnectionState.RECONNECTING, ConnectionReason.SERVER_REFUSED
+    connection(app, place.company, state, reason, answer="Internal <b>error</b>")
+    assert "A 3C Plus respondeu: “Internal &lt;b&gt;error&lt;/b&gt;”." in panel_of(beto, place)
+    connection(app, place.company, state, ConnectionReason.DROPPED, answer="Internal error")
+    assert "respondeu" not in panel_of(beto, place)
+
+
 @pytest.mark.parametrize("age_ms", [DEAD_MS, 3 * HOUR_MS])
 def test_nothing_is_green_on_an_old_heartbeat(
     age_ms: int, app: Flask, beto: Browser, place: Place

@@ -105,6 +105,7 @@ def _create_companies() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("next_attempt_at", sa.BigInteger()),
         sa.Column("socket_id", sa.String(64)),
+        sa.Column("answer", sa.String(64)),
         sa.Column("fence", ID, nullable=False),
         sa.Column("events", ID, nullable=False),
         sa.Column("last_event_at", sa.BigInteger()),

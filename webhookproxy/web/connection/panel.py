@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, redirect, url_for
@@ -104,10 +104,13 @@ def _words(company: Company, reason: ConnectionReason) -> Words:
     connection = company.connection
     upcoming = connection.next_attempt_at
     due = upcoming is not None and upcoming > datetime.now(UTC)
-    return CONNECTION_WORDS[reason].filled(
+    words = CONNECTION_WORDS[reason].filled(
         when=ago(upcoming) if due and upcoming else "agora",
         since=clock(connection.since, company.timezone),
     )
+    if connection.answer and reason.value == connection.reason:
+        return replace(words, what=f"{words.what} A 3C Plus respondeu: “{connection.answer}”.")
+    return words
 
 
 @blueprint.post("/empresas/<company:company_id>/conectar")
