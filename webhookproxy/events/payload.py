@@ -10,10 +10,8 @@ numbers, key order, escapes and spaces survive. Three changes are made in the te
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +29,7 @@ _HEAD_LENGTH = 64
 _SPACE = " \t\n\r"
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _NAME = re.compile(rf"[{_SPACE}]*\[[{_SPACE}]*({_STRING})[{_SPACE}]*[,\]][{_SPACE}]*")
+_OFFSET = re.compile(rf",[{_SPACE}]*{_STRING}[{_SPACE}]*\][{_SPACE}]*\Z")
 _LITERAL = re.compile(r"true|false|null|NaN|-?Infinity|[-+.\d]+(?:[eE][-+]?\d+)?")
 
 
@@ -247,6 +246,15 @@ def _check_size(name: str, payload: str, text: str) -> None:
         raise TooLarge(name, length, _masked_head(text))
 
 
+def _without_offset(parsed: list[Any], text: str) -> tuple[list[Any], str]:
+    """Remove the text that a server with connection state recovery appends to a single object."""
+    if len(parsed) == 3 and isinstance(parsed[1], dict) and isinstance(parsed[2], str):
+        match = _OFFSET.search(text)
+        if match is not None:
+            return parsed[:2], f"{text[: match.start()]}]"
+    return parsed, text
+
+
 def read(text: str, hide_credentials: bool) -> Event:
     """Read the JSON array of an EVENT packet, exactly as received: `["agent-is-idle",{...}]`.
 
@@ -256,14 +264,20 @@ def read(text: str, hide_credentials: bool) -> Event:
     return read_with_value(text, hide_credentials)[0]
 
 
-def read_with_value(text: str, hide_credentials: bool) -> tuple[Event, Any]:
+def read_with_value(
+    text: str, hide_credentials: bool, *, has_offset: bool = False
+) -> tuple[Event, Any]:
     """Return what `read` returns, and the payload's value, which is parsed anyway.
+
+    `has_offset`: the server appends to an event the offset that it could be recovered from.
 
     Credentials are not hidden in the value. Its numbers are texts if orjson refuses the payload.
     """
     if len(text) > MAX_PAYLOAD_BYTES:
         _refuse_long(text)
     parsed, text = _parse(text)
+    if has_offset:
+        parsed, text = _without_offset(parsed, text)
     payload = _payload_text(text, len(parsed))
     hidden = 0
     if hide_credentials:
@@ -274,19 +288,3 @@ def read_with_value(text: str, hide_credentials: bool) -> tuple[Event, Any]:
     value = arguments[0] if len(arguments) == 1 else arguments or None
     key = order_key(name, value if len(arguments) == 1 else None)
     return Event(name, payload, key, hidden), value
-
-
-def _as_json(value: object) -> dict[str, str]:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return {"_base64": base64.b64encode(value).decode("ascii")}
-    raise TypeError(f"A {type(value).__name__} has no JSON form; only what Socket.IO carries has.")
-
-
-def text_of_args(name: str, args: Sequence[object]) -> str:
-    """Return the array text for `read`, from the values of a binary event.
-
-    Bytes become {"_base64": "..."}; lone surrogates are written as JSON escapes. Raises TypeError
-    for a value that JSON has no form for.
-    """
-    text = json.dumps([name, *args], ensure_ascii=False, separators=(",", ":"), default=_as_json)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

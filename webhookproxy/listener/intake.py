@@ -6,17 +6,17 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 import gevent
 from gevent.event import Event as Signal
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
-from webhookproxy.events import payload
 from webhookproxy.listener.journal import Journal
 from webhookproxy.listener.routes import Arrival, Routes, Taken, read
 from webhookproxy.logs.console import Console
+from webhookproxy.logs.redaction import one_line
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.reasons import EVENT_WORDS, MARKERS, EventNote
 
@@ -49,16 +49,13 @@ class Feed:
 
     def connected(self, socket_id: str) -> None:
         """Note the socket's id, before its first event."""
-        self.socket_id = socket_id[:SOCKET_ID_MAX]
+        # A database refuses zero bytes and halves of a character.
+        self.socket_id = one_line(socket_id)[:SOCKET_ID_MAX]
         self.connected_ms = now_ms()
 
-    def event(self, text: str) -> None:
+    def event(self, text: str, *, has_offset: bool = False) -> None:
         """Take an event: its packet's JSON array as text. Never yields."""
-        self._take(text)
-
-    def values(self, name: str, values: list[Any]) -> None:
-        """Take an event whose arguments hold bytes. Never yields."""
-        self.event(payload.text_of_args(name, values))
+        self._take(text, has_offset=has_offset)
 
     def malformed(self, error: Exception, text: str) -> None:
         """Count a packet that the protocol library could not read. Never yields."""
@@ -72,7 +69,9 @@ class Feed:
         """Wait while the buffer is full, `timeout` seconds at most; return whether it is not."""
         return self._intake.buffer.wait_until_accepting(timeout)
 
-    def _take(self, text: str, *, problem: str | None = None, length: int = 0) -> None:
+    def _take(
+        self, text: str, *, problem: str | None = None, length: int = 0, has_offset: bool = False
+    ) -> None:
         self._intake.take(
             Taken(
                 self.company_id,
@@ -83,6 +82,7 @@ class Feed:
                 now_ms(),
                 problem,
                 length,
+                has_offset,
             )
         )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import engineio
 import socketio
 
-from webhookproxy.listener.frames import MESSAGE_MAX
+from webhookproxy.listener.frames import KEPT, MESSAGE_MAX
+from webhookproxy.listener.packets import PACKET, is_ours, with_attachments
 
 # An event announces how many binary frames follow it; 3C Plus sends none at all.
 ATTACHMENTS_MAX = 1_000
@@ -31,11 +33,11 @@ class Owner(Protocol):
     def connected(self, socket_id: str) -> None:
         """Take the Socket.IO id, before the first event."""
 
-    def event(self, text: str) -> None:
-        """Take the packet's JSON array as text, exactly as it came."""
+    def event(self, text: str, *, has_offset: bool = False) -> None:
+        """Take the packet's JSON array as text, as it came but for what stands for attachments.
 
-    def values(self, name: str, values: list[Any]) -> None:
-        """Take name and arguments of an event that came with binary attachments."""
+        `has_offset`: the server appends an offset; see payload.read_with_value.
+        """
 
     def malformed(self, error: Exception, text: str) -> None:
         """Take notice of a packet that could not be read."""
@@ -125,12 +127,26 @@ def _is_event(data: str | bytes) -> bool:
     return not isinstance(data, str) or data.startswith(("2", "5"))
 
 
+@dataclass(slots=True)
+class _Pending:
+    """An event whose attachments follow; `dropped` if they are only to be read over."""
+
+    body: str
+    acknowledge: str
+    count: int
+    dropped: bool
+    attachments: list[bytes] = field(default_factory=list)
+
+
 class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
-    """Passes the text of an event on as it came, and leaves all else to the library."""
+    """Takes events by their text, and leaves the connection's own packets to the library.
+
+    The library parses what is more than `2[...]` and writes it again: numbers lose digits, and
+    some packets are lost.
+    """
 
     # Called with the reason when the connection ends, whoever ends it.
     ended: Callable[[str], None]
-    _binary_packet: Any
 
     def __init__(self, owner: Owner, timeout: float) -> None:
         super().__init__(
@@ -141,6 +157,9 @@ class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
             request_timeout=timeout,
         )
         self.owner = owner
+        self._pending: _Pending | None = None
+        # Whether the server could recover events, and so appends an offset to each.
+        self._offsets = False
         engine: Engine = self.eio
         engine.owner = owner
         engine.client = self
@@ -148,54 +167,83 @@ class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
     def _engineio_client_class(self) -> type[Engine]:
         return Engine
 
-    def _handle_eio_message(self, data: Any) -> None:
-        if type(data) is str:
-            self._expect_no_attachment()
-            # An EVENT of the default namespace that wants no acknowledgement, as all of 3C Plus'.
-            if data.startswith("2["):
-                self.owner.event(data[1:])
-                return
-        else:
-            self._count_attachment(data)
-        try:
-            super()._handle_eio_message(data)
-        except Exception:
-            # A binary packet that failed would swallow every later event as its attachment.
-            self._binary_packet = None
-            raise
-
     def take_cut(self, data: str | bytes, length: int) -> None:
         """Handle a message of which only the beginning was kept."""
-        packet, self._binary_packet = self._binary_packet, None
-        if isinstance(data, str) and data.startswith("2"):
-            self.owner.oversized(data[data.find("[") :], length)
-        elif packet is not None and isinstance(packet.data, list):
-            self.owner.oversized(json.dumps(packet.data[:1]), length)
+        packet = PACKET.fullmatch(data) if isinstance(data, str) else None
+        if packet is not None and packet["kind"] == "2":
+            if is_ours(packet):
+                self.owner.oversized(packet["body"], length)
+        elif isinstance(data, bytes) and self._pending is not None:
+            if not self._pending.dropped:
+                self.owner.oversized(self._pending.body[:KEPT], length)
+            self._pending.dropped = True
+            self._attach(self._pending, data)
         else:
             self.owner.malformed(ValueError(), data if isinstance(data, str) else "")
 
+    def _handle_eio_message(self, data: Any) -> None:
+        if not isinstance(data, str):
+            if self._pending is None:
+                raise ValueError("an attachment of no event")
+            self._attach(self._pending, data)
+            return
+        self._expect_no_attachment()
+        if data.startswith("2["):
+            # As all of 3C Plus': of the default namespace, and without an acknowledgement.
+            self.owner.event(data[1:], has_offset=self._offsets)
+            return
+        packet = PACKET.fullmatch(data)
+        if packet is None:
+            raise ValueError("a packet of no known form")
+        if packet["kind"] in "56":
+            self._expect_attachments(packet)
+        elif not is_ours(packet):
+            # Another namespace's is none of ours.
+            return
+        elif packet["kind"] == "2":
+            self._take_event(packet["body"], packet["id"])
+        elif packet["kind"] != "3":
+            super()._handle_eio_message(data)
+
+    def _take_event(self, text: str, acknowledge: str) -> None:
+        # An event that asks to be acknowledged carries no offset.
+        self.owner.event(text, has_offset=self._offsets and not acknowledge)
+        if acknowledge:
+            self.eio.send(f"3{acknowledge}[]")
+
+    def _expect_attachments(self, packet: re.Match[str]) -> None:
+        count = int((packet["count"] or "")[:9] or 0)
+        if count > ATTACHMENTS_MAX:
+            raise ValueError("more attachments than an event may have")
+        wanted = packet["kind"] == "5" and is_ours(packet)
+        if count:
+            self._pending = _Pending(packet["body"], packet["id"], count, dropped=not wanted)
+        elif wanted:
+            self._take_event(packet["body"], packet["id"])
+
     def _expect_no_attachment(self) -> None:
-        """Give up a binary event whose frames did not follow: the library would wait for ever."""
-        if self._binary_packet is not None:
-            self._binary_packet = None
+        """Give up a binary event whose frames did not follow: it would wait without end."""
+        pending, self._pending = self._pending, None
+        if pending is not None and not pending.dropped:
             self.owner.malformed(ValueError("an event without its attachments"), "")
 
-    def _count_attachment(self, data: bytes) -> None:
-        packet = self._binary_packet
-        if packet is None:
+    def _attach(self, pending: _Pending, data: bytes) -> None:
+        pending.attachments.append(b"" if pending.dropped else data)
+        last = len(pending.attachments) == pending.count
+        if last:
+            self._pending = None
+        if pending.dropped:
             return
-        held = sum(map(len, packet.attachments)) + len(data)
-        if packet.attachment_count > ATTACHMENTS_MAX or held > MESSAGE_MAX:
-            self._binary_packet = None
-            raise ValueError("more attachments than an event may have")
+        if sum(map(len, pending.attachments)) > MESSAGE_MAX:
+            pending.dropped = True
+            raise ValueError("larger attachments than an event may have")
+        if last:
+            text = with_attachments(pending.body, pending.attachments)
+            self._take_event(text, pending.acknowledge)
 
-    def _handle_event(self, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002 - the library's name
-        if not isinstance(data, list) or not data or not isinstance(data[0], str):
-            raise ValueError("an event without a name")
-        self.owner.values(data[0], data[1:])
-        if id is not None:
-            packet = self.packet_class(3, namespace=namespace or "/", id=id, data=[])
-            self._send_packet(packet)
+    def _handle_connect(self, namespace: str | None, data: Any) -> None:
+        self._offsets = isinstance(data, dict) and bool(data.get("pid"))
+        super()._handle_connect(namespace, data)
 
     def _handle_disconnect(self, namespace: str | None) -> None:  # noqa: ARG002 - the library's
         # The library would wait here for the very greenlet that this runs in.

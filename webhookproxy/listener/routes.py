@@ -142,6 +142,8 @@ class Taken:
     received_ms: int
     problem: str | None = None
     length: int = 0
+    # Whether the server appends an offset to its events; see payload.read_with_value.
+    has_offset: bool = False
 
 
 def read(taken: Taken, routes: Routes) -> Arrival:
@@ -151,7 +153,9 @@ def read(taken: Taken, routes: Routes) -> Arrival:
             raise payload.unreadable(taken.problem, taken.text)
         if taken.length:
             raise payload.oversized(taken.text, taken.length)
-        event, value = payload.read_with_value(taken.text, taken.hide_credentials)
+        event, value = payload.read_with_value(
+            taken.text, taken.hide_credentials, has_offset=taken.has_offset
+        )
     except payload.TooLarge as error:
         event = _marker(error.name, "TooLarge", error.length, error.head)
         return _arrival(taken, event, EventNote.TOO_LARGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 
@@ -92,7 +93,8 @@ def prepare_trial(
 def _due(webhook: Webhook, company: Company, name: str, now_ms: int) -> Due:
     """The delivery that the catalogue's sample of this event would become; {} without one."""
     sample = CATALOG[name].sample if name in CATALOG else {}
-    event = payload.read(payload.text_of_args(name, [sample]), company.hide_credentials)
+    text = json.dumps([name, sample], ensure_ascii=False, separators=(",", ":"))
+    event = payload.read(text, company.hide_credentials)
     facts = Facts(
         public_id=contract.new_event_id(now_ms),
         company_id=company.id,
