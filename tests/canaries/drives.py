@@ -55,29 +55,29 @@ def addresses(app: Flask, method: str) -> dict[str, str]:
 
 def first_visit(stage: Stage) -> None:
     """Return the first administrator, after every mistake at the login."""
-    nobody = stage.browser()
+    visitor = stage.browser()
     fields = {"email": ANA, "password": PASSWORD, "repeated": PASSWORD}
-    nobody.post("/primeiro-acesso", 200, **fields, code=MISTAKEN)
+    visitor.post("/primeiro-acesso", 200, **fields, code=MISTAKEN)
     right = {**fields, "code": code_of(stage.app)}
-    nobody.post("/primeiro-acesso", 200, **{**right, "repeated": WRONG})
-    nobody.post("/primeiro-acesso", 200, **{**right, "email": MISTAKEN})
-    nobody.post("/primeiro-acesso", 303, **right)
+    visitor.post("/primeiro-acesso", 200, **{**right, "repeated": WRONG})
+    visitor.post("/primeiro-acesso", 200, **{**right, "email": MISTAKEN})
+    visitor.post("/primeiro-acesso", 303, **right)
 
 
 def mistakes_at_the_door(stage: Stage) -> None:
-    nobody = stage.browser()
+    visitor = stage.browser()
     for email in (ANA, MISTAKEN, f"{MISTAKEN}@", PHONE, PHONE_SHOWN):
-        nobody.post("/entrar", 200, email=email, password=WRONG)
-    nobody.get(f"/entrar?password={MISTAKEN}")
+        visitor.post("/entrar", 200, email=email, password=WRONG)
+    visitor.get(f"/entrar?password={MISTAKEN}")
 
 
 def walk(stage: Stage, ana: Served) -> None:
     """Ask for every page, as every user."""
-    beto, nobody = stage.logged_in(BETO), stage.browser()
+    beto, visitor = stage.logged_in(BETO), stage.browser()
     for endpoint, address in addresses(stage.app, "GET").items():
         assert ana.client.get(address).status_code < 400 or endpoint == "login.show", endpoint
         beto.client.get(address)
-        nobody.client.get(address)
+        visitor.client.get(address)
 
 
 def every_form(stage: Stage, ana: Served) -> None:

@@ -35,6 +35,6 @@ def second_factor(stage: Stage, ana: Served) -> None:
     half.post(STEP, 303, recovery=codes[0])
     half.get("/")
     # After the end of the session, and without the form's token.
-    nobody = stage.browser()
-    nobody.send(f"{PAGE}/codigos", {"recovery": codes[3], "code": key, "current": PASSWORD}, 303)
-    nobody.send(STEP, {"recovery": codes[4], "code": key}, 400)
+    visitor = stage.browser()
+    visitor.send(f"{PAGE}/codigos", {"recovery": codes[3], "code": key, "current": PASSWORD}, 303)
+    visitor.send(STEP, {"recovery": codes[4], "code": key}, 400)

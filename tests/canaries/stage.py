@@ -23,7 +23,7 @@ from webhookproxy.models import BulkResend
 from webhookproxy.models.webhooks import find_webhook, rotate_secret
 from webhookproxy.web.login import passwords
 
-PASSWORD, WRONG = f"{MARK}-password-of-ana", f"{MARK}-password-of-nobody"
+PASSWORD, WRONG = f"{MARK}-password-of-ana", f"{MARK}-wrong-password"
 NEW_PASSWORD = f"{MARK}-password-that-is-new"
 # A secret typed into a visible field by mistake.
 MISTAKEN = f"{MARK}-typed-where-it-does-not-belong"

@@ -1,1 +1,1 @@
-"""The pages, as somebody with a browser uses them."""
+"""The pages, as a visitor with a browser uses them."""

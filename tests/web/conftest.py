@@ -84,7 +84,7 @@ def carla(log_in: Callable[..., Browser], place: Place) -> Browser:
 
 
 @pytest.fixture
-def nobody(app: Flask) -> Browser:
+def visitor(app: Flask) -> Browser:
     """Return a visitor who has not logged in."""
     return Browser(app)
 

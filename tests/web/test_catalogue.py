@@ -20,7 +20,7 @@ PHONE = "5542999998888"
 
 
 def came(app: Flask, company: int, name: str, hours_ago: int, count: int = 1) -> None:
-    """So many events came in that hour."""
+    """Count `count` events in that hour."""
     values = {
         "company": company,
         "hour": now_ms() // 3_600_000 - hours_ago,

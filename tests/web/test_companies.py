@@ -176,7 +176,7 @@ def test_deleting_says_what_is_lost_and_leaves_nothing_to_see(
 def test_another_host_of_another_version_keeps_both_and_the_token(
     app: Flask, ana: Browser, place: Place
 ) -> None:
-    """Nothing is written by a form that was opened before somebody else saved."""
+    """A form that was opened before another user saved writes nothing."""
     address = f"/empresas/company_{place.company}/editar"
     old = ana.fields(address)
     ana.send(address, {**ana.fields(address), "name": "Primeira"}, 303)

@@ -45,7 +45,7 @@ def address(company: int) -> str:
 
 
 def read(text: str) -> str:
-    """A page as somebody reads it."""
+    """Return the text of a page."""
     main = text[text.index("<main") : text.index("</main>")]
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", main))).strip()
 

@@ -49,7 +49,7 @@ def put(app: Flask, statement: str, *rows: Mapping[str, object]) -> None:
 
 
 def came(app: Flask, company: int, at: datetime, name: str, count: int) -> None:
-    """So many events came in that hour."""
+    """Count `count` events in that hour."""
     values = {"company": company, "hour": to_ms(at) // 3_600_000, "name": name, "count": count}
     put(app, "INSERT INTO hourly_events VALUES (:company, :hour, :name, :count)", values)
 
@@ -75,7 +75,7 @@ def born(app: Flask, company: int, at: datetime) -> None:
 
 
 def switched(app: Flask, company: int, at: datetime, action: Action) -> None:
-    """Somebody clicked Connect or Disconnect then."""
+    """Write that a user switched the connection then."""
 
     def job(session: Session) -> None:
         with travel(at, tick=False):

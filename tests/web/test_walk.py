@@ -1,4 +1,4 @@
-"""Every address of the application, by everybody: a new page cannot forget its guard."""
+"""Every address, for every kind of visitor: a new page cannot forget its guard."""
 
 from __future__ import annotations
 
@@ -95,25 +95,25 @@ def methods(app: Flask, endpoint: str) -> set[str]:
 
 @pytest.mark.usefixtures("ana")
 def test_whoever_is_not_logged_in_is_sent_to_log_in(
-    app: Flask, addresses: dict[str, str], nobody: Browser
+    app: Flask, addresses: dict[str, str], visitor: Browser
 ) -> None:
     for endpoint, address in addresses.items():
         for method in methods(app, endpoint):
-            answer = nobody.client.open(address, method=method)
+            answer = visitor.client.open(address, method=method)
             assert (answer.status_code, answer.location) == (303, "/entrar"), (method, endpoint)
 
 
 def test_whoever_gave_only_the_password_is_sent_to_log_in(
-    app: Flask, addresses: dict[str, str], ana: Browser, nobody: Browser
+    app: Flask, addresses: dict[str, str], ana: Browser, visitor: Browser
 ) -> None:
     turn_on(ana)
-    give_password(nobody)
+    give_password(visitor)
     for endpoint, address in addresses.items():
         for method in methods(app, endpoint):
-            answer = nobody.client.open(address, method=method)
+            answer = visitor.client.open(address, method=method)
             assert (answer.status_code, answer.location) == (303, "/entrar"), (method, endpoint)
     # The password was not forgotten meanwhile: it really is half a login that opened nothing.
-    nobody.get(STEP)
+    visitor.get(STEP)
 
 
 @pytest.mark.usefixtures("ana")
@@ -149,10 +149,10 @@ def test_an_administrator_has_every_page(
             ana.get(address)
 
 
-def test_no_code_is_taken_without_the_forms_token(ana: Browser, nobody: Browser) -> None:
+def test_no_code_is_taken_without_the_forms_token(ana: Browser, visitor: Browser) -> None:
     turn_on(ana)
-    give_password(nobody)
-    assert "Não entendemos este pedido" in nobody.send(STEP, {"code": "123456"}, 400).text
+    give_password(visitor)
+    assert "Não entendemos este pedido" in visitor.send(STEP, {"code": "123456"}, 400).text
 
 
 def test_nothing_is_taken_without_the_forms_token(

@@ -60,12 +60,12 @@ def test_whoever_is_alone_is_told_what_operators_are_for(ana: Browser) -> None:
 
 
 def test_a_new_operator_comes_in_and_sees_the_companies_that_were_marked(
-    app: Flask, ana: Browser, nobody: Browser, place: Place
+    app: Flask, ana: Browser, visitor: Browser, place: Place
 ) -> None:
     ana.send("/usuarios/novo", new_user(ana, companies=[str(place.company)]), 303)
-    nobody.post("/entrar", email=EVA, password=PASSWORD)
-    nobody.get(f"/empresas/company_{place.company}")
-    nobody.get(f"/empresas/company_{place.other_company}", 404)
+    visitor.post("/entrar", email=EVA, password=PASSWORD)
+    visitor.get(f"/empresas/company_{place.company}")
+    visitor.get(f"/empresas/company_{place.other_company}", 404)
     assert granted(app, EVA) == {place.company}
 
 
@@ -97,14 +97,14 @@ def test_a_company_that_is_not_there_is_not_granted(app: Flask, ana: Browser, pl
 
 
 def test_a_generated_password_is_shown_once_and_opens_the_door(
-    ana: Browser, nobody: Browser, place: Place
+    ana: Browser, visitor: Browser, place: Place
 ) -> None:
     fields = new_user(ana, password="", generate_password="y", companies=[str(place.company)])
     page = ana.send("/usuarios/novo", fields, 200).text
     found = re.search(r'id="senha"[^>]*>([^<]+)<', page)
     assert found
     assert found[1] not in ana.get("/usuarios").text
-    nobody.post("/entrar", 303, email=EVA, password=found[1])
+    visitor.post("/entrar", 303, email=EVA, password=found[1])
     ana.send("/usuarios/novo", fields, 303)
     page = ana.get("/usuarios").text
     assert "gere outra" in page
@@ -180,14 +180,14 @@ def test_the_last_administrator_stays(app: Flask, ana: Browser) -> None:
 
 
 def test_a_user_is_deleted_after_a_page_that_says_what_is_lost(
-    app: Flask, ana: Browser, beto: Browser, nobody: Browser
+    app: Flask, ana: Browser, beto: Browser, visitor: Browser
 ) -> None:
     address = address_of(app, "beto@exemplo.com.br", "/excluir")
     assert "não entra mais" in ana.get(address).text
     ana.post(address)
     assert "foi excluído" in ana.get("/usuarios").text
     assert beto.get("/", 303).location == "/entrar"
-    nobody.post("/entrar", 200, email="beto@exemplo.com.br", password=PASSWORD)
+    visitor.post("/entrar", 200, email="beto@exemplo.com.br", password=PASSWORD)
     assert not rows(app, "SELECT 1 FROM grants")
     ana.get(address, 404)
 

@@ -39,7 +39,7 @@ def either(any_app: Flask) -> Flask:
 
 
 def silent(app: Flask, company: int, minutes: float, **facts: Any) -> None:
-    """The company is connected, and was last heard so many minutes ago."""
+    """Store a connected company whose last event came `minutes` ago."""
     heard = int(time.time() * 1000) - round(minutes * MINUTE_MS)
     usual = {"state": "connected", "reason": "accepted", "since": heard - 1}
     connection(app, company, **{**usual, "last_event_at": heard, "events": 5, **facts})
@@ -128,7 +128,7 @@ def test_a_second_look_in_the_same_hour_asks_nothing_of_the_counters(
             lambda *given: asked.append(given[2]) if "hourly_events" in given[2] else None,
         )
         assert len(found()) == 10
-        # The weeks, this hour of all of them, and of nobody more: all were heard this hour.
+        # The weeks, and this hour of them. No more: every company had an event this hour.
         assert len(asked) == 2
         clock.shift(60)
         assert len(found()) == 11

@@ -126,7 +126,7 @@ def test_a_delivery_whose_event_was_purged_is_left_out(app: Flask) -> None:
 def test_a_time_is_found_among_numbers_with_gaps(app: Flask) -> None:
     webhook = make_webhook(app, make_company(app), "http://127.0.0.1:4001/")
     numbers = (3, 4, 90, 91, 5000)
-    # Event 90 was for nobody, so it has no delivery.
+    # No webhook asked for event 90, so it has no delivery.
     insert(
         app,
         [event_row(n, 1, received_ms=n * 10) for n in numbers],

@@ -1,4 +1,4 @@
-"""One call's life: its events in their order, each with what became of it."""
+"""The events of one call in their order, each with its deliveries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of one event: what arrived, and that somebody looked at it."""
+"""The page of one event: its payload, and the audit entry of a user who opened it."""
 
 from __future__ import annotations
 

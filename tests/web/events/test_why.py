@@ -1,4 +1,4 @@
-"""Every event says, for each webhook of its company, what became of it: none is without answer."""
+"""Every event has an answer for each webhook of its company."""
 
 from __future__ import annotations
 

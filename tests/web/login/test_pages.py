@@ -40,20 +40,20 @@ def new_password(current: str) -> dict[str, Any]:
 
 
 def test_the_first_visit_creates_the_administrator_with_the_code_of_the_console(
-    app: Flask, nobody: Browser
+    app: Flask, visitor: Browser
 ) -> None:
-    assert nobody.get("/", 303).location == "/entrar"
-    assert nobody.get("/entrar", 303).location == "/primeiro-acesso"
-    nobody.get("/primeiro-acesso")
-    answer = nobody.post("/primeiro-acesso", **first_fields(code_of(app)))
+    assert visitor.get("/", 303).location == "/entrar"
+    assert visitor.get("/entrar", 303).location == "/primeiro-acesso"
+    visitor.get("/primeiro-acesso")
+    answer = visitor.post("/primeiro-acesso", **first_fields(code_of(app)))
     assert answer.location == "/"
-    assert "Nenhuma empresa ainda" in nobody.get("/").text
+    assert "Nenhuma empresa ainda" in visitor.get("/").text
     assert rows(app, "SELECT email, is_admin FROM users") == [("ana@exemplo.com.br", True)]
 
 
-def test_the_code_may_be_typed_with_spaces_and_in_capitals(app: Flask, nobody: Browser) -> None:
+def test_the_code_may_be_typed_with_spaces_and_in_capitals(app: Flask, visitor: Browser) -> None:
     typed = code_of(app).replace("-", " ").upper()
-    nobody.post("/primeiro-acesso", **first_fields(typed))
+    visitor.post("/primeiro-acesso", **first_fields(typed))
     assert len(rows(app, "SELECT 1 FROM users")) == 1
 
 
@@ -68,34 +68,34 @@ def test_the_code_may_be_typed_with_spaces_and_in_capitals(app: Flask, nobody: B
     ],
 )
 def test_a_wrong_first_form_creates_nobody_and_says_why(
-    changed: dict[str, str], said: str, app: Flask, nobody: Browser
+    changed: dict[str, str], said: str, app: Flask, visitor: Browser
 ) -> None:
-    answer = nobody.post("/primeiro-acesso", 200, **{**first_fields(code_of(app)), **changed})
+    answer = visitor.post("/primeiro-acesso", 200, **{**first_fields(code_of(app)), **changed})
     assert said in answer.text
     assert PASSWORD not in answer.text
     assert not rows(app, "SELECT 1 FROM users")
 
 
 @pytest.mark.usefixtures("ana")
-def test_there_is_no_first_visit_once_there_is_a_user(app: Flask, nobody: Browser) -> None:
-    assert nobody.get("/primeiro-acesso", 303).location == "/entrar"
-    nobody.post("/primeiro-acesso", **first_fields(code_of(app), email="eva@exemplo.com.br"))
+def test_there_is_no_first_visit_once_there_is_a_user(app: Flask, visitor: Browser) -> None:
+    assert visitor.get("/primeiro-acesso", 303).location == "/entrar"
+    visitor.post("/primeiro-acesso", **first_fields(code_of(app), email="eva@exemplo.com.br"))
     assert len(rows(app, "SELECT 1 FROM users")) == 1
 
 
-def test_guessing_the_code_is_slowed_down(app: Flask, nobody: Browser) -> None:
+def test_guessing_the_code_is_slowed_down(app: Flask, visitor: Browser) -> None:
     for _ in range(5):
-        nobody.post("/primeiro-acesso", 200, **first_fields("0000-0000-0000-0000"))
-    answer = nobody.post("/primeiro-acesso", 429, **first_fields(code_of(app)))
+        visitor.post("/primeiro-acesso", 200, **first_fields("0000-0000-0000-0000"))
+    answer = visitor.post("/primeiro-acesso", 429, **first_fields(code_of(app)))
     assert int(answer.headers["Retry-After"]) > 0
     assert "Muitas tentativas" in answer.text
 
 
 @pytest.mark.usefixtures("ana")
-def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(nobody: Browser) -> None:
+def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(visitor: Browser) -> None:
     pages = [
         re.sub(
-            r'value="[^"]*"', "", nobody.post("/entrar", 200, email=email, password="x" * 12).text
+            r'value="[^"]*"', "", visitor.post("/entrar", 200, email=email, password="x" * 12).text
         )
         for email in ("ana@exemplo.com.br", "eva@exemplo.com.br")
     ]
@@ -104,7 +104,9 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(nobody: Browse
 
 
 @pytest.mark.usefixtures("ana")
-def test_an_unknown_user_costs_a_hash_too(nobody: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_user_costs_a_hash_too(
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stopwatch would lie on a busy machine: what is counted is the work."""
     from webhookproxy.models.accounts.people import hasher
     from webhookproxy.web.login import passwords
@@ -120,20 +122,20 @@ def test_an_unknown_user_costs_a_hash_too(nobody: Browser, monkeypatch: pytest.M
     passwords._dummy_hash()
     monkeypatch.setattr(passwords, "hasher", Counting())
     for email in ("ana@exemplo.com.br", "eva@exemplo.com.br"):
-        nobody.post("/entrar", 200, email=email, password="wrong password")
+        visitor.post("/entrar", 200, email=email, password="wrong password")
     assert len(made) == 2
     assert made[0].split("$")[3] == made[1].split("$")[3]
 
 
 @pytest.mark.usefixtures("ana")
 def test_guessing_a_password_is_slowed_down_and_nobody_else_is_locked_out(
-    nobody: Browser,
+    visitor: Browser,
 ) -> None:
     for _ in range(5):
-        nobody.post("/entrar", None, email="eva@exemplo.com.br", password="wrong password")
-    answer = nobody.post("/entrar", 429, email="eva@exemplo.com.br", password="wrong password")
+        visitor.post("/entrar", None, email="eva@exemplo.com.br", password="wrong password")
+    answer = visitor.post("/entrar", 429, email="eva@exemplo.com.br", password="wrong password")
     assert int(answer.headers["Retry-After"]) > 0
-    nobody.post("/entrar", 303, email="ana@exemplo.com.br", password=PASSWORD)
+    visitor.post("/entrar", 303, email="ana@exemplo.com.br", password=PASSWORD)
 
 
 def wrong(browser: Browser, email: str, address: str) -> int:
@@ -146,28 +148,28 @@ def wrong(browser: Browser, email: str, address: str) -> int:
 
 @pytest.mark.usefixtures("ana")
 def test_guesses_from_many_addresses_are_slowed_down_but_the_user_still_comes_in(
-    app: Flask, nobody: Browser
+    app: Flask, visitor: Browser
 ) -> None:
-    """Ana logged in from 127.0.0.1, so that nobody locks her out from elsewhere."""
+    """Ana logged in from 127.0.0.1, so a guesser elsewhere cannot lock her out."""
     email = "ana@exemplo.com.br"
-    answers = [wrong(nobody, email, f"10.0.0.{number}") for number in range(32)]
+    answers = [wrong(visitor, email, f"10.0.0.{number}") for number in range(32)]
     assert answers[:29] == [200] * 29
     assert answers[-1] == 429
-    nobody.post("/entrar", 303, email=email, password=PASSWORD)
+    visitor.post("/entrar", 303, email=email, password=PASSWORD)
     assert wrong(Browser(app), email, "10.0.1.1") == 429
 
 
 @pytest.mark.usefixtures("ana")
-def test_the_addresses_of_one_network_are_one(nobody: Browser) -> None:
-    answers = [wrong(nobody, "ana@exemplo.com.br", f"2001:db8::{n:x}") for n in range(6)]
+def test_the_addresses_of_one_network_are_one(visitor: Browser) -> None:
+    answers = [wrong(visitor, "ana@exemplo.com.br", f"2001:db8::{n:x}") for n in range(6)]
     assert answers == [200] * 5 + [429]
-    assert wrong(nobody, "ana@exemplo.com.br", "2001:db8:0:1::1") == 200
+    assert wrong(visitor, "ana@exemplo.com.br", "2001:db8:0:1::1") == 200
 
 
 @pytest.mark.usefixtures("ana")
-def test_many_names_from_one_address_are_slowed_down(nobody: Browser) -> None:
+def test_many_names_from_one_address_are_slowed_down(visitor: Browser) -> None:
     names = [f"eva{number}@exemplo.com.br" for number in range(21)]
-    assert [wrong(nobody, name, "10.0.0.1") for name in names] == [200] * 20 + [429]
+    assert [wrong(visitor, name, "10.0.0.1") for name in names] == [200] * 20 + [429]
 
 
 @pytest.mark.parametrize(
@@ -184,15 +186,15 @@ def test_tries_are_counted_by_network(address: str, counted: str) -> None:
 
 
 def test_a_refused_login_is_written_down_with_its_address_and_without_the_password(
-    app: Flask, ana: Browser, nobody: Browser
+    app: Flask, ana: Browser, visitor: Browser
 ) -> None:
     ana.get("/")
-    wrong(nobody, "ana@exemplo.com.br", "2001:db8::7")
+    wrong(visitor, "ana@exemplo.com.br", "2001:db8::7")
     query = "SELECT who, address, detail FROM audit WHERE action = 'login_refused'"
     assert rows(app, query) == [("ana@exemplo.com.br", "2001:db8::7", "")]
 
 
-def test_the_key_of_the_session_is_new_at_each_login(ana: Browser, nobody: Browser) -> None:
+def test_the_key_of_the_session_is_new_at_each_login(ana: Browser, visitor: Browser) -> None:
     def key_of(browser: Browser) -> str:
         with browser.client.session_transaction() as session:
             return str(session["_user_id"])
@@ -200,8 +202,8 @@ def test_the_key_of_the_session_is_new_at_each_login(ana: Browser, nobody: Brows
     first = key_of(ana)
     ana.post("/sair")
     ana.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
-    nobody.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
-    assert len({first, key_of(ana), key_of(nobody)}) == 3
+    visitor.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    assert len({first, key_of(ana), key_of(visitor)}) == 3
 
 
 def test_a_form_of_before_the_login_is_worth_nothing_after_it(ana: Browser) -> None:
@@ -214,11 +216,11 @@ def test_a_form_of_before_the_login_is_worth_nothing_after_it(ana: Browser) -> N
 
 @pytest.mark.usefixtures("ana")
 @pytest.mark.parametrize("planted", ["//evil.com", "/\\evil.com", "https://evil.com"])
-def test_a_planted_target_leads_home(planted: str, nobody: Browser) -> None:
-    nobody.get("/entrar?next=" + planted)
-    with nobody.client.session_transaction() as session:
+def test_a_planted_target_leads_home(planted: str, visitor: Browser) -> None:
+    visitor.get("/entrar?next=" + planted)
+    with visitor.client.session_transaction() as session:
         session["next"] = planted
-    answer = nobody.post("/entrar?next=" + planted, email="ana@exemplo.com.br", password=PASSWORD)
+    answer = visitor.post("/entrar?next=" + planted, email="ana@exemplo.com.br", password=PASSWORD)
     assert answer.location == "/"
 
 
@@ -231,8 +233,8 @@ def test_after_a_logout_a_copied_cookie_is_worth_nothing(app: Flask, ana: Browse
     assert thief.get("/", 303).location == "/entrar"
 
 
-def test_a_new_password_ends_every_other_session(ana: Browser, nobody: Browser) -> None:
-    nobody.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+def test_a_new_password_ends_every_other_session(ana: Browser, visitor: Browser) -> None:
+    visitor.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
     given: dict[str, Any] = {
         "current": PASSWORD,
         "password": OTHER_PASSWORD,
@@ -240,33 +242,33 @@ def test_a_new_password_ends_every_other_session(ana: Browser, nobody: Browser) 
     }
     ana.post("/conta", **given)
     ana.get("/")
-    assert nobody.get("/", 303).location == "/entrar"
-    nobody.post("/entrar", 200, email="ana@exemplo.com.br", password=PASSWORD)
-    nobody.post("/entrar", 303, email="ana@exemplo.com.br", password=OTHER_PASSWORD)
+    assert visitor.get("/", 303).location == "/entrar"
+    visitor.post("/entrar", 200, email="ana@exemplo.com.br", password=PASSWORD)
+    visitor.post("/entrar", 303, email="ana@exemplo.com.br", password=OTHER_PASSWORD)
 
 
-def test_a_new_password_needs_the_old_one(ana: Browser, nobody: Browser) -> None:
+def test_a_new_password_needs_the_old_one(ana: Browser, visitor: Browser) -> None:
     given: dict[str, Any] = {
         "current": "wrong password",
         "password": OTHER_PASSWORD,
         "repeated": OTHER_PASSWORD,
     }
     assert "A senha atual não confere" in ana.post("/conta", 200, **given).text
-    nobody.post("/entrar", 303, email="ana@exemplo.com.br", password=PASSWORD)
+    visitor.post("/entrar", 303, email="ana@exemplo.com.br", password=PASSWORD)
 
 
 @pytest.mark.usefixtures("ana")
 def test_a_session_that_was_there_before_the_login_is_not_the_one_after(app: Flask) -> None:
-    """Whoever plants a cookie gets nothing by it: the key is made at the login."""
+    """A planted cookie is worth nothing: the login makes a new key."""
     planted, victim = planted_session(app)
     victim.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
     assert planted.get("/", 303).location == "/entrar"
 
 
 @pytest.mark.usefixtures("ana")
-def test_after_the_login_one_goes_where_one_was_going(place: Place, nobody: Browser) -> None:
-    nobody.get(f"/empresas/company_{place.company}", 303)
-    answer = nobody.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+def test_after_the_login_one_goes_where_one_was_going(place: Place, visitor: Browser) -> None:
+    visitor.get(f"/empresas/company_{place.company}", 303)
+    answer = visitor.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
     assert answer.location == f"/empresas/company_{place.company}"
 
 
@@ -298,7 +300,7 @@ def test_a_login_leads_to_pages_of_ours(target: str) -> None:
 
 
 def test_an_old_hash_is_made_anew_at_the_login(
-    app: Flask, nobody: Browser, monkeypatch: pytest.MonkeyPatch
+    app: Flask, visitor: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from argon2 import PasswordHasher
     from sqlalchemy.orm import Session
@@ -313,7 +315,7 @@ def test_an_old_hash_is_made_anew_at_the_login(
         create_user(session, "ana@exemplo.com.br", weak, admin=True)
 
     store_of(app).session(job)
-    nobody.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    visitor.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
     ((stored,),) = rows(app, "SELECT password_hash FROM users")
     assert stored != weak
     assert "m=19456" in stored

@@ -1,4 +1,4 @@
-"""One's own second factor: turned on, turned off, lost, and what nobody gets to see of it."""
+"""A user's own second factor: turned on, turned off, lost, and never shown to others."""
 
 from __future__ import annotations
 
@@ -99,23 +99,23 @@ def test_guessing_the_password_there_is_slowed_down(ana: Browser) -> None:
     ana.post(PAGE, 429, current=PASSWORD)
 
 
-def test_a_wrong_first_code_turns_nothing_on(ana: Browser, nobody: Browser) -> None:
+def test_a_wrong_first_code_turns_nothing_on(ana: Browser, visitor: Browser) -> None:
     key = begin(ana)
     page = ana.post(PAGE, 200, code=wrong_code(key)).text
     assert "O código não confere" in page
     assert key_on(page) == key
-    assert nobody.post("/entrar", email=ANA, password=PASSWORD).location == "/"
+    assert visitor.post("/entrar", email=ANA, password=PASSWORD).location == "/"
 
 
 def test_the_key_is_shown_to_the_login_that_gave_the_password_and_to_no_other(
-    ana: Browser, nobody: Browser
+    ana: Browser, visitor: Browser
 ) -> None:
     key = begin(ana)
-    nobody.post("/entrar", email=ANA, password=PASSWORD)
-    page = nobody.get(PAGE).text
+    visitor.post("/entrar", email=ANA, password=PASSWORD)
+    page = visitor.get(PAGE).text
     assert "Para termos certeza de que é você" in page
     assert "chave" not in page
-    assert "Para termos certeza" in nobody.post(PAGE, 200, code=code_of(key)).text
+    assert "Para termos certeza" in visitor.post(PAGE, 200, code=code_of(key)).text
 
 
 def test_after_ten_minutes_one_begins_anew(clock: Traveller, ana: Browser) -> None:
@@ -125,11 +125,11 @@ def test_after_ten_minutes_one_begins_anew(clock: Traveller, ana: Browser) -> No
     assert begin(ana) != key
 
 
-def test_turning_it_on_ends_every_other_session(ana: Browser, nobody: Browser) -> None:
-    nobody.post("/entrar", email=ANA, password=PASSWORD)
+def test_turning_it_on_ends_every_other_session(ana: Browser, visitor: Browser) -> None:
+    visitor.post("/entrar", email=ANA, password=PASSWORD)
     turn_on(ana)
     ana.get("/")
-    assert nobody.get("/", 303).location == "/entrar"
+    assert visitor.get("/", 303).location == "/entrar"
 
 
 def test_a_second_click_does_not_make_other_codes(app: Flask, ana: Browser) -> None:
@@ -142,20 +142,20 @@ def test_a_second_click_does_not_make_other_codes(app: Flask, ana: Browser) -> N
 
 @pytest.mark.parametrize("with_paper", [False, True])
 def test_it_is_turned_off_with_the_password_and_a_code(
-    with_paper: bool, app: Flask, clock: Traveller, ana: Browser, nobody: Browser
+    with_paper: bool, app: Flask, clock: Traveller, ana: Browser, visitor: Browser
 ) -> None:
     key, codes = turn_on(ana)
     clock.shift(60)
-    give_password(nobody)
-    nobody.post(STEP, code=code_of(key))
+    give_password(visitor)
+    visitor.post(STEP, code=code_of(key))
     clock.shift(60)
     proof: dict[str, Any] = {"recovery": codes[0]} if with_paper else {"code": code_of(key)}
     assert ana.post(OFF, current=PASSWORD, **proof).location == "/conta"
     page = ana.get("/conta").text
     assert "O segundo fator foi desligado" in page
     assert "Desligado" in page
-    assert nobody.get("/", 303).location == "/entrar"
-    assert nobody.post("/entrar", email=ANA, password=PASSWORD).location == "/"
+    assert visitor.get("/", 303).location == "/entrar"
+    assert visitor.post("/entrar", email=ANA, password=PASSWORD).location == "/"
     assert rows(app, "SELECT 1 FROM recovery_codes") == []
     assert changes(app)[-1] == (ANA, "", "off")
 
@@ -180,7 +180,7 @@ def test_neither_the_password_alone_nor_a_code_alone_changes_anything(
 
 
 def test_new_recovery_codes_take_the_place_of_the_old_ones(
-    app: Flask, clock: Traveller, ana: Browser, nobody: Browser
+    app: Flask, clock: Traveller, ana: Browser, visitor: Browser
 ) -> None:
     _, old = turn_on(ana)
     page = ana.post(RENEW, 200, current=PASSWORD, recovery=old[0]).text
@@ -189,10 +189,10 @@ def test_new_recovery_codes_take_the_place_of_the_old_ones(
     assert not {*old} & {*new}
     assert len(rows(app, "SELECT 1 FROM recovery_codes")) == 10
     assert changes(app)[-1] == (ANA, "", "codes")
-    give_password(nobody)
-    nobody.post(STEP, 200, recovery=old[1])
+    give_password(visitor)
+    visitor.post(STEP, 200, recovery=old[1])
     clock.shift(60)
-    nobody.post(STEP, 303, recovery=new[1])
+    visitor.post(STEP, 303, recovery=new[1])
 
 
 @pytest.mark.parametrize("page", [OFF, RENEW])
@@ -202,28 +202,28 @@ def test_where_it_is_off_the_pages_say_so(page: str, ana: Browser) -> None:
     ana.post(page, 200, current=PASSWORD, code="123456")
 
 
-def test_a_new_password_leaves_it_on(clock: Traveller, ana: Browser, nobody: Browser) -> None:
+def test_a_new_password_leaves_it_on(clock: Traveller, ana: Browser, visitor: Browser) -> None:
     turn_on(ana)
     clock.shift(60)
     fresh = "outra senha bem comprida"
     ana.post("/conta", current=PASSWORD, password=fresh, repeated=fresh)
-    assert nobody.post("/entrar", email=ANA, password=fresh).location == STEP
+    assert visitor.post("/entrar", email=ANA, password=fresh).location == STEP
 
 
 def test_an_administrator_turns_it_off_for_whoever_lost_it(
-    app: Flask, ana: Browser, beto: Browser, nobody: Browser
+    app: Flask, ana: Browser, beto: Browser, visitor: Browser
 ) -> None:
     turn_on(beto)
     assert "Segundo fator" in ana.get("/usuarios").text
     assert RESET in ana.get("/usuarios/user_2").text
     assert "só depois de ter certeza" in ana.get(RESET).text
-    give_password(nobody, BETO)
+    give_password(visitor, BETO)
     assert ana.post(RESET).location == "/usuarios/user_2"
     page = ana.get("/usuarios/user_2").text
     assert f"O segundo fator de {BETO} foi desligado" in page
     assert beto.get("/", 303).location == "/entrar"
-    # Whoever waited with the password gives it again.
-    assert nobody.get(STEP, 303).location == "/entrar"
+    # A visitor who had given only the password must give it again.
+    assert visitor.get(STEP, 303).location == "/entrar"
     assert beto.post("/entrar", email=BETO, password=PASSWORD).location == "/"
     assert changes(app)[-1] == (ANA, BETO, "reset")
     assert "desligado, porque a pessoa o perdeu" in ana.get("/auditoria").text
@@ -232,12 +232,12 @@ def test_an_administrator_turns_it_off_for_whoever_lost_it(
     assert len(changes(app)) == 2
 
 
-def test_an_administrator_does_not_get_round_their_own(ana: Browser, nobody: Browser) -> None:
+def test_an_administrator_does_not_get_round_their_own(ana: Browser, visitor: Browser) -> None:
     turn_on(ana)
     address = "/usuarios/user_1/segundo-fator"
     assert "com a senha e um código" in ana.get(address).text
     ana.post(address, 200)
-    give_password(nobody)
+    give_password(visitor)
 
 
 def test_an_operator_does_not_turn_off_anybodys(

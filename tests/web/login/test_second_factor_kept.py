@@ -60,7 +60,7 @@ def test_neither_is_in_the_database_the_log_a_cookie_or_the_audit(
     app: Flask,
     sqlite_url: str,
     ana: Browser,
-    nobody: Browser,
+    visitor: Browser,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -68,12 +68,12 @@ def test_neither_is_in_the_database_the_log_a_cookie_or_the_audit(
     ana.post(PAGE, 200, code=wrong_code(key))
     codes = codes_on(ana.post(PAGE, 200, code=code_of(key)).text)
     secrets = spellings(key, codes)
-    use_and_misuse(clock, app, nobody, key, codes)
+    use_and_misuse(clock, app, visitor, key, codes)
     assert rows(app, "SELECT 1 FROM recovery_codes")
     stored = files_of(sqlite_url)
     # The search would find nothing in the wrong file.
     assert ANA.encode() in stored
-    cookies = [browser.client.get_cookie("session") for browser in (ana, nobody)]
+    cookies = [browser.client.get_cookie("session") for browser in (ana, visitor)]
     places = {
         "database": stored.decode("latin-1"),
         "log": caplog.text,
@@ -87,7 +87,7 @@ def test_neither_is_in_the_database_the_log_a_cookie_or_the_audit(
 def test_what_was_typed_when_the_session_had_expired_is_kept_without_codes(
     clock: Traveller, ana: Browser
 ) -> None:
-    """A form is kept while somebody logs in again, but not its secrets."""
+    """A form is kept while its user logs in again, but not its secrets."""
     key = begin(ana)
     ana.post(PAGE, 200, code=code_of(key))
     clock.shift(13 * 3600)

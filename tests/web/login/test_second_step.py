@@ -49,23 +49,23 @@ def later(clock: Traveller, key: str) -> str:
 
 
 def test_the_right_code_opens_the_door_and_leads_where_one_was_going(
-    later: str, nobody: Browser
+    later: str, visitor: Browser
 ) -> None:
-    nobody.get("/empresas", 303)
-    give_password(nobody)
-    page = nobody.get(STEP).text
+    visitor.get("/empresas", 303)
+    give_password(visitor)
+    page = visitor.get(STEP).text
     assert "Falta o código" in page
-    answer = nobody.post(STEP, code=f" {code_of(later)[:3]} {code_of(later)[3:]} ")
+    answer = visitor.post(STEP, code=f" {code_of(later)[:3]} {code_of(later)[3:]} ")
     assert answer.location == "/empresas"
-    nobody.get("/empresas")
+    visitor.get("/empresas")
 
 
 @pytest.mark.parametrize("planted", ["//evil.com", "/\\evil.com", "https://evil.com"])
-def test_a_planted_target_leads_home(planted: str, later: str, nobody: Browser) -> None:
-    give_password(nobody)
-    with nobody.client.session_transaction() as session:
+def test_a_planted_target_leads_home(planted: str, later: str, visitor: Browser) -> None:
+    give_password(visitor)
+    with visitor.client.session_transaction() as session:
         session["next"] = planted
-    assert nobody.post(STEP, code=code_of(later)).location == "/"
+    assert visitor.post(STEP, code=code_of(later)).location == "/"
 
 
 def test_whoever_has_none_is_let_in_by_the_password_alone(
@@ -75,44 +75,46 @@ def test_whoever_has_none_is_let_in_by_the_password_alone(
     log_in("eva@exemplo.com.br").get("/")
 
 
-def test_without_a_password_there_is_no_such_page(ana: Browser, nobody: Browser) -> None:
-    assert nobody.get(STEP, 303).location == "/entrar"
-    assert nobody.post(STEP, code="000000").location == "/entrar"
+def test_without_a_password_there_is_no_such_page(ana: Browser, visitor: Browser) -> None:
+    assert visitor.get(STEP, 303).location == "/entrar"
+    assert visitor.post(STEP, code="000000").location == "/entrar"
     assert ana.get(STEP, 303).location == "/"
 
 
-def test_a_code_works_once(app: Flask, clock: Traveller, later: str, nobody: Browser) -> None:
+def test_a_code_works_once(app: Flask, clock: Traveller, later: str, visitor: Browser) -> None:
     code = code_of(later)
-    give_password(nobody)
-    nobody.post(STEP, code=code)
+    give_password(visitor)
+    visitor.post(STEP, code=code)
     thief = Browser(app)
     give_password(thief)
     assert "já foi usado" in thief.post(STEP, 200, code=code).text
     assert thief.get("/", 303).location == "/entrar"
     clock.shift(30)
-    # The same code is good for one step more, if nobody used it.
+    # The same code is valid for one more step, if it was not used.
     assert "já foi usado" in thief.post(STEP, 200, code=code).text
     thief.post(STEP, 303, code=code_of(later))
 
 
-def test_the_code_that_turned_it_on_is_used_up(key: str, nobody: Browser) -> None:
-    give_password(nobody)
-    nobody.post(STEP, 200, code=code_of(key))
-    nobody.get("/", 303)
+def test_the_code_that_turned_it_on_is_used_up(key: str, visitor: Browser) -> None:
+    give_password(visitor)
+    visitor.post(STEP, 200, code=code_of(key))
+    visitor.get("/", 303)
 
 
 @pytest.mark.parametrize(("steps", "status"), [(-2, 200), (-1, 303), (0, 303), (1, 303), (2, 200)])
 def test_a_clock_may_be_one_step_off(
-    steps: int, status: int, clock: Traveller, key: str, nobody: Browser
+    steps: int, status: int, clock: Traveller, key: str, visitor: Browser
 ) -> None:
     clock.shift(120)
-    give_password(nobody)
-    nobody.post(STEP, status, code=code_of(key, steps))
+    give_password(visitor)
+    visitor.post(STEP, status, code=code_of(key, steps))
 
 
-def test_after_a_fast_clock_no_older_code_is_taken(app: Flask, later: str, nobody: Browser) -> None:
-    give_password(nobody)
-    nobody.post(STEP, 303, code=code_of(later, 1))
+def test_after_a_fast_clock_no_older_code_is_taken(
+    app: Flask, later: str, visitor: Browser
+) -> None:
+    give_password(visitor)
+    visitor.post(STEP, 303, code=code_of(later, 1))
     second = Browser(app)
     give_password(second)
     for steps in (-1, 0, 1):
@@ -138,58 +140,58 @@ def test_each_recovery_code_opens_the_door_once_and_says_how_many_are_left(
     assert rows(app, "SELECT 1 FROM recovery_codes") == []
 
 
-def test_a_recovery_code_may_be_typed_as_it_is_read(paper: list[str], nobody: Browser) -> None:
+def test_a_recovery_code_may_be_typed_as_it_is_read(paper: list[str], visitor: Browser) -> None:
     typed = paper[0].upper().replace("-", "  ").replace("O", "0").replace("L", "1")
-    give_password(nobody)
-    nobody.post(STEP, 303, recovery=typed)
+    give_password(visitor)
+    visitor.post(STEP, 303, recovery=typed)
 
 
 def test_the_code_of_somebody_else_is_worth_nothing(
-    clock: Traveller, later: str, log_in: Callable[..., Browser], nobody: Browser
+    clock: Traveller, later: str, log_in: Callable[..., Browser], visitor: Browser
 ) -> None:
     other, codes = turn_on(log_in("eva@exemplo.com.br"))
     clock.shift(60)
-    give_password(nobody)
+    give_password(visitor)
     assert code_of(other) != code_of(later)
-    nobody.post(STEP, 200, code=code_of(other))
-    nobody.post(STEP, 200, recovery=codes[0])
+    visitor.post(STEP, 200, code=code_of(other))
+    visitor.post(STEP, 200, recovery=codes[0])
 
 
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "😀"])
 def test_what_is_no_code_is_refused_with_the_one_answer(
-    code: str, later: str, nobody: Browser
+    code: str, later: str, visitor: Browser
 ) -> None:
     assert later
-    give_password(nobody)
-    assert "O código não confere, ou já foi usado" in nobody.post(STEP, 200, code=code).text
+    give_password(visitor)
+    assert "O código não confere, ou já foi usado" in visitor.post(STEP, 200, code=code).text
 
 
-def test_wrong_used_and_recovery_codes_get_the_same_answer(key: str, nobody: Browser) -> None:
+def test_wrong_used_and_recovery_codes_get_the_same_answer(key: str, visitor: Browser) -> None:
     def said(**fields: Any) -> str:
-        page = nobody.post(STEP, 200, **fields).text
+        page = visitor.post(STEP, 200, **fields).text
         found = re.search(r'role="alert".*?</ul>', page, re.DOTALL)
         assert found
         return found[0]
 
-    give_password(nobody)
+    give_password(visitor)
     assert said(code=wrong_code(key)) == said(code=code_of(key)) == said(recovery="a" * 16)
 
 
 def test_the_login_that_waits_ends_after_five_minutes(
-    clock: Traveller, later: str, nobody: Browser
+    clock: Traveller, later: str, visitor: Browser
 ) -> None:
-    give_password(nobody)
+    give_password(visitor)
     clock.shift(PENDING_LIFETIME.total_seconds() + 1)
-    assert nobody.post(STEP, code=code_of(later)).location == "/entrar"
-    assert "acabou: entre de novo" in nobody.get("/entrar").text
-    nobody.get("/", 303)
+    assert visitor.post(STEP, code=code_of(later)).location == "/entrar"
+    assert "acabou: entre de novo" in visitor.get("/entrar").text
+    visitor.get("/", 303)
 
 
-def test_a_new_password_ends_a_login_that_waits(later: str, ana: Browser, nobody: Browser) -> None:
-    give_password(nobody)
+def test_a_new_password_ends_a_login_that_waits(later: str, ana: Browser, visitor: Browser) -> None:
+    give_password(visitor)
     fresh = "outra senha bem comprida"
     ana.post("/conta", current=PASSWORD, password=fresh, repeated=fresh)
-    assert nobody.post(STEP, code=code_of(later)).location == "/entrar"
+    assert visitor.post(STEP, code=code_of(later)).location == "/entrar"
 
 
 def test_a_waiting_login_is_finished_once(app: Flask, clock: Traveller, later: str) -> None:
@@ -206,20 +208,20 @@ def test_a_waiting_login_is_finished_once(app: Flask, clock: Traveller, later: s
     assert thief.get("/", 303).location == "/entrar"
 
 
-def test_a_double_click_does_not_lose_the_login(app: Flask, later: str, nobody: Browser) -> None:
+def test_a_double_click_does_not_lose_the_login(app: Flask, later: str, visitor: Browser) -> None:
     """The second answer comes last, to a request with the cookie of before."""
-    give_password(nobody)
-    nobody.get(STEP)
-    fields = {"csrf_token": nobody.token(), "code": code_of(later)}
-    before = nobody.client.get_cookie("session")
+    give_password(visitor)
+    visitor.get(STEP)
+    fields = {"csrf_token": visitor.token(), "code": code_of(later)}
+    before = visitor.client.get_cookie("session")
     assert before is not None
     second = Browser(app)
     second.client.set_cookie("session", before.value)
-    nobody.send(STEP, fields, 303)
+    visitor.send(STEP, fields, 303)
     answer = second.send(STEP, fields, 303)
     assert answer.location == "/entrar"
     assert "Set-Cookie" not in answer.headers
-    assert nobody.get("/entrar", 303).location == "/"
+    assert visitor.get("/entrar", 303).location == "/"
 
 
 def test_a_session_that_was_planted_gets_nothing_by_the_password_nor_by_the_code(
@@ -239,24 +241,24 @@ def test_a_session_that_was_planted_gets_nothing_by_the_password_nor_by_the_code
     assert planted.get("/", 303).location == "/entrar"
 
 
-def test_what_waits_is_stored_as_a_hash(app: Flask, key: str, nobody: Browser) -> None:
+def test_what_waits_is_stored_as_a_hash(app: Flask, key: str, visitor: Browser) -> None:
     assert key
-    give_password(nobody)
-    with nobody.client.session_transaction() as session:
+    give_password(visitor)
+    with visitor.client.session_transaction() as session:
         half = session["pending"]
     ((stored,),) = rows(app, "SELECT key_hash FROM pending_sign_ins")
     assert stored != half
 
 
 def test_it_is_written_down_who_came_in_how(
-    app: Flask, clock: Traveller, later: str, ana: Browser, nobody: Browser
+    app: Flask, clock: Traveller, later: str, ana: Browser, visitor: Browser
 ) -> None:
     query = "SELECT action, who, detail FROM audit ORDER BY id DESC LIMIT 1"
-    give_password(nobody)
+    give_password(visitor)
     assert rows(app, query) == [("second_factor_changed", ANA, "on")]
-    nobody.post(STEP, 200, code=wrong_code(later))
+    visitor.post(STEP, 200, code=wrong_code(later))
     assert rows(app, query) == [("login_refused", ANA, "second factor")]
-    nobody.post(STEP, code=code_of(later))
+    visitor.post(STEP, code=code_of(later))
     assert rows(app, query) == [("login", ANA, "")]
     assert "senha certa, código do segundo fator errado" in ana.get("/auditoria").text
     assert clock is not None
@@ -264,10 +266,10 @@ def test_it_is_written_down_who_came_in_how(
 
 
 def test_a_recovery_code_is_written_down_without_itself(
-    app: Flask, paper: list[str], ana: Browser, nobody: Browser
+    app: Flask, paper: list[str], ana: Browser, visitor: Browser
 ) -> None:
-    give_password(nobody)
-    nobody.post(STEP, recovery=paper[0])
+    give_password(visitor)
+    visitor.post(STEP, recovery=paper[0])
     ((detail,),) = rows(app, "SELECT detail FROM audit ORDER BY id DESC LIMIT 1")
     assert detail == "recovery code, 9 left"
     assert "com um código de recuperação; restavam 9" in ana.get("/auditoria").text

@@ -1,4 +1,4 @@
-"""Codes that are guessed: slowed down, and nobody is locked out of where they are known."""
+"""Guessed codes are slowed down, and lock no user out of a known address."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def guess(browser: Browser, code: str, address: str) -> int:
     ).status_code
 
 
-def test_guessing_codes_is_slowed_down(later: str, nobody: Browser) -> None:
-    give_password(nobody)
+def test_guessing_codes_is_slowed_down(later: str, visitor: Browser) -> None:
+    give_password(visitor)
     wrong = wrong_code(later)
     for _ in range(5):
-        nobody.post(STEP, 200, code=wrong)
-    answer = nobody.post(STEP, 429, code=code_of(later))
+        visitor.post(STEP, 200, code=wrong)
+    answer = visitor.post(STEP, 429, code=code_of(later))
     assert int(answer.headers["Retry-After"]) > 0
     assert "Muitas tentativas" in answer.text
 
 
 def test_guesses_from_many_addresses_are_slowed_down_but_the_user_still_comes_in(
-    app: Flask, later: str, nobody: Browser
+    app: Flask, later: str, visitor: Browser
 ) -> None:
-    """Ana logged in from 127.0.0.1; whoever has only her password is at home nowhere."""
+    """Ana logged in from 127.0.0.1; a thief with her password has no known address."""
     thief = Browser(app)
     give_password(thief)
     wrong = wrong_code(later)
@@ -49,8 +49,8 @@ def test_guesses_from_many_addresses_are_slowed_down_but_the_user_still_comes_in
     # One of the thirty was the code that turned it on.
     assert answers == [200] * 29 + [429] * 2
     assert guess(thief, wrong, "10.0.0.1") == 429
-    give_password(nobody)
-    nobody.post(STEP, 303, code=code_of(later))
+    give_password(visitor)
+    visitor.post(STEP, 303, code=code_of(later))
 
 
 def test_also_from_a_known_address_there_are_few_guesses_in_an_hour(

@@ -1,4 +1,4 @@
-"""What somebody sees when a page cannot be had."""
+"""The error pages."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def test_the_token_of_another_session_is_worth_nothing(ana: Browser, carla: Brow
     ana.send("/empresas/nova", {"name": "Nova", "csrf_token": carla.token()}, 400)
 
 
-def test_what_is_not_there_is_a_page_for_everybody(ana: Browser, nobody: Browser) -> None:
+def test_what_is_not_there_is_a_page_for_everybody(ana: Browser, visitor: Browser) -> None:
     assert "Página não encontrada" in ana.get("/nada", 404).text
-    assert "Página não encontrada" in nobody.get("/nada", 404).text
+    assert "Página não encontrada" in visitor.get("/nada", 404).text
 
 
 def test_an_address_that_only_takes_a_button_says_so(ana: Browser, place: Place) -> None:
@@ -68,9 +68,9 @@ def test_a_body_of_less_than_a_megabyte_is_read(ana: Browser) -> None:
 
 
 @pytest.mark.usefixtures("ana")
-def test_a_character_that_no_database_takes_is_refused(nobody: Browser) -> None:
-    nobody.post("/entrar", 400, email="a\0@exemplo.com.br", password="wrong password")
-    nobody.get("/entrar?x=%00", 400)
+def test_a_character_that_no_database_takes_is_refused(visitor: Browser) -> None:
+    visitor.post("/entrar", 400, email="a\0@exemplo.com.br", password="wrong password")
+    visitor.get("/entrar?x=%00", 400)
 
 
 def test_no_page_shows_the_text_of_an_exception(
@@ -142,9 +142,9 @@ def test_while_nothing_can_be_written_pages_are_read_and_say_so(
     assert not rows(app, "SELECT 1 FROM companies WHERE name = 'Nada disso' OR should_connect")
 
 
-def test_nobody_is_told_what_is_wrong_before_the_login(app: Flask, nobody: Browser) -> None:
+def test_nobody_is_told_what_is_wrong_before_the_login(app: Flask, visitor: Browser) -> None:
     app.extensions["engine"] = FakeEngine(storing=False)
-    assert "Não está gravando" not in nobody.get("/primeiro-acesso").text
+    assert "Não está gravando" not in visitor.get("/primeiro-acesso").text
 
 
 def test_pages_say_that_nobody_owns_the_sockets(app: Flask, ana: Browser) -> None:

@@ -173,11 +173,11 @@ def test_a_button_behind_which_the_session_expired_is_not_pressed_later(
 
 
 @pytest.mark.usefixtures("ana")
-def test_another_sites_form_leaves_nothing_behind(nobody: Browser) -> None:
+def test_another_sites_form_leaves_nothing_behind(visitor: Browser) -> None:
     fields = {"name": "Plantada", "csrf_token": "x", "submission": "1-abc"}
-    nobody.client.post("/empresas/nova", data=fields, headers={"Sec-Fetch-Site": "cross-site"})
-    nobody.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
-    assert "Plantada" not in nobody.get("/empresas/nova").text
+    visitor.client.post("/empresas/nova", data=fields, headers={"Sec-Fetch-Site": "cross-site"})
+    visitor.post("/entrar", email="ana@exemplo.com.br", password=PASSWORD)
+    assert "Plantada" not in visitor.get("/empresas/nova").text
 
 
 def expire(browser: Browser, address: str, fields: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What every answer tells the browser, whoever asks and whatever comes of it."""
+"""The headers of every answer, for every visitor and every result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check(answer: TestResponse) -> None:
 
 
 def addresses(app: Flask, place: Place) -> list[str]:
-    """Every address that can be had with GET, of ids that are there or are not."""
+    """Return every address for GET, with ids that exist and ids that do not."""
     ids = {"company_id": place.company, "webhook_id": place.webhook}
     with app.test_request_context():
         urls = app.url_map.bind("localhost")
@@ -47,10 +47,10 @@ def addresses(app: Flask, place: Place) -> list[str]:
 
 
 def test_every_answer_carries_the_headers(
-    app: Flask, place: Place, ana: Browser, nobody: Browser
+    app: Flask, place: Place, ana: Browser, visitor: Browser
 ) -> None:
     for address in addresses(app, place):
-        check(nobody.client.get(address))
+        check(visitor.client.get(address))
         answer = ana.client.get(address)
         check(answer)
         if address != "/saude":
@@ -59,8 +59,8 @@ def test_every_answer_carries_the_headers(
     check(ana.get("/nada", 404))
 
 
-def test_static_files_are_kept_for_a_year_and_not_guessed_at(nobody: Browser) -> None:
-    answer = nobody.client.get("/static/app.css")
+def test_static_files_are_kept_for_a_year_and_not_guessed_at(visitor: Browser) -> None:
+    answer = visitor.client.get("/static/app.css")
     answer.close()
     assert answer.status_code == 200
     assert "max-age=31536000" in answer.headers["Cache-Control"]
@@ -69,8 +69,8 @@ def test_static_files_are_kept_for_a_year_and_not_guessed_at(nobody: Browser) ->
 
 
 @pytest.mark.parametrize("path", ["/static/../config.py", "/static/%2e%2e/config.py", "/static/"])
-def test_only_static_files_are_static(path: str, nobody: Browser) -> None:
-    assert nobody.client.get(path).status_code == 404
+def test_only_static_files_are_static(path: str, visitor: Browser) -> None:
+    assert visitor.client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("public", ["http://relay.example.com", "https://relay.example.com"])

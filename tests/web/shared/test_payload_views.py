@@ -1,4 +1,4 @@
-"""That somebody looked at an event's payload is written down."""
+"""The audit entries of users who opened an event's payload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody does with an authenticator app, and with the paper beside it."""
+"""A user's authenticator app, and the paper with the recovery codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that looks at every page it is given, as somebody careful would."""
+"""A client that checks every page it is given, as a careful visitor would."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from werkzeug.test import TestResponse
 from tests.web.support.markup import Attributes, tags
 from tests.web.support.session import form_token
 
-# Words of WTForms that nobody translated.
+# English words of WTForms, which must be translated.
 _ENGLISH = ("This field", "Not a valid", "Invalid input", "Field must", "CSRF token")
 _VOID = ("hidden", "submit", "button")
 
 
 class Page:
-    """What of a page can be checked without drawing it."""
+    """The checks of a page that need no drawing."""
 
     def __init__(self, text: str) -> None:
         self.problems: list[str] = []
@@ -151,7 +151,7 @@ def form_fields(text: str) -> dict[str, Any]:
 
 
 def planted_session(app: Flask) -> tuple[Browser, Browser]:
-    """Whoever planted their session's cookie, and the victim who has it now."""
+    """Return the browser that planted its cookie, and the victim who has it now."""
     planted, victim = Browser(app), Browser(app)
     planted.get("/entrar")
     cookie = planted.client.get_cookie("session")

@@ -1,4 +1,4 @@
-"""Deliveries as the owner of the sockets leaves them, and somebody who is logged in."""
+"""Deliveries as the owner of the sockets leaves them, and a user who is logged in."""
 
 from __future__ import annotations
 

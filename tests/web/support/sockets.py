@@ -58,12 +58,12 @@ def connection(
 
 
 def arrived(app: Flask, company: int, hours_ago: int, count: int) -> None:
-    """So many events came in an hour."""
+    """Count `count` events in an hour."""
     counted(app, company, {int(time.time()) // 3600 - hours_ago: count})
 
 
 def usually(app: Flask, company: int, an_hour: int, weeks: int = 8) -> None:
-    """So many events came in each hour of the day that was a week ago, two weeks ago, and so on."""
+    """Count events in each hour of this weekday, in the `weeks` before."""
     now = int(time.time()) // 3600
     hours = [now - 168 * week + hour for week in range(1, weeks + 1) for hour in range(-12, 12)]
     counted(app, company, dict.fromkeys(hours, an_hour))

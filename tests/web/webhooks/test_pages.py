@@ -141,7 +141,7 @@ def test_no_page_of_a_webhook_shows_its_secrets(app: Flask, ana: Browser, place:
         page = ana.get(address_of(webhook) + path).text
         assert "canary-secret" not in page, path
         assert "canary-authorization" not in page, path
-        # Whoever edits the URL must see it; nobody else.
+        # Only the page that edits the URL shows it.
         assert ("canary-in-url" in page) == (path == "/editar"), path
     assert "Já configurada" in ana.get(address_of(webhook) + "/editar").text
 

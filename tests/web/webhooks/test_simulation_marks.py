@@ -1,4 +1,4 @@
-"""Wherever a simulated webhook, or a delivery of one, is shown, nobody can take it for sent."""
+"""A simulated webhook, or a delivery of one, never looks as if it had been sent."""
 
 from __future__ import annotations
 
