@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -52,7 +52,9 @@ def test_who_holds_many_connections_loses_the_oldest(server: ServerProcess, sent
         for _ in range(PER_ADDRESS + MORE):
             client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
             clients.append(stack.enter_context(client))
-            client.sendall(sent)
+            # Whoever is refused may find the connection closed.
+            with suppress(OSError):
+                client.sendall(sent)
         began = time.monotonic()
         assert server.health()["status"] == 200
         assert time.monotonic() - began < ANSWER_SECONDS
