@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from gevent.event import Event
 
 # Enough for a small team: a browser keeps a few streams open, and hidden tabs none.
 LISTENERS_MAX = 100
+PER_LOGIN = 10
 
 
 def ignore_change(_company_id: int) -> None:
@@ -22,13 +24,19 @@ class TooMany(Exception):
 class Listener:
     """One open page: woken at least once after each change."""
 
-    def __init__(self, companies: frozenset[int] | None) -> None:
+    def __init__(self, companies: frozenset[int] | None, login: str) -> None:
         # None listens to every company.
         self.companies = companies
+        self.login = login
+        # Whether a newer page of the same login took its place.
+        self.replaced = False
+        # When it was woken last, in monotonic seconds: what was drawn since is not old.
+        self.woken_at = time.monotonic()
         self._changed = Event()
 
     def wake(self) -> None:
         """End the page's wait."""
+        self.woken_at = time.monotonic()
         self._changed.set()
 
     def wait(self, seconds: float) -> bool:
@@ -43,7 +51,8 @@ class Broadcast:
 
     def __init__(self) -> None:
         self.closed = False
-        self._listeners: set[Listener] = set()
+        # In the order in which they were opened.
+        self._listeners: dict[Listener, None] = {}
 
     @property
     def full(self) -> bool:
@@ -51,16 +60,23 @@ class Broadcast:
         return len(self._listeners) >= LISTENERS_MAX
 
     @contextmanager
-    def listen(self, companies: frozenset[int] | None) -> Iterator[Listener]:
-        """Yield a listener while the page is open; raise TooMany beyond the bound."""
+    def listen(self, companies: frozenset[int] | None, login: str) -> Iterator[Listener]:
+        """Yield a listener while the page is open; raise TooMany beyond the bound.
+
+        Of one login with more than PER_LOGIN pages the oldest is told to end.
+        """
         if self.full:
             raise TooMany
-        listener = Listener(companies)
-        self._listeners.add(listener)
+        own = [each for each in self._listeners if each.login == login and not each.replaced]
+        if len(own) >= PER_LOGIN:
+            own[0].replaced = True
+            own[0].wake()
+        listener = Listener(companies, login)
+        self._listeners[listener] = None
         try:
             yield listener
         finally:
-            self._listeners.discard(listener)
+            self._listeners.pop(listener, None)
 
     def tell(self, company_id: int) -> None:
         """Wake the pages that show this company, after a commit."""

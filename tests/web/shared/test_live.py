@@ -10,7 +10,7 @@ from typing import Any
 
 import gevent
 import pytest
-from flask import Flask
+from flask import Flask, render_template
 from sqlalchemy import QueuePool
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,7 @@ from tests.web.support.sockets import FakeEngine, connection, execute, owner
 from webhookproxy.broadcast import LISTENERS_MAX, Broadcast
 from webhookproxy.extensions import db
 from webhookproxy.models.companies import delete_company, find_company
+from webhookproxy.web.shared import live
 
 Said = tuple[str, dict[str, str]]
 
@@ -165,7 +166,7 @@ def test_beyond_the_bound_a_stream_is_refused_and_a_closed_one_makes_room(
 ) -> None:
     broadcast = broadcast_of(app)
     with open_page(beto, address):
-        others = [broadcast.listen(None) for _ in range(LISTENERS_MAX - 1)]
+        others = [broadcast.listen(None, str(each)) for each in range(LISTENERS_MAX - 1)]
         for each in others:
             each.__enter__()
         assert beto.client.get(address).status_code == 503
@@ -212,3 +213,22 @@ def test_a_stream_that_asks_after_the_login_is_over_is_not_where_one_goes_next(
     browser.get(address, 303, headers={"Accept": "text/event-stream"})
     answer = browser.post("/entrar", email="eva@exemplo.com.br", password=PASSWORD)
     assert answer.location == page
+
+
+def test_equal_pages_of_one_login_are_drawn_once(
+    beto: Browser, ana: Browser, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+
+    def render(path: str, **facts: Any) -> str:
+        drawn.append(path)
+        return str(render_template(path, **facts))
+
+    monkeypatch.setattr(live, "render_template", render)
+    monkeypatch.setattr(live, "DRAW_SECONDS", 60)
+    with open_page(beto, address):
+        once = len(drawn)
+        with open_page(beto, address):
+            assert len(drawn) == once > 0
+        with open_page(ana, address):
+            assert len(drawn) == 2 * once

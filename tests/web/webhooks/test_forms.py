@@ -248,3 +248,12 @@ def test_an_operator_edits_and_creates_nothing(
     beto.post(new, 404, name="Meu", url="http://127.0.0.1:9999/", which="todos")
     carla.post(edit, 404, name="De Carla")
     assert len(rows(app, "SELECT 1 FROM webhooks")) == 2
+
+
+def test_an_operator_gives_the_secrets_again_for_another_path(
+    beto: Browser, ana: Browser, place: Place
+) -> None:
+    edit = f"/webhooks/webhook_{place.webhook}/editar"
+    moved = {**beto.fields(edit), "url": "http://127.0.0.1:9999/attacker"}
+    assert "A nova URL leva a outro lugar" in beto.send(edit, moved, 200).text
+    ana.send(edit, {**ana.fields(edit), "url": "http://127.0.0.1:9999/other"}, 303)

@@ -110,7 +110,8 @@ def _checked(email: str, password: str) -> User | None:
     throttle.limit("address", throttle.address())
     sessions.limit_passwords(email)
     user = db.session.scalar(select(User).where(User.email == email))
-    if not passwords.verified(None if user is None else user.password_hash, password):
+    known, stored = sessions.known_here(email), None if user is None else user.password_hash
+    if not passwords.verified(stored, password, known=known):
         who = Actor(None, email, request.remote_addr or "")
         write(lambda writing: record(writing, who, Action.LOGIN_REFUSED))
         return None

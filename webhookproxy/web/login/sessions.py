@@ -86,11 +86,11 @@ def limit_codes(email: str) -> None:
 
 
 def _limit_everywhere(kind: str, email: str) -> None:
-    if not throttle.allowed(kind, email) and not _known_here(email):
+    if not throttle.allowed(kind, email) and not known_here(email):
         throttle.refuse(kind, email)
 
 
-def _known_here(email: str) -> bool:
+def known_here(email: str) -> bool:
     """Return whether this e-mail logged in here lately: guesses elsewhere must not lock it out."""
     since = datetime.now(UTC) - KNOWN_FOR
     addresses = logged_in_from(db.session(), email, since)

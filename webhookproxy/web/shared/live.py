@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import gevent
-from flask import Response, abort, current_app, render_template, stream_with_context
+from flask import Response, abort, current_app, render_template, request, stream_with_context
 from werkzeug.exceptions import NotFound
 
 from webhookproxy.broadcast import Broadcast, Listener
@@ -47,7 +49,9 @@ def stream(
         templates = {"aviso": "connection/alarms.html", **parts}
         return {name: render_template(path, **facts) for name, path in templates.items()}
 
-    lines = stream_with_context(_lines(draw, broadcast, companies, access.account().key))
+    login = access.account().key
+    drawing = _Drawing(draw, login, f"{login} {request.full_path}")
+    lines = stream_with_context(_lines(drawing, broadcast, companies))
     answer = Response(lines, mimetype="text/event-stream")
     # Without it a proxy such as nginx keeps the lines until it has several kilobytes.
     answer.headers["X-Accel-Buffering"] = "no"
@@ -55,16 +59,13 @@ def stream(
 
 
 def _lines(
-    draw: Callable[[], dict[str, str]],
-    broadcast: Broadcast,
-    companies: frozenset[int] | None,
-    key: str,
+    drawing: _Drawing, broadcast: Broadcast, companies: frozenset[int] | None
 ) -> Iterator[str]:
     sent: dict[str, str] = {}
     beaten = 0.0
-    with broadcast.listen(companies) as listener:
-        while not broadcast.closed:
-            parts = _look(draw, key)
+    with broadcast.listen(companies, drawing.login) as listener:
+        while not (broadcast.closed or listener.replaced):
+            parts = drawing.parts(listener.woken_at)
             if parts is None:
                 yield "event: over\ndata: \n\n"
                 return
@@ -78,14 +79,45 @@ def _lines(
             _wait(listener)
 
 
-def _look(draw: Callable[[], dict[str, str]], key: str) -> dict[str, str] | None:
-    """Return the parts as they are now; None if the login or what the page shows has ended."""
-    try:
-        return draw() if access.holds(key) else None
-    except NotFound:
-        return None
-    finally:
-        db.session.remove()
+# The newest drawing of each page of each login that has a stream, and when it was begun.
+_newest: WeakValueDictionary[str, _Drawn] = WeakValueDictionary()
+
+
+@dataclass(slots=True, weakref_slot=True)
+class _Drawn:
+    parts: dict[str, str] | None
+    began: float
+
+
+class _Drawing:
+    """Draws a page; streams of the same page and login share what one of them drew."""
+
+    def __init__(self, draw: Callable[[], dict[str, str]], login: str, page: str) -> None:
+        self.login = login
+        self._draw = draw
+        self._page = page
+        self._drawn: _Drawn | None = None
+
+    def parts(self, changed_at: float) -> dict[str, str] | None:
+        """Return the parts as they are now; None if the login or what the page shows has ended.
+
+        What another stream began to draw after the last change, and not long ago, is taken.
+        """
+        now = time.monotonic()
+        drawn = _newest.get(self._page)
+        if drawn is None or drawn.began < max(changed_at, now - DRAW_SECONDS):
+            drawn = _Drawn(self._look(), now)
+            _newest[self._page] = drawn
+        self._drawn = drawn
+        return drawn.parts
+
+    def _look(self) -> dict[str, str] | None:
+        try:
+            return self._draw() if access.holds(self.login) else None
+        except NotFound:
+            return None
+        finally:
+            db.session.remove()
 
 
 def _wait(listener: Listener) -> None:

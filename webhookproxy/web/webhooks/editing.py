@@ -56,13 +56,13 @@ def edit(webhook_id: int) -> str | Response:
     if request.method == "GET" and not form.recovered:
         form.fill(webhook)
     if form.validate_on_submit():
-        allowed, who = policy(), actor()
+        allowed, who, same_path = policy(), actor(), not account().is_admin
 
         def act(session: Session, typed: dict[str, Any]) -> int:
             found = find_webhook(session, webhook_id)
             form.check_version(found)
             before = found.input()
-            given = changed_webhook(before, typed, same_path=False)
+            given = changed_webhook(before, typed, same_path=same_path)
             edit_webhook(session, found, given, allowed)
             record_webhook_edit(session, who, before, found)
             return webhook_id
