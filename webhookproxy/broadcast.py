@@ -24,14 +24,14 @@ class TooMany(Exception):
 class Listener:
     """One open page: woken at least once after each change."""
 
-    def __init__(self, companies: frozenset[int] | None, login: str) -> None:
+    def __init__(self, companies: frozenset[int] | None, login: str, told_at: float) -> None:
         # None listens to every company.
         self.companies = companies
         self.login = login
         # Whether a newer page of the same login took its place.
         self.replaced = False
         # When it was woken last, in monotonic seconds: what was drawn since is not old.
-        self.woken_at = time.monotonic()
+        self.woken_at = told_at
         self._changed = Event()
 
     def wake(self) -> None:
@@ -51,6 +51,8 @@ class Broadcast:
 
     def __init__(self) -> None:
         self.closed = False
+        # When any company changed last, in monotonic seconds.
+        self._told_at = 0.0
         # In the order in which they were opened.
         self._listeners: dict[Listener, None] = {}
 
@@ -71,7 +73,7 @@ class Broadcast:
         if len(own) >= PER_LOGIN:
             own[0].replaced = True
             own[0].wake()
-        listener = Listener(companies, login)
+        listener = Listener(companies, login, self._told_at)
         self._listeners[listener] = None
         try:
             yield listener
@@ -80,6 +82,7 @@ class Broadcast:
 
     def tell(self, company_id: int) -> None:
         """Wake the pages that show this company, after a commit."""
+        self._told_at = time.monotonic()
         for listener in self._listeners:
             if listener.companies is None or company_id in listener.companies:
                 listener.wake()
