@@ -110,6 +110,12 @@ def arrivals(case: Case, seed: random.Random) -> Iterator[tuple[float, str]]:
             yield at, ids[0] if ids else emission.name
         return
     calls = max(4, round(case.rate * 20))
+    if case.arrivals == "bursts":
+        # As many as come in a minute, all at the beginning of it.
+        for minute in range(round(case.seconds // 60)):
+            for place in range(round(case.rate * 60)):
+                yield minute * 60.0, f"call-{minute}-{place // 3}"
+        return
     while (at := at + seed.expovariate(case.rate)) < case.seconds:
         # Some thirty seconds of events for each call that is under way.
         yield at, f"call-{round(at // 30)}-{seed.randrange(calls)}"
@@ -282,7 +288,7 @@ def _shared(part: float, how: str, status: int, *, everything: bool) -> Iterator
     if part < 0.2:
         plays.append((3 / HOUR, 96 * HOUR, 1))
     for rate, seconds, parallelism in plays:
-        for kind in ("poisson", "calls"):
+        for kind in ("poisson", "calls", *(("bursts",) if rate == 1.5 else ())):
             receiver, spoiled = refusing(part, how, status)
             name = f"{part:.0%} by {how}, {status}, {_rate(rate)}, {kind}"
             resent = kind == "calls" and parallelism > 1

@@ -10,7 +10,7 @@ from tests.delivery.lanes_world import Sending, first, numbers
 from tests.delivery.test_changed_meanwhile import slow
 from tests.support.application import rows, wait_until
 from tests.support.receiver import Receiver
-from webhookproxy.housekeeping import steps as housekeeping
+from webhookproxy.housekeeping import purge
 from webhookproxy.models.deliveries.actions import Resent, Tried, resend, resume_webhook, try_now
 from webhookproxy.models.webhooks import find_webhook
 from webhookproxy.rules import Refused
@@ -22,7 +22,7 @@ DELIVERED = ("delivered", "accepted")
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(housekeeping, "BATCH", 4)
+    monkeypatch.setattr(purge, "BATCH", 4)
 
 
 def resume(half: Sending, webhook: int, *, discard: bool) -> bool:

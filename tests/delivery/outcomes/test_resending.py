@@ -360,12 +360,15 @@ def test_a_cancelled_one_withdraws_what_is_queued_and_not_begun(any_half: Sendin
         go_on_until(half, lambda: len(receiver.requests) >= 10)
         assert half.store.session(lambda session: cancel(session, number, CLI))
         assert not half.store.session(lambda session: cancel(session, number, CLI))
+        half.notice()
         steps = the_job(half)
         wait_until(lambda: (steps.step(), bulk(half, number)["waiting"] in ("[]", []))[1], 10)
         row = bulk(half, number)
         assert row["state"] == "cancelled"
         half.wait_for("SELECT COUNT(*) = 0 FROM deliveries WHERE ended_ms IS NULL")
         # What was under way at that moment may have arrived, and is not counted any more.
+        delivered = ("delivered", "accepted")
+        wait_until(lambda: half.states(webhook).count(delivered) == len(receiver.requests))
         arrived = len(receiver.requests)
         assert row["queued"] == row["delivered"]
         assert arrived - 8 <= int(str(row["delivered"])) <= arrived < 60

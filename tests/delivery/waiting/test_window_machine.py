@@ -54,6 +54,8 @@ class WindowMachine(RuleBasedStateMachine):
         self.resent: set[int] = set()
         self.cancelled: set[int] = set()
         self.not_before: dict[int, float] = {}
+        # Refused, and not given up only because nothing passed.
+        self.kept: set[int] = set()
         self.uncommitted: dict[int, float | None] = {}
         self.forgiving = False
         self.circuit_open = False
@@ -92,11 +94,17 @@ class WindowMachine(RuleBasedStateMachine):
         self._succeed(due)
         return due
 
-    @rule(target=unsettled, due=consumes(in_hand), seconds=st.sampled_from([0.0, 1.0, 5.0]))
-    def fail(self, due: Due, seconds: float) -> Due:
+    @rule(
+        target=unsettled,
+        due=consumes(in_hand),
+        seconds=st.sampled_from([0.0, 1.0, 5.0]),
+        kept=st.booleans(),
+    )
+    def fail(self, due: Due, seconds: float, kept: bool) -> Due:
         probe = due.id in self.probes
         self._returned(due)
-        self.bench.fail(due, 0.0 if probe else seconds, settle=False)
+        self.bench.fail(due, 0.0 if probe else seconds, settle=False, kept=kept)
+        (self.kept.add if kept else self.kept.discard)(due.id)
         at = self.bench.now + (0.0 if probe else seconds)
         self.not_before[due.id] = self.uncommitted[due.id] = at
         return due
@@ -150,6 +158,12 @@ class WindowMachine(RuleBasedStateMachine):
         self.cancelled.clear()
         self.bench.window.look_again()
         self._note_reset()
+
+    @rule()
+    def pardon(self) -> None:
+        self.bench.window.keys.retries.pardon()
+        self.not_before |= dict.fromkeys(self.kept, 0.0)
+        self.kept.clear()
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 10.0]))
     def let_time_pass(self, seconds: float) -> None:

@@ -128,10 +128,10 @@ class Bench:
         self.table.end(due.id)
         self.window.settle(due.id)
 
-    def fail(self, due: Due, seconds: float, *, settle: bool = True) -> None:
+    def fail(self, due: Due, seconds: float, *, settle: bool = True, kept: bool = False) -> None:
         """A row failed and is tried again after so many seconds."""
         at = self.now + seconds
-        self.window.hold(due, at)
+        self.window.hold(due, at, kept=kept)
         if settle:
             self.table.retry_at(due.id, NOW_MS + round(at * 1000))
             self.window.settle(due.id)

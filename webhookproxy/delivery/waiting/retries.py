@@ -28,7 +28,7 @@ class Retries:
         self._waits: dict[str, _Wait] = {}
         self._due: list[tuple[float, int, str]] = []
         # What may be sent before its time, when there is nothing else to send.
-        self._early: deque[tuple[str, int]] = deque()
+        self._early: deque[tuple[float, int, str]] = deque()
         # Whether any of those that wait is kept.
         self._kept = False
         # Rows up to `_forgiven` are due at once, but for those that failed again since.
@@ -70,29 +70,22 @@ class Retries:
         forgiven = row.id <= self._forgiven and row.id not in self._failed_since
         if ahead <= 0 or (forgiven and not row.refused):
             return False
-        self.wait(key, row.id, now + min(ahead, DUE_AHEAD_MAX), kept=row.kept)
+        at = now + min(ahead, DUE_AHEAD_MAX)
+        self.wait(key, row.id, at, kept=row.kept)
         if forgiven:
             # What the receiver refused goes behind what it never saw.
-            self._early.append((key, row.id))
+            self._early.append((at, row.id, key))
         return True
 
     def due(self, now: float) -> Iterator[tuple[str, int]]:
         """Hand out the heads whose time has come, one by one."""
         while self._due and self._due[0][0] <= now:
-            at, head, key = heapq.heappop(self._due)
-            wait = self._waits.get(key)
-            if wait is not None and (wait.at, wait.head) == (at, head):
-                del self._waits[key]
-                yield key, head
+            yield from self._taken(*heapq.heappop(self._due))
 
     def early(self) -> Iterator[tuple[str, int]]:
         """Hand out the heads that may be sent before their time, one by one."""
         while self._early:
-            key, head = self._early.popleft()
-            wait = self._waits.get(key)
-            if wait is not None and wait.head == head:
-                del self._waits[key]
-                yield key, head
+            yield from self._taken(*self._early.popleft())
 
     def pardon(self) -> None:
         """Let heads that were kept though refused be sent when there is nothing else to send."""
@@ -100,7 +93,7 @@ class Retries:
             for key, wait in self._waits.items():
                 if wait.kept:
                     self._waits[key] = wait._replace(kept=False)
-                    self._early.append((key, wait.head))
+                    self._early.append((wait.at, wait.head, key))
         self._kept = False
 
     def soonest(self, now: float) -> float | None:
@@ -108,3 +101,10 @@ class Retries:
         if self._early:
             return now
         return self._due[0][0] if self._due else None
+
+    def _taken(self, at: float, head: int, key: str) -> Iterator[tuple[str, int]]:
+        """Hand out a head, unless it was handed out before and waits for another time by now."""
+        wait = self._waits.get(key)
+        if wait is not None and (wait.at, wait.head) == (at, head):
+            del self._waits[key]
+            yield key, head
