@@ -230,5 +230,5 @@ def test_equal_pages_of_one_login_are_drawn_once(
         once = len(drawn)
         with open_page(beto, address):
             assert len(drawn) == once > 0
-        with open_page(ana, address):
-            assert len(drawn) == 2 * once
+    with open_page(ana, address):
+        assert len(drawn) == 2 * once
