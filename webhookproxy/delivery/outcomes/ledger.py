@@ -65,7 +65,7 @@ _ENDED = (
     DeliveryState.SIMULATED,
 )
 # What a receiver said of a delivery in hand counts for more than somebody's wish to cancel it.
-_SAID = (DeliveryState.DELIVERED, DeliveryState.REFUSED)
+RECEIVER_DECIDED = (DeliveryState.DELIVERED, DeliveryState.REFUSED)
 
 
 @dataclass(slots=True)
@@ -228,7 +228,7 @@ def _count(connection: Connection, group: list[Result], stored: dict[int, _Store
         webhook_id, state = each.due.webhook_id, each.verdict.state
         health[webhook_id] = each.health
         counts, was = totals[webhook_id], stored.get(each.due.id, _GONE)
-        said = was.discarded and state in _SAID
+        said = was.discarded and state in RECEIVER_DECIDED
         if (was.open and state in _ENDED) or said:
             counts[_ENDED.index(state)] += 1
             counts[-1] += said

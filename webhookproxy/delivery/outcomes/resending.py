@@ -1,7 +1,7 @@
-"""Goes through the bulk resends that run: a few deliveries at a time, behind the live traffic.
+"""Runs the bulk resends: a few deliveries at a time, after the live traffic.
 
-What is queued and how far that came are written in one transaction: whoever owns the sockets next
-goes on from there, and nothing is resent twice or left out.
+One transaction queues deliveries and notes the progress: the next owner of the sockets continues
+from there, and no delivery is resent twice or left out.
 """
 
 from __future__ import annotations
@@ -24,20 +24,19 @@ from webhookproxy.models.deliveries.tables import OPEN, Delivery
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.reasons import WAITING, DeliveryState
 
-# Until the next look, in seconds: while something is queued, while one waits, and otherwise.
+# Seconds between two steps: while deliveries are queued, while a resend waits, and otherwise.
 PAUSE_QUEUEING = 0.02
 PAUSE_WAITING = 0.25
 PAUSE_IDLE = 0.5
-# For each worker so many may be in the queue, whether resent or new; more, up to the second bound,
-# if they are sent within AHEAD seconds at the pace that was measured last.
+# Deliveries in the queue for each worker, resent or new. The second bound counts if they are sent
+# within AHEAD seconds at the last measured pace.
 PER_WORKER = 2
 PER_WORKER_MAX = 8
 AHEAD = 0.5
 MEASURED_SECONDS = 0.3
-# A webhook with so many deliveries that have not ended, also such as wait for their next try,
-# has enough to do.
+# A webhook with more open deliveries, including those that wait for a retry, gets no resends.
 OPEN_MAX = 500
-# How many of those that ended badly are looked at for the few that are wanted.
+# Deliveries that ended badly and are read to find the wanted ones.
 LOOK_AT = 1_000
 _FORGET_SECONDS = 3600.0
 _DAY_MS = 86_400_000
@@ -49,7 +48,7 @@ _OPEN_ROWS = text(
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """What is to be queued next of a bulk resend that stands at `after`, and how far that goes."""
+    """The next deliveries of a bulk resend that are queued: from `after` up to `upto`."""
 
     bulk_id: int
     after: int
@@ -59,7 +58,7 @@ class _Next:
 
 
 class _Pace:
-    """How many of a bulk resend were sent in a second, as far as it was measured."""
+    """Measures how many deliveries of a bulk resend are sent in a second."""
 
     def __init__(self) -> None:
         self.rate = 0.0
@@ -67,7 +66,7 @@ class _Pace:
         self._since = 0.0
 
     def queued(self, count: int) -> None:
-        """So many more were queued, because as many had gone; but for the first of all."""
+        """Count queued deliveries: except for the first ones, as many were sent before."""
         now = time.monotonic()
         if not self._since:
             self._since = now
@@ -79,7 +78,7 @@ class _Pace:
 
 
 class Resending:
-    """One step at a time; `pause` is how many seconds to wait until the next."""
+    """Works in steps; `pause` is the number of seconds to wait before the next."""
 
     def __init__(
         self,
@@ -99,7 +98,7 @@ class Resending:
         self._paces: dict[int, _Pace] = {}
 
     def step(self) -> bool:
-        """Go on with each of them; True if anything was queued, so that more may follow."""
+        """Continue each bulk resend; return True if anything was queued, so more may follow."""
         with Session(self._reading) as session:
             followed = or_(BulkResend.state == BulkState.RUNNING, _has_waiting())
             found = session.execute(select(BulkResend.id, BulkResend.state).where(followed)).all()
@@ -114,7 +113,7 @@ class Resending:
         return any(queued)
 
     def _go_on(self, bulk_id: int, pace: _Pace) -> bool:
-        """Count what ended, and queue a few more; whether it may go on at once."""
+        """Count ended deliveries and queue a few more; return whether to continue at once."""
         with Session(self._reading) as session:
             bulk = session.get(BulkResend, bulk_id)
             webhook = None if bulk is None else _webhook(session, bulk.webhook_id)
@@ -135,7 +134,7 @@ class Resending:
         return coming is not None
 
     def _forget(self) -> None:
-        """Remove those that ended longer ago than deliveries are kept, once an hour."""
+        """Once an hour, remove bulk resends that ended before the retention time."""
         if time.monotonic() - self._forgotten < _FORGET_SECONDS:
             return
         self._forgotten = time.monotonic()
@@ -146,20 +145,20 @@ class Resending:
         self._store.run(lambda connection: connection.execute(old).rowcount)
 
 
-def room(session: Session, webhook: Webhook, now_ms: int, rate: float = 0.0) -> int:
-    """How many may be queued behind what a webhook is to be sent now; 0 if that is enough.
+def queue_capacity(session: Session, webhook: Webhook, now_ms: int, rate: float = 0.0) -> int:
+    """Return how many deliveries may be queued after those that a webhook is sent now; 0 if none.
 
-    `rate`: how many it was sent in a second lately. Of what waits for its next try only the number
-    is bounded: it keeps nobody waiting.
+    `rate` is the number that it was sent in a second lately. Deliveries that wait for a retry count
+    only for OPEN_MAX: they delay no others.
     """
     found = session.execute(_OPEN_ROWS, {"webhook": webhook.id, "most": OPEN_MAX}).scalars().all()
     workers = webhook.parallelism
     most = max(PER_WORKER * workers, min(PER_WORKER_MAX * workers, int(rate * AHEAD)))
     if webhook.rate_limit is not None:
-        # A new event waits for no more than a second's worth of old ones.
+        # A new event waits for the old ones of one second at most.
         most = min(most, max(1, ceil(webhook.rate_limit)))
     free = most - sum(due_ms is None or due_ms <= now_ms for due_ms in found)
-    # Each time that some are queued the lane reads anew: so not for each one that was sent.
+    # The lane reads again after each queueing, so queue several at once.
     return free if len(found) < OPEN_MAX and free * 2 >= most else 0
 
 
@@ -168,7 +167,7 @@ def _has_waiting() -> ColumnElement[bool]:
 
 
 def _webhook(session: Session, webhook_id: int) -> Webhook | None:
-    # Its secrets are not needed here, and one that no key opens must not stop the others.
+    # Secrets are not needed here, and one that no key opens must not stop other resends.
     secrets = (Webhook.authorization, Webhook.secret, Webhook.previous_secret)
     return session.get(Webhook, webhook_id, options=[defer(each) for each in secrets])
 
@@ -181,10 +180,10 @@ def _is_gone(session: Session, webhook: Webhook) -> bool:
 def _next(
     session: Session, bulk: BulkResend, webhook: Webhook, pace: _Pace, now_ms: int
 ) -> _Next | None:
-    """The next few; None if this is not the moment."""
+    """Return the next few deliveries; None while none may be queued."""
     if hold(webhook) is not None:
         return None
-    free = room(session, webhook, now_ms, pace.rate)
+    free = queue_capacity(session, webhook, now_ms, pace.rate)
     if not free:
         return None
     ids, upto, is_last = following(session, bulk.wanted, bulk.cursor, bulk.upto, free, LOOK_AT)
@@ -192,14 +191,14 @@ def _next(
 
 
 def _ended(session: Session, waiting: list[int]) -> dict[int, str | None]:
-    """Which of those that were queued have ended again, and how; None: it was purged."""
+    """Return the queued deliveries that ended again, with their state; None for purged ones."""
     rows = session.execute(select(Delivery.id, Delivery.state).where(Delivery.id.in_(waiting)))
     states: dict[int, str] = {row.id: row.state for row in rows}
     return {each: states.get(each) for each in waiting if states.get(each) not in WAITING}
 
 
 def _write(session: Session, bulk_id: int, coming: _Next | None, *, is_gone: bool) -> int:
-    """Write down what ended, and queue what is next unless somebody was quicker; how many."""
+    """Store the ended ones; queue the next unless another process did; return how many."""
     bulk = session.get(BulkResend, bulk_id, with_for_update=True)
     webhook = None if bulk is None else _webhook(session, bulk.webhook_id)
     if bulk is None or webhook is None:

@@ -1,4 +1,4 @@
-"""Writes what became of deliveries, in groups."""
+"""Writes the results of deliveries in groups."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 
 GROUP_MAX = 256
 RETRY_SECONDS = 0.5
-# How long fewer than so many wait for company, or for another's commit: it costs the same for one
-# as for ten. What a crash may repeat grows by what is answered meanwhile, and a lane bounds it
-# (UNSETTLED_MAX).
+# Seconds that fewer than GATHER_MAX results wait for more, or for another commit: a commit costs
+# the same for one as for ten. A crash may repeat all that is answered during the wait; a lane
+# bounds that (UNSETTLED_MAX).
 GATHER_SECONDS = 0.005
 GATHER_MAX = 16
 
@@ -45,8 +45,8 @@ class Results:
     def start(self, fence: int, *, continued: bool) -> None:
         """Begin as the owner with this fence.
 
-        What an earlier ownership of this process left is written first if `continued`: no other
-        process owned the sockets in between. If one did, it sent these deliveries by itself.
+        `continued` says that no other process owned the sockets since this one did. Then results
+        left from that time are written first; otherwise the other process sent these deliveries.
         """
         if self._waiting and not continued:
             logger.warning("%d results are given up: another process took over", len(self._waiting))
@@ -55,12 +55,12 @@ class Results:
         self._kick()
 
     def put(self, result: Result) -> None:
-        """Have a result written; `result.committed` is called once it is."""
+        """Write a result soon; `result.committed` is called after the commit."""
         self._waiting.append(result)
         self._kick()
 
     def drain(self, timeout: float) -> bool:
-        """Wait until everything is written, at most so many seconds; whether it is."""
+        """Wait at most `timeout` seconds until everything is written; return whether it is."""
         return bool(self._idle.wait(timeout))
 
     def _kick(self) -> None:
@@ -80,15 +80,16 @@ class Results:
                 for company_id in {result.due.facts.company_id for result in group}:
                     self._tell(company_id)
             elif fence == self._fence:
-                # Owner no more: start() decides what becomes of the rest.
+                # No longer the owner: start() decides about the rest.
                 break
         self._writer = None
         self._idle.set()
 
     def _commit(self, group: list[Result], fence: int) -> bool:
-        """Write a group, however long the database takes none; False if we are owner no more.
+        """Write a group, however long the database is away; return False if no longer the owner.
 
-        An empty one is filled as late as can be: what came while it waited for its turn goes along.
+        An empty group is filled when the writer starts it, so results that arrived meanwhile share
+        the commit.
         """
         waiting, again = self._waiting, False
 
@@ -117,6 +118,6 @@ class Results:
                 return True
 
     def _commit_singly(self, group: list[Result], fence: int) -> bool:
-        # All of them, also after one that failed.
+        # Write all of them, also after a failed one.
         written = [self._commit([each], fence) for each in group]
         return all(written)

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webhookproxy.delivery.outcomes.resending import room
+from webhookproxy.delivery.outcomes.resending import queue_capacity
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
 from webhookproxy.models.deliveries.bulk_resends import (
@@ -117,9 +117,8 @@ def _facts(resend_id: int) -> dict[str, Any]:
     company = company_or_404(webhook.company_id)
     has_room = True
     if bulk.state == BulkState.RUNNING:
-        has_room = (
-            len(bulk.waiting) > 0 or room(db.session(), webhook, to_ms(datetime.now(UTC))) > 0
-        )
+        now_ms = to_ms(datetime.now(UTC))
+        has_room = bool(bulk.waiting) or queue_capacity(db.session(), webhook, now_ms) > 0
     return {
         "bulk": bulk,
         "webhook": webhook,
