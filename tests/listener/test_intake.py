@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import Connection, text
@@ -35,9 +35,9 @@ def test_events_that_wait_together_are_committed_together(
     run = store_of(half.app).run
     commits: list[int] = []
 
-    def counted(job: Callable[[Connection], T], *, fence: int | None = None) -> T:
+    def counted(job: Callable[[Connection], T], **how: Any) -> T:
         commits.append(1)
-        return run(job, fence=fence)
+        return run(job, **how)
 
     monkeypatch.setattr(store_of(half.app), "run", counted)
     for number in range(100):
@@ -54,8 +54,8 @@ def test_a_group_whose_commit_was_not_heard_of_is_not_stored_twice(
     run = store_of(half.app).run
     lost = [True]
 
-    def deaf(job: Callable[[Connection], T], *, fence: int | None = None) -> T:
-        value = run(job, fence=fence)
+    def deaf(job: Callable[[Connection], T], **how: Any) -> T:
+        value = run(job, **how)
         if lost:
             lost.pop()
             raise store.StoreUnavailable("the answer got lost")
