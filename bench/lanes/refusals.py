@@ -1,7 +1,7 @@
-"""`python -m bench.lanes.refusals [--all]`: who gets what from a receiver that refuses part of it?
+"""`python -m bench.lanes.refusals [--all]`: what a receiver gets when it refuses a part.
 
 The real lane on a simulated clock, with receivers that refuse a share of the events, everything
-for a while, everything for ever, or more than two a second. It prints a table and returns 1 if an
+for a while, everything always, or more than two a second. It prints a table and returns 1 if an
 event came later than it had to, was given up though it would have been accepted, or if a receiver
 was asked more often than is gentle.
 """
@@ -266,7 +266,7 @@ def cases(*, everything: bool) -> Iterator[Case]:
             yield Case(name, receiver, rate, seconds, overloaded=True)
     for status in (422, 500):
         for rate, seconds in ((5.0, HOUR), (3 / HOUR, 72 * HOUR)):
-            name = f"{status} to everything for ever, {_rate(rate)}"
+            name = f"{status} to everything always, {_rate(rate)}"
             answer = (status, None)
             yield Case(
                 name,

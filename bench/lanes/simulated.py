@@ -47,7 +47,7 @@ _NO_HEALTH = SimpleNamespace(
 
 @dataclass
 class Event:
-    """One event and what became of it."""
+    """One event and its result."""
 
     id: int
     key: str
@@ -202,7 +202,7 @@ class Simulation:
         self._greenlets.kill()
 
     def resend(self, ids: list[int]) -> None:
-        """Queue ended deliveries once more, as a person or a bulk resend would."""
+        """Queue ended deliveries again, as a user or a bulk resend would."""
         for delivery_id in ids:
             event = self.events[delivery_id]
             event.state, event.ended, event.at = DeliveryState.QUEUED, None, self.now

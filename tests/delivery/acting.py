@@ -19,7 +19,7 @@ FAILED = Outcome(Kind.FAILURE, DeliveryReason.FAILED_STATUS, 1, 1, status=500, a
 
 
 def never_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever fails is tried again in ten minutes, unless somebody acts."""
+    """Make every failure wait ten minutes, so that only a user's action can be sooner."""
     monkeypatch.setattr(retry, "EVENT_DELAYS", (600.0,) * 6)
     monkeypatch.setattr(retry, "REFUSAL_DELAYS", (600.0,) * 2)
     monkeypatch.setattr(retry, "PROBE_FIRST", 600.0)

@@ -132,13 +132,13 @@ class Sending:
     def arrive(
         self, count: int, key: str | None = None, name: str = "call-was-created", chars: int = 0
     ) -> None:
-        """Commit so many events and offer what is due; without `key` each has its own."""
+        """Commit `count` events and offer what is due; without `key` each has its own."""
         self.lanes.offer(self.store_events(count, key, name, chars))
 
     def store_events(
         self, count: int, key: str | None = None, name: str = "x", chars: int = 0
     ) -> list[Due]:
-        """Commit so many events; the payload of each is `{"n": …, "key": …}`, or longer."""
+        """Commit `count` events; the payload of each is `{"n": …, "key": …}`, or longer."""
         dues: list[Due] = []
         while count > 0:
             group = [self._arrival(key, name, chars) for _ in range(min(count, 500))]

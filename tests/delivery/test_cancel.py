@@ -1,4 +1,4 @@
-"""Deliveries that somebody cancels, also in hand."""
+"""Cancelled deliveries, also while they are being sent."""
 
 from __future__ import annotations
 

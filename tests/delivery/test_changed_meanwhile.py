@@ -1,4 +1,4 @@
-"""What somebody changes while a request is under way."""
+"""Changes of a webhook while a request is being sent."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_410_pauses_although_somebody_saved_at_the_same_moment(
     def once_stale(job: object) -> object:
         if stale:
             stale.pop()
-            raise StaleDataError("somebody was first")
+            raise StaleDataError("another was first")
         return session(job)  # type: ignore[arg-type]
 
     with Receiver((410, {}, b"")) as receiver:

@@ -1,4 +1,4 @@
-"""Deliveries that somebody resends while the lanes run."""
+"""Deliveries that are resent while the lanes run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries that somebody wants tried now."""
+"""Deliveries that a user wants tried now."""
 
 from __future__ import annotations
 

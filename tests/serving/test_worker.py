@@ -52,7 +52,7 @@ def test_who_holds_many_connections_loses_the_oldest(server: ServerProcess, sent
         for _ in range(PER_ADDRESS + MORE):
             client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
             clients.append(stack.enter_context(client))
-            # Whoever is refused may find the connection closed.
+            # A refused client may find the connection closed.
             with suppress(OSError):
                 client.sendall(sent)
         began = time.monotonic()

@@ -20,7 +20,7 @@ from webhookproxy.reasons import ConnectionReason, DeliveryReason
 # Seconds from the first byte to the namespace being connected; the library's own limit of one
 # second is too short for a server that looks a token up.
 HANDSHAKE_SECONDS = 15.0
-# However rarely the server says that it will ping, a dead one is noticed within so many seconds.
+# A dead server is noticed within this time, however rarely it announces to ping.
 SILENCE_MAX = 180.0
 # Characters that are kept of what a server said when it refused a connection.
 ANSWER_MAX = 64
@@ -76,7 +76,7 @@ def is_about_the_token(answer: str | None) -> bool:
 
 
 class Socket:
-    """A connection from its first byte to its end; made anew for every attempt."""
+    """A connection from its first byte to its end; each attempt makes a new one."""
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner

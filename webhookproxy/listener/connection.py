@@ -19,7 +19,7 @@ from webhookproxy.reasons import ConnectionReason, ConnectionState
 
 logger = logging.getLogger(__name__)
 
-# A connection that lived so many seconds is made again at once when it drops.
+# A connection that lasted this long is made again at once when it drops.
 LIVED_SECONDS = 5.0
 BACKOFF_FIRST = 1.0
 BACKOFF_MAX = 30.0
@@ -222,7 +222,7 @@ def address_of(company: Company) -> Address:
 
 
 def _grown(first: float, last: float, count: int) -> float:
-    """Return how long to wait after so many failures, in seconds."""
+    """Return how long to wait after this number of failures, in seconds."""
     grown = min(first * 2.0 ** min(count - 1, 16), last)
     # Jitter downwards, so that companies dropped together do not come back together: it spreads
     # load and guards nothing.

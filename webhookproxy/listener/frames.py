@@ -29,7 +29,7 @@ class _Frames(frame_buffer):
         return super().recv_frame()
 
     def recv_strict(self, bufsize: int) -> bytes:
-        """Exactly so many bytes, or the beginning of more than MESSAGE_MAX."""
+        """Return exactly `bufsize` bytes, or the beginning of more than MESSAGE_MAX."""
         if bufsize <= MESSAGE_MAX:
             return bytes(super().recv_strict(bufsize))
         self.cut = bufsize

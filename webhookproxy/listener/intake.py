@@ -196,7 +196,7 @@ class Intake:
         return len(self.buffer) + len(self._held)
 
     def drain(self, timeout: float) -> bool:
-        """Wait until everything is committed, at most so many seconds; whether it is."""
+        """Wait at most `timeout` seconds until everything is committed. Return whether it is."""
         return bool(self._idle.wait(timeout))
 
     def _kick(self) -> None:

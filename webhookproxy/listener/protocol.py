@@ -145,7 +145,7 @@ class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
     some packets are lost.
     """
 
-    # Called with the reason when the connection ends, whoever ends it.
+    # Called with the reason when the connection ends, by either side.
     ended: Callable[[str], None]
 
     def __init__(self, owner: Owner, timeout: float) -> None:

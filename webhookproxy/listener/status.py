@@ -101,7 +101,7 @@ class StatusWriter:
             self._writer.name = "status"
 
     def drain(self, timeout: float) -> bool:
-        """Wait until everything is written, at most so many seconds; whether it is."""
+        """Wait at most `timeout` seconds until everything is written. Return whether it is."""
         return bool(self._idle.wait(timeout))
 
     def _write(self) -> None:

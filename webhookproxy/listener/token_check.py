@@ -9,12 +9,12 @@ from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionReason
 
-# Somebody waits for the page; the connection itself is given half as much again.
+# A user waits for the page; the connection itself has half as much again.
 CHECK_SECONDS = 10.0
 
 
 class Ignoring:
-    """The owner of a socket whose events nobody wants."""
+    """The owner of a socket whose events are dropped."""
 
     def connected(self, socket_id: str) -> None: ...
     def event(self, text: str, *, has_offset: bool = False) -> None: ...
@@ -28,7 +28,7 @@ class Ignoring:
 def check_token(
     address: Address, policy: Policy, resolver: Resolver, seconds: float = CHECK_SECONDS
 ) -> ConnectionReason:
-    """ACCEPTED, or why no connection was made, within so many seconds.
+    """Return ACCEPTED, or why no connection was made, within `seconds`.
 
     For a company that is not connected: some servers close the first socket of a token when a
     second one comes. What arrives on this one is thrown away.

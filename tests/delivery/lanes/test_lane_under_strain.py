@@ -1,4 +1,4 @@
-"""Backlogs, crashes, slow reads and a busy hub: nothing is lost, nothing sleeps for ever."""
+"""Backlogs, crashes, slow reads and a busy hub: nothing is lost, nothing sleeps without end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which delivery an open circuit is probed with, on schedule or because somebody asked."""
+"""Which delivery an open circuit is probed with, on schedule or on request."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class QueueMachine(RuleBasedStateMachine):
     def crash(self, pick: int, answered: bool) -> None:
         waiting = self.script.waiting
         if answered and waiting:
-            # Accepted in the very moment of the crash: nobody wrote that down.
+            # Accepted in the moment of the crash, so it was not written.
             post = waiting[pick % len(waiting)]
             self.accepted[post.due.id] += 1
             self.unknown.add(post.due.id)

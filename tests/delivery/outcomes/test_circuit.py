@@ -22,7 +22,7 @@ def fail(circuit: Circuit, kind: Kind, *events: int, strict: bool = False) -> li
 def refuse(
     circuit: Circuit, count: int, begins: float, seconds: float, *, first: bool = True
 ) -> list[bool]:
-    """Refuse so many events, evenly over so many seconds."""
+    """Refuse `count` events, evenly over `seconds`."""
     step = seconds / (count - 1)
     return [
         circuit.fail(Kind.REFUSAL, 1000 + each, begins + each * step, first=first, strict=False)

@@ -50,7 +50,7 @@ def missed(half: Sending, webhook: int, number: int, state: str = "refused") -> 
 
 
 def start_anew(half: Sending) -> None:
-    """Stop and start, so that the lanes know of rows that nobody offered them."""
+    """Stop and start, so that the lanes know of rows that were not offered to them."""
     half.end()
     half.build()
     half.begin()
@@ -286,7 +286,7 @@ def test_nothing_is_written_that_could_be_lost_between_two_transactions(
         assert bulk(half, number)["cursor"] == bulk(half, number)["begins"]
         assert half.states(webhook) == [("refused", "refused_status")] * 30
         monkeypatch.setattr(resending, "queue_again", queue)
-        # Dead after the commit, before anybody was told: the change log tells the next owner.
+        # Dead after the commit, before a lane was told: the change log tells the next owner.
         Resending(half.store, half.reading, lambda _: None, 7, half.clock).step()
         half.notice()
         go_on_until(half, is_over(half, number))

@@ -1,4 +1,4 @@
-"""What became of deliveries, written in groups, on both databases."""
+"""The results of deliveries, written in groups, on both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two schedules, whatever happens: bounded, growing, never silent for ever, never a storm."""
+"""The two schedules are always bounded and growing, never without end, never a storm."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def due_with(payload: str) -> Due:
 
 
 def run(command: str, **variables: str) -> None:
-    """Run a command as somebody would who pastes it into a shell."""
+    """Run a command as if it were pasted into a shell."""
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **variables}
     done = subprocess.run(
         ["sh"],

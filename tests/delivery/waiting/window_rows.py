@@ -129,7 +129,7 @@ class Bench:
         self.window.settle(due.id)
 
     def fail(self, due: Due, seconds: float, *, settle: bool = True, kept: bool = False) -> None:
-        """A row failed and is tried again after so many seconds."""
+        """Let a row fail, to be tried again after `seconds`."""
         at = self.now + seconds
         self.window.hold(due, at, kept=kept)
         if settle:

@@ -1,4 +1,4 @@
-"""Calls somebody at a time: the lanes' way to sleep without a greenlet that waits."""
+"""Calls back at a time: a lane sleeps without a greenlet that waits."""
 
 from __future__ import annotations
 

@@ -69,9 +69,9 @@ class Lane:
         self.kick()
 
     def attend(self, asked: list[int]) -> None:
-        """Take up what somebody did with deliveries; `asked` are wanted tried now."""
+        """Follow what users did with deliveries; try those of `asked` now."""
         if asked:
-            # Whoever asks knows more than the receiver did at its last Retry-After.
+            # The user knows more now than the receiver did at its last Retry-After.
             self._pace.release()
             self._probes.ask(asked)
         self._mail.post(self._window.look_again)

@@ -1,4 +1,4 @@
-"""How a lane is told things while it reads: nobody waits for its lock."""
+"""Messages to a lane while it reads, so that no sender waits for its lock."""
 
 from __future__ import annotations
 

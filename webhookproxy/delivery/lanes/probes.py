@@ -29,7 +29,7 @@ class Probes:
         self._circuit = circuit
         self._backlog = backlog
         self._window = window
-        # Deliveries that somebody wants tried now, in the order of their wishes.
+        # Deliveries that users want tried now, in the order of their requests.
         self._asked: dict[int, None] = {}
         self._by_wish = False
         # The newest that was a probe, and whether the last probe was refused.
@@ -39,7 +39,7 @@ class Probes:
         self._last_key: str | None = None
 
     def restore(self, failed_probes: int, wait: float, now: float) -> None:
-        """Open the circuit as the last owner left it, probed after so many seconds."""
+        """Open the circuit as the last owner left it, probed after `wait` seconds."""
         # A clock that jumped must not put the probe off for longer than any schedule does.
         self._circuit.restore(failed_probes, now + min(max(0.0, wait), PROBE_LAST))
 
@@ -75,8 +75,8 @@ class Probes:
         return now + LOOK_AGAIN if self._asked else self._circuit.next_probe
 
     def failed(self, due: Due, outcome: Outcome, now: float, random: Random) -> None:
-        """A probe failed. One that somebody asked for puts the next one off only if the receiver
-        did."""
+        """Note that a probe failed. One that a user asked for delays the next only if the receiver
+        asks for it."""
         retry_after = outcome.retry_after
         if not self._by_wish:
             self._refused = outcome.kind in (Kind.REFUSAL, Kind.ERROR)

@@ -1,4 +1,4 @@
-"""When a webhook is sent to no longer, and how often it is asked meanwhile. No input, no output."""
+"""The circuit: when sending to a webhook stops, and how often it is probed. No input, no output."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections import deque
 
 from webhookproxy.delivery.outcomes.retry import Kind, Random, probe_delay
 
-# A circuit opens after so many attempts that reached nobody, over so many events.
+# A circuit opens after this many attempts without a working receiver, over this many events,
 OPEN_AFTER_FAILURES = 5
 OPEN_AFTER_EVENTS = 3
-# Or when all first attempts of so many seconds were refused: at least so many of them, over at
-# least so many seconds.
+# or when all first attempts of REFUSALS_SECONDS were refused: at least OPEN_AFTER_REFUSALS of them,
+# over at least REFUSALS_SPREAD seconds.
 REFUSALS_SECONDS = 600.0
 OPEN_AFTER_REFUSALS = 50
 REFUSALS_SPREAD = 60.0
-# After so many failed probes of one event the next probe goes to another.
+# Failed probes of one event after which the next probe goes to another.
 PROBES_PER_EVENT = 2
-# Refusals within so many seconds are counted together, so that a flood of them costs no memory.
+# Refusals within this many seconds are counted together, so that a flood of them costs no memory.
 _COUNTED_TOGETHER = 5.0
 
 

@@ -1,4 +1,4 @@
-"""What became of deliveries: how it is written and counted, a group in one transaction."""
+"""Results of deliveries: written and counted, one group in one transaction."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _ENDED = (
     DeliveryState.EXPIRED,
     DeliveryState.SIMULATED,
 )
-# What a receiver said of a delivery in hand counts for more than somebody's wish to cancel it.
+# A receiver's answer to a delivery that is being sent counts more than a cancellation.
 RECEIVER_DECIDED = (DeliveryState.DELIVERED, DeliveryState.REFUSED)
 
 
@@ -113,7 +113,7 @@ class Health:
 
 @dataclass(slots=True)
 class Result:
-    """What became of a delivery after an attempt, or without one (`outcome` None)."""
+    """The result of a delivery after an attempt, or without one (`outcome` None)."""
 
     due: Due
     outcome: Outcome | None
@@ -163,7 +163,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """How a delivery is stored: not ended yet, or ended because somebody cancelled it."""
+    """The stored state of a delivery: not ended yet, or cancelled by a user."""
 
     open: bool
     discarded: bool

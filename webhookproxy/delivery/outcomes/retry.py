@@ -12,7 +12,7 @@ from webhookproxy.reasons import DeliveryReason, DeliveryState
 EVENT_DELAYS = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0)
 # The same after the first and the second refusal: it is tried at 0, 2 and 5 s.
 REFUSAL_DELAYS = (2.0, 3.0)
-# A refusal among successes is final after so many tries, any other failure after so many.
+# The tries after which a refusal among successes is final, and after which any other failure is.
 REFUSED_AFTER = 3
 EXHAUSTED_AFTER = 8
 # Probes of an open circuit: the first delay, and what it grows to, in seconds.
@@ -33,7 +33,7 @@ class Kind(Enum):
     REFUSAL = "refusal"
     # The receiver failed at this event: 500, which says nothing about others.
     ERROR = "error"
-    # The receiver does its work for nobody: no answer, any other 5xx, a redirect.
+    # The receiver does not work at all: no answer, any other 5xx, a redirect.
     FAILURE = "failure"
     # The receiver takes nothing just now, and says so: 408, 425, 429, a full queue, no credits.
     BUSY = "busy"
@@ -98,7 +98,7 @@ def _spread(seconds: float, random: Random) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a delivery after an attempt; `delay` in seconds, if it is tried again.
+    """The verdict on a delivery after an attempt; `delay` in seconds, if it is tried again.
 
     `counts`: the attempt is one of its tries; `restarts`: it is the first, whatever came before.
     `kept`: it would be given up, had any other event been accepted since its first try.
@@ -131,7 +131,7 @@ def judge(
     retry_after: float | None,
     random: Random,
 ) -> Verdict:
-    """Return what becomes of a delivery.
+    """Return the verdict on a delivery.
 
     `tries` are those counted before this attempt; `others_passed`: whether the webhook accepted
     another event after this one's first try and before this attempt. Only then is a refusal

@@ -9,7 +9,7 @@ class InHand:
     def __init__(self) -> None:
         # Rows whose result is not committed.
         self.unsettled: set[int] = set()
-        # Rows that were being sent when somebody changed rows: some before them may wait now.
+        # Rows that were being sent when a user changed rows: some before them may wait now.
         self.doubted: set[int] = set()
         self._sending: dict[int, str] = {}
 

@@ -92,7 +92,7 @@ class Window:
         self._reset()
 
     def look_again(self) -> None:
-        """Read all again, because somebody resent or ended rows; what is in hand stays so."""
+        """Read all rows again, because some were resent or ended; rows in hand stay in hand."""
         # Should one of these fail, it must not keep a row waiting that now comes before it.
         self.in_hand.doubt()
         self.ask_reset(forgive=False)

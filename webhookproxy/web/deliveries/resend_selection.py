@@ -47,7 +47,7 @@ def _chosen(ids: list[str]) -> list[tuple[Delivery, Event, Webhook]]:
 
 
 def _resend(chosen: list[tuple[Delivery, Event, Webhook]]) -> None:
-    """Queue them, and say what became of them."""
+    """Queue them, and say how many were queued."""
     who = actor()
     wanted = [(delivery.id, webhook.company_id) for delivery, _, webhook in chosen]
 

@@ -57,7 +57,7 @@ def shown_words(delivery: Told, webhook: Webhook, timezone: str, received_ms: in
     )
     if reason in _UNTRIED or reason is hold.reason:
         return held
-    # First what became of its own attempt, then what its webhook waits for.
+    # First the result of its own attempt, then what its webhook waits for.
     return replace(held, what=own.what, then=f"{held.what} {held.then}")
 
 

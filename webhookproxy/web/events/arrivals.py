@@ -1,4 +1,4 @@
-"""Events as a list shows them, each with what became of it."""
+"""Events as a list shows them, each with its deliveries."""
 
 from __future__ import annotations
 

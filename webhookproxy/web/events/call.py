@@ -50,7 +50,7 @@ class Step:
 
 @blueprint.get("/empresas/<company:company_id>/ligacao")
 def show(company_id: int) -> str:
-    """Show one call's events, the first one first, each with what became of it.
+    """Show one call's events, the first one first, each with its deliveries.
 
     An agent may have many: then the page has the newest ones.
     """

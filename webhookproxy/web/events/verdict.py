@@ -1,4 +1,4 @@
-"""The first line of an event's page: what became of the event."""
+"""The first line of an event's page: where the event arrived."""
 
 from __future__ import annotations
 

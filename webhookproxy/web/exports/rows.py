@@ -60,7 +60,7 @@ def deliveries(wanted: Wanted, of: Mapping[int, Choice], most: int) -> Round:
 
 
 def events(question: Question, of: Mapping[int, Owner], most: int) -> Round:
-    """Return `most` of the events that are asked for, each with what became of it."""
+    """Return `most` of the events that are asked for, each with its deliveries."""
     session = db.session()
     answer = ask(session, current_app.extensions["search"], question, most)
     rows: list[tuple[object, ...]] = []

@@ -1,4 +1,4 @@
-"""The events of a company in a month and what became of them, from the hourly counters alone."""
+"""The events of a company in a month and their results, from the hourly counters alone."""
 
 from __future__ import annotations
 
