@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from logging import LogRecord
 
+    from gunicorn.arbiter import Arbiter
+
     from webhookproxy.serving.worker import Worker
 
 bind = f"0.0.0.0:{os.environ.get('PORT') or 5000}"
@@ -32,6 +34,24 @@ forwarder_headers = ""
 umask = 0o077
 loglevel = "warning"
 control_socket_disable = True
+
+
+def on_starting(server: Arbiter) -> None:
+    """Set again what GUNICORN_CMD_ARGS or the command line must not change."""
+    fixed = (workers, worker_class, max_requests, accesslog)
+    names = ("workers", "worker_class", "max_requests", "accesslog")
+    for name, value in zip(names, fixed, strict=True):
+        server.cfg.set(name, value)
+    server.num_workers = workers
+    server.worker_class = server.cfg.worker_class
+    server.log.access = _print_nothing
+
+
+def _print_nothing(*_request: object) -> None:
+    pass
+
+
+on_reload = on_starting
 
 
 def post_worker_init(worker: Worker) -> None:

@@ -74,6 +74,22 @@ def test_both_sets_lock_the_same_versions() -> None:
     assert deployed <= everything
 
 
+def test_every_text_has_the_same_line_ends_in_any_clone() -> None:
+    attributes = (ROOT / ".gitattributes").read_text().splitlines()
+    assert "* text=auto eol=lf" in attributes
+    listed = subprocess.run(
+        ["git", "ls-files", "--eol"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("this is no clone: git does not know these files")
+    for line in listed.stdout.splitlines():
+        stored, _, attribute = line.partition("\t")[0].partition("attr/")
+        assert stored.split()[0] in ("i/lf", "i/none", "i/-text"), line
+        # A picture that git took for a text would be spoiled.
+        is_text = "i/-text" not in stored
+        assert is_text or attribute.strip() in ("-text", "-text eol=lf"), line
+
+
 def test_the_hosting_files_start_one_web_process_and_migrate_on_release() -> None:
     assert (ROOT / "Procfile").read_text() == (
         'web: case "$DATABASE_URL" in postgres*) ;; *) flask db upgrade ;; esac'

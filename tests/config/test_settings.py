@@ -69,10 +69,24 @@ def test_short_or_missing_keys_stop_the_start(tmp_path: Path) -> None:
         load({}, {}, tmp_path)
 
 
-def test_a_dyno_with_sqlite_is_warned_that_its_disk_is_wiped() -> None:
-    warning = ephemeral_disk_warning(loaded({"DYNO": "web.1"}))
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [
+        ("DYNO", "Heroku dyno"),
+        ("RENDER", "Render service"),
+        ("RAILWAY_ENVIRONMENT", "Railway service"),
+        ("K_SERVICE", "Cloud Run service"),
+        ("FLY_APP_NAME", "Fly machine"),
+    ],
+)
+def test_where_the_disk_is_wiped_sqlite_outside_a_volume_is_warned_of(
+    variable: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "is_mount", lambda path: str(path) in ("/", "/data"))
+    warning = ephemeral_disk_warning(loaded({variable: "x"}))
     assert warning is not None
+    assert f"this {name} keeps" in warning
     assert "DATABASE_URL" in warning
+    for url in ("postgres://u:p@host/db", "sqlite:////data/relay/events.sqlite"):
+        assert ephemeral_disk_warning(loaded({variable: "x", "DATABASE_URL": url})) is None
     assert ephemeral_disk_warning(loaded({})) is None
-    on_postgresql = loaded({"DYNO": "web.1", "DATABASE_URL": "postgres://u:p@host/db"})
-    assert ephemeral_disk_warning(on_postgresql) is None

@@ -323,3 +323,15 @@ def lock(*statements: str) -> Callable[[Connection], None]:
             connection.exec_driver_sql(statement)
 
     return job
+
+
+def test_a_closed_store_leaves_no_thread_behind(sqlite_url: str, tmp_path: Path) -> None:
+    def threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    before = threads()
+    for number in range(3):
+        with application(sqlite_url, tmp_path) as app:
+            make_company(app, token=f"token-of-company-{number}")
+            app.extensions["search"].void()
+    wait_until(lambda: threads() <= before, 5, "the threads end")

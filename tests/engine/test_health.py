@@ -141,3 +141,17 @@ def test_what_waits_is_told_by_its_number_and_its_age_and_nothing_by_its_name(ap
     printed = json.dumps(facts, ensure_ascii=False)
     for private in ("anári", "canary", TOKEN, "127.0.0.1"):
         assert private not in printed
+
+
+@pytest.mark.parametrize("trusted", ["relay.example.com", ".example.com"])
+def test_monitors_may_ask_by_any_host_and_for_nothing_else(
+    trusted: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    with application(sqlite_url, tmp_path, TRUSTED_HOSTS=trusted) as app:
+        client = app.test_client()
+        for host in ("10.1.2.3:5000", "healthcheck.railway.app", "pod-7", "a b"):
+            answer = client.get("/saude", headers={"Host": host})
+            assert answer.status_code == 503
+            assert answer.json is not None
+            for page in ("/entrar", "/saude/", "/"):
+                assert client.get(page, headers={"Host": host}).status_code == 400

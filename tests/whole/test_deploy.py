@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import psutil
 import pytest
 import requests
 from gevent.server import StreamServer
@@ -165,5 +166,26 @@ def test_release_then_web_serve_pages_and_stop_within_20_s_with_a_live_page_open
             assert web.wait(25) == 0
         assert time.monotonic() - began < 20
     log = output.read_text(encoding="utf-8")
+    assert log.count("listening on port") == 1
+    assert "Traceback" not in log
+
+
+def test_options_of_the_environment_change_neither_the_one_worker_nor_what_is_printed(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    port, output = free_port(), tmp_path / "web.txt"
+    options = "--preload --access-logfile - --workers 3 --worker-class sync --max-requests 2"
+    given = {**environment(sqlite_url, port), "GUNICORN_CMD_ARGS": options}
+    url = f"http://127.0.0.1:{port}"
+    with running(commands()["web"], given, output) as web:
+        wait_until(lambda: status_of(url) == 200, 30, "the server answers")
+        for _ in range(5):
+            requests.get(f"{url}/eventos?busca=11987654321", timeout=20)
+        assert len(psutil.Process(web.pid).children()) == 1
+        web.send_signal(signal.SIGTERM)
+        assert web.wait(25) == 0
+    log = output.read_text(encoding="utf-8")
+    assert "11987654321" not in log
+    assert "GET /" not in log
     assert log.count("listening on port") == 1
     assert "Traceback" not in log

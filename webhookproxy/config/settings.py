@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import make_url
+
 from webhookproxy.config import keys, parse
 from webhookproxy.config.flask_settings import flask_settings
 from webhookproxy.config.keys import ConfigError
@@ -170,6 +172,17 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
+# The variable that a hosting service sets, and what it is called: each of them wipes the disk at a
+# restart, except where a volume is mounted.
+_WIPED_DISKS = {
+    "DYNO": "Heroku dyno",
+    "RENDER": "Render service",
+    "RAILWAY_ENVIRONMENT": "Railway service",
+    "K_SERVICE": "Cloud Run service",
+    "FLY_APP_NAME": "Fly machine",
+}
+
+
 def load(
     environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path: str | Path
 ) -> dict[str, Any]:
@@ -181,6 +194,7 @@ def load(
     """
     texts = {**environ, **{name: v for name, v in overrides.items() if isinstance(v, str)}}
     config = {setting.name: _value(setting, texts, overrides) for setting in SETTINGS}
+    config["HOSTING"] = next((name for each, name in _WIPED_DISKS.items() if texts.get(each)), "")
     config["ON_HEROKU"] = bool(texts.get("DYNO"))
     _refuse_unsafe(config)
     if not isinstance(overrides.get("DATA_KEYS", ""), str):
@@ -220,15 +234,19 @@ def _refuse_unsafe(config: Mapping[str, Any]) -> None:
 
 
 def ephemeral_disk_warning(config: Mapping[str, Any]) -> str | None:
-    """Return the sentence for a Heroku dyno that keeps its data in SQLite, else None.
+    """Return the sentence for a hosting service that wipes the disk with the data, else None.
 
     Source: a dyno is restarted at least daily and its files are deleted then
     (devcenter.heroku.com/articles/dyno-restarts).
     """
-    if not config["ON_HEROKU"] or not config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite"):
+    url = make_url(config["SQLALCHEMY_DATABASE_URI"])
+    if not config["HOSTING"] or url.get_backend_name() != "sqlite":
+        return None
+    folders = Path(url.database or "").absolute().parents
+    if any(folder.is_mount() for folder in folders if folder != Path("/")):
         return None
     return (
-        "Everything stored here is lost at the next restart: this Heroku dyno keeps its data in "
-        "SQLite, on a disk that is wiped each time. Add the Heroku Postgres add-on, which sets "
-        "DATABASE_URL."
+        f"Everything stored here is lost at the next restart: this {config['HOSTING']} keeps its "
+        "data in SQLite, on a disk that is wiped each time. Set DATABASE_URL to a PostgreSQL (on "
+        "Heroku the Heroku Postgres add-on does), or to a SQLite file on a volume."
     )

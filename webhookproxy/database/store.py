@@ -118,6 +118,8 @@ class Store:
         if self._writer is not None:
             self._writer.join()
         self._pool.join()
+        # Its thread would stay for as long as the process runs.
+        self._pool.kill()
         self.engine.dispose()
 
     def _wait(self, entry: _Entry[T]) -> _Entry[T]:

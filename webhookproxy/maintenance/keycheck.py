@@ -20,6 +20,8 @@ def check_keys(app: Flask) -> None:
     try:
         with app.app_context(), db.engine.connect() as connection:
             stored = stored_check(connection)
+            # None stays open: gunicorn may load the application before it forks.
+            connection.invalidate()
     except SQLAlchemyError:
         return
     if stored is None:

@@ -47,6 +47,7 @@ _BLUEPRINTS = (
 def init_app(app: Flask) -> None:
     """Register every page, and trust exactly as many proxies as PROXY_HOPS says."""
     https = app.config["PREFERRED_URL_SCHEME"] == "https"
+    health.answer_every_host(app)
     static = WhiteNoise(
         app.wsgi_app,
         max_age=STATIC_SECONDS,

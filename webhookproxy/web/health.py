@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Flask, Response, current_app, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,6 +19,7 @@ from webhookproxy.models.deliveries.tables import OPEN
 from webhookproxy.reasons import StoringReason
 
 blueprint = Blueprint("health", __name__)
+PATH = "/saude"
 
 _SOCKETS = text(
     "SELECT COUNT(*), COALESCE(SUM(CASE WHEN n.state = 'connected' AND n.fence = l.fence"
@@ -35,7 +37,25 @@ _WAITING = text(
 )
 
 
-@blueprint.get("/saude")
+def answer_every_host(app: Flask) -> None:
+    """Let monitors ask by any name or address: what /saude says is public and names nobody.
+
+    Called before anything else wraps the application: every other page keeps TRUSTED_HOSTS.
+    """
+    trusted, inner = app.config["TRUSTED_HOSTS"], app.wsgi_app
+    if not trusted:
+        return
+
+    def open_to_monitors(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get("PATH_INFO") == PATH:
+            environ = {**environ, "HTTP_HOST": trusted[0].removeprefix(".")}
+        return inner(environ, start_response)
+
+    # mypy: a method may be replaced on an instance, as Werkzeug documents.
+    app.wsgi_app = open_to_monitors  # type: ignore[method-assign]
+
+
+@blueprint.get(PATH)
 def show() -> tuple[Response, int]:
     """Return facts as JSON; 503 when neither this process nor the owner stores events."""
     engine: Engine | None = current_app.extensions.get("engine")

@@ -124,6 +124,7 @@ class SearchPlace:
     def close(self) -> None:
         """Close all connections; waits for a running job."""
         self._pool.join()
+        self._pool.kill()
         for engine in (self._writing, self._events, self._reading):
             if engine is not None:
                 engine.dispose()

@@ -1,0 +1,114 @@
+"""Every table and column is known to all that goes through the whole database.
+
+Backup and restore copy every table, rotation finds every Secret by its type, and the canaries look
+into every cell. How long rows stay, and what becomes of a person's number, is decided for each: a
+new table or column fails here until its line says so.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, String, Table
+
+import webhookproxy.models  # noqa: F401 - fills the metadata
+from webhookproxy.extensions import Base
+from webhookproxy.maintenance import privacy
+from webhookproxy.models.types import Secret
+
+# When the rows of a table go.
+RETENTION = {
+    "attempts": "with their event",
+    "audit": "after AUDIT_DAYS",
+    "bulk_resends": "with their webhook, or after RETENTION_DAYS when they are over",
+    "changes": "after 10,000 newer ones",
+    "companies": "when deleted",
+    "connections": "with their company",
+    "deliveries": "with their event",
+    "events": "after RETENTION_DAYS or UNWANTED_HOURS",
+    "gaps": "after 400 days, or with their company",
+    "grants": "with their user or company",
+    "pending_sign_ins": "after minutes",
+    "hourly_deliveries": "after 400 days",
+    "hourly_events": "after 400 days, or with their company",
+    "key_check": "never: one row",
+    "leases": "never: one row for each shard",
+    "recovery_codes": "with their user, or when used",
+    "revision": "never: one row",
+    "second_factors": "with their user",
+    "sign_ins": "when the login ends",
+    "submissions": "after a day",
+    "users": "when deleted",
+    "webhook_health": "with their webhook",
+    "webhooks": "when deleted",
+}
+# What may hold a person's number, and `flask privacy expunge` masks.
+MASKED = {
+    "attempts.answer",
+    "attempts.detail",
+    "deliveries.condition",
+    "deliveries.order_key",
+    "events.order_key",
+    "events.payload",
+}
+# What people typed or chose: `flask privacy find` names it, and they decide.
+REPORTED = {f"{table}.{column}" for table, _, columns in privacy._SETTINGS for column in columns}
+# Codes, names of events and hashes; and who did what, which the law wants kept.
+NO_NUMBER = {
+    "audit.action",
+    "audit.address",
+    "audit.detail",
+    "audit.subject",
+    "audit.who",
+    "bulk_resends.asked_by",
+    "bulk_resends.event",
+    "bulk_resends.state",
+    "bulk_resends.states",
+    "bulk_resends.waiting",
+    "companies.timezone",
+    "companies.token_fingerprint",
+    "connections.reason",
+    "connections.socket_id",
+    "connections.state",
+    "deliveries.reason",
+    "deliveries.state",
+    "attempts.reason",
+    "events.name",
+    "events.note",
+    "events.public_id",
+    "events.socket_id",
+    "events.token_mask",
+    "gaps.note",
+    "gaps.reason",
+    "pending_sign_ins.key_hash",
+    "hourly_deliveries.outcome",
+    "hourly_events.name",
+    "leases.holder",
+    "recovery_codes.code_hash",
+    "second_factors.begun_in",
+    "sign_ins.key_hash",
+    "submissions.key",
+    "users.password_hash",
+    "webhook_health.last_error",
+    "webhooks.events",
+    "webhooks.paused_reason",
+    "webhooks.state",
+}
+
+
+def texts(table: Table) -> set[str]:
+    """Return the columns of a table that hold texts which are not encrypted."""
+    return {
+        f"{table.name}.{column.name}"
+        for column in table.columns
+        if isinstance(column.type, String | JSON) and not isinstance(column.type, Secret)
+    }
+
+
+def test_it_is_decided_when_the_rows_of_each_table_go() -> None:
+    assert set(RETENTION) == set(Base.metadata.tables)
+
+
+def test_it_is_decided_what_becomes_of_a_persons_number_in_each_text() -> None:
+    found = set[str]().union(*map(texts, Base.metadata.tables.values()))
+    decided = [MASKED, REPORTED, NO_NUMBER]
+    assert found == set[str]().union(*decided)
+    assert sum(map(len, decided)) == len(found)
