@@ -19,7 +19,7 @@ MARGIN_MS = 1_000
 
 @dataclass
 class Account:
-    """The numbers of a torture; `lost`, `disorder` and `needless` must be zero."""
+    """The numbers of a torture; `lost`, `untold`, `disorder` and `needless` must be zero."""
 
     sent: int = 0
     unheard: int = 0
@@ -32,13 +32,15 @@ class Account:
     gaps: int = 0
     lost: list[str] = field(default_factory=list)
     disorder: list[str] = field(default_factory=list)
+    # Sent while no socket was open, and in no recorded gap.
+    untold: list[str] = field(default_factory=list)
     # Doubled although it was not being sent when a process ended.
     needless: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
         """Return whether the promises held."""
-        return not (self.lost or self.disorder or self.needless)
+        return not (self.lost or self.disorder or self.needless or self.untold)
 
     def lines(self) -> list[str]:
         """Return the account as a Markdown table."""
@@ -55,9 +57,10 @@ class Account:
             "doubled without having been in flight": len(self.needless),
             "out of order": len(self.disorder),
             "lost": len(self.lost),
+            "sent without a socket, and in no recorded gap": len(self.untold),
         }
         table = [f"| {name} | {number:,} |" for name, number in numbers.items()]
-        wrong = [*self.lost, *self.disorder, *self.needless]
+        wrong = [*self.lost, *self.untold, *self.disorder, *self.needless]
         return ["| | |", "|---|---|", *table, *wrong[:20]]
 
 
@@ -110,6 +113,8 @@ def _check_stored(
         )
         if not each.heard:
             account.unheard += 1
+            if not covered:
+                account.untold.append(f"company_{each.company}: {each.seq} fell into no gap")
         elif covered:
             account.in_gaps += 1
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import time
@@ -14,14 +15,24 @@ from bench.torture.stage import Fault, Stage
 from tests.support import postgresql
 from tests.support.application import rows, wait_until
 from tests.support.locks import held
-from tests.support.receiver import endless, hang, raw, reset
+from tests.support.receiver import OK, Plain, Received, endless, hang, raw, reset
 from tests.support.server_process import ServerProcess
 
 # Within these seconds a server is the owner, and every company has its socket again.
 OWNER_SECONDS = 30.0
 TAKEOVER_SECONDS = 10.0
+# Companies whose servers say nothing, at a time.
+SILENT = 30
+
+
+def _refuse_a_third(request: Received) -> Plain:
+    """Refuse the events of the keys 0, 3, 6 ...; the everyday receiver says 500 for them."""
+    key: int = json.loads(request.body)["payload"]["agent"]["id"]
+    return (500, {}, b"no telephone") if key % 3 == 0 else OK
+
 
 RECEIVER_FAULTS: dict[str, Fault] = {
+    "a third": _refuse_a_third,
     "500": lambda _: (500, {}, b"no"),
     "429": lambda _: (429, {"Retry-After": "1"}, b""),
     "429 garbage": lambda _: (429, {"Retry-After": "soon\xff"}, b""),
@@ -51,7 +62,10 @@ class Faults:
     def throw(self, *, deadly: bool) -> None:
         """Cause one fault; a deadly one ends the process that owns the sockets with SIGKILL."""
         gentle = [self.stop, self.freeze, self.twice, self.receiver, self.socket, self.lock]
+        gentle += [self.silent_servers, self.backlog]
         fatal = [self.kill, self.take_over, self.take_over]
+        if self.stage.postgresql is not None:
+            fatal.append(self.restart_database)
         choice = self.random.choice(fatal if deadly else gentle)
         if choice is not self.receiver and self.random.random() < 0.4:
             self.receiver()
@@ -136,6 +150,38 @@ class Faults:
             return
         with held(self.stage.url):
             gevent.sleep(seconds)
+
+    def silent_servers(self) -> None:
+        """Connect companies whose servers accept and say nothing, and disconnect them again."""
+        companies = self.stage.connect_to_silence(SILENT)
+        gevent.sleep(self.random.uniform(0.5, 3.0))
+        self.stage.disconnect(companies)
+
+    def backlog(self) -> None:
+        """Let a backlog of one key grow behind a receiver that is down, and save its webhook."""
+        log = self.random.choice(self.stage.logs)
+        log.fault = RECEIVER_FAULTS["500"]
+        self.stage.one_key = True
+        for _ in range(4):
+            gevent.sleep(0.7)
+            self.stage.save(log.webhook_id)
+        self.stage.one_key = False
+        log.fault = None
+
+    def restart_database(self) -> None:
+        """Restart PostgreSQL while a server starts."""
+        server = self.stage.postgresql
+        assert server is not None
+        self._kill(self.stage.servers[0])
+        began = time.monotonic()
+        self._note_in_flight()
+        server.stop_at_once()
+        starting = gevent.spawn(self.stage.start_server)
+        gevent.sleep(self.random.uniform(0.1, 2.0))
+        server.start()
+        starting.get(timeout=OWNER_SECONDS)
+        self.wait_for_owner()
+        self.in_flight |= self.stage.accepted_since(began)
 
     def wait_for_owner(self) -> None:
         """Return when one server owns the sockets and has them all."""

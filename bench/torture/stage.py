@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.support.application import application, make_company, make_webhook, r
 from tests.support.receiver import OK, Behaviour, Plain, Received, Receiver
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.models.companies import delete_company, find_company
 from webhookproxy.models.webhooks import edit_webhook, find_webhook
 
 COMPANIES = 3
@@ -31,6 +33,8 @@ PINGS = {"interval": 2, "timeout": 3}
 PARALLELISM = (8, 1)
 TIMEOUT = 5.0
 SECRET = "canary-secret-of-the-torture"
+
+_numbers = count()
 
 Fault = Callable[[Received], Plain | Behaviour]
 
@@ -73,6 +77,8 @@ class Stage:
     tokens: dict[int, str] = field(default_factory=dict)
     logs: list[Log] = field(default_factory=list)
     servers: list[ServerProcess] = field(default_factory=list)
+    # While it is set, all events have one key and come ten times as often.
+    one_key: bool = False
 
     def start_server(self) -> ServerProcess:
         """Start one more server, and wait until it answers."""
@@ -102,6 +108,33 @@ class Stage:
             if times[-1] >= began
         }
 
+    def connect_to_silence(self, number: int) -> list[int]:
+        """Connect this many new companies to a server that accepts and says nothing."""
+        silent = self.stack.enter_context(
+            Receiver(greeting=lambda sock: sock.recv(65_536) and None)
+        )
+        url = silent.url("").rstrip("/")
+        tokens = (f"torture-silent-{next(_numbers):06}" for _ in range(number))
+        return [make_company(self.app, url, token, connected=True) for token in tokens]
+
+    def disconnect(self, companies: list[int]) -> None:
+        """Delete companies all at once."""
+
+        def job(session: Session) -> None:
+            for number in companies:
+                delete_company(session, find_company(session, number))
+
+        store_of(self.app).session(job)
+
+    def save(self, webhook_id: int) -> None:
+        """Save a webhook unchanged: this closes its circuit and tries at once what waits."""
+
+        def job(session: Session) -> None:
+            webhook = find_webhook(session, webhook_id)
+            edit_webhook(session, webhook, webhook.input(), self.app.extensions["policy"])
+
+        store_of(self.app).session(job)
+
     def settle(self, seconds: float) -> bool:
         """Try everything now, and wait until nothing waits. Return whether that happened."""
         for log in self.logs:
@@ -109,7 +142,7 @@ class Stage:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for log in self.logs:
-                _touch(self.app, log.webhook_id)
+                self.save(log.webhook_id)
             for _ in range(50):
                 query = "SELECT COUNT(*) FROM deliveries WHERE ended_ms IS NULL"
                 if rows(self.app, query)[0][0] == 0:

@@ -50,7 +50,7 @@ class Stream:
         seq = 0
         while not self.stopping:
             seq += 1
-            key = self.random.randrange(KEYS)
+            key = 0 if self.stage.one_key else self.random.randrange(KEYS)
             at_ms = round(time.time() * 1000)
             stamped = {"agent": {"id": key}, "seq": seq, "company": company}
             answer = self.stage.simulator.control(
@@ -58,4 +58,5 @@ class Stream:
             )
             left_ms = round(time.time() * 1000)
             self.sent.append(Sent(company, seq, key, at_ms, left_ms, answer["heard"] > 0))
-            gevent.sleep(self.random.uniform(0.5, 1.5) / RATE)
+            pause = self.random.uniform(0.5, 1.5) / RATE
+            gevent.sleep(pause / 10 if self.stage.one_key else pause)
