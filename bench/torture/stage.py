@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from tests.support import application as world
 from tests.support import postgresql
 from tests.support.application import application, make_company, make_webhook, rows, store_of
-from tests.support.receiver import OK, Behaviour, Plain, Received, Receiver
+from tests.support.receiver import OK, Behaviour, Plain, Received, Receiver, hang
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.models.companies import delete_company, find_company
@@ -110,9 +110,7 @@ class Stage:
 
     def connect_to_silence(self, number: int) -> list[int]:
         """Connect this many new companies to a server that accepts and says nothing."""
-        silent = self.stack.enter_context(
-            Receiver(greeting=lambda sock: sock.recv(65_536) and None)
-        )
+        silent = self.stack.enter_context(Receiver(greeting=hang()))
         url = silent.url("").rstrip("/")
         tokens = (f"torture-silent-{next(_numbers):06}" for _ in range(number))
         return [make_company(self.app, url, token, connected=True) for token in tokens]
