@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 # How soon a database that gave nothing is asked again, in seconds.
 READ_AGAIN = 1.0
+# A payload of more characters is not kept with the result of its attempt.
+LONG = 4096
 
 
 class Lane:
@@ -190,8 +192,9 @@ class Lane:
             self._mail.post(partial(self._window.hold, due, at, kept=verdict.kept))
         if probe:
             self._probes.under_way = False
-        # Results may wait long for a database that takes no writes; the payload need not.
-        due = replace(due, facts=replace(due.facts, payload=""))
+        if len(due.facts.payload) > LONG:
+            # Results may wait for a database that takes no writes; the payload need not.
+            due = replace(due, facts=replace(due.facts, payload=""))
         result = Result(due, outcome, verdict, now_ms, probe, self._health.row, self._settled)
         self._services.results.put(result)
 

@@ -11,11 +11,9 @@ from typing import Any
 import gevent
 from sqlalchemy import Engine, TextClause, bindparam, text
 
-from webhookproxy.delivery.waiting.rows import Heads, Row
+from webhookproxy.delivery.waiting.rows import LOAD_CHARS, Heads, Row
 from webhookproxy.models.deliveries.tables import DUE_COLUMNS, DUE_TABLES, OPEN, Due, due_from_row
 
-# Payloads that are read at once, in characters: the first one is read however long it is.
-LOAD_CHARS = 1 << 18
 # How many of the newest rows, and of the keys after the last look, a search for a probe looks at.
 NEWEST = 64
 KEYS_AT_ONCE = 256

@@ -7,6 +7,9 @@ from typing import NamedTuple, Protocol
 from webhookproxy.delivery.outcomes.retry import REFUSED_AFTER, was_refused
 from webhookproxy.models.deliveries.tables import Due
 
+# Payloads that are read at once, in characters: the first one is read however long it is.
+LOAD_CHARS = 1 << 18
+
 
 class Row(NamedTuple):
     """A delivery that has not ended, without the payload; `status` is its last answer's."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from webhookproxy.delivery.waiting.rows import Rows
+from webhookproxy.delivery.waiting.rows import LOAD_CHARS, Rows
 from webhookproxy.models.deliveries.tables import Due
 
 # Characters of payload that all lanes of a process may keep in memory for deliveries that are not
 # being sent yet. Whatever is beyond it is read from the database when its turn comes.
 STOCK_CHARS = 8 << 20
-# Rows that are read along with the one that is sent next.
-LOAD_MAX = 16
+# Rows that are read at once; fewer, if one of the last was so long that these would be too much.
+LOAD_MAX = 32
 
 
 class Budget:
@@ -29,6 +29,7 @@ class Stock:
         self._rows = rows
         self._budget = budget
         self._dues: dict[int, Due] = {}
+        self._at_once = LOAD_MAX
 
     def put(self, due: Due) -> None:
         """Keep a delivery that is sent soon, if there is room for it."""
@@ -45,13 +46,15 @@ class Stock:
         if (due := self._pop(delivery_id)) is not None:
             return due
         later = (each for each in next_ids if each > delivery_id and each not in self._dues)
-        ids = sorted({delivery_id, *islice(later, LOAD_MAX - 1)})
-        first = None
+        ids = sorted({delivery_id, *islice(later, self._at_once - 1)})
+        first, longest = None, 1
         for due in self._rows.load(ids):
+            longest = max(longest, len(due.facts.payload))
             if due.id == delivery_id:
                 first = due
             else:
                 self.put(due)
+        self._at_once = min(LOAD_MAX, max(1, LOAD_CHARS // longest))
         return first
 
     def clear(self) -> None:
