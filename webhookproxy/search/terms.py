@@ -164,6 +164,11 @@ def _terms_of_value(value: str) -> tuple[tuple[str, ...], bool]:
     return tuple(terms), _EPOCH.fullmatch(text) is not None
 
 
+def digits_of(value: str) -> str:
+    """Return the digits that a value is found by, or "" if it is more than a number."""
+    return _digits(fold(value).partition("@")[0]) if len(value) <= _LOOKED_AT_MAX else ""
+
+
 def _digits(text: str) -> str:
     """Return the digits of a text that has nothing but these and punctuation, else ""."""
     if text.isdigit() and text.isascii():
