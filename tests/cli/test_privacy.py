@@ -7,18 +7,18 @@ import pytest
 from flask import Flask
 
 from tests.cli.conftest import Refuse, Run
-from tests.delivery.lanes_world import sending
+from tests.delivery.lanes_world import Sending, sending
 from tests.maintenance.test_privacy import PHONE, SHOWN, arrive
 from tests.support import application as world
 from webhookproxy.rules.webhooks import WebhookState
 
 
 @pytest.fixture(autouse=True)
-def stored(app: Flask) -> Iterator[None]:
+def stored(app: Flask) -> Iterator[Sending]:
     with sending(app) as half:
         half.webhook("http://127.0.0.1:4009/", state=WebhookState.PAUSED, name=PHONE)
         arrive(half, {"phone": SHOWN}, {"phone": "other"})
-        yield
+        yield half
 
 
 def test_find_counts_and_does_not_show_the_number(run: Run) -> None:
@@ -36,6 +36,9 @@ def test_find_tells_scripts_the_same_and_takes_the_number_from_standard_input(ru
         "attempts": 0,
         "waiting": 1,
         "filtered": 0,
+        "names": 0,
+        "apart": [],
+        "apart_count": 0,
         "settings": ["webhook_1 name"],
         "events": 1,
     }
@@ -54,6 +57,16 @@ def test_expunge_needs_yes_and_says_what_it_did(run: Run, refuse: Refuse, app: F
     payloads = [row[0] for row in world.rows(app, "SELECT payload FROM events ORDER BY id")]
     assert payloads == ['{"phone": "[oculto]"}', '{"phone": "other"}']
     assert run("privacy", "find", PHONE).stdout.startswith("It is in 0 events and")
+
+
+def test_an_area_code_in_a_field_of_its_own_is_named_for_a_person_to_look_at(
+    run: Run, app: Flask, stored: Sending
+) -> None:
+    arrive(stored, {"ddd": "11", "n": "987654321"})
+    event = world.rows(app, "SELECT public_id FROM events ORDER BY id DESC")[0].public_id
+    for command in (("find", PHONE), ("expunge", PHONE, "--yes")):
+        assert "1 events have the area code" in (left := run("privacy", *command).stderr)
+        assert event in left
 
 
 @pytest.mark.parametrize("typed", ["987654321", "ana@example.com", "119876543210"])

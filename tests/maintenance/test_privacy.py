@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from flask import Flask
-from gevent.event import Event
+from gevent.event import Event as Signal
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -23,12 +25,13 @@ from tests.support.application import rows, wait_until
 from tests.support.receiver import OK, Plain, Received, Receiver
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.events.conditions import Condition, Operator
-from webhookproxy.events.payload import read
+from webhookproxy.events.payload import Event, read
 from webhookproxy.listener.routes import Arrival
-from webhookproxy.maintenance import privacy
+from webhookproxy.maintenance import personal_rows, privacy
 from webhookproxy.maintenance.personal import PersonalNumber, read_number
 from webhookproxy.maintenance.privacy import Expunged, expunge, find
 from webhookproxy.models.audit import CLI
+from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.search.index.writing import Writer
 
@@ -39,7 +42,7 @@ URL = "http://127.0.0.1:4009/"
 
 @pytest.fixture
 def half(any_app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
-    monkeypatch.setattr(privacy, "BATCH", 3)
+    monkeypatch.setattr(personal_rows, "BATCH", 3)
     hurry(monkeypatch)
     with sending(any_app) as half:
         yield half
@@ -171,7 +174,7 @@ def test_a_database_that_lets_no_search_be_made_is_masked_all_the_same(
 
 
 def test_what_waits_of_a_masked_event_is_cancelled_also_in_a_running_lane(half: Sending) -> None:
-    go_on = Event()
+    go_on = Signal()
 
     def slow(_got: Received) -> Plain:
         go_on.wait(10)
@@ -250,7 +253,7 @@ def execute_text(connection: Connection, statement: str) -> None:
 def test_what_a_filter_asks_for_is_masked_in_deliveries_and_reported_in_the_filter(
     half: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(privacy, "BATCH", 2)
+    monkeypatch.setattr(personal_rows, "BATCH", 2)
     condition = Condition("call.phone", Operator.DIFFERENT, PHONE)
     webhook = half.webhook(URL, filters={"x": (condition,)})
     assert find(half.reading, number()).filtered == 0
@@ -293,6 +296,86 @@ def test_the_old_bytes_are_not_in_the_files_any_more(sqlite_url: str, tmp_path: 
             lambda connection: connection.exec_driver_sql("PRAGMA secure_delete").scalar()
         )
         assert switch == 0
+
+
+def test_a_search_holds_the_hub_for_no_long_text(half: Sending) -> None:
+    for fill in ("0    ", "0 0 5 5 ", "1\\u00a0"):
+        arrive(half, *({"fill": fill * (900_000 // len(fill)), "phone": SHOWN} for _ in range(2)))
+    held: list[tuple[float, float]] = []
+
+    def tick() -> None:
+        hub, whole = time.thread_time(), time.process_time()
+        while True:
+            gevent.sleep(0.0001)
+            held.append((time.thread_time() - hub, time.process_time() - whole))
+            hub, whole = time.thread_time(), time.process_time()
+
+    ticking = gevent.spawn(tick)
+    gevent.sleep(0.01)
+    held.clear()
+    assert find(half.reading, number()).events == 6
+    ticking.kill()
+    assert max(hub for hub, _ in held) < 0.02
+    # Together with the thread that looks at the texts, which must let the hub go on.
+    assert max(whole for _, whole in held) < 0.1
+
+
+def test_long_texts_are_read_a_few_at_a_time(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(personal_rows, "BATCH", 100)
+    arrive(half, *({"fill": "x" * 90_000, "phone": SHOWN} for _ in range(7)))
+    everything_until_now = personal_rows.events_until_now(half.reading)
+    batches = personal_rows.rows_with(half.reading, number(), everything_until_now)
+    assert [len(batch) for batch in batches] == [3, 3, 1]
+
+
+def test_a_second_search_at_the_same_time_is_refused(half: Sending) -> None:
+    arrive(half, {"phone": SHOWN})
+    first = gevent.spawn(find, half.reading, number())
+    gevent.sleep(0)
+    with pytest.raises(Refused, match="wait until it ends"):
+        run_expunge(half)
+    assert first.get(timeout=10).events == 1
+    assert run_expunge(half).events == 1
+
+
+def test_an_area_code_in_a_field_of_its_own_is_reported_for_a_person_to_look_at(
+    half: Sending,
+) -> None:
+    arrive(half, {"ddd": "11", "n": "987654321"}, {"ddd": "21", "n": "987654321"}, {"n": SHOWN})
+    first = rows(half.app, "SELECT public_id, payload FROM events ORDER BY id")[0]
+    for events in (1, 0):
+        found = find(half.reading, number())
+        assert (found.events, found.apart, found.apart_count) == (events, [first.public_id], 1)
+        run_expunge(half)
+    assert rows(half.app, "SELECT payload FROM events ORDER BY id")[0].payload == first.payload
+
+
+def test_names_of_events_are_masked_also_where_they_are_counted_or_resent(half: Sending) -> None:
+    webhook = half.webhook(URL, state=WebhookState.PAUSED, events=(f"evt-{PHONE}", "x"))
+    names = (f"evt-{PHONE}", "evt-11 98765 4321", "evt-[oculto]", "x")
+    arrivals = [as_arrival(half, Event(name, "{}", "k", 0)) for name in names]
+    half._journal.write(arrivals, half._fence, again=False)
+    columns = "company_id, webhook_id, asked_by, asked_ms, states, event, begins, upto, cursor"
+    for each in (PHONE, "x"):
+        bulk = (
+            f"INSERT INTO bulk_resends ({columns}, total, total_is_cut, queued, skipped, delivered,"
+            f" failed, waiting, state) VALUES ({half.company}, {webhook}, 'ana', 0, '[]', '{each}',"
+            " 0, 0, 0, 0, FALSE, 0, 0, 0, 0, '[]', 'finished')"
+        )
+        half.store.run(partial(execute_text, statement=bulk))
+    found = find(half.reading, number())
+    assert (found.events, found.names) == (2, 3)
+    assert found.settings == [f"webhook_{webhook} events"]
+    run_expunge(half)
+    assert find(half.reading, number()).names == 0
+    stored = rows(half.app, "SELECT name, note FROM events ORDER BY id")
+    assert [row.name for row in stored] == ["evt-[oculto]"] * 3 + ["x"]
+    counted = rows(half.app, "SELECT name, SUM(count) AS n FROM hourly_events GROUP BY name")
+    assert sorted(tuple(row) for row in counted) == [("evt-[oculto]", 3), ("x", 1)]
+    resends = rows(half.app, "SELECT event FROM bulk_resends ORDER BY id")
+    assert [row[0] for row in resends] == ["[oculto]", "x"]
 
 
 def test_a_store_that_takes_nothing_masks_nothing(half: Sending, monkeypatch: Any) -> None:

@@ -54,7 +54,6 @@ _WORD = HIDDEN.strip('"')
 class PersonalNumber:
     """A number to look for; made by `read_number`. Its repr does not show it."""
 
-    _number: re.Pattern[str]
     _escape_or_number: re.Pattern[str]
     _whole: re.Pattern[str]
     _rest: re.Pattern[str]
@@ -183,7 +182,6 @@ def _look_for(digits: str) -> PersonalNumber:
     number = f"[+(]{{0,2}}{_LEFT}{prefix}{between(digits)}(?![0-9])"
     area, rest = digits[:2], digits[2:]
     return PersonalNumber(
-        re.compile(number),
         re.compile(f"{_ESCAPE}|({number})", re.DOTALL),
         re.compile(f"(?:(?:00)?{_COUNTRY}|0(?:[0-9]{{2}})?)?{digits}"),
         re.compile(f"(?<![0-9]){between(rest)}(?![0-9])"),

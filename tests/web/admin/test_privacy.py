@@ -11,6 +11,7 @@ from sqlalchemy import text
 from tests.support.application import rows, store_of
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser, form_fields
+from webhookproxy.maintenance import privacy
 
 PHONE = "(42) 99988-1234"
 DIGITS = "42999881234"
@@ -108,6 +109,27 @@ def test_a_number_in_a_setting_is_reported(app: Flask, ana: Browser, place: Plac
     store_of(app).run(job)
     page = ana.post("/privacidade", 200, number=PHONE).text
     assert f'nome de <a href="/empresas/company_{place.company}/editar">' in page
+
+
+def test_an_area_code_in_a_field_of_its_own_leads_to_the_event(
+    app: Flask, ana: Browser, place: Place
+) -> None:
+    values = {"id": 7, "company": place.company, "payload": '{"ddd":"42","n":"999881234"}'}
+    store_of(app).run(lambda connection: connection.execute(text(_EVENT), values))
+    page = ana.post("/privacidade", 200, number=PHONE).text
+    assert "não está guardado" in page
+    assert '<a href="/eventos/evt_7">' in page
+
+
+def test_a_search_beside_another_is_refused_in_a_sentence(
+    ana: Browser,
+) -> None:
+    with privacy._alone():
+        assert (
+            "Outra busca por um número está em andamento"
+            in ana.post("/privacidade", 200, number=PHONE).text
+        )
+    assert "não está guardado" in ana.post("/privacidade", 200, number=PHONE).text
 
 
 def test_operators_have_no_such_page(beto: Browser) -> None:

@@ -31,7 +31,7 @@ def find(number: str, as_json: bool) -> None:
         print_json({**asdict(found), "companies": companies, "events": found.events})
         return
     click.echo(_sentence(found))
-    _note_settings(found)
+    _note_what_is_left(found)
 
 
 @group.command("expunge")
@@ -52,9 +52,9 @@ def expunge(number: str, yes: bool) -> None:
         "waiting deliveries were cancelled."
     )
     left = privacy.find(db.engine, wanted)
-    if left.events or left.attempts or left.filtered:
+    if left.anything:
         note("More of it arrived during the command: run the same command again.")
-    _note_settings(left)
+    _note_what_is_left(left)
 
 
 def _read(number: str) -> PersonalNumber:
@@ -66,13 +66,16 @@ def _sentence(found: privacy.Found) -> str:
     return (
         f"It is in {found.events} events{f' ({where})' if where else ''} and {found.attempts} "
         f"attempts; {found.waiting} deliveries of those events wait."
-        + (
-            f" The filters of {found.filtered} filtered deliveries ask for it."
-            * bool(found.filtered)
-        )
+        + f" The filters of {found.filtered} filtered deliveries ask for it." * bool(found.filtered)
+        + f" {found.names} counts and resends have it in an event's name." * bool(found.names)
     )
 
 
-def _note_settings(found: privacy.Found) -> None:
+def _note_what_is_left(found: privacy.Found) -> None:
     if found.settings:
         note(f"It is also in settings; change these by hand: {', '.join(found.settings)}.")
+    if found.apart:
+        note(
+            f"{found.apart_count} events have the area code and the rest of the number apart, "
+            f"which is not masked: look at {', '.join(found.apart)}."
+        )

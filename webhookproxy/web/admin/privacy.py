@@ -32,6 +32,7 @@ _SETTINGS = {
     "socket_url": "endereço do socket",
     "url": "URL",
     "email": "e-mail",
+    "events": "eventos",
     "filters": "filtros",
 }
 # Where a setting is changed by hand, by the word before the number.
@@ -61,7 +62,10 @@ def show() -> str:
     number = _number(form)
     if number is None:
         return render_template("admin/privacy/show.html", form=form)
-    return render_template("admin/privacy/found.html", form=form, **_found(number))
+    try:
+        return render_template("admin/privacy/found.html", form=form, **_found(number))
+    except Refused as busy:
+        return _refuse(form, busy)
 
 
 @blueprint.post("/privacidade/apagar")
@@ -72,8 +76,16 @@ def expunge() -> str:
     number = _number(form)
     if number is None:
         return render_template("admin/privacy/show.html", form=form)
-    if request.form.get("confirmado") != "sim":
-        return render_template("admin/privacy/confirm.html", form=form, **_found(number))
+    try:
+        if request.form.get("confirmado") != "sim":
+            return render_template("admin/privacy/confirm.html", form=form, **_found(number))
+        done = _expunge(number)
+        return render_template("admin/privacy/done.html", done=done, form=form, **_found(number))
+    except Refused as busy:
+        return _refuse(form, busy)
+
+
+def _expunge(number: PersonalNumber) -> privacy.Expunged:
     who = actor()
     _let_go_of_the_database()
     store, search = current_app.extensions["store"], current_app.extensions["search"]
@@ -81,7 +93,12 @@ def expunge() -> str:
     logger.info(
         "a person's data was masked in %s events and %s attempts", done.events, done.attempts
     )
-    return render_template("admin/privacy/done.html", done=done, form=form, **_found(number))
+    return done
+
+
+def _refuse(form: NumberForm, refused: Refused) -> str:
+    form.take(refused)
+    return render_template("admin/privacy/show.html", form=form)
 
 
 def _number(form: NumberForm) -> PersonalNumber | None:
