@@ -11,7 +11,7 @@ from sqlalchemy import JSON, String, Table
 
 import webhookproxy.models  # noqa: F401 - fills the metadata
 from webhookproxy.extensions import Base
-from webhookproxy.maintenance import privacy
+from webhookproxy.maintenance.personal_rows import SETTINGS
 from webhookproxy.models.types import Secret
 
 # When the rows of a table go.
@@ -44,14 +44,17 @@ RETENTION = {
 MASKED = {
     "attempts.answer",
     "attempts.detail",
+    "bulk_resends.event",
     "deliveries.condition",
     "deliveries.order_key",
+    "events.name",
     "events.order_key",
     "events.payload",
+    "hourly_events.name",
 }
 # What people typed or chose: `flask privacy find` names it, and they decide.
-REPORTED = {f"{table}.{column}" for table, _, columns in privacy._SETTINGS for column in columns}
-# Codes, names of events and hashes; and who did what, which the law wants kept.
+REPORTED = {f"{table}.{column}" for table, _, columns in SETTINGS for column in columns}
+# Codes and hashes; and who did what, which the law wants kept.
 NO_NUMBER = {
     "audit.action",
     "audit.address",
@@ -59,7 +62,6 @@ NO_NUMBER = {
     "audit.subject",
     "audit.who",
     "bulk_resends.asked_by",
-    "bulk_resends.event",
     "bulk_resends.state",
     "bulk_resends.states",
     "bulk_resends.waiting",
@@ -71,7 +73,6 @@ NO_NUMBER = {
     "deliveries.reason",
     "deliveries.state",
     "attempts.reason",
-    "events.name",
     "events.note",
     "events.public_id",
     "events.socket_id",
@@ -80,7 +81,6 @@ NO_NUMBER = {
     "gaps.reason",
     "pending_sign_ins.key_hash",
     "hourly_deliveries.outcome",
-    "hourly_events.name",
     "leases.holder",
     "recovery_codes.code_hash",
     "second_factors.begun_in",
@@ -88,7 +88,6 @@ NO_NUMBER = {
     "submissions.key",
     "users.password_hash",
     "webhook_health.last_error",
-    "webhooks.events",
     "webhooks.paused_reason",
     "webhooks.state",
 }

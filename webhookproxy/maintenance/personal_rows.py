@@ -49,7 +49,7 @@ HOURS = Place("hourly_events", {"company_id": 0, "hour": 0, "name": ""}, ("name"
 RESENDS = Place("bulk_resends", {"id": 0}, ("event",))
 
 # Texts that people typed: the table, the word before a row's number, and the columns.
-_SETTINGS = (
+SETTINGS = (
     ("companies", "company", ("name", "threec_id", "agent_id", "socket_url")),
     ("webhooks", "webhook", ("name", "url", "events", "filters")),
     ("users", "user", ("email",)),
@@ -97,7 +97,7 @@ def settings_with(reading: Engine, number: PersonalNumber) -> list[str]:
     """Return the settings with the number, like "webhook_3 url"."""
     found = []
     with reading.connect() as connection:
-        for table, word, columns in _SETTINGS:
+        for table, word, columns in SETTINGS:
             # Filters are JSON, which PostgreSQL's driver would parse.
             texts = ", ".join(f"COALESCE(CAST({each} AS TEXT), '') AS {each}" for each in columns)
             query = text(f"SELECT id, {texts} FROM {table} ORDER BY id")
