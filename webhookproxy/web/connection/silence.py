@@ -161,9 +161,7 @@ def quiet_since(company: Company) -> datetime:
 
 
 def _usuals() -> Usuals:
-    usuals: Usuals | None = current_app.extensions.get("usuals")
-    if usuals is None:
-        usuals = current_app.extensions["usuals"] = Usuals()
+    usuals: Usuals = current_app.extensions.setdefault("usuals", Usuals())
     return usuals
 
 

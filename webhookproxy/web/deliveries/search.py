@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import gevent
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.bulk import numbers
@@ -90,15 +90,6 @@ _SHOWN = (
 _WHOLE = 100
 
 
-class _Row(NamedTuple):
-    """A delivery that is compared."""
-
-    id: int
-    webhook_id: int
-    state: str
-    event_id: int
-
-
 class Search:
     """Reads away from where the page begins. Each webhook is a source, or all of them are one.
 
@@ -114,7 +105,7 @@ class Search:
         self._wanted = wanted
         # Numbers grow towards newer rows; times this, they grow away from the page's beginning.
         self._sign = -1 if wanted.after is None else 1
-        self._beyond: list[_Row] = []
+        self._beyond: list[Row[Any]] = []
         start = wanted.before if wanted.after is None else wanted.after
         # How far each source was read; a source that was read to its end is not among them.
         self._edges = dict.fromkeys(self._sources(), start)
@@ -171,7 +162,7 @@ class Search:
                 del self._edges[source]
         self._take(enough)
 
-    def _rows(self, limits: str, each: int) -> Iterator[_Row]:
+    def _rows(self, limits: str, each: int) -> Iterator[Row[Any]]:
         order = "DESC" if self._sign < 0 else "ASC"
         edges = list(self._edges.items())
         for start in range(0, len(edges), PARTS_MAX):
@@ -181,8 +172,7 @@ class Search:
                 f" WHERE {self._where(source, edge)}{limits} ORDER BY id {order} LIMIT {each}) p"
                 for source, edge in edges[start : start + PARTS_MAX]
             )
-            for row in self._session.execute(text(parts)):
-                yield _Row(*row)
+            yield from self._session.execute(text(parts))
 
     def _where(self, source: int, edge: int | None) -> str:
         whose = "id > 0" if source == _ALL else f"webhook_id = {source}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import gevent
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.events.conditions import Compiled, Condition, read_payload
@@ -34,13 +34,6 @@ class Tried(NamedTuple):
     public_id: str
     received_ms: int
     failing: str
-
-
-class _Stored(NamedTuple):
-    public_id: str
-    received_ms: int
-    payload: str
-    note: str | None
 
 
 @dataclass(slots=True)
@@ -88,12 +81,11 @@ def try_conditions(
     return trial
 
 
-def _events(session: Session, ids: Sequence[int]) -> Iterator[_Stored]:
+def _events(session: Session, ids: Sequence[int]) -> Iterator[Row[str, int, str, str | None]]:
     columns = (Event.public_id, Event.received_ms, Event.payload, Event.note)
     for start in range(0, len(ids), ROUND):
         some = select(*columns).where(Event.id.in_(ids[start : start + ROUND]))
-        for row in session.execute(some.order_by(Event.id.desc())).all():
-            yield _Stored(*row)
+        yield from session.execute(some.order_by(Event.id.desc())).all()
         # Another round must not keep the sockets waiting.
         gevent.sleep(0)
 

@@ -16,48 +16,6 @@ from webhookproxy.web.shared.drafts import SECRET_FIELDS
 
 logger = logging.getLogger(__name__)
 
-# By status: the heading, and what to do.
-_WORDS = {
-    400: (
-        "Não entendemos este pedido",
-        (
-            "O formulário pode ter ficado aberto por tempo demais, ou o navegador não guarda "
-            "cookies. Volte, atualize a página e envie de novo."
-        ),
-    ),
-    404: (
-        "Página não encontrada",
-        (
-            "O endereço pode estar errado, o item pode ter sido excluído, ou seu usuário não tem "
-            "acesso a ele. Peça acesso a um administrador, ou volte ao painel."
-        ),
-    ),
-    405: ("Este endereço não abre assim", "Volte ao painel e use os botões da página."),
-    408: (
-        "O envio demorou demais",
-        "O formulário não chegou inteiro em 15 segundos. Veja a conexão e envie de novo.",
-    ),
-    413: (
-        "O envio é grande demais",
-        (
-            "Um formulário pode ter até 1 MB e 2.000 campos, e 16 KB antes de entrar. Diminua o "
-            "que foi colado e envie de novo."
-        ),
-    ),
-    429: ("Muitas tentativas em pouco tempo", "Espere um minuto e tente de novo."),
-    503: (
-        "Não está gravando",
-        (
-            "O banco de dados não aceita gravações agora, e nada do que você pediu foi feito. Os "
-            "eventos que chegam esperam na memória. Tente de novo em instantes; se continuar, veja "
-            "se o disco está cheio e se o banco de dados está no ar."
-        ),
-    ),
-}
-_OTHER = (
-    "Algo deu errado do nosso lado",
-    "O erro ficou registrado no log do servidor. Tente de novo; se continuar, avise o suporte.",
-)
 _OTHER_HOST = (
     "Este servidor não atende por este nome. Use o endereço combinado; se for este, inclua-o em "
     "PUBLIC_URL ou TRUSTED_HOSTS e reinicie.\n"
@@ -83,10 +41,7 @@ def _hide_what_is_typed() -> None:
 
 def page(status: int, minutes: int = 1) -> Response:
     """Return the page for a status, without reading the database."""
-    heading, advice = _WORDS.get(status, _OTHER)
-    if status == 429 and minutes > 1:
-        advice = f"Espere {minutes} minutos e tente de novo."
-    body = render_template("error.html", heading=heading, advice=advice, status=status)
+    body = render_template("error.html", status=status, minutes=minutes)
     return Response(body, status, mimetype="text/html")
 
 
