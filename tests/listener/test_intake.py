@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import gevent
 import pytest
 from sqlalchemy import Connection, text
 
 from tests.listener.listening import Listening
 from tests.support.application import store_of, wait_until
 from webhookproxy.database import store
-from webhookproxy.listener import intake
+from webhookproxy.events import payload
+from webhookproxy.listener import intake, routes
 from webhookproxy.listener.routes import Arrival
 from webhookproxy.models.deliveries.tables import Due
 
@@ -35,9 +38,9 @@ def test_events_that_wait_together_are_committed_together(
     run = store_of(half.app).run
     commits: list[int] = []
 
-    def counted(job: Callable[[Connection], T], **how: Any) -> T:
+    def counted(job: Callable[[Connection], T], **named: Any) -> T:
         commits.append(1)
-        return run(job, **how)
+        return run(job, **named)
 
     monkeypatch.setattr(store_of(half.app), "run", counted)
     for number in range(100):
@@ -54,8 +57,8 @@ def test_a_group_whose_commit_was_not_heard_of_is_not_stored_twice(
     run = store_of(half.app).run
     lost = [True]
 
-    def deaf(job: Callable[[Connection], T], **how: Any) -> T:
-        value = run(job, **how)
+    def deaf(job: Callable[[Connection], T], **named: Any) -> T:
+        value = run(job, **named)
         if lost:
             lost.pop()
             raise store.StoreUnavailable("the answer got lost")
@@ -130,3 +133,65 @@ def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
     half.wait_for_events(3)
     assert numbers(half) == ["0", "1", "2"]
     assert sizes == [3, 1, 1, 2]
+
+
+def test_an_event_that_a_bug_cannot_read_is_a_marker_and_costs_no_other(
+    half: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_with_value = payload.read_with_value
+
+    def failing(text: str, *rest: Any, **named: Any) -> Any:
+        if "poison" in text:
+            raise RuntimeError("a bug")
+        return read_with_value(text, *rest, **named)
+
+    monkeypatch.setattr(payload, "read_with_value", failing)
+    for packet in ('["x",1]', '["poison",2]', '["x",3]'):
+        half.feed().event(packet)
+    events = half.wait_for_events(3)
+    assert [event.note for event in events] == ["unwanted", "unreadable", "unwanted"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_intake_goes_on_after_any_error_and_stores_nothing_twice(
+    half: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [1, 2]
+
+    def failing(*_: Any) -> None:
+        if failures:
+            failures.pop()
+            raise RuntimeError("a bug")
+
+    monkeypatch.setattr(half.relay.lanes, "offer", failing)
+    half.feed().event('["x",1]')
+    half.wait_for_events(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(half.intake.buffer, "pop", failing)
+        half.feed().event('["x",2]')
+        wait_until(lambda: not failures, 2, "both errors were met")
+    half.feed().event('["x",3]')
+    half.wait_for_events(3)
+    assert numbers(half) == ["1", "2", "3"]
+
+
+def test_reading_a_group_lets_others_run(half: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = routes.read
+
+    def slowly(*given: Any) -> Arrival:
+        until = time.perf_counter() + 0.003
+        while time.perf_counter() < until:
+            pass
+        return read(*given)
+
+    monkeypatch.setattr(intake, "read", slowly)
+    for number in range(60):
+        half.feed().event(f'["x",{number}]')
+    turns = 0
+    while half.intake.waiting:
+        gevent.sleep(0)
+        turns += 1
+    # 180 ms of reading, at most 8 ms at a stretch.
+    assert turns > 20
+    half.wait_for_events(60)
+    assert numbers(half) == [str(number) for number in range(60)]

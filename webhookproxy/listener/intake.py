@@ -30,6 +30,9 @@ BUFFER_CHARACTERS = 64 * 1024 * 1024
 ACCEPT_AGAIN = 0.95
 GROUP_EVENTS = 250
 GROUP_CHARACTERS = 2 * 1024 * 1024
+GROUP_DELIVERIES = 1_000
+# For how long events are read at a stretch: nothing else runs meanwhile.
+SLICE_SECONDS = 0.005
 RETRY_SECONDS = 0.5
 SOCKET_ID_MAX = 64
 
@@ -106,16 +109,11 @@ class Buffer:
         if len(self._waiting) >= BUFFER_EVENTS or self._characters >= BUFFER_CHARACTERS:
             self._accepting.clear()
 
-    def take_group(self) -> list[Taken]:
-        """Remove and return the oldest events, as many as one commit may hold."""
-        group: list[Taken] = []
-        size = 0
-        while self._waiting and len(group) < GROUP_EVENTS and size < GROUP_CHARACTERS:
-            taken = self._waiting.popleft()
-            size += len(taken.text)
-            group.append(taken)
-        self._characters -= size
-        return group
+    def pop(self) -> Taken:
+        """Remove and return the oldest event; there must be one."""
+        taken = self._waiting.popleft()
+        self._characters -= len(taken.text)
+        return taken
 
     def clear(self) -> None:
         """Forget everything."""
@@ -206,19 +204,46 @@ class Intake:
             self._writer.name = "intake"
 
     def _write(self) -> None:
-        while self.waiting:
-            fence = self._fence
-            self._held = self._held or [
-                read(taken, self._routes) for taken in self.buffer.take_group()
-            ]
-            if self._commit(self._held, fence):
-                self._held = []
-            elif fence == self._fence:
-                # No longer the owner: start() decides about the rest.
-                break
-            self.buffer.accept_again()
+        owner = True
+        while self.waiting and owner:
+            try:
+                owner = self._write_group()
+            except Exception:  # a bug must not end the storing of events
+                logger.exception("the intake failed, and tries again")
+                gevent.sleep(RETRY_SECONDS)
         self._writer = None
         self._idle.set()
+
+    def _write_group(self) -> bool:
+        """Read a group and commit it; return whether this process is still the owner."""
+        if not self._held:
+            self._read_group()
+        fence = self._fence
+        committed = self._commit(self._held, fence)
+        if committed:
+            self._held = []
+        self.buffer.accept_again()
+        # If not, start() decides about the rest, and may have done so already.
+        return committed or fence != self._fence
+
+    def _read_group(self) -> None:
+        """Read as many events as a commit may hold; yield every few milliseconds."""
+        characters = deliveries = 0
+        began = time.perf_counter()
+        while (
+            len(self.buffer)
+            and len(self._held) < GROUP_EVENTS
+            and characters < GROUP_CHARACTERS
+            and deliveries < GROUP_DELIVERIES
+        ):
+            taken = self.buffer.pop()
+            arrival = read(taken, self._routes)
+            self._held.append(arrival)
+            characters += len(taken.text)
+            deliveries += len(arrival.routes) + len(arrival.filtered)
+            if time.perf_counter() - began > SLICE_SECONDS:
+                gevent.sleep(0)
+                began = time.perf_counter()
 
     def _commit(self, arrivals: list[Arrival], fence: int) -> bool:
         """Commit a group, however long that takes; False if this process lost the lease."""
@@ -239,10 +264,7 @@ class Intake:
                 return self._commit_singly(arrivals, fence)
             else:
                 self.failing_since = None
-                self._outlet.offer(dues)
-                for company_id in {arrival.company_id for arrival in arrivals}:
-                    self._broadcast.tell(company_id)
-                self._print(arrivals)
+                self._pass_on(arrivals, dues)
                 return True
 
     def _commit_singly(self, arrivals: list[Arrival], fence: int) -> bool:
@@ -258,12 +280,19 @@ class Intake:
             return True
         return self._commit([arrival.as_marker()], fence)
 
-    def _print(self, arrivals: list[Arrival]) -> None:
-        for arrival in arrivals:
-            self._console.event_received(arrival.event.name, arrival.company_id)
-            if arrival.note in MARKERS:
-                words = EVENT_WORDS[arrival.note].english
-                logger.warning("company_%d: %s", arrival.company_id, words)
+    def _pass_on(self, arrivals: list[Arrival], dues: list[Due]) -> None:
+        """Say that events were committed: whatever fails in it, they are not stored again."""
+        try:
+            self._outlet.offer(dues)
+            for company_id in {arrival.company_id for arrival in arrivals}:
+                self._broadcast.tell(company_id)
+            for arrival in arrivals:
+                self._console.event_received(arrival.event.name, arrival.company_id)
+                if arrival.note in MARKERS:
+                    words = EVENT_WORDS[arrival.note].english
+                    logger.warning("company_%d: %s", arrival.company_id, words)
+        except Exception:
+            logger.exception("%d events are stored, and not passed on", len(arrivals))
 
 
 def now_ms() -> int:

@@ -149,6 +149,15 @@ class Taken:
 def read(taken: Taken, routes: Routes) -> Arrival:
     """Return an arrival with the webhooks that want it, or the marker of what cannot be sent."""
     try:
+        return _read(taken, routes)
+    except Exception as error:  # a bug of ours must not cost the events beside it
+        logger.exception("cannot read an event of %d characters", len(taken.text))
+        event = _marker("", type(error).__name__, len(taken.text), "")
+        return _arrival(taken, event, EventNote.UNREADABLE)
+
+
+def _read(taken: Taken, routes: Routes) -> Arrival:
+    try:
         if taken.problem is not None:
             raise payload.unreadable(taken.problem, taken.text)
         if taken.length:
