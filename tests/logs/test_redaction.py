@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from webhookproxy.logs.redaction import Redaction, ServerRedaction, one_line, redact
+from webhookproxy.logs.redaction import Redaction, ServerRedaction, one_line, redact, without_pieces
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,17 @@ def test_a_line_of_any_shape_takes_a_bounded_time(piece: str) -> None:
 
 def test_a_secret_that_is_cut_with_its_line_is_hidden_too() -> None:
     assert "canary" not in redact("a" * 8_180 + " token=canary-token")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("bad abcdefghijklmnop!", "bad …!"),
+        ("bad abcdefgh or ijklmnop", "bad … or …"),
+        ("bad abcdefg", "bad abcdefg"),
+        ("", ""),
+    ],
+)
+def test_pieces_of_a_token_are_hidden(text: str, shown: str) -> None:
+    assert without_pieces(text, "abcdefghijklmnop") == shown
+    assert without_pieces(text, "short") == text

@@ -12,7 +12,7 @@ from gevent.event import Event
 
 from webhookproxy.listener.frames import BoundedSocket
 from webhookproxy.listener.protocol import Client, Engine, Owner
-from webhookproxy.logs.redaction import HIDDEN, one_line, redact
+from webhookproxy.logs.redaction import one_line, redact, without_pieces
 from webhookproxy.network.dial import DialError, Resolver, connect, wrap
 from webhookproxy.network.guard import Policy, check_socket_url
 from webhookproxy.reasons import ConnectionReason, DeliveryReason
@@ -189,7 +189,7 @@ class Socket:
             message = data.get("message") if isinstance(data, dict) else data
             if isinstance(message, str) and message.strip():
                 # It may repeat what we sent.
-                said = redact(one_line(message).replace(self._token, HIDDEN))
+                said = redact(without_pieces(one_line(message), self._token))
                 self.answer = said[:ANSWER_MAX]
             about_token = is_about_the_token(self.answer)
             reason = ConnectionReason.REFUSED if about_token else ConnectionReason.SERVER_REFUSED

@@ -56,6 +56,8 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 # The patterns need 20 ms for the worst text of this length, and no line of ours is so long.
 _TEXT_MAX = 8_192
+# A server may show a part of a token.
+_PIECE = 8
 # Shorter texts occur everywhere in a log.
 _TYPED_MIN = 6
 _typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
@@ -82,6 +84,17 @@ def redact(text: str) -> str:
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def without_pieces(text: str, secret: str) -> str:
+    """Return the text with every piece of the secret of 8 or more characters hidden."""
+    pieces = {secret[at : at + _PIECE] for at in range(len(secret) - _PIECE + 1)}
+    marks = [False] * len(text)
+    for at in range(len(text) - _PIECE + 1):
+        if text[at : at + _PIECE] in pieces:
+            marks[at : at + _PIECE] = [True] * _PIECE
+    shown = "".join("\0" if hidden else each for each, hidden in zip(text, marks, strict=True))
+    return re.sub("\0+", HIDDEN, shown)
 
 
 def one_line(text: str) -> str:

@@ -38,6 +38,7 @@ _LOOKS = {
     ConnectionState.RECONNECTING: ("refresh", "amber"),
     ConnectionState.TOKEN_REFUSED: ("ban", "red"),
 }
+_REFUSALS = (ConnectionReason.REFUSED, ConnectionReason.SERVER_REFUSED)
 _MOVING = (ConnectionState.CONNECTING, ConnectionState.DISCONNECTING)
 
 
@@ -108,7 +109,7 @@ def _words(company: Company, reason: ConnectionReason) -> Words:
         when=ago(upcoming) if due and upcoming else "agora",
         since=clock(connection.since, company.timezone),
     )
-    if connection.answer and reason.value == connection.reason:
+    if connection.answer and reason.value == connection.reason and reason in _REFUSALS:
         return replace(words, what=f"{words.what} A 3C Plus respondeu: “{connection.answer}”.")
     return words
 
