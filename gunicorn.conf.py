@@ -30,8 +30,6 @@ accesslog = None
 # Which proxies are believed, and in what, is Proxies' to say (webhookproxy/network/proxies.py).
 forwarded_allow_ips = ""
 forwarder_headers = ""
-# Payloads are personal data: what this process writes is for its own user alone.
-umask = 0o077
 loglevel = "warning"
 control_socket_disable = True
 

@@ -3,7 +3,12 @@ from gevent import monkey
 monkey.patch_all()  # before any other import: a module that is not patched blocks every socket
 
 # ruff: noqa: E402
+import os
 import sys
+
+# For the server and for every command: what they write is for their own user alone. gunicorn's
+# setting of this name is for sockets and daemons.
+os.umask(0o077)
 
 from webhookproxy import create_app
 from webhookproxy.config.keys import ConfigError

@@ -31,6 +31,7 @@ def test_generated_keys_are_private_files_that_load_reads(tmp_path: Path) -> Non
     created = generate({}, tmp_path / "instance")
     assert [path.name for path in created] == ["secret_key", "data_keys"]
     assert {path.stat().st_mode & 0o777 for path in created} == {0o600}
+    assert (tmp_path / "instance").stat().st_mode & 0o777 == 0o700
     keys = load({}, tmp_path / "instance")
     assert keys.secret_key != keys.data_keys[0]
     assert min(len(keys.secret_key), len(keys.data_keys[0])) >= 32

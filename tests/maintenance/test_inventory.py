@@ -54,7 +54,7 @@ MASKED = {
 }
 # What people typed or chose: `flask privacy find` names it, and they decide.
 REPORTED = {f"{table}.{column}" for table, _, columns in SETTINGS for column in columns}
-# Codes and hashes; and who did what, which the law wants kept.
+# Codes and hashes; what 3C Plus said of a token; and who did what, which the law wants kept.
 NO_NUMBER = {
     "audit.action",
     "audit.address",
@@ -67,6 +67,7 @@ NO_NUMBER = {
     "bulk_resends.waiting",
     "companies.timezone",
     "companies.token_fingerprint",
+    "connections.answer",
     "connections.reason",
     "connections.socket_id",
     "connections.state",

@@ -106,7 +106,7 @@ def generate(environ: Mapping[str, str], instance_path: str | Path) -> list[Path
     silently take its place. Two processes at the same time end with the same key.
     """
     instance = Path(instance_path)
-    instance.mkdir(parents=True, exist_ok=True)
+    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     return [
         instance / name
         for variable, name in FILES.items()

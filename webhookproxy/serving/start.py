@@ -17,6 +17,7 @@ from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.extensions import db
 from webhookproxy.logs.records import install
 from webhookproxy.models import User
+from webhookproxy.serving.files import close_to_others
 from webhookproxy.web.login.passwords import first_code
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
     warning = ephemeral_disk_warning(app.config)
     if warning is not None:
         logger.warning("%s", warning)
+    close_to_others(app.config["SQLALCHEMY_DATABASE_URI"])
     store: Store = app.extensions["store"]
     engine = app.extensions["engine"] = Engine(app, store, lines)
     engine.start()

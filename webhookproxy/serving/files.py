@@ -1,0 +1,32 @@
+"""Closes the files of a SQLite database to other users of the machine: payloads are in them."""
+
+from __future__ import annotations
+
+import logging
+import stat
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from webhookproxy.search.index.engines import file_beside
+
+logger = logging.getLogger(__name__)
+
+
+def close_to_others(url: str) -> None:
+    """Give the database, its log and the search's index the mode 600, and say which were open."""
+    search = file_beside(url)
+    if search is None:
+        return
+    database = Path(make_url(url).database or "")
+    paths = [Path(f"{path}{end}") for path in (database, search) for end in ("", "-wal", "-shm")]
+    opened = [path for path in paths if path.exists() and _is_open(path)]
+    for path in opened:
+        path.chmod(0o600)
+    if opened:
+        names = ", ".join(path.name for path in opened)
+        logger.warning("%s could be read by other users of this machine: closed now", names)
+
+
+def _is_open(path: Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
