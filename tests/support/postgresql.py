@@ -116,7 +116,11 @@ def _emptying(connection: psycopg.Connection) -> str:
     """What makes the rows and the numbers to come those of this database."""
     tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     # No trigger and no foreign key.
-    parts: list[sql.Composable] = [sql.SQL("SET session_replication_role = replica")]
+    parts: list[sql.Composable] = [
+        sql.SQL("SET session_replication_role = replica"),
+        # The search makes its own tables, and again where they are gone.
+        sql.SQL("DROP SCHEMA IF EXISTS webhookproxy_search CASCADE"),
+    ]
     for (table,) in tables.fetchall():
         name = sql.Identifier(table)
         parts.append(sql.SQL("DELETE FROM {}").format(name))
