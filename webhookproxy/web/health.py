@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from typing import Any
@@ -20,6 +21,7 @@ from webhookproxy.reasons import StoringReason
 
 blueprint = Blueprint("health", __name__)
 PATH = "/saude"
+_FINAL_DOT = re.compile(r"\.(?=(:[0-9]*)?$)")
 
 _SOCKETS = text(
     "SELECT COUNT(*), COALESCE(SUM(CASE WHEN n.state = 'connected' AND n.fence = l.fence"
@@ -40,16 +42,18 @@ _WAITING = text(
 def answer_every_host(app: Flask) -> None:
     """Let monitors ask by any name or address: what /saude says is public and names nobody.
 
-    Called before anything else wraps the application: every other page keeps TRUSTED_HOSTS.
+    Every other page keeps TRUSTED_HOSTS, and takes these names in any spelling, as DNS does. Called
+    before anything else wraps the application.
     """
     trusted, inner = app.config["TRUSTED_HOSTS"], app.wsgi_app
     if not trusted:
         return
 
     def open_to_monitors(environ: dict[str, Any], start_response: Any) -> Any:
+        host = _FINAL_DOT.sub("", environ.get("HTTP_HOST", "").lower())
         if environ.get("PATH_INFO") == PATH:
-            environ = {**environ, "HTTP_HOST": trusted[0].removeprefix(".")}
-        return inner(environ, start_response)
+            host = trusted[0].removeprefix(".")
+        return inner({**environ, "HTTP_HOST": host}, start_response)
 
     # mypy: a method may be replaced on an instance, as Werkzeug documents.
     app.wsgi_app = open_to_monitors  # type: ignore[method-assign]

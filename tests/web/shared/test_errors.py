@@ -71,6 +71,7 @@ def test_a_body_of_less_than_a_megabyte_is_read(ana: Browser) -> None:
 def test_a_character_that_no_database_takes_is_refused(visitor: Browser) -> None:
     visitor.post("/entrar", 400, email="a\0@exemplo.com.br", password="wrong password")
     visitor.get("/entrar?x=%00", 400)
+    visitor.get("/entrar?x=1&x=%00", 400)
 
 
 def test_no_page_shows_the_text_of_an_exception(

@@ -113,3 +113,18 @@ def test_only_hosts_of_ours_are_served(sqlite_url: str, tmp_path: Path) -> None:
         answer = client.get("/entrar", base_url="http://evil.com")
         assert answer.status_code == 400
         assert "evil.com" not in answer.text
+
+
+@pytest.mark.parametrize("address", ["/entrar", "/entrar/codigo", "/primeiro-acesso", "/nada"])
+def test_no_cache_keeps_what_a_visitor_saw(visitor: Browser, address: str) -> None:
+    assert visitor.client.get(address).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("host", ["SEC.example", "sec.example.", "Sec.Example.:5000"])
+def test_a_name_is_the_same_host_in_every_spelling(
+    sqlite_url: str, tmp_path: Path, host: str
+) -> None:
+    with application(sqlite_url, tmp_path, TRUSTED_HOSTS="sec.example") as app:
+        client = app.test_client()
+        assert client.get("/entrar", headers={"Host": host}).status_code != 400
+        assert client.get("/entrar", headers={"Host": f"x{host}"}).status_code == 400

@@ -14,6 +14,7 @@ from tests.web.conftest import Place
 from tests.web.support.browser import Browser
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.web.shared import payload_views as viewings
+from webhookproxy.web.webhooks import shown_once
 
 _EVENT = (
     "INSERT INTO events (id, public_id, company_id, name, payload, order_key, socket_id,"
@@ -94,3 +95,22 @@ def test_memory_of_it_is_bounded(app: Flask, ana: Browser, monkeypatch: pytest.M
     monkeypatch.setattr(viewings, "REMEMBERED_MAX", 0)
     ana.get(PAGE)
     assert not app.extensions["payload_views"]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_on_another_site_writes_nothing_in_a_users_name(
+    app: Flask, ana: Browser, place: Place, site: str
+) -> None:
+    with ana.client.session_transaction() as session:
+        shown_once.keep(session["_user_id"], place.webhook, "canary-secret")
+    secret, headers = f"/webhooks/webhook_{place.webhook}/segredo", {"Sec-Fetch-Site": site}
+    for address in (PAGE, "/eventos/evt_1", "/eventos.csv?empresa=company_1", secret):
+        page = ana.get(address, 403, headers=headers).text
+        assert "Este link veio de outro site" in page
+        assert f'href="{address}' in page
+        assert "canary" not in page
+    assert not rows(app, "SELECT 1 FROM audit WHERE action IN ('payload_viewed', 'export')")
+    # A bookmark, and our own pages.
+    for own in ("none", "same-origin"):
+        assert "canary-phone" in ana.get(PAGE, headers={"Sec-Fetch-Site": own}).text
+    assert "canary-secret" in ana.get(secret).text

@@ -16,7 +16,7 @@ from webhookproxy.web.events.address import EventFilter
 from webhookproxy.web.exports import rows
 from webhookproxy.web.exports.csv_sheet import Sheet, send
 from webhookproxy.web.shared import throttle
-from webhookproxy.web.shared.access import account, actor, administrators
+from webhookproxy.web.shared.access import account, actor, administrators, refuse_other_sites
 from webhookproxy.web.shared.forms import write
 
 blueprint = Blueprint("exports", __name__)
@@ -80,6 +80,7 @@ def entries() -> Response:
 
 def _begin(what: str, list_name: str, company: Company | None) -> str:
     """Write down who takes what, without which nothing is sent; return the name of the file."""
+    refuse_other_sites()
     throttle.limit("export", str(account().id))
     who, company_id = actor(), None if company is None else company.id
     write(lambda session: record(session, who, Action.EXPORT, company_id=company_id, detail=what))

@@ -114,8 +114,8 @@ def _touch(key: str) -> None:
 
 def _refuse_nul() -> None:
     """Answer 400 to a NUL, which no keyboard types and which PostgreSQL cannot compare or store."""
-    values = chain(request.args.values(), request.form.values())
-    if any("\0" in value for value in values):
+    fields = chain(request.args.lists(), request.form.lists())
+    if any("\0" in value for _, values in fields for value in values):
         abort(400)
 
 
@@ -167,6 +167,15 @@ def account() -> Account:
     if found is None:
         abort(404)
     return found
+
+
+def refuse_other_sites() -> None:
+    """Answer 403 to a link on another site. Call this before a GET that leaves a trace.
+
+    The browser sends the cookie with such a link: whoever made it would write in the user's name.
+    """
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        abort(403)
 
 
 def actor() -> Actor:

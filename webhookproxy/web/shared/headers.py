@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsgiref.headers import Headers
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 # No page has a script or a style inside itself. Tabler's style sheet draws some icons from data:
 # addresses.
@@ -43,7 +43,7 @@ def init_app(app: Flask) -> None:
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         if https:
             response.headers["Strict-Transport-Security"] = _HSTS
-        if g.get("account") is not None or request.method != "GET":
+        if request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
         return response
 

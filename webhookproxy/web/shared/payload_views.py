@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.models.audit import Action, record
-from webhookproxy.web.shared.access import account, actor
+from webhookproxy.web.shared.access import account, actor, refuse_other_sites
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +26,10 @@ def note_view(subject: str, company_id: int) -> None:
     """Write down that this person sees a payload, unless that was done within the last hour.
 
     `subject` is the public id of the event or delivery that was opened. While nothing can be
-    written the page is shown all the same, and the next view is written down.
+    written the page is shown all the same, and the next view is written down. Answers 403 to a
+    link on another site.
     """
+    refuse_other_sites()
     key, now = (account().id, subject), time.monotonic()
     seen = _remembered()
     since = seen.get(key)

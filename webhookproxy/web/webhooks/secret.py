@@ -13,7 +13,13 @@ from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record_webhook
 from webhookproxy.models.webhooks import ROTATION_HOURS, end_rotation, find_webhook, rotate_secret
 from webhookproxy.rules import Refused
-from webhookproxy.web.shared.access import account, actor, company_or_404, webhook_or_404
+from webhookproxy.web.shared.access import (
+    account,
+    actor,
+    company_or_404,
+    refuse_other_sites,
+    webhook_or_404,
+)
 from webhookproxy.web.shared.forms import Conflict, write
 from webhookproxy.web.webhooks import shown_once
 
@@ -28,6 +34,7 @@ _CHANGED = (
 @blueprint.get("/webhooks/<webhook:webhook_id>/segredo")
 def show(webhook_id: int) -> str:
     """Show the secret that was just generated, in this one answer and nowhere else."""
+    refuse_other_sites()
     webhook = webhook_or_404(webhook_id)
     secret = shown_once.take(account().key, webhook_id)
     return render_template(
