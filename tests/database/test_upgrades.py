@@ -227,3 +227,14 @@ def test_there_is_one_line_of_revisions_and_it_begins_with_the_first() -> None:
     assert REVISIONS[0] == "0001"
     assert REVISIONS[-1] == NEWEST == max(REVISIONS)
     assert len(REVISIONS) == len(list((VERSIONS / "versions").glob("*.py")))
+
+
+def test_a_postgresql_that_is_away_is_told_apart_so_that_bin_serve_tries_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "postgresql+psycopg://ana:canary@127.0.0.1:9/name"
+    with application(url, tmp_path) as app, pytest.raises(SystemExit) as stopped:
+        upgrade(app)
+    assert stopped.value.code == 75
+    assert capsys.readouterr().err.startswith("The database cannot be opened: ")
+    assert "[ $? -eq 75 ] || exit 1" in (VERSIONS.parents[1] / "bin/serve").read_text()
