@@ -35,7 +35,10 @@ class Place:
 
     def query(self) -> str:
         """Return the query for the rows after the one with these keys."""
-        columns = ", ".join(dict.fromkeys((*self.keys, *self.texts, *self.also)))
+        # PostgreSQL's driver would parse a text that is JSON.
+        texts = [f"CAST({each} AS TEXT) AS {each}" for each in self.texts]
+        others = [each for each in (*self.keys, *self.also) if each not in self.texts]
+        columns = ", ".join(others + texts)
         keys, marks = ", ".join(self.keys), ", ".join(f":{each}" for each in self.keys)
         return (
             f"SELECT {columns} FROM {self.table} WHERE {self.where} AND ({keys}) > ({marks})"
@@ -95,19 +98,13 @@ def masked_rows(reading: Engine, number: PersonalNumber, place: Place) -> Iterat
 
 def settings_with(reading: Engine, number: PersonalNumber) -> list[str]:
     """Return the settings with the number, like "webhook_3 url"."""
-    found = []
-    with reading.connect() as connection:
-        for table, word, columns in SETTINGS:
-            # Filters are JSON, which PostgreSQL's driver would parse.
-            texts = ", ".join(f"COALESCE(CAST({each} AS TEXT), '') AS {each}" for each in columns)
-            query = text(f"SELECT id, {texts} FROM {table} ORDER BY id")
-            for row in connection.execute(query).mappings():
-                found += [
-                    f"{word}_{row['id']} {column}"
-                    for column in columns
-                    if number.mask_text(row[column]) != row[column]
-                ]
-    return found
+    return [
+        f"{word}_{row.columns['id']} {column}"
+        for table, word, columns in SETTINGS
+        for batch in masked_rows(reading, number, Place(table, {"id": 0}, columns))
+        for row in batch
+        for column in row.masked
+    ]
 
 
 def _read(reading: Engine, place: Place, after: Mapping[str, Any]) -> list[Mapping[str, Any]]:
