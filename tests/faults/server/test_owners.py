@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from tests.support.application import application, make_company, make_webhook, rows, wait_until
 from tests.support.cable import Wire
-from tests.support.receiver import Receiver
+from tests.support.receiver import Receiver, hang
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database.lease import SILENCE_MS
@@ -204,6 +204,41 @@ def test_f28_an_owner_that_went_silent_is_replaced_and_may_commit_nothing_afterw
             receiver.wait_for(40, 10)
         assert rows(app, "SELECT COUNT(*) FROM events")[0][0] == 40
     assert len(receiver.requests) == distinct(receiver) == 40
+
+
+@pytest.mark.slow
+def test_a_deploy_beside_a_receiver_that_hangs_costs_a_tick_and_a_handshake(
+    any_app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    company = make_company(any_app, simulator.url, token, connected=True)
+    make_webhook(any_app, company, receiver.url(), timeout=60.0)
+    receiver.answer = lambda _: hang()
+    with (
+        ServerProcess(database_url, tmp_path) as first,
+        ServerProcess(database_url, tmp_path) as second,
+    ):
+        first.wait_for_sockets(1)
+        simulator.control("burst", token=token, count=1)
+        receiver.wait_for(1)
+        asked, emitted = time.monotonic(), 0
+        stopping = gevent.spawn(first.terminate)
+        while not (stopping.ready() and simulator.state(token)["accepted"] == 2):
+            emitted += 1
+            simulator.control("emit", token=token, event="x", args=[emitted])
+            gevent.sleep(0.1)
+            assert time.monotonic() - asked < 30
+        assert stopping.get() == 0
+        second.wait_for_sockets(1)
+        wait_until(lambda: second.health()["buffered_events"] == 0, 5)
+    stored = rows(any_app, "SELECT COUNT(*) FROM events WHERE name = 'x'")[0][0]
+    assert emitted > 80
+    print(f"{emitted - stored} of {emitted} events were lost at 10 a second")  # noqa: T201
+    assert emitted - stored <= 20
 
 
 def socket_path(url: str) -> str:
