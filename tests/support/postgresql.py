@@ -54,8 +54,8 @@ class Server:
         """Whether the shared database could be emptied, and no test changed more than rows."""
         try:
             with self._connect(_SHARED) as connection:
-                as_made = _shape_of(connection) == self._shape
-                return as_made and bool(connection.execute(self._emptying.encode()))
+                connection.execute(self._emptying.encode())
+                return _shape_of(connection) == self._shape
         except psycopg.Error:
             return False
 
@@ -106,7 +106,8 @@ def _shape_of(connection: psycopg.Connection) -> list[Any]:
     return connection.execute(
         "SELECT relname, attname, atttypid::int, attnotnull FROM pg_attribute"
         " JOIN pg_class ON pg_class.oid = attrelid"
-        " WHERE relnamespace = 'public'::regnamespace AND attnum > 0"
+        " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+        " WHERE nspname <> 'information_schema' AND nspname NOT LIKE 'pg%' AND attnum > 0"
         " UNION ALL SELECT array_to_string(setconfig, ','), '', 0, false FROM pg_db_role_setting"
         " UNION ALL SELECT '', '', 0, pg_database_size(current_database()) > 30000000 ORDER BY 1, 2"
     ).fetchall()
