@@ -16,7 +16,7 @@ from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.web.connection.panel import Shown, shown_now
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import list_companies, visible_companies
-from webhookproxy.web.webhooks.health import ShownWebhook, shown_webhook
+from webhookproxy.web.webhooks.words import ShownWebhook, shown_webhook
 
 blueprint = Blueprint("panel", __name__)
 

@@ -20,7 +20,7 @@ from webhookproxy.reasons import DELIVERY_LABELS, DeliveryReason, DeliveryState,
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.deliveries.words import attempt_words
 from webhookproxy.web.shared import formats as filters
-from webhookproxy.web.webhooks.health import shown_webhook
+from webhookproxy.web.webhooks.words import shown_webhook
 
 WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
 MINUTE_MS = 60_000

@@ -15,7 +15,7 @@ from webhookproxy.web.connection.panel import gaps_of_a_day, shown_now
 from webhookproxy.web.events.arrivals import latest_arrivals
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import COMPANIES_MAX, company_or_404, list_companies
-from webhookproxy.web.webhooks.health import shown_webhook
+from webhookproxy.web.webhooks.words import shown_webhook
 
 blueprint = Blueprint("companies", __name__)
 

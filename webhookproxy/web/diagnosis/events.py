@@ -22,7 +22,7 @@ from webhookproxy.web.connection.panel import Shown
 from webhookproxy.web.diagnosis.findings import Mark, Step
 from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.formats import ago, clock, plural
-from webhookproxy.web.webhooks.health import ShownWebhook
+from webhookproxy.web.webhooks.words import ShownWebhook
 
 # A connection that was open for this time without any event may have the wrong token.
 FIRST_EVENT = timedelta(hours=1)

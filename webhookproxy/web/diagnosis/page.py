@@ -25,7 +25,7 @@ from webhookproxy.web.diagnosis.words import token_step, url_steps
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import actor, company_or_404
 from webhookproxy.web.shared.forms import policy, write
-from webhookproxy.web.webhooks.health import shown_webhook
+from webhookproxy.web.webhooks.words import shown_webhook
 
 blueprint = Blueprint("diagnosis", __name__)
 

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhookproxy.extensions import db
 from webhookproxy.models import Event
 from webhookproxy.reasons import EVENT_WORDS, EventNote
-from webhookproxy.web.events.address import EventFilter
+from webhookproxy.web.events.list_filter import EventFilter
 from webhookproxy.web.events.listing import PAGE, find_events
 from webhookproxy.web.events.verdict import verdict
 from webhookproxy.web.events.why import outcomes

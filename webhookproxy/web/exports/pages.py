@@ -11,8 +11,8 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.audit import Action, record
 from webhookproxy.web.admin.audit import Chosen
-from webhookproxy.web.deliveries.address import Filter
-from webhookproxy.web.events.address import EventFilter
+from webhookproxy.web.deliveries.list_filter import Filter
+from webhookproxy.web.events.list_filter import EventFilter
 from webhookproxy.web.exports import rows
 from webhookproxy.web.exports.csv_sheet import Sheet, send
 from webhookproxy.web.shared import throttle

@@ -16,13 +16,13 @@ from webhookproxy.search.asking import ask
 from webhookproxy.search.question import Question
 from webhookproxy.web.admin.audit import Chosen
 from webhookproxy.web.admin.audit_words import ACTIONS, detail_words, who_words
-from webhookproxy.web.deliveries.address import Choice
 from webhookproxy.web.deliveries.facts import public_ids_of, webhooks_of
+from webhookproxy.web.deliveries.list_filter import Choice
 from webhookproxy.web.deliveries.listing import find_deliveries
 from webhookproxy.web.deliveries.search import Wanted
 from webhookproxy.web.deliveries.words import shown_words
-from webhookproxy.web.events.address import Owner
 from webhookproxy.web.events.arrivals import arrivals_of
+from webhookproxy.web.events.list_filter import Owner
 from webhookproxy.web.exports.csv_sheet import Round, masked, times
 
 DELIVERIES = (

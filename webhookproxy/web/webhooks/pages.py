@@ -24,7 +24,7 @@ from webhookproxy.web.deliveries.words import shown_words
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import actor, administrators, company_or_404, webhook_or_404
 from webhookproxy.web.shared.forms import write
-from webhookproxy.web.webhooks.health import shown_webhook
+from webhookproxy.web.webhooks.words import shown_webhook
 
 blueprint = Blueprint("webhooks", __name__)
 
