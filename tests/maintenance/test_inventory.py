@@ -1,8 +1,8 @@
-"""Every table and column is known to all that goes through the whole database.
+"""Every table and column is known to every part that goes through the whole database.
 
 Backup and restore copy every table, rotation finds every Secret by its type, and the canaries look
-into every cell. How long rows stay, and what becomes of a person's number, is decided for each: a
-new table or column fails here until its line says so.
+into every cell. The lists here say for each how long its rows stay, and whether it may hold a
+person's number. A new table or column fails until it has a line.
 """
 
 from __future__ import annotations

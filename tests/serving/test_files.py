@@ -1,4 +1,4 @@
-"""Payloads are personal data: nobody else on the machine may read the files that hold them."""
+"""Payloads are personal data: no other user of the machine may read the files that hold them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _WAITING = text(
 
 
 def answer_every_host(app: Flask) -> None:
-    """Let monitors ask by any name or address: what /saude says is public and names nobody.
+    """Let monitors ask by any name or address: what /saude says is public and names no one.
 
     Every other page keeps TRUSTED_HOSTS, and takes these names in any spelling, as DNS does. Called
     before anything else wraps the application.

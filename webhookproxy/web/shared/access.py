@@ -172,7 +172,7 @@ def account() -> Account:
 def refuse_other_sites() -> None:
     """Answer 403 to a link on another site. Call this before a GET that leaves a trace.
 
-    The browser sends the cookie with such a link: whoever made it would write in the user's name.
+    The browser sends the cookie with such a link, so its author would write in the user's name.
     """
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         abort(403)
