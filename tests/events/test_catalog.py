@@ -113,11 +113,13 @@ def test_a_key_of_exactly_the_longest_length_stays_as_it_is() -> None:
     assert order_key("agent-is-idle", {"agent": {"id": value}}) == f"agent:{value}"
 
 
-@pytest.mark.parametrize("name", [*CATALOG, "x", "ação:nova", "n" * 200])
+@pytest.mark.parametrize("name", [*CATALOG, "x", "ação:nova", "new message", "a*", "n" * 200])
 def test_a_name_that_can_be_typed(name: str) -> None:
     assert is_event_name(name)
 
 
-@pytest.mark.parametrize("name", ["", "two words", "tab\t", "line\n", "nul\0", "n" * 201, "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["", "*", " before", "after ", "tab\t", "line\n", "nul\0", "n" * 201, "\ud800"]
+)
 def test_a_name_that_cannot_be_typed(name: str) -> None:
     assert not is_event_name(name)

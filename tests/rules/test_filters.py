@@ -71,7 +71,7 @@ def test_there_is_a_limit_to_conditions_and_to_events() -> None:
     assert "no máximo 20" in problems({"x": many})[0][1]
     names = {f"event-{number}": [GOOD] for number in range(FILTERED_EVENTS_MAX + 1)}
     assert "no máximo 100" in problems(names)[0][1]
-    assert "não é um nome de evento" in problems({"a name": [GOOD]})[0][1]
+    assert "não é um nome de evento" in problems({" name": [GOOD]})[0][1]
 
 
 def test_the_longest_condition_fits_into_a_delivery() -> None:

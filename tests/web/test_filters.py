@@ -141,7 +141,7 @@ def test_the_choice_offers_what_came_and_suggests_what_the_webhook_asks_for(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("", "Escolha o evento"), ("duas palavras", "não é um nome de evento")],
+    [("", "Escolha o evento"), ("*", "não é um nome de evento")],
 )
 def test_what_is_no_name_of_an_event_is_asked_for_again(
     beto: Browser, place: Place, name: str, words: str

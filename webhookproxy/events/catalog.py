@@ -180,5 +180,9 @@ def order_key(name: str, payload: object) -> str:
 
 
 def is_event_name(name: str) -> bool:
-    """Return whether a typed name can be an event's: 1 to 200 printable characters, no spaces."""
-    return 0 < len(name) <= MAX_NAME_LENGTH and name.isprintable() and " " not in name
+    """Return whether a typed name can be an event's.
+
+    That is 1 to 200 printable characters without a space at either end. "*" is no name: it is typed
+    for all events, which is the choice of none.
+    """
+    return 0 < len(name) <= MAX_NAME_LENGTH and name.isprintable() and name == name.strip() != "*"

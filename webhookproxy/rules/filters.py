@@ -30,8 +30,8 @@ def check_filters(filters: Filters | None) -> Checked | None:
         if not is_event_name(name):
             problems.add(
                 "filters",
-                f"{name[:60]!r} is not an event name: up to 200 characters, no spaces.",
-                f"{name[:60]!r} não é um nome de evento: até 200 caracteres, sem espaços.",
+                f"{name[:60]!r} is not an event name: up to 200 printable characters.",
+                f"{name[:60]!r} não é um nome de evento: até 200 caracteres visíveis.",
             )
         clean = tuple(dict.fromkeys(_check_condition(each, problems) for each in conditions))
         if len(clean) > CONDITIONS_MAX:

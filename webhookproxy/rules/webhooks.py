@@ -141,8 +141,10 @@ def _check_events(events: tuple[str, ...] | None, problems: Problems) -> tuple[s
         if not is_event_name(event):
             problems.add(
                 "events",
-                f"{event[:60]!r} is not an event name: up to 200 characters, no spaces.",
-                f"{event[:60]!r} não é um nome de evento: até 200 caracteres, sem espaços.",
+                f"{event[:60]!r} is not an event name: up to 200 characters, or leave all names "
+                "out for every event.",
+                f"{event[:60]!r} não é um nome de evento: até 200 caracteres. Para receber todos, "
+                "escolha “Todos, também os futuros”.",
             )
     return tuple(dict.fromkeys(events))
 

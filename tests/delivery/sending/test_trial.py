@@ -55,7 +55,7 @@ def test_a_refusal_is_a_result_with_its_answer(app: Flask) -> None:
 def test_a_word_that_is_no_event_name_is_refused_in_both_languages(app: Flask) -> None:
     webhook = make_webhook(app, make_company(app), "http://127.0.0.1:4009/")
     with pytest.raises(Refused, match="not an event name") as refused:
-        trial(app, webhook, "two words")
+        trial(app, webhook, " no name")
     assert refused.value.problems[0].portuguese.startswith("Isto não é um nome de evento")
 
 

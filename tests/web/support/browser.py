@@ -64,6 +64,9 @@ class Page:
             labelled = self._depth_of_labels or given.get("aria-label")
             if given.get("type") not in _VOID and not labelled:
                 self._inputs.append(given)
+            # Password managers ignore "off", and fill in the user's own password.
+            if given.get("type") == "password" and given.get("autocomplete") in (None, "off"):
+                self.problems.append(f"a password manager may fill {given.get('name')}")
 
     def _check_policy(self, tag: str, given: Attributes) -> None:
         if tag == "style" or (tag == "script" and not given.get("src")):

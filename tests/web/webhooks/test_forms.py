@@ -56,7 +56,7 @@ def test_all_that_can_be_set_is_stored(app: Flask, ana: Browser, new: str) -> No
         name="n8n",
         which="escolhidos",
         events=["agent-is-idle", "call-was-connected"],
-        more_events="um-evento-novo\r\n outro-evento",
+        more_events="um-evento-novo\r\n outro evento\r\n",
         authorization="abc",
         secret="segredo",
         parallelism="3",
@@ -71,7 +71,7 @@ def test_all_that_can_be_set_is_stored(app: Flask, ana: Browser, new: str) -> No
         "agent-is-idle",
         "call-was-connected",
         "um-evento-novo",
-        "outro-evento",
+        "outro evento",
     ]
     assert (webhook.name, webhook.state) == ("n8n", "simulated")
     assert (webhook.authorization, webhook.secret) == ("abc", "segredo")

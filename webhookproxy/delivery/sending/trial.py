@@ -80,8 +80,8 @@ def prepare_trial(
     if not is_event_name(name):
         raise Refused.one(
             "event",
-            "--event is not an event name: up to 200 characters, no spaces.",
-            "Isto não é um nome de evento: até 200 caracteres, sem espaços.",
+            "--event is not an event name: up to 200 printable characters.",
+            "Isto não é um nome de evento: até 200 caracteres visíveis.",
         )
     now = time.time()
     due = _due(webhook, company, name, round(now * 1000))

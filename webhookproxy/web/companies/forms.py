@@ -10,7 +10,7 @@ from wtforms import BooleanField, HiddenField, PasswordField, SelectField, Strin
 from webhookproxy.models import Company
 from webhookproxy.rules import Refused
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE, check_retention, timezones
-from webhookproxy.web.shared.forms import StoredForm, choices
+from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, choices
 
 # The hosts that 3C Plus is known to have, the likeliest first.
 KNOWN_HOSTS = (
@@ -46,7 +46,7 @@ class CompanyForm(StoredForm):
     token = PasswordField(
         "Token de API",
         description="Cole o token de um gestor: o de um agente só recebe os eventos dele.",
-        render_kw={"autocomplete": "off", "spellcheck": "false"},
+        render_kw=NOT_TO_BE_FILLED,
     )
     agent_id = StringField(
         "ID do agente", description="Só para o token de um agente; deixe vazio com o de um gestor."

@@ -27,6 +27,15 @@ from webhookproxy.web.shared.access import account
 
 T = TypeVar("T")
 
+# For a field of another service's secret. "off" lets password managers fill in the user's own
+# password; the other two names are those by which 1Password and LastPass leave a field alone.
+NOT_TO_BE_FILLED = {
+    "autocomplete": "new-password",
+    "spellcheck": "false",
+    "data-1p-ignore": "",
+    "data-lpignore": "true",
+}
+
 
 def choices(names: Mapping[str, str]) -> list[SelectChoice]:
     """Return the options of a choice, by what is sent: what is shown."""

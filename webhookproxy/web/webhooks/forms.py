@@ -23,7 +23,7 @@ from webhookproxy.models import Webhook
 from webhookproxy.rules import Problems
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.shared.formats import exact
-from webhookproxy.web.shared.forms import StoredForm, choices
+from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, choices
 
 _OFF = {"autocomplete": "off", "spellcheck": "false"}
 STATES: dict[str, str] = {
@@ -67,14 +67,14 @@ class WebhookForm(StoredForm):
     authorization = PasswordField(
         "Autenticação (Authorization)",
         description="Opcional. “Bearer abc” vai como está; só “abc” vira “Bearer abc”.",
-        render_kw=_OFF,
+        render_kw=NOT_TO_BE_FILLED,
     )
     remove_authorization = BooleanField("Remover a autenticação salva")
     secret = PasswordField(
         "Segredo da assinatura (HMAC)",
         description="Opcional. Com ele cada POST leva X-Signature-SHA256, que prova que é nosso. "
         "Um segredo whsec_ de uma biblioteca Standard Webhooks vale como foi digitado.",
-        render_kw=_OFF,
+        render_kw=NOT_TO_BE_FILLED,
     )
     generate_secret = BooleanField("Gerar um segredo novo e mostrá-lo uma vez")
     remove_secret = BooleanField("Remover o segredo salvo")
@@ -143,7 +143,8 @@ class WebhookForm(StoredForm):
     def _chosen(self) -> tuple[str, ...] | None:
         if self.which.data == "todos":
             return None
-        return (*(self.events.data or ()), *str(self.more_events.data or "").split())
+        typed = (line.strip() for line in str(self.more_events.data or "").splitlines())
+        return (*(self.events.data or ()), *filter(None, typed))
 
     def _secret(self, name: str) -> dict[str, str | None]:
         if self[f"remove_{name}"].data and not self[name].data:
