@@ -76,7 +76,8 @@ def take(stage: Stage, sent: list[Sent], faults: Faults) -> Account:
         account.deliveries += len(mine)
         account.delivered += len(mine.keys() & log.accepted.keys())
         for identity in mine.keys() - log.accepted.keys():
-            account.lost.append(f"webhook_{log.webhook_id}: {identity} was never accepted")
+            ended = _ended(stage, log.webhook_id, identity)
+            account.lost.append(f"webhook_{log.webhook_id}: {identity} was never accepted: {ended}")
         _check_doubled(stage, account, log, faults)
         _check_order(account, log.webhook_id, [mine[each] for each in log.first if each in mine])
     return account
@@ -94,6 +95,15 @@ def _stored(stage: Stage, account: Account) -> list[dict[str, Any]]:
         found.append({"id": row.id, "public_id": row.public_id, **stamped})
     account.stored = len(found)
     return found
+
+
+def _ended(stage: Stage, webhook_id: int, identity: str) -> str:
+    query = (
+        "SELECT d.state, d.reason, d.tries FROM deliveries d JOIN events e ON e.id = d.event_id"
+        " WHERE d.webhook_id = :webhook AND e.public_id = :event"
+    )
+    row = rows(stage.app, query, webhook=webhook_id, event=identity)[0]
+    return f"{row.state}, {row.reason}, after {row.tries} tries"
 
 
 def _check_stored(

@@ -56,8 +56,8 @@ class Log:
         identity = request.headers["webhook-id"]
         self.first.setdefault(identity, time.time())
         self.receiver.requests.clear()
-        if self.fault is not None:
-            return self.fault(request)
+        if self.fault is not None and (answer := self.fault(request)) is not OK:
+            return answer
         self.accepted.setdefault(identity, []).append(time.monotonic())
         # Accepted and not answered: a kill in this moment repeats the event.
         gevent.sleep(self.latency.uniform(0.0, 0.1))

@@ -21,10 +21,16 @@ def close_to_others(url: str) -> None:
     database = Path(make_url(url).database or "")
     paths = [Path(f"{path}{end}") for path in (database, search) for end in ("", "-wal", "-shm")]
     opened = [path for path in paths if path.exists() and _is_open(path)]
-    for path in opened:
-        path.chmod(0o600)
-    if opened:
-        names = ", ".join(path.name for path in opened)
+    if not opened:
+        return
+    names = ", ".join(path.name for path in opened)
+    try:
+        for path in opened:
+            path.chmod(0o600)
+    except OSError:
+        # A read-only disk, or a file of another user: neither keeps the server from serving.
+        logger.warning("%s can be read by other users of this machine: run chmod 600 on it", names)
+    else:
         logger.warning("%s could be read by other users of this machine: closed now", names)
 
 
