@@ -76,7 +76,8 @@ class Sending:
 
     def begin(self) -> None:
         """Become the owner and apply what there is."""
-        assert self._ownership.take()
+        # A server that was killed just now may hold it for a moment.
+        wait_until(self._ownership.take, 5, "the lease is free")
         assert self._ownership.fence is not None
         self._fence = self._ownership.fence
         self._journal.start(self._fence)

@@ -170,7 +170,7 @@ class Emitting:
     def __init__(self, half: Listening, token: str) -> None:
         self.half = half
         self.token = token
-        self.emitted: dict[int, float] = {}
+        self.emitted: dict[int, tuple[float, float]] = {}
         self.unwished: list[tuple[float, float]] = []
         self._one_at_a_time = BoundedSemaphore()
         self._greenlet = gevent.spawn(self._emit)
@@ -184,8 +184,9 @@ class Emitting:
         """Emit one event; they leave in the order of their numbers."""
         with self._one_at_a_time:
             number = len(self.emitted) + 1
-            self.emitted[number] = now_ms()
+            began = now_ms()
             self.half.simulator.control("emit", token=self.token, event="x", args=[{"n": number}])
+            self.emitted[number] = began, now_ms()
 
     def stop(self) -> None:
         self._greenlet.kill()
@@ -196,11 +197,12 @@ class Emitting:
         assert stored == sorted(set(stored))
         covered = [*spans(self.half, company), *self.unwished]
         for number in sorted(set(self.emitted) - set(stored)):
-            at = self.emitted[number]
-            inside = [
-                began for began, ended in covered if began - SLACK_MS <= at <= ended + SLACK_MS
-            ]
-            assert inside, (number, at, covered)
+            # It left between these two moments.
+            first, last = self.emitted[number]
+            inside = any(
+                began - SLACK_MS <= last and first <= ended + SLACK_MS for began, ended in covered
+            )
+            assert inside, (number, first, last, covered)
 
 
 def acts(

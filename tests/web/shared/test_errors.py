@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from wtforms import PasswordField
 
@@ -20,10 +21,14 @@ from webhookproxy.web.shared import drafts
 from webhookproxy.web.shared.forms import Form
 from webhookproxy.web.webhooks import editing
 
+_READ_ONLY = "PRAGMA query_only = ON"
+
 
 def read_only(app: Flask) -> None:
-    """From now on the database refuses whatever is written."""
-    store_of(app).run(lambda c: c.exec_driver_sql("PRAGMA query_only = ON") and None)
+    """Let the database refuse every write, over new connections too."""
+    store = store_of(app)
+    event.listen(store.engine, "connect", lambda new, _record: new.execute(_READ_ONLY))
+    store.run(lambda connection: connection.exec_driver_sql(_READ_ONLY) and None)
 
 
 def failing(error: Exception) -> Any:
