@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,10 +25,24 @@ from webhookproxy.web.webhooks import editing
 _READ_ONLY = "PRAGMA query_only = ON"
 
 
+def _refuse_writes(new: Any, _record: object) -> None:
+    new.execute(_READ_ONLY)
+
+
+@pytest.fixture(autouse=True)
+def writable_again(app: Flask) -> Iterator[None]:
+    """Give the next test, which has the same application, a database that can be written."""
+    yield
+    engine = store_of(app).engine
+    if event.contains(engine, "connect", _refuse_writes):
+        event.remove(engine, "connect", _refuse_writes)
+        engine.dispose()
+
+
 def read_only(app: Flask) -> None:
     """Let the database refuse every write, over new connections too."""
     store = store_of(app)
-    event.listen(store.engine, "connect", lambda new, _record: new.execute(_READ_ONLY))
+    event.listen(store.engine, "connect", _refuse_writes)
     store.run(lambda connection: connection.exec_driver_sql(_READ_ONLY) and None)
 
 
