@@ -53,7 +53,7 @@ class Stream:
         """Return the stamps at the receiver, in order of arrival."""
         return [json.loads(each.body)["payload"]["seq"] for each in self.receiver.requests]
 
-    def wait_for_all(self, seconds: float = 20.0) -> None:
+    def wait_for_all(self, seconds: float = 60.0) -> None:
         """Wait until every stored event has arrived."""
         wait_until(lambda: len(set(self.received())) >= len(self.sent), seconds, "all has arrived")
 
