@@ -22,11 +22,9 @@ from webhookproxy.web.shared import drafts
 from webhookproxy.web.shared.forms import Form
 from webhookproxy.web.webhooks import editing
 
-_READ_ONLY = "PRAGMA query_only = ON"
-
 
 def _refuse_writes(new: Any, _record: object) -> None:
-    new.execute(_READ_ONLY)
+    new.execute("PRAGMA query_only = ON")
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +38,10 @@ def writable_again(app: Flask) -> Iterator[None]:
 
 
 def read_only(app: Flask) -> None:
-    """Let the database refuse every write, over new connections too."""
-    store = store_of(app)
-    event.listen(store.engine, "connect", _refuse_writes)
-    store.run(lambda connection: connection.exec_driver_sql(_READ_ONLY) and None)
+    """Let the database refuse every write, over whichever connection the store takes."""
+    engine = store_of(app).engine
+    event.listen(engine, "connect", _refuse_writes)
+    engine.dispose()
 
 
 def failing(error: Exception) -> Any:
