@@ -10,7 +10,8 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -128,6 +129,20 @@ def shared_resolver() -> Resolver:
     return Resolver()
 
 
+@contextmanager
+def time_limit(seconds: float, late: Exception) -> Iterator[None]:
+    """Raise `late` if the block takes longer; a gevent.Timeout of the caller passes."""
+    timer = gevent.Timeout.start_new(max(0.0, seconds))
+    try:
+        yield
+    except gevent.Timeout as caught:
+        if caught is not timer:
+            raise
+        raise late from None
+    finally:
+        timer.close()
+
+
 def resolve(
     host: str, port: int, policy: Policy, resolver: Resolver, timeout: float
 ) -> Sequence[Answer]:
@@ -135,19 +150,12 @@ def resolve(
 
     One address that is not allowed refuses them all. Raises DialError.
     """
-    timer = gevent.Timeout.start_new(timeout)
+    late = DialError(DeliveryReason.NAME_NOT_RESOLVED, "The host name was not resolved in time.")
     try:
-        answers = resolver.lookup(host, port)
-    except gevent.Timeout as caught:
-        if caught is not timer:
-            raise
-        raise DialError(
-            DeliveryReason.NAME_NOT_RESOLVED, "The host name was not resolved in time."
-        ) from None
+        with time_limit(timeout, late):
+            answers = resolver.lookup(host, port)
     except (OSError, UnicodeError):
         answers = ()
-    finally:
-        timer.close()
     if not answers:
         raise DialError(DeliveryReason.NAME_NOT_RESOLVED, "The host name does not resolve.")
     if not all(address_allowed(str(answer[4][0]), policy) for answer in answers):
@@ -220,6 +228,13 @@ def wrap(sock: socket.socket, host: str) -> ssl.SSLSocket:
         secure.close()
         raise
     return secure
+
+
+def wrap_in_time(sock: socket.socket, host: str, timeout: float) -> ssl.SSLSocket:
+    """Return what wrap() returns, in at most `timeout` seconds; else raise DialError."""
+    late = DialError(DeliveryReason.CONNECT_TIMEOUT, "The TLS handshake did not end in time.")
+    with time_limit(timeout, late):
+        return wrap(sock, host)
 
 
 def is_stale(sock: socket.socket) -> bool:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-import gevent
-
 from webhookproxy.network import dial
 from webhookproxy.network.guard import Policy, check_url
 from webhookproxy.reasons import DeliveryReason
@@ -68,17 +66,10 @@ def reach(url: str, policy: Policy, resolver: dial.Resolver, seconds: float) -> 
 
 
 def _shake_hands(sock: socket.socket, host: str, seconds: float) -> Reach:
-    timer = gevent.Timeout.start_new(max(0.0, seconds))
     try:
-        wrapped = dial.wrap(sock, host)
+        wrapped = dial.wrap_in_time(sock, host, seconds)
     except dial.DialError as error:
         return Reach(True, Stage.TLS, error.reason)
-    except gevent.Timeout as caught:
-        if caught is not timer:
-            raise
-        return Reach(True, Stage.TLS, DeliveryReason.CONNECT_TIMEOUT)
-    finally:
-        timer.close()
     with wrapped:
         return Reach(True, valid_until=_valid_until(wrapped))
 

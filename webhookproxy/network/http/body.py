@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from http.client import HTTPException
 
-import gevent
-
+from webhookproxy.network import dial
 from webhookproxy.network.http.errors import NoAnswer, bad_answer
 from webhookproxy.network.http.idle import IdleLinks
 from webhookproxy.network.http.link import Answer, Link, is_whole
@@ -59,19 +58,14 @@ class StreamedBody:
             self._link.close()
 
     def _read(self, size: int) -> bytes:
-        timer = gevent.Timeout.start_new(max(0.0, self._deadline - time.monotonic()))
+        late = NoAnswer(
+            DeliveryReason.ANSWER_TIMEOUT, "The receiver did not end its answer in time."
+        )
         try:
-            piece = self._answer.read1(size)
-        except gevent.Timeout as caught:
-            if caught is not timer:
-                raise
-            raise NoAnswer(
-                DeliveryReason.ANSWER_TIMEOUT, "The receiver did not end its answer in time."
-            ) from None
+            with dial.time_limit(self._deadline - time.monotonic(), late):
+                piece = self._answer.read1(size)
         except (OSError, HTTPException, ValueError):
             raise bad_answer() from None
-        finally:
-            timer.close()
         self._left -= len(piece)
         if self._left < 0:
             raise NoAnswer(

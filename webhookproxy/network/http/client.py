@@ -8,7 +8,6 @@ without a size), there is no answer.
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -103,7 +102,7 @@ class Client(BaseAdapter):
                 target.host, target.port, self._policy, self._resolver, _left(deadline)
             )
             if target.scheme == "https":
-                sock = _wrap(sock, target.host, deadline)
+                sock = dial.wrap_in_time(sock, target.host, _left(deadline))
         except dial.DialError as error:
             raise NoAnswer(error.reason, error.detail) from None
         return Link(sock, route.origin)
@@ -149,20 +148,6 @@ class Client(BaseAdapter):
 
 def _left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
-
-
-def _wrap(sock: socket.socket, host: str, deadline: float) -> socket.socket:
-    timer = gevent.Timeout.start_new(_left(deadline))
-    try:
-        return dial.wrap(sock, host)
-    except gevent.Timeout as caught:
-        if caught is not timer:
-            raise
-        raise NoAnswer(
-            DeliveryReason.CONNECT_TIMEOUT, "The TLS handshake did not end in time."
-        ) from None
-    finally:
-        timer.close()
 
 
 def _ask(link: Link, message: bytes, deadline: float) -> Answer:
