@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from webhookproxy.reasons.codes import ConnectionReason
-from webhookproxy.reasons.words import Words
+from webhookproxy.reasons.words import NOTHING_TO_DO, Words
 
 _AGAIN = "Tentamos de novo {when}, sem parar, até conseguir."
 _RECONNECT = "Tentamos reconectar {when}, e o intervalo sem conexão fica registrado."
-_NOTHING = "Você não precisa fazer nada."
 _CHECK_HOST = "Confira o endereço do socket no cadastro da empresa."
 
 CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
@@ -25,13 +24,13 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
             english="The connection was asked for and is being opened.",
             what="Estamos abrindo a conexão com a 3C Plus.",
             then="Isso costuma levar poucos segundos.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         ConnectionReason.UNWISHED: Words(
             english="The connection is being closed, as it was asked for.",
             what="Estamos fechando a conexão com a 3C Plus.",
             then="Isso costuma levar menos de um segundo; o que já chegou continua sendo enviado.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         ConnectionReason.ACCEPTED: Words(
             english="3C Plus accepted the connection.",
@@ -111,7 +110,7 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
             english="The server stopped answering.",
             what="O servidor da 3C Plus parou de responder.",
             then=_RECONNECT,
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         ConnectionReason.DEAF: Words(
             english="The connection was open but no longer took in events.",
@@ -123,7 +122,7 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
             english="The token or the address was changed, so the connection is opened again.",
             what="O token ou o endereço da empresa mudou.",
             then="Abrimos uma conexão nova com os dados novos.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         ConnectionReason.OWNER_GONE: Words(
             english="The process that held the connection stopped.",

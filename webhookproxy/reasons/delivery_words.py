@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from webhookproxy.reasons.answer_words import ANSWER_WORDS
+from webhookproxy.reasons.answer_words import AGAIN, ANSWER_WORDS
 from webhookproxy.reasons.codes import DeliveryReason, DeliveryState, EventNote
-from webhookproxy.reasons.words import Words
+from webhookproxy.reasons.words import NOTHING_TO_DO, Words
 
-_AGAIN = "Guardamos o evento e tentamos de novo {when}."
-_NOTHING = "Você não precisa fazer nada."
 _CHECK_URL = "Verifique se sua URL está online e se aceita requisições POST."
 _CERTIFICATE = "Peça a quem cuida do servidor que {task} o certificado HTTPS."
 
@@ -51,81 +49,81 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
         DeliveryReason.NAME_NOT_RESOLVED: Words(
             english="The host name does not resolve.",
             what="URL não acessível: o nome do domínio não resolve (não foi encontrado).",
-            then=_AGAIN,
+            then=AGAIN,
             you="Verifique se o domínio está escrito corretamente e se está no ar.",
         ),
         DeliveryReason.ADDRESS_NOT_ALLOWED: Words(
             english="The host name leads to an address that is not allowed.",
             what="A URL leva a um endereço para o qual não enviamos, como o de uma rede interna.",
-            then=_AGAIN,
+            then=AGAIN,
             you="Use uma URL pública, acessível pela internet.",
         ),
         DeliveryReason.CONNECTION_REFUSED: Words(
             english="The receiver refused the connection.",
             what="URL não acessível: o servidor recusou a conexão.",
-            then=_AGAIN,
+            then=AGAIN,
             you=_CHECK_URL + " Confira também a porta.",
         ),
         DeliveryReason.CONNECTION_FAILED: Words(
             english="The receiver could not be reached.",
             what="URL não acessível: não conseguimos chegar ao servidor.",
-            then=_AGAIN,
+            then=AGAIN,
             you=_CHECK_URL,
         ),
         DeliveryReason.CONNECTION_LOST: Words(
             english="The receiver closed the connection before it answered.",
             what="O servidor fechou a conexão antes de responder.",
-            then=_AGAIN,
+            then=AGAIN,
             you="Verifique se o sistema que recebe não está caindo ou reiniciando.",
         ),
         DeliveryReason.CONNECT_TIMEOUT: Words(
             english="Connecting to the receiver took too long.",
             what="URL não acessível: o servidor não atendeu a tempo.",
-            then=_AGAIN,
+            then=AGAIN,
             you=_CHECK_URL + " Confira se um firewall não está bloqueando o acesso.",
         ),
         DeliveryReason.ANSWER_TIMEOUT: Words(
             english="The receiver took too long to answer.",
             what="Sua URL demorou demais para responder.",
-            then=_AGAIN,
+            then=AGAIN,
             you="Responda com status 200 logo que receber e processe depois, ou aumente o tempo "
             "limite do webhook.",
         ),
         DeliveryReason.TLS_EXPIRED: Words(
             english="The receiver's certificate has expired.",
             what="O certificado HTTPS do servidor está vencido.",
-            then=_AGAIN,
+            then=AGAIN,
             you=_CERTIFICATE.format(task="renove"),
         ),
         DeliveryReason.TLS_WRONG_NAME: Words(
             english="The receiver's certificate is for another name.",
             what="O certificado HTTPS do servidor é de outro domínio.",
-            then=_AGAIN,
+            then=AGAIN,
             you="Confira o domínio da URL. " + _CERTIFICATE.format(task="corrija"),
         ),
         DeliveryReason.TLS_UNTRUSTED: Words(
             english="The receiver's certificate is not from a trusted authority.",
             what="O certificado HTTPS do servidor não é de uma autoridade reconhecida.",
-            then=_AGAIN,
+            then=AGAIN,
             you="Use um certificado válido (o Let's Encrypt é gratuito), com a cadeia completa.",
         ),
         DeliveryReason.TLS_FAILED: Words(
             english="The secure connection to the receiver failed.",
             what="Não foi possível abrir uma conexão segura (HTTPS) com o servidor.",
-            then=_AGAIN,
+            then=AGAIN,
             you="Verifique se a URL usa https na porta certa e se o servidor aceita TLS 1.2 ou "
             "mais novo.",
         ),
         DeliveryReason.BAD_ANSWER: Words(
             english="The receiver's answer is not valid HTTP.",
             what="Sua URL deu uma resposta que não entendemos.",
-            then=_AGAIN,
+            then=AGAIN,
             you="Verifique se nesse endereço e porta há mesmo um servidor web.",
         ),
         DeliveryReason.INTERNAL_ERROR: Words(
             english="The relay itself failed during the attempt.",
             what="Tivemos um problema do nosso lado ao enviar.",
-            then=_AGAIN,
+            then=AGAIN,
             you="Se isso se repete, avise o suporte e informe o event_id.",
         ),
         DeliveryReason.EXHAUSTED: Words(
@@ -150,7 +148,7 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             english="The company was deleted.",
             what="A empresa foi excluída antes do envio.",
             then="O evento não será enviado.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         DeliveryReason.DISCARDED: Words(
             english="A user discarded the delivery.",
@@ -162,7 +160,7 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             english="Personal data was taken out of the event, so it is not sent any more.",
             what="Dados pessoais deste evento foram apagados a pedido de quem os dados são (LGPD).",
             then="O evento não será enviado.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         DeliveryReason.FILTERED_OUT: Words(
             english="The webhook's filter left the event out.",
@@ -206,7 +204,7 @@ EVENT_WORDS: Mapping[EventNote, Words] = MappingProxyType(
             english="Personal data was taken out of this event.",
             what="Dados pessoais deste evento foram apagados a pedido de quem os dados são (LGPD).",
             then="O evento continua na lista, com os dados ocultos, e não será mais enviado.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         EventNote.UNWANTED: Words(
             english="No webhook asked for this event.",

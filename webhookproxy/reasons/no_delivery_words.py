@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from webhookproxy.reasons.codes import NoDeliveryReason
-from webhookproxy.reasons.words import Words
-
-_NOTHING = "Você não precisa fazer nada."
+from webhookproxy.reasons.words import NOTHING_TO_DO, Words
 
 NO_DELIVERY_WORDS: Mapping[NoDeliveryReason, Words] = MappingProxyType(
     {
@@ -22,20 +20,20 @@ NO_DELIVERY_WORDS: Mapping[NoDeliveryReason, Words] = MappingProxyType(
             english="The webhook was created after this event.",
             what="O webhook foi criado depois deste evento: ele existe desde {since}.",
             then="Um webhook recebe o que chega depois que ele é criado.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         NoDeliveryReason.ASKED_LATER: Words(
             english="The webhook did not ask for this event when it arrived.",
             what="Quando o evento chegou, este webhook não o pedia; como está agora, ele vale "
             "desde {since}.",
             then="Os próximos eventos deste tipo são enviados.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         NoDeliveryReason.NOT_SENDABLE: Words(
             english="The event could not be kept whole, so it is not sent.",
             what="Este evento não pôde ser guardado inteiro, e por isso não é enviado.",
             then="Os outros eventos seguem normalmente.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         NoDeliveryReason.MISSING: Words(
             english="There is no record of a delivery, although there should be one.",
@@ -47,7 +45,7 @@ NO_DELIVERY_WORDS: Mapping[NoDeliveryReason, Words] = MappingProxyType(
             english="The webhooks that got this event were deleted, and their deliveries with it.",
             what="O webhook que pedia este evento foi excluído.",
             then="O registro das entregas dele foi apagado junto.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         NoDeliveryReason.NO_WEBHOOK: Words(
             english="The company has no webhook.",

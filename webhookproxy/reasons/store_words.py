@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from webhookproxy.reasons.codes import DiskReason, StoringReason
-from webhookproxy.reasons.words import Words
+from webhookproxy.reasons.words import NOTHING_TO_DO, Words
 
-_NOTHING = "Você não precisa fazer nada."
 _WAITS = (
     "Os eventos esperam na memória e são gravados assim que der; com a memória cheia, deixamos de "
     "ler os sockets. O que já foi gravado continua guardado."
@@ -24,7 +23,7 @@ STORING_WORDS: Mapping[StoringReason, Words] = MappingProxyType(
             english="Events are being stored.",
             what="Os eventos estão sendo gravados.",
             then="Cada evento é gravado antes de ser enviado.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         StoringReason.DATABASE_REFUSES: Words(
             english="The database takes no events: it is locked, full, read-only or gone.",
@@ -53,7 +52,7 @@ DISK_WORDS: Mapping[DiskReason, Words] = MappingProxyType(
             english="There is enough room for events.",
             what="Há espaço para os eventos.",
             then="Eles são guardados pelo prazo normal.",
-            you=_NOTHING,
+            you=NOTHING_TO_DO,
         ),
         DiskReason.LIMIT_NEAR: Words(
             english="The database is near MAX_DATA_GB: the oldest finished events go early.",

@@ -8,6 +8,9 @@ from types import MappingProxyType
 
 from webhookproxy.reasons.codes import ConnectionState, DeliveryState
 
+# What `you` says where the reader need not act.
+NOTHING_TO_DO = "Você não precisa fazer nada."
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
