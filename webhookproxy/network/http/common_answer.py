@@ -14,7 +14,8 @@ _HEAD = re.compile(
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n)+)\r\n"
 )
 _LENGTH = re.compile(r"[0-9]{1,15}")
-_BODILESS = (204, 304)
+# The statuses of answers that have no body.
+BODILESS = (204, 304)
 
 # Reads at most the given number of bytes from the connection.
 Receive = Callable[[int], bytes]
@@ -63,7 +64,7 @@ class CommonAnswer:
 def read_common(data: bytes, receive: Receive) -> CommonAnswer | None:
     """Return the answer that begins with these bytes, or None if http.client has to read it."""
     head = _HEAD.match(data)
-    if head is None or int(head[1]) in _BODILESS:
+    if head is None or int(head[1]) in BODILESS:
         return None
     headers: dict[str, str] = {}
     for line in head[2].decode("latin-1").split("\r\n")[:-1]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from http.client import BadStatusLine, HTTPException, HTTPResponse, IncompleteRead
 from typing import cast
 
-from webhookproxy.network.http.common_answer import CommonAnswer, read_common
+from webhookproxy.network.http.common_answer import BODILESS, CommonAnswer, read_common
 
 Answer = HTTPResponse | CommonAnswer
 
@@ -24,7 +24,6 @@ _FIRST = 8_192
 _FRAMING_MAX = 65_536
 _VERSION = b"HTTP/"
 _SWITCHING_PROTOCOLS = 101
-_BODILESS = (204, 304)
 
 
 class TooMuch(HTTPException):
@@ -214,7 +213,7 @@ def _read(answer: Answer, content: bytearray, limit: int) -> bool:
 
 def _announces_more(answer: Answer) -> bool:
     """Whether a body is announced where none may be: it may still come."""
-    if answer.status not in _BODILESS:
+    if answer.status not in BODILESS:
         return False
     length = answer.headers.get("content-length", "0")
     return length != "0" or "transfer-encoding" in answer.headers
