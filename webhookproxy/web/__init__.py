@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Flask
 from whitenoise import WhiteNoise
 
-from webhookproxy.extensions import compress, csrf, login_manager
+from webhookproxy.extensions import compress, csrf
 from webhookproxy.network.proxies import Proxies
 from webhookproxy.web import health, panel
 from webhookproxy.web.admin import audit, privacy, users
@@ -61,7 +61,7 @@ def init_app(app: Flask) -> None:
     proxies = app.extensions["proxies"] = Proxies(app.wsgi_app, trusted, hops)
     app.wsgi_app = proxies  # type: ignore[method-assign]
 
-    for module in (headers, formats, words, request_limits, errors, login_manager):
+    for module in (headers, formats, words, request_limits, errors):
         module.init_app(app)
     # Before the check of the form's token: a user whose session expired behind an open form is
     # sent to log in, although the form's token expired with it.

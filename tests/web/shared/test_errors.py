@@ -18,7 +18,7 @@ from tests.web.support.sockets import FakeEngine, owner
 from webhookproxy.logs.redaction import Redaction, redact
 from webhookproxy.web import panel
 from webhookproxy.web.companies import pages as companies
-from webhookproxy.web.shared import drafts
+from webhookproxy.web.shared import access, drafts
 from webhookproxy.web.shared.forms import Form
 from webhookproxy.web.webhooks import editing
 
@@ -139,6 +139,16 @@ def test_a_database_that_cannot_be_read_is_a_page(
 ) -> None:
     error = OperationalError("SELECT canary", {}, Exception("canary"))
     monkeypatch.setattr(companies, "list_companies", failing(error))
+    answer = ana.get("/empresas", 503)
+    assert "canary" not in answer.text
+    assert "Tente de novo" in answer.text
+
+
+def test_a_database_in_which_not_even_the_login_is_found_is_a_page(
+    ana: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = OperationalError("SELECT canary", {}, Exception("canary"))
+    monkeypatch.setattr(access, "signed_in", failing(error))
     answer = ana.get("/empresas", 503)
     assert "canary" not in answer.text
     assert "Tente de novo" in answer.text

@@ -86,6 +86,9 @@ def init_app(app: Flask) -> None:
     """Guard every page. Call this before pages are registered: their addresses use the ids."""
     for kind in ("company", "webhook", "delivery", "user", "resend"):
         app.url_map.converters[kind] = type(kind, (PublicId,), {"kind": kind})
+    # No template asks Flask-Login for the user. The page of an error would look them up again, in a
+    # database that just failed to answer.
+    login_manager.init_app(app, add_context_processor=False)
     login_manager.session_protection = "basic"
     login_manager.user_loader(_load)
     app.before_request(_refuse_nul)
