@@ -25,8 +25,9 @@ class Alarm:
 
 
 def init_app(app: Flask) -> None:
-    """Give the alarms to every page."""
-    app.context_processor(lambda: {"alarms": _alarms()})
+    """Give the alarms to the template that shows them."""
+    # A function: a value would be read for every template, and a live page draws several at once.
+    app.add_template_global(_alarms, "alarms")
 
 
 def _alarms() -> list[Alarm]:
