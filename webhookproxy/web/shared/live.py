@@ -26,6 +26,8 @@ LOOK_SECONDS = 2.0
 LOOK_SECONDS_ELSEWHERE = 0.8
 BEAT_SECONDS = 5.0
 
+_Draw = Callable[[], dict[str, str] | None]
+
 
 def stream(
     read: Callable[[], Mapping[str, Any]],
@@ -43,15 +45,21 @@ def stream(
     broadcast: Broadcast = current_app.extensions["broadcast"]
     if broadcast.full or broadcast.closed:
         abort(503)
-
-    def draw() -> dict[str, str]:
-        facts = read()
-        templates = {"aviso": "connection/alarms.html", **parts}
-        return {name: render_template(path, **facts) for name, path in templates.items()}
-
     login = access.account().key
-    drawing = _Drawing(draw, login, f"{login} {request.full_path}")
-    lines = stream_with_context(_lines(drawing, broadcast, companies))
+
+    def draw() -> dict[str, str] | None:
+        try:
+            if not access.holds(login):
+                return None
+            facts = read()
+            templates = {"aviso": "connection/alarms.html", **parts}
+            return {name: render_template(path, **facts) for name, path in templates.items()}
+        except NotFound:
+            return None
+        finally:
+            db.session.remove()
+
+    lines = stream_with_context(_lines(broadcast, companies, login, draw))
     answer = Response(lines, mimetype="text/event-stream")
     # Without it a proxy such as nginx keeps the lines until it has several kilobytes.
     answer.headers["X-Accel-Buffering"] = "no"
@@ -59,17 +67,19 @@ def stream(
 
 
 def _lines(
-    drawing: _Drawing, broadcast: Broadcast, companies: frozenset[int] | None
+    broadcast: Broadcast, companies: frozenset[int] | None, login: str, draw: _Draw
 ) -> Iterator[str]:
+    page = f"{login} {request.full_path}"
     sent: dict[str, str] = {}
     beaten = 0.0
-    with broadcast.listen(companies, drawing.login) as listener:
+    with broadcast.listen(companies, login) as listener:
         while not (broadcast.closed or listener.replaced):
-            parts = drawing.parts(listener.woken_at)
-            if parts is None:
+            # Kept in a variable during the wait: another stream of this page may take it.
+            drawing = _drawing(page, draw, listener.woken_at)
+            if drawing.parts is None:
                 yield "event: over\ndata: \n\n"
                 return
-            changed = {name: html for name, html in parts.items() if sent.get(name) != html}
+            changed = {name: html for name, html in drawing.parts.items() if sent.get(name) != html}
             sent |= changed
             for name, html in changed.items():
                 yield f"event: part\ndata: {json.dumps({'id': name, 'html': html})}\n\n"
@@ -79,45 +89,28 @@ def _lines(
             _wait(listener)
 
 
-# The newest drawing of each page of each login that has a stream, and when it was begun.
-_newest: WeakValueDictionary[str, _Drawn] = WeakValueDictionary()
-
-
 @dataclass(slots=True, weakref_slot=True)
-class _Drawn:
+class _Drawing:
+    """The parts of a page; None if the login, or what the page shows, had ended."""
+
     parts: dict[str, str] | None
     began: float
 
 
-class _Drawing:
-    """Draws a page; streams of the same page and login share what one of them drew."""
+# The newest drawing of each page of each login that has a stream.
+_newest: WeakValueDictionary[str, _Drawing] = WeakValueDictionary()
 
-    def __init__(self, draw: Callable[[], dict[str, str]], login: str, page: str) -> None:
-        self.login = login
-        self._draw = draw
-        self._page = page
-        self._drawn: _Drawn | None = None
 
-    def parts(self, changed_at: float) -> dict[str, str] | None:
-        """Return the parts as they are now; None if the login or what the page shows has ended.
+def _drawing(page: str, draw: _Draw, changed_at: float) -> _Drawing:
+    """Return the page as it is now.
 
-        What another stream began to draw after the last change, and not long ago, is taken.
-        """
-        now = time.monotonic()
-        drawn = _newest.get(self._page)
-        if drawn is None or drawn.began < max(changed_at, now - DRAW_SECONDS):
-            drawn = _Drawn(self._look(), now)
-            _newest[self._page] = drawn
-        self._drawn = drawn
-        return drawn.parts
-
-    def _look(self) -> dict[str, str] | None:
-        try:
-            return self._draw() if access.holds(self.login) else None
-        except NotFound:
-            return None
-        finally:
-            db.session.remove()
+    What another stream began to draw after the last change, and not long ago, is taken.
+    """
+    now = time.monotonic()
+    newest = _newest.get(page)
+    if newest is None or newest.began < max(changed_at, now - DRAW_SECONDS):
+        newest = _newest[page] = _Drawing(draw(), now)
+    return newest
 
 
 def _wait(listener: Listener) -> None:
