@@ -15,14 +15,6 @@ DELIVERED = ("delivered", "accepted")
 HOUR = 3600.0
 
 
-def slow(seconds: float) -> Receiver:
-    def answer(_request: Received) -> Plain:
-        gevent.sleep(seconds)
-        return OK
-
-    return Receiver(answer)
-
-
 def test_events_arrive_in_order_per_key_and_end_delivered(any_half: Sending) -> None:
     with Receiver() as receiver:
         webhook = any_half.webhook(receiver.url(), secret="s" * 32)

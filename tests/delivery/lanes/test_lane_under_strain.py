@@ -24,14 +24,6 @@ DELIVERED = ("delivered", "accepted")
 HOUR = 3600.0
 
 
-def slow(seconds: float) -> Receiver:
-    def answer(_request: Received) -> Plain:
-        gevent.sleep(seconds)
-        return OK
-
-    return Receiver(answer)
-
-
 def test_ten_thousand_failing_rows_of_one_key_slow_no_other_key(half: Sending) -> None:
     def answer(each: Received) -> Plain:
         return (500, {}, b"") if b'"key": "bad"' in each.body else OK
