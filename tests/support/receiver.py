@@ -8,7 +8,6 @@ import struct
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 import gevent
@@ -71,12 +70,7 @@ class Receiver:
         self.port = int(self._server.socket.getsockname()[1])
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._server.stop(timeout=0)
 
     def url(self, path: str = "/", host: str | None = None) -> str:

@@ -14,7 +14,6 @@ import time
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tests.support.application import KEYS, wait_until
@@ -60,12 +59,7 @@ class ServerProcess:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: object, _traceback: object) -> None:
         self.kill()
         if error is not None:
             print(f"the output of the server on port {self.port}:\n{self.output}")  # noqa: T201

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -50,12 +49,7 @@ class SimulatorProcess:
             raise SimulatorError(f"the simulator did not start:\n{self.output}")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: object, _traceback: object) -> None:
         self.stop()
         if error is not None:
             print(f"the simulator's output:\n{self.output}")  # noqa: T201
