@@ -9,6 +9,7 @@ monkey.patch_all()
 
 import gc
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -26,6 +27,7 @@ from flask import Flask
 
 from tests.support import application as world
 from tests.support import postgresql
+from tests.support.receiver import Receiver
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.models.accounts import people
 
@@ -166,6 +168,19 @@ def simulator() -> Iterator[SimulatorProcess]:
     """3C Plus for the whole run: it counts by token, and each test has tokens of its own."""
     with SimulatorProcess() as simulator:
         yield simulator
+
+
+@pytest.fixture
+def token() -> str:
+    """A new token: the simulator counts by token, and each test counts from 0."""
+    return f"canary-{secrets.token_hex(16)}"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver that accepts until a test changes it."""
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture

@@ -37,12 +37,6 @@ from webhookproxy.models.deliveries.tables import find_delivery
 from webhookproxy.models.webhooks import edit_webhook, find_webhook
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
 @contextmanager
 def running(app: Flask) -> Iterator[Engine]:
     """Yield a started engine; stop it at the end if it still runs."""

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 
 from tests.delivery.lanes_world import Sending, hurry, sending
+from tests.faults.stream import Stream
 from tests.listener.listening import Listening, listening
 from tests.support.receiver import Receiver
 from tests.support.simulator_process import SimulatorProcess
 
 
 @pytest.fixture
-def token() -> str:
-    """Return a new token: the simulator counts by token, and each test counts from 0."""
-    return f"canary-{secrets.token_hex(16)}"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a receiver that accepts until a test changes it."""
-    with Receiver() as receiver:
-        yield receiver
+def stream(app: Flask, simulator: SimulatorProcess, receiver: Receiver) -> Stream:
+    """A stream whose company is wished connected, with its webhook at the receiver."""
+    stream = Stream(app, simulator, receiver)
+    stream.begin()
+    return stream
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import gevent
@@ -39,18 +37,6 @@ CHOSEN = ("call-was-connected", "agent-is-idle")
 @pytest.fixture
 def app(any_app: Flask) -> Flask:
     return any_app
-
-
-@pytest.fixture
-def token() -> str:
-    """Return a new token: the simulator counts by token, and each test counts from 0."""
-    return f"canary-{secrets.token_hex(16)}"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 def event_id(request: Received) -> str:

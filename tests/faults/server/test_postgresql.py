@@ -12,7 +12,6 @@ from flask import Flask
 from tests.faults.stream import Stream
 from tests.support import postgresql
 from tests.support.application import application, wait_until
-from tests.support.receiver import Receiver
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.delivery.lanes.turns import UNSETTLED_MAX
@@ -21,22 +20,9 @@ pytestmark = pytest.mark.postgresql
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def app(postgresql_url: str, tmp_path: Path) -> Iterator[Flask]:
     with application(postgresql_url, tmp_path) as app:
         yield app
-
-
-@pytest.fixture
-def stream(app: Flask, simulator: SimulatorProcess, receiver: Receiver) -> Stream:
-    stream = Stream(app, simulator, receiver)
-    stream.begin()
-    return stream
 
 
 def flow(stream: Stream, events: int) -> gevent.Greenlet[..., None]:

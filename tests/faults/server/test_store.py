@@ -33,19 +33,6 @@ Fault = Callable[[Flask], Callable[[], None]]
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def stream(app: Flask, simulator: SimulatorProcess, receiver: Receiver) -> Stream:
-    stream = Stream(app, simulator, receiver)
-    stream.begin()
-    return stream
-
-
-@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the times after which a failing database is noticed and tried again."""
     monkeypatch.setattr(store, "LOCK_WAIT_MS", 50)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -99,13 +98,6 @@ def test_simulating_says_that_what_waits_is_not_sent(
     page = situation(beto.get(address).text)
     assert "Simulado" in page
     assert "/retomar" in page
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A receiver that takes everything."""
-    with Receiver() as receiver:
-        yield receiver
 
 
 def made_for(app: Flask, place: Place, receiver: Receiver) -> str:
