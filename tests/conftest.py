@@ -185,7 +185,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def connects(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every address that a connect() is tried to, while the test runs."""
+    """Every address that a connect() is tried to; only those on loopback are let through."""
     tried: list[Any] = []
     original = socket.socket.connect
 
@@ -194,4 +194,5 @@ def connects(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         original(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", recorder)
+    monkeypatch.setattr(socket.socket, "connect_ex", recorder)
     return tried

@@ -59,21 +59,6 @@ HOSTILE_ANSWERS = [
 ]
 
 
-@pytest.fixture
-def connects(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every address that a connect() is tried to; only those on loopback are let through."""
-    tried: list[Any] = []
-    original = socket.socket.connect
-
-    def recorder(self: socket.socket, address: Any) -> None:
-        tried.append(address)
-        original(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", recorder)
-    monkeypatch.setattr(socket.socket, "connect_ex", recorder)
-    return tried
-
-
 def resolving(*rounds: tuple[str, ...]) -> Resolver:
     """Give every name these addresses: the first at the first lookup, the last from then on."""
     left = list(rounds)
