@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 
-from tests.delivery.lanes_world import Sending, sending
+from tests.delivery.lanes_world import Sending
 from tests.support import application as world
 from tests.support.application import (
     KEYS,
@@ -33,17 +32,6 @@ from webhookproxy.extensions import db
 from webhookproxy.models.webhooks import live_webhooks
 
 HOOK = "http://127.0.0.1:4001/"
-
-
-@pytest.fixture
-def app(any_app: Flask) -> Flask:
-    return any_app
-
-
-@pytest.fixture
-def half(app: Flask) -> Iterator[Sending]:
-    with sending(app) as half:
-        yield half
 
 
 @pytest.fixture

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from sqlalchemy import Connection
 
-from tests.delivery.lanes_world import Sending, sending
+from tests.delivery.lanes_world import Sending
 from tests.maintenance.test_backup import command, everything, fill, refusal
 from tests.support.application import application, make_company, rows
 from webhookproxy.maintenance import backup
-
-
-@pytest.fixture
-def app(any_app: Flask) -> Flask:
-    return any_app
-
-
-@pytest.fixture
-def half(app: Flask) -> Iterator[Sending]:
-    with sending(app) as half:
-        yield half
 
 
 def not_sqlite(file: Path) -> None:
