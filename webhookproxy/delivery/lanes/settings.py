@@ -16,7 +16,6 @@ class LaneSettings:
         self.version = webhook.version
         self.state = WebhookState(webhook.state)
         self.parallelism = webhook.parallelism
-        self.rate_limit = webhook.rate_limit
         self._max_age_ms = round(min(webhook.max_age, services.retention_hours) * 3_600_000)
         self._paused_ms = webhook.paused_ms
         self._paused_at = optional_ms(webhook.paused_at)
