@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.support import postgresql
 from tests.support.application import application, make_company, rows, store_of, wait_until
-from webhookproxy.database import store
+from webhookproxy.database import connections, store
 from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.database.store import GROUP_MAX, Fenced, StoreUnavailable
 from webhookproxy.extensions import db
@@ -145,7 +145,7 @@ def test_a_job_that_works_with_models_is_committed_or_undone_as_a_whole(app: Fla
 def test_a_locked_database_is_an_outage_that_ends_by_itself(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "LOCK_WAIT_MS", 50)
+    monkeypatch.setattr(connections, "LOCK_WAIT_MS", 50)
     with application(sqlite_url, tmp_path) as app:
         with locked(app):
             with pytest.raises(StoreUnavailable):
@@ -159,7 +159,7 @@ def test_a_locked_database_is_an_outage_that_ends_by_itself(
 def test_waiting_for_a_locked_database_does_not_stop_the_hub(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "LOCK_WAIT_MS", 300)
+    monkeypatch.setattr(connections, "LOCK_WAIT_MS", 300)
     with application(sqlite_url, tmp_path) as app, locked(app):
         waiting = gevent.spawn(store_of(app).run, add_change(1))
         turns = 0

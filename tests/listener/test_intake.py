@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from tests.listener.listening import Listening
 from tests.support.application import store_of, wait_until
-from webhookproxy.database import store
+from webhookproxy.database import connections, store
 from webhookproxy.events import payload
 from webhookproxy.listener import intake, routes
 from webhookproxy.listener.routes import Arrival
@@ -24,7 +24,7 @@ T = TypeVar("T")
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the times after which a locked database is noticed and tried again."""
-    monkeypatch.setattr(store, "LOCK_WAIT_MS", 50)
+    monkeypatch.setattr(connections, "LOCK_WAIT_MS", 50)
     monkeypatch.setattr(intake, "RETRY_SECONDS", 0.05)
 
 

@@ -42,7 +42,8 @@ def init_app(app: Flask) -> None:
     with app.app_context():
         engine = db.engine
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite_reader)
+        # It waits only during the recovery after a killed writer.
+        set_pragmas(engine, "busy_timeout = 1000", "query_only = ON")
 
 
 def postgresql_arguments() -> dict[str, Any]:
@@ -85,14 +86,31 @@ def one_connection(url: str) -> Engine:
     )
 
 
-def begin_immediate(connection: Connection) -> None:
-    """Take SQLite's write lock when a transaction begins; a listener for "begin"."""
-    execute(connection, "BEGIN IMMEDIATE")
+def set_pragmas(engine: Engine, *pragmas: str) -> None:
+    """Prepare each new connection of an engine for SQLite with these pragmas, in this order."""
+
+    def prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    event.listen(engine, "connect", prepare)
 
 
-def _prepare_sqlite_reader(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    # A reader waits only during the recovery after a killed writer.
-    cursor.execute("PRAGMA busy_timeout = 1000")
-    cursor.execute("PRAGMA query_only = ON")
-    cursor.close()
+def lock_at_begin(engine: Engine, *pragmas: str) -> None:
+    """Take SQLite's write lock when a transaction begins; prepare connections with the pragmas."""
+
+    def prepare(connection: Any, _record: object) -> None:
+        # Without this the driver opens transactions itself, deferred, and a write after a read in
+        # one fails at once when another process wrote in between (SQLITE_BUSY_SNAPSHOT).
+        connection.isolation_level = None
+        # First of all, because the other pragmas may take the write lock.
+        connection.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
+
+    def begin(connection: Connection) -> None:
+        execute(connection, "BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", prepare)
+    set_pragmas(engine, *pragmas)
+    event.listen(engine, "begin", begin)

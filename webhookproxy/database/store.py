@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.bulk import execute
-from webhookproxy.database.connections import LOCK_WAIT_MS, begin_immediate, one_connection
+from webhookproxy.database.connections import lock_at_begin, one_connection
 
 logger = logging.getLogger(__name__)
 
@@ -250,24 +250,21 @@ def writing_engine(url: str) -> Engine:
     """An engine with one connection, whose transactions take the write lock when they begin."""
     engine = one_connection(url)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite_writer)
-        event.listen(engine, "begin", begin_immediate)
+        lock_at_begin(
+            engine,
+            # Set before the first table exists: later it would take a VACUUM.
+            "auto_vacuum = INCREMENTAL",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "journal_size_limit = 67108864",
+        )
+        event.listen(engine, "connect", _check_sqlite_is_durable)
     return engine
 
 
-def _prepare_sqlite_writer(connection: Any, _record: object) -> None:
-    # Without this the driver opens transactions itself, deferred, and a write after a read in
-    # one fails at once when another process wrote in between (SQLITE_BUSY_SNAPSHOT).
-    connection.isolation_level = None
+def _check_sqlite_is_durable(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    # First of all, because the next one takes the write lock.
-    cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
-    # Set before the first table exists: later it would take a VACUUM.
-    cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA journal_size_limit = 67108864")
     mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
     synchronous = cursor.execute("PRAGMA synchronous").fetchone()[0]
     cursor.close()

@@ -21,7 +21,7 @@ from tests.support.application import application, migrate, rows, store_of, wait
 from tests.support.receiver import Receiver
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.database import store
+from webhookproxy.database import connections
 from webhookproxy.delivery.outcomes import results
 from webhookproxy.engine import heartbeat as heartbeat_module
 from webhookproxy.engine.liveness import storing
@@ -35,7 +35,7 @@ Fault = Callable[[Flask], Callable[[], None]]
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the times after which a failing database is noticed and tried again."""
-    monkeypatch.setattr(store, "LOCK_WAIT_MS", 50)
+    monkeypatch.setattr(connections, "LOCK_WAIT_MS", 50)
     monkeypatch.setattr(intake, "RETRY_SECONDS", 0.05)
     monkeypatch.setattr(results, "RETRY_SECONDS", 0.05)
 

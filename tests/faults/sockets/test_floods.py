@@ -16,7 +16,7 @@ from tests.support.locks import held
 from tests.support.receiver import Receiver
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.database import store
+from webhookproxy.database import connections
 from webhookproxy.listener import intake
 
 
@@ -49,7 +49,7 @@ def test_f20_f21_while_the_store_is_blocked_the_socket_is_not_read_and_nothing_i
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the times after which a locked database is noticed and tried again."""
-    monkeypatch.setattr(store, "LOCK_WAIT_MS", 50)
+    monkeypatch.setattr(connections, "LOCK_WAIT_MS", 50)
     monkeypatch.setattr(intake, "RETRY_SECONDS", 0.05)
 
 

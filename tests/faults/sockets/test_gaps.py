@@ -20,7 +20,7 @@ from tests.support.locks import held
 from tests.support.receiver import Receiver, hang
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.socket_server import CONNECT, OPEN, websocket
-from webhookproxy.database import store
+from webhookproxy.database import connections
 from webhookproxy.listener import connection, intake
 from webhookproxy.listener.client import Address, Socket
 from webhookproxy.listener.token_check import Ignoring
@@ -86,7 +86,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A buffer that is soon full, and a locked database that is soon noticed."""
     monkeypatch.setattr(intake, "BUFFER_EVENTS", 20)
     monkeypatch.setattr(intake, "GROUP_EVENTS", 10)
-    monkeypatch.setattr(store, "LOCK_WAIT_MS", 50)
+    monkeypatch.setattr(connections, "LOCK_WAIT_MS", 50)
     monkeypatch.setattr(intake, "RETRY_SECONDS", 0.05)
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from webhookproxy.database.connections import LOCK_WAIT_MS, begin_immediate, one_connection
+from webhookproxy.database.connections import lock_at_begin, one_connection, set_pragmas
 
-# A page does without the index rather than wait for it.
-_READER_WAIT_MS = 250
+# Milliseconds: a page does without the index rather than wait for it.
+_READER_PRAGMAS = ("busy_timeout = 250", "query_only = ON")
 
 
 def file_beside(url: str) -> Path | None:
@@ -46,42 +45,29 @@ def remove_file(path: Path) -> None:
 def file_writer(path: Path) -> Engine:
     """Return an engine with one connection, whose transactions begin with the write lock."""
     engine = one_connection(f"sqlite:///{path}")
-    event.listen(engine, "connect", _prepare_writer)
-    event.listen(engine, "begin", begin_immediate)
+    lock_at_begin(
+        engine,
+        "journal_mode = WAL",
+        # A power cut may lose the last transactions; they are repeated from the events.
+        "synchronous = NORMAL",
+        # Some builds switch it on; only masking is worth its price.
+        "secure_delete = OFF",
+        "wal_autocheckpoint = 4000",
+        "journal_size_limit = 67108864",
+        "cache_size = -16000",
+    )
     return engine
 
 
 def file_reader(path: Path) -> Engine:
     """Return an engine that only reads; it opens the file every time, which may be replaced."""
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True)
-    event.listen(engine, "connect", _prepare_reader)
+    set_pragmas(engine, *_READER_PRAGMAS)
     return engine
 
 
 def one_reader(url: str) -> Engine:
     """Return an engine with one connection to the events, for the thread that writes the index."""
     engine = one_connection(url)
-    event.listen(engine, "connect", _prepare_reader)
+    set_pragmas(engine, *_READER_PRAGMAS)
     return engine
-
-
-def _prepare_writer(connection: Any, _record: object) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # A power cut may lose the last transactions; they are repeated from the events.
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    # Some builds switch it on; only masking is worth its price.
-    cursor.execute("PRAGMA secure_delete = OFF")
-    cursor.execute("PRAGMA wal_autocheckpoint = 4000")
-    cursor.execute("PRAGMA journal_size_limit = 67108864")
-    cursor.execute("PRAGMA cache_size = -16000")
-    cursor.close()
-
-
-def _prepare_reader(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_READER_WAIT_MS}")
-    cursor.execute("PRAGMA query_only = ON")
-    cursor.close()
