@@ -1,13 +1,12 @@
 """Who did what: a table that only grows.
 
-Code that changes something for a person calls `record` (or `record_edit`) in the transaction of
+Code that changes something for a person calls one of the `record` functions in the transaction of
 the change, so that both are committed or neither is:
 
     def job(session: Session) -> None:
         webhook = find_webhook(session, number)
         delete_webhook(session, webhook)
-        record(session, actor, Action.WEBHOOK_DELETED, company_id=webhook.company_id,
-               subject=f"webhook_{webhook.id}")
+        record_webhook(session, actor, Action.WEBHOOK_DELETED, webhook.company_id, webhook.id)
 
 A page makes its Actor before the job, while it has a request: `Actor(user.id, user.email,
 request.remote_addr or "")`. Secrets, payloads and the words of a search never go in. Triggers in
@@ -33,7 +32,9 @@ from webhookproxy.models.types import Id, Instant, from_ms
 from webhookproxy.rules.people import is_email
 
 if TYPE_CHECKING:
+    from webhookproxy.models.companies import Company
     from webhookproxy.models.webhooks import Webhook
+    from webhookproxy.rules.companies import CompanyInput
     from webhookproxy.rules.webhooks import WebhookInput
 
 Q = TypeVar("Q")
@@ -153,6 +154,11 @@ def record(
     session.add(entry)
 
 
+def record_company(session: Session, actor: Actor, action: Action, company_id: int) -> None:
+    """Add an entry about a company, see record."""
+    record(session, actor, action, company_id=company_id, subject=f"company_{company_id}")
+
+
 def record_webhook(
     session: Session,
     actor: Actor,
@@ -197,19 +203,20 @@ def record_edit(
                 record(session, actor, Action.HOST_CHANGED, detail=f"{old} -> {new}", **about)
 
 
+def record_company_edit(
+    session: Session, actor: Actor, before: CompanyInput, company: Company
+) -> None:
+    """Add the entries of an edit of a company, see record_edit."""
+    about: dict[str, Any] = {"company_id": company.id, "subject": f"company_{company.id}"}
+    record_edit(session, actor, Action.COMPANY_CHANGED, before, company.input(), **about)
+
+
 def record_webhook_edit(
     session: Session, actor: Actor, before: WebhookInput, webhook: Webhook
 ) -> None:
     """Add the entries of an edit of a webhook, see record_edit."""
-    record_edit(
-        session,
-        actor,
-        Action.WEBHOOK_CHANGED,
-        before,
-        webhook.input(),
-        company_id=webhook.company_id,
-        subject=f"webhook_{webhook.id}",
-    )
+    about: dict[str, Any] = {"company_id": webhook.company_id, "subject": f"webhook_{webhook.id}"}
+    record_edit(session, actor, Action.WEBHOOK_CHANGED, before, webhook.input(), **about)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from webhookproxy.engine.liveness import read_owner, shown_state
 from webhookproxy.events.contract import token_mask
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
-from webhookproxy.models.audit import CLI, Action, record, record_edit
+from webhookproxy.models.audit import CLI, Action, record_company, record_company_edit
 from webhookproxy.models.companies import (
     create_company,
     delete_company,
@@ -87,7 +87,7 @@ def create(name: str, token: str, **fields: Any) -> None:
 
     def job(session: Session) -> int:
         created = create_company(session, company, allowed).id
-        _record(session, Action.COMPANY_CREATED, created)
+        record_company(session, CLI, Action.COMPANY_CREATED, created)
         return created
 
     click.echo(f"company_{write(job)}")
@@ -144,15 +144,7 @@ def edit(company: int, token: str | None, **fields: Any) -> None:
         found = find_company(session, company)
         before = found.input()
         edit_company(session, found, changed_company(before, given), allowed)
-        record_edit(
-            session,
-            CLI,
-            Action.COMPANY_CHANGED,
-            before,
-            found.input(),
-            company_id=company,
-            subject=f"company_{company}",
-        )
+        record_company_edit(session, CLI, before, found)
 
     write(job)
     click.echo(f"company_{company} is saved.")
@@ -186,7 +178,7 @@ def delete(company: int, yes: bool) -> None:
 
     def job(session: Session) -> None:
         delete_company(session, find_company(session, company))
-        _record(session, Action.COMPANY_DELETED, company)
+        record_company(session, CLI, Action.COMPANY_DELETED, company)
 
     write(job)
     click.echo(f"company_{company} is deleted; its data is being removed.")
@@ -196,16 +188,13 @@ def _wish(company: int, *, connected: bool) -> None:
     def job(session: Session) -> bool:
         changed = wish_connection(session, find_company(session, company), connected=connected)
         if changed:
-            _record(session, Action.CONNECT if connected else Action.DISCONNECT, company)
+            action = Action.CONNECT if connected else Action.DISCONNECT
+            record_company(session, CLI, action, company)
         return changed
 
     new = write(job)
     state = "connected" if connected else "disconnected"
     click.echo(f"company_{company} {'is to be' if new else 'was already to be'} {state}.")
-
-
-def _record(session: Session, action: Action, company: int) -> None:
-    record(session, CLI, action, company_id=company, subject=f"company_{company}")
 
 
 def _socket_warning(socket_url: str | None) -> str | None:

@@ -13,7 +13,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
-from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models.audit import Action, Actor, record_webhook
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.deliveries.missed import Counted, Wanted
 from webhookproxy.models.deliveries.tables import Delivery, end_deliveries
@@ -138,7 +138,8 @@ def begin(session: Session, wanted: Wanted, counted: Counted, actor: Actor) -> i
     )
     session.add(bulk)
     session.flush()
-    _record(session, bulk, actor, Action.BULK_RESEND, f"{'>' * counted.is_cut}{counted.count}")
+    much = f"{'>' * counted.is_cut}{counted.count}"
+    record_webhook(session, actor, Action.BULK_RESEND, bulk.company_id, bulk.webhook_id, much)
     return bulk.id
 
 
@@ -155,7 +156,8 @@ def cancel(session: Session, bulk_id: int, actor: Actor) -> bool:
     bulk.waiting = [each for each in bulk.waiting if each not in withdrawn]
     bulk.queued -= len(withdrawn)
     bulk.end(BulkState.CANCELLED)
-    _record(session, bulk, actor, Action.BULK_RESEND_CANCELLED, f"{bulk.queued} of {bulk.total}")
+    done, action = f"{bulk.queued} of {bulk.total}", Action.BULK_RESEND_CANCELLED
+    record_webhook(session, actor, action, bulk.company_id, bulk.webhook_id, done)
     return True
 
 
@@ -176,11 +178,6 @@ def running(session: Session, webhook_id: int) -> BulkResend | None:
     """Return the bulk resend of a webhook that is running, if one is."""
     query = select(BulkResend).where(BulkResend.webhook_id == webhook_id, text(_RUNNING))
     return session.scalar(query)
-
-
-def _record(session: Session, bulk: BulkResend, actor: Actor, action: Action, detail: str) -> None:
-    subject = f"webhook_{bulk.webhook_id}"
-    record(session, actor, action, company_id=bulk.company_id, subject=subject, detail=detail)
 
 
 def _refuse(session: Session, webhook: Webhook, counted: Counted) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
-from webhookproxy.models.audit import Action, record, record_edit
+from webhookproxy.models.audit import Action, record_company, record_company_edit
 from webhookproxy.models.companies import (
     create_company,
     delete_company,
@@ -36,8 +36,7 @@ def create() -> str | Response:
 
         def act(session: Session, typed: dict[str, Any]) -> int:
             made = create_company(session, CompanyInput(**{"token": "", **typed}), allowed).id
-            subject = f"company_{made}"
-            record(session, who, Action.COMPANY_CREATED, company_id=made, subject=subject)
+            record_company(session, who, Action.COMPANY_CREATED, made)
             return made
 
         if saved := form.save(act):
@@ -63,8 +62,7 @@ def edit(company_id: int) -> str | Response:
             form.check_version(found)
             before = found.input()
             edit_company(session, found, changed_company(before, typed), allowed)
-            about: dict[str, Any] = {"company_id": company_id, "subject": f"company_{company_id}"}
-            record_edit(session, who, Action.COMPANY_CHANGED, before, found.input(), **about)
+            record_company_edit(session, who, before, found)
             return company_id
 
         try:
@@ -82,11 +80,11 @@ def delete(company_id: int) -> str | Response:
     """Say what would be lost; delete the company once that is confirmed."""
     company = company_or_404(company_id)
     if request.method == "POST":
-        who, name, subject = actor(), company.name, f"company_{company_id}"
+        who, name = actor(), company.name
 
         def job(session: Session) -> None:
             delete_company(session, find_company(session, company_id))
-            record(session, who, Action.COMPANY_DELETED, company_id=company_id, subject=subject)
+            record_company(session, who, Action.COMPANY_DELETED, company_id)
 
         write(job, company_id)
         flash(f"A empresa {name} foi excluída.")

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.engine.liveness import Owner, read_owner, shown_state
 from webhookproxy.models import Company, Gap
-from webhookproxy.models.audit import Action, record
+from webhookproxy.models.audit import Action, record_company
 from webhookproxy.models.companies import find_company, wish_connection
 from webhookproxy.reasons import (
     CONNECTION_LABELS,
@@ -132,8 +132,7 @@ def _wish(company_id: int, *, connected: bool) -> Response:
 
     def job(session: Session) -> None:
         if wish_connection(session, find_company(session, company_id), connected=connected):
-            subject = f"company_{company_id}"
-            record(session, who, action, company_id=company_id, subject=subject)
+            record_company(session, who, action, company_id)
 
     write(job, company_id)
     return redirect(url_for("companies.show", company_id=company_id), code=303)

@@ -13,7 +13,7 @@ from webhookproxy.engine.liveness import read_owner, shown_state
 from webhookproxy.extensions import db
 from webhookproxy.listener.client import Address
 from webhookproxy.models import Company, Webhook
-from webhookproxy.models.audit import Action, record, record_webhook
+from webhookproxy.models.audit import Action, record_company, record_webhook
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.network.guard import masked_url
 from webhookproxy.reasons import ConnectionState
@@ -82,8 +82,7 @@ def _note(company: Company, ways: list[Way]) -> None:
     tested = [each.webhook_id for each in ways if each.trial is not None]
 
     def job(session: Session) -> None:
-        subject = f"company_{company_id}"
-        record(session, who, Action.DIAGNOSED, company_id=company_id, subject=subject)
+        record_company(session, who, Action.DIAGNOSED, company_id)
         for webhook_id in tested:
             record_webhook(session, who, Action.WEBHOOK_TESTED, company_id, webhook_id)
 
