@@ -46,22 +46,24 @@ def arrive(app: Flask, company: int, payloads: Sequence[str], first: int = 1, **
     insert(app, events)
 
 
+def typed(conditions: Rows) -> dict[str, list[str]]:
+    """The fields of these rows, as a form sends them."""
+    lists = zip(*conditions, strict=True) if conditions else ([], [], [])
+    return dict(zip(("path", "operator", "value"), map(list, lists), strict=True))
+
+
 def send(browser: Browser, webhook: int, conditions: Rows, **fields: Any) -> str:
     """Press a button of the form with these rows; the page that comes back."""
     found = browser.fields(address(webhook))
-    lists = zip(*conditions, strict=True) if conditions else ([], [], [])
-    given = dict(zip(("path", "operator", "value"), map(list, lists), strict=True))
     kept = {name: found[name] for name in ("csrf_token", "base", "sample")}
-    return browser.send(address(webhook), {**kept, **given, **fields}, 200).text
+    return browser.send(address(webhook), {**kept, **typed(conditions), **fields}, 200).text
 
 
 def save(browser: Browser, page: str, webhook: int, conditions: Rows, status: int = 303) -> str:
     """Save what a page shows as tried."""
     found = form_fields(page)
-    lists = zip(*conditions, strict=True) if conditions else ([], [], [])
-    given = dict(zip(("path", "operator", "value"), map(list, lists), strict=True))
     kept = {name: found[name] for name in ("csrf_token", "base", "sample", "reviewed")}
-    return browser.send(address(webhook), {**kept, **given, "save": ""}, status).text
+    return browser.send(address(webhook), {**kept, **typed(conditions), "save": ""}, status).text
 
 
 def try_and_save(browser: Browser, webhook: int, conditions: Rows) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import gevent
@@ -21,6 +23,14 @@ from webhookproxy.database.lease import SILENCE_MS
 SECRET = "canary-secret-of-the-webhooks"
 
 
+@contextmanager
+def two_servers(url: str, folder: Path) -> Iterator[tuple[ServerProcess, ServerProcess]]:
+    """Yield the owner of one company's socket, and a server that waits."""
+    with ServerProcess(url, folder) as first, ServerProcess(url, folder) as second:
+        first.wait_for_sockets(1)
+        yield first, second
+
+
 def distinct(receiver: Receiver) -> int:
     """Return the number of different events that came."""
     return len({json.loads(each.body)["meta"]["event_id"] for each in receiver.requests})
@@ -36,11 +46,7 @@ def test_f28_a_second_server_waits_says_so_and_takes_over_when_the_first_is_kill
 ) -> None:
     company = make_company(any_app, simulator.url, token, connected=True)
     make_webhook(any_app, company, receiver.url(), secret=SECRET)
-    with (
-        ServerProcess(database_url, tmp_path) as first,
-        ServerProcess(database_url, tmp_path) as second,
-    ):
-        first.wait_for_sockets(1)
+    with two_servers(database_url, tmp_path) as (first, second):
         wait_until(lambda: "another process owns the sockets" in second.output, 5)
         assert (first.health()["owner"], second.health()["owner"]) == (True, False)
         assert second.health()["status"] == 200
@@ -107,11 +113,7 @@ def test_f28_an_owner_that_is_stopped_stays_the_owner_until_its_lock_is_free(
 ) -> None:
     company = make_company(any_app, simulator.url, token, connected=True)
     make_webhook(any_app, company, receiver.url())
-    with (
-        ServerProcess(database_url, tmp_path) as first,
-        ServerProcess(database_url, tmp_path) as second,
-    ):
-        first.wait_for_sockets(1)
+    with two_servers(database_url, tmp_path) as (first, second):
         first.freeze()
         simulator.control("burst", token=token, count=20)
         gevent.sleep(1.5)
@@ -185,11 +187,7 @@ def test_f28_an_owner_that_went_silent_is_replaced_and_may_commit_nothing_afterw
     with application(postgresql_url, tmp_path) as app:
         company = make_company(app, simulator.url, token, connected=True)
         make_webhook(app, company, receiver.url())
-        with (
-            ServerProcess(postgresql_url, tmp_path) as first,
-            ServerProcess(postgresql_url, tmp_path) as second,
-        ):
-            first.wait_for_sockets(1)
+        with two_servers(postgresql_url, tmp_path) as (first, second):
             first.freeze()
             wait_until(lambda: second.health()["owner"], SILENCE_MS / 1000 + 5)
             wait_until(lambda: second.health()["sockets"]["connected"] == 1, 10)
@@ -218,11 +216,7 @@ def test_a_deploy_beside_a_receiver_that_hangs_costs_a_tick_and_a_handshake(
     company = make_company(any_app, simulator.url, token, connected=True)
     make_webhook(any_app, company, receiver.url(), timeout=60.0)
     receiver.answer = lambda _: hang()
-    with (
-        ServerProcess(database_url, tmp_path) as first,
-        ServerProcess(database_url, tmp_path) as second,
-    ):
-        first.wait_for_sockets(1)
+    with two_servers(database_url, tmp_path) as (first, second):
         simulator.control("burst", token=token, count=1)
         receiver.wait_for(1)
         asked, emitted = time.monotonic(), 0
