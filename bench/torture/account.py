@@ -66,7 +66,7 @@ class Account:
 
 def take(stage: Stage, sent: list[Sent], faults: Faults) -> Account:
     """Return the account, after the stream has ended and nothing waits."""
-    account = Account(sent=len(sent), in_flight=len(faults.in_flight))
+    account = Account(sent=len(sent), in_flight=faults.in_flight.total())
     stored = _stored(stage, account)
     _check_stored(stage, account, sent, stored)
     for log in stage.logs:
@@ -143,7 +143,7 @@ def _check_doubled(stage: Stage, account: Account, log: Log, faults: Faults) -> 
         account.needless.append(f"webhook_{log.webhook_id}: {row[0]} was seen accepted twice")
     for identity, times in log.accepted.items():
         account.doubled += len(times) - 1
-        if len(times) > 1 and (log.webhook_id, identity) not in faults.in_flight:
+        if len(times) - 1 > faults.in_flight[log.webhook_id, identity]:
             began, name = max(each for each in faults.history if each[0] <= times[-1])
             after = ", ".join(f"{at - began:.2f} s" for at in times)
             account.needless.append(

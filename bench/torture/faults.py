@@ -6,6 +6,7 @@ import json
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -54,7 +55,8 @@ class Faults:
     stage: Stage
     random: random.Random
     counts: dict[str, int] = field(default_factory=dict)
-    in_flight: set[tuple[int, str]] = field(default_factory=set)
+    # How often each event was in flight when a process ended; each time may double it once.
+    in_flight: Counter[tuple[int, str]] = field(default_factory=Counter)
     slowest_takeover: float = 0.0
     # The faults, and when each was caused (monotonic).
     history: list[tuple[float, str]] = field(default_factory=list)
@@ -181,7 +183,7 @@ class Faults:
         server.start()
         starting.get(timeout=OWNER_SECONDS)
         self.wait_for_owner()
-        self.in_flight |= self.stage.accepted_since(began)
+        self.in_flight.update(self.stage.accepted_since(began))
 
     def wait_for_owner(self) -> None:
         """Return when one server owns the sockets and has them all."""
@@ -217,7 +219,7 @@ class Faults:
         self._note_in_flight()
 
     def _note_in_flight(self) -> None:
-        self.in_flight |= self.stage.in_flight()
+        self.in_flight.update(self.stage.in_flight())
 
     def _fence(self) -> int:
         return int(rows(self.stage.app, "SELECT fence FROM leases")[0][0])
@@ -232,4 +234,4 @@ class Faults:
         wait_until(lambda: self._fence() > fence, OWNER_SECONDS, "a server owns the sockets again")
         self.wait_for_owner()
         # The next owner sends again what the former one was sending.
-        self.in_flight |= self.stage.accepted_since(began)
+        self.in_flight.update(self.stage.accepted_since(began))

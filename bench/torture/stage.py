@@ -195,13 +195,3 @@ def _add_company(made: Stage, stack: ExitStack, token: str) -> None:
             timeout=TIMEOUT,
         )
         made.logs.append(log)
-
-
-def _touch(app: Flask, webhook_id: int) -> None:
-    """Save a webhook unchanged: this closes its circuit and tries at once what waits."""
-
-    def job(session: Session) -> None:
-        webhook = find_webhook(session, webhook_id)
-        edit_webhook(session, webhook, webhook.input(), app.extensions["policy"])
-
-    store_of(app).session(job)

@@ -23,6 +23,8 @@ def bring(context: BrowserContext) -> None:
 
 def look(page: Page, name: str) -> list[str]:
     """What is wrong with a page as it stands."""
+    # A click waits until the answer begins; before its first byte is read there is no document.
+    page.wait_for_load_state()
     found: list[Any] = page.evaluate(_RUN_AXE)
     wrong = [f"{name}: {violation}" for violation in found]
     size: list[int] = page.evaluate(_SIZE)
