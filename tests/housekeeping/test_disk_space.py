@@ -144,10 +144,13 @@ def test_postgresql_makes_room_once_for_each_time_that_it_outgrew_what_it_had(
         rounds()
         # The space of removed rows may have been given back before.
         assert count(half, "events") == 1000
-        fill(half, 1000)
+        while state(half).data_bytes <= limit:
+            # The first rows may find room in the pages of an earlier test.
+            fill(half, 1000)
+        grown = count(half, "events")
         rounds()
         kept = count(half, "events")
-        assert 1000 < kept < 1900
+        assert 0.5 * grown < kept < 0.95 * grown
         assert state(half, limit).alarm
         rounds()
         assert count(half, "events") == kept
