@@ -7,6 +7,7 @@ Playwright lives on asyncio, and asyncio does not work on a patched hub.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.acting import chromium
 from tests.browser.acting.receiver import Receiver
-from tests.browser.acting.visitor import EMAIL, PASSWORD
+from tests.browser.acting.visitor import EMAIL, PASSWORD, address, log_in
 from tests.support.application import KEYS
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -132,3 +133,23 @@ def register(database_url: str, simulator: SimulatorProcess, token: str) -> None
     flask(database_url, "user", "create", EMAIL, "--admin", "--password-stdin", typed=PASSWORD)
     created = ("company", "create", "Minha Empresa", "--token", "-", "--socket-url", simulator.url)
     flask(database_url, *created, typed=token)
+
+
+@pytest.fixture
+def token() -> str:
+    """The simulator remembers what it refuses: each test has a token of its own."""
+    return f"token-{secrets.token_hex(16)}"
+
+
+@pytest.fixture
+def watching(
+    page: Page, database_url: str, server: ServerProcess, simulator: SimulatorProcess, token: str
+) -> Page:
+    """The page of a company that is connected, open in a browser."""
+    register(database_url, simulator, token)
+    flask(database_url, "company", "connect", "company_1")
+    simulator.wait_for_sockets(token)
+    log_in(page, server)
+    page.goto(address(server, "/empresas/company_1"))
+    expect(page.locator("#conexao .state.is-green")).to_contain_text("Conectada")
+    return page

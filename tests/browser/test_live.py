@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 import time
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acting.visitor import address, log_in
-from tests.browser.conftest import flask, register
+from tests.browser.acting.visitor import address
 from tests.support.application import wait_until
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -18,26 +16,6 @@ from tests.support.simulator_process import SimulatorProcess
 SECOND_MS = 1_000
 # What live.js waits for before it calls a stream lost, and a moment for a busy machine.
 LOST_MS = 12_000 + 3_000
-
-
-@pytest.fixture
-def token() -> str:
-    """The simulator remembers what it refuses: each test has a token of its own."""
-    return f"token-{secrets.token_hex(16)}"
-
-
-@pytest.fixture
-def watching(
-    page: Page, database_url: str, server: ServerProcess, simulator: SimulatorProcess, token: str
-) -> Page:
-    """The page of a company that is connected, open in a browser."""
-    register(database_url, simulator, token)
-    flask(database_url, "company", "connect", "company_1")
-    simulator.wait_for_sockets(token)
-    log_in(page, server)
-    page.goto(address(server, "/empresas/company_1"))
-    expect(page.locator("#conexao .state.is-green")).to_contain_text("Conectada")
-    return page
 
 
 def greens(page: Page) -> int:
@@ -58,6 +36,28 @@ def greens(page: Page) -> int:
             }"""
         )
     )
+
+
+def bold_words(page: Page, word: str) -> list[str]:
+    """The texts with this word that look bold, and are not struck through."""
+    found: list[str] = page.evaluate(
+        """(word) => {
+          const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          const found = [];
+          while (walker.nextNode()) {
+            const text = walker.currentNode.textContent;
+            const its = [];
+            for (let it = walker.currentNode.parentElement; it; it = it.parentElement) its.push(it);
+            const styles = its.map((it) => getComputedStyle(it));
+            const struck = styles.some((style) => style.textDecorationLine === "line-through");
+            const bold = Number(styles[0].fontWeight) >= 500 && !struck;
+            if (bold && text.includes(word) && its[0].checkVisibility()) found.push(text);
+          }
+          return found;
+        }""",
+        word,
+    )
+    return found
 
 
 @pytest.mark.slow
@@ -98,3 +98,13 @@ def test_a_page_of_a_server_that_was_killed_says_so_at_once(
     assert greens(watching) == 0
     assert time.monotonic() - killed < 3
     expect(watching.locator(".live-lost")).to_contain_text("Sem atualização ao vivo.")
+    assert bold_words(watching, "Conectada") == []
+
+
+@pytest.mark.slow
+def test_a_form_is_not_sent_to_a_server_that_is_gone(watching: Page, server: ServerProcess) -> None:
+    server.kill()
+    watching.locator(".live-lost").wait_for(timeout=2 * SECOND_MS)
+    watching.get_by_role("button", name="Desconectar").click()
+    expect(watching.locator(".live-unsent")).to_contain_text("nada foi enviado")
+    assert watching.url == address(server, "/empresas/company_1")

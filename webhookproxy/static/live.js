@@ -4,6 +4,7 @@
   // The server says that it is there every 5 s at least.
   const LOST_AFTER = 12000;
   const AGAIN_AFTER = 3000;
+  const ANSWERS_WITHIN = 5000;
   const notice = document.querySelector(".live-lost");
   let source = null;
   let watchdog = 0;
@@ -11,7 +12,7 @@
   function heard() {
     clearTimeout(watchdog);
     watchdog = setTimeout(lost, LOST_AFTER);
-    notice.hidden = true;
+    notice.hidden = notice.querySelector(".live-unsent").hidden = true;
     document.body.classList.remove("is-stale");
   }
 
@@ -23,21 +24,12 @@
     if (!document.hidden) watchdog = setTimeout(open, AGAIN_AFTER);
   }
 
-  function show(event) {
-    const part = JSON.parse(event.data);
-    const place = document.getElementById(part.id);
-    if (!place) return;
-    const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
-    place.innerHTML = part.html;
-    if (focused) document.getElementById(focused)?.focus();
-  }
-
   function open() {
     close();
     source = new EventSource(document.body.dataset.live);
     source.addEventListener("part", (event) => {
       heard();
-      show(event);
+      window.showPart(JSON.parse(event.data));
     });
     source.addEventListener("beat", heard);
     source.addEventListener("over", () => location.reload());
@@ -50,6 +42,23 @@
     if (source) source.close();
     source = null;
   }
+
+  // A form sent to a server that is gone would end on the browser's own error page.
+  document.addEventListener("submit", async (event) => {
+    if (notice.hidden || event.defaultPrevented) return;
+    event.preventDefault();
+    const { target: form, submitter } = event;
+    try {
+      const small = document.querySelector("link[rel=icon]").href;
+      await fetch(small, { cache: "no-store", signal: AbortSignal.timeout(ANSWERS_WITHIN) });
+    } catch {
+      notice.querySelector(".live-unsent").hidden = false;
+      notice.scrollIntoView({ block: "center" });
+      return;
+    }
+    notice.hidden = true;
+    form.requestSubmit(submitter);
+  });
 
   // A browser allows six connections to a host: a hidden page must not hold one.
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));

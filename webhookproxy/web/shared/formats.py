@@ -14,7 +14,7 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from webhookproxy.events.contract import token_mask
-from webhookproxy.models.types import from_ms
+from webhookproxy.models.types import from_ms, to_ms
 from webhookproxy.network.guard import masked_url
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.version import __version__
@@ -28,8 +28,13 @@ def init_app(app: Flask) -> None:
     for each in (when, clock, dated, hour, number, exact, duration, plural, token_mask, masked_url):
         app.add_template_filter(each)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.add_template_global(_now_ms, "now_ms")
     app.add_template_global(_static_address(Path(app.root_path) / "static"), "static_url")
     app.jinja_env.globals["version"] = __version__
+
+
+def _now_ms() -> int:
+    return to_ms(datetime.now(UTC))
 
 
 def ago(instant: datetime, now: datetime | None = None) -> str:
