@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from webhookproxy.serving.worker import Worker
 
-bind = f"0.0.0.0:{os.environ.get('PORT') or 5000}"
+_host = os.environ.get("BIND") or "127.0.0.1"
+bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT') or 5000}"
 worker_class = "webhookproxy.serving.worker.Worker"
 # Every process opens every socket, so there is one, whatever WEB_CONCURRENCY says.
 workers = 1
@@ -71,5 +72,8 @@ def post_worker_init(worker: Worker) -> None:
     # never ends, must not keep the worker for another 25 s.
     worker.cfg.set("graceful_timeout", PAGES_SECONDS)
     application = worker.wsgi
-    serve(application, stop_worker=lambda: worker.handle_exit(0, None))
+    # Of a Unix socket it is a path.
+    bound = worker.sockets[0].getsockname()
+    address = (str(bound[0]), int(bound[1])) if isinstance(bound, tuple) else None
+    serve(application, address, stop_worker=lambda: worker.handle_exit(0, None))
     worker.watch(application.extensions["proxies"].address)

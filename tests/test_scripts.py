@@ -6,6 +6,7 @@ import configparser
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_every_text_has_the_same_line_ends_in_any_clone() -> None:
 def test_the_hosting_files_start_one_web_process_and_migrate_on_release() -> None:
     assert (ROOT / "Procfile").read_text() == (
         'web: case "$DATABASE_URL" in postgres*) ;; *) flask db upgrade ;; esac'
-        " && exec gunicorn -c gunicorn.conf.py wsgi:app\n"
+        ' && BIND="${BIND:-0.0.0.0}" exec gunicorn -c gunicorn.conf.py wsgi:app\n'
         "release: flask db upgrade\n"
     )
     app = json.loads((ROOT / "app.json").read_text())
@@ -101,3 +102,15 @@ def test_the_hosting_files_start_one_web_process_and_migrate_on_release() -> Non
     assert {app["env"][name]["generator"] for name in ("SECRET_KEY", "DATA_KEYS")} == {"secret"}
     assert app["addons"] == [{"plan": "heroku-postgresql:essential-0"}]
     assert (ROOT / ".python-version").read_text() == "3.12\n"
+
+
+def test_the_server_listens_for_this_machine_only_unless_bind_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("BIND", "PORT"):
+        monkeypatch.delenv(name, raising=False)
+    config = str(ROOT / "gunicorn.conf.py")
+    assert runpy.run_path(config)["bind"] == "127.0.0.1:5000"
+    monkeypatch.setenv("PORT", "8080")
+    monkeypatch.setenv("BIND", "::")
+    assert runpy.run_path(config)["bind"] == "[::]:8080"

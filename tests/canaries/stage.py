@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from tests.support.simulator_process import SimulatorProcess
 from tests.web.support.served import Heard, Served
 from webhookproxy.events.contract import whsec
 from webhookproxy.models import BulkResend
+from webhookproxy.models.accounts.one_time_codes import first_code
 from webhookproxy.models.webhooks import find_webhook, rotate_secret
-from webhookproxy.web.login import passwords
 
 PASSWORD, WRONG = f"{MARK}-password-of-ana", f"{MARK}-wrong-password"
 NEW_PASSWORD = f"{MARK}-password-that-is-new"
@@ -149,8 +150,7 @@ def stage(app: Flask, url: str, folder: Path) -> Iterator[Stage]:
 
 def code_of(app: Flask) -> str:
     """Return the first administrator's code from the server's console."""
-    with app.app_context():
-        return passwords.first_code()
+    return first_code(app.config["SECRET_KEY"], datetime.now(UTC))
 
 
 def filled(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
@@ -8,6 +9,7 @@ from flask import Flask
 from tests.cli.conftest import Refuse, Run
 from tests.support import application as world
 from tests.support.application import make_company
+from webhookproxy.models.accounts.one_time_codes import is_first_code
 from webhookproxy.models.accounts.people import hasher
 from webhookproxy.models.accounts.sign_ins import sign_in
 
@@ -52,6 +54,16 @@ def test_the_list_shows_who_sees_what(run: Run, app: Flask) -> None:
         "no",
         "company_1",
     ]
+
+
+def test_the_first_code_is_renewed_as_a_whole_address_until_there_is_a_user(
+    run: Run, refuse: Refuse, app: Flask
+) -> None:
+    address, _, code = run("user", "first-code").stdout.strip().partition("?codigo=")
+    assert address == "http://127.0.0.1:5000/primeiro-acesso"
+    assert is_first_code(app.config["SECRET_KEY"], code, datetime.now(UTC))
+    run("user", "create", "ana@example.com", "--password-stdin", stdin=PASSWORD)
+    assert refuse("user", "first-code").startswith("There is a user already: ")
 
 
 def test_a_revoked_right_is_gone(run: Run, app: Flask) -> None:

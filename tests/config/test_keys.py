@@ -49,6 +49,13 @@ def test_a_key_from_the_environment_gets_no_file(tmp_path: Path) -> None:
     assert [path.name for path in generate({"DATA_KEYS": NEW}, tmp_path)] == ["secret_key"]
 
 
+def test_the_folder_of_the_keys_is_closed_to_other_users(tmp_path: Path) -> None:
+    # As git makes it.
+    (tmp_path / "instance").mkdir(mode=0o755)
+    generate({}, tmp_path / "instance")
+    assert (tmp_path / "instance").stat().st_mode & 0o777 == 0o700
+
+
 def test_two_processes_that_generate_at_once_end_with_the_same_keys(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "webhookproxy.config.keys", str(tmp_path)]
     environ = {k: v for k, v in os.environ.items() if k not in ("SECRET_KEY", "DATA_KEYS")}

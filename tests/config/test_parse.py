@@ -23,6 +23,8 @@ def test_a_switch_is_off_for_nought_false_no_and_nothing(text: str) -> None:
     [
         ("ALLOW_HTTP", "on"),
         ("ALLOW_HTTP", "2"),
+        ("BIND", "localhost"),
+        ("BIND", "0.0.0.0:80"),
         ("PORT", "http"),
         ("PORT", "65536"),
         ("PORT", "-1"),

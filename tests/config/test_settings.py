@@ -19,7 +19,7 @@ def loaded(environ: dict[str, str], **overrides: Any) -> dict[str, Any]:
 def test_every_setting_of_the_specification_is_there_once() -> None:
     names = (
         "DATABASE_URL LEASE_DATABASE_URL SECRET_KEY DATA_KEYS SOCKET_URL ALLOW_PRIVATE_TARGETS "
-        "ALLOW_HTTP PUBLIC_URL TRUSTED_HOSTS PROXY_HOPS PORT LOG_LEVEL LOG_LINES_PER_SECOND "
+        "ALLOW_HTTP PUBLIC_URL TRUSTED_HOSTS PROXY_HOPS BIND PORT LOG_LEVEL LOG_LINES_PER_SECOND "
         "RETENTION_DAYS UNWANTED_HOURS AUDIT_DAYS MAX_DATA_GB TRUSTED_PROXIES"
     )
     assert sorted(setting.name for setting in SETTINGS) == sorted(names.split())
@@ -37,7 +37,7 @@ def test_the_defaults_are_those_of_the_specification() -> None:
     assert config["SOCKET_URL"] == "https://socket.3c.plus"
     assert config["ALLOW_PRIVATE_TARGETS"] is False
     assert config["ALLOW_HTTP"] is False
-    assert config["PORT"] == 5000
+    assert (config["BIND"], config["PORT"]) == ("127.0.0.1", 5000)
     assert config["LOG_LINES_PER_SECOND"] == 200
     assert config["RETENTION_DAYS"] == 7
     assert config["UNWANTED_HOURS"] == 24

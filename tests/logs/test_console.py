@@ -17,8 +17,8 @@ from webhookproxy.logs.console import Console
 ROOT = Path(__file__).resolve().parents[2]
 URL = "https://api.exemplo.com/webhook"
 SUMMARY = re.compile(
-    r"In one second, besides the (\d+) lines above: (\d+) events received, (\d+) webhooks sent, "
-    r"(\d+) succeeded, (\d+) failed\."
+    r"Em um segundo, além das (\d+) linhas acima: (\d+) eventos recebidos, "
+    r"(\d+) webhooks enviados, (\d+) com sucesso, (\d+) sem sucesso\."
 )
 
 
@@ -54,12 +54,21 @@ def test_the_four_lines_are_those_of_the_guide() -> None:
 
 def test_a_failure_says_what_happened_and_what_comes_next() -> None:
     pipe = Pipe()
-    pipe.console.webhook_failed("agent-is-idle", URL, "the connection was refused", 5.2)
-    pipe.console.webhook_failed("agent-is-idle", URL, "the receiver answered 410", None)
+    pipe.console.webhook_failed("agent-is-idle", URL, "sem resposta", 5.2)
+    pipe.console.webhook_failed("agent-is-idle", URL, "status 422", None, refused=True)
+    pipe.console.webhook_simulated("agent-is-idle", URL)
     assert pipe.lines() == [
-        f"Webhook failed: agent-is-idle → {URL}: the connection was refused; next attempt in 5 s.",
-        f"Webhook failed: agent-is-idle → {URL}: the receiver answered 410; no further attempt.",
+        f"❌ Webhook não entregue: agent-is-idle → {URL}: sem resposta; nova tentativa em 5 s.",
+        f"❌ Webhook recusado: agent-is-idle → {URL}: status 422; sem outra tentativa.",
+        f"🧪 Webhook simulado: agent-is-idle → {URL}: nada foi enviado.",
     ]
+
+
+def test_the_address_of_the_first_access_is_printed_whole() -> None:
+    pipe = Pipe(level=logging.ERROR)
+    address = "http://127.0.0.1:5000/primeiro-acesso?codigo=0123-4567-89ab-cdef"
+    pipe.console.first_access(address)
+    assert pipe.lines() == [f"🔑 Primeiro acesso, válido por uma hora: {address}"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +78,7 @@ def test_a_failure_says_what_happened_and_what_comes_next() -> None:
 def test_the_next_attempt_is_told_in_a_readable_unit(delay: float, words: str) -> None:
     pipe = Pipe()
     pipe.console.webhook_failed("e", URL, "no", delay)
-    assert pipe.lines()[0].endswith(f"next attempt in {words}.")
+    assert pipe.lines()[0].endswith(f"nova tentativa em {words}.")
 
 
 def test_an_event_name_cannot_begin_a_line_of_its_own() -> None:
@@ -102,7 +111,7 @@ def test_the_summary_is_printed_when_its_second_ends_though_nothing_else_happens
     for _ in range(100):
         pipe.console.event_received("e", 1)
     text = b""
-    while b"In one second" not in text:
+    while b"Em um segundo" not in text:
         readable, _, _ = select.select([pipe.reader], [], [], 5)
         assert readable, "no summary within five seconds"
         text += os.read(pipe.reader, 65536)

@@ -1,13 +1,18 @@
-"""`bin/demo --events`: the whole product, from a fresh database to verified POSTs."""
+"""`bin/demo`: the whole product, from a fresh database to verified POSTs."""
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.server_process import free_port
+from webhookproxy.demo.kept import Kept, keep
+from webhookproxy.demo.programs import DemoError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,3 +33,27 @@ def test_the_demo_loses_nothing_and_verifies_every_signature() -> None:
     assert "lost:      0\n" in done.stdout
     assert "doubled:   0\n" in done.stdout
     assert "verified:  36 of 36 signatures\n" in done.stdout
+
+
+def test_the_demo_keeps_its_port_and_password_for_its_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PORT", raising=False)
+    file = tmp_path / "demo.json"
+    first = keep(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert keep(file) == first
+    monkeypatch.setenv("PORT", str(free_port()))
+    assert keep(file) == Kept(int(os.environ["PORT"]), first.password)
+    file.write_text("spoiled")
+    assert keep(file).password != first.password
+
+
+def test_the_demo_says_that_its_port_is_taken_and_does_not_move(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("PORT", str(port))
+        with pytest.raises(DemoError, match=f"listens on port {port}, perhaps another demo"):
+            keep(tmp_path / "demo.json")

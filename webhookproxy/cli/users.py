@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import click
+from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,8 +14,10 @@ from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY, on_terminal, read_secret
+from webhookproxy.config.address import first_access_address, pages_address
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Grant, User
+from webhookproxy.models.accounts.one_time_codes import first_code
 from webhookproxy.models.accounts.people import (
     create_user,
     find_user,
@@ -99,6 +103,19 @@ def reset_second_factor(email: str) -> None:
 
     address, was_on = _change(email, Action.SECOND_FACTOR_CHANGED, "reset", reset)
     click.echo(f"{address} {'no longer has a' if was_on else 'had no'} second factor.")
+
+
+@group.command("first-code")
+def first_code_again() -> None:
+    """Print an address, good for one hour, that creates the first administrator."""
+    if db.session.scalar(select(User.id).limit(1)) is not None:
+        raise BadInput(
+            "There is a user already: an administrator creates the others, and "
+            "`flask user password EMAIL` sets a forgotten password."
+        )
+    config = current_app.config
+    code = first_code(config["SECRET_KEY"], datetime.now(UTC))
+    click.echo(first_access_address(pages_address(config), code))
 
 
 @group.command("grant")

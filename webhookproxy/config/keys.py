@@ -10,6 +10,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,11 +108,19 @@ def generate(environ: Mapping[str, str], instance_path: str | Path) -> list[Path
     """
     instance = Path(instance_path)
     instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    close_folder(instance)
     return [
         instance / name
         for variable, name in FILES.items()
         if not environ.get(variable, "").strip() and _create(instance / name)
     ]
+
+
+def close_folder(folder: Path) -> None:
+    """Close a folder to other users of the machine, if it exists and may be changed."""
+    with suppress(OSError):
+        if folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            folder.chmod(0o700)
 
 
 def _create(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import URL, make_url
@@ -68,6 +68,16 @@ def hosts(text: str) -> tuple[str, ...]:
     if any(set(host) & set("/@?#*") or not host.isprintable() for host in hosts):
         raise ValueError("must be host names separated by commas (.example.com: subdomains too)")
     return hosts
+
+
+def address(text: str) -> str:
+    """Return an IP address of this machine."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError(
+            "must be an IP address: 127.0.0.1 for this machine only, 0.0.0.0 for all"
+        ) from None
 
 
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -117,6 +117,14 @@ SETTINGS: tuple[Setting, ...] = (
         parse.networks,
     ),
     Setting(
+        "BIND",
+        "127.0.0.1",
+        "IP address",
+        "The address of this machine on which the pages are served; 0.0.0.0 is all of them, which "
+        "the Procfile and the Dockerfile set, because there a router stands in front.",
+        parse.address,
+    ),
+    Setting(
         "PORT",
         "5000",
         "TCP port",

@@ -13,6 +13,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from webhookproxy.demo.kept import Kept, keep
 from webhookproxy.demo.programs import (
     DemoError,
     Program,
@@ -74,21 +75,20 @@ def run(events: int | None, stack: ExitStack) -> int:
     receiver = Receiver(keys, talkative=events is None)
     stack.callback(receiver.close)
 
-    password = secrets.token_urlsafe(12)
-    register(environment, simulator_url, receiver, keys, password)
-    port = str(free_port())
-    url = f"http://127.0.0.1:{port}"
+    kept = Kept(free_port(), secrets.token_urlsafe(12)) if events else keep()
+    register(environment, simulator_url, receiver, keys, kept.password)
+    url = f"http://127.0.0.1:{kept.port}"
     server = Program(
         sys.executable,
         *("-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"),
-        environment={**environment, "PORT": port},
+        environment={**environment, "BIND": "127.0.0.1", "PORT": str(kept.port)},
         shown=events is None,
     )
     stack.callback(server.stop)
     wait_until_connected(url, server)
     if events:
         return count(events, simulator_url, receiver)
-    print(f"\nPages: {url}  e-mail: {EMAIL}  password: {password}\nCtrl-C ends the demo.\n")
+    print(f"\nPáginas: {url}  e-mail: {EMAIL}  senha: {kept.password}\nCtrl-C encerra.\n")
     sys.stdout.flush()
     while True:
         time.sleep(1)

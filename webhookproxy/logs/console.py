@@ -26,10 +26,10 @@ class _Summary:
 
     def __str__(self) -> str:
         received, sent, succeeded, failed, simulated = self.counts
-        more = f", {simulated} simulated" if simulated else ""
+        more = f", {simulated} simulados" if simulated else ""
         return (
-            f"In one second, besides the {self._limit} lines above: {received} events received, "
-            f"{sent} webhooks sent, {succeeded} succeeded, {failed} failed{more}."
+            f"Em um segundo, além das {self._limit} linhas acima: {received} eventos recebidos, "
+            f"{sent} webhooks enviados, {succeeded} com sucesso, {failed} sem sucesso{more}."
         )
 
 
@@ -63,15 +63,28 @@ class Console:
         if self._level <= logging.INFO and self._admit(_SUCCEEDED):
             self.line(f"✅ Webhook enviado com sucesso para {url}")
 
-    def webhook_failed(self, event: str, url: str, reason: str, delay: float | None) -> None:
-        """Print the `reason`, which is English, and the seconds until the next attempt, if any."""
+    def webhook_failed(
+        self, event: str, url: str, reason: str, delay: float | None, *, refused: bool = False
+    ) -> None:
+        """Print the `reason`, and the seconds until the next attempt, if any.
+
+        `refused`: the receiver answered that it does not want the event.
+        """
         if self._level <= logging.WARNING and self._admit(_FAILED):
-            after = "no further attempt" if delay is None else f"next attempt in {_span(delay)}"
-            self.line(f"Webhook failed: {event} → {url}: {reason}; {after}.")
+            word = "recusado" if refused else "não entregue"
+            after = "sem outra tentativa" if delay is None else f"nova tentativa em {_span(delay)}"
+            self.line(f"❌ Webhook {word}: {event} → {url}: {reason}; {after}.")
 
     def webhook_simulated(self, event: str, url: str) -> None:
         if self._level <= logging.INFO and self._admit(_SIMULATED):
-            self.line(f"Webhook simulated: {event} → {url}: nothing was sent.")
+            self.line(f"🧪 Webhook simulado: {event} → {url}: nada foi enviado.")
+
+    def first_access(self, address: str) -> None:
+        """Print the address that creates the first administrator, with its code.
+
+        The code is in the query, which `line` would hide.
+        """
+        self.output.put(f"🔑 Primeiro acesso, válido por uma hora: {address}")
 
     def line(self, text: str) -> None:
         """Print one line without waiting, redacted."""

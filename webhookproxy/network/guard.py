@@ -72,7 +72,11 @@ def check_url(url: str, policy: Policy) -> Target:
             "scheme", "The URL must start with https://.", "A URL deve começar com https://."
         )
     if parts.scheme == "http" and not (policy.allow_http or policy.allow_private):
-        raise _http_refused()
+        raise _http_refused(
+            "ALLOW_HTTP=1 allows it, ALLOW_PRIVATE_TARGETS=1 also to this machine, for tests",
+            "a configuração ALLOW_HTTP=1 o permite; ALLOW_PRIVATE_TARGETS=1, só para testes, "
+            "também para a própria máquina",
+        )
     return _target(parts, parts.scheme, policy)
 
 
@@ -87,7 +91,10 @@ def check_socket_url(url: str, policy: Policy) -> Target:
             "O endereço do socket deve começar com https:// ou wss://.",
         )
     if scheme == "http" and not policy.allow_private:
-        raise _http_refused()
+        raise _http_refused(
+            "ALLOW_PRIVATE_TARGETS=1 allows it, for tests",
+            "a configuração ALLOW_PRIVATE_TARGETS=1 o permite, só para testes",
+        )
     if parts.path not in ("", "/") or parts.query:
         raise UrlRefused(
             "path",
@@ -237,11 +244,12 @@ def _port(parts: SplitResult, default: int) -> int:
     return port
 
 
-def _http_refused() -> UrlRefused:
+def _http_refused(english: str, portuguese: str) -> UrlRefused:
+    """Return the refusal of plain http; the words name the setting that allows it."""
     return UrlRefused(
         "http",
-        "Plain http is not allowed on this server: use https.",
-        "Este servidor não aceita http sem criptografia: use https.",
+        f"Plain http is not allowed on this server: use https ({english}).",
+        f"Este servidor não aceita http sem criptografia: use https ({portuguese}).",
     )
 
 

@@ -8,13 +8,18 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from webhookproxy.config.keys import close_folder
 from webhookproxy.search.index.engines import file_beside
 
 logger = logging.getLogger(__name__)
 
 
-def close_to_others(url: str) -> None:
-    """Give the database, its log and the search's index the mode 600, and say which were open."""
+def close_to_others(url: str, instance: Path) -> None:
+    """Close the instance folder, the database, its log and the search's index to other users.
+
+    Says which files were open. The folder comes open from every clone, so it is not worth a line.
+    """
+    close_folder(instance)
     search = file_beside(url)
     if search is None:
         return

@@ -5,38 +5,47 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 import gevent
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from webhookproxy.config.address import first_access_address, pages_address
 from webhookproxy.config.settings import ephemeral_disk_warning
 from webhookproxy.database.store import Store
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.extensions import db
+from webhookproxy.logs.console import Console
 from webhookproxy.logs.records import install
 from webhookproxy.models import User
+from webhookproxy.models.accounts.one_time_codes import first_code
 from webhookproxy.serving.files import close_to_others
-from webhookproxy.web.login.passwords import first_code
 
 logger = logging.getLogger(__name__)
 
 CODE_SECONDS = 5.0
 
 
-def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
-    """Start the engine of this process; the signals to stop drain it, then call `stop_worker`."""
+def serve(app: Flask, bound: tuple[str, int] | None, stop_worker: Callable[[], None]) -> Engine:
+    """Start the engine of this process; the signals to stop drain it, then call `stop_worker`.
+
+    `bound` is the address on which the server listens; None stands for a Unix socket.
+    """
     lines = install(app.config["LOG_LEVEL"], app.config["LOG_LINES_PER_SECOND"])
     warning = ephemeral_disk_warning(app.config)
     if warning is not None:
         logger.warning("%s", warning)
-    close_to_others(app.config["SQLALCHEMY_DATABASE_URI"])
+    close_to_others(app.config["SQLALCHEMY_DATABASE_URI"], Path(app.instance_path))
     store: Store = app.extensions["store"]
     engine = app.extensions["engine"] = Engine(app, store, lines)
     engine.start()
-    logger.info("listening on port %d", app.config["PORT"])
-    _say_first_code(app)
+    address = pages_address(app.config, bound)
+    where = "a Unix socket" if bound is None else f"{bound[0]} port {bound[1]}"
+    logger.info("listening on %s: open %s", where, address)
+    _say_first_code(app, lines, address)
 
     stopping = False
 
@@ -63,18 +72,19 @@ def serve(app: Flask, stop_worker: Callable[[], None]) -> Engine:
     return engine
 
 
-def _say_first_code(app: Flask, *, again: bool = False) -> None:
-    """Print the code that the first visitor must know, if there is no user yet.
+def _say_first_code(app: Flask, lines: Console, address: str, *, again: bool = False) -> None:
+    """Print the address that the first visitor must know, if there is no user yet.
 
     A database that does not answer is asked again until it does.
     """
     try:
         with app.app_context():
             if db.session.scalar(select(User.id).limit(1)) is None:
-                logger.info("first access: open /primeiro-acesso, the code is %s", first_code())
+                code = first_code(app.config["SECRET_KEY"], datetime.now(UTC))
+                lines.first_access(first_access_address(address, code))
     except SQLAlchemyError as error:
         if not again:
             logger.warning("cannot see whether there is a user yet: %s", type(error).__name__)
-        later = gevent.Greenlet(_say_first_code, app, again=True)
+        later = gevent.Greenlet(_say_first_code, app, lines, address, again=True)
         later.name = "first_code"
         later.start_later(CODE_SECONDS)

@@ -19,7 +19,7 @@ def address(server: ServerProcess, path: str = "/") -> str:
 
 def console_code(server: ServerProcess) -> str:
     """The one-time code, read where an administrator reads it: on the server's console."""
-    found = re.search(r"the code is ([0-9a-f-]+)", server.output)
+    found = re.search(r"\?codigo=([0-9a-f-]+)", server.output)
     assert found, server.output
     return found[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,17 +13,16 @@ from tests.conftest import DEPLOYED_HASHER
 from tests.support.application import rows
 from tests.web.conftest import PASSWORD, Place
 from tests.web.support.browser import Browser, planted_session
+from webhookproxy.models.accounts.one_time_codes import first_code
 from webhookproxy.network.addresses import counted_as
 from webhookproxy.web.login import passwords
-from webhookproxy.web.login.passwords import first_code
 from webhookproxy.web.login.sessions import is_own_page
 
 OTHER_PASSWORD = "outra senha bem comprida"
 
 
 def code_of(app: Flask) -> str:
-    with app.app_context():
-        return first_code()
+    return first_code(app.config["SECRET_KEY"], datetime.now(UTC))
 
 
 def first_fields(code: str, **changed: str) -> dict[str, Any]:
@@ -49,6 +49,24 @@ def test_the_first_visit_creates_the_administrator_with_the_code_of_the_console(
     assert answer.location == "/"
     assert "Nenhuma empresa ainda" in visitor.get("/").text
     assert rows(app, "SELECT email, is_admin FROM users") == [("ana@exemplo.com.br", True)]
+
+
+def test_the_address_of_the_console_fills_the_code_in(app: Flask, visitor: Browser) -> None:
+    code = code_of(app)
+    page = visitor.get(f"/primeiro-acesso?codigo={code}").text
+    assert f'value="{code}"' in page
+    assert 'value="&lt;b&gt;"' in visitor.get("/primeiro-acesso?codigo=<b>").text
+
+
+def test_the_code_is_good_for_an_hour(app: Flask, visitor: Browser) -> None:
+    def code_at(minutes: int) -> str:
+        now = datetime.now(UTC) - timedelta(minutes=minutes)
+        return first_code(app.config["SECRET_KEY"], now)
+
+    answer = visitor.post("/primeiro-acesso", 200, **first_fields(code_at(62)))
+    assert "flask user first-code" in answer.text
+    visitor.post("/primeiro-acesso", **first_fields(code_at(59)))
+    assert len(rows(app, "SELECT 1 FROM users")) == 1
 
 
 def test_the_code_may_be_typed_with_spaces_and_in_capitals(app: Flask, visitor: Browser) -> None:

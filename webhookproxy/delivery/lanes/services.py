@@ -94,10 +94,14 @@ class LaneServices:
         if outcome.kind is Kind.SUCCESS:
             self.console.webhook_succeeded(shown_url)
         else:
-            words = DELIVERY_WORDS[outcome.reason].english.removesuffix(".")
-            if outcome.status is not None:
-                words = f"{words} (HTTP {outcome.status})"
-            self.console.webhook_failed(due.facts.name, shown_url, words, next_in)
+            words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "inesperado")
+            self.console.webhook_failed(
+                due.facts.name,
+                shown_url,
+                words.what.removesuffix("."),
+                next_in,
+                refused=outcome.kind in (Kind.REFUSAL, Kind.GONE),
+            )
 
     def report_simulated(self, due: Due, shown_url: str) -> None:
         """Print that a request would have been sent."""

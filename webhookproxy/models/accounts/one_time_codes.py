@@ -1,4 +1,4 @@
-"""Codes that are good once: those of an authenticator app, and recovery codes."""
+"""Codes that are good once: of an authenticator app, for recovery, and for the first user."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ SKEW_STEPS = 1
 RECOVERY_CODES = 10
 # 80 bits cannot be guessed: a quick hash of such a code is as good as a slow one.
 RECOVERY_BYTES = 10
+
+# The code of the first administrator changes each minute, and is good for this many.
+FIRST_CODE_MINUTES = 60
 
 _BETWEEN = re.compile(r"[\s-]+")
 # Characters that base32 does not have, and that eyes take for ones that it has.
@@ -70,3 +73,28 @@ def recovery_hash(typed: str) -> str:
     """Return the hash of a recovery code; spaces, dashes and capitals make no difference."""
     code = _BETWEEN.sub("", typed).lower().translate(_MISREAD)
     return hashlib.sha256(code.encode()).hexdigest()
+
+
+def first_code(secret_key: str, now: datetime) -> str:
+    """Return the code with which the first administrator is created, within an hour.
+
+    It is the same in every process of an installation, and is asked for only until a user exists.
+    """
+    return _first_code(secret_key, int(now.timestamp()) // 60)
+
+
+def is_first_code(secret_key: str, typed: str, now: datetime) -> bool:
+    """Return whether this is the code of one of the last 60 minutes, however it is typed."""
+    given = _BETWEEN.sub("", typed).lower().encode()
+    minute = int(now.timestamp()) // 60
+    found = False
+    # Every minute is compared, so that the time says nothing about which one it is.
+    for each in range(minute - FIRST_CODE_MINUTES, minute + 1):
+        code = _BETWEEN.sub("", _first_code(secret_key, each))
+        found |= hmac.compare_digest(code.encode(), given)
+    return found
+
+
+def _first_code(secret_key: str, minute: int) -> str:
+    words = f"webhookproxy first administrator {minute}".encode()
+    return in_fours(hmac.digest(secret_key.encode(), words, "sha256").hex()[:16], "-")

@@ -20,6 +20,11 @@ WRONG_CODE = (
     "código de recuperação que não usou ainda."
 )
 
+WRONG_FIRST_CODE = (
+    "Este não é o código do console do servidor, ou já passou mais de uma hora. Para um novo, rode "
+    "flask user first-code na pasta do programa, ou reinicie o servidor."
+)
+
 
 def _email() -> EmailField:
     return EmailField("E-mail", [_REQUIRED], render_kw={"autocomplete": "username"})
@@ -54,7 +59,8 @@ class FirstForm(Form):
     code = StringField(
         "Código do console",
         [_REQUIRED],
-        description="Está no log do servidor, na linha que começa com “first access”.",
+        description="Está no console do servidor, no endereço depois de “Primeiro acesso”: abra "
+        "esse endereço e o código já vem preenchido. Vale por uma hora.",
         render_kw={"autocomplete": "off", "spellcheck": "false"},
     )
     email = _email()

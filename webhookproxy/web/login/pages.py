@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
-import re
+from datetime import UTC, datetime
 
 from flask import (
     Blueprint,
@@ -23,13 +22,19 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models import User
+from webhookproxy.models.accounts.one_time_codes import is_first_code
 from webhookproxy.models.accounts.people import create_user
 from webhookproxy.models.accounts.second_factors import on_since
 from webhookproxy.models.accounts.sign_ins import set_password, sign_out
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.rules import Refused
 from webhookproxy.web.login import passwords, sessions
-from webhookproxy.web.login.forms import FirstForm, LoginForm, PasswordForm
+from webhookproxy.web.login.forms import (
+    WRONG_FIRST_CODE,
+    FirstForm,
+    LoginForm,
+    PasswordForm,
+)
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import account, actor, public
 from webhookproxy.web.shared.forms import write
@@ -81,7 +86,7 @@ def first() -> str | Response:
     """Create the first administrator, as long as no user exists."""
     if not _is_empty():
         return redirect(url_for("login.show"), code=303)
-    form = FirstForm()
+    form = FirstForm(code=request.args.get("codigo"))
     if form.validate_on_submit():
         throttle.limit("code", throttle.address())
         user = _first_user(form)
@@ -132,11 +137,10 @@ def _rehash(user_id: int, password: str) -> None:
 
 
 def _first_user(form: FirstForm) -> User | None:
-    given = re.sub(r"[^0-9a-f]", "", str(form.code.data).lower())
-    expected = passwords.first_code().replace("-", "")
+    key = str(current_app.config["SECRET_KEY"])
     try:
-        if not hmac.compare_digest(given.encode(), expected.encode()):
-            raise Refused.one("code", "", "Este não é o código do console do servidor.")
+        if not is_first_code(key, str(form.code.data), datetime.now(UTC)):
+            raise Refused.one("code", "", WRONG_FIRST_CODE)
         _same(form)
         fresh = passwords.hashed(str(form.password.data))
         email = str(form.email.data)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
 from argon2.exceptions import InvalidHashError, VerificationError
-from flask import current_app
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
 from werkzeug.exceptions import TooManyRequests
@@ -90,16 +88,6 @@ def verified(password_hash: str | None, password: str, *, known: bool = True) ->
 def needs_rehash(password_hash: str) -> bool:
     """Return whether the hash was made with weaker parameters than today's."""
     return bool(hasher.check_needs_rehash(password_hash))
-
-
-def first_code() -> str:
-    """Return the code that the first administrator must know; the server's console shows it.
-
-    It is the same in every process of an installation, and is asked for only until a user exists.
-    """
-    key = str(current_app.config["SECRET_KEY"]).encode()
-    digest = hmac.digest(key, b"webhookproxy first administrator", "sha256").hex()
-    return "-".join(digest[at : at + 4] for at in range(0, 16, 4))
 
 
 @cache

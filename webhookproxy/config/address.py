@@ -1,0 +1,28 @@
+"""The address at which people open the pages, as far as the settings tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+
+
+def pages_address(config: Mapping[str, Any], bound: tuple[str, int] | None = None) -> str:
+    """Return the address of the pages, without a path.
+
+    `bound` is where the server really listens; without it BIND and PORT say where it would.
+    """
+    if config["PUBLIC_URL"]:
+        return str(config["PUBLIC_URL"])
+    if config["HOSTING"]:
+        return f"https://<the address of this {config['HOSTING']}>"
+    host, port = bound or (config["BIND"], config["PORT"])
+    # All addresses of the machine: the one that works in a browser on this machine.
+    if ip_address(host).is_unspecified:
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def first_access_address(base: str, code: str) -> str:
+    """Return the page on which the first administrator is created, with the code filled in."""
+    return f"{base}/primeiro-acesso?codigo={code}"
