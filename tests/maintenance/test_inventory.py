@@ -32,6 +32,7 @@ RETENTION = {
     "key_check": "never: one row",
     "leases": "never: one row for each shard",
     "recovery_codes": "with their user, or when used",
+    "refusal_groups": "after RETENTION_DAYS, or with their webhook",
     "revision": "never: one row",
     "second_factors": "with their user",
     "sign_ins": "when the login ends",
@@ -54,7 +55,7 @@ MASKED = {
 }
 # What people typed or chose: `flask privacy find` names it, and they decide.
 REPORTED = {f"{table}.{column}" for table, _, columns in SETTINGS for column in columns}
-# Codes and hashes; what 3C Plus said of a token; and who did what, which the law wants kept.
+# Codes, hashes and answers without their digits; what 3C Plus said of a token; and who did what, which the law wants kept.
 NO_NUMBER = {
     "audit.action",
     "audit.address",
@@ -84,6 +85,8 @@ NO_NUMBER = {
     "hourly_deliveries.outcome",
     "leases.holder",
     "recovery_codes.code_hash",
+    "refusal_groups.reason",
+    "refusal_groups.shape",
     "second_factors.begun_in",
     "sign_ins.key_hash",
     "submissions.key",

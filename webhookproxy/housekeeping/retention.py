@@ -19,6 +19,8 @@ COMPANIES = 10
 # Owners of counters that one step looks at.
 OWNERS = 20
 
+# A group of refusals goes with the deliveries that are in it.
+REFUSALS = "refusal_groups"
 _UNWANTED = "note = 'unwanted'"
 _OWN = text(
     "SELECT id, retention_days FROM companies WHERE retention_days IS NOT NULL"
@@ -30,6 +32,7 @@ _COUNTERS = (
     ("hourly_events", "company_id", "hour < {limit}", HOUR_MS),
     ("hourly_deliveries", "webhook_id", "hour < {limit}", HOUR_MS),
     ("gaps", "company_id", "started_at < {limit} AND ended_at < {limit}", 1),
+    (REFUSALS, "webhook_id", "day < {limit}", DAY_MS),
 )
 
 
@@ -51,7 +54,7 @@ class Retention:
         self._unwanted, self._all = Walk(_UNWANTED), Walk()
         self._own: dict[int, Walk] = {}
         self._after = 0
-        self._counters = OldCounters(store, reading)
+        self._counters = OldCounters(store, reading, retention_days)
 
     def step(self, now_ms: int) -> bool:
         """Remove a few events. Return whether there may be more."""
@@ -79,9 +82,13 @@ class Retention:
 
 
 class OldCounters:
-    """Removes hourly counters and gaps of more than COUNTERS_DAYS, once in an hour."""
+    """Removes hourly counters and gaps of more than COUNTERS_DAYS, once in an hour.
 
-    def __init__(self, store: Store, reading: Engine) -> None:
+    Groups of refusals stay for the days of the events.
+    """
+
+    def __init__(self, store: Store, reading: Engine, retention_days: int) -> None:
+        self._days = retention_days
         self._store = store
         self._reading = reading
         self._looked_ms = -COUNTERS_EVERY_MS
@@ -113,7 +120,8 @@ class OldCounters:
         if found is None:
             self._table, self._owner = self._table + 1, 0
             return None
-        limit = (now_ms - COUNTERS_DAYS * DAY_MS) // unit_ms
+        days = self._days if table == REFUSALS else COUNTERS_DAYS
+        limit = (now_ms - days * DAY_MS) // unit_ms
         where = f"{owner} = {int(found)} AND {old.format(limit=limit)}"
         if connection.execute(text(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1")).first():
             return where

@@ -6,6 +6,7 @@ from webhookproxy.models.accounts.sign_ins import PendingSignIn, SignIn
 from webhookproxy.models.audit import AuditEntry
 from webhookproxy.models.companies import Company, Connection, Gap
 from webhookproxy.models.deliveries.bulk_resends import BulkResend
+from webhookproxy.models.deliveries.refusals import RefusalGroup
 from webhookproxy.models.deliveries.tables import Attempt, Delivery, HourlyDeliveries
 from webhookproxy.models.events import Event, HourlyEvents
 from webhookproxy.models.installation.changes import Change, Revision
@@ -31,6 +32,7 @@ __all__ = [
     "Lease",
     "PendingSignIn",
     "RecoveryCode",
+    "RefusalGroup",
     "Revision",
     "SecondFactor",
     "SignIn",

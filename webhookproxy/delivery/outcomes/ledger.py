@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from webhookproxy.database.bulk import Row, execute, insert_rows, numbers, update_rows
 from webhookproxy.delivery.outcomes.outcome import Outcome
+from webhookproxy.delivery.outcomes.refusals import Refused, group_refusals
 from webhookproxy.delivery.outcomes.retry import Verdict
 from webhookproxy.models.deliveries.tables import DISCARDED, OPEN, Due
 from webhookproxy.models.types import optional_ms
@@ -224,6 +225,7 @@ def _count(connection: Connection, group: list[Result], stored: dict[int, _Store
     totals: defaultdict[int, list[int]] = defaultdict(lambda: [0] * (len(_ENDED) + 1))
     health: dict[int, Health] = {}
     hours: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
+    refused: list[Refused] = []
     for each in group:
         webhook_id, state = each.due.webhook_id, each.verdict.state
         health[webhook_id] = each.health
@@ -234,6 +236,11 @@ def _count(connection: Connection, group: list[Result], stored: dict[int, _Store
             counts[-1] += said
             took = max(0, each.now_ms - each.due.facts.received_ms)
             hours[webhook_id, each.now_ms // _HOUR_MS, state.value, took.bit_length()] += 1
+            if state is DeliveryState.REFUSED and each.outcome is not None:
+                company_id = each.due.facts.company_id
+                refused.append(
+                    Refused(each.due.id, webhook_id, company_id, each.now_ms, each.outcome)
+                )
     rows = [(key, *totals[key], *health[key].row()) for key in sorted(health)]
     update_rows(connection, _HEALTH, _HEALTH_CASTS, rows)
     if hours:
@@ -245,3 +252,5 @@ def _count(connection: Connection, group: list[Result], stored: dict[int, _Store
             "ON CONFLICT (webhook_id, hour, outcome, bucket)"
             " DO UPDATE SET count = hourly_deliveries.count + excluded.count",
         )
+    if refused:
+        group_refusals(connection, refused)

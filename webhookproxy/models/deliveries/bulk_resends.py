@@ -80,12 +80,13 @@ class BulkResend(Base):
     waiting: Mapped[list[int]] = mapped_column(JSON, default=list)
     state: Mapped[str] = mapped_column(String(10), default=BulkState.RUNNING.value)
     ended_ms: Mapped[int | None] = mapped_column(Id)
+    refusal_group_id: Mapped[int | None] = mapped_column(Id)
 
     @property
     def wanted(self) -> Wanted:
         """The deliveries that are resent."""
         states = tuple(DeliveryState(state) for state in self.states)
-        return Wanted(self.webhook_id, states, self.event, self.since_ms)
+        return Wanted(self.webhook_id, states, self.event, self.since_ms, self.refusal_group_id)
 
     @property
     def done(self) -> float:
@@ -130,6 +131,7 @@ def begin(session: Session, wanted: Wanted, counted: Counted, actor: Actor) -> i
         states=[state.value for state in wanted.states],
         event=wanted.event,
         since_ms=wanted.since_ms,
+        refusal_group_id=wanted.refusal_group_id,
         begins=counted.begins,
         upto=counted.upto,
         cursor=counted.begins,

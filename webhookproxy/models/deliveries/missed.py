@@ -29,12 +29,16 @@ _ROWS = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Deliveries of a webhook by their states and the name of their event ("": any)."""
+    """Deliveries of a webhook by their states and the name of their event ("": any).
+
+    `refusal_group_id` limits them to those whose last refusal is in that group.
+    """
 
     webhook_id: int
     states: tuple[DeliveryState, ...] = MISSED
     event: str = ""
     since_ms: int | None = None
+    refusal_group_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,12 @@ def _counting(wanted: Wanted) -> str:
 def _match(wanted: Wanted) -> str:
     """Return the SQL that says whether a row is wanted; only our own words go into it."""
     states = _words(wanted.states)
-    return f"d.state IN ({states})" + (f" AND {_OF_EVENT}" if wanted.event else "")
+    group = wanted.refusal_group_id
+    return (
+        f"d.state IN ({states})"
+        + (f" AND {_OF_EVENT}" if wanted.event else "")
+        + (f" AND d.refusal_group_id = {int(group)}" if group is not None else "")
+    )
 
 
 def _words(states: Sequence[DeliveryState]) -> str:

@@ -66,6 +66,8 @@ class Delivery(Base):
     condition: Mapped[str | None] = mapped_column(String(CONDITION_MAX))
     # The number of times that users sent it again.
     resends: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
+    # The group of its last refusal (models.deliveries.refusals).
+    refusal_group_id: Mapped[int | None] = mapped_column(Id)
 
 
 class Attempt(Base):

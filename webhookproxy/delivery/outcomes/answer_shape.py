@@ -1,0 +1,63 @@
+"""The shape of an answer: its text without what differs from one event to the next. Pure."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from unicodedata import normalize
+
+import orjson
+
+from webhookproxy.events.payload_paths import values_of
+
+SHAPE_MAX = 120
+# Characters and values that are looked at: the writer's thread makes the shapes.
+LOOK_AT = 4_096
+_VALUES_MAX = 200
+# The fields of a JSON answer in which receivers say what they did not like.
+_SAYING = frozenset(
+    "code description descricao detail details detalhe detalhes erro erros error errors mensagem"
+    " mensagens message messages motivo msg reason title titulo".split()
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_TAG = re.compile(r"<[^<>]{0,1000}>")
+_QUOTED = re.compile(r'"[^"]*"|“[^”]*”|«[^»]*»|(?<!\w)\'[^\']*\'(?!\w)')
+_TOKEN = re.compile(r"[\w-]{8,}")
+# A letter after a digit, or a digit after a letter: an id has many of them, an error's code one.
+_CHANGE = re.compile(r"(?<=\d)[^\W\d_]|(?<=[^\W\d_])\d")
+_ID_CHANGES = 3
+_DIGITS = re.compile(r"\d+")
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
+
+
+@lru_cache(maxsize=256)
+def answer_shape(answer: str) -> str:
+    """Return the shape of an answer: digits are 0, ids #, quoted texts …; SHAPE_MAX at most.
+
+    Of a JSON answer only the fields that say what was wrong count, if it has any: the others
+    repeat the event. No digit of the answer is left, so a shape holds no telephone number.
+    """
+    text = _said(answer[:LOOK_AT])
+    text = _QUOTED.sub("“…”", normalize("NFKC", _TAG.sub(" ", text)))
+    text = _DIGITS.sub("0", _TOKEN.sub(_without_id, text))
+    return _SPACE.sub(" ", text).strip()[:SHAPE_MAX].rstrip()
+
+
+def _said(answer: str) -> str:
+    """Return what a JSON answer says was wrong; any other answer as it is."""
+    try:
+        values = values_of(orjson.loads(answer), _VALUES_MAX)
+    except orjson.JSONDecodeError:
+        return answer
+    said = [
+        (path, str(value))
+        for path, value in values
+        if value is not None and not _SAYING.isdisjoint(_WORD.findall(path.lower()))
+    ]
+    if len(said) == 1:
+        return said[0][1]
+    return " · ".join(f"{path}: {text}" for path, text in said) or answer
+
+
+def _without_id(token: re.Match[str]) -> str:
+    return "#" if len(_CHANGE.findall(token[0])) >= _ID_CHANGES else token[0]
