@@ -15,7 +15,7 @@ from tests.support import application as world
 from tests.support.application import rows
 from webhookproxy.housekeeping import purge
 from webhookproxy.housekeeping.purge import Purge
-from webhookproxy.housekeeping.retention import COUNTERS_DAYS, HOUR_MS
+from webhookproxy.housekeeping.retention import COUNTERS_DAYS, DAY_MS, HOUR_MS
 from webhookproxy.rules.webhooks import WebhookState
 
 PAUSED: dict[str, Any] = {"state": WebhookState.PAUSED}
@@ -173,6 +173,20 @@ def test_counters_stay_for_more_than_a_year_and_no_longer(half: Sending) -> None
         kept * HOUR_MS,
         None,
     ]
+
+
+def test_groups_of_refusals_stay_for_the_days_of_the_events(half: Sending) -> None:
+    webhook = half.webhook("http://127.0.0.1:9999/")
+    today = round(half.clock() * 1000) // DAY_MS
+    days = half.app.config["RETENTION_DAYS"]
+    for day in (today - days - 1, today - days, today):
+        half.execute(
+            "INSERT INTO refusal_groups (webhook_id, day, status, reason, shape, count, sample_id)"
+            f" VALUES ({webhook}, {day}, 422, 'refused_status', 'x', 1, 1)"
+        )
+    sweep(half)
+    found = rows(half.app, "SELECT day FROM refusal_groups ORDER BY day")
+    assert [row.day for row in found] == [today - days, today]
 
 
 def test_a_long_pass_ends_with_a_line_that_says_how_long_the_writer_was_held(

@@ -55,7 +55,8 @@ MASKED = {
 }
 # What people typed or chose: `flask privacy find` names it, and they decide.
 REPORTED = {f"{table}.{column}" for table, _, columns in SETTINGS for column in columns}
-# Codes, hashes and answers without their digits; what 3C Plus said of a token; and who did what, which the law wants kept.
+# Codes and hashes; answers without their digits; what 3C Plus said of a token; and who did what,
+# which the law wants kept.
 NO_NUMBER = {
     "audit.action",
     "audit.address",

@@ -28,7 +28,7 @@ from webhookproxy.web.login.pages import blueprint as login
 from webhookproxy.web.month.page import blueprint as month
 from webhookproxy.web.shared import access, errors, formats, headers, request_limits
 from webhookproxy.web.webhooks import editing as webhook_editing
-from webhookproxy.web.webhooks import running, secret
+from webhookproxy.web.webhooks import refusals, running, secret
 from webhookproxy.web.webhooks.pages import blueprint as webhooks
 
 # The address of a static file carries the file's hash, so a browser may keep it for a year.
@@ -38,6 +38,7 @@ _BLUEPRINTS = (
     *(panel.blueprint, health.blueprint, exports),
     *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
     *(webhooks, webhook_editing.blueprint, running.blueprint, secret.blueprint, filters),
+    refusals.blueprint,
     *(deliveries, bulk_resends.blueprint, resend_selection.blueprint),
     *(events, call.blueprint),
     *(users.blueprint, audit.blueprint, privacy.blueprint),

@@ -45,7 +45,7 @@ def groups(half: Sending) -> list[tuple[object, ...]]:
         ("<html><title>413 Too Large</title>\n<p>nginx</p></html>", "0 Too Large nginx"),
         ('{"error":"a\\u0000b \\uff11\\uff12"}', "a b 0"),
         ('{"error":"cut in the mid', '{“…”:"cut in the mid'),
-        ("１２３ ②", "0 0"),
+        ("\uff11\uff12 ②", "0 0"),
         ("", ""),
     ],
 )  # fmt: skip

@@ -15,10 +15,11 @@ SHAPE_MAX = 120
 LOOK_AT = 4_096
 _VALUES_MAX = 200
 # The fields of a JSON answer in which receivers say what they did not like.
-_SAYING = frozenset(
-    "code description descricao detail details detalhe detalhes erro erros error errors mensagem"
-    " mensagens message messages motivo msg reason title titulo".split()
-)
+_SAYING = frozenset({
+    *("code", "description", "descricao", "detail", "details", "detalhe", "detalhes", "reason"),
+    *("erro", "erros", "error", "errors", "message", "messages", "mensagem", "mensagens", "msg"),
+    *("motivo", "title", "titulo"),
+})  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _TAG = re.compile(r"<[^<>]{0,1000}>")
 _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|«[^»]*»|(?<!\w)\'[^\']*\'(?!\w)')

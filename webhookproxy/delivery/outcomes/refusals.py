@@ -75,7 +75,7 @@ def _answer(outcome: Outcome) -> _Answer:
 
 def _zones(connection: Connection, companies: Iterable[int]) -> defaultdict[int, ZoneInfo]:
     """Return the timezone of each company; one that was removed meanwhile has the default."""
-    zones = defaultdict(lambda: ZoneInfo(DEFAULT_TIMEZONE))
+    zones: defaultdict[int, ZoneInfo] = defaultdict(lambda: ZoneInfo(DEFAULT_TIMEZONE))
     rows = connection.execute(text(_TIMEZONES.format(ids=numbers(companies))))
     zones.update({company_id: ZoneInfo(timezone) for company_id, timezone in rows})
     return zones

@@ -18,19 +18,19 @@ _EPOCH = date(1970, 1, 1)
 class RefusalGroup(Base):
     """The refusals of one webhook on one day that had the same answer.
 
-    `day` counts days since 1970 in the company's timezone. `status` is 0 for no answer. The refusals
-    beyond GROUPS_MAX groups are in one with an empty `reason`. `count` counts each time that a
-    delivery ended as refused; `sample_id` is the last of these deliveries.
+    `day` counts days since 1970 in the company's timezone. `status` is 0 for no answer. The
+    refusals beyond GROUPS_MAX groups are in one with an empty `reason`. `count` counts each time
+    that a delivery ended as refused; `sample_id` is the last of these deliveries.
     """
 
     __tablename__ = "refusal_groups"
     __table_args__ = (
         Index(
             "uq_refusal_groups_answer",
-            "webhook_id", "day", "status", "reason", "shape",
+            *("webhook_id", "day", "status", "reason", "shape"),
             unique=True,
         ),
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.delivery.outcomes.resending import queue_capacity
 from webhookproxy.extensions import db
-from webhookproxy.models import Webhook
+from webhookproxy.models import RefusalGroup, Webhook
 from webhookproxy.models.deliveries.bulk_resends import (
     BulkResend,
     BulkState,
@@ -24,6 +24,7 @@ from webhookproxy.models.types import to_ms
 from webhookproxy.rules import Refused
 from webhookproxy.web.deliveries.bulk_words import asked_words, shown_bulk, span_words
 from webhookproxy.web.deliveries.resend_request import SINCE, STATES, ResendRequest
+from webhookproxy.web.deliveries.words import refusal_words
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import actor, company_or_404, webhook_or_404
 from webhookproxy.web.shared.forms import write
@@ -40,6 +41,7 @@ def ask(webhook_id: int) -> str | Response:
     company = company_or_404(webhook.company_id)
     is_asked = request.method == "POST"
     asked = ResendRequest.read(request.form if is_asked else request.args, company.timezone)
+    group = _group_or_404(asked.group, webhook_id)
     if is_asked and not asked.problem:
         return _begin(webhook, asked)
     counted = None if asked.problem else count(db.session(), asked.wanted(webhook_id))
@@ -48,6 +50,8 @@ def ask(webhook_id: int) -> str | Response:
         webhook=webhook,
         company=company,
         resend=asked,
+        group=group,
+        group_said="" if group is None else refusal_words(group),
         counted=counted,
         takes=span_words(counted.count, webhook.rate_limit) if counted else "",
         held=hold(webhook),
@@ -55,6 +59,14 @@ def ask(webhook_id: int) -> str | Response:
         since_words=SINCE,
         state_words=STATES,
     )
+
+
+def _group_or_404(group_id: int | None, webhook_id: int) -> RefusalGroup | None:
+    """Return the group of refusals that is asked for, if any; it must be one of this webhook."""
+    group = None if group_id is None else db.session.get(RefusalGroup, group_id)
+    if group_id is not None and (group is None or group.webhook_id != webhook_id):
+        abort(404)
+    return group
 
 
 def _begin(webhook: Webhook, asked: ResendRequest) -> Response:
@@ -116,6 +128,9 @@ def _facts(resend_id: int) -> dict[str, Any]:
     bulk, webhook = _bulk_or_404(resend_id)
     company = company_or_404(webhook.company_id)
     has_room = True
+    group = None
+    if bulk.refusal_group_id is not None:
+        group = db.session.get(RefusalGroup, bulk.refusal_group_id)
     if bulk.state == BulkState.RUNNING:
         now_ms = to_ms(datetime.now(UTC))
         has_room = bool(bulk.waiting) or queue_capacity(db.session(), webhook, now_ms) > 0
@@ -124,6 +139,6 @@ def _facts(resend_id: int) -> dict[str, Any]:
         "webhook": webhook,
         "company": company,
         "shown": shown_bulk(bulk, hold(webhook), has_room=has_room),
-        "asked": asked_words(bulk, company.timezone),
+        "asked": asked_words(bulk, company.timezone, group),
         "takes": span_words(max(0, bulk.total - bulk.queued - bulk.skipped), webhook.rate_limit),
     }

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from webhookproxy.models import RefusalGroup
 from webhookproxy.models.deliveries.bulk_resends import BulkResend, BulkState, Hold
 from webhookproxy.web.deliveries.resend_request import STATES
+from webhookproxy.web.deliveries.words import refusal_words
 from webhookproxy.web.shared.formats import clock, number
 
 _HELD: Mapping[Hold, str] = MappingProxyType(
@@ -82,12 +84,16 @@ def _state_words(
     return "Terminado", "circle-check", "green", "Tudo o que entrou na fila foi entregue."
 
 
-def asked_words(bulk: BulkResend, timezone: str) -> str:
-    """Return what was asked for: "recusadas e expiradas desde 14:02, só call-was-ended"."""
+def asked_words(bulk: BulkResend, timezone: str, group: RefusalGroup | None = None) -> str:
+    """Return what was asked for: "recusadas e expiradas desde 14:02, só call-was-ended".
+
+    `group` is the group of refusals that was asked for, if it still exists.
+    """
     by_state = {state.value: name.lower() for name, state in STATES.values()}
     states = " e ".join(by_state[state] for state in bulk.states)
     since = "" if bulk.since_ms is None else f" desde {clock(bulk.since_ms, timezone)}"
-    return f"{states}{since}" + (f", só {bulk.event}" if bulk.event else "")
+    answer = f", só as de “{refusal_words(group)}”" if group is not None else ""
+    return f"{states}{since}" + (f", só {bulk.event}" if bulk.event else "") + answer
 
 
 def span_words(count: int, rate_limit: float | None) -> str:

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from webhookproxy.models.deliveries.missed import Wanted
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import DeliveryState
-from webhookproxy.web.shared.address import period_begins
+from webhookproxy.web.shared.address import digits, period_begins
 
 TYPED = "outro"
 SINCE = {
@@ -35,12 +35,16 @@ _USUAL = ("recusada", "expirada")
 
 @dataclass(frozen=True, slots=True)
 class ResendRequest:
-    """Since when ("outro": `typed`), which states, which event; `problem` says what is wrong."""
+    """Since when ("outro": `typed`), which states, which event, which group of refusals.
+
+    `problem` says what is wrong.
+    """
 
     since: str = "24h"
     typed: str = ""
     states: tuple[str, ...] = _USUAL
     event: str = ""
+    group: int | None = None
     since_ms: int | None = None
     problem: str = ""
 
@@ -54,17 +58,18 @@ class ResendRequest:
         states = tuple(word for word in STATES if word in asked)
         states = states if "desde" in given else _USUAL
         event = given.get("evento", "").strip()[:200]
+        group = digits(given["grupo"], 18) if given.get("grupo") else None
         since_ms, problem = _moment(since, typed, timezone)
         if not states:
             problem = "Marque ao menos uma: recusadas, expiradas ou canceladas."
         # A browser's time field cannot show what is no time.
         typed = "" if since == TYPED and since_ms is None else typed
-        return cls(since, typed, states, event, since_ms, problem)
+        return cls(since, typed, states, event, group, since_ms, problem)
 
     def wanted(self, webhook_id: int) -> Wanted:
         """Return the request for the search."""
         states = tuple(STATES[word][1] for word in self.states)
-        return Wanted(webhook_id, states, self.event, self.since_ms)
+        return Wanted(webhook_id, states, self.event, self.since_ms, self.group)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
@@ -73,6 +78,7 @@ class ResendRequest:
             ("desde", self.since),
             ("hora", self.typed),
             ("evento", self.event),
+            ("grupo", str(self.group or "")),
             *(("situacao", word) for word in self.states),
         ]
 
@@ -86,6 +92,11 @@ def request_for(period: str, states: tuple[str, ...], event: str) -> ResendReque
     """Return the request for the deliveries that a list shows."""
     mine = tuple(word for word, (_, state) in STATES.items() if state.value in states)
     return ResendRequest(since=period or "tudo", states=mine, event=event)
+
+
+def request_for_group(group_id: int) -> ResendRequest:
+    """Return the request for the deliveries whose last refusal is in a group."""
+    return ResendRequest(since="tudo", states=("recusada",), group=group_id)
 
 
 def _moment(since: str, typed: str, timezone: str) -> tuple[int | None, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from webhookproxy.models import Delivery, Webhook
+from webhookproxy.models import Delivery, RefusalGroup, Webhook
 from webhookproxy.models.types import from_ms, to_ms
 from webhookproxy.reasons import (
     DELIVERY_WORDS,
@@ -86,6 +86,16 @@ def attempt_words(reason: str, status: int | None, detail: str | None) -> str:
     words = DELIVERY_WORDS[DeliveryReason(reason)]
     target = detail if reason == DeliveryReason.REDIRECTED else None
     return words.filled(status=status or "de erro", target=target).what
+
+
+def refusal_words(group: RefusalGroup) -> str:
+    """Return what the receiver answered to the refusals of a group."""
+    if group.is_rest:
+        return "Outras respostas, cada uma diferente"
+    status = group.status or None
+    if not group.shape:
+        return attempt_words(group.reason, status, None)
+    return f"{status}: {group.shape}" if status else group.shape
 
 
 def reason_of_pause(webhook: Webhook) -> DeliveryReason:

@@ -53,6 +53,7 @@ def edit(webhook_id: int) -> str | Response:
     if request.method == "GET":
         kept = drafts.take()
         draft = Draft.of(stored) if kept is None else Draft.read(kept)
+        draft.sample = draft.sample or request.args.get("amostra", "")
         return _page(webhook, name, draft, None, recovered=kept is not None)
     draft, conditions = Draft.read(request.form), None
     draft.change(request.form)

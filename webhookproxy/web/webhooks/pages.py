@@ -24,6 +24,7 @@ from webhookproxy.web.deliveries.words import shown_words
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import actor, administrators, company_or_404, webhook_or_404
 from webhookproxy.web.shared.forms import write
+from webhookproxy.web.webhooks.refusals import latest_refusals
 from webhookproxy.web.webhooks.words import shown_webhook
 
 blueprint = Blueprint("webhooks", __name__)
@@ -32,6 +33,7 @@ LATEST = 8
 _PARTS = {
     "situacao": "webhooks/_state.html",
     "numeros": "webhooks/_numbers.html",
+    "recusas": "webhooks/refusals/_section.html",
     "entregas": "webhooks/_latest.html",
 }
 
@@ -74,6 +76,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "resend": ResendRequest(),
         "since_words": SINCE,
         "state_words": STATES,
+        "refusals": latest_refusals(session, webhook.id, company.timezone),
         "rows": rows,
         "words": {
             row.id: shown_words(row, webhook, company.timezone, row.received_ms) for row in rows
