@@ -43,6 +43,8 @@ people.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 ROOT = Path(__file__).parent
 Reusable = Callable[[str], world.ReusableApplication]
+# These wait most. They are begun first, so that no process is left alone with one at the end.
+BEGUN_FIRST = ("faults", "whole")
 # They need a process that is not patched: `bin/test` runs them in one.
 collect_ignore = ["browser"]
 
@@ -68,13 +70,18 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if marks is None or session.testsfailed:
         return None
     is_ours = cache(partial(_begin, Path(marks)))
-    ours = (item for item in session.items if is_ours(item.path))
+    items = sorted(session.items, key=_is_begun_later)
+    ours = (item for item in items if is_ours(item.path))
     for item, following in pairwise(chain(ours, [None])):
         assert item is not None
         item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.shouldstop:
             raise session.Interrupted(session.shouldstop)
     return True
+
+
+def _is_begun_later(item: pytest.Item) -> bool:
+    return item.path.relative_to(ROOT).parts[0] not in BEGUN_FIRST
 
 
 def _begin(marks: Path, file: Path) -> bool:

@@ -75,6 +75,7 @@ def test_a_first_visit_is_light_and_later_ones_are_lighter(
     assert all(later.values())
 
 
+@pytest.mark.slow
 def test_the_policy_of_every_page_allows_nothing_inline(page: Page, base: str) -> None:
     refused: list[str] = []
     page.on("console", lambda message: refused.append(message.text))

@@ -124,6 +124,7 @@ def emit_everything(simulator: SimulatorProcess) -> None:
         gevent.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_no_failure_of_a_server_shows_or_stores_a_secret(
     app: Flask, sqlite_url: str, tmp_path: Path
 ) -> None:

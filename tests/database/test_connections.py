@@ -32,6 +32,7 @@ def connections(app: Flask) -> int:
 
 
 @pytest.mark.postgresql
+@pytest.mark.slow
 def test_a_process_under_load_takes_no_more_than_ten(postgresql_url: str, tmp_path: Path) -> None:
     with application(postgresql_url, tmp_path) as app, application(postgresql_url, tmp_path) as two:
         for number in range(20):

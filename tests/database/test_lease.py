@@ -17,6 +17,7 @@ from sqlalchemy import event
 
 from tests.support import postgresql
 from tests.support.application import application, rows, store_of, wait_until
+from tests.support.databases import QUICK_ON_SQLITE
 from tests.support.pooler import pooled
 from webhookproxy.config.keys import ConfigError
 from webhookproxy.database.lease import (
@@ -75,6 +76,7 @@ def another_process(url: str) -> Iterator[tuple[subprocess.Popen[str], bool]]:
         process.kill()
 
 
+@QUICK_ON_SQLITE
 def test_what_another_process_holds_is_not_given_until_it_is_killed(
     database_url: str, lock: Lock
 ) -> None:
@@ -87,6 +89,7 @@ def test_what_another_process_holds_is_not_given_until_it_is_killed(
     assert lock.held()
 
 
+@QUICK_ON_SQLITE
 def test_another_process_does_not_get_what_is_held_here(database_url: str, lock: Lock) -> None:
     assert lock.take()
     assert lock.take()

@@ -52,10 +52,15 @@ def test_the_rate_is_kept_on_average(lively: SimulatorProcess) -> None:
     with connected(lively, "rate-token") as client:
         client.event()
         start = time.monotonic()
-        for _ in range(1_500):
-            client.event()
-        # A second and a half at 1,000 a second; the margin is for a busy machine.
-        assert 1.3 < time.monotonic() - start < 3
+        # At 1,000 a second; a simulator that a busy machine held up sends faster afterwards.
+        for events in (1_500, 3_000, 4_500, 6_000):
+            for _ in range(1_500):
+                client.event()
+            seconds = (time.monotonic() - start) * 1_000 / events
+            assert seconds > 0.87
+            if seconds < 1.3:
+                return
+        raise AssertionError(f"{1_000 / seconds:.0f} events a second")
 
 
 def test_types_and_keys_are_those_of_the_catalogue(quiet: SimulatorProcess) -> None:

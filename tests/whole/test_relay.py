@@ -14,6 +14,7 @@ from flask import Flask
 from standardwebhooks import Webhook as StandardWebhook
 
 from tests.support.application import make_company, make_webhook, rows, wait_until
+from tests.support.databases import QUICK_ON_SQLITE
 from tests.support.receiver import Received, Receiver
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -92,6 +93,7 @@ def emit_ten_kinds(simulator: SimulatorProcess, token: str) -> None:
             simulator.control("emit", token=token, event=TYPED_NAME, args=[call])
 
 
+@QUICK_ON_SQLITE
 def test_each_event_arrives_once_where_it_should_and_in_order(
     app: Flask,
     database_url: str,
@@ -144,6 +146,7 @@ def test_each_event_arrives_once_where_it_should_and_in_order(
         assert canary not in server.output
 
 
+@QUICK_ON_SQLITE
 def test_a_webhook_created_by_another_process_gets_the_next_event(
     app: Flask,
     database_url: str,

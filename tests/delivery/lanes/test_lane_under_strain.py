@@ -40,6 +40,7 @@ def test_ten_thousand_failing_rows_of_one_key_slow_no_other_key(half: Sending) -
             assert time.monotonic() - started < 0.5
 
 
+@pytest.mark.slow
 def test_a_large_backlog_drains_whole_in_order_and_in_bounded_memory(half: Sending) -> None:
     with Receiver() as receiver:
         webhook = half.webhook(receiver.url())

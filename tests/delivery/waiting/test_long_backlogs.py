@@ -56,6 +56,7 @@ def test_a_read_that_takes_long_keeps_nobody_who_tells_the_lane_something(
         monkeypatch.undo()
 
 
+@pytest.mark.slow
 def test_megabytes_for_a_slow_receiver_stay_in_the_database(half: Sending) -> None:
     with Receiver(lambda _: hang()) as receiver:
         webhook = half.webhook(receiver.url(), parallelism=2)

@@ -66,7 +66,17 @@ ANSWERS: dict[str, tuple[Answer, str]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "reason"), ANSWERS.values(), ids=list(ANSWERS))
+# Each waits for seconds, and the others of its kind are quick.
+SLOW = {
+    "f05 429 with a date that passed": pytest.mark.slow,
+    "f05 429 with a negative number": pytest.mark.slow,
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [pytest.param(*ANSWERS[name], id=name, marks=SLOW.get(name, ())) for name in ANSWERS],
+)
 def test_f05_to_f10_a_bad_answer_is_one_failed_attempt_and_the_order_holds(
     half: Sending, token: str, answer: Answer, reason: str
 ) -> None:

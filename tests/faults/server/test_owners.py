@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 
 from tests.support.application import application, make_company, make_webhook, rows, wait_until
 from tests.support.cable import Wire
+from tests.support.databases import QUICK_ON_SQLITE
 from tests.support.receiver import Receiver, hang
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -36,6 +37,7 @@ def distinct(receiver: Receiver) -> int:
     return len({json.loads(each.body)["meta"]["event_id"] for each in receiver.requests})
 
 
+@QUICK_ON_SQLITE
 def test_f28_a_second_server_waits_says_so_and_takes_over_when_the_first_is_killed(
     any_app: Flask,
     database_url: str,
@@ -76,6 +78,7 @@ def test_f28_a_second_server_waits_says_so_and_takes_over_when_the_first_is_kill
     assert [(gap.reason, gap.ended_at is not None) for gap in gaps] == [("owner_gone", True)]
 
 
+@QUICK_ON_SQLITE
 def test_f28_two_servers_started_at_once_have_one_owner_and_one_socket(
     any_app: Flask,
     database_url: str,
@@ -103,6 +106,7 @@ def test_f28_two_servers_started_at_once_have_one_owner_and_one_socket(
     assert rows(any_app, "SELECT COUNT(*) FROM events")[0][0] == 100
 
 
+@QUICK_ON_SQLITE
 def test_f28_an_owner_that_is_stopped_stays_the_owner_until_its_lock_is_free(
     any_app: Flask,
     database_url: str,

@@ -97,6 +97,7 @@ def test_killed_backends_cost_nothing_that_was_taken(
     stream.check_but_for_gaps(doubled=2)
 
 
+@pytest.mark.slow
 def test_of_two_servers_cut_off_from_the_database_one_owns_the_sockets_afterwards(
     postgresql_server: postgresql.Server,
     postgresql_url: str,

@@ -20,6 +20,7 @@ from bench.torture.faults import Faults
 from bench.torture.stage import stage
 from bench.torture.stream import Stream
 from tests.support.application import make_company, make_webhook, rows, wait_until
+from tests.support.databases import QUICK_ON_SQLITE
 from tests.support.locks import held
 from tests.support.receiver import OK, Plain, Received, Receiver, hang
 from tests.support.server_process import ServerProcess
@@ -44,6 +45,7 @@ def event_id(request: Received) -> str:
     return request.headers["webhook-id"]
 
 
+@QUICK_ON_SQLITE
 def test_f01_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
     any_app: Flask,
     database_url: str,
@@ -103,6 +105,7 @@ def open_page(port: int) -> Iterator[None]:
         yield
 
 
+@QUICK_ON_SQLITE
 def test_f03_sigterm_finishes_what_is_in_hand_and_a_second_one_does_no_harm(
     any_app: Flask,
     database_url: str,
@@ -182,6 +185,7 @@ def test_f03_sigterm_does_not_wait_for_a_form_that_never_arrives_whole(
         assert time.monotonic() - asked < 10
 
 
+@QUICK_ON_SQLITE
 def test_f02_a_kill_between_receipt_and_commit_leaves_no_half_row(
     any_app: Flask,
     database_url: str,

@@ -91,6 +91,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.slow
 def test_a_full_buffer_costs_no_connection_however_often_the_server_pings(app: Flask) -> None:
     token = "pressed-token-0001"
     with SimulatorProcess() as simulator, listening(app, simulator) as half:
