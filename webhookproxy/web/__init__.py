@@ -19,7 +19,7 @@ from webhookproxy.web.connection.panel import blueprint as connection
 from webhookproxy.web.deliveries import bulk_resends, resend_selection
 from webhookproxy.web.deliveries.pages import blueprint as deliveries
 from webhookproxy.web.diagnosis.page import blueprint as diagnosis
-from webhookproxy.web.events import call, words
+from webhookproxy.web.events import call, call_words, words
 from webhookproxy.web.events.pages import blueprint as events
 from webhookproxy.web.exports.pages import blueprint as exports
 from webhookproxy.web.filters.pages import blueprint as filters
@@ -62,7 +62,7 @@ def init_app(app: Flask) -> None:
     proxies = app.extensions["proxies"] = Proxies(app.wsgi_app, trusted, hops)
     app.wsgi_app = proxies  # type: ignore[method-assign]
 
-    for module in (headers, formats, words, request_limits, errors):
+    for module in (headers, formats, words, call_words, request_limits, errors):
         module.init_app(app)
     # Before the check of the form's token: a user whose session expired behind an open form is
     # sent to log in, although the form's token expired with it.

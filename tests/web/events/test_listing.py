@@ -21,6 +21,7 @@ from webhookproxy.events.catalog import CATALOG
 from webhookproxy.logs.redaction import Redaction
 from webhookproxy.web.events import pages
 from webhookproxy.web.events.listing import Page
+from webhookproxy.web.shared.access import Account
 
 PHONE = "5542999998888"
 DAY_MS = 86_400_000
@@ -131,13 +132,25 @@ def test_a_search_finds_what_is_in_the_payload(
     assert f'value="{typed}"' in html.unescape(page)
 
 
-def test_the_list_does_not_show_what_is_in_the_payload(
+def test_a_row_says_who_was_called_by_whom_and_at_what_time(
     app: Flask, place: Place, beto: Browser
 ) -> None:
-    arrive(app, place.company, 1)
+    arrive(app, place.company, 1, order_key="call:tel-1")
     page = beto.get("/eventos").text
-    assert "99998888" not in page
-    assert "Marina" not in page
+    assert ">(42) 99999-8888 · Marina Prado</a>" in page
+    assert re.search(r'class="row-when">\d\d:\d\d:\d\d · <time', page)
+
+
+def test_who_may_not_see_personal_data_reads_neither_telephone_nor_name(
+    app: Flask, place: Place, beto: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(app, place.company, 1, order_key="call:tel-1")
+    monkeypatch.setattr(Account, "sees_personal", False)
+    page = beto.get("/eventos").text
+    listed = page[page.index('class="rows') :]
+    assert ">••• · •••</a>" in listed
+    assert "8888" not in listed
+    assert "Marina" not in listed
 
 
 def test_the_id_of_an_event_leads_straight_to_it(app: Flask, place: Place, beto: Browser) -> None:

@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhookproxy.delivery.sending.request import stored_request
+from webhookproxy.events.call_facts import NO_FACTS
 from webhookproxy.extensions import db
 from webhookproxy.models import Attempt
 from webhookproxy.models.audit import Action, record
+from webhookproxy.models.call_facts import facts_of_events
 from webhookproxy.models.deliveries.actions import (
     RESENDABLE,
     Cancelled,
@@ -57,6 +59,7 @@ def index() -> str:
         page=page,
         rows=rows,
         public_ids=public_ids_of({row.event_id for row in page.rows}),
+        facts=facts_of_events(db.session(), [row.event_id for row in page.rows]),
         states=STATES,
         periods=PERIODS,
         resendable=RESENDABLE,
@@ -82,8 +85,11 @@ def show(delivery_id: int) -> str:
     if facts["waits"]:
         live_url = url_for("deliveries.watch", delivery_id=delivery_id, tentativa=chosen)
     asked = request_of(facts["delivery"], chosen)
-    note_view(f"delivery_{delivery_id}", facts["event"].company_id)
-    return render_template("deliveries/show.html", live_url=live_url, **facts, **asked)
+    event = facts["event"]
+    note_view(f"delivery_{delivery_id}", event.company_id)
+    call = facts_of_events(db.session(), [event.id]).get(event.id, NO_FACTS)
+    given = {"live_url": live_url, "call_facts": call}
+    return render_template("deliveries/show.html", **given, **facts, **asked)
 
 
 def _chosen(delivery_id: int) -> int | None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webhookproxy.events.call_facts import NO_FACTS, CallFacts
 from webhookproxy.models import Delivery, Event, Webhook
+from webhookproxy.models.call_facts import facts_of_events
 from webhookproxy.reasons import EVENT_WORDS, DeliveryState, EventNote
 
 LATEST = 15
@@ -30,7 +32,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One event: `note` says why it has no deliveries, if it has none."""
+    """One event: `note` says why it has no deliveries, if it has none; `facts` are its call's."""
 
     id: int
     public_id: str
@@ -40,17 +42,18 @@ class Arrival:
     received_ms: int
     dues: tuple[Due, ...]
     note: str
+    facts: CallFacts
 
 
 def latest_arrivals(session: Session, company_id: int, count: int = LATEST) -> list[Arrival]:
-    """Return the newest events of a company, newest first, in three indexed reads."""
+    """Return the newest events of a company, newest first, in four indexed reads."""
     query = select(Event.id).where(Event.company_id == company_id)
     return arrivals_of(session, session.scalars(query.order_by(Event.id.desc()).limit(count)).all())
 
 
 def arrivals_of(session: Session, ids: Sequence[int]) -> list[Arrival]:
-    """Return the events with these numbers that still exist, in order, in two indexed reads."""
-    # Columns, not whole rows: payloads are large, and are not shown here.
+    """Return the events with these numbers that still exist, in order, in three indexed reads."""
+    # Columns, not whole rows: long payloads are not read here.
     events = session.execute(
         select(
             Event.id,
@@ -63,9 +66,14 @@ def arrivals_of(session: Session, ids: Sequence[int]) -> list[Arrival]:
         ).where(Event.id.in_(ids))
     )
     by_id = {event.id: event for event in events}
-    dues = _dues(session, ids)
+    dues, facts = _dues(session, ids), facts_of_events(session, ids)
     return [
-        Arrival(*event[:-1], tuple(dues[event.id]), _note(event.note, bool(dues[event.id])))
+        Arrival(
+            *event[:-1],
+            tuple(dues[event.id]),
+            _note(event.note, bool(dues[event.id])),
+            facts.get(event.id, NO_FACTS),
+        )
         for event in map(by_id.get, ids)
         if event is not None
     ]

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, abort, current_app, render_template, request
 from sqlalchemy import func, select
 
+from webhookproxy.events.call_facts import NO_FACTS, CallFacts
 from webhookproxy.extensions import db
 from webhookproxy.models import Attempt
 from webhookproxy.reasons import DeliveryState
@@ -59,12 +60,13 @@ def show(company_id: int) -> str:
     before = number_of(request.args.get("antes", ""), "event")
     after = number_of(request.args.get("depois", ""), "event")
     question = Question(frozenset([company_id]), order_key=key, before=before, after=after)
-    found: dict[str, Any] = _facts(question) if key else {"steps": []}
+    found: dict[str, Any] = _facts(question) if key else {"steps": [], "facts": NO_FACTS}
     opened = number_of(request.args.get("abrir", ""), "delivery")
     return render_template(
         "events/call.html",
         company=company,
         key=key,
+        is_agent=_is_agent(key),
         place=_place(before, after),
         opened=opened,
         answer=_answer(company_id, found["steps"], opened),
@@ -87,7 +89,25 @@ def _facts(question: Question) -> dict[str, Any]:
         Step(row, None if before is None else row.received_ms - before.received_ms)
         for row, before in zip(rows, [None, *rows], strict=False)
     ]
-    return {"steps": steps, "summary": summary(rows), "page": page}
+    facts = merged([row.facts for row in rows], question.order_key)
+    return {"steps": steps, "summary": summary(rows), "page": page, "facts": facts}
+
+
+def merged(found: Sequence[CallFacts], order_key: str) -> CallFacts:
+    """Return what events of one key say together, the latest word on each fact.
+
+    Events of an agent belong to many calls: together they only name the agent.
+    """
+    together = NO_FACTS
+    for facts in found:
+        together = together.updated(facts)
+    if _is_agent(order_key):
+        return CallFacts(agent=together.agent, agent_id=together.agent_id)
+    return together
+
+
+def _is_agent(order_key: str) -> bool:
+    return order_key.startswith("agent:")
 
 
 def summary(rows: Sequence[Arrival]) -> str:

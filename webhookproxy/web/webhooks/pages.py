@@ -13,6 +13,7 @@ from webhookproxy.engine.liveness import read_owner
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record_webhook
+from webhookproxy.models.call_facts import facts_of_events
 from webhookproxy.models.deliveries.bulk_resends import running
 from webhookproxy.models.webhooks import delete_webhook, find_webhook
 from webhookproxy.rules.filters import read_filters
@@ -78,6 +79,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "state_words": STATES,
         "refusals": latest_refusals(session, webhook.id, company.timezone),
         "rows": rows,
+        "facts": facts_of_events(session, [row.event_id for row in rows]),
         "words": {
             row.id: shown_words(row, webhook, company.timezone, row.received_ms) for row in rows
         },
