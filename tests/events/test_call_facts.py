@@ -80,6 +80,7 @@ def test_the_facts_of_the_usual_events(name: str, expected: CallFacts) -> None:
         ({"callHistory": {"agent": "Ana", "campaign": "Retenção"}}, Fact.AGENT, "Ana"),
         ({"callHistory": {"agent": "-"}}, Fact.AGENT, ""),
         ({"agent": []}, Fact.AGENT, ""),
+        ({"callHistory": {"agent": {"id": 0, "name": None}}}, Fact.AGENT_ID, ""),
         ({"callHistory": {"queue_name": "Vendas"}}, Fact.QUEUE, "Vendas"),
         ({"callHistory": {"speaking_time": "00:01:20"}}, Fact.DURATION, 80),
         ({"callHistory": {"speaking_time": 0, "calling_time": 8}}, Fact.DURATION, 8),

@@ -143,9 +143,9 @@ def facts_of(payload: Any) -> CallFacts:
     return CallFacts(
         telephone=_first(payload, Fact.TELEPHONE, _text),
         agent=_first(payload, Fact.AGENT, _name),
-        agent_id=_first(payload, Fact.AGENT_ID, _text),
+        agent_id=_first(payload, Fact.AGENT_ID, _id),
         campaign=_first(payload, Fact.CAMPAIGN, _name),
-        campaign_id=_first(payload, Fact.CAMPAIGN_ID, _text),
+        campaign_id=_first(payload, Fact.CAMPAIGN_ID, _id),
         queue=_first(payload, Fact.QUEUE, _name),
         outcome=_code(payload, Fact.OUTCOME),
         qualification=_first(payload, Fact.QUALIFICATION, _name),
@@ -184,6 +184,12 @@ def _text(value: Any) -> str:
 
 def _name(value: Any) -> str:
     return _text(value) if type(value) is str else ""
+
+
+def _id(value: Any) -> str:
+    """Return a number of 3C Plus as text; 0 means none."""
+    text = _text(value)
+    return "" if text == "0" else text
 
 
 def _duration(payload: Any) -> int | None:
