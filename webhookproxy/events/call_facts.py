@@ -81,7 +81,7 @@ PATHS: Mapping[Fact, tuple[str, ...]] = MappingProxyType(
         ),
         Fact.HANGUP: ("callHistory.hangup_cause", "call.hangup_cause", "hangupCause.id"),
         Fact.MODE: ("callHistory.call_mode", "callHistory.mode", "call.call_mode"),
-        # Seconds or HH:MM:SS. The time of talking; of a call that nobody answered, of calling.
+        # Seconds or HH:MM:SS. The time of talking; if no one answered, of calling.
         Fact.DURATION: (
             *("callHistory.speaking_time", "callHistory.speaking_with_agent_time"),
             *("callHistory.calling_time", "chatDetails.total_time"),

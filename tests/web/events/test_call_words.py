@@ -37,7 +37,7 @@ def arrive(app: Flask, company: int, number: int, payload: Any, key: str = KEY) 
 
 @pytest.fixture
 def call(app: Flask, place: Place) -> None:
-    """A call that nobody answered: its beginning, and its history with one delivery."""
+    """A call without an answer: its beginning, and its history with one delivery."""
     arrive(app, place.company, 1, {"call": CALL})
     arrive(app, place.company, 2, {"callHistory": HISTORY})
     insert(app, [], [delivery_row(1, 2, place.webhook)])
