@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from importlib.resources import files
+from random import Random
 from typing import Any
 
 from tests.simulator.client import connected
 from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.simulator.world import World
 
 
 def test_the_events_of_a_call_share_its_ids_and_come_in_order(lively: SimulatorProcess) -> None:
@@ -80,6 +82,14 @@ def test_the_same_seed_gives_the_same_company() -> None:
             return client.event()[1]["call"]["company_id"]
 
     assert company() == company()
+
+
+def test_half_of_the_conversations_are_ended_by_the_customer_and_all_are_finished() -> None:
+    world = World(Random(5), 10)  # noqa: S311
+    names = Counter(world.next_event().name for _ in range(3_000))
+    assert names["call-was-connected"] > 100
+    assert 0.4 < names["call-was-ended"] / names["call-was-finished"] < 0.6
+    assert names["agent-is-idle"] > 100
 
 
 def _shape(value: Any) -> Any:

@@ -86,6 +86,13 @@ def verdict(page: str) -> str:
     return plain(found[1])
 
 
+def colour(page: str) -> str:
+    """The colour of the first line."""
+    found = re.search(r'<p class="verdict is-([a-z]+)"', page)
+    assert found
+    return found[1]
+
+
 def rows_of(page: str) -> list[str]:
     """What the page says of each webhook."""
     found = re.findall(r'<li class="row-item reason">(.*?)</li>', page, re.DOTALL)
@@ -161,6 +168,8 @@ def test_every_reason_for_there_being_no_row_has_its_sentence(
         [said] = rows_of(page)
         assert_says(said, NO_DELIVERY_WORDS[reason])
         assert verdict(page)
+        expected = {NoDeliveryReason.MISSING: "red", NoDeliveryReason.NOT_SENDABLE: "amber"}
+        assert colour(page) == expected.get(reason, "grey"), reason
         seen.add(reason)
     assert seen == set(NoDeliveryReason)
 
@@ -196,19 +205,19 @@ def test_each_webhook_has_its_own_answer_what_needs_somebody_first(
 
 
 @pytest.mark.parametrize(
-    ("states", "line"),
+    ("states", "shown", "line"),
     [
-        (("delivered",), "Chegou ao webhook que o pediu."),
-        (("delivered", "delivered", "filtered"), "Chegou aos 2 webhooks que o pediram."),
-        (("refused",), "Não chegou ao webhook que o pediu."),
-        (("expired", "cancelled"), "Não chegou aos 2 webhooks que o pediram."),
-        (("queued", "delivered"), "Ainda não chegou a 1 dos 2 webhooks que o pediram."),
-        (("simulated",), "Nada foi enviado: o webhook está em modo simulado."),
-        (("filtered",), "Não foi enviado: os filtros do webhook o deixaram de fora."),
+        (("delivered",), "green", "Chegou ao webhook que o pediu."),
+        (("delivered", "delivered", "filtered"), "green", "Chegou aos 2 webhooks que o pediram."),
+        (("refused",), "red", "Não chegou ao webhook que o pediu."),
+        (("expired", "cancelled"), "red", "Não chegou aos 2 webhooks que o pediram."),
+        (("queued", "delivered"), "amber", "Ainda não chegou a 1 dos 2 webhooks que o pediram."),
+        (("simulated",), "blue", "Nada foi enviado: o webhook está em modo simulado."),
+        (("filtered",), "grey", "Não foi enviado: os filtros do webhook o deixaram de fora."),
     ],
 )
 def test_the_first_line_says_whether_it_arrived(
-    app: Flask, company: int, client: FlaskClient, states: tuple[str, ...], line: str
+    app: Flask, company: int, client: FlaskClient, states: tuple[str, ...], shown: str, line: str
 ) -> None:
     hooks = [webhook_of(app, company, name=f"Webhook {number}") for number in range(len(states))]
     rows = [
@@ -216,7 +225,8 @@ def test_the_first_line_says_whether_it_arrived(
         for number, (webhook, state) in enumerate(zip(hooks, states, strict=True), 1)
     ]
     insert(app, [event_row(1, company)], rows)
-    assert verdict(read(client, page_of(1))) == line
+    page = read(client, page_of(1))
+    assert (colour(page), verdict(page)) == (shown, line)
 
 
 def test_one_that_was_filtered_says_by_which_condition(
