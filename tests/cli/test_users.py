@@ -44,6 +44,7 @@ def test_the_list_shows_who_sees_what(run: Run, app: Flask) -> None:
         {
             "email": "beto@example.com",
             "admin": False,
+            "role": "operator",
             "second_factor": False,
             "companies": ["company_1"],
         }
@@ -144,3 +145,11 @@ def test_a_lost_second_factor_is_turned_off_and_the_list_says_who_has_one(
     assert world.rows(app, "SELECT 1 FROM sign_ins") == []
     query = "SELECT who, subject, detail FROM audit WHERE action = 'second_factor_changed'"
     assert world.rows(app, query) == [("cli", "user_1", "ana@example.com reset")]
+
+
+def test_a_reader_is_made_and_shown(run: Run, refuse: Refuse) -> None:
+    run("user", "create", "lena@example.com", "--reader", "--password-stdin", stdin=PASSWORD)
+    (user,) = json.loads(run("user", "list", "--json").stdout)
+    assert (user["role"], user["admin"]) == ("reader", False)
+    both = ("user", "create", "eva@example.com", "--reader", "--admin", "--password-stdin")
+    assert "use --admin or --reader" in refuse(*both, stdin=PASSWORD)

@@ -1,4 +1,4 @@
-"""Three people, as in real life: Ana administers, Beto runs one company, Carla another one."""
+"""People as in life: Ana administers, Beto runs one company, Carla another, Lena only looks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from time_machine import Traveller
 
 from tests.support.application import make_company, make_webhook, store_of
+from tests.web.support.addresses import make_addresses
 from tests.web.support.browser import Browser
 from tests.web.support.session import let_in
 from webhookproxy.models.accounts.people import create_user, grant_only, hasher
@@ -51,9 +52,9 @@ def place(app: Flask) -> Place:
 def log_in(app: Flask, password_hash: str) -> Callable[..., Browser]:
     """Makes a user who is logged in, and gives their browser."""
 
-    def make(email: str, *companies: int, admin: bool = False) -> Browser:
+    def make(email: str, *companies: int, admin: bool = False, reader: bool = False) -> Browser:
         def job(session: Session) -> str:
-            user = create_user(session, email, password_hash, admin=admin)
+            user = create_user(session, email, password_hash, admin=admin, reader=reader)
             grant_only(session, user, companies)
             record(session, Actor(user.id, email, "127.0.0.1"), Action.LOGIN)
             return sign_in(session, user.id)
@@ -81,6 +82,18 @@ def beto(log_in: Callable[..., Browser], place: Place) -> Browser:
 def carla(log_in: Callable[..., Browser], place: Place) -> Browser:
     """The operator of the other company."""
     return log_in("carla@exemplo.com.br", place.other_company)
+
+
+@pytest.fixture
+def lena(log_in: Callable[..., Browser], place: Place) -> Browser:
+    """A reader of the company."""
+    return log_in("lena@exemplo.com.br", place.company, reader=True)
+
+
+@pytest.fixture
+def addresses(app: Flask, place: Place) -> dict[str, str]:
+    """The address of every guarded page by its endpoint, with ids of Beto's company."""
+    return make_addresses(app, place.company, place.webhook)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.web.conftest import Place
 from tests.web.support.browser import Browser
 from tests.web.support.deliveries import event_row, insert, now_ms
 from webhookproxy.events.catalog import CATALOG
-from webhookproxy.web.catalogue.masked import masked
+from webhookproxy.events.masked import masked
 
 PHONE = "5542999998888"
 

@@ -141,8 +141,8 @@ def test_another_host_passes_the_guard(sqlite_url: str, tmp_path: Any, password_
 def test_an_operator_registers_edits_and_deletes_none(beto: Browser, place: Place) -> None:
     address = f"/empresas/company_{place.company}"
     for page in ("/empresas/nova", f"{address}/editar", f"{address}/excluir"):
-        beto.get(page, 404)
-        beto.post(page, 404)
+        beto.get(page, 403)
+        beto.post(page, 403)
     shown = beto.get(address).text
     for link in ("/editar", "/excluir", "webhooks/novo"):
         assert f"{address}/{link.strip('/')}" not in shown

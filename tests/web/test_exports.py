@@ -175,7 +175,7 @@ def test_who_took_a_list_is_written_down_and_administrators_can_take_that_too(
     assert found[-1]["Detalhe"] == "os eventos, em CSV"
     assert found[-1]["Empresa"] == "Televendas Guarapuava"
     assert found[0]["Detalhe"] == "a auditoria, em CSV"
-    beto.get("/auditoria.csv", 404)
+    beto.get("/auditoria.csv", 403)
     assert 'href="/auditoria.csv?acao=export"' in ana.get("/auditoria?acao=export").text
 
 

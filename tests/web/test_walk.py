@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from flask import Flask
-from sqlalchemy import text
-from werkzeug.routing import Rule
 
-from tests.support.application import store_of
-from tests.web.conftest import Place
+from tests.web.support.addresses import methods
 from tests.web.support.authenticator import STEP, give_password, turn_on
 from tests.web.support.browser import Browser
 
-PUBLIC = {"login.show", "login.first", "second_step.show", "health.show", "static"}
 # What an operator does not have, also of a company of theirs.
 FOR_ADMINISTRATORS = {
     "company_editing.create",
@@ -32,65 +26,6 @@ FOR_ADMINISTRATORS = {
     "privacy.show",
     "privacy.expunge",
 }
-DELIVERY = 1
-
-
-def rules(app: Flask) -> Iterator[Rule]:
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint not in PUBLIC:
-            yield rule
-
-
-@pytest.fixture
-def addresses(app: Flask, place: Place) -> dict[str, str]:
-    """The address of every guarded page by its endpoint, with ids of Beto's company."""
-
-    def job(connection: object) -> None:
-        connection.execute(text(_EVENT), {"company": place.company})  # type: ignore[attr-defined]
-        connection.execute(text(_DELIVERY), {"webhook": place.webhook})  # type: ignore[attr-defined]
-        of = {"company": place.company, "webhook": place.webhook}
-        connection.execute(text(_RESEND), of)  # type: ignore[attr-defined]
-
-    store_of(app).run(job)
-    ids = {
-        "company_id": place.company,
-        "webhook_id": place.webhook,
-        "delivery_id": DELIVERY,
-        "user_id": 1,
-        "public_id": "evt_1",
-        "resend_id": 1,
-    }
-    with app.test_request_context():
-        urls = app.url_map.bind("localhost")
-        return {
-            rule.endpoint: urls.build(rule.endpoint, {name: ids[name] for name in rule.arguments})
-            for rule in rules(app)
-        }
-
-
-_EVENT = (
-    "INSERT INTO events (id, public_id, company_id, name, payload, order_key, socket_id,"
-    " token_mask, received_ms, hidden) VALUES (1, 'evt_1', :company, 'agent-is-idle', '{}',"
-    " 'agent:1', 'socket', 'abcd…wxyz', 1795600000000, 0)"
-)
-_DELIVERY = (
-    "INSERT INTO deliveries (id, event_id, webhook_id, order_key, state, reason, tries, attempts,"
-    " born_ms) VALUES (1, 1, :webhook, 'agent:1', 'queued', 'waiting_turn', 0, 0, 0)"
-)
-_RESEND = (
-    "INSERT INTO bulk_resends (id, company_id, webhook_id, asked_by, asked_ms, states, event,"
-    " begins, upto, cursor, total, total_is_cut, queued, skipped,"
-    " delivered, failed, waiting, state)"
-    " VALUES (1, :company, :webhook, 'cli', 0, '[\"refused\"]', '', 0, 1, 0, 1, FALSE, 0, 0, 0, 0,"
-    " '[]', 'running')"
-)
-
-
-def methods(app: Flask, endpoint: str) -> set[str]:
-    found: set[str] = set()
-    for rule in app.url_map.iter_rules(endpoint):
-        found |= (rule.methods or set()) & {"GET", "POST"}
-    return found
 
 
 @pytest.mark.usefixtures("ana")
@@ -124,11 +59,19 @@ def test_the_operator_of_another_company_finds_nothing_there(
     for endpoint, address in addresses.items():
         if not app.url_map._rules_by_endpoint[endpoint][0].arguments:
             continue
+        # A page of administrators refuses before it looks anything up.
+        status = 403 if endpoint in FOR_ADMINISTRATORS else 404
         for method in methods(app, endpoint):
             if method == "GET":
-                carla.get(address, 404)
+                carla.get(address, status)
             else:
-                carla.post(address, 404)
+                carla.post(address, status)
+
+
+def test_what_is_forbidden_does_not_say_whether_it_exists(beto: Browser) -> None:
+    for address in ("/usuarios/user_1", "/usuarios/user_999", "/empresas/company_999/editar"):
+        assert "Sem permissão" in beto.get(address, 403).text
+    assert "Página não encontrada" in beto.get("/empresas/company_2", 404).text
 
 
 @pytest.mark.usefixtures("ana")
@@ -138,7 +81,7 @@ def test_an_operator_has_every_page_of_the_company_but_those_of_administrators(
     for endpoint, address in addresses.items():
         if "GET" not in methods(app, endpoint) or endpoint.endswith(".watch"):
             continue
-        beto.get(address, 404 if endpoint in FOR_ADMINISTRATORS else 200)
+        beto.get(address, 403 if endpoint in FOR_ADMINISTRATORS else 200)
 
 
 def test_an_administrator_has_every_page(

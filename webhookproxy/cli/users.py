@@ -1,4 +1,4 @@
-"""`flask user`: the users, and the companies that an operator sees."""
+"""`flask user`: the users, and the companies that an operator or a reader sees."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from webhookproxy.models.audit import CLI, Action, record
 from webhookproxy.models.companies import find_company
 from webhookproxy.rules.people import check_email
 
-group = Group("user", help="The users, and the companies that an operator sees.")
+group = Group("user", help="The users, and the companies that they see.")
 
 _from_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input."
@@ -41,15 +41,18 @@ _from_stdin = click.option(
 @group.command("create")
 @click.argument("email")
 @click.option("--admin", is_flag=True, help="Let this user administer every company.")
+@click.option("--reader", is_flag=True, help="Let this user only look, with personal data masked.")
 @_from_stdin
-def create(email: str, admin: bool, password_stdin: bool) -> None:
+def create(email: str, admin: bool, reader: bool, password_stdin: bool) -> None:
     """Create a user; asks for the password."""
+    if admin and reader:
+        raise BadInput("A user is an administrator or a reader: use --admin or --reader.")
     check_email(email)
     hashed = hash_password(_password(password_stdin))
 
     def job(session: Session) -> str:
-        user = create_user(session, email, hashed, admin=admin)
-        _record(session, Action.USER_CREATED, user, "administrator" if admin else "operator")
+        user = create_user(session, email, hashed, admin=admin, reader=reader)
+        _record(session, Action.USER_CREATED, user, _role(user))
         return user.email
 
     click.echo(write(job))
@@ -66,14 +69,14 @@ def list_users(as_json: bool) -> None:
     rows = [
         (
             user["email"],
-            user["admin"],
+            user["role"],
             user["second_factor"],
             " ".join(user["companies"]) or None,  # type: ignore[arg-type]
         )
         for user in users
     ]
     empty = "There are no users yet: `flask user create EMAIL --admin` makes one."
-    print_table(("EMAIL", "ADMIN", "SECOND FACTOR", "COMPANIES"), rows, empty)
+    print_table(("EMAIL", "ROLE", "SECOND FACTOR", "COMPANIES"), rows, empty)
 
 
 @group.command("password")
@@ -170,6 +173,10 @@ def _password(from_stdin: bool) -> str:
     return first
 
 
+def _role(user: User) -> str:
+    return "administrator" if user.is_admin else "reader" if user.is_reader else "operator"
+
+
 def _users() -> list[dict[str, object]]:
     live = select(Grant.user_id, Grant.company_id).join(Company, Company.id == Grant.company_id)
     granted: dict[int, list[str]] = {}
@@ -180,6 +187,7 @@ def _users() -> list[dict[str, object]]:
         {
             "email": user.email,
             "admin": user.is_admin,
+            "role": _role(user),
             "second_factor": user.id in secured,
             "companies": granted.get(user.id, []),
         }

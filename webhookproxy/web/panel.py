@@ -15,7 +15,7 @@ from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.web.connection.panel import Shown, shown_now
 from webhookproxy.web.shared import figures, live
-from webhookproxy.web.shared.access import list_companies, visible_companies
+from webhookproxy.web.shared.access import list_companies, readers, visible_companies
 from webhookproxy.web.webhooks.words import ShownWebhook, shown_webhook
 
 blueprint = Blueprint("panel", __name__)
@@ -38,12 +38,14 @@ class Problem:
 
 
 @blueprint.get("/")
+@readers
 def show() -> str:
     """Show whether everything is all right."""
     return render_template("panel/show.html", live_url=url_for("panel.watch"), **_facts())
 
 
 @blueprint.get("/ao-vivo")
+@readers
 def watch() -> Response:
     """Stream the panel as it changes."""
     return live.stream(_facts, _PARTS, visible_companies(db.session()))

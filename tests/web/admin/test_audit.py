@@ -105,5 +105,5 @@ def test_a_filter_there_is_not_is_not_found(ana: Browser, query: str) -> None:
 
 
 def test_operators_have_no_such_page_and_no_link(beto: Browser) -> None:
-    beto.get("/auditoria", 404)
+    beto.get("/auditoria", 403)
     assert "/auditoria" not in beto.get("/").text

@@ -133,6 +133,6 @@ def test_a_search_beside_another_is_refused_in_a_sentence(
 
 
 def test_operators_have_no_such_page(beto: Browser) -> None:
-    beto.get("/privacidade", 404)
-    beto.post("/privacidade/apagar", 404, number=PHONE, confirmado="sim")
+    beto.get("/privacidade", 403)
+    beto.post("/privacidade/apagar", 403, number=PHONE, confirmado="sim")
     assert "/privacidade" not in beto.get("/").text

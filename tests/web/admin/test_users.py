@@ -52,7 +52,7 @@ def test_the_list_says_who_may_see_what(
     assert "todas as empresas" in page
     assert "Televendas Guarapuava" in page
     assert "nenhuma empresa: não vê nada ainda" in page
-    beto.get("/usuarios", 404)
+    beto.get("/usuarios", 403)
 
 
 def test_whoever_is_alone_is_told_what_operators_are_for(ana: Browser) -> None:
@@ -123,7 +123,7 @@ def test_a_new_role_and_other_companies_hold_at_once(
     ana.send(address, {**ana.fields(address), "role": "administrador"}, 303)
     beto.get("/usuarios")
     ana.send(address, {**ana.fields(address), "role": "operador"}, 303)
-    beto.get("/usuarios", 404)
+    beto.get("/usuarios", 403)
 
 
 def test_saving_without_a_password_keeps_it_and_the_session(

@@ -244,8 +244,8 @@ def test_an_operator_does_not_turn_off_anybodys(
     ana: Browser, beto: Browser, log_in: Callable[..., Browser]
 ) -> None:
     turn_on(ana)
-    beto.get("/usuarios/user_1/segundo-fator", 404)
-    beto.post("/usuarios/user_1/segundo-fator", 404)
+    beto.get("/usuarios/user_1/segundo-fator", 403)
+    beto.post("/usuarios/user_1/segundo-fator", 403)
     assert log_in("eva@exemplo.com.br")
     assert "Ligado" in ana.get("/conta").text
 

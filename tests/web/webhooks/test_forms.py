@@ -244,8 +244,8 @@ def test_an_operator_edits_and_creates_nothing(
 ) -> None:
     beto.send(edit, {**beto.fields(edit), "name": "Do operador"}, 303)
     assert rows(app, "SELECT 1 FROM webhooks WHERE name = 'Do operador'")
-    beto.get(new, 404)
-    beto.post(new, 404, name="Meu", url="http://127.0.0.1:9999/", which="todos")
+    beto.get(new, 403)
+    beto.post(new, 403, name="Meu", url="http://127.0.0.1:9999/", which="todos")
     carla.post(edit, 404, name="De Carla")
     assert len(rows(app, "SELECT 1 FROM webhooks")) == 2
 

@@ -185,5 +185,5 @@ def test_the_operator_of_another_company_runs_nothing(
     app: Flask, carla: Browser, place: Place
 ) -> None:
     for act in ("pausar", "retomar", "simular", "testar", "excluir"):
-        carla.post(f"{address_of(place.webhook)}/{act}", 404)
+        carla.post(f"{address_of(place.webhook)}/{act}", 403 if act == "excluir" else 404)
     assert state_of(app, place.webhook) == ("active", 0)

@@ -1,4 +1,4 @@
-"""Users, and which companies an operator may see."""
+"""Users, and which companies an operator or a reader may see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from argon2 import PasswordHasher
-from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy import ForeignKey, String, delete, false, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
@@ -19,7 +19,10 @@ hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
 class User(Base):
-    """A person who may log in; an administrator sees every company."""
+    """A person who may log in; an administrator sees every company.
+
+    A reader sees the companies that were granted, with personal data masked, and changes nothing.
+    """
 
     __tablename__ = "users"
 
@@ -27,11 +30,12 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     is_admin: Mapped[bool] = mapped_column(default=False)
+    is_reader: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
 
 
 class Grant(Base):
-    """An operator's right to one company."""
+    """An operator's or a reader's right to one company."""
 
     __tablename__ = "grants"
 
@@ -43,8 +47,10 @@ class Grant(Base):
     )
 
 
-def create_user(session: Session, email: str, password_hash: str, *, admin: bool) -> User:
-    """Add a user. Raises Refused if the e-mail is none, or is taken.
+def create_user(
+    session: Session, email: str, password_hash: str, *, admin: bool, reader: bool = False
+) -> User:
+    """Add a user: an operator unless it says otherwise. Raises Refused for a wrong or taken e-mail.
 
     The caller hashes the password before the write transaction, because hashing takes 0.1 s.
     """
@@ -55,7 +61,7 @@ def create_user(session: Session, email: str, password_hash: str, *, admin: bool
             "There is already a user with this address.",
             "Já existe um usuário com este e-mail.",
         )
-    user = User(email=address, password_hash=password_hash, is_admin=admin)
+    user = User(email=address, password_hash=password_hash, is_admin=admin, is_reader=reader)
     session.add(user)
     session.flush()
     return user
@@ -79,11 +85,14 @@ def find_user(session: Session, email: str) -> User:
     return user
 
 
-def change_role(session: Session, user: User, *, admin: bool) -> None:
-    """Make a user an administrator or an operator. Raises Refused for the last administrator."""
+def change_role(session: Session, user: User, *, admin: bool, reader: bool = False) -> None:
+    """Make a user an administrator, a reader, or else an operator.
+
+    Raises Refused for the last administrator.
+    """
     if not admin:
         _keep_an_administrator(session, user)
-    user.is_admin = admin
+    user.is_admin, user.is_reader = admin, reader
 
 
 def delete_user(session: Session, user: User | None) -> None:
@@ -106,7 +115,7 @@ def _keep_an_administrator(session: Session, user: User) -> None:
 
 
 def grant_only(session: Session, user: User, company_ids: Collection[int]) -> None:
-    """Let an operator see these companies and no other."""
+    """Let an operator or a reader see these companies and no other."""
     session.execute(
         delete(Grant).where(Grant.user_id == user.id, Grant.company_id.not_in(company_ids))
     )
@@ -115,7 +124,7 @@ def grant_only(session: Session, user: User, company_ids: Collection[int]) -> No
 
 
 def grant(session: Session, user: User, company_id: int) -> bool:
-    """Let an operator see a company; return False if they could already."""
+    """Let an operator or a reader see a company; return False if they could already."""
     if session.get(Grant, (user.id, company_id)) is not None:
         return False
     session.add(Grant(user_id=user.id, company_id=company_id))

@@ -77,6 +77,7 @@ _OF_USERS = MappingProxyType(
     {
         "administrator": "administrador",
         "operator": "operador",
+        "reader": "leitor",
         "granted": "ganhou a empresa",
         "revoked": "perdeu a empresa",
         "on": "ligado",

@@ -13,8 +13,16 @@ from webhookproxy.web.shared.forms import StoredForm, choices
 
 ROLES = {
     "operador": "Operador: as empresas marcadas",
+    "leitor": "Leitor: só vê as empresas marcadas, com os dados pessoais escondidos",
     "administrador": "Administrador: tudo",
 }
+
+
+def role_of(user: User) -> str:
+    """Return the word of the form for a user's role."""
+    if user.is_admin:
+        return "administrador"
+    return "leitor" if user.is_reader else "operador"
 
 
 class UserForm(StoredForm):
@@ -23,7 +31,7 @@ class UserForm(StoredForm):
     email = EmailField("E-mail", description="Com ele a pessoa entra.")
     role = SelectField("Papel", choices=choices(ROLES))
     companies = SelectMultipleField(
-        "Empresas que opera", coerce=int, validate_choice=False, choices=[]
+        "Empresas que vê", coerce=int, validate_choice=False, choices=[]
     )
     password = PasswordField(
         "Senha",
@@ -46,7 +54,7 @@ class UserForm(StoredForm):
     def fill(self, user: User, companies: list[Company]) -> None:
         """Show what is stored, but for the password."""
         self.email.data = user.email
-        self.role.data = "administrador" if user.is_admin else "operador"
+        self.role.data = role_of(user)
         self.companies.data = [company.id for company in companies]
 
     def typed(self) -> dict[str, Any]:
@@ -61,6 +69,7 @@ class UserForm(StoredForm):
         return {
             "email": str(self.email.data),
             "admin": self.role.data == "administrador",
+            "reader": self.role.data == "leitor",
             "companies": {number for number, _ in self.offered} & set(self.companies.data or ()),
             "password_hash": None if keeps else passwords.hashed(password),
         }

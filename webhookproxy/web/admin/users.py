@@ -1,4 +1,4 @@
-"""The users: administrators, and operators with the companies that they run."""
+"""The users: administrators, and operators and readers with their companies."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def create() -> str | Response:
         who = actor()
 
         def act(writing: Session, typed: dict[str, Any]) -> int:
-            hashed, admin = typed["password_hash"], typed["admin"]
-            user = create_user(writing, typed["email"], hashed, admin=admin)
+            role = {"admin": typed["admin"], "reader": typed["reader"]}
+            user = create_user(writing, typed["email"], typed["password_hash"], **role)
             grant_only(writing, user, typed["companies"])
             record(writing, who, Action.USER_CREATED, subject=user.email)
             return user.id
@@ -117,7 +117,7 @@ def _save(user_id: int, form: UserForm) -> None:
         user = writing.get(User, user_id)
         if user is None:
             raise Refused.one("email", "", "Este usuário foi excluído por outra pessoa.")
-        change_role(writing, user, admin=typed["admin"])
+        change_role(writing, user, admin=typed["admin"], reader=typed["reader"])
         grant_only(writing, user, typed["companies"])
         record(writing, who, Action.USER_CHANGED, subject=user.email)
         if typed["password_hash"] is not None:

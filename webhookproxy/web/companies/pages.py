@@ -14,7 +14,7 @@ from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.web.connection.panel import gaps_of_a_day, shown_now
 from webhookproxy.web.events.arrivals import latest_arrivals
 from webhookproxy.web.shared import figures, live
-from webhookproxy.web.shared.access import COMPANIES_MAX, company_or_404, list_companies
+from webhookproxy.web.shared.access import COMPANIES_MAX, company_or_404, list_companies, readers
 from webhookproxy.web.webhooks.words import shown_webhook
 
 blueprint = Blueprint("companies", __name__)
@@ -29,6 +29,7 @@ _PARTS = {
 
 
 @blueprint.get("/empresas")
+@readers
 def index() -> str:
     """List the companies this account may see, or those that fit what is searched for."""
     search = request.args.get("busca", "").strip()[:120]
@@ -49,6 +50,7 @@ def index() -> str:
 
 
 @blueprint.get("/empresas/<company:company_id>")
+@readers
 def show(company_id: int) -> str:
     """Show one company: its connection, its webhooks, its gaps, what is arriving."""
     company = company_or_404(company_id)
@@ -57,6 +59,7 @@ def show(company_id: int) -> str:
 
 
 @blueprint.get("/empresas/<company:company_id>/ao-vivo")
+@readers
 def watch(company_id: int) -> Response:
     """Stream the page of a company as it changes."""
     company_or_404(company_id)

@@ -15,7 +15,7 @@ from webhookproxy.models import Attempt, Delivery, Event, Webhook
 from webhookproxy.reasons import ACCEPTING
 from webhookproxy.rules import Refused
 from webhookproxy.web.deliveries.words import attempt_words, next_ms, shown_words, since_ms, waits
-from webhookproxy.web.shared.access import company_or_404, delivery_or_404
+from webhookproxy.web.shared.access import company_or_404, delivery_or_404, sees_personal
 from webhookproxy.web.shared.formats import pretty
 
 # An hourly schedule makes some 170 attempts in the longest `max_age`. Answers have up to 16 KB:
@@ -82,6 +82,7 @@ def _attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sh
         .limit(ATTEMPTS_MAX)
     ).all()
     answers = _answers(session, delivery_id, [row.number for row in rows[:ANSWERS_MAX]], chosen)
+    shown = sees_personal()
     newest = chosen if chosen is not None or not rows else rows[0].number
     return [
         ShownAttempt(
@@ -91,7 +92,7 @@ def _attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sh
             status=row.status,
             accepted=row.reason in ACCEPTING,
             probe=row.probe,
-            what=attempt_words(row.reason, row.status, row.detail),
+            what=attempt_words(row.reason, row.status, row.detail if shown else None),
             answer=answers.get(row.number),
             is_cut=len(answers.get(row.number, "")) >= ANSWER_CUT,
             is_open=row.number == newest,
@@ -103,6 +104,8 @@ def _attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sh
 def _answers(
     session: Session, delivery_id: int, newest: list[int], chosen: int | None
 ) -> dict[int, str]:
+    if not sees_personal():
+        return {}
     wanted = newest if chosen is None else [*newest, chosen]
     rows = session.execute(
         select(Attempt.number, Attempt.answer).where(
@@ -113,7 +116,12 @@ def _answers(
 
 
 def request_of(delivery: Delivery, chosen: int | None) -> dict[str, Any]:
-    """Return the request of an attempt (None: of the last or the next one), without secrets."""
+    """Return the request of an attempt (None: of the last or the next one), without secrets.
+
+    It is None for a user who may not see the personal data in it.
+    """
+    if not sees_personal():
+        return {"shown_request": None}
     try:
         shown = stored_request(db.session(), delivery, chosen)
     except Refused:

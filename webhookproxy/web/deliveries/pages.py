@@ -32,7 +32,7 @@ from webhookproxy.web.deliveries.listing import STATES, find_deliveries
 from webhookproxy.web.deliveries.resend_request import request_for
 from webhookproxy.web.deliveries.words import next_ms, shown_words
 from webhookproxy.web.shared import live
-from webhookproxy.web.shared.access import actor, delivery_or_404
+from webhookproxy.web.shared.access import actor, delivery_or_404, readers, sees_personal
 from webhookproxy.web.shared.address import PERIODS, digits
 from webhookproxy.web.shared.forms import write
 from webhookproxy.web.shared.payload_views import note_view
@@ -43,6 +43,7 @@ _PARTS = {"situacao": "deliveries/_state.html", "tentativas": "deliveries/_attem
 
 
 @blueprint.get("/entregas")
+@readers
 def index() -> str:
     """List the deliveries that the address asks for, newest first."""
     chosen = Filter.read(request.args, db.session())
@@ -77,6 +78,7 @@ def _all_of(chosen: Filter) -> str:
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>")
+@readers
 def show(delivery_id: int) -> str:
     """Show one delivery: whether it arrived, what was sent, what came back, and why."""
     chosen = _chosen(delivery_id)
@@ -86,7 +88,8 @@ def show(delivery_id: int) -> str:
         live_url = url_for("deliveries.watch", delivery_id=delivery_id, tentativa=chosen)
     asked = request_of(facts["delivery"], chosen)
     event = facts["event"]
-    note_view(f"delivery_{delivery_id}", event.company_id)
+    if sees_personal():
+        note_view(f"delivery_{delivery_id}", event.company_id)
     call = facts_of_events(db.session(), [event.id]).get(event.id, NO_FACTS)
     given = {"live_url": live_url, "call_facts": call}
     return render_template("deliveries/show.html", **given, **facts, **asked)
@@ -104,6 +107,7 @@ def _chosen(delivery_id: int) -> int | None:
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>/ao-vivo")
+@readers
 def watch(delivery_id: int) -> BaseResponse:
     """Stream the page of a delivery as it changes."""
     chosen = _chosen(delivery_id)

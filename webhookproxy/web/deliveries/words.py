@@ -17,6 +17,7 @@ from webhookproxy.reasons import (
 )
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.deliveries.search import Found
+from webhookproxy.web.shared.access import sees_personal
 from webhookproxy.web.shared.formats import clock
 
 # The reasons of a delivery without an attempt: what holds its webhook says more.
@@ -46,7 +47,7 @@ def shown_words(delivery: Told, webhook: Webhook, timezone: str, received_ms: in
         when=_moment(delivery.due_ms, timezone),
         since=clock(since_ms(delivery, webhook, received_ms), timezone),
         status=delivery.status or "de erro",
-        condition=delivery.condition,
+        condition=delivery.condition if sees_personal() else None,
     )
     if hold is None:
         return own

@@ -15,7 +15,7 @@ from webhookproxy.models.deliveries.periods import first_event
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.search.question import Question
 from webhookproxy.web.shared import figures
-from webhookproxy.web.shared.access import company_or_404, visible_companies
+from webhookproxy.web.shared.access import company_or_404, sees_personal, visible_companies
 from webhookproxy.web.shared.address import (
     CHOICES_MAX,
     PERIODS,
@@ -56,6 +56,9 @@ class EventFilter:
         if chosen.period not in PERIODS:
             abort(404)
         chosen.words = args.get("busca", "").strip()[:WORDS_MAX]
+        if chosen.words and not sees_personal():
+            # A search says whether a telephone is there, digit by digit.
+            abort(403)
         chosen.before = number_of(args.get("antes", ""), "event")
         chosen.after = number_of(args.get("depois", ""), "event")
         company_id = number_of(args.get("empresa", ""), "company")

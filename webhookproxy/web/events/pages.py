@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import (
@@ -19,6 +20,7 @@ from sqlalchemy.orm import defer
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhookproxy.events.call_facts import NO_FACTS
+from webhookproxy.events.masked import MASK, masked
 from webhookproxy.extensions import db
 from webhookproxy.models import Event
 from webhookproxy.models.call_facts import facts_of_events
@@ -28,7 +30,7 @@ from webhookproxy.web.events.listing import PAGE, find_events
 from webhookproxy.web.events.verdict import verdict
 from webhookproxy.web.events.why import outcomes
 from webhookproxy.web.shared import live
-from webhookproxy.web.shared.access import company_or_404
+from webhookproxy.web.shared.access import company_or_404, readers, sees_personal
 from webhookproxy.web.shared.address import PERIODS
 from webhookproxy.web.shared.formats import pretty
 from webhookproxy.web.shared.payload_views import note_view
@@ -41,6 +43,7 @@ _PARTS = {"destinos": "events/_why.html"}
 
 
 @blueprint.get("/eventos")
+@readers
 def index() -> str | BaseResponse:
     """List the events that the address asks for, newest first."""
     session = db.session()
@@ -69,6 +72,7 @@ def _of_id(chosen: EventFilter) -> str | None:
 
 
 @blueprint.get("/eventos/<public_id>")
+@readers
 def show(public_id: str) -> str:
     """Show one event: whether it arrived at each webhook, why not, and what it says."""
     event = event_or_404(public_id)
@@ -77,18 +81,26 @@ def show(public_id: str) -> str:
     if any(each.waits for each in facts["outcomes"]):
         live_url = url_for("events.watch", public_id=public_id)
     size = len(event.payload.encode())
-    note_view(public_id, event.company_id)
     return render_template(
         "events/show.html",
         live_url=live_url,
         size=size,
         facts=facts_of_events(db.session(), [event.id]).get(event.id, NO_FACTS),
-        pretty_payload=pretty(event.payload) if size <= PAYLOAD_MAX else None,
+        pretty_payload=_shown_payload(event) if size <= PAYLOAD_MAX else None,
         **facts,
     )
 
 
+def _shown_payload(event: Event) -> str:
+    """Return the payload in lines, masked for a user who may not see what is personal in it."""
+    if sees_personal():
+        note_view(event.public_id, event.company_id)
+        return pretty(event.payload)
+    return pretty(masked(event.payload) or json.dumps(MASK, ensure_ascii=False))
+
+
 @blueprint.get("/eventos/<public_id>/ao-vivo")
+@readers
 def watch(public_id: str) -> BaseResponse:
     """Stream the page of an event as it changes."""
     companies = frozenset({event_or_404(public_id).company_id})

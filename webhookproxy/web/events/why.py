@@ -21,6 +21,7 @@ from webhookproxy.reasons import (
     Words,
 )
 from webhookproxy.web.deliveries.words import next_ms, shown_words, since_ms, waits
+from webhookproxy.web.shared.access import sees_personal
 from webhookproxy.web.shared.formats import clock
 
 # How much of what a receiver answered is shown beside the reason.
@@ -103,7 +104,9 @@ def _webhooks(session: Session, company_id: int) -> Sequence[Webhook]:
 
 
 def _answers(session: Session, ids: Sequence[int]) -> Mapping[int, str]:
-    """Return the beginning of the last answer to each delivery."""
+    """Return the beginning of the last answer to each delivery, if the user may see it."""
+    if not sees_personal():
+        return {}
     last = (
         select(Attempt.delivery_id, func.max(Attempt.number).label("number"))
         .where(Attempt.delivery_id.in_(ids))

@@ -8,7 +8,9 @@ from flask import Flask
 from markupsafe import Markup
 
 from webhookproxy.events.catalog import CATALOG
+from webhookproxy.events.masked import MASK, masked_text
 from webhookproxy.models.types import from_ms
+from webhookproxy.web.shared.access import sees_personal
 from webhookproxy.web.shared.formats import clock
 
 # What an order key (catalog.order_key) is the key of, by the word in front of it.
@@ -30,7 +32,8 @@ _DAY_MS = 24 * _HOUR_MS
 
 def init_app(app: Flask) -> None:
     """Register the filters of the templates."""
-    for each in (key_words, lapse, moment, stamp, described, in_short):
+    app.add_template_filter(_shown_key, "key_words")
+    for each in (lapse, moment, stamp, described, in_short):
         app.add_template_filter(each)
 
 
@@ -43,6 +46,14 @@ def key_words(order_key: str) -> str:
         return order_key
     # A key that was too long is stored as a hash; its end says nothing.
     return f"{_KINDS[kind]} {value[:13] + '…' if value.startswith('#') else value}"
+
+
+def _shown_key(order_key: str) -> str:
+    """Return key_words; a chat's key may be a telephone, so not every user sees its value."""
+    kind, colon, value = order_key.partition(":")
+    if value and not sees_personal():
+        return key_words(kind + colon + masked_text(value))
+    return key_words(order_key) if sees_personal() or not order_key else MASK
 
 
 def lapse(milliseconds: int) -> str:

@@ -68,7 +68,7 @@ def _finish(key: str, typed: dict[str, str]) -> Response:
         end_pending_sign_in(writing, key)
         left = codes_left(writing, user.id) if means is Means.RECOVERY_CODE else None
         record(writing, who, Action.LOGIN, detail=_detail(left))
-        return Account(user.id, user.email, user.is_admin, sign_in(writing, user.id)), left
+        return Account.of(user, sign_in(writing, user.id)), left
 
     done = write(job)
     if done is None:

@@ -36,8 +36,8 @@ def is_own_page(target: object) -> bool:
 
 def arrive(user: User) -> Response:
     """Log in a user who gave the right password, or ask for the second factor if it is on."""
-    user_id, email, is_admin = user.id, user.email, user.is_admin
-    who = Actor(user_id, email, request.remote_addr or "")
+    user_id = user.id
+    who = Actor(user_id, user.email, request.remote_addr or "")
 
     def job(writing: Session) -> tuple[bool, str]:
         if on_since(writing, user_id) is not None:
@@ -47,7 +47,7 @@ def arrive(user: User) -> Response:
 
     is_pending, key = write(job)
     if not is_pending:
-        return enter(Account(user_id, email, is_admin, key))
+        return enter(Account.of(user, key))
     _clear_session("next", "draft")
     session[PENDING] = key
     return redirect(url_for("second_step.show"), code=303)

@@ -17,7 +17,7 @@ from webhookproxy.web.month.figures import arrivals_in, ended_in
 from webhookproxy.web.month.period import Month
 from webhookproxy.web.month.uptime import uptime
 from webhookproxy.web.shared import figures
-from webhookproxy.web.shared.access import company_or_404
+from webhookproxy.web.shared.access import company_or_404, readers
 
 blueprint = Blueprint("month", __name__)
 
@@ -26,6 +26,7 @@ GAPS_SHOWN = 60
 
 
 @blueprint.get("/empresas/<company:company_id>/mes")
+@readers
 def show(company_id: int) -> str:
     """Show the month that the address names, or the current one."""
     company = company_or_404(company_id)

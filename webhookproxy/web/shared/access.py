@@ -12,12 +12,13 @@ from flask import Flask, abort, current_app, g, redirect, request, session, url_
 from flask_login import UserMixin, current_user
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload
+from werkzeug.exceptions import Forbidden
 from werkzeug.routing import BaseConverter, ValidationError
 from werkzeug.wrappers import Response
 
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.extensions import db, login_manager
-from webhookproxy.models import Company, Delivery, Event, Grant, Webhook
+from webhookproxy.models import Company, Delivery, Event, Grant, User, Webhook
 from webhookproxy.models.accounts.sign_ins import signed_in, touch_sign_in
 from webhookproxy.models.audit import Actor
 from webhookproxy.web.shared import drafts
@@ -28,6 +29,9 @@ R = TypeVar("R")
 COMPANIES_MAX = 200
 
 _PUBLIC = "is_public"
+_FOR_READERS = "is_for_readers"
+# What every user changes of their own, readers too.
+_OWN_ACCOUNT = ("login", "second_factor")
 # Never looked up in the database: monitors, and static files that do not exist.
 _WITHOUT_ACCOUNT = ("health.show", "static")
 
@@ -40,11 +44,17 @@ class Account(UserMixin):
     email: str
     is_admin: bool
     key: str
+    is_reader: bool = False
+
+    @classmethod
+    def of(cls, user: User, key: str) -> Account:
+        """Return the account of a user in the login with this key."""
+        return cls(user.id, user.email, user.is_admin, key, user.is_reader)
 
     @property
     def sees_personal(self) -> bool:
-        """Return whether telephones and names of the payloads are shown to this account."""
-        return True
+        """Return whether personal data is shown to this account as it is."""
+        return not self.is_reader
 
     def get_id(self) -> str:
         """Return what the cookie holds: the key of this login, not the number of the user."""
@@ -75,13 +85,19 @@ def public(view: Callable[P, R]) -> Callable[P, R]:
     return view
 
 
+def readers(view: Callable[P, R]) -> Callable[P, R]:
+    """Mark a page that a reader may open: it masks all personal data for them."""
+    setattr(view, _FOR_READERS, True)
+    return view
+
+
 def administrators(view: Callable[P, R]) -> Callable[P, R]:
-    """Answer 404 to operators, as if the page did not exist."""
+    """Answer 403 to everyone else, before the address's ids are looked up."""
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         if not account().is_admin:
-            abort(404)
+            abort(403)
         return view(*args, **kwargs)
 
     return guarded
@@ -108,7 +124,7 @@ def _load(key: str) -> Account | None:
     user, stale = found
     if stale:
         _touch(key)
-    return Account(user.id, user.email, user.is_admin, key)
+    return Account.of(user, key)
 
 
 def _touch(key: str) -> None:
@@ -135,6 +151,8 @@ def _require_login() -> Response | None:
     if current_user.is_authenticated:
         # The object itself: Flask-Login's proxy would look the user up again.
         g.account = current_user._get_current_object()
+        if not _may_open():
+            abort(403)
         return None
     if is_public:
         return None
@@ -142,6 +160,20 @@ def _require_login() -> Response | None:
     if request.method == "POST":
         drafts.keep()
     return redirect(url_for("login.show"), code=303)
+
+
+def _may_open() -> bool:
+    """Return whether the role allows the page; a reader has only pages that mask what is personal.
+
+    Of a reader's own account everything is allowed.
+    """
+    if not account().is_reader or request.blueprint in _OWN_ACCOUNT:
+        return True
+    view = current_app.view_functions.get(request.endpoint or "")
+    # An address that does not exist answers 404.
+    if view is None:
+        return True
+    return request.method in ("GET", "HEAD") and getattr(view, _FOR_READERS, False)
 
 
 def _next_page() -> str:
@@ -158,15 +190,15 @@ def _next_page() -> str:
 def holds(key: str) -> bool:
     """Return whether the login with this key is still valid. Live pages ask this repeatedly.
 
-    It reads again what the account may see, because an administrator may have become an operator,
-    and does not count as a use of the login.
+    It reads again what the account may see, because an administrator may have become an operator
+    or a reader, and does not count as a use of the login.
     """
     found = signed_in(db.session(), key)
     if found is None:
         return False
     user = found[0]
-    g.account = Account(user.id, user.email, user.is_admin, key)
-    return True
+    g.account = Account.of(user, key)
+    return _may_open()
 
 
 def account() -> Account:
@@ -177,13 +209,23 @@ def account() -> Account:
     return found
 
 
+def sees_personal() -> bool:
+    """Return whether the user may see personal data; without an account no one may."""
+    found: Account | None = g.get("account")
+    return found is not None and found.sees_personal
+
+
+class FromOtherSite(Forbidden):
+    """The answer to a link on another site."""
+
+
 def refuse_other_sites() -> None:
-    """Answer 403 to a link on another site. Call this before a GET that leaves a trace.
+    """Raise FromOtherSite for a link on another site. Call this before a GET that leaves a trace.
 
     The browser sends the cookie with such a link, so its author would write in the user's name.
     """
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        abort(403)
+        raise FromOtherSite
 
 
 def actor() -> Actor:

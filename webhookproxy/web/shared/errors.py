@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.logs.redaction import hide_typed
+from webhookproxy.web.shared.access import FromOtherSite
 from webhookproxy.web.shared.drafts import SECRET_FIELDS
 
 logger = logging.getLogger(__name__)
@@ -39,9 +40,10 @@ def _hide_what_is_typed() -> None:
     hide_typed(secrets + request.args.getlist("busca"))
 
 
-def page(status: int, minutes: int = 1) -> Response:
+def page(status: int, minutes: int = 1, *, other_site: bool = False) -> Response:
     """Return the page for a status, without reading the database."""
-    body = render_template("error.html", status=status, minutes=minutes)
+    given = {"status": status, "minutes": minutes, "other_site": other_site}
+    body = render_template("error.html", **given)
     return Response(body, status, mimetype="text/html")
 
 
@@ -54,7 +56,8 @@ def _http(error: HTTPException) -> Response:
         return Response(_OTHER_HOST, 400, mimetype="text/plain")
     # Our limits say seconds; Werkzeug allows dates too.
     wait = error.retry_after if isinstance(error, TooManyRequests) else None
-    answer = page(error.code, ceil(wait / 60) if isinstance(wait, int) else 1)
+    minutes = ceil(wait / 60) if isinstance(wait, int) else 1
+    answer = page(error.code, minutes, other_site=isinstance(error, FromOtherSite))
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             answer.headers[name] = value

@@ -23,7 +23,13 @@ from webhookproxy.web.deliveries.resend_request import SINCE, STATES, ResendRequ
 from webhookproxy.web.deliveries.search import Wanted
 from webhookproxy.web.deliveries.words import shown_words
 from webhookproxy.web.shared import figures, live
-from webhookproxy.web.shared.access import actor, administrators, company_or_404, webhook_or_404
+from webhookproxy.web.shared.access import (
+    actor,
+    administrators,
+    company_or_404,
+    readers,
+    webhook_or_404,
+)
 from webhookproxy.web.shared.forms import write
 from webhookproxy.web.webhooks.refusals import latest_refusals
 from webhookproxy.web.webhooks.words import shown_webhook
@@ -40,6 +46,7 @@ _PARTS = {
 
 
 @blueprint.get("/webhooks/<webhook:webhook_id>")
+@readers
 def show(webhook_id: int) -> str:
     """Show one webhook: whether it delivers, what waits, what was sent last, how to verify it."""
     live_url = url_for("webhooks.watch", webhook_id=webhook_id)
@@ -51,6 +58,7 @@ def show(webhook_id: int) -> str:
 
 
 @blueprint.get("/webhooks/<webhook:webhook_id>/ao-vivo")
+@readers
 def watch(webhook_id: int) -> Response:
     """Stream the page of a webhook as it changes."""
     companies = frozenset({webhook_or_404(webhook_id).company_id})

@@ -39,6 +39,11 @@ def masked(payload: str) -> str | None:
         return None
 
 
+def masked_text(text: str) -> str:
+    """Return the text of one value, or MASK if it may be personal."""
+    return text if _is_harmless(text, personal=False) else MASK
+
+
 def _value(value: Any, *, personal: bool) -> Any:
     if isinstance(value, dict):
         # Inside a personal key, each value is judged by its own key.
