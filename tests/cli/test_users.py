@@ -51,7 +51,7 @@ def test_the_list_shows_who_sees_what(run: Run, app: Flask) -> None:
     ]
     assert run("user", "list").stdout.splitlines()[1].split() == [
         "beto@example.com",
-        "no",
+        "operator",
         "no",
         "company_1",
     ]

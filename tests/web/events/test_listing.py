@@ -148,7 +148,8 @@ def test_who_may_not_see_personal_data_reads_neither_telephone_nor_name(
     monkeypatch.setattr(Account, "sees_personal", False)
     page = beto.get("/eventos").text
     listed = page[page.index('class="rows') :]
-    assert ">••• · •••</a>" in listed
+    assert "••• · •••" in listed
+    assert "/ligacao" not in listed
     assert "8888" not in listed
     assert "Marina" not in listed
 
