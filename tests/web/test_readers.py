@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -33,7 +34,7 @@ PHONE, NAME, EMAIL = "41908568406", "Canario da Silva", "canario@exemplo.com"
 MARKS = (PHONE, "90856-8406", "8406", NAME, EMAIL, "canario")
 PAYLOAD = {"call": {"phone": PHONE, "agent": {"name": NAME, "email": EMAIL}}}
 FILTERS = {"new-agent-chat": [{"path": "call.phone", "operator": "igual", "value": PHONE}]}
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "today": int(time.time() // 86_400),
     "payload": json.dumps(PAYLOAD),
     "filters": json.dumps(FILTERS),
