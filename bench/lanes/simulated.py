@@ -42,6 +42,16 @@ _NO_HEALTH = SimpleNamespace(
     last_error=None,
     last_error_status=None,
     last_error_at=None,
+    failed_delivery_id=None,
+    failures=0,
+    failures_since=None,
+    failing_since=None,
+    working_since=None,
+    refusing_since=None,
+    refusing_last_at=None,
+    first_attempts=0,
+    first_refused=0,
+    behind_since=None,
 )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from webhookproxy.database.bulk import Row, insert_rows, update_rows
 from webhookproxy.database.store import Store
 from webhookproxy.listener.routes import Arrival, Route
-from webhookproxy.models.deliveries.tables import Due, Facts
+from webhookproxy.models.deliveries.tables import Due, Facts, count_ended
 from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
 
 _HOUR_MS = 3_600_000
@@ -210,18 +210,9 @@ def _count(connection: Connection, arrivals: list[Arrival]) -> None:
 
 def _count_filtered(connection: Connection, arrivals: list[Arrival]) -> None:
     """Count what was filtered by the hour; it never waited, so the totals do not know it."""
-    hours: defaultdict[tuple[int, int], int] = defaultdict(int)
+    hours: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
     for arrival in arrivals:
         for route, _ in arrival.filtered:
-            hours[route.webhook_id, arrival.received_ms // _HOUR_MS] += 1
-    insert_rows(
-        connection,
-        "hourly_deliveries",
-        ("webhook_id", "hour", "outcome", "bucket", "count"),
-        [
-            (webhook_id, hour, DeliveryState.FILTERED.value, 0, count)
-            for (webhook_id, hour), count in sorted(hours.items())
-        ],
-        "ON CONFLICT (webhook_id, hour, outcome, bucket)"
-        " DO UPDATE SET count = hourly_deliveries.count + excluded.count",
-    )
+            hour = arrival.received_ms // _HOUR_MS
+            hours[route.webhook_id, hour, DeliveryState.FILTERED.value, 0] += 1
+    count_ended(connection, hours)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy import JSON, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from webhookproxy.extensions import Base
@@ -123,6 +123,22 @@ class WebhookHealth(Base):
     last_error: Mapped[str | None] = mapped_column(String(30))
     last_error_status: Mapped[int | None] = mapped_column()
     last_error_at: Mapped[datetime | None] = mapped_column(Instant)
+    # The delivery whose attempt was the last that failed.
+    failed_delivery_id: Mapped[int | None] = mapped_column(Id)
+    # Failed attempts since the last success, and when the first of them failed.
+    failures: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    failures_since: Mapped[datetime | None] = mapped_column(Instant)
+    # The beginning of the last time that the webhook failed, and the first success after it.
+    failing_since: Mapped[datetime | None] = mapped_column(Instant)
+    working_since: Mapped[datetime | None] = mapped_column(Instant)
+    # Since when a part of the events is refused, when that was seen last, and the first attempts
+    # that say so.
+    refusing_since: Mapped[datetime | None] = mapped_column(Instant)
+    refusing_last_at: Mapped[datetime | None] = mapped_column(Instant)
+    first_attempts: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    first_refused: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    # Since when events wait too long, and no shorter than before.
+    behind_since: Mapped[datetime | None] = mapped_column(Instant)
     webhook: Mapped[Webhook] = relationship(back_populates="health")
 
     @property

@@ -168,7 +168,7 @@ class Lane:
             self._mail.post(read if closed else self._window.keys.retries.pardon)
             return
         now = self._services.now()
-        self._health.note_error(outcome)
+        self._health.note_error(due, outcome)
         if outcome.kind is Kind.GONE:
             self._settings.pause(self._services.now_ms())
             self._services.pause(self.webhook_id, self._settings.version, outcome.reason)

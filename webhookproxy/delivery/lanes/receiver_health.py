@@ -10,7 +10,7 @@ from webhookproxy.delivery.lanes.services import LaneServices
 from webhookproxy.delivery.outcomes.circuit import Circuit
 from webhookproxy.delivery.outcomes.ledger import Health
 from webhookproxy.delivery.outcomes.outcome import Outcome
-from webhookproxy.delivery.outcomes.retry import Verdict
+from webhookproxy.delivery.outcomes.retry import Kind, Verdict
 from webhookproxy.models.deliveries.tables import Due
 
 logger = logging.getLogger(__name__)
@@ -47,8 +47,12 @@ class ReceiverHealth:
 
     def succeeded(self, due: Due, *, probe: bool) -> bool:
         """Count a success, and return whether it closed the circuit."""
-        self.row.success_ms = self._services.now_ms()
-        closed = self._close(first=not probe and _is_first(due))
+        now_ms = self.row.success_ms = self._services.now_ms()
+        self.row.signs.succeeded(now_ms)
+        first = not probe and _is_first(due)
+        if first:
+            self._note_first(due, now_ms, refused=False)
+        closed = self._close(first=first)
         if closed:
             logger.info("webhook_%d answers again: sending what waited", due.webhook_id)
         return closed
@@ -57,6 +61,8 @@ class ReceiverHealth:
         """Count a failure, and return whether it opened the circuit."""
         now, now_ms = self._services.now(), self._services.now_ms()
         first = _is_first(due)
+        if first and not probe:
+            self._note_first(due, now_ms, refused=outcome.kind in (Kind.REFUSAL, Kind.ERROR))
         opens = False
         if probe:
             self._probes.failed(due, outcome, now, random.random)
@@ -65,17 +71,23 @@ class ReceiverHealth:
             logger.warning("webhook_%d keeps failing: probing it from now on", due.webhook_id)
             self._circuit.open(now, outcome.retry_after, random.random)
             self.row.opened_ms = now_ms
+            self.row.signs.confirm_failing()
         if self._circuit.opened:
             self.row.failed_probes = self._circuit.failed_probes
             wait = max(0.0, self._circuit.next_probe - now)
             self.row.next_probe_ms = now_ms + round(wait * 1000)
         return opens
 
-    def note_error(self, outcome: Outcome) -> None:
+    def note_error(self, due: Due, outcome: Outcome) -> None:
         """Remember the last failure for the pages."""
+        self.row.signs.failed(self._services.now_ms(), due.id)
         self.row.error = outcome.reason.value
         self.row.error_status = outcome.status
         self.row.error_ms = self._services.now_ms()
+
+    def _note_first(self, due: Due, now_ms: int, *, refused: bool) -> None:
+        waited_ms = now_ms - due.facts.received_ms
+        self.row.signs.first_attempt(now_ms, refused=refused, waited_ms=waited_ms)
 
     def _close(self, *, first: bool) -> bool:
         self._probes.forget()

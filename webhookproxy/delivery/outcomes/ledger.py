@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
@@ -12,12 +12,11 @@ from webhookproxy.database.bulk import Row, execute, insert_rows, numbers, updat
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.refusals import Refused, group_refusals
 from webhookproxy.delivery.outcomes.retry import Verdict
-from webhookproxy.models.deliveries.tables import DISCARDED, OPEN, Due
+from webhookproxy.models.deliveries.tables import DISCARDED, HOUR_MS, OPEN, Due, count_ended
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import WebhookHealth
 from webhookproxy.reasons import DeliveryState
-
-_HOUR_MS = 3_600_000
+from webhookproxy.troubles.signs import SIGN_COLUMNS, Signs
 
 _DELIVERIES = (
     "WITH v (id, state, reason, tries, attempts, first_attempt_ms, due_ms, ended_ms, status)"
@@ -46,7 +45,8 @@ _ATTEMPT_COLUMNS = [
 ]
 _HEALTH = (
     "WITH v (id, delivered, refused, expired, simulated, uncancelled, opened, probe, failed,"
-    " success, error, error_status, error_at) AS (VALUES {values}) UPDATE webhook_health SET"
+    f" success, error, error_status, error_at, {', '.join(SIGN_COLUMNS)})"
+    " AS (VALUES {values}) UPDATE webhook_health SET"
     " delivered = webhook_health.delivered + v.delivered,"
     " refused = webhook_health.refused + v.refused,"
     " expired = webhook_health.expired + v.expired,"
@@ -54,10 +54,12 @@ _HEALTH = (
     " cancelled = webhook_health.cancelled - v.uncancelled,"
     " circuit_opened_at = v.opened, next_probe_at = v.probe, failed_probes = v.failed,"
     " last_success_at = v.success, last_error = v.error, last_error_status = v.error_status,"
-    " last_error_at = v.error_at FROM v WHERE webhook_health.webhook_id = v.id"
+    f" last_error_at = v.error_at, {', '.join(f'{name} = v.{name}' for name in SIGN_COLUMNS)}"
+    " FROM v WHERE webhook_health.webhook_id = v.id"
 )
 _HEALTH_CASTS = (
     *("BIGINT",) * 8, "INT", "BIGINT", "TEXT", "INT", "BIGINT",
+    *("BIGINT",) * len(SIGN_COLUMNS),
 )  # fmt: skip
 _ENDED = (
     DeliveryState.DELIVERED,
@@ -80,6 +82,7 @@ class Health:
     error: str | None = None
     error_status: int | None = None
     error_ms: int | None = None
+    signs: Signs = field(default_factory=Signs)
 
     @classmethod
     def stored(cls, row: WebhookHealth) -> Health:
@@ -92,6 +95,7 @@ class Health:
             error=row.last_error,
             error_status=row.last_error_status,
             error_ms=optional_ms(row.last_error_at),
+            signs=Signs.stored(row),
         )
 
     def close_circuit(self) -> None:
@@ -109,6 +113,7 @@ class Health:
             self.error,
             self.error_status,
             self.error_ms,
+            *self.signs.row(),
         )
 
 
@@ -235,7 +240,10 @@ def _count(connection: Connection, group: list[Result], stored: dict[int, _Store
             counts[_ENDED.index(state)] += 1
             counts[-1] += said
             took = max(0, each.now_ms - each.due.facts.received_ms)
-            hours[webhook_id, each.now_ms // _HOUR_MS, state.value, took.bit_length()] += 1
+            if said:
+                cancelled = (webhook_id, each.now_ms // HOUR_MS, DeliveryState.CANCELLED.value, 0)
+                hours[cancelled] -= 1
+            hours[webhook_id, each.now_ms // HOUR_MS, state.value, took.bit_length()] += 1
             if state is DeliveryState.REFUSED and each.outcome is not None:
                 company_id = each.due.facts.company_id
                 refused.append(
@@ -243,14 +251,6 @@ def _count(connection: Connection, group: list[Result], stored: dict[int, _Store
                 )
     rows = [(key, *totals[key], *health[key].row()) for key in sorted(health)]
     update_rows(connection, _HEALTH, _HEALTH_CASTS, rows)
-    if hours:
-        insert_rows(
-            connection,
-            "hourly_deliveries",
-            ("webhook_id", "hour", "outcome", "bucket", "count"),
-            [(*key, count) for key, count in sorted(hours.items())],
-            "ON CONFLICT (webhook_id, hour, outcome, bucket)"
-            " DO UPDATE SET count = hourly_deliveries.count + excluded.count",
-        )
+    count_ended(connection, hours)
     if refused:
         group_refusals(connection, refused)

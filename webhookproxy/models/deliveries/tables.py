@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Index, SmallInteger, String, Text, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from webhookproxy.database.bulk import numbers
+from webhookproxy.database.bulk import insert_rows, numbers
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, partial_index
 from webhookproxy.reasons import DeliveryReason, DeliveryState
@@ -22,6 +22,7 @@ KEPT_BACK = "state IN ('filtered', 'simulated')"
 # Ended by a user, and not because its webhook or company was deleted.
 DISCARDED = "reason = 'discarded'"
 CONDITION_MAX = 300
+HOUR_MS = 3_600_000
 
 
 class Delivery(Base):
@@ -89,8 +90,9 @@ class Attempt(Base):
 class HourlyDeliveries(Base):
     """The number of deliveries of a webhook in one hour, by outcome and duration.
 
-    The time from arrival to the end was less than `bucket`, a power of two of milliseconds. Pages
-    add up these rows for latency percentiles, and never read deliveries.
+    The time from arrival to the end was less than `bucket`, a power of two of milliseconds; 0 for
+    those that ended without an attempt. Pages add up these rows for latency percentiles, and never
+    read deliveries.
     """
 
     __tablename__ = "hourly_deliveries"
@@ -205,4 +207,18 @@ def end_deliveries(
         text(f"UPDATE webhook_health SET {column} = {column} + :n WHERE webhook_id = :id"),
         {"n": ended, "id": webhook_id},
     )
+    if ended:
+        count_ended(connection, {(webhook_id, now_ms // HOUR_MS, state.value, 0): ended})
     return ended
+
+
+def count_ended(connection: Connection, ended: Mapping[tuple[int, int, str, int], int]) -> None:
+    """Add to the hourly counts, by webhook, hour, outcome and bucket."""
+    insert_rows(
+        connection,
+        "hourly_deliveries",
+        ("webhook_id", "hour", "outcome", "bucket", "count"),
+        [(*key, count) for key, count in sorted(ended.items())],
+        "ON CONFLICT (webhook_id, hour, outcome, bucket)"
+        " DO UPDATE SET count = hourly_deliveries.count + excluded.count",
+    )
