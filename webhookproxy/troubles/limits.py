@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Failing: so many failed attempts in a row, and no success for this time. An open circuit is
+# Failing: this number of failed attempts in a row, and no success for this time. An open circuit is
 # failing too. It is over with the first success, unless it fails again within the same time.
 FAILURES = 3
 FAILING_MS = 60_000

@@ -179,7 +179,7 @@ class Signs:
         self.working_ms = None
 
     def first_attempt(self, now_ms: int, *, refused: bool, waited_ms: int) -> None:
-        """Count the first attempt at an event, which waited for it so long."""
+        """Count the first attempt at an event, which waited `waited_ms` for it."""
         firsts = self._firsts
         firsts.note(now_ms, refused=refused)
         if firsts.refused or self.refusing_ms is not None:
