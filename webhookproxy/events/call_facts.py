@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -130,6 +130,14 @@ class CallFacts:
 NO_FACTS = CallFacts()
 
 
+class Value(NamedTuple):
+    """A fact of a payload as it came: where it stands, and its text."""
+
+    fact: Fact
+    path: str
+    text: str
+
+
 def facts_in(payload: str) -> CallFacts:
     """Return the facts of a payload's text; none if it is no JSON. Never raises."""
     try:
@@ -153,6 +161,25 @@ def facts_of(payload: Any) -> CallFacts:
         mode=_code(payload, Fact.MODE),
         duration=_duration(payload),
     )
+
+
+def values_in(payload: str) -> list[Value]:
+    """Return the facts of a payload's text as they came, each at its first path with a value.
+
+    A code is not put into words: a filter compares what came. None if it is no JSON.
+    """
+    try:
+        parsed = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return []
+    return [found for fact in PATHS if (found := _value(parsed, fact)) is not None]
+
+
+def _value(payload: Any, fact: Fact) -> Value | None:
+    for path in PATHS[fact]:
+        if text := _text(find(payload, _STEPS[path])):
+            return Value(fact, path, text)
+    return None
 
 
 def _first(payload: Any, fact: Fact, read: Callable[[Any], str]) -> str:

@@ -18,7 +18,14 @@ from webhookproxy.models.deliveries.refusals import day_number
 
 def refuse(app: Flask, place: Place, number: int, group: int, name: str = "call-ended") -> None:
     """A refused delivery that is in a group."""
-    given = {"state": "refused", "reason": "refused_status", "status": 422, "name": name}
+    payload = '{"call":{"phone":"41908568406","status":5},"agent":{"name":"Ana"}}'
+    given = {
+        "payload": payload,
+        "state": "refused",
+        "reason": "refused_status",
+        "status": 422,
+        "name": name,
+    }
     deliver(app, place.company, place.webhook, number, **given)
     change(app, "UPDATE deliveries SET refusal_group_id = :g WHERE id = :id", g=group, id=number)
 
@@ -84,6 +91,23 @@ def test_the_filter_begins_with_the_event_that_was_refused(place: Place, beto: B
     assert "Filtro de <code>call-ended</code>" in filters
     # The newest of the first group, though the other group has a newer one.
     assert f'name="sample" value="evt_{1:032x}"' in filters
+
+
+@pytest.mark.usefixtures("refused")
+def test_a_value_of_the_refused_event_becomes_a_filter_that_leaves_it_out(
+    place: Place, beto: Browser
+) -> None:
+    page = beto.get(address(place)).text
+    assert "<dt>Telefone</dt><dd>41908568406" in page
+    assert "<dt>Agente</dt><dd>Ana" in page
+    # A value itself never stands in an address.
+    found = re.search(r'href="(/webhooks/[^"]*sem=call.phone)"', page)
+    assert found
+    assert "41908568406" not in found[1]
+    filters = beto.get(found[1].replace("&amp;", "&")).text
+    assert 'name="path" value="call.phone"' in filters
+    assert '<option value="diferente" selected>' in filters
+    assert 'name="value" value="41908568406"' in filters
 
 
 @pytest.mark.usefixtures("refused")

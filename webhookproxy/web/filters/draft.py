@@ -80,6 +80,13 @@ class Draft:
         elif "begin" in form:
             self._begin(Row())
 
+    def leave_out(self, take: str) -> None:
+        """Begin with a row that leaves out events with the value of a button."""
+        row = _taken(take)
+        is_whole = row.operator is Operator.EQUAL
+        row.operator = Operator.DIFFERENT if is_whole else Operator.LACKS
+        self._begin(row)
+
     def _begin(self, row: Row) -> None:
         """Add a row, and drop those in which nothing was typed."""
         self.rows = [each for each in self.rows if not each.is_blank]

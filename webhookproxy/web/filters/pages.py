@@ -54,7 +54,8 @@ def edit(webhook_id: int) -> str | Response:
         kept = drafts.take()
         draft = Draft.of(stored) if kept is None else Draft.read(kept)
         draft.sample = draft.sample or request.args.get("amostra", "")
-        return _page(webhook, name, draft, None, recovered=kept is not None)
+        left_out = "" if kept else request.args.get("sem", "")
+        return _page(webhook, name, draft, None, recovered=kept is not None, left_out=left_out)
     draft, conditions = Draft.read(request.form), None
     draft.change(request.form)
     if "try" in request.form or "save" in request.form:
@@ -98,8 +99,12 @@ def _page(
     conditions: Conditions | None,
     *,
     recovered: bool = False,
+    left_out: str = "",
 ) -> str:
-    """Show the form, with what `conditions` would have done if they are given."""
+    """Show the form, with what `conditions` would have done if they are given.
+
+    `left_out` is a path: events with the sample's value there are to be left out.
+    """
     session, place = db.session(), current_app.extensions["search"]
     company = company_or_404(webhook.company_id)
     trial: Trial | None = None
@@ -108,6 +113,8 @@ def _page(
         draft.reviewed = seal(conditions)
     asked = {row.path for row in draft.rows}
     sample = find_sample(session, place, company.id, name, draft.sample, asked)
+    if left_out and (take := sample.take_of(left_out)):
+        draft.leave_out(take)
     if sample.public_id:
         note_view(sample.public_id, company.id)
     return render_template(

@@ -73,6 +73,11 @@ class Sample:
         """Return every path, in the order of the payload."""
         return [leaf.path for branch in self.branches for leaf in branch.leaves]
 
+    def take_of(self, path: str) -> str:
+        """Return the button that takes the value at a path; "" if there is none."""
+        leaves = (leaf for branch in self.branches for leaf in branch.leaves)
+        return next((leaf.take for leaf in leaves if leaf.path == path), "")
+
 
 def find_sample(
     session: Session, place: SearchPlace, company_id: int, name: str, kept: str, asked: set[str]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, render_template, request, url_for
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
+from webhookproxy.events.call_facts import Fact, Value
 from webhookproxy.extensions import db
 from webhookproxy.models import Delivery, Event, RefusalGroup
+from webhookproxy.models.call_facts import values_of_events
 from webhookproxy.models.deliveries.refusals import day_number, groups_of, refusals_by_day
 from webhookproxy.web.deliveries.resend_request import request_for_group
 from webhookproxy.web.deliveries.words import refusal_words
-from webhookproxy.web.shared.access import company_or_404, webhook_or_404
+from webhookproxy.web.shared.access import account, company_or_404, webhook_or_404
 
 blueprint = Blueprint("refusals", __name__)
 
@@ -25,18 +28,39 @@ DAYS = 30
 LATEST_DAYS = 7
 # The groups that the webhook's page shows.
 LATEST = 3
+MASK = "•••"
+# The values that receivers refuse, as the page names them.
+_NAMES: Mapping[Fact, str] = {
+    Fact.TELEPHONE: "Telefone",
+    Fact.AGENT: "Agente",
+    Fact.CAMPAIGN: "Campanha",
+    Fact.QUEUE: "Fila",
+    Fact.OUTCOME: "Resultado",
+    Fact.QUALIFICATION: "Tabulação",
+}
+_PERSONAL = (Fact.TELEPHONE, Fact.AGENT)
+
+
+class ShownValue(NamedTuple):
+    """A value of an event, and where a filter begins that leaves out events with it."""
+
+    name: str
+    path: str
+    text: str
+    filter_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class ShownGroup:
-    """One answer: what it said, how often, and the last event that got it.
+    """One answer: what it said, how often, and the last event that got it, with its values.
 
     `event` is None if that event is no longer stored. The addresses are empty without it.
     """
 
     group: RefusalGroup
     said: str
-    event: Row[int, str, str, int] | None
+    event: Row[int, int, str, str, int] | None
+    values: Sequence[ShownValue]
     filter_url: str
     resend_url: str
 
@@ -100,25 +124,41 @@ def _refusals(
         return None
     shown = groups[:most]
     events = _events(session, {each.sample_id for each in shown})
-    rows = [_shown(group, events.get(group.sample_id)) for group in shown]
+    values = values_of_events(session, [each.event_id for each in events.values()])
+    rows = [_shown(group, events.get(group.sample_id), values) for group in shown]
     return Refusals(groups[0].date, sum(each.count for each in groups), rows)
 
 
-def _shown(group: RefusalGroup, event: Row[int, str, str, int] | None) -> ShownGroup:
+def _shown(
+    group: RefusalGroup,
+    event: Row[int, int, str, str, int] | None,
+    values: Mapping[int, Sequence[Value]],
+) -> ShownGroup:
     webhook_id = group.webhook_id
     resends = url_for("bulk_resends.ask", webhook_id=webhook_id) + request_for_group(group.id).query
-    filters = ""
+    filters, shown = "", []
     if event is not None and event.name:
-        filters = url_for(
-            "filters.edit", webhook_id=webhook_id, evento=event.name, amostra=event.public_id
-        )
-    return ShownGroup(group, refusal_words(group), event, filters, resends)
+        begun = {"webhook_id": webhook_id, "evento": event.name, "amostra": event.public_id}
+        filters = url_for("filters.edit", **begun)
+        shown = [
+            ShownValue(_NAMES[value.fact], value.path, _text(value), f"{filters}&sem={value.path}")
+            for value in values.get(event.event_id, ())
+            if value.fact in _NAMES
+        ]
+    return ShownGroup(group, refusal_words(group), event, shown, filters, resends)
 
 
-def _events(session: Session, deliveries: Collection[int]) -> dict[int, Row[int, str, str, int]]:
+def _text(value: Value) -> str:
+    """Return a value as this account may see it."""
+    return MASK if value.fact in _PERSONAL and not account().sees_personal else value.text
+
+
+def _events(
+    session: Session, deliveries: Collection[int]
+) -> dict[int, Row[int, int, str, str, int]]:
     """Return the events of these deliveries that are still stored."""
     query = (
-        select(Delivery.id, Event.public_id, Event.name, Event.received_ms)
+        select(Delivery.id, Delivery.event_id, Event.public_id, Event.name, Event.received_ms)
         .join(Event, Event.id == Delivery.event_id)
         .where(Delivery.id.in_(deliveries))
     )
