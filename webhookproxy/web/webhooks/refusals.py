@@ -13,6 +13,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.events.call_facts import Fact, Value
+from webhookproxy.events.masked import MASK
 from webhookproxy.extensions import db
 from webhookproxy.models import Delivery, Event, RefusalGroup
 from webhookproxy.models.call_facts import values_of_events
@@ -28,7 +29,6 @@ DAYS = 30
 LATEST_DAYS = 7
 # The groups that the webhook's page shows.
 LATEST = 3
-MASK = "•••"
 # The values that receivers refuse, as the page names them.
 _NAMES: Mapping[Fact, str] = {
     Fact.TELEPHONE: "Telefone",
