@@ -19,7 +19,7 @@ from webhookproxy.web.connection.panel import blueprint as connection
 from webhookproxy.web.deliveries import bulk_resends, resend_selection
 from webhookproxy.web.deliveries.pages import blueprint as deliveries
 from webhookproxy.web.diagnosis.page import blueprint as diagnosis
-from webhookproxy.web.events import call, call_words, words
+from webhookproxy.web.events import by_telephone, call, call_words, words
 from webhookproxy.web.events.pages import blueprint as events
 from webhookproxy.web.exports.pages import blueprint as exports
 from webhookproxy.web.filters.pages import blueprint as filters
@@ -40,7 +40,7 @@ _BLUEPRINTS = (
     *(webhooks, webhook_editing.blueprint, running.blueprint, secret.blueprint, filters),
     refusals.blueprint,
     *(deliveries, bulk_resends.blueprint, resend_selection.blueprint),
-    *(events, call.blueprint),
+    *(events, call.blueprint, by_telephone.blueprint),
     *(users.blueprint, audit.blueprint, privacy.blueprint),
 )
 

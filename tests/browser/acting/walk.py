@@ -146,6 +146,8 @@ INSIDE = (
     Stop("evento esperando", "/entregas?webhook=webhook_3&estado=aguardando", _open_event),
     Stop("evento que ninguém pediu", "/eventos?empresa=company_3", _open_first),
     Stop("ligação", "/eventos?empresa=company_1&evento=call-was-not-answered", _open_call),
+    Stop("ligações de um telefone", "/ligacoes?telefone=call-was"),
+    Stop("ligações de um telefone: nenhuma", "/ligacoes?telefone=123"),
     Stop("ligação: nenhuma", "/empresas/company_1/ligacao"),
     Stop("reenvio: confirmação", "/webhooks/webhook_4/reenviar?desde=tudo&situacao=recusada"),
     Stop("reenvio: nada combina", "/webhooks/webhook_1/reenviar?desde=1h&situacao=expirada"),

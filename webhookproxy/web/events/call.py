@@ -17,6 +17,7 @@ from webhookproxy.reasons import DeliveryState
 from webhookproxy.search.question import Question
 from webhookproxy.web.events.arrivals import Arrival
 from webhookproxy.web.events.listing import find_events
+from webhookproxy.web.events.timeline import draw
 from webhookproxy.web.events.words import lapse
 from webhookproxy.web.shared.access import company_or_404
 from webhookproxy.web.shared.address import number_of
@@ -90,7 +91,9 @@ def _facts(question: Question) -> dict[str, Any]:
         for row, before in zip(rows, [None, *rows], strict=False)
     ]
     facts = merged([row.facts for row in rows], question.order_key)
-    return {"steps": steps, "summary": summary(rows), "page": page, "facts": facts}
+    drawing = draw(rows) if len(rows) > 1 or any(row.dues for row in rows) else []
+    told = {"summary": summary(rows), "facts": facts, "drawing": drawing}
+    return {"steps": steps, "page": page, **told}
 
 
 def merged(found: Sequence[CallFacts], order_key: str) -> CallFacts:
