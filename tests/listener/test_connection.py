@@ -167,11 +167,13 @@ def test_a_gap_begins_at_the_last_heartbeat_of_an_owner_that_died(half: Listenin
     gap = half.app.extensions["store"].session(
         lambda session: tuple(
             session.connection()
-            .exec_driver_sql("SELECT g.reason, g.started_at - l.heartbeat_at FROM gaps g, leases l")
+            .exec_driver_sql(
+                "SELECT g.reason, g.note, g.started_at - l.heartbeat_at FROM gaps g, leases l"
+            )
             .one()
         )
     )
-    assert gap == ("owner_gone", 0)
+    assert gap == ("owner_gone", "owner_died", 0)
     assert half.gaps(company) == [("owner_gone", False)]
 
 

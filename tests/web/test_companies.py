@@ -47,7 +47,7 @@ def test_the_list_says_how_each_is_and_what_came_today(
     arrived(app, place.other_company, hours_ago=0, count=1234)
     page = ana.get("/empresas").text
     assert "Token recusado" in page
-    assert "Desconectada" in page
+    assert "Ainda não conectada" in page
     assert "1.234 eventos hoje" in page
 
 
@@ -92,7 +92,7 @@ def test_a_company_is_registered_and_its_token_is_encrypted_and_never_shown(
     answer = ana.send("/empresas/nova", fields_of(ana, threec_id="77"), 303)
     page = ana.get(answer.location).text
     assert "A empresa foi cadastrada" in page
-    assert "Desconectada" in page
+    assert "Ainda não conectada" in page
     assert NEW_TOKEN not in page
     ((stored,),) = rows(app, "SELECT token FROM companies")
     assert NEW_TOKEN not in stored

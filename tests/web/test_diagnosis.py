@@ -74,8 +74,8 @@ def test_before_anybody_is_asked_it_says_what_is_known(
 ) -> None:
     webhook = make_webhook(app, company, "http://127.0.0.1:9999/crm")
     page = ana.get(address(company)).text
-    assert verdict(page).startswith("A conexão está desligada desde ")
-    assert 'Clique em "Conectar" para receber os eventos.' in read(page)
+    assert verdict(page) == "Esta empresa ainda não foi conectada."
+    assert "Clique em “Conectar” para receber os eventos." in read(page)
     assert steps(page, "token")["Token"][0] == "Não verificado"
     assert steps(page, f"webhook_{webhook}")["URL"][0] == "Não verificado"
     connect(app, company)
@@ -107,7 +107,7 @@ def test_without_a_wish_the_token_is_tried_on_a_socket_of_its_own(
         "A 3C Plus aceitou o token agora, em um socket de teste que já fechamos.",
     )
     simulator.wait_for_sockets(TOKEN, 0)
-    assert verdict(page).startswith("A conexão está desligada desde ")
+    assert verdict(page) == "Esta empresa ainda não foi conectada."
 
 
 def test_a_refused_token_explains_everything_else(

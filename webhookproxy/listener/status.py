@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.models.companies import OWNER_DIED
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 
 logger = logging.getLogger(__name__)
@@ -36,9 +37,9 @@ _CLOSE_GAP = text(
 # A company that was connected when the last owner died has been without a socket since that
 # owner last said that it lives; one that was being connected, since that began.
 _INHERIT_GAPS = text(
-    "INSERT INTO gaps (company_id, started_at, reason)"
+    "INSERT INTO gaps (company_id, started_at, reason, note)"
     " SELECT c.company_id, CASE WHEN c.state = :connected"
-    " THEN COALESCE(l.heartbeat_at, c.since) ELSE c.since END, :reason"
+    " THEN COALESCE(l.heartbeat_at, c.since) ELSE c.since END, :reason, :note"
     " FROM connections c JOIN companies o ON o.id = c.company_id AND o.should_connect"
     " AND o.deleted_at IS NULL LEFT JOIN leases l ON l.shard = 0"
     " WHERE c.state <> :disconnected AND NOT EXISTS"
@@ -84,6 +85,7 @@ class StatusWriter:
         self._fence = fence
         values = {
             "reason": ConnectionReason.OWNER_GONE.value,
+            "note": OWNER_DIED,
             "connected": ConnectionState.CONNECTED.value,
             "disconnected": ConnectionState.DISCONNECTED.value,
         }

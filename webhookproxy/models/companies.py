@@ -12,7 +12,7 @@ from webhookproxy.extensions import Base
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.types import Id, Instant, Secret, keyring, partial_index
 from webhookproxy.network.guard import Policy
-from webhookproxy.reasons import ConnectionReason, ConnectionState
+from webhookproxy.reasons import ConnectionReason, ConnectionState, gap_words
 from webhookproxy.rules import Refused
 from webhookproxy.rules.companies import CompanyInput, check_company
 
@@ -84,6 +84,10 @@ class Connection(Base):
     company: Mapped[Company] = relationship(back_populates="connection")
 
 
+# The note of a gap that nobody began: the process that owned the socket ended without closing it.
+OWNER_DIED = "owner_died"
+
+
 class Gap(Base):
     """A time without a socket although one was wished; its events are lost."""
 
@@ -96,6 +100,12 @@ class Gap(Base):
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     reason: Mapped[str] = mapped_column(String(30))
     note: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def why(self) -> str:
+        """Why there was no socket, in one Portuguese sentence."""
+        is_over, died = self.ended_at is not None, self.note == OWNER_DIED
+        return gap_words(ConnectionReason(self.reason), is_over=is_over, died=died)
 
 
 def fingerprint_text(socket_url: str, agent_id: str, token: str) -> str:

@@ -16,7 +16,7 @@ from webhookproxy.reasons.codes import (
     NoDeliveryReason,
     StoringReason,
 )
-from webhookproxy.reasons.connection_words import CONNECTION_WORDS
+from webhookproxy.reasons.connection_words import CONNECTION_WORDS, NEVER_CONNECTED, gap_words
 from webhookproxy.reasons.delivery_words import DELIVERY_WORDS, EVENT_WORDS, delivery_words
 from webhookproxy.reasons.no_delivery_words import NO_DELIVERY_WORDS
 from webhookproxy.reasons.store_words import DISK_WORDS, STORING_WORDS
@@ -32,6 +32,7 @@ __all__ = [
     "EVENT_WORDS",
     "MARKERS",
     "MISSED",
+    "NEVER_CONNECTED",
     "NO_DELIVERY_WORDS",
     "STORING_WORDS",
     "WAITING",
@@ -45,4 +46,5 @@ __all__ = [
     "StoringReason",
     "Words",
     "delivery_words",
+    "gap_words",
 ]

@@ -18,7 +18,7 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
             english="The connection is switched off.",
             what="A conexão está desligada desde {since}.",
             then="Nenhum evento chega enquanto isso, e a 3C Plus não reenvia os perdidos.",
-            you='Clique em "Conectar" para receber os eventos.',
+            you="Clique em “Conectar” para receber os eventos.",
         ),
         ConnectionReason.WISHED: Words(
             english="The connection was asked for and is being opened.",
@@ -132,3 +132,29 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
         ),
     }
 )
+
+# A company whose socket nobody asked for yet.
+NEVER_CONNECTED = Words(
+    english="The connection was never switched on.",
+    what="Esta empresa ainda não foi conectada.",
+    then="Nenhum evento chega enquanto isso.",
+    you="Clique em “Conectar” para receber os eventos.",
+)
+
+# What a gap that is over is said to have been, where the words of its reason speak of now.
+_PAST: Mapping[ConnectionReason, str] = MappingProxyType(
+    {
+        ConnectionReason.OWNER_GONE: "Nosso serviço foi reiniciado.",
+        ConnectionReason.REFUSED: "A 3C Plus recusou o token desta empresa.",
+    }
+)
+
+
+def gap_words(reason: ConnectionReason, *, is_over: bool, died: bool) -> str:
+    """Return why there was no socket; `died`: its owner ended without closing it."""
+    if died:
+        back = " e voltou" if is_over else ""
+        return f"Nosso serviço parou de repente{back}."
+    if is_over and reason in _PAST:
+        return _PAST[reason]
+    return CONNECTION_WORDS[reason].filled().what

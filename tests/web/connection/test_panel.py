@@ -11,8 +11,10 @@ from flask import Flask
 from tests.support.application import rows
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser
-from tests.web.support.sockets import DEAD_MS, connection, owner
+from tests.web.support.sockets import DEAD_MS, connection, execute, owner
+from webhookproxy.models.companies import OWNER_DIED
 from webhookproxy.reasons import ConnectionReason, ConnectionState
+from webhookproxy.web.connection import gaps
 
 HOUR_MS = 3_600_000
 
@@ -137,6 +139,56 @@ def test_the_buttons_wish_and_a_second_press_changes_nothing(
     assert rows(app, query, id=place.company) == [(0,)]
     wishes = "SELECT action FROM audit WHERE action LIKE '%connect' ORDER BY id"
     assert rows(app, wishes) == [("connect",), ("disconnect",)]
+
+
+def test_a_company_that_was_never_connected_says_so(beto: Browser, place: Place) -> None:
+    panel = panel_of(beto, place)
+    assert badge_of(panel) == ("Ainda não conectada", "grey", False)
+    assert "Esta empresa ainda não foi conectada." in panel
+    assert "desde" not in panel
+    page = beto.get(f"/empresas/company_{place.company}").text
+    assert "as lacunas contam a partir da primeira conexão" in page
+    assert "Nenhuma lacuna" not in page
+
+
+@pytest.mark.parametrize(
+    ("note", "over", "said"),
+    [
+        (None, True, "Nosso serviço foi reiniciado."),
+        (None, False, "Nosso serviço está reiniciando."),
+        (OWNER_DIED, True, "Nosso serviço parou de repente e voltou."),
+        (OWNER_DIED, False, "Nosso serviço parou de repente."),
+    ],
+)
+def test_a_gap_that_is_over_is_not_said_to_go_on_and_a_crash_is_no_restart(
+    app: Flask, beto: Browser, place: Place, note: str | None, over: bool, said: str
+) -> None:
+    put_gap(app, place, ConnectionReason.OWNER_GONE, note, over=over)
+    page = beto.get(f"/empresas/company_{place.company}").text
+    assert said in page[page.index("titulo-lacunas") :]
+
+
+def test_a_list_of_gaps_that_is_cut_says_so(
+    app: Flask, beto: Browser, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "GAPS_MAX", 1)
+    for _ in range(2):
+        put_gap(app, place, ConnectionReason.DROPPED, None, over=True)
+    page = beto.get(f"/empresas/company_{place.company}").text
+    assert "Mostramos as 1 mais recentes: houve outras antes" in page
+
+
+def put_gap(app: Flask, place: Place, reason: str, note: str | None, *, over: bool) -> None:
+    execute(
+        app,
+        "INSERT INTO gaps (company_id, started_at, ended_at, reason, note)"
+        " VALUES (:company, :began, :ended, :reason, :note)",
+        company=place.company,
+        began=now_ms() - HOUR_MS,
+        ended=now_ms() if over else None,
+        reason=reason,
+        note=note,
+    )
 
 
 def test_gaps_of_a_day_are_listed_and_drawn(app: Flask, beto: Browser, place: Place) -> None:

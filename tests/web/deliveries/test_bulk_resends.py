@@ -107,7 +107,7 @@ def test_what_was_confirmed_is_begun_and_shown_with_its_progress(
     assert address == "/reenvios/resend_1"
     assert bulks(app) == [(missed.webhook, 5, "call-was-connected", 0, "running")]
     page = beto.get(address).text
-    assert "0 de 5</strong> já na fila" in page
+    assert "0 de 5 entregues.</strong>" in page
     assert 'value="0" aria-label="Quanto do reenvio' in page
     assert "recusadas, só call-was-connected" in page
     assert "Em andamento" in page
@@ -119,10 +119,29 @@ def test_what_was_confirmed_is_begun_and_shown_with_its_progress(
 
     store_of(app).session(go_on)
     page = beto.get(address).text
-    assert "4 de 5</strong> já na fila" in page
-    assert 'value="80"' in page
+    assert "1 de 5 entregues.</strong>" in page
+    assert 'value="20"' in page
     assert "1 pulada" in page
     assert "Ver o reenvio" in beto.get(f"/webhooks/webhook_{missed.webhook}").text
+
+
+def test_what_was_refused_since_the_request_is_counted_and_only_what_arrived_fills_the_bar(
+    app: Flask, missed: Place, beto: Browser
+) -> None:
+    address = begun(beto, missed)
+
+    def go_on(session: object) -> None:
+        bulk = session.get(BulkResend, 1)  # type: ignore[attr-defined]
+        bulk.queued, bulk.delivered = 25, 0
+
+    store_of(app).session(go_on)
+    banner = beto.get(f"/webhooks/webhook_{missed.webhook}").text
+    assert "Reenvio em andamento:</strong> 0 de 25 entregues." in banner
+    assert "0% entregue" in beto.get(address).text
+    beto.post(f"{address}/cancelar")
+    page = beto.get(address).text
+    assert "0 de 25 entregues.</strong>" in page
+    assert 'value="0"' in page
 
 
 def test_of_a_double_click_both_see_the_same(app: Flask, missed: Place, beto: Browser) -> None:

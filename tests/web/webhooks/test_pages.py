@@ -76,7 +76,7 @@ def test_a_webhook_that_failed_and_never_delivered_is_not_called_new(
 
 def test_a_page_says_so_when_no_event_can_come(beto: Browser, place: Place) -> None:
     said = situation(beto.get(address_of(place.webhook)).text)
-    assert "A empresa está com o socket em “Desconectada”" in said
+    assert "Conexão da empresa: Ainda não conectada." in said
     assert f'href="/empresas/company_{place.company}"' in said
 
 

@@ -71,7 +71,7 @@ def test_no_row_of_a_simulated_delivery_speaks_of_an_answer(
     hook = f"webhook_{simulated.webhook}"
     for path in (f"/entregas?webhook={hook}", f"/webhooks/{hook}"):
         page = beto.get(path).text
-        rows = re.findall(r'<li class="row-item delivery-row">(.*?)</li>', page, re.DOTALL)
+        rows = re.findall(r'<li class="row-item delivery-row"[^>]*>(.*?)</li>', page, re.DOTALL)
         assert len(rows) == 2
         for row in rows:
             assert "Simulada" in row

@@ -89,6 +89,20 @@ class BulkResend(Base):
         return Wanted(self.webhook_id, states, self.event, self.since_ms, self.refusal_group_id)
 
     @property
+    def expected(self) -> int:
+        """How many it has, as known now: those that were refused since the request come in too."""
+        taken = self.queued + self.skipped
+        return taken if self.state == BulkState.FINISHED else max(self.total, taken)
+
+    @property
+    def arrived(self) -> float:
+        """The part that was delivered, from 0 to 1."""
+        if not self.delivered:
+            return 0.0
+        share = self.delivered / max(1, self.queued)
+        return share * self.done if self.total_is_cut else self.delivered / self.expected
+
+    @property
     def done(self) -> float:
         """The part that is done, from 0 to 1."""
         if self.state == BulkState.FINISHED:

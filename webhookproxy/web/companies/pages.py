@@ -11,7 +11,8 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Company, Webhook
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
-from webhookproxy.web.connection.panel import gaps_of_a_day, shown_now
+from webhookproxy.web.connection.gaps import gaps_of_a_day
+from webhookproxy.web.connection.panel import is_never_connected, shown_now
 from webhookproxy.web.events.arrivals import latest_arrivals
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import COMPANIES_MAX, company_or_404, list_companies, readers
@@ -75,6 +76,7 @@ def _facts(company: Company) -> dict[str, Any]:
     ended = figures.deliveries_by_outcome(session, [each.id for each in webhooks], since)
     return {
         "company": company,
+        "never_connected": is_never_connected(company),
         "shown": shown_now(session, [company])[company.id],
         "webhooks": [shown_webhook(each, company.timezone) for each in webhooks],
         "bars_of_day": figures.last_day(events, figures.by_hour(ended, figures.FAILED)),

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from flask import Blueprint, redirect, url_for
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.engine.liveness import Owner, read_owner, shown_state
-from webhookproxy.models import Company, Gap
+from webhookproxy.models import Company
 from webhookproxy.models.audit import Action, record_company
 from webhookproxy.models.companies import find_company, wish_connection
 from webhookproxy.reasons import (
     CONNECTION_LABELS,
     CONNECTION_WORDS,
+    NEVER_CONNECTED,
     ConnectionReason,
     ConnectionState,
     Words,
@@ -82,6 +82,9 @@ def shown(company: Company, owner: Owner, silence: Silence | None = None) -> Sho
     state, reason = shown_state(connection, owner, wished=company.should_connect)
     drawing, colour = _LOOKS[state]
     label = CONNECTION_LABELS[state] + ("…" if state in _MOVING else "")
+    never = is_never_connected(company)
+    if never:
+        label = "Ainda não conectada"
     connected = state is ConnectionState.CONNECTED
     heard = connection.last_event_at
     if silence is not None:
@@ -101,8 +104,15 @@ def shown(company: Company, owner: Owner, silence: Silence | None = None) -> Sho
     )
 
 
+def is_never_connected(company: Company) -> bool:
+    """Return whether nobody switched the connection on yet: no owner of sockets wrote its state."""
+    return company.connection.fence == 0 and not company.should_connect
+
+
 def _words(company: Company, reason: ConnectionReason) -> Words:
     connection = company.connection
+    if is_never_connected(company):
+        return NEVER_CONNECTED
     upcoming = connection.next_attempt_at
     due = upcoming is not None and upcoming > datetime.now(UTC)
     words = CONNECTION_WORDS[reason].filled(
@@ -136,35 +146,3 @@ def _wish(company_id: int, *, connected: bool) -> Response:
 
     write(job, company_id)
     return redirect(url_for("companies.show", company_id=company_id), code=303)
-
-
-@dataclass(frozen=True, slots=True)
-class ShownGap:
-    """A stretch without a socket, and where it lies in the last 24 hours (0 to 100)."""
-
-    started_at: datetime
-    ended_at: datetime | None
-    why: str
-    left: float
-    width: float
-
-
-def gaps_of_a_day(session: Session, company_id: int) -> list[ShownGap]:
-    """Return the gaps of the last 24 hours, newest first, 50 at most."""
-    now = datetime.now(UTC)
-    began = now - timedelta(days=1)
-    rows = session.scalars(
-        select(Gap)
-        .where(Gap.company_id == company_id, or_(Gap.ended_at.is_(None), Gap.ended_at > began))
-        .order_by(Gap.started_at.desc())
-        .limit(50)
-    )
-    found = []
-    for gap in rows:
-        left = max(gap.started_at, began)
-        width = ((gap.ended_at or now) - left) / timedelta(days=1) * 100
-        why = CONNECTION_WORDS[ConnectionReason(gap.reason)].filled().what
-        offset = round((left - began) / timedelta(days=1) * 100, 2)
-        # A gap of one second must be visible too.
-        found.append(ShownGap(gap.started_at, gap.ended_at, why, offset, round(max(0.4, width), 2)))
-    return found

@@ -36,7 +36,7 @@ _QUEUE_IS_FULL = (
 
 @dataclass(frozen=True, slots=True)
 class ShownBulk:
-    """The state of a bulk resend: one word, one sentence, how much of it is done."""
+    """The state of a bulk resend: one word, one sentence, how much of it was delivered."""
 
     label: str
     drawing: str
@@ -57,8 +57,7 @@ def shown_bulk(bulk: BulkResend, held: Hold | None, *, has_room: bool) -> ShownB
         drawing,
         colour,
         sentence,
-        # Only a bulk resend that has ended shows a full bar.
-        min(99, int(bulk.done * 100)) if is_running else int(bulk.done * 100),
+        int(bulk.arrived * 100),
         on_the_way,
         is_running or on_the_way > 0,
     )

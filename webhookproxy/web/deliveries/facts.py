@@ -62,6 +62,7 @@ def situation(delivery_id: int, chosen: int | None) -> dict[str, Any]:
         "attempts": _attempts(db.session(), delivery_id, chosen),
         "chosen": chosen,
         "siblings": _siblings(event, delivery),
+        "siblings_max": SIBLINGS_MAX,
     }
 
 

@@ -89,18 +89,37 @@ class Filter:
 
     @property
     def companies(self) -> dict[int, str]:
-        """Return the companies to choose from, CHOICES_MAX at most, by name."""
-        found = {choice.company_id: choice.company for choice in self.webhooks.values()}
-        return dict(list(found.items())[:CHOICES_MAX])
+        """Return the companies to choose from by name: CHOICES_MAX at most, and the chosen one."""
+        found = self._all_companies()
+        shown = dict(list(found.items())[:CHOICES_MAX])
+        if self.company is not None:
+            shown.setdefault(self.company.id, self.company.name)
+        return shown
 
     @property
     def choices(self) -> list[Choice]:
-        """Return the webhooks to choose from, CHOICES_MAX at most: the chosen company's, or all."""
+        """Return the webhooks to choose from: CHOICES_MAX at most, and the chosen one."""
+        found = self._all_choices()
+        chosen = self.webhook
+        return [
+            each
+            for place, each in enumerate(found)
+            if place < CHOICES_MAX or (chosen is not None and each.id == chosen.id)
+        ]
+
+    @property
+    def cut(self) -> tuple[int, int]:
+        """Return the number of companies and of webhooks to choose from; 0 if all are shown."""
+        counts = len(self._all_companies()), len(self._all_choices())
+        companies, webhooks = (each if each > CHOICES_MAX else 0 for each in counts)
+        return companies, webhooks
+
+    def _all_companies(self) -> dict[int, str]:
+        return {choice.company_id: choice.company for choice in self.webhooks.values()}
+
+    def _all_choices(self) -> list[Choice]:
         company = self.company
-        of_company = (
-            c for c in self.webhooks.values() if company is None or c.company_id == company.id
-        )
-        return list(of_company)[:CHOICES_MAX]
+        return [c for c in self.webhooks.values() if company is None or c.company_id == company.id]
 
     @property
     def timezone(self) -> str:

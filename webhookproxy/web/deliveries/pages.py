@@ -33,7 +33,7 @@ from webhookproxy.web.deliveries.resend_request import request_for
 from webhookproxy.web.deliveries.words import next_ms, shown_words
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import actor, delivery_or_404, readers, sees_personal
-from webhookproxy.web.shared.address import PERIODS, digits
+from webhookproxy.web.shared.address import CHOICES_MAX, PERIODS, digits
 from webhookproxy.web.shared.forms import write
 from webhookproxy.web.shared.payload_views import note_view
 
@@ -63,6 +63,7 @@ def index() -> str:
         facts=facts_of_events(db.session(), [row.event_id for row in page.rows]),
         states=STATES,
         periods=PERIODS,
+        most_choices=CHOICES_MAX,
         resendable=RESENDABLE,
         all_of=_all_of(chosen),
     )

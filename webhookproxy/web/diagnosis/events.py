@@ -11,8 +11,6 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.models import Company, Gap, Webhook
 from webhookproxy.reasons import (
-    CONNECTION_WORDS,
-    ConnectionReason,
     ConnectionState,
     DeliveryState,
     Words,
@@ -159,11 +157,10 @@ def _gap_step(session: Session, company: Company) -> Step:
     gap = session.scalar(newest.limit(1))
     if gap is None:
         return Step(Mark.GOOD, name, "Nenhuma: sempre que a conexão foi pedida, houve um socket.")
-    why = CONNECTION_WORDS[ConnectionReason(gap.reason)].filled().what
     began = clock(gap.started_at, company.timezone)
     until = "até agora" if gap.ended_at is None else f"a {clock(gap.ended_at, company.timezone)}"
     lost = "O que a 3C Plus emitiu nesse intervalo não chega: ela não reenvia."
-    return Step(Mark.NOTE, name, f"De {began} {until}: {why}", lost)
+    return Step(Mark.NOTE, name, f"De {began} {until}: {gap.why}", lost)
 
 
 def _events(company: Company) -> tuple[str, str]:

@@ -31,7 +31,7 @@ from webhookproxy.web.events.verdict import verdict
 from webhookproxy.web.events.why import outcomes
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import company_or_404, readers, sees_personal
-from webhookproxy.web.shared.address import PERIODS
+from webhookproxy.web.shared.address import CHOICES_MAX, PERIODS
 from webhookproxy.web.shared.formats import pretty
 from webhookproxy.web.shared.payload_views import note_view
 
@@ -58,6 +58,7 @@ def index() -> str | BaseResponse:
         page=find_events(session, place, chosen.question(session), PAGE),
         names=chosen.names(session),
         periods=PERIODS,
+        most_choices=CHOICES_MAX,
     )
 
 

@@ -79,14 +79,16 @@ def _choice(webhook: Webhook, typed: str | None) -> str:
     asked = webhook.events
     come = [name for name in seen if name and (asked is None or name in asked)]
     filters = _filters_of(webhook)
-    offered = [*come, *(name for name in asked or () if name not in seen)]
+    every = [*come, *(name for name in asked or () if name not in seen)]
+    offered = [name for name in every if name not in filters]
     return render_template(
         "filters/index.html",
         webhook=webhook,
         company=company_or_404(webhook.company_id),
         typed=typed,
         filters=filters,
-        offered=[name for name in offered if name not in filters][:OFFERED_MAX],
+        offered=offered[:OFFERED_MAX],
+        more_offered=max(0, len(offered) - OFFERED_MAX),
         seen=seen,
         names=sorted({*CATALOG, *come} if asked is None else asked),
     )

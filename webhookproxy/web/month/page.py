@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Gap
 from webhookproxy.models.webhooks import live_webhooks
-from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason
 from webhookproxy.web.month.figures import arrivals_in, ended_in
 from webhookproxy.web.month.period import Month
 from webhookproxy.web.month.uptime import uptime
@@ -72,5 +71,4 @@ def _facts(session: Session, company: Company, month: Month, now: datetime) -> d
 
 def _row(gap: Gap, until: datetime) -> tuple[Gap, timedelta, str]:
     """Return a gap with how long it lasted, and why."""
-    why = CONNECTION_WORDS[ConnectionReason(gap.reason)].filled().what
-    return gap, (gap.ended_at or until) - gap.started_at, why
+    return gap, (gap.ended_at or until) - gap.started_at, gap.why

@@ -1,0 +1,52 @@
+"""The stretches without a socket, as the pages show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from webhookproxy.models import Gap
+
+DAY = timedelta(days=1)
+GAPS_MAX = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGap:
+    """A stretch without a socket, and where it lies in the last 24 hours (0 to 100)."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    why: str
+    left: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """The gaps of a day, newest first; `is_cut`: there were more."""
+
+    rows: Sequence[ShownGap]
+    is_cut: bool
+
+
+def gaps_of_a_day(session: Session, company_id: int) -> Gaps:
+    """Return the gaps of the last 24 hours, GAPS_MAX at most."""
+    now = datetime.now(UTC)
+    began = now - DAY
+    rows = session.scalars(
+        select(Gap)
+        .where(Gap.company_id == company_id, or_(Gap.ended_at.is_(None), Gap.ended_at > began))
+        .order_by(Gap.started_at.desc())
+        .limit(GAPS_MAX + 1)
+    ).all()
+    found = []
+    for gap in rows[:GAPS_MAX]:
+        first, last = max(gap.started_at, began), gap.ended_at or now
+        left, width = (round(span / DAY * 100, 3) for span in (first - began, last - first))
+        found.append(ShownGap(gap.started_at, gap.ended_at, gap.why, left, width))
+    return Gaps(found, len(rows) > GAPS_MAX)
