@@ -84,7 +84,7 @@ class Connection(Base):
     company: Mapped[Company] = relationship(back_populates="connection")
 
 
-# The note of a gap that nobody began: the process that owned the socket ended without closing it.
+# The note of a gap that began because the owner of the socket ended without closing it.
 OWNER_DIED = "owner_died"
 
 

@@ -133,7 +133,7 @@ CONNECTION_WORDS: Mapping[ConnectionReason, Words] = MappingProxyType(
     }
 )
 
-# A company whose socket nobody asked for yet.
+# A company whose socket was never asked for.
 NEVER_CONNECTED = Words(
     english="The connection was never switched on.",
     what="Esta empresa ainda não foi conectada.",

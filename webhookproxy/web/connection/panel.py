@@ -105,7 +105,7 @@ def shown(company: Company, owner: Owner, silence: Silence | None = None) -> Sho
 
 
 def is_never_connected(company: Company) -> bool:
-    """Return whether nobody switched the connection on yet: no owner of sockets wrote its state."""
+    """Return whether the connection was never switched on: no owner of sockets wrote its state."""
     return company.connection.fence == 0 and not company.should_connect
 
 
