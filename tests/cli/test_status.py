@@ -79,11 +79,33 @@ def test_the_json_has_exactly_this_shape(run: Run, app: Flask) -> None:
                         "expired": 1,
                         "circuit": "open",
                         "last_error": "failed_status 503",
+                        "trouble": {
+                            "kind": "failing",
+                            "since": "1970-01-01T00:00:00.001Z",
+                            "cause": "The receiver answered with an error status (503).",
+                        },
                     }
                 ],
             }
         ]
     }
+
+
+def test_a_webhook_in_trouble_says_its_cause_first(run: Run, app: Flask) -> None:
+    world.make_webhook(app, make_company(app), "http://127.0.0.1:4009/")
+    execute(
+        app,
+        "UPDATE webhook_health SET created = 20, delivered = 9, refusing_since = 1704067200000,"
+        f" refusing_last_at = {NOW}, first_attempts = 15, first_refused = 5,"
+        " last_error = 'refused_status', last_error_status = 422",
+    )
+    trouble = status(run)["webhooks"][0]["trouble"]
+    assert (trouble["kind"], trouble["share"]) == ("refusing", 0.33)
+    line = run("status").stdout.splitlines()[1]
+    assert line.startswith(
+        "  webhook_1 Webhook: refusing since 2024-01-01T00:00:00.000Z: 33 % of the events do not"
+        " get through (422). The receiver refused the event with a 4xx status. 9 delivered"
+    )
 
 
 def test_a_paused_webhook_says_so(run: Run, app: Flask) -> None:

@@ -135,3 +135,25 @@ def test_a_refusal_in_the_middle_of_a_connection_is_kept_too(
         company = half.company(TOKEN, socket_url=server.url(""))
         row = half.wait_for_state(company, "reconnecting")
     assert (row.reason, row.answer) == ("server_refused", "Company suspended")
+
+
+def test_a_token_is_refused_since_the_first_refusal_whatever_comes_between(
+    half: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "REFUSED_FIRST", 0.05)
+    monkeypatch.setattr(connection, "REFUSED_MAX", 0.1)
+    with Receiver(refusing("Authentication error")) as server:
+        company = half.company(TOKEN, socket_url=server.url(""))
+        first = half.wait_for_state(company, "token_refused").since
+        server.wait_for(4)
+        half.registry.stop(2.0)
+        assert half.ownership.fence is not None
+        tried = len(server.requests)
+        half.relay.start(half.ownership.fence, continued=True)
+        server.wait_for(tried + 2)
+        assert half.wait_for_state(company, "token_refused").since == first
+        half.edit(company, token="canary-token-that-is-new")
+        row = wait_until(
+            lambda: (row := half.connection(company)).since != first and row, 5, "a new beginning"
+        )
+        assert row.since > first

@@ -340,7 +340,7 @@ def test_what_holds_a_webhook_its_filters_and_the_last_gap_are_told(
         ended=int(time.time() * 1000) - 2 * DAY_MS + 60_000,
     )
     page = ana.get(address(company)).text
-    assert verdict(page).startswith("CRM: Falhando. Sua URL vem falhando desde ")
+    assert verdict(page).startswith("CRM: Sua URL vem falhando, desde ")
     found = steps(page, "eventos")
     assert found["Filtros"][1].startswith(
         "Só envia call-ended quando as condições valem. Em 24 horas, 5 eventos não cumpriram"

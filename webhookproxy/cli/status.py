@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 from flask.cli import with_appcontext
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload, load_only
 
 from webhookproxy.cli.shared.errors import Command
 from webhookproxy.cli.shared.output import json_option, print_json
@@ -17,6 +19,8 @@ from webhookproxy.models import Company, Connection, Webhook, WebhookHealth
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason
 from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.troubles.now import Trouble, TroubleKind, trouble_of
+from webhookproxy.troubles.words import trouble_english
 
 
 @click.command("status", cls=Command)
@@ -70,19 +74,27 @@ def _connection(connection: Connection, owner: Owner, *, wished: bool) -> dict[s
 
 def _webhooks() -> dict[int, list[dict[str, Any]]]:
     """Return the webhooks of every company, by the company's number."""
-    rows = db.session.execute(
-        select(Webhook.id, Webhook.company_id, Webhook.name, Webhook.state, WebhookHealth)
-        .join(WebhookHealth, WebhookHealth.webhook_id == Webhook.id)
+    # Not the secrets, which would be decrypted.
+    columns = (Webhook.id, Webhook.company_id, Webhook.name, Webhook.state)
+    rows = db.session.scalars(
+        select(Webhook)
         .where(Webhook.deleted_at.is_(None))
+        .options(
+            load_only(*columns, Webhook.paused_at, Webhook.paused_reason),
+            joinedload(Webhook.health),
+        )
         .order_by(Webhook.id)
     )
     found: dict[int, list[dict[str, Any]]] = {}
+    now = datetime.now(UTC)
     for row in rows:
-        webhook = {"id": f"webhook_{row.id}", "name": row.name, **_health(row.WebhookHealth)}
+        webhook = {"id": f"webhook_{row.id}", "name": row.name, **_health(row.health)}
+        if (trouble := trouble_of(row, now)) is not None:
+            webhook["trouble"] = _trouble(trouble)
         if row.state != WebhookState.ACTIVE:
             webhook["state"] = row.state
         if row.state == WebhookState.SIMULATED:
-            webhook["simulated"] = row.WebhookHealth.simulated
+            webhook["simulated"] = row.health.simulated
         found.setdefault(row.company_id, []).append(webhook)
     return found
 
@@ -99,6 +111,17 @@ def _health(health: WebhookHealth) -> dict[str, Any]:
         "circuit": "closed" if health.circuit_opened_at is None else "open",
         "last_error": error,
     }
+
+
+def _trouble(trouble: Trouble) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "kind": trouble.kind.value,
+        "since": timestamp(to_ms(trouble.since)),
+        "cause": trouble_english(trouble),
+    }
+    if trouble.kind is TroubleKind.REFUSING:
+        found["share"] = round(trouble.share, 2)
+    return found
 
 
 def _company_line(company: dict[str, Any]) -> str:
@@ -118,4 +141,6 @@ def _webhook_line(webhook: dict[str, Any]) -> str:
         state = f"simulated ({webhook['simulated']} so far, nothing is sent), "
     error = f", last error {webhook['last_error']}" if webhook["last_error"] else ""
     name = f"{webhook['id']} {webhook['name']}"
+    if trouble := webhook.get("trouble"):
+        state = f"{trouble['kind']} since {trouble['since']}: {trouble['cause']} "
     return f"{name}: {state}{counters}, circuit {webhook['circuit']}{error}."

@@ -23,7 +23,14 @@ WAITING_MAX = 20_000
 GROUP_MAX = 200
 
 _STATE = text(
-    "UPDATE connections SET state = :state, reason = :reason, since = :since_ms,"
+    "UPDATE connections SET state = :state, reason = :reason, since = CASE"
+    # A retry is no new beginning, and neither is a restart: a token is refused since the first
+    # refusal of it.
+    " WHEN :state = 'token_refused' THEN COALESCE(refused_since, :since_ms)"
+    " WHEN :state = 'reconnecting' AND state = 'reconnecting' THEN since ELSE :since_ms END,"
+    " refused_since = CASE WHEN :state = 'token_refused' THEN COALESCE(refused_since, :since_ms)"
+    " WHEN :state IN ('connected', 'disconnected') OR :reason = 'token_changed' THEN NULL"
+    " ELSE refused_since END,"
     " next_attempt_at = :next_attempt_ms, socket_id = :socket_id, answer = :answer, fence = :fence"
     " WHERE company_id = :company_id"
 )

@@ -73,6 +73,8 @@ class Connection(Base):
     state: Mapped[str] = mapped_column(String(20), default=ConnectionState.DISCONNECTED.value)
     reason: Mapped[str] = mapped_column(String(30), default=ConnectionReason.NOT_WISHED.value)
     since: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
+    # The first refusal of the token, until it is accepted, changed or no longer wished.
+    refused_since: Mapped[datetime | None] = mapped_column(Instant)
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
     socket_id: Mapped[str | None] = mapped_column(String(64))
     # What 3C Plus said when it refused the last attempt, redacted.

@@ -50,14 +50,14 @@ def test_the_first_thing_a_page_says_is_whether_it_delivers(
         app,
         "UPDATE webhook_health SET created = 30, delivered = 12, refused = 3, expired = 2,"
         " circuit_opened_at = 1795600000000, next_probe_at = 4102444800000,"
-        " last_error_status = 503 WHERE webhook_id = :id",
+        " last_error = 'failed_status', last_error_status = 503 WHERE webhook_id = :id",
         id=place.webhook,
     )
     page = beto.get(address_of(place.webhook)).text
     assert "Falhando" in situation(page)
-    assert "HTTP 503" in situation(page)
     assert "próximo teste" in situation(page)
-    assert "Sua URL vem falhando desde" in situation(page)
+    assert "Sua URL responde com erro: status 503, desde" in situation(page)
+    assert "Testar agora" in situation(page)
 
 
 def test_a_webhook_that_failed_and_never_delivered_is_not_called_new(
@@ -126,7 +126,7 @@ def test_the_times_are_those_of_the_companys_timezone(
     )
     # 1795600000 is 25 November 2026, 09:46:40 in Greenwich and 04:46:40 in Rio Branco.
     said = situation(beto.get(address_of(place.webhook)).text)
-    assert re.search(r"vem falhando desde (25/11 )?04:46", said)
+    assert re.search(r"vem falhando, desde (25/11 )?04:46", said)
 
 
 def test_no_page_of_a_webhook_shows_its_secrets(app: Flask, ana: Browser, place: Place) -> None:

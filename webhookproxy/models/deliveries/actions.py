@@ -123,6 +123,17 @@ def queue_again(
     return queued
 
 
+def oldest_waiting(session: Session, webhook_id: int) -> Delivery | None:
+    """Return the delivery of a webhook that has waited longest, by its number."""
+    query = (
+        select(Delivery)
+        .where(Delivery.webhook_id == webhook_id, text(OPEN))
+        .order_by(Delivery.id)
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
 def try_now(session: Session, delivery: Delivery) -> TriedNow:
     """Try a waiting delivery at once, also while its webhook is only probed.
 

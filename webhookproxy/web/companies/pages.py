@@ -16,7 +16,7 @@ from webhookproxy.web.connection.panel import is_never_connected, shown_now
 from webhookproxy.web.events.arrivals import latest_arrivals
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import COMPANIES_MAX, company_or_404, list_companies, readers
-from webhookproxy.web.webhooks.words import shown_webhook
+from webhookproxy.web.webhooks.words import shown_webhook, with_answers
 
 blueprint = Blueprint("companies", __name__)
 
@@ -78,7 +78,9 @@ def _facts(company: Company) -> dict[str, Any]:
         "company": company,
         "never_connected": is_never_connected(company),
         "shown": shown_now(session, [company])[company.id],
-        "webhooks": [shown_webhook(each, company.timezone) for each in webhooks],
+        "webhooks": with_answers(
+            session, [shown_webhook(each, company.timezone) for each in webhooks]
+        ),
         "bars_of_day": figures.last_day(events, figures.by_hour(ended, figures.FAILED)),
         "gaps": gaps_of_a_day(session, company.id),
         "arrivals": latest_arrivals(session, company.id),

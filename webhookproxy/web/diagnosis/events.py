@@ -69,19 +69,19 @@ def _silence_step(company: Company, shown: Shown) -> Step:
 
 
 def _held_steps(webhooks: Sequence[ShownWebhook]) -> Iterator[Step]:
-    """Name the webhooks that fail, are paused or only simulate; one line if there are none."""
-    held = [each for each in webhooks if each.words is not None]
+    """Name the webhooks that are paused or only simulate; one line if all send."""
+    # What is wrong with a webhook stands with its URL.
+    held = [each for each in webhooks if each.words is not None and not each.is_problem]
     yield from (_held(each, each.words) for each in held if each.words is not None)
-    if webhooks and not held:
+    if webhooks and not any(each.words for each in webhooks):
         count = plural(len(webhooks), "webhook ativo", "webhooks ativos")
         yield Step(Mark.GOOD, "Webhooks", f"{count}, sem falhas agora.")
 
 
 def _held(shown: ShownWebhook, words: Words) -> Step:
-    mark = Mark.BAD if shown.is_problem else Mark.ODD
     link = (url_for("webhooks.show", webhook_id=shown.webhook.id), "Ver o webhook")
     finding = f"{shown.label}. {words.what}"
-    return Step(mark, "Webhook", finding, words.you, link, whose=shown.webhook.name)
+    return Step(Mark.ODD, "Webhook", finding, words.you, link, whose=shown.webhook.name)
 
 
 def _choice_steps(

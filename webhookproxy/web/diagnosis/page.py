@@ -17,15 +17,16 @@ from webhookproxy.models.audit import Action, record_company, record_webhook
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.network.guard import masked_url
 from webhookproxy.reasons import ConnectionState
+from webhookproxy.troubles.now import trouble_of
 from webhookproxy.web.connection.panel import shown_now
 from webhookproxy.web.diagnosis.events import connection_step, events_steps, why_no_post
 from webhookproxy.web.diagnosis.findings import TROUBLES, Check, Mark, explanation
 from webhookproxy.web.diagnosis.live import Found, Way, ask
-from webhookproxy.web.diagnosis.words import token_step, url_steps
+from webhookproxy.web.diagnosis.words import token_step, trouble_steps, url_steps
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import actor, company_or_404
 from webhookproxy.web.shared.forms import policy, write
-from webhookproxy.web.webhooks.words import shown_webhook
+from webhookproxy.web.webhooks.words import ShownWebhook, shown_webhook, with_answers
 
 blueprint = Blueprint("diagnosis", __name__)
 
@@ -73,8 +74,14 @@ def _ways(company: Company, *, sending: bool) -> list[Way]:
             if why_no_post(each, wanted=sending)
             else prepare_trial(session, each, None, policy()),
         )
-        for each in live_webhooks(session, [company.id])[:WEBHOOKS_MAX]
+        for each in _webhooks(session, company)[:WEBHOOKS_MAX]
     ]
+
+
+def _webhooks(session: Session, company: Company) -> list[Webhook]:
+    """Return the company's webhooks, those in trouble first."""
+    webhooks, now = live_webhooks(session, [company.id]), datetime.now(UTC)
+    return sorted(webhooks, key=lambda each: trouble_of(each, now) is None)
 
 
 def _note(company: Company, ways: list[Way]) -> None:
@@ -90,7 +97,7 @@ def _note(company: Company, ways: list[Way]) -> None:
 
 
 def _page(company: Company, found: Found | None, *, sending: bool) -> str:
-    webhooks = live_webhooks(db.session(), [company.id])
+    webhooks = _webhooks(db.session(), company)
     checks = _checks(company, webhooks, found, sending=sending)
     # A socket comes before everything else: without one nothing arrives anywhere.
     steps = [step for each in checks for step in each.steps]
@@ -113,12 +120,12 @@ def _checks(
 ) -> list[Check]:
     session = db.session()
     shown = shown_now(session, [company])[company.id]
-    healths = [shown_webhook(each, company.timezone) for each in webhooks]
+    healths = with_answers(session, [shown_webhook(each, company.timezone) for each in webhooks])
     asked = None if found is None else found.token
     connection = connection_step(company, shown)
     return [
         Check("token", "Token inválido?", [token_step(shown, company.timezone, asked)]),
-        *(_url_check(each, found, sending=sending) for each in webhooks[:WEBHOOKS_MAX]),
+        *(_url_check(each, found, sending=sending) for each in healths[:WEBHOOKS_MAX]),
         Check(
             "eventos",
             "Eventos não chegando?",
@@ -127,7 +134,8 @@ def _checks(
     ]
 
 
-def _url_check(webhook: Webhook, found: Found | None, *, sending: bool) -> Check:
+def _url_check(shown: ShownWebhook, found: Found | None, *, sending: bool) -> Check:
+    webhook = shown.webhook
     tried = None if found is None else found.urls.get(webhook.id)
     why_not = why_no_post(webhook, wanted=sending)
     link = (url_for("webhooks.show", webhook_id=webhook.id), "Ver o webhook")
@@ -135,5 +143,8 @@ def _url_check(webhook: Webhook, found: Found | None, *, sending: bool) -> Check
         replace(each, whose=webhook.name, link=link if each.mark in TROUBLES else None)
         for each in url_steps(webhook, tried, why_not)
     ]
+    # The answer to a test of this moment says more than the last one.
+    if tried is None or tried.result is None:
+        steps = [*trouble_steps(shown), *steps]
     title = f"URL não acessível? {webhook.name}"
     return Check(f"webhook_{webhook.id}", title, steps, masked_url(webhook.url))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from flask import url_for
+
 from webhookproxy.delivery.sending.reach import Reach, Stage
 from webhookproxy.delivery.sending.trial import TrialResult
 from webhookproxy.models import Webhook
+from webhookproxy.models.types import from_ms
 from webhookproxy.reasons import (
     CONNECTION_WORDS,
     DELIVERY_WORDS,
@@ -18,7 +21,8 @@ from webhookproxy.reasons import (
 from webhookproxy.web.connection.panel import Shown
 from webhookproxy.web.diagnosis.findings import Mark, Step
 from webhookproxy.web.diagnosis.live import DEADLINE_SECONDS, Tried
-from webhookproxy.web.shared.formats import clock, duration
+from webhookproxy.web.shared.formats import ago, clock, duration
+from webhookproxy.web.webhooks.words import ShownWebhook
 
 # A certificate that ends sooner is mentioned.
 ENDS_SOON = timedelta(days=14)
@@ -29,6 +33,7 @@ _NAMES = {
     Stage.TLS: "Certificado (TLS)",
 }
 _POST = "POST de teste"
+_LATEST = "Últimos envios"
 _NOT_YET = "Ainda não verificado: clique em “Verificar agora”."
 
 
@@ -61,6 +66,26 @@ def _asked_step(asked: ConnectionReason) -> Step:
         finding = "Token inválido: a 3C Plus recusou o token desta empresa agora."
         return Step(Mark.BAD, "Token", finding, words.you)
     return Step(Mark.BAD, "Token", words.what, words.you)
+
+
+def trouble_steps(shown: ShownWebhook) -> list[Step]:
+    """Say what is wrong with a webhook by its last deliveries; nothing if all is well."""
+    trouble, words, answer = shown.trouble, shown.words, shown.answer
+    if trouble is None or words is None:
+        return []
+    link = (url_for("webhooks.show", webhook_id=shown.webhook.id), "Ver o webhook")
+    finding = words.what
+    if answer is not None:
+        place = {"delivery_id": answer.delivery_id, "tentativa": answer.number}
+        anchor = f"tentativa-{answer.number}"
+        link = (url_for("deliveries.show", **place, _anchor=anchor), "Ver a tentativa")
+        status = f"HTTP {answer.status}" if answer.status else "nenhuma"
+        said = f", “{answer.line}”" if answer.line else ""
+        finding = (
+            f"{words.what} Última resposta, {ago(from_ms(answer.started_ms))}: {status}{said}."
+        )
+    mark = Mark.BAD if shown.colour == "red" else Mark.ODD
+    return [Step(mark, _LATEST, finding, words.you, link, whose=shown.webhook.name)]
 
 
 def url_steps(webhook: Webhook, tried: Tried | None, why_no_post: str) -> list[Step]:

@@ -32,7 +32,7 @@ from webhookproxy.web.shared.access import (
 )
 from webhookproxy.web.shared.forms import write
 from webhookproxy.web.webhooks.refusals import latest_refusals
-from webhookproxy.web.webhooks.words import shown_webhook
+from webhookproxy.web.webhooks.words import shown_webhook, with_answers
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -77,7 +77,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "webhook": webhook,
         "company": company,
         "connection": shown(company, read_owner(session)),
-        "shown": shown_webhook(webhook, company.timezone),
+        "shown": with_answers(session, [shown_webhook(webhook, company.timezone)])[0],
         "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
         "bars_of_day": figures.last_day(all_ended, failed),

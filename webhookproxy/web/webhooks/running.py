@@ -10,8 +10,8 @@ from webhookproxy.delivery.sending.trial import run_trial
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
-from webhookproxy.models.audit import Action, record_webhook
-from webhookproxy.models.deliveries.actions import resume_webhook
+from webhookproxy.models.audit import Action, record, record_webhook
+from webhookproxy.models.deliveries.actions import oldest_waiting, resume_webhook, try_now
 from webhookproxy.models.webhooks import find_webhook, switch_webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
 from webhookproxy.rules import Refused
@@ -82,12 +82,37 @@ def _back(webhook_id: int) -> Response:
     return redirect(url_for("webhooks.show", webhook_id=webhook_id), code=303)
 
 
+@blueprint.post("/webhooks/<webhook:webhook_id>/testar-agora")
+def test_now(webhook_id: int) -> str | Response:
+    """Try the oldest event that waits now; if none waits, or none may be sent, send a test."""
+    throttle.limit("trial", throttle.address())
+    webhook = webhook_or_404(webhook_id)
+    who, company_id = actor(), webhook.company_id
+
+    def job(session: Session) -> bool:
+        waiting = oldest_waiting(session, webhook_id)
+        if waiting is None:
+            return False
+        tried = try_now(session, waiting).delivery_id
+        subject = f"delivery_{tried}"
+        record(session, who, Action.TRY_NOW, company_id=company_id, subject=subject)
+        return True
+
+    if webhook.state == WebhookState.PAUSED or not write(job, company_id):
+        return _try_out(webhook, (webhook.events or [""])[0])
+    flash("Testamos agora com um evento que espera: veja o resultado abaixo.")
+    return _back(webhook_id)
+
+
 @blueprint.post("/webhooks/<webhook:webhook_id>/testar")
 def try_out(webhook_id: int) -> str:
     """Send one made-up event now, and show the request and the answer."""
     throttle.limit("trial", throttle.address())
-    webhook = webhook_or_404(webhook_id)
-    name = request.form.get("evento", "").strip()
+    return _try_out(webhook_or_404(webhook_id), request.form.get("evento", "").strip())
+
+
+def _try_out(webhook: Webhook, name: str) -> str:
+    webhook_id = webhook.id
     try:
         result = run_trial(db.session(), webhook, name or None, policy())
     except Refused as refused:

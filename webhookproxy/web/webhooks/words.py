@@ -1,15 +1,20 @@
-"""The state of a webhook, in one word with a sentence."""
+"""The state of a webhook, in one word with a sentence, and the last answer of one in trouble."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
 
 from webhookproxy.models import Webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason, Words
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.rules.webhooks import WebhookState
-from webhookproxy.web.deliveries.words import reason_of_pause
+from webhookproxy.troubles.answers import LastAnswer, last_answers
+from webhookproxy.troubles.now import Trouble, TroubleKind, trouble_of
+from webhookproxy.troubles.words import trouble_words
 from webhookproxy.web.shared.formats import ago, clock
 
 
@@ -22,40 +27,72 @@ class ShownWebhook:
     drawing: str
     colour: str
     words: Words | None
-    is_problem: bool
+    timezone: str = DEFAULT_TIMEZONE
+    trouble: Trouble | None = None
+    # What the receiver answered last; read only for webhooks that a page shows.
+    answer: LastAnswer | None = None
+
+    @property
+    def is_problem(self) -> bool:
+        """Return whether the user should look."""
+        return self.trouble is not None
 
 
-_PAUSED_LABELS = {
-    DeliveryReason.WEBHOOK_PAUSED: "Pausado",
-    DeliveryReason.GONE: "Pausado: a URL não existe mais",
-    DeliveryReason.MAKE_OFF: "Pausado: cenário do Make desligado",
+_LOOKS = {
+    TroubleKind.FAILING: ("Falhando", "alert-triangle", "red"),
+    TroubleKind.PAUSED: ("Pausado: a URL não existe mais", "player-pause", "red"),
+    TroubleKind.REFUSING: ("Recusando parte", "alert-triangle", "amber"),
+    TroubleKind.BEHIND: ("Atrasado", "clock", "amber"),
 }
 
 
 def shown_webhook(webhook: Webhook, timezone: str = DEFAULT_TIMEZONE) -> ShownWebhook:
     """Return how the page describes a webhook now, with the times in that timezone."""
+    trouble = trouble_of(webhook, datetime.now(UTC))
+    if trouble is not None:
+        return _in_trouble(webhook, trouble, timezone)
     if webhook.state == WebhookState.PAUSED:
-        reason = reason_of_pause(webhook)
-        gone = reason is not DeliveryReason.WEBHOOK_PAUSED
-        label = _PAUSED_LABELS[reason]
-        words = _words(webhook, reason, timezone, webhook.paused_at)
-        return ShownWebhook(webhook, label, "player-pause", "red" if gone else "grey", words, gone)
+        since = "há pouco" if webhook.paused_at is None else clock(webhook.paused_at, timezone)
+        words = DELIVERY_WORDS[DeliveryReason.WEBHOOK_PAUSED].filled(since=since)
+        return ShownWebhook(webhook, "Pausado", "player-pause", "grey", words, timezone)
     if webhook.state == WebhookState.SIMULATED:
-        words = _words(webhook, DeliveryReason.SIMULATION, timezone, None)
-        return ShownWebhook(webhook, "Simulado", "ghost", "blue", words, False)
-    opened = webhook.health.circuit_opened_at
-    if opened is not None:
-        words = _words(webhook, DeliveryReason.CIRCUIT_OPEN, timezone, opened)
-        return ShownWebhook(webhook, "Falhando", "alert-triangle", "red", words, True)
-    return ShownWebhook(webhook, "Ativo", "check", "green", None, False)
+        words = DELIVERY_WORDS[DeliveryReason.SIMULATION].filled()
+        return ShownWebhook(webhook, "Simulado", "ghost", "blue", words, timezone)
+    return ShownWebhook(webhook, "Ativo", "check", "green", None, timezone)
 
 
-def _words(
-    webhook: Webhook, reason: DeliveryReason, timezone: str, since: datetime | None
-) -> Words:
+def with_answers(session: Session, shown: Sequence[ShownWebhook]) -> list[ShownWebhook]:
+    """Return the same webhooks; those in trouble have the last answer of their receiver."""
+    answers = last_answers(session, [each.trouble for each in shown if each.trouble])
+    return [
+        replace(
+            each,
+            answer=answers[each.webhook.id],
+            words=_words(each.webhook, each.trouble, each.timezone, answers[each.webhook.id]),
+        )
+        if each.trouble is not None and each.webhook.id in answers
+        else each
+        for each in shown
+    ]
+
+
+def _in_trouble(webhook: Webhook, trouble: Trouble, timezone: str) -> ShownWebhook:
+    label, drawing, colour = _LOOKS[trouble.kind]
+    if trouble.reason is DeliveryReason.MAKE_OFF and trouble.kind is TroubleKind.PAUSED:
+        label = "Pausado: cenário do Make desligado"
+    words = _words(webhook, trouble, timezone, None)
+    return ShownWebhook(webhook, label, drawing, colour, words, timezone, trouble)
+
+
+def _words(webhook: Webhook, trouble: Trouble, timezone: str, answer: LastAnswer | None) -> Words:
     probe = webhook.health.next_probe_at
-    return DELIVERY_WORDS[reason].filled(
-        when=ago(probe) if probe is not None and probe > datetime.now(UTC) else "agora",
-        since="há pouco" if since is None else clock(since, timezone),
-        status=webhook.health.last_error_status or "de erro",
+    when = None
+    if webhook.health.circuit_opened_at is not None:
+        when = ago(probe) if probe is not None and probe > datetime.now(UTC) else "agora"
+    is_redirect = answer is not None and answer.reason == DeliveryReason.REDIRECTED
+    return trouble_words(
+        trouble,
+        since=clock(trouble.since, timezone),
+        when=when,
+        target=answer.detail if answer is not None and is_redirect else None,
     )
