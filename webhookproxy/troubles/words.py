@@ -97,6 +97,7 @@ def _advice(trouble: Trouble) -> str:
             "limite de envios do webhook."
         )
     answered = (DeliveryReason.REFUSED_STATUS, DeliveryReason.FAILED_STATUS)
-    if trouble.reason in answered and trouble.status in STATUS_ADVICE:
-        return STATUS_ADVICE[trouble.status]
+    advice = STATUS_ADVICE.get(trouble.status or 0)
+    if trouble.reason in answered and advice is not None:
+        return advice
     return DELIVERY_WORDS[trouble.reason or DeliveryReason.CIRCUIT_OPEN].filled().you

@@ -190,7 +190,7 @@ def test_an_attempt_that_was_redirected_says_where_to() -> None:
     ("stored", "label", "what"),
     [
         (None, "Pausado", "O webhook está pausado"),
-        ("gone", "Pausado: a URL não existe mais", "Sua URL respondeu que não existe mais"),
+        ("gone", "Pausado: a URL não existe mais", "Sua URL responde que não existe mais"),
         ("make_off", "Pausado: cenário do Make desligado", "O cenário do Make está desligado"),
     ],
 )

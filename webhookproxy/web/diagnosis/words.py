@@ -76,9 +76,15 @@ def trouble_steps(shown: ShownWebhook) -> list[Step]:
     link = (url_for("webhooks.show", webhook_id=shown.webhook.id), "Ver o webhook")
     finding = words.what
     if answer is not None:
-        place = {"delivery_id": answer.delivery_id, "tentativa": answer.number}
-        anchor = f"tentativa-{answer.number}"
-        link = (url_for("deliveries.show", **place, _anchor=anchor), "Ver a tentativa")
+        link = (
+            url_for(
+                "deliveries.show",
+                delivery_id=answer.delivery_id,
+                tentativa=answer.number,
+                _anchor=f"tentativa-{answer.number}",
+            ),
+            "Ver a tentativa",
+        )
         status = f"HTTP {answer.status}" if answer.status else "nenhuma"
         said = f", “{answer.line}”" if answer.line else ""
         finding = (
