@@ -73,8 +73,18 @@ def test_an_owner_that_stores_is_well(app: Flask) -> None:
             "sockets": {"wished": 1, "connected": 1},
             "waiting_deliveries": 0,
             "oldest_waiting_seconds": None,
+            "backup_age_seconds": None,
         },
     )
+
+
+def test_the_age_of_the_last_backup_is_told_once_there_is_one(app: Flask, tmp_path: Path) -> None:
+    owner_seen(app, 0)
+    runner = app.test_cli_runner()
+    for number in range(2):
+        assert runner.invoke(args=["backup", str(tmp_path / f"{number}.sqlite")]).exit_code == 0
+    _, facts = ask(app)
+    assert 0 <= facts["backup_age_seconds"] < 60
 
 
 def test_nobody_stores_where_no_owner_was_heard_of_for_long(app: Flask) -> None:

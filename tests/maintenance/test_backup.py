@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -27,8 +28,10 @@ from tests.support.application import (
 from tests.support.receiver import Receiver
 from tests.support.server_process import ServerProcess
 from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.extensions import db
+from webhookproxy.maintenance.backup import make_backup
 from webhookproxy.models.webhooks import live_webhooks
 
 HOOK = "http://127.0.0.1:4001/"
@@ -116,8 +119,8 @@ def test_what_was_lost_comes_back_as_it_was(half: Sending, tmp_path: Path) -> No
         f" VALUES ({round(half.clock() * 1000)}, 'ana', 'signed_in', '', '', '')"
     )
     file = tmp_path / "backup.sqlite"
-    command(half.app, "backup", str(file))
     before = everything(half.app)
+    command(half.app, "backup", str(file))
     half.end()
     half.execute("DELETE FROM deliveries")
     half.execute("UPDATE companies SET name = 'Outra'")
@@ -134,11 +137,12 @@ def test_a_backup_is_restored_into_the_other_kind_of_database_too(
 ) -> None:
     fill(half)
     file = tmp_path / "backup.sqlite"
+    wanted = everything(half.app)
     command(half.app, "backup", str(file))
     numbers = half.company + 2
     with application(other_url, tmp_path) as other:
         command(other, "restore", str(file))
-        found, wanted = everything(other), everything(half.app)
+        found = everything(other)
         assert found.keys() == wanted.keys()
         for table in wanted:
             assert len(found[table]) == len(wanted[table]), table
@@ -186,6 +190,48 @@ def test_a_backup_is_not_written_over_a_file_nor_where_it_cannot_be(
     assert "does not exist" in refusal(half.app, "restore", str(tmp_path / "missing"))
 
 
+def test_of_a_folder_of_backups_only_the_newest_are_kept(half: Sending, tmp_path: Path) -> None:
+    fill(half)
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    old = [f"webhookproxy-2026010{day}T030000Z.sqlite" for day in range(1, 6)]
+    for name in (*old, "webhookproxy-mine.sqlite", "notes.txt"):
+        (folder / name).touch()
+    said = command(half.app, "backup", "--keep", "3", str(folder))
+    names = sorted(path.name for path in folder.iterdir())
+    assert names[:1] == ["notes.txt"]
+    assert names[1:3] == old[3:]
+    assert names[-1] == "webhookproxy-mine.sqlite"
+    assert re.fullmatch(r"webhookproxy-\d{8}T\d{6}Z\.sqlite", names[3])
+    assert f"{folder / names[3]} holds everything as it was" in said
+    assert len(names) == 5
+    recorded = rows(half.app, "SELECT who, detail FROM audit WHERE action = 'backup_made'")
+    assert recorded == [("cli", names[3])]
+
+
+def test_where_no_backup_can_be_made_none_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    old = folder / "webhookproxy-20260101T030000Z.sqlite"
+    old.touch()
+    with application(f"sqlite:///{tmp_path / 'empty.sqlite'}", tmp_path) as app:
+        assert "no tables yet" in refusal(app, "backup", "--keep", "1", str(folder))
+        assert "File exists" in refusal(app, "backup", "--keep", "1", str(old))
+    assert list(folder.iterdir()) == [old]
+
+
+def test_a_backup_that_cannot_be_recorded_is_as_good(
+    half: Sending, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_job: object) -> None:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(half.app.extensions["store"], "session", refuse)
+    said = command(half.app, "backup", str(tmp_path / "backup.sqlite"))
+    assert "holds everything" in said
+    assert "/saude will not know of this backup" in said
+
+
 def test_a_database_without_tables_is_not_backed_up(tmp_path: Path) -> None:
     with application(f"sqlite:///{tmp_path / 'empty.sqlite'}", tmp_path) as app:
         assert "no tables yet" in refusal(app, "backup", str(tmp_path / "b.sqlite"))
@@ -211,7 +257,13 @@ def test_a_backup_made_in_the_middle_of_traffic_is_whole_and_holds_nobody_up(
     writer = gevent.spawn(write)
     gevent.sleep(0)
     file = tmp_path / "backup.sqlite"
-    made = gevent.get_hub().threadpool.spawn(command, half.app, "backup", str(file))
+
+    def backup() -> int:
+        # Without the command, which also records it: only the store's own thread may wait for it.
+        with half.app.app_context():
+            return make_backup(db.engine, file)
+
+    made = gevent.get_hub().threadpool.spawn(backup)
     made.get(timeout=60)
     going.clear()
     writer.join(10)

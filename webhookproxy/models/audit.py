@@ -84,6 +84,7 @@ class Action(StrEnum):
     EXPORT = "export"
     PRIVACY_EXPUNGE = "privacy_expunge"
     KEYS_ROTATED = "keys_rotated"
+    BACKUP_MADE = "backup_made"
 
 
 @dataclass(frozen=True, slots=True)

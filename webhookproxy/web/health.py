@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.database.lease import HEARTBEAT_MS, owner_seen_ms
@@ -16,6 +16,7 @@ from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import storing
 from webhookproxy.extensions import db
 from webhookproxy.housekeeping.disk_space import look
+from webhookproxy.models.audit import Action, AuditEntry
 from webhookproxy.models.deliveries.tables import OPEN
 from webhookproxy.reasons import StoringReason
 
@@ -36,6 +37,15 @@ _WAITING = text(
     " (SELECT d.event_id FROM deliveries d WHERE d.webhook_id = h.webhook_id"
     f" AND d.{OPEN} ORDER BY d.id LIMIT 1))) FROM webhook_health h"
     " JOIN webhooks w ON w.id = h.webhook_id AND w.deleted_at IS NULL"
+)
+
+
+# One step into an index.
+_LAST_BACKUP = (
+    select(AuditEntry.at)
+    .where(AuditEntry.action == Action.BACKUP_MADE.value)
+    .order_by(AuditEntry.id.desc())
+    .limit(1)
 )
 
 
@@ -97,6 +107,7 @@ def _stored() -> dict[str, object]:
     waiting, oldest_ms = connection.execute(_WAITING).one()
     lives = seen_ms is not None and seen_ms <= HEARTBEAT_MS
     disk = look(connection, current_app.config["MAX_DATA_BYTES"])
+    backup_at = connection.scalar(_LAST_BACKUP)
     return {
         "owner_seen_ms": seen_ms,
         # Without a living owner no socket is open, whatever the rows say.
@@ -109,7 +120,11 @@ def _stored() -> dict[str, object]:
             "free_bytes": disk.free_bytes,
         },
         "waiting_deliveries": int(waiting),
-        "oldest_waiting_seconds": None
-        if oldest_ms is None
-        else round(max(0.0, time.time() - oldest_ms / 1000), 1),
+        "oldest_waiting_seconds": None if oldest_ms is None else _seconds_since(oldest_ms / 1000),
+        # None of the provider's own backups is known here, and null is no alarm.
+        "backup_age_seconds": None if backup_at is None else _seconds_since(backup_at.timestamp()),
     }
+
+
+def _seconds_since(moment: float) -> float:
+    return round(max(0.0, time.time() - moment), 1)

@@ -44,6 +44,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.EXPORT: ("Exportou", "download"),
         Action.PRIVACY_EXPUNGE: ("Apagou dados de uma pessoa (LGPD)", "shield-lock"),
         Action.KEYS_ROTATED: ("Trocou a chave que cifra os segredos", "key"),
+        Action.BACKUP_MADE: ("Fez uma cópia de segurança", "download"),
     }
 )
 
