@@ -197,6 +197,20 @@ def read_all(app: Flask, filled: set[str]) -> None:
 
 
 @pytest.mark.postgresql
+def test_tables_of_a_newer_version_are_left_as_they_are(
+    app: Flask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upgrade(app)
+    store_of(app).run(
+        lambda connection: (
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'")) and None
+        )
+    )
+    upgrade(app)
+    assert "A newer version has changed the tables" in capsys.readouterr().err
+    assert rows(app, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
 def test_a_revision_waits_for_locks_and_takes_its_time_on_a_postgresql_in_use(
     postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
