@@ -67,10 +67,10 @@ def try_and_save(page: Page, hands: Mouse) -> None:
     expect(page.locator("#resultado")).to_be_in_viewport()
     hands.press("Testar com os últimos 1.000 eventos")
     expect(page.locator(".trial-count")).to_have_text("Teria enviado 1 de 3.")
-    expect(page.locator("#resultado")).to_contain_text("call.status é igual a 7")
+    expect(page.locator("#resultado")).to_contain_text("call.status é igual a 7 (finalizada)")
     hands.press("Salvar o filtro")
     expect(page.locator(".alert-success")).to_contain_text(f"O filtro de {EVENT} foi salvo.")
-    expect(page.locator("#filtros")).to_contain_text("Só é enviado se call.status é igual a 7.")
+    expect(page.locator("#filtros")).to_contain_text("Só é enviado se call.status é igual a 7 (finalizada).")
 
 
 def see_it_left_out(page: Page, hands: Mouse) -> None:
@@ -79,10 +79,10 @@ def see_it_left_out(page: Page, hands: Mouse) -> None:
     row = page.locator(".rows .row-item")
     expect(row).to_have_count(1)
     expect(row).to_contain_text("Filtrada")
-    expect(row).to_contain_text("call.status é igual a 7")
+    expect(row).to_contain_text("call.status é igual a 7 (finalizada)")
     hands.open("ver o evento")
     reason = page.locator("#destinos .reason")
-    expect(reason).to_contain_text("O filtro deste webhook pede “call.status é igual a 7”")
+    expect(reason).to_contain_text("O filtro deste webhook pede “call.status é igual a 7 (finalizada)”")
     hands.open("Ver o filtro")
     expect(page.get_by_label("Campo")).to_have_value("call.status")
 

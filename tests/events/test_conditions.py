@@ -233,7 +233,12 @@ def test_a_payload_is_read_as_it_is_stored_also_what_orjson_does_not_take() -> N
 
 
 def test_the_words_fit_and_never_hold_what_came() -> None:
-    assert Condition("call.status", Operator.EQUAL, "7").words() == "call.status é igual a 7"
+    assert (
+        Condition("call.status", Operator.EQUAL, "7").words()
+        == "call.status é igual a 7 (finalizada)"
+    )
+    assert Condition("call.agent", Operator.EQUAL, "7").words() == "call.agent é igual a 7"
+    assert Condition("call.status", Operator.LESS, "7").words() == "call.status é menor que 7"
     assert Condition("call.id", Operator.EXISTS, "x").words() == "call.id existe"
     assert len(Condition("p" * 200, Operator.LACKS, "v" * 200).words()) == WORDS_MAX
     assert set(LABELS) == set(Operator)

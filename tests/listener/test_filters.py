@@ -70,7 +70,7 @@ def test_what_a_filter_leaves_out_is_recorded_with_its_condition(world: Filtered
     world.arrive({"call": {"status": 3}})
     [row] = world.deliveries()
     assert (row.state, row.reason, row.webhook_id) == ("filtered", "filtered_out", webhook)
-    assert row.condition == "call.status é igual a 7"
+    assert row.condition == "call.status é igual a 7 (finalizada)"
     [event] = world.half.events()
     assert row.ended_ms == event.received_ms
     assert (row.tries, row.attempts, row.first_attempt_ms, row.due_ms) == (0, 0, None, None)
@@ -137,7 +137,7 @@ def test_all_conditions_must_hold_and_the_first_that_does_not_is_said(world: Fil
     world.webhook({NAME: two})
     world.arrive({"call": {"status": 7}}, {"call": {}}, {"call": {"status": 7}, "agent": {"id": 1}})
     said = [row.condition for row in world.deliveries()]
-    assert sorted(map(str, said)) == ["None", "agent.id existe", "call.status é igual a 7"]
+    assert sorted(map(str, said)) == ["None", "agent.id existe", "call.status é igual a 7 (finalizada)"]
 
 
 def test_changed_filters_are_in_force_from_the_next_event(world: Filtered) -> None:

@@ -70,6 +70,23 @@ def test_the_events_are_those_of_the_list_each_with_what_became_of_it(
     assert "Marina" not in text
 
 
+def test_the_codes_of_a_call_are_words_in_the_file_of_the_events(
+    app: Flask, place: Place, beto: Browser
+) -> None:
+    payload = (
+        f'{{"callHistory":{{"number":"{PHONE}","agent":{{"name":"Marina"}},"status":5,'
+        '"campaign":{"name":"Retenção"},"hangup_cause":19,"call_mode":"dialer","calling_time":8}}'
+    )
+    insert(app, [event_row(1, place.company, payload=payload)])
+    (row,) = sheet(beto, "/eventos.csv")
+    told = ("Campanha", "Resultado", "Desligamento", "Modo", "Duração (s)")
+    assert [row[name] for name in told] == [
+        *("Retenção", "não atendida", "tocou e ninguém atendeu", "discador", "8"),
+    ]
+    assert PHONE not in str(row)
+    assert "Marina" not in str(row)
+
+
 def test_a_key_that_holds_a_telephone_shows_its_last_digits(
     app: Flask, place: Place, beto: Browser
 ) -> None:

@@ -116,7 +116,7 @@ def test_with_filters_the_webhook_says_each_in_words(
     )
     page = beto.get(f"/webhooks/webhook_{webhook}").text
     section = page[page.index('id="filtros"') :]
-    assert "Só é enviado se call.status é igual a 7 e agent.name contém <Ana>." in plain(page)
+    assert "Só é enviado se call.status é igual a 7 (finalizada) e agent.name contém <Ana>." in plain(page)
     assert section.count("O webhook não pede mais este evento.") == 1
     assert address(webhook).replace("&", "&amp;") in section
     assert f"/entregas?webhook=webhook_{webhook}&amp;estado=filtrada" in section
@@ -180,6 +180,16 @@ def test_a_click_on_a_value_of_the_newest_event_makes_a_condition_that_it_meets(
     page = send(beto, place.webhook, shown_rows(page), **{"try": ""})
     assert "Teria enviado 1 de 2." in plain(page)
     assert stored(app, place.webhook) is None
+
+
+def test_a_code_is_said_in_words_beside_its_value_and_in_its_condition(
+    app: Flask, beto: Browser, place: Place
+) -> None:
+    arrive(app, place.company, [payload_of(status=5)])
+    page = html.unescape(beto.get(address(place.webhook)).text)
+    assert '<span class="leaf-value">5</span> <span class="muted">não atendida</span>' in page
+    page = send(beto, place.webhook, SEVEN, **{"try": "1"})
+    assert '<p class="form-hint" id="codigo-1">finalizada</p>' in page
 
 
 def test_a_condition_that_is_there_already_is_not_taken_twice(
@@ -269,7 +279,7 @@ def test_the_trial_counts_the_last_events_of_this_name_and_shows_some_of_either_
     for part, first in ((sent, 12), (kept, 20)):
         found = re.findall(r'href="/eventos/(evt_\w+)"', part)
         assert found == [f"evt_{number:032x}" for number in range(first, first - 5, -1)]
-    assert kept.count("<code>call.status é igual a 7</code>") == 5
+    assert kept.count("<code>call.status é igual a 7 (finalizada)</code>") == 5
 
 
 def test_the_trial_looks_at_no_more_than_the_last(

@@ -29,6 +29,7 @@ from typing import Any
 
 import orjson
 
+from webhookproxy.events.code_words import meaning
 from webhookproxy.events.payload_paths import MISSING, find, parse_path
 
 WORDS_MAX = 300
@@ -85,11 +86,22 @@ class Condition:
     value: str = ""
 
     def words(self) -> str:
-        """Return the condition in Portuguese, as "call.status é igual a 7"; at most WORDS_MAX."""
+        """Return the condition in Portuguese, at most WORDS_MAX characters.
+
+        For example "call.agent é igual a 7", or "call.status é igual a 5 (não atendida)".
+        """
         words = f"{self.path} {LABELS[self.operator]}"
         if self.operator is not Operator.EXISTS:
             words += f" {self.value}"
+        if self.code_words:
+            words += f" ({self.code_words})"
         return words if len(words) <= WORDS_MAX else f"{words[: WORDS_MAX - 1]}…"
+
+    @property
+    def code_words(self) -> str:
+        """Return what the code means that the value must, or must not, be; "" for no code."""
+        is_whole = self.operator in (Operator.EQUAL, Operator.DIFFERENT)
+        return meaning(self.path, self.value) if is_whole else ""
 
 
 class Compiled:

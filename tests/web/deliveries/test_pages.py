@@ -86,7 +86,7 @@ def test_a_filtered_delivery_says_the_condition_on_its_page_and_its_events(
     app: Flask, company: int, webhook: int, client: FlaskClient
 ) -> None:
     deliver(app, company, webhook, 1, state="filtered", reason="filtered_out")
-    condition = "call.status é igual a 7"
+    condition = "call.status é igual a 7 (finalizada)"
     store_of(app).session(lambda session: setattr(session.get(Delivery, 1), "condition", condition))
     said = f"O filtro deste webhook pede “{condition}”, e o evento não atende."
     for address in ("/entregas/delivery_1", f"/eventos/evt_{1:032x}"):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from flask import current_app
 from sqlalchemy import select
 
+from webhookproxy.events.call_facts import CallFacts
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.audit import Action, AuditEntry
@@ -30,7 +31,11 @@ DELIVERIES = (
     *("Tentativas", "Reenvios", "Chave", "Chegou em", "Chegou em (UTC)"),
     *("Terminou em", "Terminou em (UTC)"),
 )
-EVENTS = ("Evento", "ID do evento", "Empresa", "Chave", "Chegou em", "Chegou em (UTC)", "Destino")
+# The end of a line is what the event says of its call, without the telephone and the agent.
+EVENTS = (
+    *("Evento", "ID do evento", "Empresa", "Chave", "Chegou em", "Chegou em (UTC)", "Destino"),
+    *("Campanha", "Fila", "Resultado", "Tabulação", "Desligamento", "Modo", "Duração (s)"),
+)
 AUDIT = ("Quando", "Quando (UTC)", "Quem", "Ação", "Detalhe", "Empresa", "Sobre", "De onde")
 
 _BEHIND = "Eventos que acabaram de chegar ainda não entraram na busca: não estão neste arquivo."
@@ -72,10 +77,18 @@ def events(question: Question, of: Mapping[int, Owner], most: int) -> Round:
                 *(event.name, event.public_id, owner.name, masked(event.order_key)),
                 *times(event.received_ms, owner.timezone),
                 became or event.note,
+                *_call(event.facts),
             )
         )
     notes = [note for note, holds in ((_BEHIND, answer.behind), (_CUT, answer.cut)) if holds]
     return Round(rows, answer.ids[-1] if answer.more and answer.ids else None, " ".join(notes))
+
+
+def _call(facts: CallFacts) -> tuple[object, ...]:
+    return (
+        *(facts.campaign or facts.campaign_id, facts.queue, facts.outcome, facts.qualification),
+        *(facts.hangup, facts.mode, facts.duration),
+    )
 
 
 def audit_entries(chosen: Chosen, before: int | None, most: int) -> Round:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookproxy.events.catalog import CATALOG
+from webhookproxy.events.code_words import meaning
 from webhookproxy.events.conditions import Condition, Operator, read_payload, text_of
 from webhookproxy.events.payload import HIDDEN
 from webhookproxy.events.payload_paths import format_path, parse_path, values_of
@@ -38,6 +39,7 @@ _HIDDEN = json.loads(HIDDEN)
 class Leaf:
     """One value: its name within its object, and what the button that takes it says.
 
+    `meaning` says what a code means.
     `take` is empty for a path that no condition may have, and for a value that was hidden.
     """
 
@@ -45,6 +47,7 @@ class Leaf:
     path: str
     value: str
     take: str
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,9 @@ def _sample(payload: Any, asked: set[str], public_id: str = "", received_ms: int
     branches: dict[str, list[Leaf]] = {}
     for path, value in values:
         steps = parse_path(path)
-        leaf = Leaf(format_path(steps[-1:]), path, _shown(value), _take(path, value))
+        leaf = Leaf(
+            format_path(steps[-1:]), path, _shown(value), _take(path, value), meaning(path, value)
+        )
         branches.setdefault(format_path(steps[:-1]) if steps[1:] else "", []).append(leaf)
     # Values that lie in no object come first.
     ordered = sorted(branches.items(), key=lambda each: each[0] != "")
