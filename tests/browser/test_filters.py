@@ -16,6 +16,7 @@ from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.events.catalog import CATALOG
 
+SEVEN = "call.status é igual a 7 (finalizada)"
 TOKEN = "token-of-a-manager-who-filters"
 EVENT = "call-was-connected"
 STATUSES = (4, 7, 4)
@@ -67,10 +68,10 @@ def try_and_save(page: Page, hands: Mouse) -> None:
     expect(page.locator("#resultado")).to_be_in_viewport()
     hands.press("Testar com os últimos 1.000 eventos")
     expect(page.locator(".trial-count")).to_have_text("Teria enviado 1 de 3.")
-    expect(page.locator("#resultado")).to_contain_text("call.status é igual a 7 (finalizada)")
+    expect(page.locator("#resultado")).to_contain_text(SEVEN)
     hands.press("Salvar o filtro")
     expect(page.locator(".alert-success")).to_contain_text(f"O filtro de {EVENT} foi salvo.")
-    expect(page.locator("#filtros")).to_contain_text("Só é enviado se call.status é igual a 7 (finalizada).")
+    expect(page.locator("#filtros")).to_contain_text(f"Só é enviado se {SEVEN}.")
 
 
 def see_it_left_out(page: Page, hands: Mouse) -> None:
@@ -79,10 +80,10 @@ def see_it_left_out(page: Page, hands: Mouse) -> None:
     row = page.locator(".rows .row-item")
     expect(row).to_have_count(1)
     expect(row).to_contain_text("Filtrada")
-    expect(row).to_contain_text("call.status é igual a 7 (finalizada)")
+    expect(row).to_contain_text(SEVEN)
     hands.open("ver o evento")
     reason = page.locator("#destinos .reason")
-    expect(reason).to_contain_text("O filtro deste webhook pede “call.status é igual a 7 (finalizada)”")
+    expect(reason).to_contain_text(f"O filtro deste webhook pede “{SEVEN}”")
     hands.open("Ver o filtro")
     expect(page.get_by_label("Campo")).to_have_value("call.status")
 

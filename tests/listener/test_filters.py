@@ -137,7 +137,11 @@ def test_all_conditions_must_hold_and_the_first_that_does_not_is_said(world: Fil
     world.webhook({NAME: two})
     world.arrive({"call": {"status": 7}}, {"call": {}}, {"call": {"status": 7}, "agent": {"id": 1}})
     said = [row.condition for row in world.deliveries()]
-    assert sorted(map(str, said)) == ["None", "agent.id existe", "call.status é igual a 7 (finalizada)"]
+    assert sorted(map(str, said)) == [
+        "None",
+        "agent.id existe",
+        "call.status é igual a 7 (finalizada)",
+    ]
 
 
 def test_changed_filters_are_in_force_from_the_next_event(world: Filtered) -> None:
