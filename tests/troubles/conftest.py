@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.delivery.conftest import any_half
+from tests.delivery.conftest import any_half, half
 
-__all__ = ["any_half"]
+__all__ = ["any_half", "half"]

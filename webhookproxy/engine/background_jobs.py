@@ -12,6 +12,7 @@ from webhookproxy.delivery.outcomes.resending import Resending
 from webhookproxy.engine.relay import Relay
 from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.search.index.indexer import Indexer
+from webhookproxy.troubles.outages import Outages
 
 
 class Job(Protocol):
@@ -28,6 +29,7 @@ class BackgroundJobs(NamedTuple):
     housekeeping: Housekeeping
     indexer: Indexer
     resending: Resending
+    outages: Outages
 
 
 def background_jobs(
@@ -49,4 +51,5 @@ def background_jobs(
         gone=indexer.gone,
     )
     resending = Resending(store, reading, relay.lanes.attend, days, clock)
-    return BackgroundJobs(housekeeping, indexer, resending)
+    outages = Outages(store, reading, app.extensions["broadcast"].tell, clock)
+    return BackgroundJobs(housekeeping, indexer, resending, outages)

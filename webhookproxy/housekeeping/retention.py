@@ -32,6 +32,7 @@ _COUNTERS = (
     ("hourly_events", "company_id", "hour < {limit}", HOUR_MS),
     ("hourly_deliveries", "webhook_id", "hour < {limit}", HOUR_MS),
     ("gaps", "company_id", "started_at < {limit} AND ended_at < {limit}", 1),
+    ("outages", "webhook_id", "began_at < {limit} AND ended_at < {limit}", 1),
     (REFUSALS, "webhook_id", "day < {limit}", DAY_MS),
 )
 
@@ -82,7 +83,7 @@ class Retention:
 
 
 class OldCounters:
-    """Removes hourly counters and gaps of more than COUNTERS_DAYS, once in an hour.
+    """Removes hourly counters, gaps and outages of more than COUNTERS_DAYS, once in an hour.
 
     Groups of refusals stay for the days of the events.
     """

@@ -13,6 +13,7 @@ from webhookproxy.models.installation.changes import Change, Revision
 from webhookproxy.models.installation.keycheck import KeyCheck
 from webhookproxy.models.installation.leases import Lease
 from webhookproxy.models.installation.submissions import Submission
+from webhookproxy.models.outages import Outage
 from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "HourlyEvents",
     "KeyCheck",
     "Lease",
+    "Outage",
     "PendingSignIn",
     "RecoveryCode",
     "RefusalGroup",
