@@ -30,9 +30,9 @@ class Outage(Base):
 
     It ended at `ended_at`, the first success (or the resumption); until a minute after that it may
     begin again. The account is about the deliveries that arrived or waited in that time: how many
-    `waited` (of a webhook that refused: were refused), and what became of them until now. It is
-    final at `settled_at`, when all of them have ended. `first_id` is the lowest number that they
-    may have. `is_cut` says that more than COUNT_MAX deliveries had to be looked at.
+    `waited` (of a webhook that refused: were refused), and how many of them have ended until now.
+    It is final at `settled_at`, when all of them have ended. `first_id` is the lowest number that
+    they may have. `is_cut` says that more than COUNT_MAX deliveries had to be looked at.
     """
 
     __tablename__ = "outages"

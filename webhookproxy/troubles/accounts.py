@@ -1,4 +1,4 @@
-"""The account of an outage that ended: what became of the events that waited in it."""
+"""The account of an outage that ended: how many events waited, and how they ended."""
 
 from __future__ import annotations
 
