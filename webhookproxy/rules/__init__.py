@@ -46,6 +46,10 @@ class Problems:
         """Note the problems that another check found."""
         self._found.extend(refused.problems)
 
+    def joined(self, refused: Refused) -> Refused:
+        """Return all noted problems, and those that another check found, as one Refused."""
+        return Refused([*self._found, *refused.problems])
+
     def raise_any(self) -> None:
         """Raise Refused with all noted problems, if there are any."""
         if self._found:

@@ -94,6 +94,24 @@ def test_a_wrong_first_form_creates_nobody_and_says_why(
     assert not rows(app, "SELECT 1 FROM users")
 
 
+def test_every_mistake_of_the_first_form_is_said_at_once(visitor: Browser) -> None:
+    wrong = {"email": "ana", "password": "curta", "repeated": "outra"}
+    fields = {**first_fields("0000-0000-0000-0000"), **wrong}
+    page = visitor.post("/primeiro-acesso", 200, **fields).text
+    assert "Nada foi salvo. Corrija os 4 pontos:" in page
+    for field in ("code", "email", "password", "repeated"):
+        assert f'<a href="#{field}">' in page, field
+
+
+def test_a_login_that_fails_does_not_speak_of_saving(visitor: Browser, ana: Browser) -> None:
+    page = visitor.post("/entrar", 200, email="ana@exemplo.com.br", password="x" * 12).text
+    assert "<strong>Não foi possível entrar.</strong>" in page
+    assert "Nada foi salvo" not in page
+    wrong = {"current": "x", "password": "curta", "repeated": "outra"}
+    page = ana.post("/conta", 200, **wrong).text
+    assert "Corrija os 3 pontos" in page
+
+
 @pytest.mark.usefixtures("ana")
 def test_there_is_no_first_visit_once_there_is_a_user(app: Flask, visitor: Browser) -> None:
     assert visitor.get("/primeiro-acesso", 303).location == "/entrar"

@@ -90,11 +90,41 @@ def test_saving_a_form_as_it_stands_changes_no_number(
     assert before == (float(limit.replace(",", ".")) if limit else None)
 
 
+def test_every_mistake_is_said_at_once_and_leads_to_its_field(ana: Browser, new: str) -> None:
+    wrong = {
+        "name": "",
+        "url": "crm.exemplo.com/hook",
+        "timeout": "quinze",
+        "max_age": "999",
+        "parallelism": "0",
+    }
+    typed = {**ana.fields(new), **wrong, "which": "todos", "secret": "a", "generate_secret": "y"}
+    page = ana.send(new, typed, 200).text
+    summary = page[page.index('id="problemas"') : page.index("</ul>", page.index('id="problemas"'))]
+    assert "Nada foi salvo. Corrija os 6 pontos:" in summary
+    for field in (*wrong, "generate_secret"):
+        assert summary.count(f'<a href="#{field}">') == 1, field
+        assert page.count(f'id="{field}"') == 1, field
+        assert f'id="{field}-erro"' in page, field
+
+
+def test_required_and_optional_fields_are_marked_in_one_way(ana: Browser, new: str) -> None:
+    page = ana.get(new).text
+    assert "menos os marcados com (opcional)" in page
+    for field, asked in (("name", True), ("url", True), ("timeout", True), ("rate_limit", False)):
+        tag = re.search(rf'<input[^>]*id="{field}"[^>]*>', page)
+        assert tag is not None
+        assert ("required" in tag[0]) == asked, field
+        label = re.search(rf'<label[^>]*for="{field}">([^<]*)<', page)
+        assert label is not None
+        assert ("(opcional)" in label[1]) != asked, field
+
+
 def test_every_number_that_is_none_is_said_at_once(ana: Browser, edit: str) -> None:
     wrong = {"parallelism": "2,5", "timeout": "", "rate_limit": "rápido", "max_age": "nan"}
     page = ana.send(edit, {**ana.fields(edit), **wrong}, 200).text
     assert page.count("Isto não é um número: escreva um número inteiro") == 2
-    assert page.count("Isto não é um número: escreva por exemplo") == 4
+    assert page.count("Isto não é um número: escreva, por exemplo, 2 ou 0,5.") == 4
     assert 'value="rápido"' in page
     page = ana.send(edit, {**ana.fields(edit), "max_age": "nan"}, 200).text
     assert "A idade máxima deve ficar entre 1 e 168 horas." in page

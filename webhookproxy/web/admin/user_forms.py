@@ -8,6 +8,7 @@ from typing import Any
 from wtforms import BooleanField, EmailField, PasswordField, SelectField, SelectMultipleField
 
 from webhookproxy.models import Company, User
+from webhookproxy.rules import Refused
 from webhookproxy.web.login import passwords
 from webhookproxy.web.shared.forms import StoredForm, choices
 
@@ -58,7 +59,7 @@ class UserForm(StoredForm):
         self.companies.data = [company.id for company in companies]
 
     def typed(self) -> dict[str, Any]:
-        """Return the fields to store. Refused for a password that is too short or too long.
+        """Return the fields to store. See StoredForm.
 
         `password_hash` is None if the stored password stays.
         """
@@ -71,5 +72,12 @@ class UserForm(StoredForm):
             "admin": self.role.data == "administrador",
             "reader": self.role.data == "leitor",
             "companies": {number for number, _ in self.offered} & set(self.companies.data or ()),
-            "password_hash": None if keeps else passwords.hashed(password),
+            "password_hash": None if keeps else self._hashed(password),
         }
+
+    def _hashed(self, password: str) -> str:
+        try:
+            return passwords.hashed(password)
+        except Refused as refused:
+            self.unread.take(refused)
+            return ""

@@ -41,7 +41,7 @@ class CompanyForm(StoredForm):
     version = HiddenField(default="0")
     name = StringField("Nome", description="Como você quer ver a empresa nesta tela.")
     threec_id = StringField(
-        "ID 3C Plus", description="Opcional: o número da empresa na 3C Plus, para você achá-la."
+        "ID 3C Plus (opcional)", description="O número da empresa na 3C Plus, para você achá-la."
     )
     token = PasswordField(
         "Token de API",
@@ -49,7 +49,8 @@ class CompanyForm(StoredForm):
         render_kw=NOT_TO_BE_FILLED,
     )
     agent_id = StringField(
-        "ID do agente", description="Só para o token de um agente; deixe vazio com o de um gestor."
+        "ID do agente (opcional)",
+        description="Só para o token de um agente; deixe vazio com o de um gestor.",
     )
     host = SelectField(
         "Servidor do socket", description="Use o primeiro, a menos que a 3C Plus indique outro."
@@ -59,7 +60,7 @@ class CompanyForm(StoredForm):
     )
     timezone = SelectField("Fuso horário", description="Para as horas mostradas nas páginas.")
     retention_days = StringField(
-        "Dias de guarda",
+        "Dias de guarda (opcional)",
         description="Por quantos dias guardamos os eventos desta empresa; vazio é o do servidor.",
         render_kw={"inputmode": "numeric"},
     )
@@ -85,7 +86,7 @@ class CompanyForm(StoredForm):
         self.hide_credentials.data = company.hide_credentials
 
     def typed(self) -> dict[str, Any]:
-        """Return the fields to store; a blank token is not among them. Refused for bad days."""
+        """Return the fields to store; a blank token is not among them. See StoredForm."""
         host = str(self.host.data or "")
         token = str(self.token.data or "").strip()
         return {
@@ -104,7 +105,16 @@ class CompanyForm(StoredForm):
         if not text:
             return None
         if not (text.isascii() and text.isdigit()) or len(text) > 4:
-            raise Refused.one("retention_days", "", "Isto não é um número de dias.")
-        days = int(text)
-        check_retention(days, current_app.config["RETENTION_DAYS"])
-        return days
+            self.unread.add("retention_days", "", "Isto não é um número de dias: escreva, como 30.")
+            return None
+        try:
+            check_retention(int(text), current_app.config["RETENTION_DAYS"])
+        except Refused as refused:
+            self.unread.take(refused)
+        return int(text)
+
+    def field_of(self, name: str) -> str:
+        """Return the field in which the address of the socket was chosen or typed."""
+        if name == "socket_url":
+            return "other_host" if self.host.data == OTHER_HOST else "host"
+        return name

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from wtforms import EmailField, PasswordField, StringField
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flask import current_app
+from wtforms import EmailField, Field, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired
 
+from webhookproxy.models.accounts.one_time_codes import is_first_code
+from webhookproxy.rules import Refused
+from webhookproxy.rules.people import check_email, check_password
 from webhookproxy.web.shared.forms import Form
 
 _REQUIRED = InputRequired("Preencha este campo.")
@@ -46,14 +53,37 @@ class CodeField(StringField):
         return ""
 
 
+class NewPassword(Form):
+    """A form in which a password is typed twice."""
+
+    def validate_password(self, field: PasswordField) -> None:
+        """Refuse a password that is too short or too long."""
+        _check(check_password, field)
+
+    def validate_repeated(self, field: PasswordField) -> None:
+        """Refuse a password that is not the first one."""
+        if field.data != self["password"].data:
+            raise ValidationError("As duas senhas são diferentes: digite-as de novo.")
+
+
+def _check(rule: Callable[[str], object], field: Field) -> None:
+    """Raise ValidationError with the sentences of a rule that refuses what was typed."""
+    try:
+        rule(str(field.data))
+    except Refused as refused:
+        raise ValidationError(" ".join(each.portuguese for each in refused.problems)) from None
+
+
 class LoginForm(Form):
     """An e-mail and its password."""
+
+    FAILED = "Não foi possível entrar."
 
     email = _email()
     password = _current("Senha")
 
 
-class FirstForm(Form):
+class FirstForm(NewPassword):
     """The first administrator of an empty installation."""
 
     code = StringField(
@@ -67,8 +97,18 @@ class FirstForm(Form):
     password = _new("Senha", "Pelo menos 10 caracteres. Uma frase longa é melhor que símbolos.")
     repeated = _new("Repita a senha")
 
+    def validate_code(self, field: StringField) -> None:
+        """Refuse a code that is not the console's. Count the tries before this is called."""
+        key = str(current_app.config["SECRET_KEY"])
+        if not is_first_code(key, str(field.data), datetime.now(UTC)):
+            raise ValidationError(WRONG_FIRST_CODE)
 
-class PasswordForm(Form):
+    def validate_email(self, field: EmailField) -> None:
+        """Refuse what is no e-mail address."""
+        _check(check_email, field)
+
+
+class PasswordForm(NewPassword):
     """One's own new password."""
 
     current = _current("Senha atual")

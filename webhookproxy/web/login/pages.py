@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from flask import (
     Blueprint,
     current_app,
@@ -22,7 +20,6 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models import User
-from webhookproxy.models.accounts.one_time_codes import is_first_code
 from webhookproxy.models.accounts.people import create_user
 from webhookproxy.models.accounts.second_factors import on_since
 from webhookproxy.models.accounts.sign_ins import set_password, sign_out
@@ -30,7 +27,6 @@ from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.rules import Refused
 from webhookproxy.web.login import passwords, sessions
 from webhookproxy.web.login.forms import (
-    WRONG_FIRST_CODE,
     FirstForm,
     LoginForm,
     PasswordForm,
@@ -87,8 +83,9 @@ def first() -> str | Response:
     if not _is_empty():
         return redirect(url_for("login.show"), code=303)
     form = FirstForm(code=request.args.get("codigo"))
-    if form.validate_on_submit():
+    if form.is_submitted():
         throttle.limit("code", throttle.address())
+    if form.validate_on_submit():
         user = _first_user(form)
         if user is not None:
             return sessions.arrive(user)
@@ -99,7 +96,7 @@ def first() -> str | Response:
 def own() -> str | Response:
     """Change one's own password, which ends every other login."""
     form = PasswordForm()
-    if form.validate_on_submit() and _new_password(form):
+    if form.is_submitted() and _new_password(form):
         flash("A senha foi trocada, e as outras sessões foram encerradas.")
         return redirect(url_for("login.own"), code=303)
     since = on_since(db.session(), account().id)
@@ -137,11 +134,7 @@ def _rehash(user_id: int, password: str) -> None:
 
 
 def _first_user(form: FirstForm) -> User | None:
-    key = str(current_app.config["SECRET_KEY"])
     try:
-        if not is_first_code(key, str(form.code.data), datetime.now(UTC)):
-            raise Refused.one("code", "", WRONG_FIRST_CODE)
-        _same(form)
         fresh = passwords.hashed(str(form.password.data))
         email = str(form.email.data)
         user_id = write(lambda writing: _create_first(writing, email, fresh))
@@ -163,14 +156,15 @@ def _new_password(form: PasswordForm) -> bool:
     throttle.limit("login", throttle.address(), account().email)
     user_id, key, who = account().id, account().key, actor()
     user = db.session.get(User, user_id)
-    try:
-        if user is None or not passwords.verified(user.password_hash, str(form.current.data)):
-            raise Refused.one("current", "", "A senha atual não confere.")
-        _same(form)
-        fresh = passwords.hashed(str(form.password.data))
-    except Refused as refused:
-        form.take(refused)
+    is_valid = form.validate()
+    if form.current.data and (
+        user is None or not passwords.verified(user.password_hash, form.current.data)
+    ):
+        form.take(Refused.one("current", "", "A senha atual não confere."))
         return False
+    if not is_valid:
+        return False
+    fresh = passwords.hashed(str(form.password.data))
 
     def job(writing: Session) -> None:
         set_password(writing, writing.get_one(User, user_id), fresh, but=key)
@@ -178,8 +172,3 @@ def _new_password(form: PasswordForm) -> bool:
 
     write(job)
     return True
-
-
-def _same(form: FirstForm | PasswordForm) -> None:
-    if form.password.data != form.repeated.data:
-        raise Refused.one("repeated", "", "As duas senhas são diferentes: digite-as de novo.")

@@ -21,7 +21,7 @@ from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.extensions import db
 from webhookproxy.models.installation.submissions import once
 from webhookproxy.network.guard import Policy
-from webhookproxy.rules import Refused
+from webhookproxy.rules import Problems, Refused
 from webhookproxy.web.shared import drafts
 from webhookproxy.web.shared.access import account
 
@@ -48,6 +48,9 @@ class Form(FlaskForm):
     class Meta(FlaskForm.Meta):
         locales = ("pt",)
 
+    # The heading of the problems.
+    FAILED: ClassVar[str] = "Nada foi salvo."
+
     # Whether the form shows what was typed before the session expired.
     recovered = False
 
@@ -60,11 +63,15 @@ class Form(FlaskForm):
     def take(self, refused: Refused) -> None:
         """Show each refused problem beside its field, or above the form if it has no field."""
         for problem in refused.problems:
-            field: Field | None = self._fields.get(problem.field)
+            field: Field | None = self._fields.get(self.field_of(problem.field))
             if field is None:
                 self.form_errors.append(problem.portuguese)
             else:
                 field.errors = [*field.errors, problem.portuguese]
+
+    def field_of(self, name: str) -> str:
+        """Return the name of the field in which a stored value is typed."""
+        return name
 
     def problems(self) -> list[tuple[str, str, str]]:
         """Return everything that is wrong: the field's id, its label, the sentence."""
@@ -83,8 +90,17 @@ class StoredForm(Form):
 
     submission = HiddenField(default=lambda: drafts.submission_key(account().id))
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What `typed` could not read.
+        self.unread = Problems()
+
     def typed(self) -> dict[str, Any]:
-        """Return what is to be stored. Raises Refused for what cannot be read."""
+        """Return what is to be stored.
+
+        What cannot be read is noted in `unread`, and something that can be stands in its place:
+        so the other fields are checked too.
+        """
         raise NotImplementedError
 
     def save(
@@ -97,11 +113,18 @@ class StoredForm(Form):
         """
         sent = repr((request.path, sorted(request.form.items(multi=True))))
         key = hashlib.sha256(sent.encode()).hexdigest()
+        typed = self.typed()
+
+        def job(session: Session) -> tuple[int, bool]:
+            try:
+                saved = once(session, key, lambda: act(session, typed))
+            except Refused as refused:
+                raise self.unread.joined(refused) from None
+            self.unread.raise_any()
+            return saved
+
         try:
-            typed = self.typed()
-            return write(
-                lambda session: once(session, key, lambda: act(session, typed)), *company_ids
-            )
+            return write(job, *company_ids)
         except Refused as refused:
             self.take(refused)
             return None

@@ -15,12 +15,10 @@ from wtforms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
-    ValidationError,
 )
 
 from webhookproxy.events.catalog import CATALOG, CatalogEvent
 from webhookproxy.models import Webhook
-from webhookproxy.rules import Problems
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.shared.formats import exact
 from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, choices
@@ -32,7 +30,14 @@ STATES: dict[str, str] = {
     WebhookState.SIMULATED: "Simulado: faz tudo menos o POST",
 }
 _WHICH = {"todos": "Todos, também os futuros", "escolhidos": "Só os escolhidos abaixo"}
-_NUMBERS = ("parallelism", "timeout", "rate_limit", "max_age")
+# What stands in place of a number that cannot be read.
+_NUMBERS: dict[str, float | None] = {
+    "parallelism": 8,
+    "timeout": 15.0,
+    "rate_limit": None,
+    "max_age": 72.0,
+}
+_TWO_SECRETS = "Você digitou um segredo e pediu para gerar outro: apague um ou desmarque o outro."
 # A thousand as Brazil writes it: 1.000, but neither 0.125 nor 10.5.
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
 
@@ -60,19 +65,19 @@ class WebhookForm(StoredForm):
     )
     events = SelectMultipleField("Eventos", validate_choice=False, choices=[])
     more_events = TextAreaField(
-        "Outros eventos",
+        "Outros eventos (opcional)",
         description="Nomes que não estão na lista, um por linha: qualquer um serve.",
         render_kw={"rows": 2, **_OFF},
     )
     authorization = PasswordField(
-        "Autenticação (Authorization)",
-        description="Opcional. “Bearer abc” vai como está; só “abc” vira “Bearer abc”.",
+        "Autenticação, Authorization (opcional)",
+        description="“Bearer abc” vai como está; só “abc” vira “Bearer abc”.",
         render_kw=NOT_TO_BE_FILLED,
     )
     remove_authorization = BooleanField("Remover a autenticação salva")
     secret = PasswordField(
-        "Segredo da assinatura (HMAC)",
-        description="Opcional. Com ele cada POST leva X-Signature-SHA256, que prova que é nosso. "
+        "Segredo da assinatura, HMAC (opcional)",
+        description="Com ele cada POST leva X-Signature-SHA256, que prova que é nosso. "
         "Um segredo whsec_ de uma biblioteca Standard Webhooks vale como foi digitado.",
         render_kw=NOT_TO_BE_FILLED,
     )
@@ -92,7 +97,7 @@ class WebhookForm(StoredForm):
         render_kw={"inputmode": "decimal"},
     )
     rate_limit = StringField(
-        "Limite de envios por segundo",
+        "Limite de envios por segundo (opcional)",
         description="De 0,1 a 1.000; vazio é sem limite. O Bitrix24, por exemplo, aceita 2.",
         render_kw={"inputmode": "decimal"},
     )
@@ -103,6 +108,9 @@ class WebhookForm(StoredForm):
         render_kw={"inputmode": "decimal"},
     )
     state = SelectField("Situação", choices=choices(STATES))
+
+    # The secret that was made for this form, if one was asked for.
+    generated: str | None = None
 
     def fill(self, webhook: Webhook) -> None:
         """Show what is stored, but for the secrets."""
@@ -117,7 +125,9 @@ class WebhookForm(StoredForm):
             self[name].data = "" if value is None else exact(value)
 
     def typed(self) -> dict[str, Any]:
-        """Return the fields to store; a blank secret is not among them. Refused for bad numbers."""
+        """Return the fields to store; a blank secret is not among them. See StoredForm."""
+        if self.generate_secret.data and self.secret.data and self.secret.data != self.generated:
+            self.unread.add("generate_secret", "", _TWO_SECRETS)
         return {
             "name": str(self.name.data or ""),
             "url": str(self.url.data or "").strip(),
@@ -128,17 +138,10 @@ class WebhookForm(StoredForm):
             **self._secret("secret"),
         }
 
-    def validate_generate_secret(self, field: BooleanField) -> None:
-        """Refuse a typed and a generated secret together."""
-        if field.data and self.secret.data:
-            raise ValidationError(
-                "Você digitou um segredo e pediu para gerar outro: apague um ou desmarque o outro."
-            )
-
     def generate(self) -> None:
-        """Put a new secret into `secret`, if one is asked for."""
-        if self.generate_secret.data:
-            self.secret.data = secrets.token_urlsafe(32)
+        """Put a new secret into `secret`, if one is asked for and none was typed."""
+        if self.generate_secret.data and not self.secret.data:
+            self.secret.data = self.generated = secrets.token_urlsafe(32)
 
     def _chosen(self) -> tuple[str, ...] | None:
         if self.which.data == "todos":
@@ -154,18 +157,16 @@ class WebhookForm(StoredForm):
 
     def _numbers(self) -> dict[str, float | None]:
         found: dict[str, float | None] = {}
-        problems = Problems()
-        for name in _NUMBERS:
+        for name, instead in _NUMBERS.items():
             text = _plain(str(self[name].data or ""))
             whole = name == "parallelism"
-            example = "um número inteiro, como 8" if whole else "por exemplo, 2 ou 0,5"
+            example = " um número inteiro, como 8" if whole else ", por exemplo, 2 ou 0,5"
             try:
                 found[name] = int(text) if whole else float(text or "nothing")
             except ValueError:
-                found[name] = None
+                found[name] = instead
                 if text or name != "rate_limit":
-                    problems.add(name, "", f"Isto não é um número: escreva {example}.")
-        problems.raise_any()
+                    self.unread.add(name, "", f"Isto não é um número: escreva{example}.")
         return found
 
 
