@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import closing, suppress
 from typing import Any
@@ -9,7 +10,18 @@ from typing import Any
 from flask import Flask
 
 from tests.canaries.marks import AUTH, PHONE, PHONE_SHOWN, SECRET, TOKEN, URL_KEY
-from tests.canaries.stage import ANA, BETO, MISTAKEN, PASSWORD, TYPED, WRONG, Stage, code_of, filled
+from tests.canaries.stage import (
+    ANA,
+    BETO,
+    LENA,
+    MISTAKEN,
+    PASSWORD,
+    TYPED,
+    WRONG,
+    Stage,
+    code_of,
+    filled,
+)
 from tests.support.application import rows, store_of
 from tests.web.support.browser import form_fields
 from tests.web.support.served import Served
@@ -22,7 +34,12 @@ IDS: dict[str, Any] = {
     "delivery_id": 1,
     "user_id": 2,
     "resend_id": 1,
+    "guest_id": 1,
+    # No link's: the real one is opened apart.
+    "token": "AAAAAAAAAAAAAAAAAAAAAA",
 }
+# What needs the cookie of a guest.
+FOR_GUESTS = ("guests.show", "guests.month")
 # Endpoints that end something come last, and parts before the whole.
 LAST = (
     "deliveries.give_up",
@@ -34,11 +51,11 @@ LAST = (
 )
 
 
-def addresses(app: Flask, method: str) -> dict[str, str]:
-    """Return the pages by endpoint, in an order in which all can be asked."""
+def addresses(app: Flask, method: str, given: dict[str, Any] = IDS) -> dict[str, str]:
+    """Return the pages by endpoint, in an order in which all can be asked; with these ids."""
     known = rows(app, "SELECT public_id FROM events ORDER BY id LIMIT 1")
     # At the end none may be left.
-    ids = {**IDS, "public_id": known[0][0] if known else "evt_1"}
+    ids = {**given, "public_id": known[0][0] if known else "evt_1"}
     with app.test_request_context():
         urls = app.url_map.bind("localhost")
         found = {
@@ -75,9 +92,27 @@ def walk(stage: Stage, ana: Served) -> None:
     """Ask for every page, as every user."""
     beto, visitor = stage.logged_in(BETO), stage.browser()
     for endpoint, address in addresses(stage.app, "GET").items():
-        assert ana.client.get(address).status_code < 400 or endpoint == "login.show", endpoint
+        is_open = ana.client.get(address).status_code < 400
+        assert is_open or endpoint in ("login.show", *FOR_GUESTS), endpoint
         beto.client.get(address)
         visitor.client.get(address)
+
+
+def reader(stage: Stage, ana: Served) -> None:
+    """Ask for every page as a reader of the first company: the phone is on none of them."""
+    fields = filled(ana.fields("/usuarios/novo"))
+    made = {"email": LENA, "role": "leitor", "companies": ["1"], "password": PASSWORD}
+    ana.send("/usuarios/novo", {**fields, **made}, 303)
+    lena = Served(stage.app, stage.server.port, heard := [])
+    lena.post("/entrar", 303, email=LENA, password=PASSWORD)
+    # Company 1 has the event with the phone.
+    first = {**IDS, "company_id": 1, "webhook_id": 1}
+    for address in addresses(stage.app, "GET", first).values():
+        lena.client.get(address)
+    shown = {each.endpoint for each in heard if each.status == 200}
+    assert {"events.show", "events.index", "deliveries.show", "webhooks.show"} <= shown
+    for phone in (PHONE, PHONE_SHOWN, "91234"):
+        assert [each.path for each in heard if phone in each.text] == []
 
 
 def every_form(stage: Stage, ana: Served) -> None:
@@ -150,6 +185,21 @@ def made_secrets(stage: Stage, ana: Served) -> None:
     fields = ana.fields("/usuarios/novo")
     made = {**fields, "email": "eva@exemplo.com.br", "generate_password": "y"}
     stage.secret_from(ana.send("/usuarios/novo", made, 200).text)
+
+
+def guests(stage: Stage, ana: Served) -> None:
+    """Make a guest's link, use it, and look at it again."""
+    address = "/empresas/company_1/convidados"
+    page = ana.send(address, {**ana.fields(address), "name": "gerente"}, 200).text
+    found = re.search(r"/convidado/([\w-]{22})<", page)
+    assert found, page
+    stage.made.append(found[1])
+    guest = stage.browser()
+    guest.get(f"/convidado/{found[1]}")
+    guest.send(f"/convidado/{found[1]}", {"csrf_token": guest.token()}, 303)
+    for path in ("/convidado", "/convidado/mes"):
+        guest.get(path)
+    ana.get(address)
 
 
 def users(ana: Served) -> None:

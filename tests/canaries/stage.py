@@ -28,7 +28,7 @@ PASSWORD, WRONG = f"{MARK}-password-of-ana", f"{MARK}-wrong-password"
 NEW_PASSWORD = f"{MARK}-password-that-is-new"
 # A secret typed into a visible field by mistake.
 MISTAKEN = f"{MARK}-typed-where-it-does-not-belong"
-ANA, BETO = "ana@exemplo.com.br", "beto@exemplo.com.br"
+ANA, BETO, LENA = "ana@exemplo.com.br", "beto@exemplo.com.br", "lena@exemplo.com.br"
 SETTINGS = {"LOG_LEVEL": "DEBUG", "PROXY_HOPS": "1", "TRUSTED_HOSTS": "localhost,127.0.0.1"}
 # The values of every secret field, by its name.
 TYPED: Mapping[str, str] = {

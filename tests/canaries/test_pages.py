@@ -23,8 +23,10 @@ from tests.canaries.drives import (
     expired,
     filters,
     first_visit,
+    guests,
     made_secrets,
     mistakes_at_the_door,
+    reader,
     running,
     users,
     walk,
@@ -122,7 +124,9 @@ def drive(on: Stage) -> Served:
     mistakes_at_the_door(on)
     ana = on.logged_in(ANA)
     users(ana)
+    guests(on, ana)
     walk(on, ana)
+    reader(on, ana)
     creations(ana)
     edits(ana)
     made_secrets(on, ana)
@@ -157,4 +161,4 @@ def test_no_page_shows_prints_or_stores_a_secret(
     assert len(on.heard) > 300
     assert on.found("<h1>")
     assert "a page failed" in on.server.output
-    assert len(on.made) == 18
+    assert len(on.made) == 19

@@ -16,6 +16,8 @@ FOR_ADMINISTRATORS = {
     "company_editing.delete",
     "webhook_editing.create",
     "webhooks.delete",
+    "guest_links.show",
+    "guest_links.revoke",
     "users.index",
     "users.create",
     "users.edit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from webhookproxy.cli.guests import group as guest_group
 from webhookproxy.cli.maintenance.backups import backup, restore
 from webhookproxy.cli.maintenance.keys import group as key_group
 from webhookproxy.cli.maintenance.privacy import group as privacy_group
@@ -25,6 +26,7 @@ def init_app(app: Flask) -> None:
     webhook_group.add_command(rotate_secret_command)
     groups = (
         user_group,
+        guest_group,
         company_group,
         webhook_group,
         delivery_group,

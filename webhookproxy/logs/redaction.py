@@ -24,6 +24,8 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"whsec_[A-Za-z0-9+/=_-]+"), f"whsec_{HIDDEN}"),
     # user:password@ of an address, as in a DATABASE_URL.
     (re.compile(r"(?<=://)[^\s/@\"'<>]+@"), f"{HIDDEN}@"),
+    # The token of a link that opens something by itself.
+    (re.compile(r"(/(?:convidado|senha)/)[\w-]{16,}", re.ASCII), rf"\1{HIDDEN}"),
     # A query follows an address, or is known by its "name=".
     (
         re.compile(

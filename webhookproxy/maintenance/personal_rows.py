@@ -56,6 +56,7 @@ SETTINGS = (
     ("companies", "company", ("name", "threec_id", "agent_id", "socket_url")),
     ("webhooks", "webhook", ("name", "url", "events", "filters")),
     ("users", "user", ("email",)),
+    ("guest_links", "guest", ("name",)),
 )
 
 

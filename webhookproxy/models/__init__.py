@@ -1,5 +1,6 @@
 """The tables, by subject; importing this package registers them all."""
 
+from webhookproxy.models.accounts.guest_links import GuestLink
 from webhookproxy.models.accounts.people import Grant, User
 from webhookproxy.models.accounts.second_factors import RecoveryCode, SecondFactor
 from webhookproxy.models.accounts.sign_ins import PendingSignIn, SignIn
@@ -27,6 +28,7 @@ __all__ = [
     "Event",
     "Gap",
     "Grant",
+    "GuestLink",
     "HourlyDeliveries",
     "HourlyEvents",
     "KeyCheck",

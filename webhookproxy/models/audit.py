@@ -83,6 +83,9 @@ class Action(StrEnum):
     DELETE = "delete"
     EXPORT = "export"
     PRIVACY_EXPUNGE = "privacy_expunge"
+    GUEST_LINK_MADE = "guest_link_made"
+    GUEST_LINK_REVOKED = "guest_link_revoked"
+    GUEST_LINK_USED = "guest_link_used"
     KEYS_ROTATED = "keys_rotated"
     BACKUP_MADE = "backup_made"
 
@@ -102,6 +105,7 @@ class Actor:
 
 CLI = Actor(None, "cli")
 SERVER = Actor(None, "server")
+GUEST = "guest"
 
 
 class AuditEntry(Base):
@@ -141,7 +145,7 @@ def record(
     `subject` is a public id (webhook_7, evt_…, or a user's e-mail), `detail` a few words: names of
     fields, counts. Line breaks become escapes; long texts are cut.
     """
-    known = actor.user_id is not None or actor in (CLI, SERVER)
+    known = actor.user_id is not None or actor in (CLI, SERVER) or action is Action.GUEST_LINK_USED
     entry = AuditEntry(
         at=datetime.now(UTC),
         user_id=actor.user_id,

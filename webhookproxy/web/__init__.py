@@ -23,6 +23,8 @@ from webhookproxy.web.events import by_telephone, call, call_words, words
 from webhookproxy.web.events.pages import blueprint as events
 from webhookproxy.web.exports.pages import blueprint as exports
 from webhookproxy.web.filters.pages import blueprint as filters
+from webhookproxy.web.guests import links as guest_links
+from webhookproxy.web.guests.pages import blueprint as guests
 from webhookproxy.web.login import second_factor, second_step
 from webhookproxy.web.login.pages import blueprint as login
 from webhookproxy.web.month.page import blueprint as month
@@ -41,6 +43,7 @@ _BLUEPRINTS = (
     refusals.blueprint,
     *(deliveries, bulk_resends.blueprint, resend_selection.blueprint),
     *(events, call.blueprint, by_telephone.blueprint),
+    *(guest_links.blueprint, guests),
     *(users.blueprint, audit.blueprint, privacy.blueprint),
 )
 

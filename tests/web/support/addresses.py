@@ -10,7 +10,10 @@ from werkzeug.routing import Rule
 
 from tests.support.application import store_of
 
-PUBLIC = {"login.show", "login.first", "second_step.show", "health.show", "static"}
+PUBLIC = {
+    *("login.show", "login.first", "second_step.show", "health.show", "static"),
+    *("guests.show", "guests.month", "guests.door", "guests.leave"),
+}
 DELIVERY = 1
 
 
@@ -31,6 +34,7 @@ def make_addresses(app: Flask, company: int, webhook: int) -> dict[str, str]:
         connection.execute(text(_DELIVERY), {"webhook": webhook})  # type: ignore[attr-defined]
         of = {"company": company, "webhook": webhook}
         connection.execute(text(_RESEND), of)  # type: ignore[attr-defined]
+        connection.execute(text(_GUEST), {"company": company})  # type: ignore[attr-defined]
 
     store_of(app).run(job)
     ids = {
@@ -40,6 +44,7 @@ def make_addresses(app: Flask, company: int, webhook: int) -> dict[str, str]:
         "user_id": 1,
         "public_id": "evt_1",
         "resend_id": 1,
+        "guest_id": 1,
     }
     with app.test_request_context():
         urls = app.url_map.bind("localhost")
@@ -53,6 +58,10 @@ _EVENT = (
     "INSERT INTO events (id, public_id, company_id, name, payload, order_key, socket_id,"
     " token_mask, received_ms, hidden) VALUES (1, 'evt_1', :company, 'agent-is-idle', '{}',"
     " 'agent:1', 'socket', 'abcd…wxyz', 1795600000000, 0)"
+)
+_GUEST = (
+    "INSERT INTO guest_links (id, company_id, name, token_hash, created_at, expires_at)"
+    " VALUES (1, :company, 'gerente', 'x', 0, 4000000000000)"
 )
 _DELIVERY = (
     "INSERT INTO deliveries (id, event_id, webhook_id, order_key, state, reason, tries, attempts,"

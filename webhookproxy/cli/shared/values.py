@@ -64,6 +64,7 @@ class Number(click.ParamType[float]):
 
 
 COMPANY = PublicId("company")
+GUEST = PublicId("guest")
 WEBHOOK = PublicId("webhook")
 DELIVERY = PublicId("delivery")
 RESEND = PublicId("resend")

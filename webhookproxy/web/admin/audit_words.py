@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from webhookproxy.models.audit import Action, AuditEntry
+from webhookproxy.models.audit import GUEST, Action, AuditEntry
 
 # By the action: its words, and the drawing beside them.
 ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
@@ -43,13 +43,18 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.DELETE: ("Excluiu", "trash"),
         Action.EXPORT: ("Exportou", "download"),
         Action.PRIVACY_EXPUNGE: ("Apagou dados de uma pessoa (LGPD)", "shield-lock"),
+        Action.GUEST_LINK_MADE: ("Criou um link de convidado", "plus"),
+        Action.GUEST_LINK_REVOKED: ("Revogou um link de convidado", "ban"),
+        Action.GUEST_LINK_USED: ("Usou um link de convidado", "external-link"),
         Action.KEYS_ROTATED: ("Trocou a chave que cifra os segredos", "key"),
         Action.BACKUP_MADE: ("Fez uma cópia de segurança", "download"),
     }
 )
 
 # Programs that act without a user.
-PROGRAMS = MappingProxyType({"cli": "Linha de comando", "server": "O próprio servidor"})
+PROGRAMS = MappingProxyType(
+    {"cli": "Linha de comando", "server": "O próprio servidor", GUEST: "Convidado"}
+)
 
 _FIELDS = MappingProxyType(
     {
@@ -96,6 +101,9 @@ _WORDS = MappingProxyType(
         (Action.EXPORT, "events"): "os eventos, em CSV",
         (Action.EXPORT, "audit"): "a auditoria, em CSV",
         (Action.PRIVACY_EXPUNGE, "begun"): "começou",
+        (Action.GUEST_LINK_USED, "opened"): "abriu o link",
+        (Action.GUEST_LINK_USED, "seen"): "viu a página",
+        (Action.GUEST_LINK_MADE, "1 days"): "por 1 dia",
         (Action.WEBHOOK_PAUSED, "gone"): "a URL respondeu 410: não existe mais",
         (Action.WEBHOOK_PAUSED, "make_off"): "o cenário do Make está desligado (410)",
         # Pausing and resuming say it already.
@@ -134,6 +142,8 @@ def detail_words(entry: AuditEntry) -> str:
         return f"segredos cifrados de novo: {detail}"
     if action is Action.HOST_CHANGED:
         return detail.replace(" -> ", " → ")
+    if action is Action.GUEST_LINK_MADE and detail.endswith(" days") and detail != "1 days":
+        return f"por {detail.removesuffix(' days')} dias"
     if action in _ABOUT_USERS:
         return " ".join(_OF_USERS.get(word, word) for word in detail.split())
     counted = _EXPUNGED.fullmatch(detail)

@@ -40,6 +40,7 @@ _EDIT = {
     "company": "company_editing.edit",
     "webhook": "webhook_editing.edit",
     "user": "users.edit",
+    "guest": "guest_links.revoke",
 }
 
 

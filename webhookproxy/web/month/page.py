@@ -28,7 +28,14 @@ GAPS_SHOWN = 60
 @readers
 def show(company_id: int) -> str:
     """Show the month that the address names, or the current one."""
-    company = company_or_404(company_id)
+    return month_page(company_or_404(company_id))
+
+
+def month_page(company: Company, *, guest: bool = False) -> str:
+    """Return the month that the address names, or the current one. 404 for what is no month.
+
+    For a guest it has neither links to other pages nor the names of events.
+    """
     now = datetime.now(UTC)
     running = Month.of(now, company.timezone)
     text = request.args.get("mes", "")
@@ -38,6 +45,7 @@ def show(company_id: int) -> str:
     oldest = Month.of(company.created_at, company.timezone)
     given = {
         "company": company,
+        "guest": guest,
         "month": month,
         "earlier": month.moved(-1) if oldest.text < month.text else None,
         "later": month.moved(1) if month.text < running.text else None,

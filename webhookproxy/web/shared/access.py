@@ -105,7 +105,7 @@ def administrators(view: Callable[P, R]) -> Callable[P, R]:
 
 def init_app(app: Flask) -> None:
     """Guard every page. Call this before pages are registered: their addresses use the ids."""
-    for kind in ("company", "webhook", "delivery", "user", "resend"):
+    for kind in ("company", "webhook", "delivery", "user", "resend", "guest"):
         app.url_map.converters[kind] = type(kind, (PublicId,), {"kind": kind})
     # No template asks Flask-Login for the user. The page of an error would look them up again, in a
     # database that just failed to answer.
@@ -151,7 +151,7 @@ def _require_login() -> Response | None:
     if current_user.is_authenticated:
         # The object itself: Flask-Login's proxy would look the user up again.
         g.account = current_user._get_current_object()
-        if not _may_open():
+        if not is_public and not _may_open():
             abort(403)
         return None
     if is_public:

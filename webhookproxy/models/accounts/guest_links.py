@@ -1,0 +1,152 @@
+"""Links that let a guest, who has no login, see the state of one company and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ForeignKey, String, delete, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from webhookproxy.extensions import Base
+from webhookproxy.models.companies import Company
+from webhookproxy.models.types import Id, Instant
+from webhookproxy.rules import Problems, Refused, check_name
+
+# 128 bits cannot be guessed, so a quick hash of them is as good as a slow one.
+TOKEN_BYTES = 16
+DAYS_MAX = 30
+# Links of a company that are valid at the same time.
+LINKS_MAX = 20
+# A page that is looked at all day must not cost a write each time.
+NOTED_EVERY = timedelta(hours=1)
+# How long a link is still listed after its end.
+LISTED_AFTER = timedelta(days=30)
+
+
+class GuestLink(Base):
+    """One link; only the hash of its token is stored. `used_at` is written once an hour."""
+
+    __tablename__ = "guest_links"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    company_id: Mapped[int] = mapped_column(
+        Id, ForeignKey("companies.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str] = mapped_column(String(120))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    @property
+    def is_valid(self) -> bool:
+        """Return whether the link opens anything now."""
+        return self.revoked_at is None and self.expires_at > datetime.now(UTC)
+
+    @property
+    def use_is_due(self) -> bool:
+        """Return whether no use was noted within the last hour."""
+        return self.used_at is None or self.used_at < datetime.now(UTC) - NOTED_EVERY
+
+    @property
+    def ended_at(self) -> datetime:
+        """Return when the link ended or ends."""
+        return self.expires_at if self.revoked_at is None else self.revoked_at
+
+
+def make_guest_link(
+    session: Session, company_id: int, name: str, days: int
+) -> tuple[GuestLink, str]:
+    """Add a link; return it with its token, which nothing can show again.
+
+    Raises Refused for a bad name, for other than 1 to DAYS_MAX days, and beyond LINKS_MAX links.
+    """
+    now = datetime.now(UTC)
+    problems = Problems()
+    name = check_name(name, "de quem vai usar o link", problems)
+    if not 1 <= days <= DAYS_MAX:
+        problems.add(
+            "days",
+            f"A link is valid for 1 to {DAYS_MAX} days.",
+            f"Um link vale de 1 a {DAYS_MAX} dias.",
+        )
+    problems.raise_any()
+    _forget_old(session, company_id, now)
+    if len([each for each in guest_links(session, company_id) if each.is_valid]) >= LINKS_MAX:
+        raise Refused.one(
+            "name",
+            f"The company has {LINKS_MAX} valid links: revoke one first.",
+            f"A empresa já tem {LINKS_MAX} links que valem: revogue um antes.",
+        )
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    link = GuestLink(
+        company_id=company_id,
+        name=name,
+        token_hash=_hash(token),
+        created_at=now,
+        expires_at=now + timedelta(days=days),
+    )
+    session.add(link)
+    session.flush()
+    return link, token
+
+
+def guest_links(session: Session, company_id: int | None = None) -> Sequence[GuestLink]:
+    """Return the links of a company, or of all, the newest first."""
+    query = select(GuestLink).order_by(GuestLink.id.desc())
+    if company_id is not None:
+        query = query.where(GuestLink.company_id == company_id)
+    return session.scalars(query).all()
+
+
+def guest_link_of(session: Session, token: str) -> GuestLink | None:
+    """Return the valid link with this token, of a company that exists; else None."""
+    return guest_link_with(session, _hash(token))
+
+
+def guest_link_with(session: Session, token_hash: str) -> GuestLink | None:
+    """Return the valid link with this hash of its token, of a company that exists; else None."""
+    link = session.scalar(
+        select(GuestLink)
+        .join(Company, Company.id == GuestLink.company_id)
+        .where(GuestLink.token_hash == token_hash, Company.deleted_at.is_(None))
+    )
+    if link is None or not hmac.compare_digest(link.token_hash, token_hash):
+        return None
+    return link if link.is_valid else None
+
+
+def find_guest_link(session: Session, link_id: int) -> GuestLink:
+    """Return a link. Raises Refused if there is none with this number."""
+    link = session.get(GuestLink, link_id)
+    if link is None:
+        raise Refused.one(
+            "",
+            f"There is no guest link {link_id}: `flask guest list` shows them.",
+            "Este link não existe mais.",
+        )
+    return link
+
+
+def revoke_guest_link(link: GuestLink) -> bool:
+    """End a link at once; return False if it had ended."""
+    if not link.is_valid:
+        return False
+    link.revoked_at = datetime.now(UTC)
+    return True
+
+
+def _forget_old(session: Session, company_id: int, now: datetime) -> None:
+    ended = func.coalesce(GuestLink.revoked_at, GuestLink.expires_at)
+    session.execute(
+        delete(GuestLink).where(GuestLink.company_id == company_id, ended < now - LISTED_AFTER)
+    )
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,62 @@
+"""What a guest sees: the connection with its gaps, the webhooks by name, and the month.
+
+No event, payload, answer, address or secret is read here, and the templates link to nothing else.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import render_template
+from sqlalchemy.orm import Session
+
+from webhookproxy.extensions import db
+from webhookproxy.models import Company
+from webhookproxy.models.webhooks import live_webhooks
+from webhookproxy.troubles.rates import rates
+from webhookproxy.web.connection.panel import gaps_of_a_day, shown_now
+from webhookproxy.web.guests import door
+from webhookproxy.web.guests.door import invited, over
+from webhookproxy.web.month.page import month_page
+from webhookproxy.web.shared import figures
+from webhookproxy.web.shared.access import public
+from webhookproxy.web.webhooks.words import shown_webhook
+
+blueprint = door.blueprint
+
+
+@blueprint.get("")
+@public
+def show() -> str | tuple[str, int]:
+    """Show the state of the company that the guest was invited to."""
+    company = _company()
+    if company is None:
+        return over()
+    return render_template("guests/show.html", **_facts(db.session(), company))
+
+
+@blueprint.get("/mes")
+@public
+def month() -> str | tuple[str, int]:
+    """Show the company's month, without the names of its events."""
+    company = _company()
+    return over() if company is None else month_page(company, guest=True)
+
+
+def _company() -> Company | None:
+    link = invited()
+    return None if link is None else db.session.get(Company, link.company_id)
+
+
+def _facts(session: Session, company: Company) -> dict[str, Any]:
+    webhooks = live_webhooks(session, [company.id])
+    return {
+        "company": company,
+        "guest": True,
+        "shown": shown_now(session, [company])[company.id],
+        "gaps": gaps_of_a_day(session, company.id),
+        "webhooks": [shown_webhook(each, company.timezone) for each in webhooks],
+        "rates": rates(session, [each.id for each in webhooks], figures.this_hour() - 23),
+        "now": datetime.now(UTC),
+    }
