@@ -24,7 +24,7 @@ from tests.canaries.stage import (
 )
 from tests.support.application import rows, store_of
 from tests.web.support.browser import form_fields
-from tests.web.support.served import Served
+from tests.web.support.served import Heard, Served
 
 WEBHOOK, OTHER = "/webhooks/webhook_1", "/webhooks/webhook_2"
 DELIVERY = "/entregas/delivery_1"
@@ -103,7 +103,8 @@ def reader(stage: Stage, ana: Served) -> None:
     fields = filled(ana.fields("/usuarios/novo"))
     made = {"email": LENA, "role": "leitor", "companies": ["1"], "password": PASSWORD}
     ana.send("/usuarios/novo", {**fields, **made}, 303)
-    lena = Served(stage.app, stage.server.port, heard := [])
+    heard: list[Heard] = []
+    lena = Served(stage.app, stage.server.port, heard)
     lena.post("/entrar", 303, email=LENA, password=PASSWORD)
     # Company 1 has the event with the phone.
     first = {**IDS, "company_id": 1, "webhook_id": 1}
