@@ -70,7 +70,12 @@ def test_a_guest_sees_the_connection_the_gaps_the_webhooks_and_the_month(
     )
     page = guest.get("/convidado").text
     for said in (
-        *("Televendas Guarapuava", "Desconectada", "CRM de vendas", "100% entregues em 24 h"),
+        *(
+            "Televendas Guarapuava",
+            "Ainda não conectada",
+            "CRM de vendas",
+            "100% entregues em 24 h",
+        ),
         *("7 entregues", "Lacunas nas últimas 24 horas"),
     ):
         assert said in page, said

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, text
 
 from webhookproxy.database.store import Store
+from webhookproxy.housekeeping.audit import has_entries_before, purge_entries
 from webhookproxy.housekeeping.deleted import Deleted
 from webhookproxy.housekeeping.disk_space import DiskSpace
 from webhookproxy.housekeeping.purge import BATCH, Purge, ignore_ids
 from webhookproxy.housekeeping.retention import Retention
 from webhookproxy.housekeeping.waiting import LaneLimits, Waiting
-from webhookproxy.models.audit import has_entries_before, purge_entries
 
 logger = logging.getLogger(__name__)
 

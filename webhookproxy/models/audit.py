@@ -23,12 +23,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Index, Select, String, delete, select
+from sqlalchemy import Index, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
 from webhookproxy.logs.redaction import one_line
-from webhookproxy.models.types import Id, Instant, from_ms
+from webhookproxy.models.types import Id, Instant
 from webhookproxy.rules.people import is_email
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ class Actor:
 
 CLI = Actor(None, "cli")
 SERVER = Actor(None, "server")
+# The name of someone who came with a guest's link.
 GUEST = "guest"
 
 
@@ -267,22 +268,6 @@ def logged_in_from(session: Session, who: str, since: datetime) -> set[str]:
         AuditEntry.who == who, AuditEntry.action == Action.LOGIN.value
     )
     return set(session.scalars(_within(query, since, None).distinct()))
-
-
-def has_entries_before(connection: Connection, before_ms: int) -> bool:
-    """Return whether any entry is old enough to purge."""
-    old = select(AuditEntry.id).where(AuditEntry.at < from_ms(before_ms)).limit(1)
-    return connection.execute(old).first() is not None
-
-
-def purge_entries(connection: Connection, before_ms: int, batch: int) -> int:
-    """Remove up to `batch` of the entries older than that moment; return how many.
-
-    The database refuses to remove entries younger than thirty days.
-    """
-    old = select(AuditEntry.id).where(AuditEntry.at < from_ms(before_ms))
-    chosen = old.order_by(AuditEntry.at).limit(batch)
-    return connection.execute(delete(AuditEntry).where(AuditEntry.id.in_(chosen))).rowcount
 
 
 def _within(query: Select[Q], since: datetime | None, until: datetime | None) -> Select[Q]:

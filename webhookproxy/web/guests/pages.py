@@ -15,7 +15,8 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.troubles.rates import rates
-from webhookproxy.web.connection.panel import gaps_of_a_day, shown_now
+from webhookproxy.web.connection.gaps import gaps_of_a_day
+from webhookproxy.web.connection.panel import is_never_connected, shown_now
 from webhookproxy.web.guests import door
 from webhookproxy.web.guests.door import invited, over
 from webhookproxy.web.month.page import month_page
@@ -54,6 +55,7 @@ def _facts(session: Session, company: Company) -> dict[str, Any]:
     return {
         "company": company,
         "guest": True,
+        "never_connected": is_never_connected(company),
         "shown": shown_now(session, [company])[company.id],
         "gaps": gaps_of_a_day(session, company.id),
         "webhooks": [shown_webhook(each, company.timezone) for each in webhooks],

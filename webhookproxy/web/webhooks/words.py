@@ -15,6 +15,7 @@ from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.troubles.answers import LastAnswer, last_answers
 from webhookproxy.troubles.now import Trouble, TroubleKind, trouble_of
 from webhookproxy.troubles.words import trouble_words
+from webhookproxy.web.shared.access import sees_personal
 from webhookproxy.web.shared.formats import ago, clock
 
 
@@ -89,10 +90,11 @@ def _words(webhook: Webhook, trouble: Trouble, timezone: str, answer: LastAnswer
     when = None
     if webhook.health.circuit_opened_at is not None:
         when = ago(probe) if probe is not None and probe > datetime.now(UTC) else "agora"
+    # Where a redirect leads may hold a person's data, as everything that a receiver answers.
     is_redirect = answer is not None and answer.reason == DeliveryReason.REDIRECTED
     return trouble_words(
         trouble,
         since=clock(trouble.since, timezone),
         when=when,
-        target=answer.detail if answer is not None and is_redirect else None,
+        target=answer.detail if answer is not None and is_redirect and sees_personal() else None,
     )
