@@ -57,6 +57,7 @@ def test_the_list_says_how_each_is_and_what_came_today(
     [
         ("guarapuava", True),
         ("  televendas ", True),
+        ("GUARAPUAVA televendas", True),
         ("%", False),
         ("_", False),
         ("' OR 1=1 --", False),
@@ -71,6 +72,14 @@ def test_companies_are_found_by_a_part_of_their_name(
     if not found:
         assert "Nenhuma empresa com" in answer.text
     assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize("search", ["sao joao", "SÃO JOÃO", "joão central"])
+def test_accents_capitals_and_the_order_of_words_do_not_matter(
+    app: Flask, ana: Browser, search: str
+) -> None:
+    make_company(app, name="Central São João")
+    assert "Central São João" in ana.get("/empresas", query_string={"busca": search}).text
 
 
 def test_companies_are_found_by_their_whole_3c_plus_id(app: Flask, ana: Browser) -> None:

@@ -190,7 +190,7 @@ def test_a_code_is_said_in_words_beside_its_value_and_in_its_condition(
     page = html.unescape(beto.get(address(place.webhook)).text)
     assert '<span class="leaf-value">5</span> <span class="muted">não atendida</span>' in page
     page = send(beto, place.webhook, SEVEN, **{"try": "1"})
-    assert '<p class="form-hint" id="codigo-1">finalizada</p>' in page
+    assert '<span class="muted" id="codigo-1">finalizada</span>' in page
 
 
 def test_a_condition_that_is_there_already_is_not_taken_twice(

@@ -75,6 +75,8 @@ def _load() -> Mapping[str, CatalogEvent]:
 
 
 CATALOG: Mapping[str, CatalogEvent] = _load()
+# What nearly every CRM asks for: the call began, an agent talks to the customer, how it ended.
+USUAL = ("call-was-created", "call-was-connected", "call-history-was-created")
 
 _WHOLE_COMPANY = ""
 

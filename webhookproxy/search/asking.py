@@ -41,7 +41,7 @@ def ask(session: Session, place: SearchPlace, question: Question, count: int = 5
 def _ask(session: Session, index: Connection | None, question: Question, count: int) -> Answer:
     newest = newest_event(session)
     words = question.words.strip()
-    if not (words or question.name or question.order_key):
+    if not (words or question.name or question.names or question.order_key):
         span = Span(question.low, question.high(newest), question.ascending)
         found = events.of_companies(session, question.companies, span, count + 1)
         return _answer(found, count)
@@ -49,7 +49,9 @@ def _ask(session: Session, index: Connection | None, question: Question, count: 
         return one
     readings: list[Reading] = readings_of(words) if words else [()]
     exact = ((NAME, question.name), (KEY, question.order_key))
-    groups = tuple((Pattern(kind + given),) for kind, given in exact if given)
+    groups: Reading = tuple((Pattern(kind + given),) for kind, given in exact if given)
+    if question.names:
+        groups += (question.names,)
     state = None if index is None else read_state(index)
     cursor = 0 if state is None else min(state.cursor, newest)
     result = Answer([])
@@ -148,6 +150,7 @@ def _by_id(session: Session, question: Question, newest: int) -> Answer | None:
         and row.company_id in question.companies
         and question.low <= row.id <= question.high(newest)
         and question.name in ("", row.name)
+        and (not question.names or any(each.fits(NAME + row.name) for each in question.names))
         and question.order_key in ("", row.order_key)
     )
     return Answer([row.id]) if row is not None and fits else None

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from webhookproxy.search.terms import Group
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """The events that are wanted; an empty field does not narrow the search.
 
     `words` are as typed: a telephone, a call's id, an agent, a CPF, an event's id, any short value
-    or its beginning. `name` and `order_key` are exact. The others are ids of events: from `since`
-    on, below `until`, and for paging only below `before`, or only above `after`.
+    or its beginning. `name` and `order_key` are exact; of `names`, patterns, an
+    event's name fits one. The others are ids of events: from `since` on, below `until`, and for
+    paging only below `before`, or only above `after`.
     """
 
     companies: frozenset[int]
     words: str = ""
     name: str = ""
     order_key: str = ""
+    names: Group = ()
     since: int = 0
     until: int | None = None
     before: int | None = None

@@ -1,15 +1,24 @@
 // The box above the list of events, which shows only what matches. Without this file it is hidden.
+// Words are compared as search/typed.py compares them; data-find has the words of an event.
 const box = document.getElementById("achar-evento");
 const events = [...document.querySelectorAll(".event")];
+const none = document.getElementById("nenhum-evento");
 const plain = (text) => text.toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/g, "");
+const stem = (word) => {
+  const shorter = word.replace(/(?:oes|aos|ao|os|as|o|a|s)$/, "");
+  return shorter.length >= 4 ? shorter : word;
+};
 
 box.hidden = false;
 box.querySelector("input").addEventListener("input", (typed) => {
-  const wanted = plain(typed.target.value.trim());
-  for (const event of events) event.hidden = !plain(event.textContent).includes(wanted);
+  const wanted = plain(typed.target.value).split(/\s+/).filter(Boolean).map(stem);
+  for (const event of events) {
+    event.hidden = !wanted.every((word) => event.dataset.find.includes(word));
+  }
   for (const group of document.querySelectorAll(".events details")) {
     const left = group.querySelectorAll(".event:not([hidden])").length;
     group.hidden = !left;
-    if (wanted) group.open = left > 0;
+    if (wanted.length) group.open = left > 0;
   }
+  none.hidden = events.some((event) => !event.hidden);
 });

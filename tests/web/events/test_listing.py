@@ -105,6 +105,26 @@ def test_it_is_filtered_by_company_name_and_period(app: Flask, place: Place, ana
     ana.get("/eventos?antes=delivery_1", 404)
 
 
+@pytest.mark.parametrize("typed", ["was-conn", "call-was-c", "connected call", "CONNECTED"])
+def test_a_part_of_the_name_is_enough(app: Flask, place: Place, beto: Browser, typed: str) -> None:
+    arrive(app, place.company, 1, name="call-was-connected")
+    arrive(app, place.company, 2, name="agent-is-idle")
+    page = beto.get("/eventos", query_string={"evento": typed}).text
+    assert shown(page) == ["call-was-connected"]
+
+
+def test_a_whole_name_means_only_itself(app: Flask, place: Place, beto: Browser) -> None:
+    arrive(app, place.company, 1, name="call-was-abandoned")
+    arrive(app, place.company, 2, name="call-was-abandoned-due-amd")
+    assert shown(beto.get("/eventos?evento=call-was-abandoned").text) == ["call-was-abandoned"]
+
+
+@pytest.mark.usefixtures("place")
+def test_a_name_that_nothing_has_says_what_would_match(beto: Browser) -> None:
+    page = html.unescape(beto.get("/eventos?evento=nao-existe").text)
+    assert "nenhum evento daqui tem “nao-existe” no nome" in page
+
+
 def test_the_names_of_the_catalogue_and_those_that_came_are_offered(
     app: Flask, place: Place, beto: Browser
 ) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.models import HourlyEvents, Webhook
+from webhookproxy.search.typed import fits_event
 from webhookproxy.web.shared import figures
 
 # A name is new for NEW_HOURS, if it did not come in the BEFORE_HOURS before those.
@@ -90,12 +91,11 @@ def takes(webhook: Webhook, name: str) -> bool:
 
 def chosen_of(found: Sequence[Entry], words: str, category: str, shown: str) -> list[Entry]:
     """Return the entries that fit the filter."""
-    typed = words.casefold()
     return [
         each
         for each in found
         if (not category or each.category == category)
-        and typed in f"{each.name} {each.description}".casefold()
+        and fits_event(words, each.name, each.description)
         and (shown != "chegaram" or each.count)
         and (shown != "novos" or each.is_new)
         and (shown != "sem-webhook" or not each.webhooks)

@@ -14,6 +14,7 @@ from webhookproxy.models import Company, HourlyEvents
 from webhookproxy.models.deliveries.periods import first_event
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.search.question import Question
+from webhookproxy.search.typed import name_patterns
 from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.access import company_or_404, sees_personal, visible_companies
 from webhookproxy.web.shared.address import (
@@ -103,7 +104,7 @@ class EventFilter:
         return Question(
             frozenset([self.company.id] if self.company else self.companies),
             words=self.words,
-            name=self.name,
+            names=name_patterns(self.name, self.names(session)) if self.name else (),
             since=0 if begins is None else first_event(session, begins),
             before=self.before,
             after=self.after,

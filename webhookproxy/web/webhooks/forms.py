@@ -17,7 +17,7 @@ from wtforms import (
     TextAreaField,
 )
 
-from webhookproxy.events.catalog import CATALOG, CatalogEvent
+from webhookproxy.events.catalog import CATALOG, USUAL, CatalogEvent
 from webhookproxy.models import Webhook
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.shared.formats import exact
@@ -38,6 +38,7 @@ _NUMBERS: dict[str, float | None] = {
     "max_age": 72.0,
 }
 _TWO_SECRETS = "Você digitou um segredo e pediu para gerar outro: apague um ou desmarque o outro."
+_FIRST = "Os que quase todo CRM pede"
 # A thousand as Brazil writes it: 1.000, but neither 0.125 nor 10.5.
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
 
@@ -179,6 +180,11 @@ def _plain(text: str) -> str:
 
 
 def events_by_category() -> list[tuple[str, list[CatalogEvent]]]:
-    """Return the catalogue in the order in which the form offers it."""
-    rows = sorted(CATALOG.values(), key=lambda event: event.category)
-    return [(category, list(found)) for category, found in groupby(rows, lambda e: e.category)]
+    """Return the catalogue as the form offers it: first what most receivers need."""
+    usual = [CATALOG[name] for name in USUAL]
+    rows = sorted(
+        (event for event in CATALOG.values() if event.name not in USUAL),
+        key=lambda event: event.category,
+    )
+    by_category = groupby(rows, lambda event: event.category)
+    return [(_FIRST, usual), *((category, list(found)) for category, found in by_category)]
