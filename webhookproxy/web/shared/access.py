@@ -8,7 +8,6 @@ from functools import wraps
 from itertools import chain
 from typing import ParamSpec, TypeVar
 
-import gevent
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask_login import UserMixin, current_user
 from sqlalchemy import select
@@ -22,15 +21,13 @@ from webhookproxy.extensions import db, login_manager
 from webhookproxy.models import Company, Delivery, Event, Grant, User, Webhook
 from webhookproxy.models.accounts.sign_ins import signed_in, touch_sign_in
 from webhookproxy.models.audit import Actor
-from webhookproxy.search.typed import has_all
+from webhookproxy.search.company_names import companies_named
 from webhookproxy.web.shared import drafts
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 COMPANIES_MAX = 200
-# Names that are compared before the sockets get their turn.
-_NAMES_AT_ONCE = 1_000
 
 _PUBLIC = "is_public"
 _FOR_READERS = "is_for_readers"
@@ -261,24 +258,8 @@ def list_companies(reading: Session, search: str = "") -> list[Company]:
     if allowed is not None:
         query = query.where(Company.id.in_(allowed))
     if search:
-        query = query.where(Company.id.in_(_named(reading, search)))
+        query = query.where(Company.id.in_(companies_named(reading, search)))
     return list(reading.scalars(query))
-
-
-def _named(reading: Session, search: str) -> list[int]:
-    """Return the numbers of all companies with such a name or 3C Plus id.
-
-    Names are compared here: SQLite does not know that "São" and "SAO" are alike.
-    """
-    query = select(Company.id, Company.name, Company.threec_id).where(Company.deleted_at.is_(None))
-    found: list[int] = []
-    for count, row in enumerate(reading.execute(query), 1):
-        if row.threec_id == search or has_all(search, row.name):
-            found.append(row.id)
-        if count % _NAMES_AT_ONCE == 0:
-            # The sockets get their turn.
-            gevent.sleep(0)
-    return found
 
 
 def company_or_404(company_id: int) -> Company:
