@@ -22,6 +22,7 @@ FOR_READERS = {
     "companies.index",
     "companies.show",
     "month.show",
+    "outages.index",
     "catalogue.index",
     "catalogue.show",
     "webhooks.show",

@@ -1,8 +1,14 @@
 // Buttons that copy what stands beside them; without this file they stay hidden.
-for (const button of document.querySelectorAll("[data-copy]")) {
-  if (!navigator.clipboard) continue;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
+if (navigator.clipboard) {
+  const show = (root) => {
+    for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+  };
+  show(document);
+  // A live part that was drawn again has new buttons.
+  document.addEventListener("drawn", (event) => show(event.target));
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     const words = button.lastChild;
     const before = words.textContent;

@@ -28,6 +28,7 @@ from webhookproxy.web.guests.pages import blueprint as guests
 from webhookproxy.web.login import second_factor, second_step
 from webhookproxy.web.login.pages import blueprint as login
 from webhookproxy.web.month.page import blueprint as month
+from webhookproxy.web.outages.pages import blueprint as outages
 from webhookproxy.web.shared import access, errors, formats, headers, request_limits
 from webhookproxy.web.webhooks import editing as webhook_editing
 from webhookproxy.web.webhooks import refusals, running, secret
@@ -40,7 +41,7 @@ _BLUEPRINTS = (
     *(panel.blueprint, health.blueprint, exports),
     *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
     *(webhooks, webhook_editing.blueprint, running.blueprint, secret.blueprint, filters),
-    refusals.blueprint,
+    *(refusals.blueprint, outages),
     *(deliveries, bulk_resends.blueprint, resend_selection.blueprint),
     *(events, call.blueprint, by_telephone.blueprint),
     *(guest_links.blueprint, guests),

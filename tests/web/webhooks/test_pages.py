@@ -191,4 +191,4 @@ def test_the_stream_ends_once_the_webhook_is_gone(app: Flask, ana: Browser, plac
         assert b"event: part" in next(stream)
         change(app, "UPDATE webhooks SET deleted_at = 1 WHERE id = :id", id=place.webhook)
         # What is left of the first look, and then the end.
-        assert b"event: over" in b"".join(islice(stream, 6))
+        assert b"event: over" in b"".join(islice(stream, 10))

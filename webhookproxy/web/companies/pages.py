@@ -14,16 +14,21 @@ from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.web.connection.gaps import gaps_of_a_day
 from webhookproxy.web.connection.panel import is_never_connected, shown_now
 from webhookproxy.web.events.arrivals import latest_arrivals
+from webhookproxy.web.outages.listing import latest_outages
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import COMPANIES_MAX, company_or_404, list_companies, readers
 from webhookproxy.web.webhooks.words import shown_webhook, with_answers
 
 blueprint = Blueprint("companies", __name__)
 
+# Outages of the last 24 hours that are listed.
+OUTAGES_SHOWN = 10
+
 _PARTS = {
     "conexao": "connection/_panel.html",
     "dia": "companies/_day.html",
     "webhooks": "companies/_webhooks.html",
+    "quedas": "companies/_outages.html",
     "lacunas": "connection/_gaps.html",
     "chegadas": "companies/_arrivals.html",
 }
@@ -82,6 +87,7 @@ def _facts(company: Company) -> dict[str, Any]:
             session, [shown_webhook(each, company.timezone) for each in webhooks]
         ),
         "bars_of_day": figures.last_day(events, figures.by_hour(ended, figures.FAILED)),
+        "outages": latest_outages(session, webhooks, company.timezone, 1, OUTAGES_SHOWN),
         "gaps": gaps_of_a_day(session, company.id),
         "arrivals": latest_arrivals(session, company.id),
     }

@@ -15,6 +15,7 @@ from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.web.month.figures import arrivals_in, ended_in
 from webhookproxy.web.month.period import Month
 from webhookproxy.web.month.uptime import uptime
+from webhookproxy.web.outages.listing import list_outages
 from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.access import company_or_404, readers
 
@@ -22,6 +23,7 @@ blueprint = Blueprint("month", __name__)
 
 # Gaps that are listed; the sums count all of them.
 GAPS_SHOWN = 60
+OUTAGES_SHOWN = 60
 
 
 @blueprint.get("/empresas/<company:company_id>/mes")
@@ -69,6 +71,9 @@ def _facts(session: Session, company: Company, month: Month, now: datetime) -> d
         "now": now,
         "uptime": up,
         "gaps": [_row(gap, until) for gap in up.gaps[:GAPS_SHOWN]],
+        "outages": list_outages(
+            session, webhooks, company.timezone, month.begins, until, OUTAGES_SHOWN
+        ),
         "arrivals": arrivals_in(session, company.id, month),
         "ended": ended,
         "delivered": totals["delivered"],

@@ -22,6 +22,7 @@ from webhookproxy.web.deliveries.listing import find_deliveries
 from webhookproxy.web.deliveries.resend_request import SINCE, STATES, ResendRequest
 from webhookproxy.web.deliveries.search import Wanted
 from webhookproxy.web.deliveries.words import shown_words
+from webhookproxy.web.outages.listing import latest_outages
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import (
     actor,
@@ -37,8 +38,11 @@ from webhookproxy.web.webhooks.words import shown_webhook, with_answers
 blueprint = Blueprint("webhooks", __name__)
 
 LATEST = 8
+# The last outage is shown for so long.
+OUTAGE_DAYS = 7
 _PARTS = {
     "situacao": "webhooks/_state.html",
+    "queda": "outages/_card.html",
     "numeros": "webhooks/_numbers.html",
     "recusas": "webhooks/refusals/_section.html",
     "entregas": "webhooks/_latest.html",
@@ -85,6 +89,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "resend": ResendRequest(),
         "since_words": SINCE,
         "state_words": STATES,
+        "outages": latest_outages(session, [webhook], company.timezone, OUTAGE_DAYS, 1),
         "refusals": latest_refusals(session, webhook.id, company.timezone),
         "rows": rows,
         "facts": facts_of_events(session, [row.event_id for row in rows]),

@@ -1,0 +1,177 @@
+"""An outage in words: when it was, what it cost, why, and a text for the client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from webhookproxy.models import Outage, Webhook
+from webhookproxy.models.outages import OutageKind
+from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
+from webhookproxy.web.shared.formats import number, plural
+
+_LASTING = {
+    OutageKind.FAILING: "seu CRM está fora",
+    OutageKind.REFUSING: "sua URL recusa parte dos eventos",
+    OutageKind.PAUSED: "o webhook está pausado",
+}
+_PAST = {
+    OutageKind.FAILING: "seu CRM ficou fora",
+    OutageKind.REFUSING: "sua URL recusou parte dos eventos",
+    OutageKind.PAUSED: "o webhook ficou pausado",
+}
+# The same for people who do not know this program; {name} is the webhook's.
+_FOR_CLIENT = {
+    OutageKind.FAILING: ("{name} está fora do ar", "{name} ficou fora do ar"),
+    OutageKind.REFUSING: ("{name} recusa parte dos eventos", "{name} recusou parte dos eventos"),
+    OutageKind.PAUSED: ("o envio para {name} está pausado", "o envio para {name} ficou pausado"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOutage:
+    """An outage as a page shows it.
+
+    `when` and `what` are one sentence with `account`: "Das 16:08 às 16:11" "seu CRM ficou fora":
+    "183 eventos esperaram, …". `cause` is a sentence of its own.
+    """
+
+    outage: Outage
+    webhook: Webhook
+    when: str
+    what: str
+    account: str
+    cause: str
+    client_text: str
+    drawing: str
+    colour: str
+
+
+def shown_outage(outage: Outage, webhook: Webhook, timezone: str) -> ShownOutage:
+    """Return how the page describes an outage, with the times in that timezone."""
+    kind = OutageKind(outage.kind)
+    what = (_LASTING if outage.ended_at is None else _PAST)[kind]
+    account = account_words(outage, webhook.health.waiting)
+    drawing, colour = _look(outage)
+    return ShownOutage(
+        outage,
+        webhook,
+        when=span_words(outage, timezone),
+        what=what,
+        account=account,
+        cause=_cause(outage),
+        client_text=client_text(outage, webhook.name, webhook.health.waiting, timezone),
+        drawing=drawing,
+        colour=colour,
+    )
+
+
+def span_words(outage: Outage, timezone: str) -> str:
+    """Return "Das 16:08 às 16:11" or "Desde 16:08", with the days unless both are today."""
+    zone, ended = ZoneInfo(timezone), outage.ended_at
+    began = outage.began_at.astimezone(zone)
+    if ended is None:
+        return f"Desde {_moment(began)}"
+    end = ended.astimezone(zone)
+    if began.date() == end.date():
+        day = "" if _is_today(began) else f"Em {began:%d/%m}, das "
+        return f"{day or 'Das '}{began:%H:%M} às {end:%H:%M}"
+    return f"De {_moment(began)} a {_moment(end)}"
+
+
+def account_words(outage: Outage, waiting: int) -> str:
+    """Return what became of the events; `waiting` are those that wait for the webhook now."""
+    refused = outage.kind == OutageKind.REFUSING
+    if outage.ended_at is None:
+        if refused:
+            return "os outros continuam chegando"
+        return plural(waiting, "evento esperando, guardado", "eventos esperando, todos guardados")
+    if _is_uncounted(outage):
+        return "contando os eventos…"
+    if outage.on_the_way:
+        done = f"{number(outage.delivered)} de {number(outage.waited)} já entregues"
+        lost = f", {plural(outage.missed, 'perdido', 'perdidos')}" if outage.missed else ""
+        cut = f"{_cut(outage)}, " if outage.is_cut else ""
+        return f"{cut}{done}{lost}, os outros saindo"
+    if not outage.waited:
+        return "nenhum evento foi recusado de vez" if refused else "nenhum evento esperou"
+    first = ("evento recusado", "eventos recusados")
+    later = ("entregue depois", "entregues depois")
+    if not refused:
+        first, later = ("evento esperou", "eventos esperaram"), ("entregue", "entregues")
+    parts = [
+        _cut(outage) or plural(outage.waited, *first),
+        plural(outage.delivered, *later),
+        plural(outage.missed, "perdido", "perdidos"),
+    ]
+    if outage.calls:
+        parts.append(plural(outage.calls, "ligação", "ligações"))
+    return ", ".join(parts)
+
+
+def client_text(outage: Outage, name: str, waiting: int, timezone: str) -> str:
+    """Return a text for the client: what happened, and whether anything was lost."""
+    began = outage.began_at.astimezone(ZoneInfo(timezone))
+    lasting, past = _FOR_CLIENT[OutageKind(outage.kind)]
+    if outage.ended_at is None:
+        many = plural(waiting, "evento está guardado", "eventos estão guardados")
+        rest = f"{many}, e tudo é entregue assim que voltar."
+        rest = "" if outage.kind == OutageKind.REFUSING else f" {rest}"
+        return f"Desde {began:%H:%M} de {began:%d/%m}, {lasting.format(name=name)}.{rest}"
+    end = outage.ended_at.astimezone(ZoneInfo(timezone))
+    when = f"De {began:%d/%m %H:%M} a {end:%d/%m %H:%M}"
+    if began.date() == end.date():
+        when = f"Em {began:%d/%m}, das {began:%H:%M} às {end:%H:%M}"
+    return f"{when}, {past.format(name=name)}. {_result(outage)}"
+
+
+def _result(outage: Outage) -> str:
+    calls = f", de {plural(outage.calls, 'ligação', 'ligações')}," if outage.calls else ""
+    refused = outage.kind == OutageKind.REFUSING
+    verb = ("foi recusado", "foram recusados") if refused else ("esperou", "esperaram")
+    if not outage.waited:
+        return "Nenhum evento se perdeu."
+    many = f"{plural(outage.waited, 'evento', 'eventos')}{calls} {verb[outage.waited != 1]}"
+    if outage.on_the_way:
+        return f"{many}: {number(outage.delivered)} já entregues, os outros estão saindo agora."
+    if not outage.missed:
+        return f"{many}, e tudo foi entregue depois: nada se perdeu."
+    lost = plural(outage.missed, "não foi entregue", "não foram entregues")
+    return f"{many}: {plural(outage.delivered, 'entregue depois', 'entregues depois')}, {lost}."
+
+
+def _is_uncounted(outage: Outage) -> bool:
+    return not outage.waited and outage.settled_at is None
+
+
+def _cut(outage: Outage) -> str:
+    """Return what an account is about that could not count everything; "" for a whole one."""
+    return f"dos primeiros {number(outage.waited)} eventos" if outage.is_cut else ""
+
+
+def _cause(outage: Outage) -> str:
+    if outage.reason == DeliveryReason.WEBHOOK_PAUSED:
+        return "Alguém pausou o webhook."
+    words = DELIVERY_WORDS[DeliveryReason(outage.reason)]
+    return words.filled(status=outage.status or "de erro").what
+
+
+def _look(outage: Outage) -> tuple[str, str]:
+    """Return the drawing and the colour."""
+    if outage.ended_at is None:
+        paused = outage.kind == OutageKind.PAUSED
+        return ("player-pause", "amber") if paused else ("alert-triangle", "red")
+    if outage.missed:
+        return "x", "red"
+    if outage.on_the_way or _is_uncounted(outage):
+        return "hourglass", "amber"
+    return "circle-check", "green"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%H:%M}" if _is_today(moment) else f"{moment:%d/%m %H:%M}"
+
+
+def _is_today(moment: datetime) -> bool:
+    return moment.date() == datetime.now(UTC).astimezone(moment.tzinfo).date()
