@@ -107,6 +107,24 @@ def test_a_guest_reads_no_address_no_event_and_no_secret(
         assert {each for each in targets if not each.startswith("/static/")} <= OWN
 
 
+def test_a_guest_sees_the_outages_without_what_was_answered(
+    app: Flask, guest: Browser, place: Place
+) -> None:
+    execute(
+        app,
+        "INSERT INTO outages (webhook_id, kind, reason, status, began_at, ended_at, first_id,"
+        " waited, delivered, missed, calls, is_cut, settled_at) SELECT id, 'failing',"
+        " 'failed_status', 503, 1000 * CAST(strftime('%s', 'now') AS INTEGER) - 5000,"
+        " 1000 * CAST(strftime('%s', 'now') AS INTEGER), 1, 183, 183, 0, 41, FALSE, 1 FROM webhooks"
+        f" WHERE company_id = {place.company}",
+    )
+    for path in ("/convidado", "/convidado/mes"):
+        page = guest.get(path).text
+        assert "183 eventos esperaram, 183 entregues, 0 perdidos, 41 ligações" in page
+        assert "503" not in page
+        assert "/webhooks/" not in page
+
+
 def test_a_guest_has_no_other_address(
     app: Flask, addresses: dict[str, str], guest: Browser
 ) -> None:

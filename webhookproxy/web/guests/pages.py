@@ -1,4 +1,4 @@
-"""What a guest sees: the connection with its gaps, the webhooks by name, and the month.
+"""What a guest sees: the connection with its gaps, the webhooks with their outages, the month.
 
 No event, payload, answer, address or secret is read here, and the templates link to nothing else.
 """
@@ -20,11 +20,14 @@ from webhookproxy.web.connection.panel import is_never_connected, shown_now
 from webhookproxy.web.guests import door
 from webhookproxy.web.guests.door import invited, over
 from webhookproxy.web.month.page import month_page
+from webhookproxy.web.outages.listing import latest_outages
 from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.access import public
 from webhookproxy.web.webhooks.words import shown_webhook
 
 blueprint = door.blueprint
+
+OUTAGES_SHOWN = 10
 
 
 @blueprint.get("")
@@ -59,6 +62,7 @@ def _facts(session: Session, company: Company) -> dict[str, Any]:
         "shown": shown_now(session, [company])[company.id],
         "gaps": gaps_of_a_day(session, company.id),
         "webhooks": [shown_webhook(each, company.timezone) for each in webhooks],
+        "outages": latest_outages(session, webhooks, company.timezone, 1, OUTAGES_SHOWN),
         "rates": rates(session, [each.id for each in webhooks], figures.this_hour() - 23),
         "now": datetime.now(UTC),
     }

@@ -81,7 +81,7 @@ def span_words(outage: Outage, timezone: str) -> str:
 
 
 def account_words(outage: Outage, waiting: int) -> str:
-    """Return what became of the events; `waiting` are those that wait for the webhook now."""
+    """Return how the events ended; `waiting` are those that wait for the webhook now."""
     refused = outage.kind == OutageKind.REFUSING
     if outage.ended_at is None:
         if refused:

@@ -38,7 +38,7 @@ from webhookproxy.web.webhooks.words import shown_webhook, with_answers
 blueprint = Blueprint("webhooks", __name__)
 
 LATEST = 8
-# The last outage is shown for so long.
+# The days for which the last outage is shown.
 OUTAGE_DAYS = 7
 _PARTS = {
     "situacao": "webhooks/_state.html",
