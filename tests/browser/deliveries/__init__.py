@@ -1,0 +1,1 @@
+"""In the browser: what people do when something did not arrive."""
