@@ -88,6 +88,25 @@ def test_companies_are_found_by_their_whole_3c_plus_id(app: Flask, ana: Browser)
     assert "Clínica Aurora" not in ana.get("/empresas?busca=432").text
 
 
+def test_companies_are_filtered_by_their_state_and_sorted_by_what_is_wrong(
+    app: Flask, ana: Browser, place: Place
+) -> None:
+    owner(app)
+    connection(app, place.company, "connected", "accepted")
+    connection(app, place.other_company, "token_refused", "kicked")
+    assert "Outra Empresa" not in ana.get("/empresas?estado=conectadas").text
+    wrong = ana.get("/empresas?estado=com-problema").text
+    assert "Televendas Guarapuava" not in wrong
+    assert "<strong>Token inválido" in wrong
+    assert "Nenhuma empresa silenciosa agora" in ana.get("/empresas?estado=silenciosas").text
+    execute(app, "UPDATE companies SET name = 'Zé' WHERE id = :id", id=place.other_company)
+    by_name, worst = (ana.get(f"/empresas?ordem={word}").text for word in ("nome", "pior"))
+    assert by_name.index("Televendas Guarapuava") < by_name.index(">Zé<")
+    assert worst.index(">Zé<") < worst.index("Televendas Guarapuava")
+    for unknown in ("estado=x", "ordem=x"):
+        ana.get(f"/empresas?{unknown}", 404)
+
+
 @pytest.mark.usefixtures("place")
 def test_a_long_list_is_cut_and_says_so(ana: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (access, pages):

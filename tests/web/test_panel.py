@@ -77,7 +77,7 @@ def test_problems_come_first_the_cut_off_before_the_failing(
     page = ana.get("/").text
     assert "2 pontos precisam de atenção" in page
     assert page.index(">Outra Empresa</a>") < page.index("Televendas Guarapuava")
-    assert page.index("precisam de atenção") < page.index("empresas conectadas")
+    assert page.index("empresas conectadas") < page.index("precisam de atenção")
 
 
 def test_an_operator_hears_of_their_companies_problems_only(
@@ -90,15 +90,22 @@ def test_an_operator_hears_of_their_companies_problems_only(
     assert "Tudo certo" in page
 
 
-def test_of_many_problems_the_first_are_shown_and_the_rest_is_counted(
+def test_many_problems_are_grouped_and_each_group_leads_to_its_companies(
     app: Flask, ana: Browser, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(panel, "PROBLEMS_MAX", 1)
+    monkeypatch.setattr(panel, "IN_FULL", 2)
+    fail(app, place.webhook)
     for company in (place.company, place.other_company):
         connection(app, company, "token_refused", "kicked")
     page = ana.get("/").text
-    assert "2 pontos precisam de atenção" in page
-    assert "E mais 1" in page
+    assert "3 pontos precisam de atenção" in page
+    assert page.index("Token recusado em 2 empresas") < page.index("URL falhando em 1 webhook")
+    listed = ana.get("/empresas?causa=token-recusado").text
+    assert "Outra Empresa" in listed
+    assert "Televendas Guarapuava" in listed
+    assert "Outra Empresa" not in ana.get("/empresas?causa=falhando").text
+    monkeypatch.setattr(panel, "GROUPS_MAX", 1)
+    assert "E mais 1 tipo de problema" in ana.get("/").text
 
 
 def test_the_counters_are_of_ones_own_companies_and_lead_to_what_they_count(

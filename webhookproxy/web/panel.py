@@ -1,8 +1,8 @@
-"""The panel: whether everything is all right. Problems first, then how much came and went."""
+"""The panel: whether everything is all right: five numbers, then the problems."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, render_template, url_for
@@ -10,31 +10,21 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
-from webhookproxy.models import Company
-from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
-from webhookproxy.web.connection.panel import Shown, shown_now
+from webhookproxy.web.companies.problems import Problem, answered, grouped, state_of
 from webhookproxy.web.shared import figures, live
-from webhookproxy.web.shared.access import list_companies, readers, visible_companies
-from webhookproxy.web.webhooks.words import ShownWebhook, shown_webhook
+from webhookproxy.web.shared.access import LOOKED_AT, list_companies, readers, visible_companies
 
 blueprint = Blueprint("panel", __name__)
 
-PROBLEMS_MAX = 20
+# Up to this number problems are shown in full, one by one.
+IN_FULL = 3
+GROUPS_MAX = 20
 _PARTS = {
     "numeros": "panel/_numbers.html",
     "problemas": "panel/_problems.html",
     "dia": "panel/_day.html",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something the user should look at: a company's connection, or one of its webhooks."""
-
-    company: Company
-    connection: Shown | None = None
-    webhook: ShownWebhook | None = None
 
 
 @blueprint.get("/")
@@ -53,23 +43,19 @@ def watch() -> Response:
 
 def _facts() -> dict[str, Any]:
     session = db.session()
-    rows = list_companies(session)
-    ids = [company.id for company in rows]
-    webhooks = _webhooks(session, rows)
-    webhook_ids = [each.webhook.id for each in webhooks]
-    shown = shown_now(session, rows)
-    connections = [(company, shown[company.id]) for company in rows]
-    problems = _problems(connections, webhooks)
+    rows = list_companies(session, most=LOOKED_AT)
+    state = state_of(session, rows)
+    webhooks = [each for found in state.webhooks.values() for each in found]
     since = min(figures.first_hour_of_today(DEFAULT_TIMEZONE), figures.this_hour() - 23)
-    events = figures.events_by_hour(session, ids, since)
-    ended = figures.deliveries_by_outcome(session, webhook_ids, since)
+    events = figures.events_by_hour(session, list(state.connections), since)
+    ended = figures.deliveries_by_outcome(session, [each.webhook.id for each in webhooks], since)
     return {
         "companies": rows,
+        "is_cut": len(rows) == LOOKED_AT,
         "timezone": DEFAULT_TIMEZONE,
-        "connected": sum(each.is_connected for _, each in connections),
+        "connected": sum(each.is_connected for each in state.connections.values()),
         "wished": sum(company.should_connect for company in rows),
-        "problems": problems[:PROBLEMS_MAX],
-        "more_problems": max(0, len(problems) - PROBLEMS_MAX),
+        **_problems(session, state.all_problems),
         "waiting": sum(each.webhook.health.waiting for each in webhooks),
         "webhooks": webhooks,
         **_today(events, ended),
@@ -77,26 +63,16 @@ def _facts() -> dict[str, Any]:
     }
 
 
-def _webhooks(session: Session, companies: list[Company]) -> list[ShownWebhook]:
-    timezones = {company.id: company.timezone for company in companies}
-    rows = live_webhooks(session, timezones)
-    return [shown_webhook(webhook, timezones[webhook.company_id]) for webhook in rows]
-
-
-def _problems(
-    connections: list[tuple[Company, Shown]], webhooks: list[ShownWebhook]
-) -> list[Problem]:
-    """Return companies without a socket, then failing webhooks, then silent companies."""
-    by_id = {company.id: company for company, _ in connections}
-    found = [Problem(company, connection=each) for company, each in connections if each.is_problem]
-    failing = [
-        Problem(by_id[each.webhook.company_id], webhook=each)
-        for each in webhooks
-        if each.is_problem
-    ]
-    cut_off = [each for each in found if each.connection and not each.connection.silence]
-    silent = [each for each in found if each.connection and each.connection.silence]
-    return cut_off + failing + silent
+def _problems(session: Session, problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return a few problems in full, and more of them as groups with the worst of each."""
+    groups = grouped(problems)
+    told = problems if len(problems) <= IN_FULL else []
+    return {
+        "count": len(problems),
+        "problems": answered(session, told),
+        "groups": groups[:GROUPS_MAX],
+        "more_groups": max(0, len(groups) - GROUPS_MAX),
+    }
 
 
 def _today(events: dict[int, int], ended: dict[tuple[int, str], int]) -> dict[str, int]:

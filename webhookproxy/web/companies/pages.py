@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
-from webhookproxy.models import Company, Webhook
+from webhookproxy.models import Company
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
+from webhookproxy.web.companies.list_filter import ORDERS, STATES, CompanyFilter
+from webhookproxy.web.companies.problems import OF_COMPANY, Problem, answered, state_of
 from webhookproxy.web.connection.gaps import gaps_of_a_day
 from webhookproxy.web.connection.panel import is_never_connected, shown_now
 from webhookproxy.web.events.arrivals import latest_arrivals
 from webhookproxy.web.outages.listing import latest_outages
 from webhookproxy.web.shared import figures, live
-from webhookproxy.web.shared.access import COMPANIES_MAX, company_or_404, list_companies, readers
+from webhookproxy.web.shared.access import (
+    COMPANIES_MAX,
+    LOOKED_AT,
+    company_or_404,
+    list_companies,
+    readers,
+)
 from webhookproxy.web.webhooks.words import shown_webhook, with_answers
 
 blueprint = Blueprint("companies", __name__)
@@ -37,22 +46,39 @@ _PARTS = {
 @blueprint.get("/empresas")
 @readers
 def index() -> str:
-    """List the companies this account may see, or those that fit what is searched for."""
-    search = request.args.get("busca", "").strip()[:120]
-    rows = list_companies(db.session(), search)
-    shown = shown_now(db.session(), rows)
-    ids = [company.id for company in rows]
+    """List the companies this account may see, or those that are asked for."""
+    session, chosen = db.session(), CompanyFilter.read(request.args)
+    read = list_companies(session, chosen.search, LOOKED_AT)
+    state = state_of(session, read)
+    found = chosen.chosen(state)
+    rows = found[:COMPANIES_MAX]
     since = figures.first_hour_of_today(DEFAULT_TIMEZONE)
-    webhooks: dict[int, list[Webhook]] = {company_id: [] for company_id in ids}
-    for webhook in live_webhooks(db.session(), ids):
-        webhooks[webhook.company_id].append(webhook)
+    problems = {each.id: chosen.problems_of(state, each) for each in rows}
+    told = [each for found in problems.values() for each in found[:OF_COMPANY]]
+    if chosen.order != "pior":
+        told = []
+    causes = {each.alike: each.name for each in state.all_problems}
     return render_template(
         "companies/index.html",
-        rows=[(company, shown[company.id], webhooks[company.id]) for company in rows],
-        today=figures.events_by_company(db.session(), ids, since),
-        search=search,
-        more=len(rows) == COMPANIES_MAX,
+        chosen=chosen,
+        rows=rows,
+        shown=state.connections,
+        webhooks=state.webhooks,
+        problems=problems,
+        told=_by_company(answered(session, told)),
+        cause=causes.get(chosen.cause, "este problema"),
+        states=STATES,
+        orders=ORDERS,
+        today=figures.events_by_company(session, [each.id for each in rows], since),
+        more=len(found) > COMPANIES_MAX or len(read) == LOOKED_AT,
     )
+
+
+def _by_company(problems: Sequence[Problem]) -> dict[int, list[Problem]]:
+    found: dict[int, list[Problem]] = {}
+    for problem in problems:
+        found.setdefault(problem.company.id, []).append(problem)
+    return found
 
 
 @blueprint.get("/empresas/<company:company_id>")

@@ -28,6 +28,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 COMPANIES_MAX = 200
+# A list that is sorted by what is wrong looks at more companies than it shows.
+LOOKED_AT = 500
 
 _PUBLIC = "is_public"
 _FOR_READERS = "is_for_readers"
@@ -242,8 +244,8 @@ def visible_companies(reading: Session) -> frozenset[int] | None:
     return frozenset(reading.scalars(granted))
 
 
-def list_companies(reading: Session, search: str = "") -> list[Company]:
-    """Return the companies this account may see, by name, COMPANIES_MAX at most.
+def list_companies(reading: Session, search: str = "", most: int = COMPANIES_MAX) -> list[Company]:
+    """Return the companies this account may see, by name, `most` of them at most.
 
     `search` is words of the name, as people type them, or the whole 3C Plus id.
     """
@@ -252,7 +254,7 @@ def list_companies(reading: Session, search: str = "") -> list[Company]:
         .where(Company.deleted_at.is_(None))
         .options(joinedload(Company.connection))
         .order_by(Company.name, Company.id)
-        .limit(COMPANIES_MAX)
+        .limit(most)
     )
     allowed = visible_companies(reading)
     if allowed is not None:
