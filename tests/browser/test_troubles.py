@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acting.visitor import EMAIL, PASSWORD, address, log_in
+from tests.browser.acting.visitor import EMAIL, PASSWORD, log_in
 from tests.browser.conftest import OpenContext, flask
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess

@@ -93,7 +93,7 @@ def test_companies_are_filtered_by_their_state_and_sorted_by_what_is_wrong(
 ) -> None:
     owner(app)
     connection(app, place.company, "connected", "accepted")
-    connection(app, place.other_company, "token_refused", "kicked")
+    connection(app, place.other_company, "token_refused", "refused")
     assert "Outra Empresa" not in ana.get("/empresas?estado=conectadas").text
     wrong = ana.get("/empresas?estado=com-problema").text
     assert "Televendas Guarapuava" not in wrong
