@@ -77,6 +77,7 @@ def test_short_or_missing_keys_stop_the_start(tmp_path: Path) -> None:
         ("RAILWAY_ENVIRONMENT", "Railway service"),
         ("K_SERVICE", "Cloud Run service"),
         ("FLY_APP_NAME", "Fly machine"),
+        ("KUBERNETES_SERVICE_HOST", "Kubernetes pod"),
     ],
 )
 def test_where_the_disk_is_wiped_sqlite_outside_a_volume_is_warned_of(

@@ -201,11 +201,8 @@ def test_tables_of_a_newer_version_are_left_as_they_are(
     app: Flask, capsys: pytest.CaptureFixture[str]
 ) -> None:
     upgrade(app)
-    store_of(app).run(
-        lambda connection: (
-            connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'")) and None
-        )
-    )
+    newer = sa.text("UPDATE alembic_version SET version_num = '9999'")
+    store_of(app).run(lambda connection: connection.execute(newer) and None)
     upgrade(app)
     assert "A newer version has changed the tables" in capsys.readouterr().err
     assert rows(app, "SELECT version_num FROM alembic_version") == [("9999",)]

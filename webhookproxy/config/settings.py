@@ -188,6 +188,7 @@ _WIPED_DISKS = {
     "RAILWAY_ENVIRONMENT": "Railway service",
     "K_SERVICE": "Cloud Run service",
     "FLY_APP_NAME": "Fly machine",
+    "KUBERNETES_SERVICE_HOST": "Kubernetes pod",
 }
 
 
