@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from wtforms import PasswordField
 
 from tests.support.application import rows, store_of
+from tests.support.locks import held
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser
 from tests.web.support.sockets import FakeEngine, owner
@@ -23,25 +23,15 @@ from webhookproxy.web.shared.forms import Form
 from webhookproxy.web.webhooks import editing
 
 
-def _refuse_writes(new: Any, _record: object) -> None:
-    new.execute("PRAGMA query_only = ON")
-
-
-@pytest.fixture(autouse=True)
-def writable_again(app: Flask) -> Iterator[None]:
-    """Give the next test, which has the same application, a database that can be written."""
-    yield
-    engine = store_of(app).engine
-    if event.contains(engine, "connect", _refuse_writes):
-        event.remove(engine, "connect", _refuse_writes)
-        engine.dispose()
-
-
-def read_only(app: Flask) -> None:
-    """Let the database refuse every write, over whichever connection the store takes."""
-    engine = store_of(app).engine
-    event.listen(engine, "connect", _refuse_writes)
-    engine.dispose()
+@pytest.fixture
+def locked(app: Flask, sqlite_url: str) -> Iterator[None]:
+    """Another program writes, and the store does not wait for it: a page can still be read."""
+    store_of(app).run(
+        lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 50").close()
+    )
+    with held(sqlite_url):
+        yield
+    store_of(app).engine.dispose()
 
 
 def failing(error: Exception) -> Any:
@@ -155,13 +145,13 @@ def test_a_database_in_which_not_even_the_login_is_found_is_a_page(
 
 
 def test_while_nothing_can_be_written_pages_are_read_and_say_so(
-    app: Flask, ana: Browser, beto: Browser, place: Place
+    request: pytest.FixtureRequest, app: Flask, ana: Browser, beto: Browser, place: Place
 ) -> None:
     owner(app)
     address = f"/empresas/company_{place.company}"
     fields = ana.fields(f"{address}/editar")
     assert "Não está gravando" not in ana.get("/").text
-    read_only(app)
+    request.getfixturevalue("locked")
     app.extensions["engine"] = FakeEngine(storing=False)
     for page in ("/", "/empresas", address, "/entregas", "/usuarios"):
         assert "Não está gravando" in ana.get(page).text, page
