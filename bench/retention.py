@@ -125,13 +125,13 @@ def fill(environment: dict[str, str], old: int) -> None:
     store = app.extensions["store"]
     with app.app_context():
         for first in range(1, old + 1, _GROUP):
-            store.run(partial(_fill, numbers=range(first, min(first + _GROUP, old + 1))))
+            store.run(partial(insert_old, numbers=range(first, min(first + _GROUP, old + 1))))
         counted = f"UPDATE webhook_health SET created = {old}, delivered = {old}"
         store.run(lambda connection: connection.execute(text(counted)) and None)
     store.close()
 
 
-def _fill(connection: Connection, numbers: range) -> None:
+def insert_old(connection: Connection, numbers: range) -> None:
     at = round(time.time() * 1000) - OLD_DAYS * 86_400_000
     payload = '{"n": 1, "text": "' + "x" * 400 + '"}'
     events = [

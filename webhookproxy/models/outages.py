@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, or_, select
+from sqlalchemy import ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
@@ -38,7 +38,8 @@ class Outage(Base):
     __tablename__ = "outages"
     __table_args__ = (
         Index("uq_outages_webhook_id_kind_began_at", "webhook_id", "kind", "began_at", unique=True),
-        Index("ix_outages_webhook_id_began_at", "webhook_id", "began_at"),
+        # Lists want what lasts or ended lately: a beginning says nothing of that.
+        Index("ix_outages_webhook_id_ended_at", "webhook_id", "ended_at"),
         # Few among many: these are looked at once a second.
         partial_index("ix_outages_unsettled", "webhook_id", where=_UNSETTLED),
     )
@@ -68,11 +69,10 @@ def outages_of(
     session: Session, webhooks: Collection[int], begins: datetime, ends: datetime, most: int
 ) -> list[Outage]:
     """Return the outages of these webhooks within a time, the newest first, at most `most`."""
-    query = (
-        select(Outage)
-        .where(Outage.webhook_id.in_(webhooks), Outage.began_at < ends)
-        .where(or_(Outage.ended_at.is_(None), Outage.ended_at > begins))
-        .order_by(Outage.began_at.desc(), Outage.id.desc())
-        .limit(most)
-    )
-    return list(session.scalars(query))
+    found: list[Outage] = []
+    # Two queries, each of which reads only its rows by the index.
+    for when in (Outage.ended_at.is_(None), Outage.ended_at > begins):
+        query = select(Outage).where(Outage.webhook_id.in_(webhooks), when, Outage.began_at < ends)
+        newest = query.order_by(Outage.began_at.desc(), Outage.id.desc())
+        found += session.scalars(newest.limit(most))
+    return sorted(found, key=lambda each: (each.began_at, each.id), reverse=True)[:most]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 from unicodedata import normalize
 
 import orjson
-
-from webhookproxy.events.payload_paths import values_of
 
 SHAPE_MAX = 120
 # Characters and values that are looked at: the writer's thread makes the shapes.
 LOOK_AT = 4_096
 _VALUES_MAX = 200
+# The characters from which a shape is made.
+_BEGINNING = 400
 # The fields of a JSON answer in which receivers say what they did not like.
 _SAYING = frozenset({
     *("code", "description", "descricao", "detail", "details", "detalhe", "detalhes", "reason"),
@@ -21,7 +22,7 @@ _SAYING = frozenset({
     *("motivo", "title", "titulo"),
 })  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
-_TAG = re.compile(r"<[^<>]{0,1000}>")
+_TAG = re.compile(r"<[^<>]*>")
 _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|«[^»]*»|(?<!\w)\'[^\']*\'(?!\w)')
 _TOKEN = re.compile(r"[\w-]{8,}")
 # A letter after a digit, or a digit after a letter: an id has many of them, an error's code one.
@@ -38,26 +39,49 @@ def answer_shape(answer: str) -> str:
     Of a JSON answer only the fields that say what was wrong count, if it has any: the others
     repeat the event. No digit of the answer is left, so a shape holds no telephone number.
     """
-    text = _said(answer[:LOOK_AT])
-    text = _QUOTED.sub("“…”", normalize("NFKC", _TAG.sub(" ", text)))
+    text = _SPACE.sub(" ", _TAG.sub(" ", _said(answer[:LOOK_AT])))[:_BEGINNING]
+    text = _QUOTED.sub("“…”", normalize("NFKC", text))
     text = _DIGITS.sub("0", _TOKEN.sub(_without_id, text))
-    return _SPACE.sub(" ", text).strip()[:SHAPE_MAX].rstrip()
+    return text.strip()[:SHAPE_MAX].rstrip()
 
 
 def _said(answer: str) -> str:
     """Return what a JSON answer says was wrong; any other answer as it is."""
     try:
-        values = values_of(orjson.loads(answer), _VALUES_MAX)
+        said = _sayings(orjson.loads(answer))
     except orjson.JSONDecodeError:
         return answer
-    said = [
-        (path, str(value))
-        for path, value in values
-        if value is not None and not _SAYING.isdisjoint(_WORD.findall(path.lower()))
-    ]
     if len(said) == 1:
         return said[0][1]
     return " · ".join(f"{path}: {text}" for path, text in said) or answer
+
+
+def _sayings(answer: Any) -> list[tuple[str, str]]:
+    """Return path and text of the values in the fields that say something, in order."""
+    found: list[tuple[str, str]] = []
+    # The values still to visit, the next one last, and whether they are in such a field.
+    left: list[tuple[str, Any, bool]] = [("", answer, False)]
+    for _ in range(_VALUES_MAX):
+        if not left:
+            break
+        path, value, says = left.pop()
+        if isinstance(value, dict):
+            items = list(value.items())[:_VALUES_MAX]
+            left += [
+                (f"{path}.{key}" if path else key, each, says or _is_saying(key))
+                for key, each in reversed(items)
+            ]
+        elif isinstance(value, list):
+            numbered = list(enumerate(value[:_VALUES_MAX]))
+            left += [(f"{path}[{number}]", each, says) for number, each in reversed(numbered)]
+        elif says and value is not None:
+            found.append((path, str(value)))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _is_saying(key: str) -> bool:
+    return not _SAYING.isdisjoint(_WORD.findall(key.lower()))
 
 
 def _without_id(token: re.Match[str]) -> str:

@@ -32,8 +32,8 @@ def upgrade() -> None:
         sa.Column("is_cut", sa.Boolean(), nullable=False),
         sa.Column("settled_at", sa.BigInteger()),
     )
-    began = ["webhook_id", "began_at"]
-    op.create_index("ix_outages_webhook_id_began_at", "outages", began)
+    ended = ["webhook_id", "ended_at"]
+    op.create_index("ix_outages_webhook_id_ended_at", "outages", ended)
     began = ["webhook_id", "kind", "began_at"]
     op.create_index("uq_outages_webhook_id_kind_began_at", "outages", began, unique=True)
     unsettled = sa.text("settled_at IS NULL")
