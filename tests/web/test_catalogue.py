@@ -140,7 +140,7 @@ def test_a_name_leads_to_the_form_of_each_webhook_that_does_not_take_it(
         app, place.company, "http://127.0.0.1:9999/x", name="Planilha", events=("chat-was-opened",)
     )
     page = beto.get(address(place, "/evento?nome=agent-is-idle")).text
-    assert f'href="/webhooks/webhook_{second}/editar"' in page
+    assert f'href="/webhooks/webhook_{second}/editar?evento=agent-is-idle#events"' in page
     assert f'href="/webhooks/webhook_{place.webhook}/editar"' not in page
     assert "(pede todos)" in page
     assert (

@@ -191,7 +191,10 @@ def test_deleting_says_what_is_lost_and_leaves_nothing_to_see(
     assert rows(app, "SELECT deleted_at FROM companies WHERE id = :id", id=place.company) == [
         (None,)
     ]
-    ana.post(f"{address}/excluir")
+    for typed in ("", "Televendas", "Outra Empresa"):
+        said = ana.post(f"{address}/excluir", 200, confirmation=typed).text
+        assert "Digite “Televendas Guarapuava” para excluí-la." in said
+    ana.post(f"{address}/excluir", confirmation=" televendas  guarapuava ")
     assert "Televendas Guarapuava foi excluída" in ana.get("/empresas").text
     for browser in (ana, beto):
         browser.get(address, 404)

@@ -19,7 +19,7 @@ from webhookproxy.models.accounts.guest_links import DAYS_MAX, LINKS_MAX
 from webhookproxy.models.companies import delete_company, find_company
 
 # What a page of a guest may lead to.
-OWN = {"/convidado", "/convidado/mes", "/convidado/sair", "#conteudo", ""}
+OWN = {"/convidado", "/convidado/mes", "/convidado/sair", "/tema", "#conteudo", ""}
 
 
 def make(ana: Browser, place: Place, **changed: str) -> str:

@@ -12,7 +12,7 @@ from tests.support.application import store_of
 
 PUBLIC = {
     *("login.show", "login.first", "second_step.show", "health.show", "static"),
-    *("guests.show", "guests.month", "guests.door", "guests.leave"),
+    *("guests.show", "guests.month", "guests.door", "guests.leave", "theme.choose"),
 }
 DELIVERY = 1
 

@@ -18,7 +18,7 @@ from webhookproxy.models.companies import (
 )
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import CompanyInput, changed_company
-from webhookproxy.web.companies.forms import CompanyForm
+from webhookproxy.web.companies.forms import CompanyForm, DeletionForm
 from webhookproxy.web.shared.access import actor, administrators, company_or_404
 from webhookproxy.web.shared.forms import Conflict, policy, write
 
@@ -77,9 +77,10 @@ def edit(company_id: int) -> str | Response:
 @blueprint.route("/empresas/<company:company_id>/excluir", methods=["GET", "POST"])
 @administrators
 def delete(company_id: int) -> str | Response:
-    """Say what would be lost; delete the company once that is confirmed."""
+    """Say what would be lost; delete the company once its name was typed."""
     company = company_or_404(company_id)
-    if request.method == "POST":
+    form = DeletionForm()
+    if form.validate_on_submit() and form.names(company):
         who, name = actor(), company.name
 
         def job(session: Session) -> None:
@@ -91,6 +92,5 @@ def delete(company_id: int) -> str | Response:
         return redirect(url_for("companies.index"), code=303)
     webhooks = live_webhooks(db.session(), [company_id])
     waiting = sum(webhook.health.waiting for webhook in webhooks)
-    return render_template(
-        "companies/delete.html", company=company, webhooks=webhooks, waiting=waiting
-    )
+    given = {"company": company, "webhooks": webhooks, "waiting": waiting, "form": form}
+    return render_template("companies/delete.html", **given)

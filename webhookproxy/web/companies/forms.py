@@ -10,7 +10,7 @@ from wtforms import BooleanField, HiddenField, PasswordField, SelectField, Strin
 from webhookproxy.models import Company
 from webhookproxy.rules import Refused
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE, check_retention, timezones
-from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, choices
+from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, Form, StoredForm, choices
 
 # The hosts that 3C Plus is known to have, the likeliest first.
 KNOWN_HOSTS = (
@@ -118,3 +118,19 @@ class CompanyForm(StoredForm):
         if name == "socket_url":
             return "other_host" if self.host.data == OTHER_HOST else "host"
         return name
+
+
+class DeletionForm(Form):
+    """The name of a company, typed again: two clicks must not erase its history."""
+
+    confirmation = StringField(
+        "Nome da empresa", render_kw={"autocomplete": "off", "spellcheck": "false"}
+    )
+
+    def names(self, company: Company) -> bool:
+        """Return whether the company's name was typed; else say so. Capitals do not matter."""
+        typed = " ".join(str(self.confirmation.data or "").split()).casefold()
+        if typed == " ".join(company.name.split()).casefold():
+            return True
+        self.take(Refused.one("confirmation", "", f"Digite “{company.name}” para excluí-la."))
+        return False

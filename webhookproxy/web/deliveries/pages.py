@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -30,6 +30,7 @@ from webhookproxy.web.deliveries.facts import public_ids_of, request_of, situati
 from webhookproxy.web.deliveries.list_filter import Filter
 from webhookproxy.web.deliveries.listing import STATES, find_deliveries
 from webhookproxy.web.deliveries.resend_request import request_for
+from webhookproxy.web.deliveries.search import Found
 from webhookproxy.web.deliveries.words import next_ms, shown_words
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import actor, delivery_or_404, readers, sees_personal
@@ -39,6 +40,8 @@ from webhookproxy.web.shared.payload_views import note_view
 
 blueprint = Blueprint("deliveries", __name__)
 
+# Webhooks of which "resend all that match" is offered at once.
+ALL_OF_MAX = 8
 _PARTS = {"situacao": "deliveries/_state.html", "tentativas": "deliveries/_attempts.html"}
 
 
@@ -65,17 +68,29 @@ def index() -> str:
         periods=PERIODS,
         most_choices=CHOICES_MAX,
         resendable=RESENDABLE,
-        all_of=_all_of(chosen),
+        all_of=_all_of(chosen, page.rows),
     )
 
 
-def _all_of(chosen: Filter) -> str:
-    """Return where all of them can be resent; "" unless they are one webhook's that ended badly."""
+def _all_of(chosen: Filter, rows: Sequence[Found]) -> list[tuple[str, str]]:
+    """Return where all that match can be resent: for each webhook of the page its name and address.
+
+    Empty unless the filter asks for deliveries that ended badly. At most ALL_OF_MAX webhooks.
+    """
     states = STATES[chosen.state][1]
-    if chosen.webhook is None or not states or not set(states) <= set(MISSED):
-        return ""
-    resends = request_for(chosen.period, states, chosen.event)
-    return url_for("bulk_resends.ask", webhook_id=chosen.webhook.id) + resends.query
+    if not states or not set(states) <= set(MISSED):
+        return []
+    query = request_for(chosen.period, states, chosen.event).query
+    one = [] if chosen.webhook is None else [chosen.webhook.id]
+    ids = list(dict.fromkeys(one or [row.webhook_id for row in rows]))[:ALL_OF_MAX]
+    several = len({chosen.webhooks[each].company_id for each in ids}) > 1
+    return [
+        (
+            chosen.webhooks[each].name + (f" · {chosen.webhooks[each].company}" if several else ""),
+            url_for("bulk_resends.ask", webhook_id=each) + query,
+        )
+        for each in ids
+    ]
 
 
 @blueprint.get("/entregas/<delivery:delivery_id>")

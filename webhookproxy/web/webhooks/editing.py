@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.events.catalog import MAX_NAME_LENGTH
 from webhookproxy.models import Company, Webhook
 from webhookproxy.models.audit import Action, record_webhook, record_webhook_edit
 from webhookproxy.models.webhooks import create_webhook, edit_webhook, find_webhook
@@ -19,6 +20,7 @@ from webhookproxy.web.shared.access import (
     company_or_404,
     webhook_or_404,
 )
+from webhookproxy.web.shared.address import number_of
 from webhookproxy.web.shared.forms import Conflict, policy
 from webhookproxy.web.webhooks import shown_once
 from webhookproxy.web.webhooks.forms import WebhookForm, events_by_category
@@ -29,14 +31,21 @@ blueprint = Blueprint("webhook_editing", __name__)
 @blueprint.route("/empresas/<company:company_id>/webhooks/novo", methods=["GET", "POST"])
 @administrators
 def create(company_id: int) -> str | Response:
-    """Create a webhook; it gets the company's events from the next one on."""
+    """Create a webhook; it gets the company's events from the next one on.
+
+    It may begin as a copy of another webhook of the company, with its filters and not its secrets.
+    """
     company = company_or_404(company_id)
-    form = WebhookForm()
+    form, copied = WebhookForm(), _copied(company_id)
+    filters = None if copied is None else copied.input().filters
+    if copied is not None and request.method == "GET" and not form.recovered:
+        form.fill_copy(copied)
     if form.validate_on_submit():
         allowed, who = policy(), actor()
 
         def act(session: Session, typed: dict[str, Any]) -> int:
-            webhook = create_webhook(session, company_id, WebhookInput(**typed), allowed)
+            given = WebhookInput(filters=filters, **typed)
+            webhook = create_webhook(session, company_id, given, allowed)
             record_webhook(session, who, Action.WEBHOOK_CREATED, company_id, webhook.id)
             return webhook.id
 
@@ -44,7 +53,18 @@ def create(company_id: int) -> str | Response:
         if saved := form.save(act, company_id):
             flash("O webhook foi criado e vale a partir de agora.")
             return _go_on(form, *saved)
-    return _page(form, company, None)
+    return _page(form, company, None, copied=copied)
+
+
+def _copied(company_id: int) -> Webhook | None:
+    """Return the webhook that the address says to copy. Answers 404 for another company's."""
+    number = number_of(request.args.get("de", ""), "webhook")
+    if number is None:
+        return None
+    webhook = webhook_or_404(number)
+    if webhook.company_id != company_id:
+        abort(404)
+    return webhook
 
 
 @blueprint.route("/webhooks/<webhook:webhook_id>/editar", methods=["GET", "POST"])
@@ -53,8 +73,12 @@ def edit(webhook_id: int) -> str | Response:
     webhook = webhook_or_404(webhook_id)
     company = company_or_404(webhook.company_id)
     form = WebhookForm()
+    added = ""
     if request.method == "GET" and not form.recovered:
         form.fill(webhook)
+        # An event that nobody asked for leads here.
+        wanted = request.args.get("evento", "")[:MAX_NAME_LENGTH]
+        added = wanted if wanted and form.add_event(wanted) else ""
     if form.validate_on_submit():
         allowed, who, same_path = policy(), actor(), not account().is_admin
 
@@ -74,12 +98,19 @@ def edit(webhook_id: int) -> str | Response:
                 return _go_on(form, *saved)
         except Conflict:
             form.show_newer(webhook_or_404(webhook_id))
-    return _page(form, company, webhook)
+    return _page(form, company, webhook, added=added)
 
 
-def _page(form: WebhookForm, company: Company, webhook: Webhook | None) -> str:
+def _page(
+    form: WebhookForm,
+    company: Company,
+    webhook: Webhook | None,
+    *,
+    copied: Webhook | None = None,
+    added: str = "",
+) -> str:
     categories, chosen = events_by_category(), set(form.events.data or ())
-    given = {"form": form, "company": company, "webhook": webhook}
+    given = {"form": form, "company": company, "webhook": webhook, "copied": copied, "added": added}
     return render_template("webhooks/form.html", categories=categories, chosen=chosen, **given)
 
 

@@ -17,7 +17,7 @@ from wtforms import (
     TextAreaField,
 )
 
-from webhookproxy.events.catalog import CATALOG, USUAL, CatalogEvent
+from webhookproxy.events.catalog import CATALOG, CatalogEvent, is_event_name
 from webhookproxy.models import Webhook
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.shared.formats import exact
@@ -124,6 +124,23 @@ class WebhookForm(StoredForm):
         for name in _NUMBERS:
             value = getattr(webhook, name)
             self[name].data = "" if value is None else exact(value)
+
+    def fill_copy(self, webhook: Webhook) -> None:
+        """Show what is stored in a webhook, to create another one like it."""
+        self.fill(webhook)
+        self.version.data, self.name.data = "0", f"{webhook.name} (cópia)"
+
+    def add_event(self, name: str) -> bool:
+        """Tick an event that is not asked for yet; return whether it was ticked now."""
+        ticked = self.events.data or []
+        if self.which.data == "todos" or name in ticked or not is_event_name(name):
+            return False
+        if name in CATALOG:
+            self.events.data = [*ticked, name]
+            return True
+        others = str(self.more_events.data or "").splitlines()
+        self.more_events.data = "\n".join(dict.fromkeys([*others, name]))
+        return name not in others
 
     def typed(self) -> dict[str, Any]:
         """Return the fields to store; a blank secret is not among them. See StoredForm."""
