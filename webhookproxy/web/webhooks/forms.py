@@ -17,7 +17,7 @@ from wtforms import (
     TextAreaField,
 )
 
-from webhookproxy.events.catalog import CATALOG, CatalogEvent, is_event_name
+from webhookproxy.events.catalog import CATALOG, USUAL, CatalogEvent, is_event_name
 from webhookproxy.models import Webhook
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.shared.formats import exact
