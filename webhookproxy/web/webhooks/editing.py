@@ -76,7 +76,7 @@ def edit(webhook_id: int) -> str | Response:
     added = ""
     if request.method == "GET" and not form.recovered:
         form.fill(webhook)
-        # An event that nobody asked for leads here.
+        # The page of an event that no webhook asked for leads here.
         wanted = request.args.get("evento", "")[:MAX_NAME_LENGTH]
         added = wanted if wanted and form.add_event(wanted) else ""
     if form.validate_on_submit():
