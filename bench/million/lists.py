@@ -74,6 +74,10 @@ def _search(words: Callable[[Chance], str], more: str = "") -> Callable[[Chance]
     return lambda chance: f"/eventos?busca={quote(words(chance))}{more}"
 
 
+def _calls(phone: Callable[[Chance], str]) -> Callable[[Chance], str]:
+    return lambda chance: f"/ligacoes?telefone={quote(phone(chance))}"
+
+
 def _fixed(path: str) -> Callable[[Chance], str]:
     return lambda _: path
 
@@ -109,6 +113,8 @@ ASKED = (
     Ask("Eventos, bem atrás", lambda c: f"/eventos?antes=event_{c.event()}"),
     Ask("Eventos por nome", _fixed("/eventos?evento=call-was-connected")),
     Ask("Eventos por nome raro", _fixed("/eventos?evento=agent-was-logged-out&periodo=24h")),
+    Ask("Eventos por parte do nome", _fixed("/eventos?evento=was-conn")),
+    Ask("Empresas por nome", _fixed("/empresas?busca=empresa")),
     Ask("Ligação", lambda c: f"{COMPANY}/ligacao?chave=call:{c.call().call}"),
     Ask("Ligações de um agente", lambda c: f"{COMPANY}/ligacao?chave=agent:{c.agent()}"),
     Ask("Entregas", _fixed("/entregas")),
@@ -121,6 +127,8 @@ ASKED = (
     Ask("Entrega", lambda c: f"/entregas/delivery_{c.delivery()}"),
     Ask("busca: telefone, 8 últimos", _search(lambda c: c.call().phone[-8:]), SEARCH_MS),
     Ask("busca: telefone, 9 últimos", _search(lambda c: c.call().phone[-9:]), SEARCH_MS),
+    Ask("ligações de um telefone", _calls(lambda c: _dressed(c.call().phone)), SEARCH_MS),
+    Ask("ligações de muitos telefones", _calls(lambda _: "5542900"), SEARCH_MS),
     Ask("busca: telefone com DDD", _search(lambda c: _dressed(c.call().phone)), SEARCH_MS),
     Ask("busca: número da ligação", _search(lambda c: c.call().call), SEARCH_MS),
     Ask("busca: CPF", _search(lambda c: c.call().cpf), SEARCH_MS),
