@@ -45,10 +45,9 @@ def call(app: Flask, place: Place) -> None:
 
 @pytest.mark.usefixtures("call")
 def test_every_page_of_a_call_says_it_in_one_line(place: Place, beto: Browser) -> None:
-    assert (
-        f"<h1>{LINE}</h1>"
-        in beto.get(f"/empresas/company_{place.company}/ligacao?chave={KEY}").text
-    )
+    call = beto.get(f"/empresas/company_{place.company}/ligacao?chave={KEY}").text
+    assert f"<h1>{LINE}</h1>" in call
+    assert "Ligação TEL1 · desligamento: tocou e ninguém atendeu</p>" in call
     for path in (
         "/eventos",
         f"/eventos/evt_{2:032x}",

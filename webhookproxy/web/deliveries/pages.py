@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhookproxy.delivery.sending.request import stored_request
-from webhookproxy.events.call_facts import NO_FACTS
+from webhookproxy.events.call_facts import facts_in
 from webhookproxy.extensions import db
 from webhookproxy.models import Attempt
 from webhookproxy.models.audit import Action, record
@@ -106,8 +106,7 @@ def show(delivery_id: int) -> str:
     event = facts["event"]
     if sees_personal():
         note_view(f"delivery_{delivery_id}", event.company_id)
-    call = facts_of_events(db.session(), [event.id]).get(event.id, NO_FACTS)
-    given = {"live_url": live_url, "call_facts": call}
+    given = {"live_url": live_url, "call_facts": facts_in(event.payload)}
     return render_template("deliveries/show.html", **given, **facts, **asked)
 
 

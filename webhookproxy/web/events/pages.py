@@ -19,11 +19,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import defer
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhookproxy.events.call_facts import NO_FACTS
+from webhookproxy.events.call_facts import facts_in
 from webhookproxy.events.masked import MASK, masked
 from webhookproxy.extensions import db
 from webhookproxy.models import Event
-from webhookproxy.models.call_facts import facts_of_events
 from webhookproxy.reasons import EVENT_WORDS, EventNote
 from webhookproxy.web.events.list_filter import EventFilter
 from webhookproxy.web.events.listing import PAGE, find_events
@@ -86,7 +85,7 @@ def show(public_id: str) -> str:
         "events/show.html",
         live_url=live_url,
         size=size,
-        facts=facts_of_events(db.session(), [event.id]).get(event.id, NO_FACTS),
+        facts=facts_in(event.payload),
         pretty_payload=_shown_payload(event) if size <= PAYLOAD_MAX else None,
         **facts,
     )
