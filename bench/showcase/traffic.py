@@ -23,6 +23,7 @@ from webhookproxy.models import (
     HourlyEvents,
     Webhook,
 )
+from webhookproxy.models.deliveries.tables import FAILED_ATTEMPT
 from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.simulator.world import World
@@ -217,16 +218,22 @@ class Traffic:
             rows = round((wanted - refused) * share)
             self._add_hour(webhook, hour, DeliveryState.DELIVERED, bucket, rows)
         self._add_hour(webhook, hour, DeliveryState.REFUSED, 12, refused)
+        if refused:
+            # A refusal is tried three times.
+            self._add(webhook, hour, FAILED_ATTEMPT, 0, 3 * refused)
 
     def _add_hour(
         self, webhook: Webhook, hour: int, state: DeliveryState, bucket: int, rows: int
     ) -> None:
         if not rows:
             return
-        given: dict[str, Any] = {"webhook_id": webhook.id, "hour": hour, "outcome": state.value}
+        self._add(webhook, hour, state.value, bucket, rows)
+        _count(webhook, state, rows)
+
+    def _add(self, webhook: Webhook, hour: int, outcome: str, bucket: int, rows: int) -> None:
+        given: dict[str, Any] = {"webhook_id": webhook.id, "hour": hour, "outcome": outcome}
         statement = insert(HourlyDeliveries).values(bucket=bucket, count=rows, **given)
         self._session.execute(statement)
-        _count(webhook, state, rows)
 
 
 def _count(webhook: Webhook, state: DeliveryState, rows: int) -> None:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
+from webhookproxy.web.charts.day import arrival_charts
 from webhookproxy.web.companies.problems import Problem, answered, grouped, state_of
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import LOOKED_AT, list_companies, readers, visible_companies
@@ -59,7 +60,7 @@ def _facts() -> dict[str, Any]:
         "waiting": sum(each.webhook.health.waiting for each in webhooks),
         "webhooks": webhooks,
         **_today(events, ended),
-        "bars_of_day": figures.last_day(events, figures.by_hour(ended, figures.FAILED)),
+        "charts": arrival_charts(events, ended),
     }
 
 

@@ -66,6 +66,9 @@ def test_a_failure_stays_open_with_its_next_time(any_half: Sending) -> None:
     write(any_half, [(dues[0], outcome(500), AGAIN)])
     row = rows(any_half.app, "SELECT state, ended_ms, due_ms, first_attempt_ms FROM deliveries")[0]
     assert (row[0], row[1], row[3]) == ("retrying", None, 1_000)
+    # The attempt is counted, though nothing has ended.
+    hours = rows(any_half.app, "SELECT outcome, bucket, count FROM hourly_deliveries")
+    assert [tuple(each) for each in hours] == [("failed", 0, 1)]
     assert 4_000 < row[2] - any_half.clock() * 1000 <= 5_000
     any_half.check_totals(webhook)
 

@@ -124,6 +124,7 @@ def test_the_list_is_filtered_by_company_webhook_event_and_period(
         ("evento=event-2", [2]),
         ("periodo=7d", [4, 3, 2]),
         ("periodo=24h", [4, 3]),
+        (f"periodo=h{(now_ms() - 5 * hour) // hour}", [3]),
         ("periodo=1h", [4]),
         ("periodo=hoje&evento=event-4", [4]),
         (f"webhook=webhook_{webhook}&periodo=7d&evento=event-4&estado=entregue", [4]),

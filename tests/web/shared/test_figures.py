@@ -36,7 +36,7 @@ def ended(app: Flask, webhook: int, outcome: str, bucket: int, count: int, ago: 
 
 def day_of(page: str) -> str:
     """The part of a page with the bars."""
-    found = re.search(r'<h2 class="small-heading">\w+ por hora.*?</section>', page, re.DOTALL)
+    found = re.search(r'<h2 class="small-heading">Últimas 24 horas.*?</section>', page, re.DOTALL)
     assert found, page
     return found[0]
 
@@ -95,23 +95,69 @@ def test_a_webhook_has_what_was_delivered_and_what_failed_by_the_hour(
     ended(app, place.webhook, "expired", 0, 3)
     ended(app, place.webhook, "cancelled", 0, 50)
     ended(app, place.webhook, "delivered", 6, 4_000, ago=24)
+    ended(app, place.webhook, "failed", 0, 12)
     day = day_of(beto.get(f"/webhooks/webhook_{place.webhook}").text)
-    assert "107 no total, 7 recusadas ou expiradas" in day
-    assert day.count('<rect class="bar"') == 24
-    assert re.search(r"entregues</span>.*recusadas ou expiradas</span>", day)
-    assert len(re.findall(r"<span>\d\dh</span>", day)) == 6
+    assert charts_of(day) == {
+        "Entregues": "100 entregues",
+        "Recusadas ou expiradas": "7 recusadas ou expiradas",
+        "Tentativas que falharam": "12 tentativas que falharam",
+        "Da chegada do evento à resposta": "o tempo de metade (p50) e de 95 de cada 100 (p95)",
+    }
+    # Hours without any have no bar; each bar leads to the deliveries of its hour.
+    assert day.count('<rect class="bar is-blue"') == 2
+    assert day.count('<rect class="bar is-red"') == 2
+    hook = f"webhook_{place.webhook}"
+    for outcome in ("entregue", "falhou"):
+        address = f"/entregas?webhook={hook}&amp;estado={outcome}&amp;periodo=h{this_hour()}"
+        assert f'href="{address}"' in day
+        beto.get(address.replace("&amp;", "&"))
+    assert len(re.findall(r"<span>\d\dh</span>", day)) == 4 * 6
 
 
-def test_a_company_has_its_events_and_its_failed_deliveries_by_the_hour(
+def charts_of(part: str) -> dict[str, str]:
+    """The title of each chart, and its total."""
+    pattern = r'<figcaption><strong>(.*?)</strong> <span class="plot-words"[^>]*>(.*?)</span>'
+    return dict(re.findall(pattern, part))
+
+
+def test_the_axis_of_a_chart_ends_at_its_highest_bar(
+    app: Flask, beto: Browser, place: Place
+) -> None:
+    arrived(app, place.company, 2, 1_234)
+    arrived(app, place.company, 3, 617)
+    day = day_of(beto.get(f"/empresas/company_{place.company}").text)
+    assert "<span>1.234</span><span>0</span>" in day
+    assert re.findall(r'y="([\d.]+)" width="14" height="([\d.]+)"', day) == [
+        ("50.0", "50.0"),
+        ("0.0", "100.0"),
+    ]
+    assert re.search(r'aria-label="(\d\d/\d\d, )?das \d\dh às \d\dh: 1.234 eventos"', day)
+
+
+def test_a_latency_is_two_lines_and_a_lone_hour_is_a_point(
+    app: Flask, beto: Browser, place: Place
+) -> None:
+    for ago in (9, 3, 2):
+        ended(app, place.webhook, "delivered", 6, 90, ago=ago)
+        ended(app, place.webhook, "delivered", 11, 10, ago=ago)
+    day = day_of(beto.get(f"/webhooks/webhook_{place.webhook}").text)
+    assert len(re.findall(r'class="line is-blue" d="M\d+ [\d.]+h.01"', day)) == 1
+    assert len(re.findall(r'class="line is-amber" d="M\d+ [\d.]+L\d+ [\d.]+"', day)) == 1
+    assert re.search(r": p50 ~\d+ ms, p95 ~1,4 s", day)
+
+
+def test_a_company_has_its_events_and_its_failed_attempts_by_the_hour(
     app: Flask, beto: Browser, place: Place
 ) -> None:
     for company, count in ((place.company, 40), (place.other_company, 7_000)):
         arrived(app, company, 2, count)
-    ended(app, place.webhook, "refused", 0, 5, ago=1)
-    ended(app, place.other_webhook, "refused", 0, 500, ago=1)
+    ended(app, place.webhook, "failed", 0, 5, ago=1)
+    ended(app, place.other_webhook, "failed", 0, 500, ago=1)
     day = day_of(beto.get(f"/empresas/company_{place.company}").text)
-    assert "Eventos por hora" in day
-    assert "40 no total, 5 entregas recusadas ou expiradas" in day
+    assert charts_of(day) == {
+        "Eventos": "40 eventos",
+        "Tentativas que falharam": "5 tentativas que falharam",
+    }
 
 
 def test_a_company_without_events_is_told_what_to_do(
@@ -130,7 +176,8 @@ def test_the_hours_are_those_of_the_companys_clock(app: Flask, beto: Browser, pl
     first = (this_hour() - 23) * 3_600_000
     assert f"<span>{hour(first, 'Asia/Kolkata')}</span>" in day
     assert re.search(r"<span>\d\d:30</span>", day)
-    assert time.strftime("%H:30:00: 3,", time.gmtime(this_hour() * 3600 + 5 * 3600)) in day
+    begins = time.strftime("%H:30", time.gmtime(this_hour() * 3600 + 5 * 3600))
+    assert re.search(rf"das {begins} às \d\d:30: 3 eventos", day)
 
 
 def test_both_databases_add_the_counters_up_alike(database_url: str, tmp_path: Path) -> None:

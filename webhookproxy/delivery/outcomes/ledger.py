@@ -11,8 +11,15 @@ from sqlalchemy import Connection, text
 from webhookproxy.database.bulk import Row, execute, insert_rows, numbers, update_rows
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.refusals import Refused, group_refusals
-from webhookproxy.delivery.outcomes.retry import Verdict
-from webhookproxy.models.deliveries.tables import DISCARDED, HOUR_MS, OPEN, Due, count_ended
+from webhookproxy.delivery.outcomes.retry import Kind, Verdict
+from webhookproxy.models.deliveries.tables import (
+    DISCARDED,
+    FAILED_ATTEMPT,
+    HOUR_MS,
+    OPEN,
+    Due,
+    count_ended,
+)
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import WebhookHealth
 from webhookproxy.reasons import DeliveryState
@@ -235,6 +242,10 @@ def _count(connection: Connection, group: list[Result], stored: dict[int, _Store
         webhook_id, state = each.due.webhook_id, each.verdict.state
         health[webhook_id] = each.health
         counts, was = totals[webhook_id], stored.get(each.due.id, _GONE)
+        if each.outcome is not None and each.due.id in stored:
+            failed = sum(post.kind is not Kind.SUCCESS for post in each.outcome.posts)
+            if failed:
+                hours[webhook_id, each.now_ms // HOUR_MS, FAILED_ATTEMPT, 0] += failed
         said = was.discarded and state in RECEIVER_DECIDED
         if (was.open and state in _ENDED) or said:
             counts[_ENDED.index(state)] += 1

@@ -87,6 +87,11 @@ class Attempt(Base):
     probe: Mapped[bool] = mapped_column(default=False)
 
 
+# The outcome under which the hourly counts have attempts that failed: of a delivery that waits for
+# another try, nothing else counts yet.
+FAILED_ATTEMPT = "failed"
+
+
 class HourlyDeliveries(Base):
     """The number of deliveries of a webhook in one hour, by outcome and duration.
 

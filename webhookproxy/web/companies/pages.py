@@ -12,6 +12,7 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
+from webhookproxy.web.charts.day import arrival_charts
 from webhookproxy.web.companies.list_filter import ORDERS, STATES, CompanyFilter
 from webhookproxy.web.companies.problems import OF_COMPANY, Problem, answered, state_of
 from webhookproxy.web.connection.gaps import gaps_of_a_day
@@ -112,8 +113,8 @@ def _facts(company: Company) -> dict[str, Any]:
         "webhooks": with_answers(
             session, [shown_webhook(each, company.timezone) for each in webhooks]
         ),
-        "bars_of_day": figures.last_day(events, figures.by_hour(ended, figures.FAILED)),
         "outages": latest_outages(session, webhooks, company.timezone, 1, OUTAGES_SHOWN),
+        "charts": arrival_charts(events, ended, company.id),
         "gaps": gaps_of_a_day(session, company.id),
         "arrivals": latest_arrivals(session, company.id),
     }

@@ -13,6 +13,8 @@ from webhookproxy.models import Gap
 
 DAY = timedelta(days=1)
 GAPS_MAX = 50
+# In percent of the width: a gap of one second must be visible too.
+LEAST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ def gaps_of_a_day(session: Session, company_id: int) -> Gaps:
     found = []
     for gap in rows[:GAPS_MAX]:
         first, last = max(gap.started_at, began), gap.ended_at or now
-        left, width = (round(span / DAY * 100, 3) for span in (first - began, last - first))
-        found.append(ShownGap(gap.started_at, gap.ended_at, gap.why, left, width))
+        left, width = ((first - began) / DAY * 100, max(LEAST, (last - first) / DAY * 100))
+        # One that is just over must not be drawn beyond the end.
+        left = min(left, 100 - width)
+        found.append(
+            ShownGap(gap.started_at, gap.ended_at, gap.why, round(left, 2), round(width, 2))
+        )
     return Gaps(found, len(rows) > GAPS_MAX)

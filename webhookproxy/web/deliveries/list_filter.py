@@ -16,9 +16,9 @@ from webhookproxy.web.deliveries.search import Wanted
 from webhookproxy.web.shared.access import company_or_404, visible_companies, webhook_or_404
 from webhookproxy.web.shared.address import (
     CHOICES_MAX,
-    PERIODS,
+    check_period,
     number_of,
-    period_begins,
+    period_span,
     query_of,
 )
 
@@ -55,7 +55,8 @@ class Filter:
     def read(cls, args: MultiDict[str, str], session: Session) -> Filter:
         """Return the filter in an address. Answers 404 to what is unknown or may not be seen."""
         state, period = args.get("estado", "").replace("todas", ""), args.get("periodo", "")
-        if state not in STATES or period not in PERIODS:
+        check_period(period)
+        if state not in STATES:
             abort(404)
         chosen = cls(state, args.get("evento", "").strip()[:200], period)
         chosen.before = number_of(args.get("antes", ""), "delivery")
@@ -134,11 +135,13 @@ class Filter:
             if (self.company is None or choice.company_id == self.company.id)
             and (self.webhook is None or choice.id == self.webhook.id)
         )
+        since_ms, until_ms = period_span(self.period, self.timezone)
         return Wanted(
             webhooks,
             STATES[self.state][1],
             self.event,
-            since_ms=period_begins(self.period, self.timezone),
+            since_ms=since_ms,
+            until_ms=until_ms,
             before=self.before,
             after=self.after,
             everything=self.everything,

@@ -34,7 +34,7 @@ from webhookproxy.web.deliveries.search import Found
 from webhookproxy.web.deliveries.words import next_ms, shown_words
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import actor, delivery_or_404, readers, sees_personal
-from webhookproxy.web.shared.address import CHOICES_MAX, PERIODS, digits
+from webhookproxy.web.shared.address import CHOICES_MAX, digits, periods_with
 from webhookproxy.web.shared.forms import write
 from webhookproxy.web.shared.payload_views import note_view
 
@@ -65,7 +65,7 @@ def index() -> str:
         public_ids=public_ids_of({row.event_id for row in page.rows}),
         facts=facts_of_events(db.session(), [row.event_id for row in page.rows]),
         states=STATES,
-        periods=PERIODS,
+        periods=periods_with(chosen.period, chosen.timezone),
         most_choices=CHOICES_MAX,
         resendable=RESENDABLE,
         all_of=_all_of(chosen, page.rows),

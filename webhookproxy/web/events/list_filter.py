@@ -19,9 +19,9 @@ from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.access import company_or_404, sees_personal, visible_companies
 from webhookproxy.web.shared.address import (
     CHOICES_MAX,
-    PERIODS,
+    check_period,
     number_of,
-    period_begins,
+    period_span,
     query_of,
 )
 
@@ -54,8 +54,7 @@ class EventFilter:
     def read(cls, args: MultiDict[str, str], session: Session) -> EventFilter:
         """Return the filter in an address. Answers 404 to what is unknown or may not be seen."""
         chosen = cls(args.get("evento", "").strip()[:WORDS_MAX], args.get("periodo", ""))
-        if chosen.period not in PERIODS:
-            abort(404)
+        check_period(chosen.period)
         chosen.words = args.get("busca", "").strip()[:WORDS_MAX]
         if chosen.words and not sees_personal():
             # A search says whether a telephone is there, digit by digit.
@@ -100,12 +99,13 @@ class EventFilter:
 
     def question(self, session: Session) -> Question:
         """Return the filter as a question to the search."""
-        begins = period_begins(self.period, self.timezone)
+        begins, ends = period_span(self.period, self.timezone)
         return Question(
             frozenset([self.company.id] if self.company else self.companies),
             words=self.words,
             names=name_patterns(self.name, self.names(session)) if self.name else (),
             since=0 if begins is None else first_event(session, begins),
+            until=None if ends is None else first_event(session, ends),
             before=self.before,
             after=self.after,
         )

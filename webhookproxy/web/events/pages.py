@@ -30,7 +30,7 @@ from webhookproxy.web.events.verdict import verdict
 from webhookproxy.web.events.why import outcomes
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import company_or_404, readers, sees_personal
-from webhookproxy.web.shared.address import CHOICES_MAX, PERIODS
+from webhookproxy.web.shared.address import CHOICES_MAX, periods_with
 from webhookproxy.web.shared.formats import pretty
 from webhookproxy.web.shared.payload_views import note_view
 
@@ -56,7 +56,7 @@ def index() -> str | BaseResponse:
         chosen=chosen,
         page=find_events(session, place, chosen.question(session), PAGE),
         names=chosen.names(session),
-        periods=PERIODS,
+        periods=periods_with(chosen.period, chosen.timezone),
         most_choices=CHOICES_MAX,
     )
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request
-from sqlalchemy.orm import Session
 
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Gap
 from webhookproxy.models.webhooks import live_webhooks
+from webhookproxy.web.charts.day import days_chart
 from webhookproxy.web.month.figures import arrivals_in, ended_in
 from webhookproxy.web.month.period import Month
 from webhookproxy.web.month.uptime import uptime
@@ -56,12 +56,14 @@ def month_page(company: Company, *, guest: bool = False) -> str:
     }
     if not oldest.text <= month.text <= running.text:
         return render_template("month/none.html", oldest=oldest, **given)
-    return render_template("month/show.html", **given, **_facts(db.session(), company, month, now))
+    return render_template("month/show.html", **given, **_facts(company, month, now, guest=guest))
 
 
-def _facts(session: Session, company: Company, month: Month, now: datetime) -> dict[str, Any]:
+def _facts(company: Company, month: Month, now: datetime, *, guest: bool) -> dict[str, Any]:
+    session = db.session()
     until = min(month.ends, now)
     up = uptime(session, company, month.begins, until)
+    arrivals = arrivals_in(session, company.id, month)
     webhooks = live_webhooks(session, [company.id])
     ended = ended_in(session, webhooks, month)
     totals: Counter[str] = sum((each.counts for each in ended), Counter())
@@ -74,7 +76,8 @@ def _facts(session: Session, company: Company, month: Month, now: datetime) -> d
         "outages": list_outages(
             session, webhooks, company.timezone, month.begins, until, OUTAGES_SHOWN
         ),
-        "arrivals": arrivals_in(session, company.id, month),
+        "arrivals": arrivals,
+        "by_day": days_chart(arrivals.days, month.timezone, None if guest else company.id),
         "ended": ended,
         "delivered": totals["delivered"],
         "failed": sum(totals[outcome] for outcome in figures.FAILED),

@@ -2,19 +2,77 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from flask import abort
 
 from webhookproxy.web.shared import figures
+from webhookproxy.web.shared.formats import span
 
 _HOUR_MS = 3_600_000
 PERIODS = {"": "Tudo", "1h": "Última hora", "hoje": "Hoje", "24h": "24 horas", "7d": "7 dias"}
 _LENGTHS = {"1h": _HOUR_MS, "24h": 24 * _HOUR_MS, "7d": 7 * 24 * _HOUR_MS}
 # Where more could be chosen than these, one chooses on a company's page.
 CHOICES_MAX = 200
+
+
+_ONE_HOUR = re.compile(r"h(\d{6})")
+_ONE_DAY = re.compile(r"d(\d{4}-\d{2}-\d{2})")
+
+
+def hour_period(hour: int) -> str:
+    """Return the word in an address for one hour; `hour` is its number since 1970."""
+    return f"h{hour}"
+
+
+def day_period(day: date) -> str:
+    """Return the word in an address for one day."""
+    return f"d{day.isoformat()}"
+
+
+def check_period(period: str) -> None:
+    """Answer 404 to what is neither one of PERIODS nor one hour or day."""
+    if period not in PERIODS:
+        period_span(period, "UTC")
+
+
+def period_span(period: str, timezone: str) -> tuple[int | None, int | None]:
+    """Return when a period began and ended, in milliseconds since 1970; None for no bound.
+
+    Answers 404 to a text that is no period.
+    """
+    if period in PERIODS:
+        return period_begins(period, timezone), None
+    if hour := _ONE_HOUR.fullmatch(period):
+        return int(hour[1]) * _HOUR_MS, (int(hour[1]) + 1) * _HOUR_MS
+    day = _ONE_DAY.fullmatch(period)
+    try:
+        first = date.fromisoformat(day[1] if day else "")
+    except ValueError:
+        abort(404)
+    begins, ends = (
+        datetime(each.year, each.month, each.day, tzinfo=ZoneInfo(timezone))
+        for each in (first, first + timedelta(days=1))
+    )
+    return round(begins.timestamp() * 1000), round(ends.timestamp() * 1000)
+
+
+def period_name(period: str, timezone: str) -> str:
+    """Return the words of a period: "Hoje", "23/11, das 14h às 15h", "23/11"."""
+    if period in PERIODS:
+        return PERIODS[period]
+    begins, ends = (each or 0 for each in period_span(period, timezone))
+    return span(begins // 1000, (ends - begins) // 1000, timezone)
+
+
+def periods_with(period: str, timezone: str) -> dict[str, str]:
+    """Return the periods to choose from by their words: PERIODS, and the chosen one."""
+    return {**PERIODS, period: period_name(period, timezone)}
 
 
 def period_begins(period: str, timezone: str) -> int | None:

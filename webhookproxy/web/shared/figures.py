@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -20,15 +20,6 @@ K = TypeVar("K", int, str)
 
 # The outcomes of deliveries that did not arrive, without those that a user cancelled.
 FAILED = frozenset({"refused", "expired"})
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One hour: when it began (seconds since 1970), and how many came and failed in it."""
-
-    began: int
-    count: int
-    failed: int = 0
 
 
 class Latency(NamedTuple):
@@ -153,10 +144,17 @@ def _two_digits(value: float) -> int:
     return round(value) if value < 100 else int(round(value, 1 - int(math.log10(value))))
 
 
-def last_day(counts: dict[int, int], failed: dict[int, int] | None = None) -> list[Bar]:
-    """Return 24 bars, the last of which is this hour."""
-    now = this_hour()
-    return [
-        Bar(hour * HOUR_SECONDS, counts.get(hour, 0), (failed or {}).get(hour, 0))
-        for hour in range(now - 23, now + 1)
-    ]
+def latency_by_hour(session: Session, webhook_id: int, since: int) -> dict[int, Latency]:
+    """Return the percentiles of each hour from `since` on in which anything was delivered."""
+    rows = session.execute(
+        select(HourlyDeliveries.hour, HourlyDeliveries.bucket, HourlyDeliveries.count).where(
+            HourlyDeliveries.webhook_id == webhook_id,
+            HourlyDeliveries.hour >= since,
+            HourlyDeliveries.outcome == "delivered",
+        )
+    )
+    buckets: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for hour, bucket, count in rows:
+        buckets[hour][bucket] = int(count)
+    found = {hour: latency_of(counts) for hour, counts in buckets.items()}
+    return {hour: each for hour, each in found.items() if each is not None}

@@ -21,11 +21,27 @@ from webhookproxy.version import __version__
 
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]+')
 _INDENT = "  "
+_DAY_SECONDS = 86_400
+# A day may be an hour shorter.
+_CLOCK_CHANGE_SECONDS = 3_600
 
 
 def init_app(app: Flask) -> None:
     """Register the filters of the templates."""
-    for each in (when, clock, dated, hour, number, exact, duration, plural, token_mask, masked_url):
+    for each in (
+        when,
+        clock,
+        dated,
+        hour,
+        number,
+        exact,
+        duration,
+        plural,
+        span,
+        span_begins,
+        token_mask,
+        masked_url,
+    ):
         app.add_template_filter(each)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.add_template_global(_now_ms, "now_ms")
@@ -63,6 +79,27 @@ def hour(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
     """Return the hour of the day: "14h", or "14:30" where hours begin at half past."""
     local = _local(instant, timezone)
     return local.strftime("%H:%M" if local.minute else "%Hh")
+
+
+def span(began: int, seconds: int, timezone: str = DEFAULT_TIMEZONE) -> str:
+    """Return a stretch of time that begins in a second since 1970.
+
+    It is "das 14h às 15h", with the date if it is not today ("23/11, das 14h às 15h"), or a day.
+    """
+    first, last = (_local(each * 1000, timezone) for each in (began, began + seconds))
+    if seconds >= _DAY_SECONDS - _CLOCK_CHANGE_SECONDS:
+        return first.strftime("%d/%m")
+    day = "" if first.date() == datetime.now(first.tzinfo).date() else f"{first:%d/%m}, "
+    pattern = "%H:%M" if first.minute or last.minute else "%Hh"
+    return f"{day}das {first.strftime(pattern)} às {last.strftime(pattern)}"
+
+
+def span_begins(began: int, seconds: int, timezone: str = DEFAULT_TIMEZONE) -> str:
+    """Return the short words below a chart: "14h", "14:05", or "23/11" for a day."""
+    first = _local(began * 1000, timezone)
+    if seconds >= _DAY_SECONDS - _CLOCK_CHANGE_SECONDS:
+        return first.strftime("%d/%m")
+    return hour(began * 1000, timezone)
 
 
 def dated(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:

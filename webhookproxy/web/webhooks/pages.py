@@ -17,6 +17,7 @@ from webhookproxy.models.call_facts import facts_of_events
 from webhookproxy.models.deliveries.bulk_resends import running
 from webhookproxy.models.webhooks import delete_webhook, find_webhook
 from webhookproxy.rules.filters import read_filters
+from webhookproxy.web.charts.day import delivery_charts
 from webhookproxy.web.connection.panel import shown
 from webhookproxy.web.deliveries.listing import find_deliveries
 from webhookproxy.web.deliveries.resend_request import SINCE, STATES, ResendRequest
@@ -74,8 +75,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
     company = company_or_404(webhook.company_id)
     since = figures.this_hour() - 23
     ended = figures.deliveries_by_outcome(session, [webhook.id], since)
-    failed = figures.by_hour(ended, figures.FAILED)
-    all_ended = figures.by_hour(ended, {"delivered", *figures.FAILED})
+    by_hour = figures.latency_by_hour(session, webhook.id, since)
     rows = find_deliveries(session, Wanted([webhook.id]), LATEST).rows
     return {
         "webhook": webhook,
@@ -84,7 +84,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "shown": with_answers(session, [shown_webhook(webhook, company.timezone)])[0],
         "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
-        "bars_of_day": figures.last_day(all_ended, failed),
+        "charts": delivery_charts(ended, by_hour, webhook.id),
         "running": running(session, webhook.id),
         "resend": ResendRequest(),
         "since_words": SINCE,

@@ -1,0 +1,1 @@
+"""Charts: bars and lines over time, drawn by one template."""
