@@ -84,7 +84,7 @@ def test_every_part_comes_first_and_then_only_what_changed_within_a_second(
     stream = Stream(beto, address)
     first = [each for each in stream.until("beat") if each is not None]
     parts = {data["id"] for name, data in first if name == "part"}
-    assert parts == {"aviso", "conexao", "dia", "webhooks", "lacunas", "chegadas"}
+    assert parts == {"aviso", "conexao", "dia", "webhooks", "quedas", "lacunas", "chegadas"}
     connection(app, place.company, "connected", "accepted")
     broadcast_of(app).tell(place.company)
     began = time.monotonic()
