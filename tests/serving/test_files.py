@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.application import KEYS, wait_until
 from tests.support.server_process import ServerProcess
+from webhookproxy.serving.files import close_to_others
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,3 +54,13 @@ def test_files_that_others_could_read_are_closed_at_the_start(
         lines = [line for line in server.output.splitlines() if "other users" in line]
     assert len(lines) == 1
     assert f"{database.name}, {search.name}" in lines[0]
+
+
+@pytest.mark.parametrize("url", ["postgresql://127.0.0.1/relay", "sqlite:///{}/relay.sqlite"])
+def test_the_instance_folder_is_closed_wherever_the_database_is(url: str, tmp_path: Path) -> None:
+    # As git makes it.
+    instance = tmp_path / "instance"
+    instance.mkdir(mode=0o755)
+    close_to_others(url.format(tmp_path), instance)
+    assert instance.stat().st_mode & 0o777 == 0o700
+    close_to_others(url.format(tmp_path), tmp_path / "missing")

@@ -126,6 +126,9 @@ def test_a_dyno_without_postgresql_makes_its_own_tables(tmp_path: Path) -> None:
     given = environment(f"sqlite:///{tmp_path / 'own.sqlite'}", port)
     with running(commands()["web"], given, tmp_path / "web.txt"):
         wait_until(lambda: status_of(f"http://127.0.0.1:{port}") == 200, 30, "the server answers")
+    # The hosting service's router comes from another machine.
+    log = (tmp_path / "web.txt").read_text(encoding="utf-8")
+    assert f"listening on 0.0.0.0 port {port}" in log
 
 
 def relay(path: str, client: socket.socket, _address: Any) -> None:
