@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from webhookproxy.models import Outage, Webhook
@@ -11,6 +11,8 @@ from webhookproxy.models.outages import OutageKind
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
 from webhookproxy.web.shared.formats import number, plural
 
+# An account is counted for the first time a second after the end of its outage.
+COUNTED_WITHIN = timedelta(seconds=10)
 _LASTING = {
     OutageKind.FAILING: "seu CRM está fora",
     OutageKind.REFUSING: "sua URL recusa parte dos eventos",
@@ -20,6 +22,12 @@ _PAST = {
     OutageKind.FAILING: "seu CRM ficou fora",
     OutageKind.REFUSING: "sua URL recusou parte dos eventos",
     OutageKind.PAUSED: "o webhook ficou pausado",
+}
+# The same after a webhook's name.
+_LABELS = {
+    OutageKind.FAILING: "fora do ar",
+    OutageKind.REFUSING: "recusando parte dos eventos",
+    OutageKind.PAUSED: "pausado",
 }
 # The same for people who do not know this program; {name} is the webhook's.
 _FOR_CLIENT = {
@@ -34,13 +42,15 @@ class ShownOutage:
     """An outage as a page shows it.
 
     `when` and `what` are one sentence with `account`: "Das 16:08 às 16:11" "seu CRM ficou fora":
-    "183 eventos esperaram, …". `cause` is a sentence of its own.
+    "183 eventos esperaram, …"; so is `label` behind the webhook's name. `cause` is a sentence of
+    its own.
     """
 
     outage: Outage
     webhook: Webhook
     when: str
     what: str
+    label: str
     account: str
     cause: str
     client_text: str
@@ -59,6 +69,7 @@ def shown_outage(outage: Outage, webhook: Webhook, timezone: str) -> ShownOutage
         webhook,
         when=span_words(outage, timezone),
         what=what,
+        label=_LABELS[kind],
         account=account,
         cause=_cause(outage),
         client_text=client_text(outage, webhook.name, webhook.health.waiting, timezone),
@@ -88,7 +99,7 @@ def account_words(outage: Outage, waiting: int) -> str:
             return "os outros continuam chegando"
         return plural(waiting, "evento esperando, guardado", "eventos esperando, todos guardados")
     if _is_uncounted(outage):
-        return "contando os eventos…"
+        return "contando os eventos"
     if outage.on_the_way:
         done = f"{number(outage.delivered)} de {number(outage.waited)} já entregues"
         lost = f", {plural(outage.missed, 'perdido', 'perdidos')}" if outage.missed else ""
@@ -137,12 +148,17 @@ def _result(outage: Outage) -> str:
         return f"{many}: {number(outage.delivered)} já entregues, os outros estão saindo agora."
     if not outage.missed:
         return f"{many}, e tudo foi entregue depois: nada se perdeu."
+    if not outage.delivered:
+        return f"{many} e {'não foi entregue' if outage.waited == 1 else 'não foram entregues'}."
     lost = plural(outage.missed, "não foi entregue", "não foram entregues")
     return f"{many}: {plural(outage.delivered, 'entregue depois', 'entregues depois')}, {lost}."
 
 
 def _is_uncounted(outage: Outage) -> bool:
-    return not outage.waited and outage.settled_at is None
+    """Return whether nothing was counted, and the first count may still be under way."""
+    if outage.waited or outage.settled_at is not None or outage.ended_at is None:
+        return False
+    return datetime.now(UTC) - outage.ended_at < COUNTED_WITHIN
 
 
 def _cut(outage: Outage) -> str:
