@@ -207,7 +207,7 @@ def test_an_edit_names_its_fields_its_secrets_and_its_hosts_but_no_secret(app: F
     store_of(app).session(job)
     found = [(each.action, each.detail) for each in reversed(entries(app).entries)]
     assert found == [
-        ("webhook_changed", "name url secret"),
+        ("webhook_changed", "name url secret | a -> b"),
         ("secret_set", "secret"),
         ("host_changed", "one.example -> two.example"),
         ("webhook_changed", ""),

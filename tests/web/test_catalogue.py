@@ -178,3 +178,9 @@ def test_under_a_persons_key_nothing_is_shown_and_keys_that_are_numbers_are_mask
 @pytest.mark.parametrize("payload", ["", "{", "[" * 100_000])
 def test_what_cannot_be_read_is_not_shown(payload: str) -> None:
     assert masked(payload) is None
+
+
+def test_the_categories_are_written_as_people_write_them(ana: Browser, place: Place) -> None:
+    page = ana.get(f"/empresas/company_{place.company}/catalogo").text
+    for name in ("SMS", "E-mail", "WhatsApp"):
+        assert f">{name}</option>" in page

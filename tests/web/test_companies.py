@@ -229,3 +229,10 @@ def test_names_are_shown_as_they_are_and_never_as_markup(app: Flask, ana: Browse
         f"/empresas/company_{number}/excluir",
     ):
         assert "<img" not in ana.get(address).text
+
+
+def test_the_timezones_of_brazil_come_first_and_by_their_names(ana: Browser) -> None:
+    page = ana.get("/empresas/nova").text
+    brazil, others = page.index('<optgroup label="Brasil">'), page.index('label="Outros"')
+    assert brazil < page.index(">Brasília (São Paulo)</option>") < others
+    assert page.index(">Europe/Lisbon</option>") > others

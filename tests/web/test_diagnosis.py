@@ -386,3 +386,13 @@ def test_every_page_of_the_company_leads_there(app: Flask, beto: Browser, place:
     webhook = f"/webhooks/webhook_{place.webhook}"
     for page in ("/", f"/empresas/company_{place.company}", webhook):
         assert f'href="{address(place.company)}' in beto.get(page).text, page
+
+
+def test_the_headline_says_how_many_problems_there_are(
+    app: Flask, ana: Browser, company: int
+) -> None:
+    for number in range(3):
+        make_webhook(app, company, f"http://127.0.0.1:9998/{number}")
+    connect(app, company)
+    page = ana.post(address(company), 200, teste="sim").text
+    assert verdict(page).startswith("3 problemas, a começar por: ")

@@ -199,7 +199,8 @@ def record_edit(
         if getattr(before, field.name) != getattr(after, field.name)
     ]
     about: dict[str, Any] = {"company_id": company_id, "subject": subject}
-    record(session, actor, action, detail=" ".join(names), **about)
+    renamed = f" | {before.name} -> {after.name}" if "name" in names else ""
+    record(session, actor, action, detail=" ".join(names) + renamed, **about)
     if secrets := [name for name in names if name in _SECRETS]:
         record(session, actor, Action.SECRET_SET, detail=" ".join(secrets), **about)
     for name in names:

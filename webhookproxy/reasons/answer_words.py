@@ -67,7 +67,7 @@ ANSWER_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             english="The n8n workflow does not listen on its test URL (404).",
             what="O fluxo do n8n está desativado (404 na URL de teste).",
             then=AGAIN,
-            you='Ative o fluxo no n8n e use a "Production URL", que tem /webhook/ no lugar de '
+            you="Ative o fluxo no n8n e use a “Production URL”, que tem /webhook/ no lugar de "
             "/webhook-test/. A de teste só escuta depois de um clique no n8n.",
         ),
         DeliveryReason.MAKE_OFF: Words(
@@ -95,7 +95,7 @@ ANSWER_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             english="The Google Apps Script asks for a login: publish it for anyone.",
             what="O Google Apps Script pede login, e por isso não foi executado (status {status}).",
             then=AGAIN,
-            you='No Apps Script, implante o app da Web com acesso para "Qualquer pessoa" e use a '
+            you="No Apps Script, implante o app da Web com acesso para “Qualquer pessoa” e use a "
             "URL que termina em /exec.",
         ),
     }

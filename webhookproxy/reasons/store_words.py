@@ -27,7 +27,7 @@ STORING_WORDS: Mapping[StoringReason, Words] = MappingProxyType(
         ),
         StoringReason.DATABASE_REFUSES: Words(
             english="The database takes no events: it is locked, full, read-only or gone.",
-            what="O servidor não está gravando desde {since}: o banco de dados recusa os eventos.",
+            what="O servidor parou de gravar {since}: o banco de dados recusa os eventos.",
             then=_WAITS,
             you="Veja se o disco está cheio ou o banco de dados bloqueado ou somente para leitura.",
         ),
@@ -39,7 +39,7 @@ STORING_WORDS: Mapping[StoringReason, Words] = MappingProxyType(
         ),
         StoringReason.NO_OWNER: Words(
             english="No server that receives events has been heard of for ten seconds.",
-            what="O servidor não está gravando desde {since}: quem recebe os eventos não dá sinal.",
+            what="O servidor parou de gravar {since}: quem recebe os eventos não dá sinal.",
             then="Outro servidor assume em segundos, se houver um; senão, os eventos se perdem.",
             you="Veja se o servidor está no ar e se o disco não está cheio.",
         ),

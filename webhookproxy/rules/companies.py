@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -14,6 +15,27 @@ from webhookproxy.rules import Problems, Refused, check_name, keeps_secrets
 # The longest token seen has 60 characters; a future one may be a JWT.
 TOKEN_MAX = 4096
 DEFAULT_TIMEZONE = "America/Sao_Paulo"
+# The timezones of Brazil by the names of their places, the one of most companies first.
+BRAZILIAN_ZONES: Mapping[str, str] = MappingProxyType(
+    {
+        DEFAULT_TIMEZONE: "Brasília (São Paulo)",
+        "America/Bahia": "Bahia (Salvador)",
+        "America/Fortaleza": "Fortaleza",
+        "America/Recife": "Recife",
+        "America/Maceio": "Maceió",
+        "America/Belem": "Belém",
+        "America/Santarem": "Santarém",
+        "America/Araguaina": "Araguaína (Tocantins)",
+        "America/Campo_Grande": "Campo Grande",
+        "America/Cuiaba": "Cuiabá",
+        "America/Manaus": "Manaus",
+        "America/Porto_Velho": "Porto Velho",
+        "America/Boa_Vista": "Boa Vista",
+        "America/Rio_Branco": "Rio Branco (Acre)",
+        "America/Eirunepe": "Eirunepé (Amazonas)",
+        "America/Noronha": "Fernando de Noronha",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,3 +107,13 @@ def test_a_filter_there_is_not_is_not_found(ana: Browser, query: str) -> None:
 def test_operators_have_no_such_page_and_no_link(beto: Browser) -> None:
     beto.get("/auditoria", 403)
     assert "/auditoria" not in beto.get("/").text
+
+
+def test_a_webhook_has_its_name_and_a_new_name_is_said_with_the_old_one(
+    ana: Browser, place: Place
+) -> None:
+    edit = f"/webhooks/webhook_{place.webhook}/editar"
+    ana.send(edit, {**ana.fields(edit), "name": "CRM novo"}, 303)
+    page = ana.get("/auditoria?acao=webhook_changed").text
+    assert f'<a href="/webhooks/webhook_{place.webhook}">CRM novo</a>' in page
+    assert "nome: “Webhook” → “CRM novo”" in page

@@ -60,6 +60,7 @@ def test_what_is_not_there_is_a_page_for_everybody(ana: Browser, visitor: Browse
 
 def test_an_address_that_only_takes_a_button_says_so(ana: Browser, place: Place) -> None:
     answer = ana.get(f"/empresas/company_{place.company}/conectar", 405)
+    assert f'href="/empresas/company_{place.company}">Voltar</a>' in answer.text
     assert "use os botões da página" in answer.text
     assert "POST" in answer.headers["Allow"]
 

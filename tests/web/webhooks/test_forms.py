@@ -202,7 +202,7 @@ def test_the_form_keeps_the_filters_that_it_does_not_show(
     assert (webhook.name, webhook.input().filters) == ("Outro", filters)
     # The audit says which fields changed, and of no filter what it asks.
     noted = [row.detail for row in rows(app, "SELECT detail FROM audit ORDER BY id")]
-    assert "name timeout" in noted
+    assert "name timeout | Webhook -> Outro" in noted
     assert "canary" not in " ".join(noted)
 
 

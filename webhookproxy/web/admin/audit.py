@@ -93,6 +93,7 @@ def index() -> str:
         companies={company.id: company for company in companies},
         people=[*session.scalars(select(User.email).order_by(User.email)), *PROGRAMS],
         links=_links(session, page.entries),
+        names=_names(session, page.entries),
         actions=ACTIONS,
         periods=PERIODS,
         who_words=who_words,
@@ -116,6 +117,13 @@ def _links(session: Session, entries: Sequence[AuditEntry]) -> dict[str, str]:
     for public_id in session.scalars(select(Event.public_id).where(Event.public_id.in_(events))):
         links[public_id] = url_for("events.show", public_id=public_id)
     return links
+
+
+def _names(session: Session, entries: Sequence[AuditEntry]) -> dict[str, str]:
+    """Return the names of the webhooks of these entries, deleted ones too, by their public ids."""
+    webhooks = _ids(entries, "webhook")
+    rows = session.execute(select(Webhook.id, Webhook.name).where(Webhook.id.in_(webhooks)))
+    return {f"webhook_{row.id}": row.name for row in rows}
 
 
 def _ids(entries: Iterable[AuditEntry], kind: str) -> list[int]:

@@ -134,8 +134,10 @@ def detail_words(entry: AuditEntry) -> str:
     """Return the detail of an entry as the page shows it; as stored, if it has no words."""
     action, detail = Action(entry.action), entry.detail
     if action in _NAMES_OF_FIELDS:
-        named = ", ".join(_FIELDS.get(name, name) for name in detail.split())
-        return named or "salvou sem mudar nada"
+        names, _, renamed = detail.partition(" | ")
+        named = ", ".join(_FIELDS.get(name, name) for name in names.split())
+        before, _, after = renamed.partition(" -> ")
+        return (named or "salvou sem mudar nada") + (f": “{before}” → “{after}”" if after else "")
     if action in (Action.BULK_RESEND, Action.BULK_RESEND_CANCELLED):
         return bulk_words(detail)
     if action is Action.KEYS_ROTATED and detail.isdigit():

@@ -7,9 +7,13 @@ from typing import Any
 from flask import current_app
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
 
+# The published types are of WTForms 3.2, which did not have it yet.
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined]
+
 from webhookproxy.models import Company
 from webhookproxy.rules import Refused
-from webhookproxy.rules.companies import DEFAULT_TIMEZONE, check_retention, timezones
+from webhookproxy.rules.companies import BRAZILIAN_ZONES, check_retention, timezones
+from webhookproxy.web.shared.formats import zone
 from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, Form, StoredForm, choices
 
 # The hosts that 3C Plus is known to have, the likeliest first.
@@ -22,11 +26,13 @@ KNOWN_HOSTS = (
 OTHER_HOST = "outro"
 
 
-def _timezones() -> list[str]:
+def _timezones() -> list[SelectChoice]:
     """Return all timezones, those of Brazil first, because nearly every company is there."""
-    brazil = [DEFAULT_TIMEZONE, "America/Manaus", "America/Cuiaba", "America/Rio_Branco"]
-    brazil += ["America/Fortaleza", "America/Belem", "America/Noronha"]
-    return brazil + sorted(timezones() - set(brazil))
+    others = sorted(timezones() - set(BRAZILIAN_ZONES))
+    return [
+        *(SelectChoice(name, zone(name), optgroup="Brasil") for name in BRAZILIAN_ZONES),
+        *(SelectChoice(name, zone(name), optgroup="Outros") for name in others),
+    ]
 
 
 class CompanyForm(StoredForm):
@@ -72,7 +78,7 @@ class CompanyForm(StoredForm):
         if company is not None and company.socket_url not in hosts:
             hosts.append(company.socket_url)
         self.host.choices = choices({**{host: host for host in hosts}, OTHER_HOST: "outro…"})
-        self.timezone.choices = choices({each: each.replace("_", " ") for each in _timezones()})
+        self.timezone.choices = _timezones()
 
     def fill(self, company: Company) -> None:
         """Show what is stored, but for the token."""

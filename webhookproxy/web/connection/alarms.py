@@ -46,5 +46,7 @@ def _alarms() -> list[Alarm]:
 
 
 def _words(found: Storing) -> Words:
-    since = "há pouco" if found.since is None else clock(found.since)
-    return found.words.filled(since=since)
+    if found.since is None:
+        return found.words.filled()
+    moment = clock(found.since)
+    return found.words.filled(since=f"em {moment}" if "/" in moment else f"às {moment}")

@@ -61,7 +61,7 @@ def _silence_step(company: Company, shown: Shown) -> Step:
         return Step(Mark.ODD, name, shown.silence.words.what, shown.silence.words.you)
     if heard is not None and heard >= shown.since:
         return Step(Mark.GOOD, name, f"O último evento chegou {ago(heard)}.", link=_events(company))
-    finding = f"Nenhum evento chegou desde que a conexão abriu, {ago(shown.since)}."
+    finding = f"A conexão abriu {ago(shown.since)} e nenhum evento chegou ainda."
     if heard is None and datetime.now(UTC) - shown.since > FIRST_EVENT:
         advice = "Se há agentes trabalhando, confirme que o token é de um gestor."
         return Step(Mark.ODD, name, finding, advice)
@@ -145,7 +145,7 @@ def _filter_step(session: Session, webhook: Webhook, names: Sequence[str]) -> St
         Mark.NOTE,
         "Filtros",
         f"Só envia {_some(names)} quando as condições valem. Em 24 horas, {count} as condições.",
-        "Cada um desses fica como Filtrada, com a condição que faltou.",
+        "Cada um desses fica como Filtrada, com a condição a que ele não atendeu.",
         (place, "Ver os filtrados"),
         whose=webhook.name,
     )

@@ -107,6 +107,12 @@ def _page(company: Company, found: Found | None, *, sending: bool) -> str:
         company=company,
         checks=checks,
         why=explanation(steps),
+        problems=sum(
+            any(step.mark is Mark.BAD for step in each.steps)
+            for each in checks
+            # A silence is the effect of what is wrong elsewhere.
+            if each.anchor != "eventos"
+        ),
         unknown=any(step.mark is Mark.UNKNOWN for step in steps),
         asked_at=None if found is None else datetime.now(UTC),
         sending=sending,

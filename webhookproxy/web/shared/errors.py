@@ -42,9 +42,17 @@ def _hide_what_is_typed() -> None:
 
 def page(status: int, minutes: int = 1, *, other_site: bool = False) -> Response:
     """Return the page for a status, without reading the database."""
-    given = {"status": status, "minutes": minutes, "other_site": other_site}
+    given = {"status": status, "minutes": minutes, "other_site": other_site, "back": _above()}
     body = render_template("error.html", **given)
     return Response(body, status, mimetype="text/html")
+
+
+def _above() -> str:
+    """Return the address of the thing that an action was about, as of /webhooks/webhook_7/testar.
+
+    The action itself is a POST, and cannot be opened.
+    """
+    return request.path.rpartition("/")[0]
 
 
 def _http(error: HTTPException) -> Response:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from webhookproxy.events.contract import token_mask
 from webhookproxy.models.types import from_ms, to_ms
 from webhookproxy.network.guard import masked_url
-from webhookproxy.rules.companies import DEFAULT_TIMEZONE
+from webhookproxy.rules.companies import BRAZILIAN_ZONES, DEFAULT_TIMEZONE
 from webhookproxy.version import __version__
 
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]+')
@@ -37,6 +37,9 @@ def init_app(app: Flask) -> None:
         exact,
         duration,
         plural,
+        category,
+        pretty,
+        zone,
         span,
         span_begins,
         token_mask,
@@ -79,6 +82,26 @@ def hour(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
     """Return the hour of the day: "14h", or "14:30" where hours begin at half past."""
     local = _local(instant, timezone)
     return local.strftime("%H:%M" if local.minute else "%Hh")
+
+
+# What a capital letter alone would write wrong.
+_CATEGORIES = {
+    "MARKETING": "Marketing",
+    "email": "E-mail",
+    "espionagem": "Escuta",
+    "sms": "SMS",
+    "whatsapp": "WhatsApp",
+}
+
+
+def category(name: str) -> str:
+    """Return a category of the catalogue as the pages write it."""
+    return _CATEGORIES.get(name, name.capitalize())
+
+
+def zone(timezone: str) -> str:
+    """Return a timezone by the name that Brazilians know, or by its place."""
+    return BRAZILIAN_ZONES.get(timezone, timezone.replace("_", " "))
 
 
 def span(began: int, seconds: int, timezone: str = DEFAULT_TIMEZONE) -> str:
