@@ -56,7 +56,7 @@ _COLUMNS = {
     ),
     "attempts": (
         "delivery_id", "number", "started_ms", "duration_ms", "status", "reason", "answer",
-        "probe",
+        "probe", "webhook_id",
     ),
     "hourly_events": ("company_id", "hour", "name", "count"),
     "hourly_deliveries": ("webhook_id", "hour", "outcome", "bucket", "count"),
@@ -149,7 +149,7 @@ class Week:
         )
         answer = "ok" if state == "delivered" else "the receiver says no " * 40
         tried += [
-            (delivery, number, at + number, took, status, reason, answer, False)
+            (delivery, number, at + number, took, status, reason, answer, False, webhook)
             for number in range(1, attempts + 1)
         ]
         totals = self.totals[webhook]

@@ -30,6 +30,7 @@ FOR_READERS = {
     "events.show",
     "deliveries.index",
     "deliveries.show",
+    "attempts.index",
 }
 PHONE, NAME, EMAIL = "41908568406", "Canario da Silva", "canario@exemplo.com"
 MARKS = (PHONE, "90856-8406", "8406", NAME, EMAIL, "canario")
@@ -52,8 +53,9 @@ UPDATE deliveries SET state = 'filtered', reason = 'filtered_out', ended_ms = 1,
 INSERT INTO refusal_groups (webhook_id, day, status, reason, shape, count, sample_id)
     SELECT id, :today, 422, 'refused', :answer, 3, 1 FROM webhooks;
 INSERT INTO attempts
-    (delivery_id, number, started_ms, duration_ms, status, reason, detail, answer, probe)
-    VALUES (1, 1, 1, 1, 302, 'redirected', :target, :answer, FALSE)
+    (delivery_id, number, started_ms, duration_ms, status, reason, detail, answer, probe,
+     webhook_id)
+    VALUES (1, 1, 1, 1, 302, 'redirected', :target, :answer, FALSE, 1)
 """
 
 

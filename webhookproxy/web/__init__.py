@@ -16,7 +16,7 @@ from webhookproxy.web.companies import editing as company_editing
 from webhookproxy.web.companies.pages import blueprint as companies
 from webhookproxy.web.connection import alarms
 from webhookproxy.web.connection.panel import blueprint as connection
-from webhookproxy.web.deliveries import bulk_resends, resend_selection
+from webhookproxy.web.deliveries import attempts, bulk_resends, resend_selection
 from webhookproxy.web.deliveries.pages import blueprint as deliveries
 from webhookproxy.web.diagnosis.page import blueprint as diagnosis
 from webhookproxy.web.events import by_telephone, call, call_words, words
@@ -42,7 +42,7 @@ _BLUEPRINTS = (
     *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
     *(webhooks, webhook_editing.blueprint, running.blueprint, secret.blueprint, filters),
     *(refusals.blueprint, outages),
-    *(deliveries, bulk_resends.blueprint, resend_selection.blueprint),
+    *(deliveries, attempts.blueprint, bulk_resends.blueprint, resend_selection.blueprint),
     *(events, call.blueprint, by_telephone.blueprint),
     *(guest_links.blueprint, guests),
     *(users.blueprint, audit.blueprint, privacy.blueprint),

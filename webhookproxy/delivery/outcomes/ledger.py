@@ -49,6 +49,7 @@ _ATTEMPT_COLUMNS = [
     "detail",
     "answer",
     "probe",
+    "webhook_id",
 ]
 _HEALTH = (
     "WITH v (id, delivered, refused, expired, simulated, uncancelled, opened, probe, failed,"
@@ -169,6 +170,7 @@ class Result:
                 post.detail,
                 post.answer,
                 self.probe,
+                self.due.webhook_id,
             )
             for number, post in enumerate(outcome.posts, self.due.attempts + 1)
         ]

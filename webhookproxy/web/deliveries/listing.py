@@ -16,6 +16,8 @@ STATES: dict[str, tuple[str, tuple[str, ...]]] = {
     "": ("Todas", ()),
     "entregue": ("Entregues", ("delivered",)),
     "aguardando": ("Esperando", WAITING),
+    "na-fila": ("Na fila", ("queued",)),
+    "nova-tentativa": ("Aguardando nova tentativa", ("retrying",)),
     "falhou": ("Falharam", ("refused", "expired")),
     "recusada": ("Recusadas", ("refused",)),
     "expirada": ("Expiradas", ("expired",)),
