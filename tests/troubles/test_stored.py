@@ -90,6 +90,7 @@ def test_the_rate_counts_what_ended_with_an_answer_or_by_age(any_half: Sending) 
         any_half.arrive(4)
         any_half.wait_for_ends(webhook, 4)
     hour = int(time.time()) // 3600
+    any_half.execute(f"INSERT INTO hourly_deliveries VALUES ({webhook}, {hour}, 'failed', 0, 9)")
     waiting = any_half.webhook("http://127.0.0.1:9999/")
     with any_half.app.app_context():
         assert rates(db.session(), [webhook, waiting], hour - 1) == {

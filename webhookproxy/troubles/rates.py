@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -34,6 +34,9 @@ class Rate:
         return self.delivered / self.tried if self.tried else None
 
 
+_OUTCOMES = frozenset(field.name for field in fields(Rate))
+
+
 def rates(
     session: Session, webhooks: Collection[int], since: int, until: int | None = None
 ) -> dict[int, Rate]:
@@ -54,5 +57,7 @@ def rates(
         query = query.where(HourlyDeliveries.hour < until)
     found = {webhook_id: Rate() for webhook_id in webhooks}
     for webhook_id, outcome, count in session.execute(query):
-        setattr(found[webhook_id], outcome, max(0, int(count)))
+        # The hourly counts have failed attempts too, which are no ends of deliveries.
+        if outcome in _OUTCOMES:
+            setattr(found[webhook_id], outcome, max(0, int(count)))
     return found

@@ -24,7 +24,7 @@ def trouble_words(
     return Words(
         english=trouble_english(trouble),
         what=what,
-        then=_then(trouble.kind, when),
+        then=_then(trouble, when),
         you=_advice(trouble),
     )
 
@@ -70,7 +70,7 @@ def _short(trouble: Trouble) -> str:
     if trouble.status is not None:
         return str(trouble.status)
     name = NAMES.get(trouble.reason) if trouble.reason else None
-    return (name or "sem resposta").lower()
+    return (name or "sem resposta").format(status=_UNKNOWN_STATUS).lower()
 
 
 def _status(trouble: Trouble) -> int | str:
@@ -78,10 +78,11 @@ def _status(trouble: Trouble) -> int | str:
     return trouble.status or (410 if gone else _UNKNOWN_STATUS)
 
 
-def _then(kind: TroubleKind, when: str | None) -> str:
+def _then(trouble: Trouble, when: str | None) -> str:
+    kind = trouble.kind
     if kind is TroubleKind.PAUSED:
         return "Pausamos o webhook e guardamos os eventos."
-    if kind is TroubleKind.REFUSING:
+    if kind is TroubleKind.REFUSING and trouble.refused < trouble.attempts:
         return "O resto é entregue, e cada recusado é tentado três vezes."
     if kind is TroubleKind.BEHIND:
         return "Nada se perde: o que espera sai na ordem de chegada, dentro do prazo do webhook."

@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-FAILED_ATTEMPT = "reason NOT IN ('accepted', 'apps_script_ran')"
+NOT_ACCEPTED = "reason NOT IN ('accepted', 'apps_script_ran')"
 
 
 def upgrade() -> None:
@@ -21,9 +21,7 @@ def upgrade() -> None:
     columns = sa.inspect(op.get_bind()).get_columns("attempts")
     if "webhook_id" not in {column["name"] for column in columns}:
         op.add_column("attempts", sa.Column("webhook_id", ID))
-    create_index(
-        "ix_attempts_failed", "attempts", ["webhook_id", "started_ms"], where=FAILED_ATTEMPT
-    )
+    create_index("ix_attempts_failed", "attempts", ["webhook_id", "started_ms"], where=NOT_ACCEPTED)
 
 
 def downgrade() -> None:

@@ -21,7 +21,7 @@ ENDED_BADLY = "state IN ('refused', 'expired', 'cancelled')"
 KEPT_BACK = "state IN ('filtered', 'simulated')"
 # Ended by a user, and not because its webhook or company was deleted.
 DISCARDED = "reason = 'discarded'"
-FAILED_ATTEMPT = "reason NOT IN ('accepted', 'apps_script_ran')"
+NOT_ACCEPTED = "reason NOT IN ('accepted', 'apps_script_ran')"
 CONDITION_MAX = 300
 HOUR_MS = 3_600_000
 
@@ -78,7 +78,7 @@ class Attempt(Base):
     __tablename__ = "attempts"
     # Without the successes, which are many, the index costs a sent event nothing.
     __table_args__ = (
-        partial_index("ix_attempts_failed", "webhook_id", "started_ms", where=FAILED_ATTEMPT),
+        partial_index("ix_attempts_failed", "webhook_id", "started_ms", where=NOT_ACCEPTED),
     )
 
     delivery_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from webhookproxy.extensions import db
-from webhookproxy.models.deliveries.tables import FAILED_ATTEMPT
+from webhookproxy.models.deliveries.tables import NOT_ACCEPTED
 from webhookproxy.troubles.answers import first_line
 from webhookproxy.web.deliveries.list_filter import Filter
 from webhookproxy.web.deliveries.words import attempt_words
@@ -100,7 +100,7 @@ def _keys(
         # Only our own numbers and words go into this text.
         parts = " UNION ALL ".join(
             "SELECT * FROM (SELECT started_ms, delivery_id, number FROM attempts"
-            f" WHERE webhook_id = {int(each)} AND {FAILED_ATTEMPT}{limit}"
+            f" WHERE webhook_id = {int(each)} AND {NOT_ACCEPTED}{limit}"
             f" ORDER BY started_ms DESC LIMIT {int(count)}) p"
             for each in webhooks[start : start + _PARTS_MAX]
         )

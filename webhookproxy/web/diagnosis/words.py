@@ -85,11 +85,10 @@ def trouble_steps(shown: ShownWebhook) -> list[Step]:
             ),
             "Ver a tentativa",
         )
-        status = f"HTTP {answer.status}" if answer.status else "nenhuma"
+    if answer is not None and answer.status:
         said = f", “{answer.line}”" if answer.line else ""
-        finding = (
-            f"{words.what} Última resposta, {ago(from_ms(answer.started_ms))}: {status}{said}."
-        )
+        when = ago(from_ms(answer.started_ms))
+        finding = f"{words.what} Última resposta, {when}: HTTP {answer.status}{said}."
     mark = Mark.BAD if shown.colour == "red" else Mark.ODD
     return [Step(mark, _LATEST, finding, words.you, link, whose=shown.webhook.name)]
 
