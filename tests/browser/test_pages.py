@@ -109,14 +109,13 @@ def test_an_operator_sees_the_companies_that_were_granted_and_no_other(
     page.locator("h1", has_text="Bitrix24: negócios").wait_for()
     assert page.get_by_role("link", name="Editar").count() == 1
     assert page.get_by_role("link", name="Excluir").count() == 0
-    for path in (
-        "/empresas/company_2",
-        "/webhooks/webhook_5",
-        "/usuarios",
-        "/empresas/nova",
-        "/webhooks/webhook_1/excluir",
+    for path, status, heading in (
+        ("/empresas/company_2", 404, "Página não encontrada"),
+        ("/webhooks/webhook_5", 404, "Página não encontrada"),
+        ("/usuarios", 403, "Sem permissão"),
+        ("/empresas/nova", 403, "Sem permissão"),
+        ("/webhooks/webhook_1/excluir", 403, "Sem permissão"),
     ):
         answer = page.goto(base + path)
         assert answer is not None
-        assert answer.status == 404, path
-        assert page.locator("h1").inner_text() == "Página não encontrada"
+        assert (answer.status, page.locator("h1").inner_text()) == (status, heading), path

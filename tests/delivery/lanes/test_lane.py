@@ -49,11 +49,10 @@ def test_a_rate_limit_holds(half: Sending) -> None:
     with Receiver() as receiver:
         half.webhook(receiver.url(), rate_limit=10)
         half.arrive(40)
-        receiver.wait_for(19, timeout=4)
-        since = receiver.requests[0].at
-        assert 1.7 <= receiver.requests[18].at - since <= 2.5
-        gaps = [b.at - a.at for a, b in zip(receiver.requests, receiver.requests[1:], strict=False)]
-        assert min(gaps) > 0.05
+        at = [request.at for request in receiver.wait_for(19, timeout=8)]
+        assert at[18] - at[0] >= 1.7
+        # A busy machine may send one late and the next in time, but not many at once.
+        assert min(later - at[number] for number, later in enumerate(at[5:])) > 0.25
 
 
 @pytest.mark.parametrize("parallelism", [1, 3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import gevent
@@ -82,22 +82,23 @@ def test_every_part_comes_first_and_then_only_what_changed_within_a_second(
     app: Flask, beto: Browser, place: Place, address: str
 ) -> None:
     stream = Stream(beto, address)
-    first = [each for each in stream.until("beat") if each is not None]
-    parts = {data["id"] for name, data in first if name == "part"}
-    assert parts == {"aviso", "conexao", "dia", "webhooks", "quedas", "lacunas", "chegadas"}
-    connection(app, place.company, "connected", "accepted")
-    broadcast_of(app).tell(place.company)
-    began = time.monotonic()
-    said = stream.next()
-    took = time.monotonic() - began
-    assert said is not None
-    assert said[1]["id"] == "conexao"
-    assert "Conectada" in said[1]["html"]
-    assert took < 1.0
-    others = [each[1]["id"] for each in stream.until("beat") if each and each[0] == "part"]
-    # Where there are no events, there is a word on whether any can come.
-    assert others == ["dia", "lacunas", "chegadas"]
-    stream.answer.close()
+    # Left open by a failure, it would break the tests after this one.
+    with closing(stream.answer):
+        first = [each for each in stream.until("beat") if each is not None]
+        parts = {data["id"] for name, data in first if name == "part"}
+        assert parts == {"aviso", "conexao", "dia", "webhooks", "quedas", "lacunas", "chegadas"}
+        connection(app, place.company, "connected", "accepted")
+        broadcast_of(app).tell(place.company)
+        began = time.monotonic()
+        said = stream.next()
+        took = time.monotonic() - began
+        assert said is not None
+        assert said[1]["id"] == "conexao"
+        assert "Conectada" in said[1]["html"]
+        assert took < 1.0
+        others = [each[1]["id"] for each in stream.until("beat") if each and each[0] == "part"]
+        # Where there are no events, there is a word on whether any can come.
+        assert others == ["dia", "lacunas", "chegadas"]
 
 
 def test_green_goes_with_the_heartbeat_though_nobody_tells(
@@ -197,8 +198,8 @@ def test_the_panel_shows_an_operator_their_companies_only(
 ) -> None:
     connection(app, place.other_company, "token_refused", "kicked")
     stream = Stream(beto, "/ao-vivo")
-    drawn = str(stream.until("beat"))
-    stream.answer.close()
+    with closing(stream.answer):
+        drawn = str(stream.until("beat"))
     assert "Outra Empresa" not in drawn
     assert address
 
