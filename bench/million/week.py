@@ -27,7 +27,9 @@ from bench.million.calls import Call, Template, templates
 from webhookproxy import create_app
 from webhookproxy.demo.programs import flask
 from webhookproxy.events.contract import new_event_id
+from webhookproxy.housekeeping.retention import COUNTERS_DAYS
 from webhookproxy.models.companies import create_company
+from webhookproxy.models.deliveries.refusals import GROUPS_MAX
 from webhookproxy.models.webhooks import create_webhook
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules.companies import CompanyInput
@@ -60,6 +62,11 @@ _COLUMNS = {
     ),
     "hourly_events": ("company_id", "hour", "name", "count"),
     "hourly_deliveries": ("webhook_id", "hour", "outcome", "bucket", "count"),
+    "refusal_groups": ("webhook_id", "day", "status", "reason", "shape", "count", "sample_id"),
+    "outages": (
+        "webhook_id", "kind", "reason", "status", "began_at", "ended_at", "first_id", "waited",
+        "delivered", "missed", "calls", "is_cut", "settled_at",
+    ),
 }  # fmt: skip
 # State, reason, status, attempts; how many of a thousand.
 _ENDS = (
@@ -104,6 +111,30 @@ class Week:
             for hour in range(now - WEEKS_BEFORE * 168, now - DAYS * 24)
             if (hour // 24 + 3) % 7 < 5 and 11 <= hour % 24 < 21
             for name in names
+        ]
+
+    def refusals(self) -> list[Row]:
+        """Return as many groups of refusals as each webhook and day may have."""
+        today, last = self._now_ms // _DAY_MS, self.events * WEBHOOKS
+        return [
+            (webhook, today - day, 404, "refused_status", f"the answer {shape}", 3, last - shape)
+            for webhook in range(1, COMPANIES * WEBHOOKS + 1)
+            for day in range(DAYS)
+            for shape in range(GROUPS_MAX)
+        ]
+
+    def outages(self) -> list[Row]:
+        """Return four outages a day of each webhook, for as long as they are stored."""
+        ends = [
+            self._now_ms - day * _DAY_MS - hour * _HOUR_MS
+            for day in range(COUNTERS_DAYS)
+            for hour in (1, 4, 7, 10)
+        ]
+        account = (1, 183, 180, 3, 41, False)
+        return [
+            (webhook, "failing", "failed_status", 503, end - 180_000, end, *account, end + 90_000)
+            for webhook in range(1, COMPANIES * WEBHOOKS + 1)
+            for end in ends
         ]
 
     def _event(
@@ -212,6 +243,8 @@ def _write(put: Put, commit: Callable[[], None], week: Week) -> None:
     put("hourly_events", _COLUMNS["hourly_events"], counted + week.before())
     ended = [(*key, count) for key, count in week.hourly_deliveries.items()]
     put("hourly_deliveries", _COLUMNS["hourly_deliveries"], ended)
+    put("refusal_groups", _COLUMNS["refusal_groups"], week.refusals())
+    put("outages", _COLUMNS["outages"], week.outages())
     commit()
 
 
