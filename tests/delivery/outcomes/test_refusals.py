@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.delivery.lanes_world import Sending
-from tests.delivery.outcomes.test_results import stored, write
+from tests.delivery.outcomes.test_results import ACCEPTED, outcome, stored, write
 from tests.support.application import rows
 from webhookproxy.delivery.outcomes.answer_shape import SHAPE_MAX, answer_shape
 from webhookproxy.delivery.outcomes.outcome import Outcome
@@ -87,9 +87,10 @@ def test_a_group_goes_on_in_the_next_transaction(any_half: Sending) -> None:
 
 
 def test_only_what_ended_as_refused_counts_and_once(any_half: Sending) -> None:
-    _, dues = stored(any_half, 2)
+    _, dues = stored(any_half, 3)
     again = Verdict(DeliveryState.RETRYING, DeliveryReason.REFUSED_STATUS, counts=True, delay=60.0)
-    write(any_half, [(dues[0], refusal("não"), again), (dues[1], refusal("não"), REFUSED)])
+    given = [(dues[0], refusal("não"), again), (dues[1], refusal("não"), REFUSED)]
+    write(any_half, [*given, (dues[2], outcome(), ACCEPTED)])
     # It ended already: an earlier try of the same result counted it.
     write(any_half, [(dues[1], refusal("não"), REFUSED)])
     assert groups(any_half) == [(422, "não", 1)]
