@@ -24,7 +24,9 @@ def loaded(**environ: str) -> dict[str, Any]:
         ({"BIND": "192.168.0.7"}, "http://192.168.0.7:5000"),
         ({"BIND": "::1"}, "http://[::1]:5000"),
         ({"PUBLIC_URL": "https://relay.example.com/"}, "https://relay.example.com"),
-        ({"DYNO": "web.1"}, "https://<the address of this Heroku dyno>"),
+        ({"DYNO": "web.1", "BIND": "0.0.0.0"}, "https://<the address of this Heroku dyno>"),  # noqa: S104
+        # A developer's own machine may be a pod.
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "http://127.0.0.1:5000"),
     ],
 )
 def test_the_address_is_one_that_can_be_opened(environ: dict[str, str], address: str) -> None:

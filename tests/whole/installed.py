@@ -24,7 +24,10 @@ for name in bin include lib lib64 pyvenv.cfg; do
     [ ! -e {venv}/$name ] || ln -s {venv}/$name .venv/$name
 done
 """
-_FOREIGN = ("BIND", "DATABASE_URL", "SECRET_KEY", "DATA_KEYS", "PUBLIC_URL", "DYNO", "PROXY_HOPS")
+_FOREIGN = (
+    *("BIND", "DATABASE_URL", "SECRET_KEY", "DATA_KEYS", "PUBLIC_URL", "PROXY_HOPS"),
+    *("DYNO", "KUBERNETES_SERVICE_HOST"),
+)
 
 
 def environment(folder: Path, **given: str) -> dict[str, str]:

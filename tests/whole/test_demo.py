@@ -49,6 +49,15 @@ def test_the_demo_keeps_its_port_and_password_for_its_user_alone(
     assert keep(file).password != first.password
 
 
+@pytest.mark.parametrize("port", ["http", "65536"])
+def test_the_demo_refuses_a_port_that_is_none(
+    port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(DemoError, match="PORT must be a whole number from 0 to 65535"):
+        keep(tmp_path / "demo.json")
+
+
 def test_the_demo_says_that_its_port_is_taken_and_does_not_move(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

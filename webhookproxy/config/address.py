@@ -14,9 +14,9 @@ def pages_address(config: Mapping[str, Any], bound: tuple[str, int] | None = Non
     """
     if config["PUBLIC_URL"]:
         return str(config["PUBLIC_URL"])
-    if config["HOSTING"]:
-        return f"https://<the address of this {config['HOSTING']}>"
     host, port = bound or (config["BIND"], config["PORT"])
+    if config["HOSTING"] and not ip_address(host).is_loopback:
+        return f"https://<the address of this {config['HOSTING']}>"
     # All addresses of the machine: the one that works in a browser on this machine.
     if ip_address(host).is_unspecified:
         host = "127.0.0.1"

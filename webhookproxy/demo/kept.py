@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from webhookproxy.config.parse import number
 from webhookproxy.demo.programs import ROOT, DemoError
 
 # Not below: bin/serve's own 5000 may be in use beside the demo.
@@ -33,9 +34,11 @@ def keep(file: Path = FILE) -> Kept:
     """
     last = _read(file)
     chosen = os.environ.get("PORT") or ""
-    if chosen and not (chosen.isascii() and chosen.isdigit()):
-        raise DemoError(f"PORT must be a number, and is {chosen}.")
-    port = int(chosen or 0) or (last.port if last else _free_port())
+    try:
+        wanted = number(0, 65_535)(chosen or "0")
+    except ValueError as rule:
+        raise DemoError(f"PORT {rule}.") from None
+    port = wanted or (last.port if last else _free_port())
     kept = Kept(port, last.password if last else secrets.token_urlsafe(12))
     if _is_taken(port):
         raise DemoError(
