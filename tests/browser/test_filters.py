@@ -53,7 +53,7 @@ def click_a_value(page: Page, hands: Mouse) -> None:
     hands.open(EVENT)
     # On a phone, too, every object can be folded and unfolded.
     page.locator("summary").filter(has_text=re.compile(r"^call \d+ campos$")).click()
-    hands.press("status 4")
+    hands.press("status 4 encerrada")
     expect(page.get_by_label("Campo")).to_have_value("call.status")
     expect(page.get_by_label("Valor")).to_have_value("4")
     expect(page.locator("#condicoes")).to_be_in_viewport()

@@ -87,7 +87,7 @@ def from_nothing_to_an_event(
     create_webhook(hands, receiver.url)
     expect(page.locator("h1")).to_have_text("Webhook Principal")
     hands.open("Minha Empresa")
-    expect(page.locator("#conexao .state.is-grey")).to_have_text("Desconectada")
+    expect(page.locator("#conexao .state.is-grey")).to_have_text("Ainda não conectada")
 
     hands.press("Conectar")
     look(page, "#conexao", "Conectada, nenhum evento ainda")
