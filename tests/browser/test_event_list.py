@@ -12,7 +12,15 @@ from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.events.catalog import CATALOG, USUAL
 from webhookproxy.search.typed import fits_event
 
-TYPED = ("conectada", "Ligações atendidas", "chamada call-was", "TABULAÇÃO", "ociosa", "sms")
+TYPED = (
+    "conectada",
+    "Ligações atendidas",
+    "chamada call-was",
+    "TABULAÇÃO",
+    "ociosa",
+    "sms",
+    "não atendida",
+)
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 For the names of events a word also finds its other gender and number, and words that mean the same
 on these pages: "ligação" finds what a description calls "chamada". static/events.js does the same
-in the browser, with the texts that event_text makes here.
+in the browser, with what more_words says here.
 """
 
 from __future__ import annotations
@@ -71,7 +71,15 @@ def name_patterns(typed: str, known: Iterable[str]) -> Group:
 def event_text(name: str, description: str = "") -> str:
     """Return all that an event is found by: name, description, category, and words like these."""
     known = CATALOG.get(name)
-    about = "" if known is None else f"{known.category} {known.description}"
-    text = fold(f"{name} {about} {description}")
+    about = "" if known is None else known.description
+    return f"{fold(f'{name} {about} {description}')} {more_words(name)}"
+
+
+@lru_cache(maxsize=1_000)
+def more_words(name: str) -> str:
+    """Return what an event is found by beside its name and description."""
+    known = CATALOG.get(name)
+    category, about = ("", "") if known is None else (known.category, known.description)
+    text = fold(f"{name} {category} {about}")
     also = [words for pieces, words in _SYNONYMS if any(piece in text for piece in pieces)]
-    return " ".join([text, *also])
+    return " ".join([fold(category), *also])

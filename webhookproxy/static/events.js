@@ -1,5 +1,5 @@
 // The box above the list of events, which shows only what matches. Without this file it is hidden.
-// Words are compared as search/typed.py compares them; data-find has the words of an event.
+// Words are compared as search/typed.py compares them; data-find has an event's words beside those shown.
 const box = document.getElementById("achar-evento");
 const events = [...document.querySelectorAll(".event")];
 const none = document.getElementById("nenhum-evento");
@@ -9,11 +9,17 @@ const stem = (word) => {
   return shorter.length >= 4 ? shorter : word;
 };
 
+const textOf = (event) => {
+  const shown = [...event.querySelectorAll("code, .about")].map((part) => part.textContent);
+  return plain([...shown, event.dataset.find].join(" "));
+};
+
 box.hidden = false;
 box.querySelector("input").addEventListener("input", (typed) => {
   const wanted = plain(typed.target.value).split(/\s+/).filter(Boolean).map(stem);
   for (const event of events) {
-    event.hidden = !wanted.every((word) => event.dataset.find.includes(word));
+    const text = textOf(event);
+    event.hidden = !wanted.every((word) => text.includes(word));
   }
   for (const group of document.querySelectorAll(".events details")) {
     const left = group.querySelectorAll(".event:not([hidden])").length;

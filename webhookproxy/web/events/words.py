@@ -10,7 +10,7 @@ from markupsafe import Markup
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.events.masked import MASK, masked_text
 from webhookproxy.models.types import from_ms
-from webhookproxy.search.typed import event_text
+from webhookproxy.search.typed import more_words
 from webhookproxy.web.shared.access import sees_personal
 from webhookproxy.web.shared.formats import clock
 
@@ -34,7 +34,7 @@ _DAY_MS = 24 * _HOUR_MS
 def init_app(app: Flask) -> None:
     """Register the filters of the templates."""
     app.add_template_filter(_shown_key, "key_words")
-    for each in (lapse, moment, stamp, described, in_short, event_text):
+    for each in (lapse, moment, stamp, described, in_short, more_words):
         app.add_template_filter(each)
 
 
