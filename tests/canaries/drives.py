@@ -38,8 +38,8 @@ IDS: dict[str, Any] = {
     # No link's: the real one is opened apart.
     "token": "AAAAAAAAAAAAAAAAAAAAAA",
 }
-# What needs the cookie of a guest.
-FOR_GUESTS = ("guests.show", "guests.month")
+# What needs the cookie of a guest, or a link.
+FOR_GUESTS = ("guests.show", "guests.month", "forgotten.choose")
 # Endpoints that end something come last, and parts before the whole.
 LAST = (
     "deliveries.give_up",
@@ -189,7 +189,7 @@ def made_secrets(stage: Stage, ana: Served) -> None:
 
 
 def guests(stage: Stage, ana: Served) -> None:
-    """Make a guest's link, use it, and look at it again."""
+    """Make a guest's link, use it, and look at it again; make one for a forgotten password."""
     address = "/empresas/company_1/convidados"
     page = ana.send(address, {**ana.fields(address), "name": "gerente"}, 200).text
     found = re.search(r"/convidado/([\w-]{22})<", page)
@@ -201,6 +201,11 @@ def guests(stage: Stage, ana: Served) -> None:
     for path in ("/convidado", "/convidado/mes"):
         guest.get(path)
     ana.get(address)
+    page = ana.post("/usuarios/user_2/link-de-senha", 200).text
+    found = re.search(r"/senha/([\w-]{22})<", page)
+    assert found, page
+    stage.made.append(found[1])
+    stage.browser().get(f"/senha/{found[1]}")
 
 
 def users(ana: Served) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import text
 
 from tests.canaries.marks import AUTH, MARK, OLD_SECRET, PHONE_SHOWN, SECRET, TOKEN, URL_KEY, echo
 from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
@@ -75,7 +76,9 @@ class Stage:
         return Served(self.app, self.server.port, self.heard)
 
     def logged_in(self, email: str, password: str = PASSWORD) -> Served:
-        """Return a user who has logged in through the form."""
+        """Return a user who has logged in through the form, and need not change the password."""
+        forget = text("UPDATE users SET must_change_password = FALSE")
+        store_of(self.app).run(lambda connection: connection.execute(forget) and None)
         browser = self.browser()
         browser.post("/entrar", 303, email=email, password=password)
         return browser

@@ -23,6 +23,7 @@ FOR_ADMINISTRATORS = {
     "users.edit",
     "users.delete",
     "users.reset_second_factor",
+    "password_links.make",
     "audit.index",
     "exports.entries",
     "privacy.show",

@@ -1,6 +1,7 @@
 """The tables, by subject; importing this package registers them all."""
 
 from webhookproxy.models.accounts.guest_links import GuestLink
+from webhookproxy.models.accounts.password_links import PasswordLink
 from webhookproxy.models.accounts.people import Grant, User
 from webhookproxy.models.accounts.second_factors import RecoveryCode, SecondFactor
 from webhookproxy.models.accounts.sign_ins import PendingSignIn, SignIn
@@ -34,6 +35,7 @@ __all__ = [
     "KeyCheck",
     "Lease",
     "Outage",
+    "PasswordLink",
     "PendingSignIn",
     "RecoveryCode",
     "RefusalGroup",

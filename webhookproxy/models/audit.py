@@ -55,6 +55,7 @@ class Action(StrEnum):
     LOGIN_REFUSED = "login_refused"
     LOGOUT = "logout"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    PASSWORD_LINK_MADE = "password_link_made"  # noqa: S105
     SECOND_FACTOR_CHANGED = "second_factor_changed"
     USER_CREATED = "user_created"
     USER_CHANGED = "user_changed"

@@ -10,7 +10,7 @@ from whitenoise import WhiteNoise
 from webhookproxy.extensions import compress, csrf
 from webhookproxy.network.proxies import Proxies
 from webhookproxy.web import health, panel, theme
-from webhookproxy.web.admin import audit, privacy, users
+from webhookproxy.web.admin import audit, password_links, privacy, users
 from webhookproxy.web.catalogue.pages import blueprint as catalogue
 from webhookproxy.web.companies import editing as company_editing
 from webhookproxy.web.companies.pages import blueprint as companies
@@ -25,7 +25,7 @@ from webhookproxy.web.exports.pages import blueprint as exports
 from webhookproxy.web.filters.pages import blueprint as filters
 from webhookproxy.web.guests import links as guest_links
 from webhookproxy.web.guests.pages import blueprint as guests
-from webhookproxy.web.login import second_factor, second_step
+from webhookproxy.web.login import forgotten, second_factor, second_step
 from webhookproxy.web.login.pages import blueprint as login
 from webhookproxy.web.month.page import blueprint as month
 from webhookproxy.web.outages.pages import blueprint as outages
@@ -45,7 +45,8 @@ _BLUEPRINTS = (
     *(deliveries, attempts.blueprint, bulk_resends.blueprint, resend_selection.blueprint),
     *(events, call.blueprint, by_telephone.blueprint),
     *(guest_links.blueprint, guests),
-    *(users.blueprint, audit.blueprint, privacy.blueprint),
+    *(users.blueprint, password_links.blueprint, forgotten.blueprint),
+    *(audit.blueprint, privacy.blueprint),
 )
 
 

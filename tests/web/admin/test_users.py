@@ -64,6 +64,8 @@ def test_a_new_operator_comes_in_and_sees_the_companies_that_were_marked(
 ) -> None:
     ana.send("/usuarios/novo", new_user(ana, companies=[str(place.company)]), 303)
     visitor.post("/entrar", email=EVA, password=PASSWORD)
+    fresh = f"{PASSWORD} minha"
+    visitor.post("/conta", current=PASSWORD, password=fresh, repeated=fresh)
     visitor.get(f"/empresas/company_{place.company}")
     visitor.get(f"/empresas/company_{place.other_company}", 404)
     assert granted(app, EVA) == {place.company}

@@ -12,7 +12,14 @@ from tests.support.application import store_of
 
 PUBLIC = {
     *("login.show", "login.first", "second_step.show", "health.show", "static"),
-    *("guests.show", "guests.month", "guests.door", "guests.leave", "theme.choose"),
+    *(
+        "guests.show",
+        "guests.month",
+        "guests.door",
+        "guests.leave",
+        "theme.choose",
+        "forgotten.choose",
+    ),
 }
 DELIVERY = 1
 

@@ -31,6 +31,8 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(255))
     is_admin: Mapped[bool] = mapped_column(default=False)
     is_reader: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # Another person typed the password: the user must choose one before anything else.
+    must_change_password: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
 
 

@@ -89,9 +89,19 @@ def sign_out_everywhere(session: Session, user_id: int, *, but: str | None = Non
     session.execute(delete(SignIn).where(SignIn.user_id == user_id, SignIn.key_hash != kept))
 
 
-def set_password(session: Session, user: User, password_hash: str, *, but: str | None) -> None:
-    """Give a user a new password and end every login except the one with the key `but`."""
-    user.password_hash = password_hash
+def set_password(
+    session: Session,
+    user: User,
+    password_hash: str,
+    *,
+    but: str | None,
+    typed_by_other: bool = False,
+) -> None:
+    """Give a user a new password and end every login except the one with the key `but`.
+
+    If another person typed it, the user must choose one of their own at the next login.
+    """
+    user.password_hash, user.must_change_password = password_hash, typed_by_other
     sign_out_everywhere(session, user.id, but=but)
 
 

@@ -36,7 +36,8 @@ class UserForm(StoredForm):
     )
     password = PasswordField(
         "Senha",
-        description="Pelo menos 10 caracteres. Passe-a por um meio seguro; a pessoa pode trocá-la.",
+        description="Pelo menos 10 caracteres. Passe-a por um meio seguro; a pessoa escolhe outra "
+        "ao entrar.",
         render_kw={"autocomplete": "new-password"},
     )
     generate_password = BooleanField("Gerar uma senha e mostrá-la uma vez")

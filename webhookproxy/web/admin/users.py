@@ -69,6 +69,7 @@ def create() -> str | Response:
         def act(writing: Session, typed: dict[str, Any]) -> int:
             role = {"admin": typed["admin"], "reader": typed["reader"]}
             user = create_user(writing, typed["email"], typed["password_hash"], **role)
+            user.must_change_password = True
             grant_only(writing, user, typed["companies"])
             record(writing, who, Action.USER_CREATED, subject=user.email)
             return user.id
@@ -121,7 +122,8 @@ def _save(user_id: int, form: UserForm) -> None:
         grant_only(writing, user, typed["companies"])
         record(writing, who, Action.USER_CHANGED, subject=user.email)
         if typed["password_hash"] is not None:
-            set_password(writing, user, typed["password_hash"], but=kept)
+            fresh = typed["password_hash"]
+            set_password(writing, user, fresh, but=kept, typed_by_other=not themselves)
             record(writing, who, Action.PASSWORD_CHANGED, subject=user.email)
 
     write(job)

@@ -116,6 +116,15 @@ class PasswordForm(NewPassword):
     repeated = _new("Repita a senha nova")
 
 
+class ForgottenForm(NewPassword):
+    """A new password, of a user who forgot the old one."""
+
+    password = _new(
+        "Senha nova", "Pelo menos 10 caracteres. Uma frase longa é melhor que símbolos."
+    )
+    repeated = _new("Repita a senha nova")
+
+
 class BeginForm(Form):
     """One's own password, to turn the second factor on."""
 

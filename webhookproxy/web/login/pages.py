@@ -95,10 +95,10 @@ def first() -> str | Response:
 @blueprint.route("/conta", methods=["GET", "POST"])
 def own() -> str | Response:
     """Change one's own password, which ends every other login."""
-    form = PasswordForm()
+    form, must_change = PasswordForm(), account().must_change_password
     if form.is_submitted() and _new_password(form):
         flash("A senha foi trocada, e as outras sessões foram encerradas.")
-        return redirect(url_for("login.own"), code=303)
+        return redirect(url_for("panel.show" if must_change else "login.own"), code=303)
     since = on_since(db.session(), account().id)
     return render_template("login/own.html", form=form, second_since=since)
 
@@ -161,6 +161,9 @@ def _new_password(form: PasswordForm) -> bool:
         user is None or not passwords.verified(user.password_hash, form.current.data)
     ):
         form.take(Refused.one("current", "", "A senha atual não confere."))
+        return False
+    if is_valid and account().must_change_password and form.password.data == form.current.data:
+        form.take(Refused.one("password", "", "Escolha outra: esta é a que você recebeu."))
         return False
     if not is_valid:
         return False

@@ -13,7 +13,6 @@ from flask_login import UserMixin, current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.exceptions import Forbidden
-from werkzeug.routing import BaseConverter, ValidationError
 from werkzeug.wrappers import Response
 
 from webhookproxy.database.store import Store, StoreUnavailable
@@ -23,6 +22,7 @@ from webhookproxy.models.accounts.sign_ins import signed_in, touch_sign_in
 from webhookproxy.models.audit import Actor
 from webhookproxy.search.company_names import companies_named
 from webhookproxy.web.shared import drafts
+from webhookproxy.web.shared.address import PublicId
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +33,8 @@ LOOKED_AT = 500
 
 _PUBLIC = "is_public"
 _FOR_READERS = "is_for_readers"
+# What a user has before choosing a password in place of one that another person typed.
+_BEFORE_THE_CHANGE = ("login.own", "login.leave")
 # What every user changes of their own, readers too.
 _OWN_ACCOUNT = ("login", "second_factor")
 # Never looked up in the database: monitors, and static files that do not exist.
@@ -48,11 +50,13 @@ class Account(UserMixin):
     is_admin: bool
     key: str
     is_reader: bool = False
+    must_change_password: bool = False
 
     @classmethod
     def of(cls, user: User, key: str) -> Account:
         """Return the account of a user in the login with this key."""
-        return cls(user.id, user.email, user.is_admin, key, user.is_reader)
+        must_change = user.must_change_password
+        return cls(user.id, user.email, user.is_admin, key, user.is_reader, must_change)
 
     @property
     def sees_personal(self) -> bool:
@@ -62,24 +66,6 @@ class Account(UserMixin):
     def get_id(self) -> str:
         """Return what the cookie holds: the key of this login, not the number of the user."""
         return self.key
-
-
-class PublicId(BaseConverter):
-    """An id such as `company_12` in an address, which views get as the number 12."""
-
-    regex = "[a-z]+_[1-9][0-9]{0,17}"
-    kind = ""
-
-    def to_python(self, value: str) -> int:
-        """Return the number. Raises ValidationError, which answers 404, for another kind of id."""
-        kind, _, number = value.partition("_")
-        if kind != self.kind:
-            raise ValidationError
-        return int(number)
-
-    def to_url(self, value: int) -> str:
-        """Return the id with its kind."""
-        return f"{self.kind}_{value}"
 
 
 def public(view: Callable[P, R]) -> Callable[P, R]:
@@ -154,7 +140,11 @@ def _require_login() -> Response | None:
     if current_user.is_authenticated:
         # The object itself: Flask-Login's proxy would look the user up again.
         g.account = current_user._get_current_object()
-        if not is_public and not _may_open():
+        if is_public:
+            return None
+        if account().must_change_password and request.endpoint not in _BEFORE_THE_CHANGE:
+            return redirect(url_for("login.own"), code=303)
+        if not _may_open():
             abort(403)
         return None
     if is_public:
@@ -201,7 +191,7 @@ def holds(key: str) -> bool:
         return False
     user = found[0]
     g.account = Account.of(user, key)
-    return _may_open()
+    return _may_open() and not user.must_change_password
 
 
 def account() -> Account:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import abort
+from werkzeug.routing import BaseConverter, ValidationError
 
 from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.formats import span
@@ -102,3 +103,21 @@ def digits(text: str, most: int = 18) -> int:
 def query_of(fields: Mapping[str, object]) -> str:
     """Return the query of an address with those fields that are not empty."""
     return "?" + urlencode({name: value for name, value in fields.items() if value})
+
+
+class PublicId(BaseConverter):
+    """An id such as `company_12` in an address, which views get as the number 12."""
+
+    regex = "[a-z]+_[1-9][0-9]{0,17}"
+    kind = ""
+
+    def to_python(self, value: str) -> int:
+        """Return the number. Raises ValidationError, which answers 404, for another kind of id."""
+        kind, _, number = value.partition("_")
+        if kind != self.kind:
+            raise ValidationError
+        return int(number)
+
+    def to_url(self, value: int) -> str:
+        """Return the id with its kind."""
+        return f"{self.kind}_{value}"

@@ -20,7 +20,7 @@ _LIMITS: dict[str, RateLimitItem] = {
     "account": RateLimitItemPerHour(30),
     # One address with many names.
     "address": RateLimitItemPerMinute(20),
-    # One address with many tokens of guests' links.
+    # One address with many tokens of links: for guests, and for forgotten passwords.
     "guest": RateLimitItemPerMinute(20),
     "code": RateLimitItemPerMinute(5),
     # Every form that is sent without a login.
