@@ -103,6 +103,8 @@ def reader(stage: Stage, ana: Served) -> None:
     fields = filled(ana.fields("/usuarios/novo"))
     made = {"email": LENA, "role": "leitor", "companies": ["1"], "password": PASSWORD}
     ana.send("/usuarios/novo", {**fields, **made}, 303)
+    # This login's answers are looked at below; what another one did first was only logging in.
+    stage.logged_in(LENA)
     heard: list[Heard] = []
     lena = Served(stage.app, stage.server.port, heard)
     lena.post("/entrar", 303, email=LENA, password=PASSWORD)
