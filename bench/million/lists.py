@@ -88,7 +88,10 @@ def _dressed(phone: str) -> str:
 
 
 COMPANY, WEBHOOK = "/empresas/company_1", "/webhooks/webhook_1"
-_STATES = ("entregue", "aguardando", "falhou", "recusada", "expirada", "cancelada", "simulada")
+_STATES = (
+    "entregue", "aguardando", "na-fila", "nova-tentativa", "falhou", "recusada", "expirada",
+    "cancelada", "simulada",
+)  # fmt: skip
 ASKED = (
     Ask("Painel", _fixed("/")),
     Ask("Empresas", _fixed("/empresas")),
@@ -126,6 +129,9 @@ ASKED = (
     Ask("Entregas, bem atrás", lambda c: f"/entregas?antes=delivery_{c.delivery()}"),
     Ask("Entregas por evento", _fixed("/entregas?evento=call-was-connected")),
     Ask("Entregas que falharam em 24 horas", _fixed("/entregas?estado=falhou&periodo=24h")),
+    Ask("Tentativas que falharam", _fixed("/entregas/tentativas")),
+    Ask("Tentativas de um webhook", _fixed(f"/entregas/tentativas?webhook=webhook_{WEBHOOKS}")),
+    Ask("Empresas com problema", _fixed("/empresas?estado=com-problema")),
     Ask("Auditoria", _fixed("/auditoria"), for_operators=False),
     Ask("Entrega", lambda c: f"/entregas/delivery_{c.delivery()}"),
     Ask("busca: telefone, 8 últimos", _search(lambda c: c.call().phone[-8:]), SEARCH_MS),

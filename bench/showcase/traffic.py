@@ -24,7 +24,7 @@ from webhookproxy.models import (
     Webhook,
 )
 from webhookproxy.models.deliveries.tables import FAILED_ATTEMPT
-from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
+from webhookproxy.reasons import ACCEPTING, DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.simulator.world import World
 
@@ -171,7 +171,9 @@ class Traffic:
             )
         )
         for number, each in enumerate(story.tries, 1):
-            self._session.add(_attempt(delivery_id, number, received_ms, each))
+            self._session.add(_attempt(delivery_id, webhook.id, number, received_ms, each))
+            if each.reason not in ACCEPTING and story.state is DeliveryState.RETRYING:
+                webhook.health.failed_delivery_id = delivery_id
         _count(webhook, story.state, 1)
 
     def _count_hours(self, company: Company) -> None:
@@ -242,7 +244,9 @@ def _count(webhook: Webhook, state: DeliveryState, rows: int) -> None:
         setattr(webhook.health, state.value, getattr(webhook.health, state.value) + rows)
 
 
-def _attempt(delivery_id: int, number: int, received_ms: int, made: Try) -> Attempt:
+def _attempt(
+    delivery_id: int, webhook_id: int, number: int, received_ms: int, made: Try
+) -> Attempt:
     return Attempt(
         delivery_id=delivery_id,
         number=number,
@@ -253,4 +257,5 @@ def _attempt(delivery_id: int, number: int, received_ms: int, made: Try) -> Atte
         detail=None,
         answer=made.answer,
         probe=made.probe,
+        webhook_id=webhook_id,
     )

@@ -133,6 +133,8 @@ INSIDE = (
     Stop("filtro: testado", f"{_CONDITIONS}?evento=call-history-was-created", _try_filter),
     Stop("filtro: erros", f"{_CONDITIONS}?evento=call-history-was-created", _try_faulty_filter),
     Stop("entregas", "/entregas"),
+    Stop("tentativas que falharam", "/entregas/tentativas?webhook=webhook_2"),
+    Stop("empresas com problema", "/empresas?estado=com-problema"),
     Stop("entregas: nenhuma assim", "/entregas?evento=nenhum-assim"),
     Stop("entrega recusada", "/entregas?webhook=webhook_4&estado=recusada", _open_and_unfold),
     Stop("entrega esperando", "/entregas?webhook=webhook_5&estado=aguardando", _open_and_unfold),

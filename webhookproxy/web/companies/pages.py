@@ -12,6 +12,7 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
+from webhookproxy.troubles.rates import rates
 from webhookproxy.web.charts.day import arrival_charts
 from webhookproxy.web.companies.list_filter import ORDERS, STATES, CompanyFilter
 from webhookproxy.web.companies.problems import OF_COMPANY, Problem, answered, state_of
@@ -113,6 +114,7 @@ def _facts(company: Company) -> dict[str, Any]:
         "webhooks": with_answers(
             session, [shown_webhook(each, company.timezone) for each in webhooks]
         ),
+        "rates": rates(session, [each.id for each in webhooks], since),
         "outages": latest_outages(session, webhooks, company.timezone, 1, OUTAGES_SHOWN),
         "charts": arrival_charts(events, ended, company.id),
         "gaps": gaps_of_a_day(session, company.id),

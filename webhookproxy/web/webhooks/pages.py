@@ -17,6 +17,7 @@ from webhookproxy.models.call_facts import facts_of_events
 from webhookproxy.models.deliveries.bulk_resends import running
 from webhookproxy.models.webhooks import delete_webhook, find_webhook
 from webhookproxy.rules.filters import read_filters
+from webhookproxy.troubles.rates import rates
 from webhookproxy.web.charts.day import delivery_charts
 from webhookproxy.web.connection.panel import shown
 from webhookproxy.web.deliveries.listing import find_deliveries
@@ -82,6 +83,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "company": company,
         "connection": shown(company, read_owner(session)),
         "shown": with_answers(session, [shown_webhook(webhook, company.timezone)])[0],
+        "rate": rates(session, [webhook.id], since)[webhook.id],
         "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
         "charts": delivery_charts(ended, by_hour, webhook.id),
