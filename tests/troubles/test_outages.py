@@ -21,6 +21,7 @@ DOWN: Plain = (503, {}, b"fora do ar")
 def at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count at every step, and in rounds of three deliveries."""
     monkeypatch.setattr(accounts, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(accounts, "ENDED_SECONDS", 0.0)
     monkeypatch.setattr(accounts, "REST", 0)
     monkeypatch.setattr(accounts, "ROUND", 3)
 

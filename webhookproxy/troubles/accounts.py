@@ -24,6 +24,8 @@ ROUND = 1_000
 # Seconds until an account is counted again: at least these, and this many times what it took.
 AGAIN_SECONDS = 0.9
 REST = 20
+# The same while nothing is on its way any more, and the outage may still begin again.
+ENDED_SECONDS = 10.0
 
 _ROWS = (
     "SELECT id, state, order_key, {hit} AS hit FROM deliveries WHERE webhook_id = :webhook"
@@ -64,6 +66,8 @@ class Accounts:
         self._store = store
         # When each outage is counted again, in monotonic seconds.
         self._due: dict[int, float] = {}
+        # The end of each outage, and the last number of a delivery that came before it.
+        self._last: dict[int, tuple[datetime, int]] = {}
 
     def go_on(self, session: Session, outage: Outage, now: datetime, *, over: bool) -> bool:
         """Count again if it is time, and settle the account when it is final.
@@ -73,10 +77,11 @@ class Accounts:
         began = time.monotonic()
         if began < self._due.get(outage.id, 0.0):
             return False
-        account = count_account(session, outage)
+        account = count_account(session, outage, self._last_of(session, outage))
         took = time.monotonic() - began
-        self._due[outage.id] = time.monotonic() + max(AGAIN_SECONDS, REST * took)
         has_ended = account.delivered + account.missed >= account.waited
+        rest = max(ENDED_SECONDS if has_ended else AGAIN_SECONDS, REST * took)
+        self._due[outage.id] = time.monotonic() + rest
         settles = over and has_ended and now - _end_of(outage) >= timedelta(milliseconds=FAILING_MS)
         before = Account(
             outage.waited, outage.delivered, outage.missed, outage.calls, outage.is_cut
@@ -94,16 +99,23 @@ class Accounts:
 
         self._store.session(job)
         if settles:
-            del self._due[outage_id]
+            del self._due[outage_id], self._last[outage_id]
         return True
 
+    def _last_of(self, session: Session, outage: Outage) -> int:
+        """Return the number of the last delivery that came before an outage ended."""
+        ended = _end_of(outage)
+        known = self._last.get(outage.id)
+        if known is None or known[0] != ended:
+            known = self._last[outage.id] = ended, first_delivery(session, to_ms(ended)) - 1
+        return known[1]
 
-def count_account(session: Session, outage: Outage) -> Account:
-    """Count the deliveries of an outage that ended, in rounds: other greenlets run between them.
+
+def count_account(session: Session, outage: Outage, last: int) -> Account:
+    """Count the deliveries of an outage up to a number, in rounds: others run between them.
 
     Calls are counted once no delivery waits any more.
     """
-    last = first_delivery(session, to_ms(_end_of(outage))) - 1
     hit = _REFUSED if outage.kind == OutageKind.REFUSING else _WAITED
     rows = _ROWS.format(hit=hit)
     given = {

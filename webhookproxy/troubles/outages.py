@@ -26,9 +26,11 @@ from webhookproxy.troubles.accounts import ROUND, Accounts, is_over
 from webhookproxy.troubles.limits import WELL_MS
 from webhookproxy.troubles.now import is_refusing
 
+# Seconds until the next step, and while there are more webhooks to look at.
 PAUSE = 1.0
+PAUSE_MORE = 0.25
 # Webhooks that one step looks at; the others come in the next.
-AT_ONCE = 50
+AT_ONCE = 25
 # An outage that ended longer ago was recorded by then.
 _RECENT = timedelta(days=1)
 # A delivery that waited when the outage began is looked for among those that came so long before.
@@ -118,7 +120,9 @@ class Outages:
         """Return the next webhooks that have an outage, or had one that is not settled."""
         given = {"after": self._after, "recent": to_ms(now - _RECENT), "most": AT_ONCE}
         ids = session.execute(_CONCERNED, given).scalars().all()
-        self._after = ids[-1] if len(ids) == AT_ONCE else 0
+        has_more = len(ids) == AT_ONCE
+        self._after = ids[-1] if has_more else 0
+        self.pause = PAUSE_MORE if has_more else PAUSE
         # A secret that no key opens must not stop this.
         secrets = (Webhook.authorization, Webhook.secret, Webhook.previous_secret)
         options = [joinedload(Webhook.health), *map(defer, secrets)]

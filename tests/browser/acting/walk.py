@@ -119,6 +119,8 @@ INSIDE = (
     Stop("empresa: excluir", "/empresas/company_1/excluir"),
     Stop("webhook em dia", "/webhooks/webhook_1", _unfold),
     Stop("webhook falhando", "/webhooks/webhook_2"),
+    Stop("webhook: recusas", "/webhooks/webhook_4/recusas"),
+    Stop("webhook: quedas", "/webhooks/webhook_4/quedas"),
     Stop("webhook pausado por 410", "/webhooks/webhook_3"),
     Stop("webhook simulado", "/webhooks/webhook_6"),
     Stop("webhook: formulário", "/webhooks/webhook_1/editar", _unfold),
