@@ -26,12 +26,20 @@ def _chosen() -> str:
     return theme if theme in THEMES else ""
 
 
+def _page_before() -> str:
+    """Return the page that had the button: a browser names it, except on the pages of guests."""
+    given = request.form.get("volta", "")
+    if not given and (request.referrer or "").startswith(request.host_url):
+        given = f"/{(request.referrer or '').removeprefix(request.host_url)}"
+    return given if is_own_page(given) else "/"
+
+
 @blueprint.post("/tema")
 @public
 def choose() -> Response:
     """Keep the choice in this browser, and go back to the page that had the button."""
-    theme, back = request.form.get("tema", ""), request.form.get("volta", "")
-    answer = redirect(back if is_own_page(back) else "/", code=303)
+    theme = request.form.get("tema", "")
+    answer = redirect(_page_before(), code=303)
     if theme not in THEMES or not theme:
         answer.delete_cookie(COOKIE)
         return answer
