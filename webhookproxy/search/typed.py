@@ -54,6 +54,13 @@ def stem(word: str) -> str:
     return shorter if len(shorter) >= _STEM_MIN else word
 
 
+# A list compares thousands of events of a few names.
+@lru_cache(maxsize=2_000)
+def is_named(typed: str, name: str) -> bool:
+    """Return whether an event's name has every typed word; a name of the catalogue means itself."""
+    return name == typed if typed in CATALOG else has_all(typed, name)
+
+
 def name_patterns(typed: str, known: Iterable[str]) -> Group:
     """Return the patterns of the names that have every typed word, NAMES_MAX at most.
 

@@ -228,6 +228,10 @@ def test_what_the_list_shows_can_all_be_resent(missed: Place, beto: Browser) -> 
     found = re.search(r'href="(/webhooks/webhook_\d+/reenviar[^"]*)"', listed)
     assert found
     assert shown_count(beto, found[1].replace("&amp;", "&")) == "5 entregas"
+    # A resend takes the whole name of an event.
+    part = beto.get(f"/entregas?{hook}&estado=falhou&periodo=24h&evento=was-conn").text
+    assert "call-was-connected" in part
+    assert "/reenviar?" not in part
 
 
 @pytest.mark.usefixtures("missed")

@@ -122,6 +122,11 @@ def test_the_list_is_filtered_by_company_webhook_event_and_period(
         (f"webhook=webhook_{third}", [3]),
         (f"webhook=webhook_{third}&empresa=company_{company}", [4, 2, 1]),
         ("evento=event-2", [2]),
+        # Words of the name, in any order.
+        ("evento=EVENT&periodo=24h", [4, 3]),
+        ("evento=2+ven", [2]),
+        # A name of the catalogue means itself alone.
+        ("evento=call-was-abandoned", []),
         ("periodo=7d", [4, 3, 2]),
         ("periodo=24h", [4, 3]),
         (f"periodo=h{(now_ms() - 5 * hour) // hour}", [3]),

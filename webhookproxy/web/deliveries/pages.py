@@ -80,6 +80,9 @@ def _all_of(chosen: Filter, rows: Sequence[Found]) -> list[tuple[str, str]]:
     states = STATES[chosen.state][1]
     if not states or not set(states) <= set(MISSED):
         return []
+    # A resend takes the whole name of an event.
+    if chosen.event and all(row.event != chosen.event for row in rows):
+        return []
     query = request_for(chosen.period, states, chosen.event).query
     one = [] if chosen.webhook is None else [chosen.webhook.id]
     ids = list(dict.fromkeys(one or [row.webhook_id for row in rows]))[:ALL_OF_MAX]

@@ -19,6 +19,7 @@ from webhookproxy.database.bulk import numbers
 from webhookproxy.models.deliveries.periods import first_delivery
 from webhookproxy.models.deliveries.tables import ENDED_BADLY, KEPT_BACK, OPEN
 from webhookproxy.reasons import MISSED, WAITING, DeliveryState
+from webhookproxy.search.typed import is_named
 
 # How many rows are read for one page, and in one round: a statement holds the hub.
 LOOK_AT = 20_000
@@ -199,7 +200,7 @@ class Search:
         self._beyond = rows[count:]
 
     def _whole(self, ids: list[int]) -> list[Found]:
-        """Return those of these deliveries whose event has the wanted name, with all columns."""
+        """Return those of these deliveries whose event has the wanted words in its name."""
         query = text(f"SELECT {_SHOWN} FROM deliveries d WHERE d.id IN ({numbers(ids)})")
         rows = {row.id: Found(*row) for row in self._session.execute(query)}
         found = (rows[each] for each in ids if each in rows)
@@ -207,4 +208,4 @@ class Search:
         return [row for row in found if row.received_ms >= 0 and self._is_named(row)]
 
     def _is_named(self, row: Found) -> bool:
-        return not self._wanted.event or row.event == self._wanted.event
+        return not self._wanted.event or is_named(self._wanted.event, row.event)
