@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from webhookproxy.database.store import Store
 from webhookproxy.housekeeping.purge import Purge, Walk, remove_rows
+from webhookproxy.models.minutes import MINUTE_MS
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -21,6 +22,9 @@ OWNERS = 20
 
 # A group of refusals goes with the deliveries that are in it.
 REFUSALS = "refusal_groups"
+# A chart shows the last hour by the minute.
+MINUTES = "minute_counts"
+MINUTES_MS = 2 * HOUR_MS
 _UNWANTED = "note = 'unwanted'"
 _OWN = text(
     "SELECT id, retention_days FROM companies WHERE retention_days IS NOT NULL"
@@ -31,6 +35,7 @@ _OWN = text(
 _COUNTERS = (
     ("hourly_events", "company_id", "hour < {limit}", HOUR_MS),
     ("hourly_deliveries", "webhook_id", "hour < {limit}", HOUR_MS),
+    (MINUTES, "owner_id", "minute < {limit}", MINUTE_MS),
     ("gaps", "company_id", "started_at < {limit} AND ended_at < {limit}", 1),
     ("outages", "webhook_id", "began_at < {limit} AND ended_at < {limit}", 1),
     (REFUSALS, "webhook_id", "day < {limit}", DAY_MS),
@@ -85,7 +90,7 @@ class Retention:
 class OldCounters:
     """Removes hourly counters, gaps and outages of more than COUNTERS_DAYS, once in an hour.
 
-    Groups of refusals stay for the days of the events.
+    Groups of refusals stay for the days of the events, counts by the minute for two hours.
     """
 
     def __init__(self, store: Store, reading: Engine, retention_days: int) -> None:
@@ -121,8 +126,8 @@ class OldCounters:
         if found is None:
             self._table, self._owner = self._table + 1, 0
             return None
-        days = self._days if table == REFUSALS else COUNTERS_DAYS
-        limit = (now_ms - days * DAY_MS) // unit_ms
+        kept_ms = {REFUSALS: self._days * DAY_MS, MINUTES: MINUTES_MS}
+        limit = (now_ms - kept_ms.get(table, COUNTERS_DAYS * DAY_MS)) // unit_ms
         where = f"{owner} = {int(found)} AND {old.format(limit=limit)}"
         if connection.execute(text(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1")).first():
             return where

@@ -10,6 +10,7 @@ from webhookproxy.database.bulk import Row, insert_rows, update_rows
 from webhookproxy.database.store import Store
 from webhookproxy.listener.routes import Arrival, Route
 from webhookproxy.models.deliveries.tables import Due, Facts, count_ended
+from webhookproxy.models.minutes import EVENTS, MINUTE_MS, count_minutes
 from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
 
 _HOUR_MS = 3_600_000
@@ -184,10 +185,12 @@ def _last_ids(connection: Connection) -> tuple[int, int]:
 
 def _count(connection: Connection, arrivals: list[Arrival]) -> None:
     hours: defaultdict[tuple[int, int, str], int] = defaultdict(int)
+    minutes: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
     created: defaultdict[int, int] = defaultdict(int)
     received: dict[int, list[int]] = {}
     for arrival in arrivals:
         hours[arrival.company_id, arrival.received_ms // _HOUR_MS, arrival.event.name] += 1
+        minutes[arrival.company_id, arrival.received_ms // MINUTE_MS, EVENTS, 0] += 1
         counts = received.setdefault(arrival.company_id, [0, 0, 0])
         counts[0] += 1
         counts[1] = arrival.received_ms
@@ -202,6 +205,7 @@ def _count(connection: Connection, arrivals: list[Arrival]) -> None:
         "ON CONFLICT (company_id, hour, name)"
         " DO UPDATE SET count = hourly_events.count + excluded.count",
     )
+    count_minutes(connection, minutes)
     casts = ("BIGINT", "BIGINT", "BIGINT", "BIGINT")
     update_rows(connection, _RECEIVED, casts, [(key, *received[key]) for key in sorted(received)])
     if created:
@@ -210,9 +214,9 @@ def _count(connection: Connection, arrivals: list[Arrival]) -> None:
 
 def _count_filtered(connection: Connection, arrivals: list[Arrival]) -> None:
     """Count what was filtered by the hour; it never waited, so the totals do not know it."""
-    hours: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
+    minutes: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
     for arrival in arrivals:
         for route, _ in arrival.filtered:
-            hour = arrival.received_ms // _HOUR_MS
-            hours[route.webhook_id, hour, DeliveryState.FILTERED.value, 0] += 1
-    count_ended(connection, hours)
+            minute = arrival.received_ms // MINUTE_MS
+            minutes[route.webhook_id, minute, DeliveryState.FILTERED.value, 0] += 1
+    count_ended(connection, minutes)

@@ -15,6 +15,7 @@ from webhookproxy.models.installation.changes import Change, Revision
 from webhookproxy.models.installation.keycheck import KeyCheck
 from webhookproxy.models.installation.leases import Lease
 from webhookproxy.models.installation.submissions import Submission
+from webhookproxy.models.minutes import MinuteCount
 from webhookproxy.models.outages import Outage
 from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
@@ -34,6 +35,7 @@ __all__ = [
     "HourlyEvents",
     "KeyCheck",
     "Lease",
+    "MinuteCount",
     "Outage",
     "PasswordLink",
     "PendingSignIn",

@@ -37,7 +37,9 @@
     next.focus();
   }
 
-  document.addEventListener("pointerover", (event) => slotOf(event) && show(slotOf(event)));
+  document.addEventListener("pointerover", (event) => {
+    if (event.pointerType !== "touch" && slotOf(event)) show(slotOf(event));
+  });
   document.addEventListener("pointerout", (event) => {
     if (shown && event.pointerType === "mouse" && !event.relatedTarget?.closest?.(".slot")) clear();
   });

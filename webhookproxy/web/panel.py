@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
-from webhookproxy.web.charts.day import arrival_charts
+from webhookproxy.web.charts.pages import arrival_charts
+from webhookproxy.web.charts.windows import HOUR, chosen_window, ended_by_slot, events_by_slot
 from webhookproxy.web.companies.problems import Problem, answered, grouped, state_of
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import LOOKED_AT, list_companies, readers, visible_companies
@@ -32,7 +33,11 @@ _PARTS = {
 @readers
 def show() -> str:
     """Show whether everything is all right."""
-    return render_template("panel/show.html", live_url=url_for("panel.watch"), **_facts())
+    return render_template(
+        "panel/show.html",
+        live_url=url_for("panel.watch", janela=request.args.get("janela")),
+        **_facts(),
+    )
 
 
 @blueprint.get("/ao-vivo")
@@ -50,6 +55,12 @@ def _facts() -> dict[str, Any]:
     since = min(figures.first_hour_of_today(DEFAULT_TIMEZONE), figures.this_hour() - 23)
     events = figures.events_by_hour(session, list(state.connections), since)
     ended = figures.deliveries_by_outcome(session, [each.webhook.id for each in webhooks], since)
+    window, in_window = chosen_window(), (events, ended)
+    if window is HOUR:
+        in_window = (
+            events_by_slot(session, window, list(state.connections)),
+            ended_by_slot(session, window, [each.webhook.id for each in webhooks]),
+        )
     return {
         "companies": rows,
         "is_cut": len(rows) == LOOKED_AT,
@@ -60,7 +71,8 @@ def _facts() -> dict[str, Any]:
         "waiting": sum(each.webhook.health.waiting for each in webhooks),
         "webhooks": webhooks,
         **_today(events, ended),
-        "charts": arrival_charts(events, ended),
+        "window": window,
+        "charts": arrival_charts(window, *in_window),
     }
 
 

@@ -69,6 +69,8 @@ def test_a_failure_stays_open_with_its_next_time(any_half: Sending) -> None:
     # The attempt is counted, though nothing has ended.
     hours = rows(any_half.app, "SELECT outcome, bucket, count FROM hourly_deliveries")
     assert [tuple(each) for each in hours] == [("failed", 0, 1)]
+    minutes = rows(any_half.app, "SELECT owner_id, series, bucket, count FROM minute_counts")
+    assert [tuple(each) for each in minutes if each[1] != "events"] == [(webhook, "failed", 0, 1)]
     assert 4_000 < row[2] - any_half.clock() * 1000 <= 5_000
     any_half.check_totals(webhook)
 

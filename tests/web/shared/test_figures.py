@@ -82,7 +82,7 @@ def test_without_deliveries_there_is_no_latency_and_no_empty_graph(
     page = beto.get(f"/webhooks/webhook_{place.webhook}").text
     assert "sem dados" in page
     assert "<dt>p99</dt>" not in page
-    assert "Nenhuma entrega terminou nas últimas 24 horas" in page
+    assert "Nenhuma entrega terminou neste período" in page
     assert "<svg" not in day_of(page)
 
 
@@ -192,3 +192,37 @@ def test_both_databases_add_the_counters_up_alike(database_url: str, tmp_path: P
         with app.app_context():
             assert events_by_name(db.session(), 1, now - 23) == {"x": 6, "y": 3}
             assert latency(db.session(), 1, now - 23) == (47, 1400, 1900)
+
+
+def test_an_hour_is_drawn_by_the_minute(app: Flask, beto: Browser, place: Place) -> None:
+    now = int(time.time()) // 60
+    for owner, series, ago, bucket, count in (
+        (place.company, "events", 5, 0, 40),
+        (place.company, "events", 61, 0, 7_000),
+        (place.webhook, "delivered", 5, 6, 30),
+        (place.webhook, "failed", 4, 0, 3),
+    ):
+        execute(
+            app,
+            "INSERT INTO minute_counts VALUES (:owner, :series, :minute, :bucket, :count)",
+            owner=owner,
+            series=series,
+            minute=now - ago,
+            bucket=bucket,
+            count=count,
+        )
+    page = beto.get(f"/empresas/company_{place.company}?janela=1h").text
+    assert "Última hora, por minuto" in page
+    assert charts_of(page) == {
+        "Eventos": "40 eventos",
+        "Tentativas que falharam": "3 tentativas que falharam",
+    }
+    assert "/ao-vivo?janela=1h" in page
+    address = f"/eventos?empresa=company_{place.company}&amp;periodo=m{now - 5}"
+    assert f'href="{address}"' in page
+    beto.get(address.replace("&amp;", "&"))
+    hook = beto.get(f"/webhooks/webhook_{place.webhook}?janela=1h").text
+    assert charts_of(hook)["Entregues"] == "30 entregues"
+    assert re.search(r": p50 ~\d+ ms, p95 ~\d+ ms", hook)
+    assert "40 eventos" in beto.get("/?janela=1h").text
+    beto.get("/?janela=2h", 404)

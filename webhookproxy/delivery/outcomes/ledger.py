@@ -15,11 +15,11 @@ from webhookproxy.delivery.outcomes.retry import Kind, Verdict
 from webhookproxy.models.deliveries.tables import (
     DISCARDED,
     FAILED_ATTEMPT,
-    HOUR_MS,
     OPEN,
     Due,
     count_ended,
 )
+from webhookproxy.models.minutes import MINUTE_MS
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import WebhookHealth
 from webhookproxy.reasons import DeliveryState
@@ -238,7 +238,7 @@ def _count(connection: Connection, group: list[Result], stored: dict[int, _Store
     # For each webhook how many ended how, and how many count as cancelled no longer.
     totals: defaultdict[int, list[int]] = defaultdict(lambda: [0] * (len(_ENDED) + 1))
     health: dict[int, Health] = {}
-    hours: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
+    minutes: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
     refused: list[Refused] = []
     for each in group:
         webhook_id, state = each.due.webhook_id, each.verdict.state
@@ -247,16 +247,16 @@ def _count(connection: Connection, group: list[Result], stored: dict[int, _Store
         if each.outcome is not None and each.due.id in stored:
             failed = sum(post.kind is not Kind.SUCCESS for post in each.outcome.posts)
             if failed:
-                hours[webhook_id, each.now_ms // HOUR_MS, FAILED_ATTEMPT, 0] += failed
+                minutes[webhook_id, each.now_ms // MINUTE_MS, FAILED_ATTEMPT, 0] += failed
         said = was.discarded and state in RECEIVER_DECIDED
         if (was.open and state in _ENDED) or said:
             counts[_ENDED.index(state)] += 1
             counts[-1] += said
             took = max(0, each.now_ms - each.due.facts.received_ms)
             if said:
-                cancelled = (webhook_id, each.now_ms // HOUR_MS, DeliveryState.CANCELLED.value, 0)
-                hours[cancelled] -= 1
-            hours[webhook_id, each.now_ms // HOUR_MS, state.value, took.bit_length()] += 1
+                cancelled = (webhook_id, each.now_ms // MINUTE_MS, DeliveryState.CANCELLED.value, 0)
+                minutes[cancelled] -= 1
+            minutes[webhook_id, each.now_ms // MINUTE_MS, state.value, took.bit_length()] += 1
             if state is DeliveryState.REFUSED and each.outcome is not None:
                 company_id = each.due.facts.company_id
                 refused.append(
@@ -264,6 +264,6 @@ def _count(connection: Connection, group: list[Result], stored: dict[int, _Store
                 )
     rows = [(key, *totals[key], *health[key].row()) for key in sorted(health)]
     update_rows(connection, _HEALTH, _HEALTH_CASTS, rows)
-    count_ended(connection, hours)
+    count_ended(connection, minutes)
     if refused:
         group_refusals(connection, refused)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.database.bulk import insert_rows, numbers
 from webhookproxy.extensions import Base
+from webhookproxy.models.minutes import MINUTE_MS, Minutes, by_the_hour, count_minutes
 from webhookproxy.models.types import Id, partial_index
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 from webhookproxy.rules import Refused
@@ -23,7 +24,6 @@ KEPT_BACK = "state IN ('filtered', 'simulated')"
 DISCARDED = "reason = 'discarded'"
 NOT_ACCEPTED = "reason NOT IN ('accepted', 'apps_script_ran')"
 CONDITION_MAX = 300
-HOUR_MS = 3_600_000
 
 
 class Delivery(Base):
@@ -97,6 +97,7 @@ class Attempt(Base):
 # The outcome under which the hourly counts have attempts that failed: of a delivery that waits for
 # another try, nothing else counts yet.
 FAILED_ATTEMPT = "failed"
+_BY_THE_MINUTE = frozenset({"delivered", "refused", "expired", FAILED_ATTEMPT})
 
 
 class HourlyDeliveries(Base):
@@ -220,17 +221,21 @@ def end_deliveries(
         {"n": ended, "id": webhook_id},
     )
     if ended:
-        count_ended(connection, {(webhook_id, now_ms // HOUR_MS, state.value, 0): ended})
+        count_ended(connection, {(webhook_id, now_ms // MINUTE_MS, state.value, 0): ended})
     return ended
 
 
-def count_ended(connection: Connection, ended: Mapping[tuple[int, int, str, int], int]) -> None:
-    """Add to the hourly counts, by webhook, hour, outcome and bucket."""
+def count_ended(connection: Connection, ended: Minutes) -> None:
+    """Add to the counts by the hour, and to those by the minute that a chart shows.
+
+    `ended` are by webhook, minute, outcome and bucket.
+    """
+    count_minutes(connection, {key: n for key, n in ended.items() if key[2] in _BY_THE_MINUTE})
     insert_rows(
         connection,
         "hourly_deliveries",
         ("webhook_id", "hour", "outcome", "bucket", "count"),
-        [(*key, count) for key, count in sorted(ended.items())],
+        [(*key, count) for key, count in sorted(by_the_hour(ended).items())],
         "ON CONFLICT (webhook_id, hour, outcome, bucket)"
         " DO UPDATE SET count = hourly_deliveries.count + excluded.count",
     )

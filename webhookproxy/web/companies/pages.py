@@ -13,7 +13,8 @@ from webhookproxy.models import Company
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.troubles.rates import rates
-from webhookproxy.web.charts.day import arrival_charts
+from webhookproxy.web.charts.pages import arrival_charts
+from webhookproxy.web.charts.windows import chosen_window, ended_by_slot, events_by_slot
 from webhookproxy.web.companies.list_filter import ORDERS, STATES, CompanyFilter
 from webhookproxy.web.companies.problems import OF_COMPANY, Problem, answered, state_of
 from webhookproxy.web.connection.gaps import gaps_of_a_day
@@ -88,7 +89,8 @@ def _by_company(problems: Sequence[Problem]) -> dict[int, list[Problem]]:
 def show(company_id: int) -> str:
     """Show one company: its connection, its webhooks, its gaps, what is arriving."""
     company = company_or_404(company_id)
-    live_url = url_for("companies.watch", company_id=company_id)
+    janela = request.args.get("janela")
+    live_url = url_for("companies.watch", company_id=company_id, janela=janela)
     return render_template("companies/show.html", live_url=live_url, **_facts(company))
 
 
@@ -104,19 +106,22 @@ def watch(company_id: int) -> Response:
 def _facts(company: Company) -> dict[str, Any]:
     session = db.session()
     webhooks = live_webhooks(session, [company.id])
-    since = figures.this_hour() - 23
-    events = figures.events_by_hour(session, [company.id], since)
-    ended = figures.deliveries_by_outcome(session, [each.id for each in webhooks], since)
+    window = chosen_window()
+    events = events_by_slot(session, window, [company.id])
+    ended = ended_by_slot(session, window, [each.id for each in webhooks])
     return {
         "company": company,
+        "window": window,
         "never_connected": is_never_connected(company),
         "shown": shown_now(session, [company])[company.id],
         "webhooks": with_answers(
             session, [shown_webhook(each, company.timezone) for each in webhooks]
         ),
-        "rates": rates(session, [each.id for each in webhooks], since),
+        "rates": rates(
+            session, [each.id for each in webhooks], figures.this_hour() - 23
+        ),
         "outages": latest_outages(session, webhooks, company.timezone, 1, OUTAGES_SHOWN),
-        "charts": arrival_charts(events, ended, company.id),
+        "charts": arrival_charts(window, events, ended, company.id),
         "gaps": gaps_of_a_day(session, company.id),
         "arrivals": latest_arrivals(session, company.id),
     }

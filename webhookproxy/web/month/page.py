@@ -11,7 +11,7 @@ from flask import Blueprint, abort, render_template, request
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Gap
 from webhookproxy.models.webhooks import live_webhooks
-from webhookproxy.web.charts.day import days_chart
+from webhookproxy.web.charts.pages import days_chart
 from webhookproxy.web.month.figures import arrivals_in, ended_in
 from webhookproxy.web.month.period import Month
 from webhookproxy.web.month.uptime import uptime

@@ -22,13 +22,10 @@ _LENGTHS = {"1h": _HOUR_MS, "24h": 24 * _HOUR_MS, "7d": 7 * 24 * _HOUR_MS}
 CHOICES_MAX = 200
 
 
-_ONE_HOUR = re.compile(r"h(\d{6})")
+# An hour or a minute, by its number since 1970.
+_ONE_SLOT = re.compile(r"(?:h\d{6}|m\d{8})")
+_SLOTS = {"h": _HOUR_MS, "m": 60_000}
 _ONE_DAY = re.compile(r"d(\d{4}-\d{2}-\d{2})")
-
-
-def hour_period(hour: int) -> str:
-    """Return the word in an address for one hour; `hour` is its number since 1970."""
-    return f"h{hour}"
 
 
 def day_period(day: date) -> str:
@@ -37,7 +34,7 @@ def day_period(day: date) -> str:
 
 
 def check_period(period: str) -> None:
-    """Answer 404 to what is neither one of PERIODS nor one hour or day."""
+    """Answer 404 to what is neither one of PERIODS nor one hour, minute or day."""
     if period not in PERIODS:
         period_span(period, "UTC")
 
@@ -49,8 +46,9 @@ def period_span(period: str, timezone: str) -> tuple[int | None, int | None]:
     """
     if period in PERIODS:
         return period_begins(period, timezone), None
-    if hour := _ONE_HOUR.fullmatch(period):
-        return int(hour[1]) * _HOUR_MS, (int(hour[1]) + 1) * _HOUR_MS
+    if _ONE_SLOT.fullmatch(period):
+        length, number = _SLOTS[period[0]], int(period[1:])
+        return number * length, (number + 1) * length
     day = _ONE_DAY.fullmatch(period)
     try:
         first = date.fromisoformat(day[1] if day else "")

@@ -18,7 +18,8 @@ from webhookproxy.models.deliveries.bulk_resends import running
 from webhookproxy.models.webhooks import delete_webhook, find_webhook
 from webhookproxy.rules.filters import read_filters
 from webhookproxy.troubles.rates import rates
-from webhookproxy.web.charts.day import delivery_charts
+from webhookproxy.web.charts.pages import delivery_charts
+from webhookproxy.web.charts.windows import chosen_window, ended_by_slot, latency_by_slot
 from webhookproxy.web.connection.panel import shown
 from webhookproxy.web.deliveries.listing import find_deliveries
 from webhookproxy.web.deliveries.resend_request import SINCE, STATES, ResendRequest
@@ -55,7 +56,7 @@ _PARTS = {
 @readers
 def show(webhook_id: int) -> str:
     """Show one webhook: whether it delivers, what waits, what was sent last, how to verify it."""
-    live_url = url_for("webhooks.watch", webhook_id=webhook_id)
+    live_url = url_for("webhooks.watch", webhook_id=webhook_id, janela=request.args.get("janela"))
     webhook = webhook_or_404(webhook_id)
     filters = read_filters(webhook.filters) or {}
     return render_template(
@@ -75,8 +76,9 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
     session = db.session()
     company = company_or_404(webhook.company_id)
     since = figures.this_hour() - 23
-    ended = figures.deliveries_by_outcome(session, [webhook.id], since)
-    by_hour = figures.latency_by_hour(session, webhook.id, since)
+    window = chosen_window()
+    ended = ended_by_slot(session, window, [webhook.id])
+    took = latency_by_slot(session, window, webhook.id)
     rows = find_deliveries(session, Wanted([webhook.id]), LATEST).rows
     return {
         "webhook": webhook,
@@ -86,7 +88,8 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "rate": rates(session, [webhook.id], since)[webhook.id],
         "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
         "latency": figures.latency(session, webhook.id, since),
-        "charts": delivery_charts(ended, by_hour, webhook.id),
+        "window": window,
+        "charts": delivery_charts(window, ended, took, webhook.id),
         "running": running(session, webhook.id),
         "resend": ResendRequest(),
         "since_words": SINCE,

@@ -1,17 +1,15 @@
-"""Counts of the last 24 hours, as bars."""
+"""Counts over time, as bars."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from webhookproxy.events.silence import HOUR_SECONDS
 from webhookproxy.web.charts.chart import Chart, Slot, share
-from webhookproxy.web.shared.figures import this_hour
+from webhookproxy.web.charts.windows import Window
 from webhookproxy.web.shared.formats import number, plural
 
-HOURS = 24
-# From an hour's number to the address of what was counted in it.
+# From a slot's number to the address of what was counted in it.
 Place = Callable[[int], str]
 
 
@@ -44,12 +42,10 @@ FAILED_ATTEMPTS = Kind(
 )
 
 
-def hours_chart(kind: Kind, counts: Mapping[int, int], place: Place) -> Chart:
-    """Return the bars of 24 hours, the last of which is this one; `counts` are by hour."""
-    now = this_hour()
-    hours = range(now - HOURS + 1, now + 1)
-    rows = [(hour * HOUR_SECONDS, counts.get(hour, 0), place(hour)) for hour in hours]
-    return bars(kind, rows, HOUR_SECONDS)
+def count_chart(kind: Kind, window: Window, counts: Mapping[int, int], place: Place) -> Chart:
+    """Return a bar for each slot of a window; `counts` are by the slot's number."""
+    rows = [(slot * window.seconds, counts.get(slot, 0), place(slot)) for slot in window.slots()]
+    return bars(kind, rows, window.seconds)
 
 
 def bars(kind: Kind, rows: Sequence[tuple[int, int, str]], seconds: int) -> Chart:

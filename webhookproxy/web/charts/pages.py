@@ -11,52 +11,53 @@ from flask import url_for
 
 from webhookproxy.models.deliveries.tables import FAILED_ATTEMPT
 from webhookproxy.web.charts.chart import Chart
-from webhookproxy.web.charts.hours import (
+from webhookproxy.web.charts.counts import (
     DELIVERED,
     EVENTS,
     FAILED_ATTEMPTS,
     NOT_DELIVERED,
     Place,
     bars,
-    hours_chart,
+    count_chart,
 )
 from webhookproxy.web.charts.latency import latency_chart
+from webhookproxy.web.charts.windows import Ended, Window
 from webhookproxy.web.shared import figures
-from webhookproxy.web.shared.address import day_period, hour_period
+from webhookproxy.web.shared.address import day_period
 from webhookproxy.web.shared.figures import Latency
 
 DAY_SECONDS = 86_400
 
-# The number of deliveries and of failed attempts, by hour and outcome.
-Ended = dict[tuple[int, str], int]
-
 
 def arrival_charts(
-    events: Mapping[int, int], ended: Ended, company_id: int | None = None
+    window: Window, events: Mapping[int, int], ended: Ended, company_id: int | None = None
 ) -> list[Chart]:
     """Return the events that came, and the attempts that failed: of a company, or of all."""
     of = None if company_id is None else f"company_{company_id}"
     return [
-        hours_chart(EVENTS, events, _place("events.index", empresa=of)),
-        hours_chart(
+        count_chart(EVENTS, window, events, _place(window, "events.index", empresa=of)),
+        count_chart(
             FAILED_ATTEMPTS,
+            window,
             figures.by_hour(ended, {FAILED_ATTEMPT}),
-            _place("deliveries.index", empresa=of),
+            _place(window, "deliveries.index", empresa=of),
         ),
     ]
 
 
-def delivery_charts(ended: Ended, latency: Mapping[int, Latency], webhook_id: int) -> list[Chart]:
+def delivery_charts(
+    window: Window, ended: Ended, latency: Mapping[int, Latency], webhook_id: int
+) -> list[Chart]:
     """Return how the deliveries of a webhook ended, its failed attempts, and how long it took."""
     of = f"webhook_{webhook_id}"
-    arrived = _place("deliveries.index", webhook=of, estado="entregue")
-    lost = _place("deliveries.index", webhook=of, estado="falhou")
-    every = _place("deliveries.index", webhook=of)
+    arrived = _place(window, "deliveries.index", webhook=of, estado="entregue")
+    lost = _place(window, "deliveries.index", webhook=of, estado="falhou")
+    every = _place(window, "deliveries.index", webhook=of)
     return [
-        hours_chart(DELIVERED, figures.by_hour(ended, {"delivered"}), arrived),
-        hours_chart(NOT_DELIVERED, figures.by_hour(ended, figures.FAILED), lost),
-        hours_chart(FAILED_ATTEMPTS, figures.by_hour(ended, {FAILED_ATTEMPT}), every),
-        latency_chart(latency, arrived),
+        count_chart(DELIVERED, window, figures.by_hour(ended, {"delivered"}), arrived),
+        count_chart(NOT_DELIVERED, window, figures.by_hour(ended, figures.FAILED), lost),
+        count_chart(FAILED_ATTEMPTS, window, figures.by_hour(ended, {FAILED_ATTEMPT}), every),
+        latency_chart(window, latency, arrived),
     ]
 
 
@@ -74,5 +75,5 @@ def days_chart(days: Sequence[tuple[date, int]], timezone: str, company_id: int 
     return bars(EVENTS, rows, DAY_SECONDS)
 
 
-def _place(endpoint: str, **given: Any) -> Place:
-    return lambda hour: url_for(endpoint, **given, periodo=hour_period(hour))
+def _place(window: Window, endpoint: str, **given: Any) -> Place:
+    return lambda slot: url_for(endpoint, **given, periodo=f"{window.letter}{slot}")
