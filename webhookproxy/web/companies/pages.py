@@ -117,9 +117,7 @@ def _facts(company: Company) -> dict[str, Any]:
         "webhooks": with_answers(
             session, [shown_webhook(each, company.timezone) for each in webhooks]
         ),
-        "rates": rates(
-            session, [each.id for each in webhooks], figures.this_hour() - 23
-        ),
+        "rates": rates(session, [each.id for each in webhooks], figures.this_hour() - 23),
         "outages": latest_outages(session, webhooks, company.timezone, 1, OUTAGES_SHOWN),
         "charts": arrival_charts(window, events, ended, company.id),
         "gaps": gaps_of_a_day(session, company.id),
