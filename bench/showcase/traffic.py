@@ -24,7 +24,7 @@ from webhookproxy.models import (
     Webhook,
 )
 from webhookproxy.models.deliveries.tables import FAILED_ATTEMPT
-from webhookproxy.reasons import ACCEPTING, DeliveryReason, DeliveryState, EventNote
+from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.simulator.world import World
 
@@ -172,7 +172,7 @@ class Traffic:
         )
         for number, each in enumerate(story.tries, 1):
             self._session.add(_attempt(delivery_id, webhook.id, number, received_ms, each))
-            if each.reason not in ACCEPTING and story.state is DeliveryState.RETRYING:
+            if each.reason == webhook.health.last_error:
                 webhook.health.failed_delivery_id = delivery_id
         _count(webhook, story.state, 1)
 

@@ -134,6 +134,10 @@ def _set_health(webhook: Webhook, planned: Planned, now: datetime) -> None:
         reason, status = planned.error
         health.last_error, health.last_error_status = reason.value, status
         health.last_error_at = now - timedelta(minutes=3)
+        if reason is DeliveryReason.REFUSED_STATUS:
+            health.refusing_since = now - timedelta(minutes=47)
+            health.refusing_last_at = now
+            health.first_attempts, health.first_refused = 312, 103
     if planned.failing_minutes is not None:
         opened = now - timedelta(minutes=planned.failing_minutes)
         health.circuit_opened_at = opened

@@ -74,7 +74,7 @@ def trouble_steps(shown: ShownWebhook) -> list[Step]:
     if trouble is None or words is None:
         return []
     link = (url_for("webhooks.show", webhook_id=shown.webhook.id), "Ver o webhook")
-    finding = words.what
+    advice = words.you
     if answer is not None:
         link = (
             url_for(
@@ -88,9 +88,9 @@ def trouble_steps(shown: ShownWebhook) -> list[Step]:
     if answer is not None and answer.status:
         said = f", “{answer.line}”" if answer.line else ""
         when = ago(from_ms(answer.started_ms))
-        finding = f"{words.what} Última resposta, {when}: HTTP {answer.status}{said}."
+        advice = f"{words.you} Última resposta, {when}: HTTP {answer.status}{said}."
     mark = Mark.BAD if shown.colour == "red" else Mark.ODD
-    return [Step(mark, _LATEST, finding, words.you, link, whose=shown.webhook.name)]
+    return [Step(mark, _LATEST, words.what, advice, link, whose=shown.webhook.name)]
 
 
 def url_steps(webhook: Webhook, tried: Tried | None, why_no_post: str) -> list[Step]:
