@@ -42,7 +42,8 @@ def answer_shape(answer: str) -> str:
     text = _SPACE.sub(" ", _TAG.sub(" ", _said(answer[:LOOK_AT])))[:_BEGINNING]
     text = _QUOTED.sub("“…”", normalize("NFKC", text))
     text = _DIGITS.sub("0", _TOKEN.sub(_without_id, text))
-    return text.strip()[:SHAPE_MAX].rstrip()
+    text = text.strip()
+    return text if len(text) <= SHAPE_MAX else f"{text[: SHAPE_MAX - 1].rstrip()}…"
 
 
 def _said(answer: str) -> str:
