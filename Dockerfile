@@ -19,6 +19,7 @@ RUN bin/setup
 COPY bin/serve bin/serve
 COPY Procfile gunicorn.conf.py wsgi.py LICENSE ./
 COPY webhookproxy webhookproxy
+COPY docs/uso/guia.md docs/uso/guia.md
 RUN .venv/bin/python -m compileall -q webhookproxy wsgi.py
 
 COPY --chown=10001:10001 --chmod=700 instance instance

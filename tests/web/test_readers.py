@@ -19,6 +19,7 @@ from tests.web.support.browser import Browser
 # The pages that a reader has; all others are refused.
 FOR_READERS = {
     "panel.show",
+    "guide.show",
     "companies.index",
     "companies.show",
     "month.show",
@@ -32,8 +33,8 @@ FOR_READERS = {
     "deliveries.show",
     "attempts.index",
 }
-PHONE, NAME, EMAIL = "41908568406", "Canario da Silva", "canario@exemplo.com"
-MARKS = (PHONE, "90856-8406", "8406", NAME, EMAIL, "canario")
+PHONE, NAME, EMAIL = "41988123477", "Canario da Silva", "canario@exemplo.com"
+MARKS = (PHONE, "98812-3477", NAME, EMAIL, "canario")
 PAYLOAD = {"call": {"phone": PHONE, "agent": {"name": NAME, "email": EMAIL}}}
 FILTERS = {"new-agent-chat": [{"path": "call.phone", "operator": "igual", "value": PHONE}]}
 GIVEN: dict[str, Any] = {

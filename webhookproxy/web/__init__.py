@@ -9,7 +9,7 @@ from whitenoise import WhiteNoise
 
 from webhookproxy.extensions import compress, csrf
 from webhookproxy.network.proxies import Proxies
-from webhookproxy.web import health, panel, theme
+from webhookproxy.web import guide, health, panel, theme
 from webhookproxy.web.admin import audit, password_links, privacy, users
 from webhookproxy.web.catalogue.pages import blueprint as catalogue
 from webhookproxy.web.companies import editing as company_editing
@@ -38,7 +38,7 @@ from webhookproxy.web.webhooks.pages import blueprint as webhooks
 STATIC_SECONDS = 31_536_000
 _BLUEPRINTS = (
     *(login, second_step.blueprint, second_factor.blueprint),
-    *(panel.blueprint, health.blueprint, theme.blueprint, exports),
+    *(panel.blueprint, health.blueprint, theme.blueprint, guide.blueprint, exports),
     *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
     *(webhooks, webhook_editing.blueprint, running.blueprint, secret.blueprint, filters),
     *(refusals.blueprint, outages),
@@ -67,7 +67,7 @@ def init_app(app: Flask) -> None:
     proxies = app.extensions["proxies"] = Proxies(app.wsgi_app, trusted, hops)
     app.wsgi_app = proxies  # type: ignore[method-assign]
 
-    for module in (theme, headers, formats, words, call_words, request_limits, errors):
+    for module in (guide, theme, headers, formats, words, call_words, request_limits, errors):
         module.init_app(app)
     # Before the check of the form's token: a user whose session expired behind an open form is
     # sent to log in, although the form's token expired with it.
