@@ -9,7 +9,7 @@ from sqlalchemy import text
 from webhookproxy.delivery.waiting import backlog
 from webhookproxy.extensions import db
 from webhookproxy.models.deliveries import missed
-from webhookproxy.models.deliveries.tables import ENDED_BADLY, KEPT_BACK, OPEN
+from webhookproxy.models.deliveries.tables import ENDED_BADLY, KEPT_BACK, NOT_ACCEPTED, OPEN
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,10 @@ from webhookproxy.models.deliveries.tables import ENDED_BADLY, KEPT_BACK, OPEN
         (
             "SELECT reason FROM deliveries WHERE webhook_id = :webhook ORDER BY id DESC LIMIT 9",
             "ix_deliveries_webhook_id_id ",
+        ),
+        (
+            f"SELECT 1 FROM attempts WHERE webhook_id = :webhook AND {NOT_ACCEPTED} LIMIT 9",
+            "ix_attempts_failed ",
         ),
     ],
 )
