@@ -15,6 +15,7 @@ from tests.support.simulator_process import SimulatorProcess
 
 # The tolerance between the emit's answer here and the rows' times.
 SLACK_MS = 500
+_MARKER = "COALESCE(note, '') IN ('too_large', 'unreadable')"
 
 
 @dataclass
@@ -46,7 +47,8 @@ class Stream:
 
     def stored(self) -> list[int]:
         """Return the stamps in the database, in order of arrival."""
-        found = rows(self.app, "SELECT payload FROM events ORDER BY id")
+        query = f"SELECT payload FROM events WHERE NOT ({_MARKER}) ORDER BY id"
+        found = rows(self.app, query)
         return [json.loads(row.payload)["seq"] for row in found]
 
     def received(self) -> list[int]:
@@ -56,6 +58,10 @@ class Stream:
     def wait_for_all(self, seconds: float = 60.0) -> None:
         """Wait until every stored event has arrived."""
         wait_until(lambda: len(set(self.received())) >= len(self.sent), seconds, "all has arrived")
+
+    def markers(self) -> int:
+        """Return how many events are in the database without what came."""
+        return int(rows(self.app, f"SELECT COUNT(*) FROM events WHERE {_MARKER}")[0][0])
 
     def check(self, doubled: int = 0) -> None:
         """Check that nothing is lost, the order is kept, and at most `doubled` came twice."""
@@ -69,8 +75,9 @@ class Stream:
         stored, received = self.stored(), self.received()
         gaps = [(row.started_at, row.ended_at) for row in rows(self.app, "SELECT * FROM gaps")]
         missing = sorted(set(self.sent) - set(stored))
-        for number in missing:
-            assert any(_within(self.sent[number], gap) for gap in gaps), f"{number} has no gap"
+        untold = [n for n in missing if not any(_within(self.sent[n], gap) for gap in gaps)]
+        # An event that could not be read for want of memory is stored as a marker.
+        assert len(untold) <= self.markers(), f"{untold} have no gap"
         assert stored == sorted(set(stored))
         assert list(dict.fromkeys(received)) == stored
         assert len(received) - len(set(received)) <= doubled

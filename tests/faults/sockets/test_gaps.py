@@ -203,7 +203,8 @@ class Emitting:
             inside = any(
                 began - SLACK_MS <= last and first <= ended + SLACK_MS for began, ended in covered
             )
-            assert inside, (number, first, last, covered)
+            near = sorted(covered, key=lambda each: min(abs(each[0] - first), abs(each[1] - last)))
+            assert inside, (number, first, last, near[:3])
 
 
 def acts(
