@@ -21,6 +21,7 @@ from webhookproxy.models import (
     Event,
     HourlyDeliveries,
     HourlyEvents,
+    MinuteCount,
     Webhook,
 )
 from webhookproxy.models.deliveries.tables import FAILED_ATTEMPT
@@ -191,9 +192,29 @@ class Traffic:
             for webhook in self._webhooks.values():
                 if webhook.company_id == company.id:
                     self._count_deliveries(webhook, hour - back, back, events)
+        if not silent:
+            self._count_minutes(company, size)
         # Events came at this hour in earlier weeks too, so silence now is unusual.
         for week, back in product(range(1, 9), range(-1, 5)):
             self._count_names(company, hour - week * 168 - back, round(size))
+
+    def _count_minutes(self, company: Company, hourly: float) -> None:
+        """Write the counters of the last hour by the minute; some minutes fail."""
+        now = self._now_ms // 60_000
+        hooks = [each for each in self._webhooks.values() if each.company_id == company.id]
+        for minute in range(now - 60, now + 1):
+            count = round(hourly / 60 * self._random.uniform(0.5, 1.3))
+            rows = [(company.id, "events", 0, count)]
+            rows += [
+                (hook.id, "delivered", self._random.choice((6, 7, 9)), count) for hook in hooks
+            ]
+            if minute % 9 == 0:
+                rows += [(hook.id, FAILED_ATTEMPT, 0, count // 8) for hook in hooks]
+            self._session.add_all(
+                MinuteCount(owner_id=owner, series=series, minute=minute, bucket=bucket, count=many)
+                for owner, series, bucket, many in rows
+                if many
+            )
 
     def _count_names(self, company: Company, hour: int, events: int) -> None:
         for name, share in _NAMES.items():
