@@ -211,8 +211,8 @@ class Traffic:
             if minute % 9 == 0:
                 rows += [(hook.id, FAILED_ATTEMPT, 0, count // 8) for hook in hooks]
             self._session.add_all(
-                MinuteCount(owner_id=owner, series=series, minute=minute, bucket=bucket, count=many)
-                for owner, series, bucket, many in rows
+                MinuteCount(owner_id=owner, series=series, minute=minute, bucket=of, count=many)
+                for owner, series, of, many in rows
                 if many
             )
 

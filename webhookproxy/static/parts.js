@@ -27,7 +27,7 @@ window.showPart = (function () {
     const index = [...(row ?? place).querySelectorAll(FOCUSABLE)].indexOf(active);
     return () => {
       const again = row ? place.querySelector(`[data-key="${CSS.escape(row.dataset.key)}"]`) : place;
-      return again?.querySelectorAll(FOCUSABLE)[index];
+      return active === row ? again : again?.querySelectorAll(FOCUSABLE)[index];
     };
   }
 
