@@ -173,13 +173,17 @@ class Emitting:
         self.token = token
         self.emitted: dict[int, tuple[float, float]] = {}
         self.unwished: list[tuple[float, float]] = []
+        # Milliseconds by which this machine was late, at the most: the program notices as late.
+        self.late = 0.0
         self._one_at_a_time = BoundedSemaphore()
         self._greenlet = gevent.spawn(self._emit)
 
     def _emit(self) -> None:
         while True:
             self.emit()
+            asleep = now_ms()
             gevent.sleep(0.01)
+            self.late = max(self.late, now_ms() - asleep - 10)
 
     def emit(self) -> None:
         """Emit one event; they leave in the order of their numbers."""
@@ -197,11 +201,12 @@ class Emitting:
         stored = [json.loads(each.payload)["n"] for each in self.half.events()]
         assert stored == sorted(set(stored))
         covered = [*spans(self.half, company), *self.unwished]
+        slack = SLACK_MS + self.late
         for number in sorted(set(self.emitted) - set(stored)):
             # It left between these two moments.
             first, last = self.emitted[number]
             inside = any(
-                began - SLACK_MS <= last and first <= ended + SLACK_MS for began, ended in covered
+                began - slack <= last and first <= ended + slack for began, ended in covered
             )
             near = sorted(covered, key=lambda each: min(abs(each[0] - first), abs(each[1] - last)))
             assert inside, (number, first, last, near[:3])
