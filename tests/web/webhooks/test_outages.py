@@ -21,6 +21,9 @@ from webhookproxy.web.outages.words import ShownOutage, shown_outage
 ZONE = ZoneInfo("America/Sao_Paulo")
 NOON = datetime.now(ZONE).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
+# Tests are collected long before they run, so "just now" must lie ahead.
+SOON = datetime.now(UTC) + timedelta(hours=2)
+
 
 def outage(**given: Any) -> Outage:
     """An outage of three minutes that is settled, unless something else is given."""
@@ -57,7 +60,7 @@ def shown(waiting: int = 0, **given: Any) -> ShownOutage:
         ({"waited": 0, "delivered": 0, "calls": 0}, "nenhum evento esperou"),
         ({"waited": 0, "delivered": 0, "settled_at": None}, "nenhum evento esperou"),
         (
-            {"waited": 0, "ended_at": datetime.now(UTC), "settled_at": None},
+            {"waited": 0, "ended_at": SOON, "settled_at": None},
             "contando os eventos",
         ),
         ({"ended_at": None, "settled_at": None}, "57 eventos esperando, todos guardados"),
