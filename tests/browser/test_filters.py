@@ -68,7 +68,7 @@ def try_and_save(page: Page, hands: Mouse) -> None:
     expect(page.locator("#resultado")).to_be_in_viewport()
     hands.press("Testar com os últimos 1.000 eventos")
     expect(page.locator(".trial-count")).to_have_text("Teria enviado 1 de 3.")
-    expect(page.locator("#resultado")).to_contain_text(SEVEN)
+    expect(page.locator("#resultado")).to_contain_text(", e não 7")
     hands.press("Salvar o filtro")
     expect(page.locator(".alert-success")).to_contain_text(f"O filtro de {EVENT} foi salvo.")
     expect(page.locator("#filtros")).to_contain_text(f"Só é enviado se {SEVEN}.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gevent
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from webhookproxy.events.conditions import Compiled, Condition, read_payload
+from webhookproxy.events.conditions import Compiled, Condition, Operator, read_payload, text_of
+from webhookproxy.events.payload_paths import MISSING, find, parse_path
 from webhookproxy.models import Event
 from webhookproxy.reasons import MARKERS
 from webhookproxy.search.asking import ask
@@ -26,6 +27,8 @@ EXAMPLES = 5
 # Payloads in one round, which holds the hub, and characters of payloads in all.
 ROUND = 40
 CHARACTERS_MAX = 64_000_000
+# Characters of a value that an example shows.
+SHOWN = 60
 
 
 class Tried(NamedTuple):
@@ -96,8 +99,21 @@ def _failing(test: Compiled, payload: str) -> str:
     As at intake, a payload that is no JSON is sent.
     """
     try:
-        failing = test.failing(read_payload(payload))
+        value = read_payload(payload)
+        failing = test.failing(value)
     except ValueError:
         logger.warning("cannot look into a payload of %d characters", len(payload))
         return ""
-    return "" if failing is None else failing.words()
+    return "" if failing is None else _was(failing, value)
+
+
+def _was(condition: Condition, payload: Any) -> str:
+    """Return what the value was, and what it was to be."""
+    found = find(payload, parse_path(condition.path))
+    if found is MISSING:
+        return f"{condition.path} não veio"
+    was = text_of(found) if isinstance(found, str | int | float | None) else "uma lista ou um grupo"
+    was = was if len(was) <= SHOWN else f"{was[:SHOWN]}…"
+    if condition.operator is Operator.EQUAL:
+        return f"{condition.path} era {was}, e não {condition.value}"
+    return f"{condition.path} era {was}, e o filtro pede: {condition.words()}"
