@@ -169,11 +169,14 @@ def test_a_queue_that_grows_is_behind_and_one_that_drains_is_not() -> None:
     assert found is not None
     assert found.kind is TroubleKind.BEHIND
     assert to_ms(found.since) == NOON + 9 * MINUTE
+    assert trouble_at(signs, NOON + 20 * MINUTE, waiting=0) is None
     for minute in range(20, 30):
         waited = (30 - minute) * MINUTE
         signs.first_attempt(NOON + minute * MINUTE, refused=False, waited_ms=waited)
+        if minute == 24:
+            # Events still wait for more than five minutes, and less than before.
+            assert trouble_at(signs, NOON + 25 * MINUTE) is None
     assert trouble_at(signs, NOON + 30 * MINUTE) is None
-    assert trouble_at(signs, NOON + 20 * MINUTE, waiting=0) is None
 
 
 def test_stored_signs_go_on_after_a_restart() -> None:
