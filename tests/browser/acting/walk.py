@@ -66,6 +66,11 @@ def _generate_secret(page: Page) -> None:
     _submit(page)
 
 
+def _make_link(page: Page) -> None:
+    page.get_by_label("Para quem").fill("gerente da loja")
+    _submit(page)
+
+
 def _try_filter(page: Page) -> None:
     page.get_by_role("button", name="Testar com os últimos").click()
 
@@ -97,7 +102,13 @@ NOBODY_YET = (
     Stop("primeiro acesso", "/primeiro-acesso"),
     Stop("primeiro acesso com erros", "/primeiro-acesso", _submit),
 )
-OUTSIDE = (Stop("entrar", "/entrar"), Stop("entrar com erro", "/entrar", _submit))
+OUTSIDE = (
+    Stop("entrar", "/entrar"),
+    Stop("entrar com erro", "/entrar", _submit),
+    Stop("convite", "/convidado/AAAAAAAAAAAAAAAAAAAAAA"),
+    Stop("convite que acabou", "/convidado"),
+    Stop("link de senha que acabou", "/senha/AAAAAAAAAAAAAAAAAAAAAA"),
+)
 INSIDE = (
     Stop("painel", "/"),
     Stop("empresas", "/empresas"),
@@ -127,6 +138,11 @@ INSIDE = (
     Stop("webhook: formulário", "/webhooks/webhook_1/editar", _unfold),
     Stop("webhook: erros", "/empresas/company_1/webhooks/novo", _submit_emptied),
     Stop("webhook: segredo novo", "/webhooks/webhook_7/editar", _generate_secret),
+    Stop("webhook: cópia", "/empresas/company_1/webhooks/novo?de=webhook_1"),
+    Stop("webhook: evento marcado", "/webhooks/webhook_1/editar?evento=agent-is-idle"),
+    Stop("convidados: nenhum", "/empresas/company_2/convidados"),
+    Stop("convidados: link criado", "/empresas/company_1/convidados", _make_link),
+    Stop("guia", "/guia"),
     Stop("webhook: retomar", "/webhooks/webhook_3/retomar"),
     Stop("webhook: excluir", "/webhooks/webhook_1/excluir"),
     Stop("filtros: qual evento", "/webhooks/webhook_1/filtros"),
@@ -167,6 +183,7 @@ INSIDE = (
     Stop("usuário: formulário", "/usuarios/user_2"),
     Stop("usuário: erros", "/usuarios/novo", _submit_emptied),
     Stop("usuário: excluir", "/usuarios/user_2/excluir"),
+    Stop("usuário: link de senha", "/usuarios/user_2/link-de-senha", _submit),
     Stop("usuário: sem segundo fator", "/usuarios/user_2/segundo-fator"),
     Stop("conta", "/conta"),
     Stop("conta com erros", "/conta", _submit),
