@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from bench.showcase import process
 from tests.browser.acting import walk
 from tests.browser.conftest import OpenContext
+from tests.support.application import wait_until
 
 
 @pytest.mark.slow
@@ -17,7 +18,7 @@ def test_the_values_of_a_chart_are_said_to_every_hand(
     with process.running(tmp_path_factory.mktemp("showcase")) as base:
         page = open_context().new_page()
         walk.log_in(page, base)
-        page.goto(f"{base}/empresas/company_1")
+        open_company(page, base)
         words = page.locator("#grafico-eventos .plot-words")
         total = words.inner_text()
         with_the_mouse(page)
@@ -27,8 +28,16 @@ def test_the_values_of_a_chart_are_said_to_every_hand(
         with_the_keyboard(page)
         phone = open_context(has_touch=True, viewport={"width": 390, "height": 844}).new_page()
         walk.log_in(phone, base)
-        phone.goto(f"{base}/empresas/company_1")
+        open_company(phone, base)
         with_a_finger(phone)
+
+
+def open_company(page: Page, base: str) -> None:
+    """Open a company, and wait until its parts were drawn again for the first time."""
+    page.add_init_script("addEventListener('drawn', () => (window.drawn = performance.now()))")
+    page.goto(f"{base}/empresas/company_1")
+    still = "Boolean(window.drawn) && performance.now() - window.drawn > 300"
+    wait_until(lambda: page.evaluate(still), 15, "the parts are drawn")
 
 
 def with_the_mouse(page: Page) -> None:
