@@ -33,7 +33,7 @@ def test_what_is_done_to_companies_and_webhooks_is_recorded(run: Run, app: Flask
     run("company", "delete", "1", "--yes")
     assert actions(app) == [
         "company_created company_1",
-        "company_changed company_1 name token",
+        "company_changed company_1 name token | Empresa -> Outra",
         "secret_set company_1 token",
         "connect company_1",
         "webhook_created webhook_1",
