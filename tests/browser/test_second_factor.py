@@ -38,7 +38,7 @@ def turn_on(page: Page, base: str, found: list[str]) -> tuple[str, list[str]]:
     page.get_by_role("button", name="Continuar").click()
     drawing = page.get_by_role("img", name="QR code")
     assert drawing.evaluate("it => it.complete && it.naturalWidth") > 0
-    page.get_by_text("Não consigo ler o desenho").click()
+    page.get_by_text("Não consigo ler o QR code").click()
     found += axe.look(page, "desenho")
     key = page.locator("#chave").inner_text().replace(" ", "")
     page.get_by_label("Código que o aplicativo mostra").fill("abc")

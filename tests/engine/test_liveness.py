@@ -50,7 +50,7 @@ def test_other_processes_learn_from_the_lease_that_the_owner_cannot_store(
     assert (found.ok, found.reason) == (False, StoringReason.DATABASE_REFUSES)
     assert found.since is not None
     assert found.since.timestamp() == 1_700_000_000.5
-    assert "não está gravando desde 10:13" in found.words.filled(since="10:13").what
+    assert "parou de gravar às 10:13" in found.words.filled(since="às 10:13").what
     owner.beat()
     assert ask(app).ok
 
