@@ -77,7 +77,9 @@ class Stream:
         missing = sorted(set(self.sent) - set(stored))
         untold = [n for n in missing if not any(_within(self.sent[n], gap) for gap in gaps)]
         # An event that could not be read for want of memory is stored as a marker.
-        assert len(untold) <= self.markers(), f"{untold} have no gap"
+        assert len(untold) <= self.markers(), (
+            f"no gap of {gaps} has {[(number, self.sent[number]) for number in untold]}"
+        )
         assert stored == sorted(set(stored))
         assert list(dict.fromkeys(received)) == stored
         assert len(received) - len(set(received)) <= doubled
