@@ -26,14 +26,15 @@ _STATE = text(
     "UPDATE connections SET state = :state, reason = :reason, since = CASE"
     # A retry is no new beginning, and neither is a restart: a token is refused since the first
     # refusal of it.
-    " WHEN :state = 'token_refused' THEN COALESCE(refused_since, :since_ms)"
-    " WHEN :state = 'reconnecting' AND state = 'reconnecting' THEN since ELSE :since_ms END,"
-    " refused_since = CASE WHEN :state = 'token_refused' THEN COALESCE(refused_since, :since_ms)"
-    " WHEN :state IN ('connected', 'disconnected') OR :reason = 'token_changed' THEN NULL"
-    " ELSE refused_since END,"
+    " WHEN :refused THEN COALESCE(refused_since, :since_ms)"
+    " WHEN :retried AND state = 'reconnecting' THEN since ELSE :since_ms END,"
+    " refused_since = CASE WHEN :refused THEN COALESCE(refused_since, :since_ms)"
+    " WHEN :new THEN NULL ELSE refused_since END,"
     " next_attempt_at = :next_attempt_ms, socket_id = :socket_id, answer = :answer, fence = :fence"
     " WHERE company_id = :company_id"
 )
+# After these nothing that a token was refused before counts.
+_NEW = (ConnectionState.CONNECTED, ConnectionState.DISCONNECTED)
 _OPEN_GAP = text(
     "INSERT INTO gaps (company_id, started_at, reason) SELECT :company_id, :at, :reason"
     " WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE company_id = :company_id AND ended_at IS NULL)"
@@ -164,6 +165,10 @@ class StatusWriter:
                     "company_id": status.company_id,
                     "state": status.state.value,
                     "reason": status.reason.value,
+                    # PostgreSQL would have to guess the type of a text that is compared.
+                    "refused": status.state is ConnectionState.TOKEN_REFUSED,
+                    "retried": status.state is ConnectionState.RECONNECTING,
+                    "new": status.state in _NEW or status.reason is ConnectionReason.TOKEN_CHANGED,
                     "since_ms": status.since_ms,
                     "next_attempt_ms": status.next_attempt_ms,
                     "socket_id": status.socket_id,

@@ -1,0 +1,50 @@
+"""The states of connections as they are written, on both databases."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from tests.support.application import make_company, rows, store_of
+from webhookproxy.broadcast import Broadcast
+from webhookproxy.listener.status import Status, StatusWriter
+from webhookproxy.reasons import ConnectionReason, ConnectionState
+
+CONNECTED = (ConnectionState.CONNECTED, ConnectionReason.ACCEPTED)
+REFUSED = (ConnectionState.TOKEN_REFUSED, ConnectionReason.KICKED)
+LOST = (ConnectionState.RECONNECTING, ConnectionReason.KICKED)
+NEW_TOKEN = (ConnectionState.CONNECTING, ConnectionReason.TOKEN_CHANGED)
+
+
+def test_each_state_is_written_with_its_beginning_and_its_gap(any_app: Flask) -> None:
+    company = make_company(any_app, connected=True)
+    store_of(any_app).run(
+        lambda connection: (
+            connection.exec_driver_sql(
+                "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"
+                " last_delivery_id) VALUES (0, 1, 'host:1', 0, 0, 0)"
+            )
+            and None
+        )
+    )
+    writer = StatusWriter(store_of(any_app), Broadcast())
+    writer.start(1)
+    seen = []
+    for at, (state, reason), gap in (
+        (1_000, CONNECTED, "close"),
+        (2_000, LOST, "open"),
+        (3_000, LOST, None),
+        (4_000, REFUSED, None),
+        (5_000, LOST, None),
+        (6_000, REFUSED, None),
+        (7_000, NEW_TOKEN, None),
+        (8_000, REFUSED, None),
+        (9_000, CONNECTED, "close"),
+    ):
+        writer.put(Status(company, state, reason, at, gap=gap))
+        assert writer.drain(5), f"{state} is not written"
+        row = rows(any_app, "SELECT state, since FROM connections")[0]
+        assert row.state == state.value
+        seen.append(row.since)
+    assert seen == [1_000, 2_000, 2_000, 4_000, 5_000, 4_000, 7_000, 8_000, 9_000]
+    gaps = rows(any_app, "SELECT started_at, ended_at FROM gaps")
+    assert [tuple(gap) for gap in gaps] == [(2_000, 9_000)]
