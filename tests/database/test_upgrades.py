@@ -150,7 +150,14 @@ def kept(app: Flask, name: str) -> list[dict[str, Any]]:
         return [dict(row) for row in rows.mappings()]
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
+# The first has the longest way, and the last but one is what the newest changes.
+QUICK = (REVISIONS[0], REVISIONS[-2])
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [pytest.param(each, marks=() if each in QUICK else pytest.mark.slow) for each in REVISIONS],
+)
 def test_rows_of_this_revision_are_intact_at_the_newest(app: Flask, revision: str) -> None:
     upgrade(app, revision)
     written = fill(app)

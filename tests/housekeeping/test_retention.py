@@ -13,6 +13,7 @@ from tests.delivery.lanes_world import Sending, sending
 from tests.housekeeping.test_steps import URL, count, end, store_old, sweep
 from tests.support import application as world
 from tests.support.application import rows
+from tests.support.databases import QUICK_ON_SQLITE
 from webhookproxy.housekeeping import purge
 from webhookproxy.housekeeping.purge import Purge
 from webhookproxy.housekeeping.retention import COUNTERS_DAYS, DAY_MS, HOUR_MS
@@ -76,6 +77,7 @@ def test_many_companies_with_days_of_their_own_are_looked_at_in_turn(half: Sendi
     assert count(half, "events") == 1
 
 
+@QUICK_ON_SQLITE
 def test_the_writer_is_held_for_a_moment_only_however_much_belongs_to_an_event(
     half: Sending,
 ) -> None:

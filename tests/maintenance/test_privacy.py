@@ -22,6 +22,7 @@ from tests.delivery.lanes_world import Sending, hurry, sending
 from tests.search.searching import Searching
 from tests.support import application as world
 from tests.support.application import rows, wait_until
+from tests.support.databases import QUICK_ON_SQLITE
 from tests.support.receiver import OK, Plain, Received, Receiver
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.events.conditions import Condition, Operator
@@ -298,6 +299,7 @@ def test_the_old_bytes_are_not_in_the_files_any_more(sqlite_url: str, tmp_path: 
         assert switch == 0
 
 
+@QUICK_ON_SQLITE
 def test_a_search_holds_the_hub_for_no_long_text(half: Sending) -> None:
     for fill in ("0    ", "0 0 5 5 ", "1\\u00a0"):
         arrive(half, *({"fill": fill * (900_000 // len(fill)), "phone": SHOWN} for _ in range(2)))
