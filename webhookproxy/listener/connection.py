@@ -89,6 +89,9 @@ class Supervisor:
         if self.state is ConnectionState.CONNECTED and self._socket is not None:
             self._unheard = self._socket.unheard_for()
             self._socket.interrupt()
+            if self._unheard:
+                # What lies unread is lost with the socket, also where none is wished any more.
+                gap = "open"
         else:
             self._greenlet.kill(block=False)
         self._tell(state, reason, gap=gap)

@@ -109,8 +109,9 @@ def test_a_full_buffer_costs_no_connection_however_often_the_server_pings(app: F
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("is_wished", [True, False], ids=["stopped", "unwished"])
 def test_what_lay_unread_when_a_socket_was_closed_lies_in_its_gap(
-    ears: Listening, token: str
+    ears: Listening, token: str, is_wished: bool
 ) -> None:
     company = ears.connected(token)
     with held(ears.app.config["SQLALCHEMY_DATABASE_URI"]):
@@ -119,7 +120,10 @@ def test_what_lay_unread_when_a_socket_was_closed_lies_in_its_gap(
             ears.simulator.control("emit", token=token, event="x", args=[number])
         wait_until(lambda: ears.intake.waiting >= 20, 5, "the buffer is full")
         wait_until(lambda: now_ms() > began + 1_500, 3, "much of it lies unread for a while")
-        assert ears.registry.stop(2.0)
+        if is_wished:
+            assert ears.registry.stop(2.0)
+        else:
+            ears.registry.forget(company)
     assert ears.status.drain(10)
     ((started, _),) = spans(ears, company)
     assert started < began + 1_000
