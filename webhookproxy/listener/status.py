@@ -147,32 +147,35 @@ class StatusWriter:
                 logger.exception("cannot write the state of company_%d", status.company_id)
 
     def _write_group(self, connection: Connection, group: list[Status]) -> None:
-        last = {status.company_id: status for status in group}
+        # Each one, also if a newer one of its company follows: a token that was changed ends what
+        # was refused before, however soon the new one is refused.
         for status in group:
-            values = {
+            self._write_one(connection, status)
+
+    def _write_one(self, connection: Connection, status: Status) -> None:
+        values = {
+            "company_id": status.company_id,
+            "at": status.since_ms if status.gap_ms is None else status.gap_ms,
+            "reason": status.reason.value,
+        }
+        if status.gap == "open":
+            connection.execute(_OPEN_GAP, values)
+        elif status.gap == "close":
+            connection.execute(_CLOSE_GAP, values)
+        connection.execute(
+            _STATE,
+            {
                 "company_id": status.company_id,
-                "at": status.since_ms if status.gap_ms is None else status.gap_ms,
+                "state": status.state.value,
                 "reason": status.reason.value,
-            }
-            if status.gap == "open":
-                connection.execute(_OPEN_GAP, values)
-            elif status.gap == "close":
-                connection.execute(_CLOSE_GAP, values)
-        for status in last.values():
-            connection.execute(
-                _STATE,
-                {
-                    "company_id": status.company_id,
-                    "state": status.state.value,
-                    "reason": status.reason.value,
-                    # PostgreSQL would have to guess the type of a text that is compared.
-                    "refused": status.state is ConnectionState.TOKEN_REFUSED,
-                    "retried": status.state is ConnectionState.RECONNECTING,
-                    "new": status.state in _NEW or status.reason is ConnectionReason.TOKEN_CHANGED,
-                    "since_ms": status.since_ms,
-                    "next_attempt_ms": status.next_attempt_ms,
-                    "socket_id": status.socket_id,
-                    "answer": status.answer,
-                    "fence": self._fence,
-                },
-            )
+                # PostgreSQL would have to guess the type of a text that is compared.
+                "refused": status.state is ConnectionState.TOKEN_REFUSED,
+                "retried": status.state is ConnectionState.RECONNECTING,
+                "new": status.state in _NEW or status.reason is ConnectionReason.TOKEN_CHANGED,
+                "since_ms": status.since_ms,
+                "next_attempt_ms": status.next_attempt_ms,
+                "socket_id": status.socket_id,
+                "answer": status.answer,
+                "fence": self._fence,
+            },
+        )
