@@ -128,7 +128,7 @@ def test_the_image_serves_as_an_ordinary_user_who_may_write_its_volume_alone(
         assert server.wait(25) == 0
     assert "Traceback" not in output.read_text(encoding="utf-8")
     assert {each.name for each in app.iterdir()} == {
-        *(".venv", "__pycache__", "bin", "instance", "webhookproxy", "requirements.txt"),
+        *(".venv", "__pycache__", "bin", "docs", "instance", "webhookproxy", "requirements.txt"),
         *("requirements-dev.txt", "Procfile", "LICENSE", "gunicorn.conf.py", "wsgi.py"),
     }
     kept = {each.name: each.stat().st_mode & 0o777 for each in (app / "instance").iterdir()}
