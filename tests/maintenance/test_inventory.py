@@ -16,6 +16,12 @@ from webhookproxy.models.types import Secret
 
 # When the rows of a table go.
 RETENTION = {
+    "alert_addresses": "with their user",
+    "alert_message_parts": "with their message or alert",
+    "alert_messages": "after 90 days, or with their user",
+    "alert_preferences": "with their user",
+    "alert_watches": "with their user or company",
+    "alerts": "90 days after their end, or with their company or webhook",
     "attempts": "with their event",
     "audit": "after AUDIT_DAYS",
     "bulk_resends": "with their webhook, or after RETENTION_DAYS when they are over",
@@ -62,6 +68,18 @@ REPORTED = {f"{table}.{column}" for table, _, columns in SETTINGS for column in 
 # Codes and hashes; answers without their digits; what 3C Plus said of a token; and who did what,
 # which the law wants kept.
 NO_NUMBER = {
+    "alert_addresses.confirm_hash",
+    "alert_addresses.kind",
+    "alert_addresses.last_error",
+    "alert_message_parts.part",
+    "alert_messages.error",
+    "alert_messages.kind",
+    "alert_messages.message_id",
+    "alert_messages.subject",
+    "alert_watches.condition",
+    "alerts.condition",
+    "alerts.ending",
+    "alerts.reason",
     "audit.action",
     "audit.address",
     "audit.detail",

@@ -57,6 +57,7 @@ SETTINGS = (
     ("webhooks", "webhook", ("name", "url", "events", "filters")),
     ("users", "user", ("email",)),
     ("guest_links", "guest", ("name",)),
+    ("alert_addresses", "alert_address", ("label",)),
 )
 
 

@@ -5,6 +5,10 @@ from webhookproxy.models.accounts.password_links import PasswordLink
 from webhookproxy.models.accounts.people import Grant, User
 from webhookproxy.models.accounts.second_factors import RecoveryCode, SecondFactor
 from webhookproxy.models.accounts.sign_ins import PendingSignIn, SignIn
+from webhookproxy.models.alerts.addresses import AlertAddress, AlertPreferences
+from webhookproxy.models.alerts.alerts import Alert
+from webhookproxy.models.alerts.messages import AlertMessage, AlertMessagePart
+from webhookproxy.models.alerts.watches import AlertWatch
 from webhookproxy.models.audit import AuditEntry
 from webhookproxy.models.companies import Company, Connection, Gap
 from webhookproxy.models.deliveries.bulk_resends import BulkResend
@@ -20,6 +24,12 @@ from webhookproxy.models.outages import Outage
 from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
 __all__ = [
+    "Alert",
+    "AlertAddress",
+    "AlertMessage",
+    "AlertMessagePart",
+    "AlertPreferences",
+    "AlertWatch",
     "Attempt",
     "AuditEntry",
     "BulkResend",

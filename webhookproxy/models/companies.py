@@ -43,6 +43,8 @@ class Company(Base):
     timezone: Mapped[str] = mapped_column(String(64))
     hide_credentials: Mapped[bool] = mapped_column(default=True)
     should_connect: Mapped[bool] = mapped_column(default=False)
+    # When the token ends, as its owner said: 3C Plus does not tell.
+    token_expires_at: Mapped[datetime | None] = mapped_column(Instant)
     # None means the setting RETENTION_DAYS, which is also the maximum.
     retention_days: Mapped[int | None] = mapped_column(SmallInteger)
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))

@@ -1,0 +1,1 @@
+"""Tells people what is wrong, once, with the cause, and when it is over."""
