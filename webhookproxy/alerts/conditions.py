@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 MINUTES_MAX = 24 * 60
-# A token that ends is told of so many days before.
+# This many days before its end people are told of a token.
 EXPIRY_DAYS = 7
 
 

@@ -16,7 +16,7 @@ class Ending(StrEnum):
     """How a state ended."""
 
     WELL = "well"
-    # Somebody switched the thing off, so that it is not watched any more.
+    # A person switched the thing off: nothing is watched there now.
     SWITCHED_OFF = "switched_off"
 
 
