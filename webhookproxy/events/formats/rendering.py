@@ -1,0 +1,65 @@
+"""The body of an event in a webhook's format."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from functools import lru_cache
+from typing import Any
+
+from webhookproxy.events import contract
+from webhookproxy.events.formats.definition import (
+    CONTENT_TYPES,
+    Encoding,
+    Format,
+    FormatKind,
+    Source,
+)
+from webhookproxy.events.formats.form_encoding import write_form
+from webhookproxy.events.formats.values import read_values
+
+
+def render(wanted: Format, source: Source) -> tuple[bytes, str]:
+    """Return the body and its Content-Type, always the same for the same arguments.
+
+    Raises Unrenderable, and nothing else. Then nothing of the event may be sent.
+    """
+    if wanted.encoding is Encoding.FORM:
+        body = write_form(_fields(wanted.kind, source, read_values(source.payload)))
+    else:
+        body = _text(wanted.kind, source)
+    return body, CONTENT_TYPES[wanted.encoding]
+
+
+def _text(kind: FormatKind, source: Source) -> bytes:
+    """Return the body as JSON. The payload's text goes in as it is, as in contract.body."""
+    match kind:
+        case FormatKind.STANDARD:
+            return contract.body(**asdict(source))
+        case FormatKind.NATIVE:
+            text = f"{{{_json(source.event)}:{source.payload}}}"
+        case FormatKind.PAYLOAD:
+            text = source.payload
+        case FormatKind.SOCKET2WEBHOOK:
+            text = (
+                f'{{"event_type":{_json(source.event)},"company_id":"company_{source.company_id}",'
+                f'"timestamp":"{contract.timestamp(source.received_at_ms)}",'
+                f'"data":{source.payload}}}'
+            )
+    # A lone surrogate can only be inside a string, where its backslash form is its JSON escape.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _fields(kind: FormatKind, source: Source, payload: Any) -> Any:
+    """Return the fields of the body with the payload's values in their place."""
+    if kind is FormatKind.PAYLOAD:
+        return payload
+    around: dict[str, Any] = json.loads(_text(kind, replace(source, payload="null")))
+    place = {FormatKind.STANDARD: "payload", FormatKind.SOCKET2WEBHOOK: "data"}
+    around[place.get(kind, source.event)] = payload
+    return around
+
+
+@lru_cache(maxsize=1024)
+def _json(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
