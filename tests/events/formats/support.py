@@ -15,7 +15,7 @@ def make_source(event: str = "call-was-created", payload: object = None, **chang
     if payload is None:
         payload = CATALOG[event].sample
     text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
-    arguments = {
+    arguments: dict[str, Any] = {
         "socket_id": "socket_123",
         "token_mask": "rRrX…8KrL",
         "received_at_ms": 1_704_067_200_000,
