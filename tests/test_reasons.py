@@ -9,6 +9,7 @@ from itertools import chain
 import pytest
 
 from webhookproxy.reasons import (
+    ALERT_ERROR_WORDS,
     CONNECTION_LABELS,
     CONNECTION_WORDS,
     DELIVERY_LABELS,
@@ -17,6 +18,7 @@ from webhookproxy.reasons import (
     EVENT_WORDS,
     NO_DELIVERY_WORDS,
     STORING_WORDS,
+    AlertError,
     ConnectionReason,
     ConnectionState,
     DeliveryReason,
@@ -37,6 +39,7 @@ ALL_WORDS = list(
         ((f"connection {code}", words) for code, words in CONNECTION_WORDS.items()),
         ((f"storing {code}", words) for code, words in STORING_WORDS.items()),
         ((f"disk {code}", words) for code, words in DISK_WORDS.items()),
+        ((f"alert {code}", words) for code, words in ALERT_ERROR_WORDS.items()),
     )
 )
 
@@ -48,6 +51,7 @@ def test_no_code_is_without_words() -> None:
     assert set(CONNECTION_WORDS) == set(ConnectionReason)
     assert set(STORING_WORDS) == set(StoringReason)
     assert set(DISK_WORDS) == set(DiskReason)
+    assert set(ALERT_ERROR_WORDS) == set(AlertError)
     assert set(DELIVERY_LABELS) == set(DeliveryState)
     assert set(CONNECTION_LABELS) == set(ConnectionState)
 

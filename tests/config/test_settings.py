@@ -20,7 +20,8 @@ def test_every_setting_of_the_specification_is_there_once() -> None:
     names = (
         "DATABASE_URL LEASE_DATABASE_URL SECRET_KEY DATA_KEYS SOCKET_URL ALLOW_PRIVATE_TARGETS "
         "ALLOW_HTTP PUBLIC_URL TRUSTED_HOSTS PROXY_HOPS BIND PORT LOG_LEVEL LOG_LINES_PER_SECOND "
-        "RETENTION_DAYS UNWANTED_HOURS AUDIT_DAYS MAX_DATA_GB TRUSTED_PROXIES"
+        "RETENTION_DAYS UNWANTED_HOURS AUDIT_DAYS MAX_DATA_GB TRUSTED_PROXIES "
+        "SMTP_URL SMTP_FROM TELEGRAM_URL SLACK_URL NTFY_URL"
     )
     assert sorted(setting.name for setting in SETTINGS) == sorted(names.split())
 
@@ -91,3 +92,16 @@ def test_where_the_disk_is_wiped_sqlite_outside_a_volume_is_warned_of(
     for url in ("postgres://u:p@host/db", "sqlite:////data/relay/events.sqlite"):
         assert ephemeral_disk_warning(loaded({variable: "x", "DATABASE_URL": url})) is None
     assert ephemeral_disk_warning(loaded({})) is None
+
+
+def test_the_mail_server_is_a_secret_and_needs_a_sender() -> None:
+    url = "smtp://ana:canary-mail-password@mail.example.com"
+    with pytest.raises(ConfigError, match="SMTP_URL needs SMTP_FROM") as caught:
+        loaded({"SMTP_URL": url})
+    assert "canary" not in str(caught.value)
+    with pytest.raises(ConfigError, match="SMTP_URL must be") as caught:
+        loaded({"SMTP_URL": f"{url}/x", "SMTP_FROM": "avisos@example.com"})
+    assert "canary" not in str(caught.value)
+    config = loaded({"SMTP_URL": url, "SMTP_FROM": "avisos@example.com"})
+    assert config["SMTP_URL"].password == "canary-mail-password"
+    assert "canary" not in repr(config)

@@ -24,9 +24,13 @@ class Message:
 
 
 class NotSent(Exception):
-    """A message was not taken: our own code for why, and whether another try is useless."""
+    """A message was not taken: our own code for why, and whether another try is useless.
 
-    def __init__(self, reason: str, *, is_final: bool) -> None:
+    `after_s` is how many seconds the service asked to be left alone, within bounds.
+    """
+
+    def __init__(self, reason: str, *, is_final: bool, after_s: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_final = is_final
+        self.after_s = after_s

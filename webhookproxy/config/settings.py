@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import make_url
 
 from webhookproxy.config import keys, parse
+from webhookproxy.config.alert_settings import ALERT_SETTINGS
 from webhookproxy.config.flask_settings import flask_settings
 from webhookproxy.config.keys import ConfigError
+from webhookproxy.config.setting import Setting
 
 __all__ = ["SETTINGS", "ConfigError", "Setting", "ephemeral_disk_warning", "load"]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One environment variable.
-
-    `default` is the text that stands for an absent or empty variable; `parse` returns the value,
-    or raises ValueError with the rule as "must be ...".
-    """
-
-    name: str
-    default: str
-    unit: str
-    reason: str
-    parse: Callable[[str], Any]
-
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -177,6 +162,7 @@ SETTINGS: tuple[Setting, ...] = (
         "delete its entries for 30 and its clock may differ.",
         parse.number(31, 3_650),
     ),
+    *ALERT_SETTINGS,
 )
 
 
@@ -240,6 +226,8 @@ def _refuse_unsafe(config: Mapping[str, Any]) -> None:
             "LEASE_DATABASE_URL needs a DATABASE_URL of the same PostgreSQL: set it, or remove "
             "this one."
         )
+    if config["SMTP_URL"] and not config["SMTP_FROM"]:
+        raise ConfigError("SMTP_URL needs SMTP_FROM, the sender's address: set it.")
 
 
 def ephemeral_disk_warning(config: Mapping[str, Any]) -> str | None:

@@ -189,20 +189,22 @@ def connect(
 
 
 @cache
-def tls_context() -> ssl.SSLContext:
-    """Return the one client context of the process: TLS 1.2 or newer, certificates always checked.
+def tls_context(protocol: str | None) -> ssl.SSLContext:
+    """Return the one client context for a protocol: TLS 1.2 or newer, certificates always checked.
 
-    It trusts SSL_CERT_FILE or SSL_CERT_DIR if set, else the system's roots and certifi's.
+    It trusts SSL_CERT_FILE or SSL_CERT_DIR if set, else the system's roots and certifi's. It names
+    the protocol to the server (ALPN), if there is a name for it.
     """
     context = ssl.create_default_context()
     if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
         context.load_verify_locations(certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    if protocol is not None:
+        context.set_alpn_protocols([protocol])
     return context
 
 
-def wrap(sock: socket.socket, host: str) -> ssl.SSLSocket:
+def wrap(sock: socket.socket, host: str, protocol: str | None = "http/1.1") -> ssl.SSLSocket:
     """Return the socket with TLS, its certificate checked against `host`.
 
     Closes it and raises DialError if that fails. The caller brings the time limit, as a
@@ -210,7 +212,7 @@ def wrap(sock: socket.socket, host: str) -> ssl.SSLSocket:
     """
     try:
         # Apart from the handshake: an interrupted constructor would leave an open socket behind.
-        secure = tls_context().wrap_socket(
+        secure = tls_context(protocol).wrap_socket(
             sock, server_hostname=host, do_handshake_on_connect=False
         )
     except (OSError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from webhookproxy.reasons.alert_words import ALERT_ERROR_WORDS, AlertError
 from webhookproxy.reasons.codes import (
     ACCEPTING,
     MARKERS,
@@ -24,6 +25,7 @@ from webhookproxy.reasons.words import CONNECTION_LABELS, DELIVERY_LABELS, Words
 
 __all__ = [
     "ACCEPTING",
+    "ALERT_ERROR_WORDS",
     "CONNECTION_LABELS",
     "CONNECTION_WORDS",
     "DELIVERY_LABELS",
@@ -36,6 +38,7 @@ __all__ = [
     "NO_DELIVERY_WORDS",
     "STORING_WORDS",
     "WAITING",
+    "AlertError",
     "ConnectionReason",
     "ConnectionState",
     "DeliveryReason",

@@ -103,7 +103,7 @@ def test_f11_without_settings_the_public_authorities_are_trusted_and_a_private_o
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     dial.tls_context.cache_clear()
-    assert len(dial.tls_context().get_ca_certs()) > 50
+    assert len(dial.tls_context("http/1.1").get_ca_certs()) > 50
     with Receiver(tls=server_context(trustme.CA(), "127.0.0.1")) as receiver:
         assert failure(receiver).reason is DeliveryReason.TLS_UNTRUSTED
     dial.tls_context.cache_clear()
