@@ -34,6 +34,10 @@ from webhookproxy.logs.redaction import Redaction, ServerRedaction, one_line, re
         ("to +5511987654321.", "to …."),
         ('{"phone":"5511987654321","cpf":12345678909}', '{"phone":"…","cpf":…}'),
         ("postgresql+psycopg://user:canary@host/db", "postgresql+psycopg://…@host/db"),
+        ("smtp://user:canary@host:587", "smtp://…@host:587"),
+        ("/bot123456789:canary-canary-canary-canary/sendMessage", "/bot…/sendMessage"),
+        ("https://hooks.slack.com/services/T0/B0/canary.", "https://hooks.slack.com/…"),
+        ("GET /avisos/confirmar/canary-canary-canary 200", "GET /avisos/confirmar/… 200"),
     ],
 )
 def test_credentials_are_hidden_by_their_form(text: str, printed: str) -> None:
