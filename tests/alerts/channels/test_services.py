@@ -1,4 +1,4 @@
-"""What each service is sent, and what becomes of its refusals, with stand-ins on loopback."""
+"""What each service is sent, and what its refusals mean, with stand-ins on loopback."""
 
 from __future__ import annotations
 
