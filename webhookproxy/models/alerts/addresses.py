@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import ForeignKey, SmallInteger, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, Instant, Secret
-
-
-class AddressKind(StrEnum):
-    """The services that carry a message."""
-
-    EMAIL = "email"
-    TELEGRAM = "telegram"
-    SLACK = "slack"
-    NTFY = "ntfy"
-    WEBHOOK = "webhook"
 
 
 class AlertAddress(Base):
