@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from webhookproxy.config.address import first_access_address, pages_address
+from webhookproxy.config.address import first_access_address, linked_address, pages_address
 from webhookproxy.config.settings import load
 
 KEYS = {"SECRET_KEY": "s" * 32, "DATA_KEYS": "d" * 32}
@@ -41,3 +41,19 @@ def test_where_the_server_really_listens_counts_more_than_the_settings() -> None
 def test_the_first_access_has_its_code_in_the_address() -> None:
     address = first_access_address("http://127.0.0.1:5000", "0123-4567-89ab-cdef")
     assert address == "http://127.0.0.1:5000/primeiro-acesso?codigo=0123-4567-89ab-cdef"
+
+
+@pytest.mark.parametrize(
+    ("environ", "address"),
+    [
+        ({}, "http://127.0.0.1:5000"),
+        ({"PUBLIC_URL": "https://relay.example.com/"}, "https://relay.example.com"),
+        ({"BIND": "0.0.0.0"}, None),  # noqa: S104
+        ({"BIND": "192.168.0.7"}, None),
+        ({"DYNO": "web.1", "BIND": "0.0.0.0"}, None),  # noqa: S104
+    ],
+)
+def test_a_message_has_a_link_only_where_the_address_is_known(
+    environ: dict[str, str], address: str | None
+) -> None:
+    assert linked_address(loaded(**environ)) == address

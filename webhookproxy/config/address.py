@@ -23,6 +23,16 @@ def pages_address(config: Mapping[str, Any], bound: tuple[str, int] | None = Non
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def linked_address(config: Mapping[str, Any]) -> str | None:
+    """Return the address that a link in a message leads to, without a path; None if unknown.
+
+    Without PUBLIC_URL it is known only of a server that this machine alone can reach.
+    """
+    if config["PUBLIC_URL"] or ip_address(config["BIND"]).is_loopback:
+        return pages_address(config)
+    return None
+
+
 def first_access_address(base: str, code: str) -> str:
     """Return the page on which the first administrator is created, with the code filled in."""
     return f"{base}/primeiro-acesso?codigo={code}"

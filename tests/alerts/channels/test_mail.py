@@ -171,7 +171,7 @@ GREETING = b"220 mail.example\r\n"
 def test_a_server_that_misbehaves_ends_in_a_reason(
     greeting: Behaviour, reason: AlertError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mail, "SECONDS", 0.3 if reason is AlertError.TOO_SLOW else 10.0)
+    monkeypatch.setattr(mail, "SECONDS", 0.1 if reason is AlertError.TOO_SLOW else 10.0)
     with Receiver(greeting=greeting) as strange:
         started = time.monotonic()
         found, _ = refusal(MailServer("127.0.0.1", strange.port, has_tls=False))

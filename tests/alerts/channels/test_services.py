@@ -208,7 +208,7 @@ def test_a_server_that_is_no_service_ends_in_a_reason(
     receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(posting, "SECONDS", 0.3 if reason is AlertError.TOO_SLOW else 10.0)
+    monkeypatch.setattr(posting, "SECONDS", 0.1 if reason is AlertError.TOO_SLOW else 10.0)
     receiver.greeting = greeting
     error = refusal(channels, "ntfy", "canary-topic")
     assert (error.reason, error.is_final) == (reason, False)
