@@ -54,6 +54,11 @@ def redirect(got: Received) -> Plain:
 RECEIVERS: dict[str, Answer] = {
     "accepts": (200, {}, b"ok"),
     "shows what it got": echo,
+    "shows what it got in headers": lambda got: (
+        503,
+        {"X-Got": str(got.headers.get("Authorization")), "Set-Cookie": f"{URL_KEY}=1"},
+        b"",
+    ),
     "refuses": (422, {}, b"no"),
     "throttles": (429, {"Retry-After": "1"}, b""),
     "is gone": (410, {}, b""),
@@ -158,6 +163,7 @@ def test_no_failure_of_a_server_shows_or_stores_a_secret(
     # The searches above find nothing in an empty text either.
     assert "call-was-created" in server.output
     assert rows(app, "SELECT 1 FROM attempts WHERE answer LIKE '%Authorization%'")
+    assert rows(app, "SELECT 1 FROM attempts WHERE answer_headers LIKE '%set-cookie: …%'")
 
 
 COMMANDS: list[tuple[str, ...]] = [

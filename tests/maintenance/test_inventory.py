@@ -54,6 +54,7 @@ RETENTION = {
 # What may hold a person's number, and `flask privacy expunge` masks.
 MASKED = {
     "attempts.answer",
+    "attempts.answer_headers",
     "attempts.detail",
     "bulk_resends.event",
     "deliveries.condition",

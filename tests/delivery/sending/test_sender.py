@@ -108,6 +108,18 @@ def test_an_answer_that_shows_what_was_sent_is_kept_without_our_secrets(make: Ma
     assert answer.endswith(" abc")
 
 
+def test_a_failure_keeps_the_headers_of_its_answer_without_our_secrets(make: MakeSender) -> None:
+    headers = {"X-Request-Id": "abc-7", "X-Got": "Bearer canary-auth", "X-Sign": "canary-secret"}
+    with Receiver((500, {**headers, "Set-Cookie": "s=canary"}, b"")) as receiver:
+        sender = make(receiver.url(), authorization="canary-auth", secret="canary-secret")
+        kept = sender.send(DUE).headers or ""
+        receiver.answer = (200, headers, b"")
+        assert sender.send(DUE).headers is None
+    assert "x-request-id: abc-7" in kept.split("\n")
+    assert "set-cookie: …" in kept
+    assert "canary" not in kept
+
+
 @pytest.mark.parametrize(("status", "seconds"), [(429, 30.0), (503, 30.0), (404, None)])
 def test_only_a_failure_may_ask_for_patience(
     make: MakeSender, status: int, seconds: float | None

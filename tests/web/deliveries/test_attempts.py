@@ -98,3 +98,6 @@ def test_a_reader_sees_no_answer(app: Flask, lena: Browser, place: Place) -> Non
     page = lena.get("/entregas/tentativas").text
     assert "HTTP 500" in page
     assert said(page) == []
+    one = lena.get("/entregas/delivery_1").text
+    assert "Tentativa 1" in one
+    assert "x-request-id" not in one

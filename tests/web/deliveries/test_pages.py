@@ -294,10 +294,13 @@ def test_every_attempt_is_there_and_old_answers_are_asked_for(
     assert page.count("teste da URL") == 1
     assert "answer 8" in page
     assert "answer 2" not in page
+    assert "x-request-id: asked-8" in page
+    assert "asked-2" not in page
     assert "<dt>X-Webhook-Attempt</dt><dd>8</dd>" in page
     assert "tentativa=2#tentativa-2" in page
     asked = read(client, "/entregas/delivery_1?tentativa=2")
     assert "answer 2" in asked
+    assert "x-request-id: asked-2" in asked
     assert "<dt>X-Webhook-Attempt</dt><dd>2</dd>" in asked
     assert "O que enviamos na tentativa 2" in asked
 

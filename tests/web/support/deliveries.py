@@ -24,7 +24,7 @@ _EVENT = ("id", "public_id", "company_id", "name", "payload", "order_key", "sock
 _DELIVERY = ("id", "event_id", "webhook_id", "order_key", "state", "reason", "tries", "attempts",
              "born_ms", "first_attempt_ms", "due_ms", "ended_ms", "status", "resends")  # fmt: skip
 _ATTEMPT = ("delivery_id", "number", "started_ms", "duration_ms", "status", "reason", "detail",
-            "answer", "probe", "webhook_id")  # fmt: skip
+            "answer", "answer_headers", "probe", "webhook_id")  # fmt: skip
 
 
 def now_ms() -> int:
@@ -83,6 +83,7 @@ def attempt_row(delivery_id: int, number: int, **given: Any) -> tuple[Any, ...]:
         "reason": "failed_status",
         "detail": "a detail for the log",
         "answer": f"answer {number}",
+        "answer_headers": f"x-request-id: asked-{number}",
         "probe": False,
         "webhook_id": None,
         **given,

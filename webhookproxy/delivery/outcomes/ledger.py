@@ -48,6 +48,7 @@ _ATTEMPT_COLUMNS = [
     "reason",
     "detail",
     "answer",
+    "answer_headers",
     "probe",
     "webhook_id",
 ]
@@ -169,6 +170,7 @@ class Result:
                 post.reason.value,
                 post.detail,
                 post.answer,
+                post.headers,
                 self.probe,
                 self.due.webhook_id,
             )

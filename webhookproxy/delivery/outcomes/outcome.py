@@ -12,8 +12,9 @@ from webhookproxy.reasons import DeliveryReason
 class Outcome:
     """The result of one attempt.
 
-    `retry_after` is in seconds, clamped; `answer` is cut by the client; `detail` is an English
-    sentence or, of a redirect, where it leads. `unanswered` is the POST before this one, on a kept
+    `retry_after` is in seconds, clamped; `answer` is cut by the client; `headers` are the answer's,
+    one a line, of a failed attempt only; `detail` is an English sentence or, of a redirect, where
+    it leads. `unanswered` is the POST before this one, on a kept
     connection that turned out to be closed: it may have arrived, so it counts as an attempt too.
     """
 
@@ -24,6 +25,7 @@ class Outcome:
     status: int | None = None
     detail: str | None = None
     answer: str | None = None
+    headers: str | None = None
     retry_after: float | None = None
     unanswered: Outcome | None = None
 

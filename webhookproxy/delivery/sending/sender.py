@@ -13,6 +13,7 @@ from requests import PreparedRequest, Response
 
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import RETRY_AFTER_MAX, Kind
+from webhookproxy.delivery.sending.answer_headers import storable_headers
 from webhookproxy.delivery.sending.receivers import read_answer, redirect_target
 from webhookproxy.delivery.sending.request import body_of
 from webhookproxy.events import contract
@@ -126,8 +127,12 @@ class Sender:
             status=response.status_code,
             detail=redirect_target(response.url, location) if redirected else None,
             answer=answer,
+            headers=None if kind is Kind.SUCCESS else self._headers_of(response),
             retry_after=asked if kind in (Kind.FAILURE, Kind.ERROR, Kind.BUSY) else None,
         )
+
+    def _headers_of(self, response: Response) -> str:
+        return storable_headers(response.url, response.headers.items(), self._storable)
 
     def _storable(self, text: str) -> str:
         """Return the text without our own secrets: some receivers show what they were sent."""

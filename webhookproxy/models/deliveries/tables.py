@@ -73,7 +73,10 @@ class Delivery(Base):
 
 
 class Attempt(Base):
-    """One HTTP request and its answer: 1 KB of a success, 16 KB of a failure."""
+    """One HTTP request and its answer: 1 KB of a success, 16 KB of a failure.
+
+    Only a failure has `answer_headers`: one a line, without credentials, up to 2 KB.
+    """
 
     __tablename__ = "attempts"
     # Without the successes, which are many, the index costs a sent event nothing.
@@ -89,6 +92,7 @@ class Attempt(Base):
     reason: Mapped[str] = mapped_column(String(30))
     detail: Mapped[str | None] = mapped_column(Text)
     answer: Mapped[str | None] = mapped_column(Text)
+    answer_headers: Mapped[str | None] = mapped_column(Text)
     probe: Mapped[bool] = mapped_column(default=False)
     # That of the delivery; None for attempts from before this column.
     webhook_id: Mapped[int | None] = mapped_column(Id)

@@ -30,7 +30,10 @@ BODY_MAX = 64_000
 
 @dataclass(frozen=True, slots=True)
 class ShownAttempt:
-    """One attempt; `answer` None: it is not on this page, but can be asked for."""
+    """One attempt; `answer` None: it is not on this page, but can be asked for.
+
+    `headers` are those of the answer, "" for a success.
+    """
 
     number: int
     started_ms: int
@@ -40,6 +43,7 @@ class ShownAttempt:
     probe: bool
     what: str
     answer: str | None
+    headers: str
     is_cut: bool
     is_open: bool
 
@@ -94,8 +98,9 @@ def _attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sh
             accepted=row.reason in ACCEPTING,
             probe=row.probe,
             what=attempt_words(row.reason, row.status, row.detail if shown else None),
-            answer=answers.get(row.number),
-            is_cut=len(answers.get(row.number, "")) >= ANSWER_CUT,
+            answer=answers[row.number][0] if row.number in answers else None,
+            headers=answers.get(row.number, ("", ""))[1],
+            is_cut=len(answers.get(row.number, ("", ""))[0]) >= ANSWER_CUT,
             is_open=row.number == newest,
         )
         for row in rows
@@ -104,16 +109,17 @@ def _attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sh
 
 def _answers(
     session: Session, delivery_id: int, newest: list[int], chosen: int | None
-) -> dict[int, str]:
+) -> dict[int, tuple[str, str]]:
+    """Return text and headers of some answers, by the attempt's number."""
     if not sees_personal():
         return {}
     wanted = newest if chosen is None else [*newest, chosen]
     rows = session.execute(
-        select(Attempt.number, Attempt.answer).where(
+        select(Attempt.number, Attempt.answer, Attempt.answer_headers).where(
             Attempt.delivery_id == delivery_id, Attempt.number.in_(wanted)
         )
     )
-    return {number: answer or "" for number, answer in rows}
+    return {number: (answer or "", headers or "") for number, answer, headers in rows}
 
 
 def request_of(delivery: Delivery, chosen: int | None) -> dict[str, Any]:
