@@ -87,6 +87,27 @@ def test_the_codes_of_a_call_are_words_in_the_file_of_the_events(
     assert "Marina" not in str(row)
 
 
+def test_the_file_of_the_deliveries_says_whose_call_it_was_as_the_account_may_see_it(
+    app: Flask, place: Place, beto: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = (
+        f'{{"callHistory":{{"number":"{PHONE}","agent":{{"name":"Marina"}},"status":5,'
+        '"campaign":{"name":"Retenção"}}}'
+    )
+    deliver(app, place.company, place.webhook, 1, payload=payload)
+    deliver(app, place.company, place.webhook, 2, payload="{}")
+    told = ("Telefone", "Agente", "Campanha", "Resultado")
+    plain, one = sheet(beto, "/entregas.csv")
+    assert [one[name] for name in told] == [
+        *("(42) 99999-8888", "Marina", "Retenção", "não atendida"),
+    ]
+    assert {plain[name] for name in told} == {""}
+    # A reader has no files; if that changes, theirs are masked like their pages.
+    monkeypatch.setattr("webhookproxy.web.shared.access.Account.sees_personal", False)
+    masked = sheet(beto, "/entregas.csv")[1]
+    assert [masked[name] for name in told] == ["•••", "•••", "Retenção", "não atendida"]
+
+
 def test_a_key_that_holds_a_telephone_shows_its_last_digits(
     app: Flask, place: Place, beto: Browser
 ) -> None:

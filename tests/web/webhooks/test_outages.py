@@ -109,6 +109,29 @@ def test_the_text_for_the_client_says_whether_anything_was_lost() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("success", "what", "account"),
+    [
+        (None, "sua URL recusa tudo", "nenhum evento foi aceito desde então"),
+        (-1, "sua URL recusa tudo", "nenhum evento foi aceito desde então"),
+        (1, "sua URL recusa parte dos eventos", "os outros continuam chegando"),
+    ],
+)
+def test_a_receiver_that_accepted_nothing_since_it_refuses_refuses_everything(
+    success: int | None, what: str, account: str
+) -> None:
+    at = None if success is None else NOON + timedelta(seconds=success)
+    health = WebhookHealth(last_success_at=at)
+    row = outage(kind="refusing", status=422, ended_at=None, settled_at=None)
+    said = shown_outage(row, Webhook(id=7, name="CRM", health=health), "America/Sao_Paulo")
+    assert (said.what, said.account) == (what, account)
+    assert ("recusa todos os eventos" in said.client_text) == ("tudo" in what)
+    assert ("tudo" in said.label) == ("tudo" in what)
+    ended = outage(kind="refusing", ended_at=NOON + timedelta(minutes=40))
+    past = shown_outage(ended, Webhook(id=7, name="CRM", health=health), "America/Sao_Paulo")
+    assert past.what == "sua URL recusou parte dos eventos"
+
+
 @pytest.fixture
 def an_outage(app: Flask, place: Place) -> Place:
     """One of some minutes ago, with three events lost."""

@@ -8,10 +8,11 @@ from dataclasses import replace
 from flask import current_app
 from sqlalchemy import select
 
-from webhookproxy.events.call_facts import CallFacts
+from webhookproxy.events.call_facts import NO_FACTS, CallFacts
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.audit import Action, AuditEntry
+from webhookproxy.models.call_facts import facts_of_events
 from webhookproxy.reasons import DELIVERY_LABELS, DeliveryState
 from webhookproxy.search.asking import ask
 from webhookproxy.search.question import Question
@@ -23,13 +24,15 @@ from webhookproxy.web.deliveries.listing import find_deliveries
 from webhookproxy.web.deliveries.search import Wanted
 from webhookproxy.web.deliveries.words import shown_words
 from webhookproxy.web.events.arrivals import arrivals_of
+from webhookproxy.web.events.call_words import may_be_shown, telephone
 from webhookproxy.web.events.list_filter import Owner
 from webhookproxy.web.exports.csv_sheet import Round, masked, times
 
+# The end of a line is what the event says of its call, as this account may see it.
 DELIVERIES = (
     *("Entrega", "Evento", "ID do evento", "Empresa", "Webhook", "Estado", "Motivo", "HTTP"),
     *("Tentativas", "Reenvios", "Chave", "Chegou em", "Chegou em (UTC)"),
-    *("Terminou em", "Terminou em (UTC)"),
+    *("Terminou em", "Terminou em (UTC)", "Telefone", "Agente", "Campanha", "Resultado"),
 )
 # The end of a line is what the event says of its call, without the telephone and the agent.
 EVENTS = (
@@ -46,7 +49,9 @@ def deliveries(wanted: Wanted, of: Mapping[int, Choice], most: int) -> Round:
     """Return `most` of the deliveries that are wanted, and where the rest begins."""
     page = find_deliveries(db.session(), wanted, most)
     webhooks = webhooks_of({row.webhook_id for row in page.rows})
-    public_ids = public_ids_of({row.event_id for row in page.rows})
+    events = sorted({row.event_id for row in page.rows})
+    public_ids = public_ids_of(events)
+    calls = facts_of_events(db.session(), events)
     rows: list[tuple[object, ...]] = []
     for row in page.rows:
         choice, webhook = of[row.webhook_id], webhooks[row.webhook_id]
@@ -59,6 +64,7 @@ def deliveries(wanted: Wanted, of: Mapping[int, Choice], most: int) -> Round:
                 *(row.status, row.attempts, row.resends, masked(row.order_key)),
                 *times(row.received_ms, zone),
                 *times(row.ended_ms, zone),
+                *_customer(calls.get(row.event_id, NO_FACTS)),
             )
         )
     return Round(rows, page.older)
@@ -82,6 +88,14 @@ def events(question: Question, of: Mapping[int, Owner], most: int) -> Round:
         )
     notes = [note for note, holds in ((_BEHIND, answer.behind), (_CUT, answer.cut)) if holds]
     return Round(rows, answer.ids[-1] if answer.more and answer.ids else None, " ".join(notes))
+
+
+def _customer(facts: CallFacts) -> tuple[object, ...]:
+    shown = may_be_shown(facts)
+    return (
+        *(telephone(shown.telephone), shown.agent or shown.agent_id),
+        *(shown.campaign or shown.campaign_id, shown.outcome),
+    )
 
 
 def _call(facts: CallFacts) -> tuple[object, ...]:

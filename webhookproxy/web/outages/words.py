@@ -13,7 +13,10 @@ from webhookproxy.web.shared.formats import number, plural
 
 # An account is counted for the first time a second after the end of its outage.
 COUNTED_WITHIN = timedelta(seconds=10)
+# Of a receiver that refuses and accepted nothing since it began to: it may be down altogether.
+_REFUSING_ALL = "refusing all"
 _LASTING = {
+    _REFUSING_ALL: "sua URL recusa tudo",
     OutageKind.FAILING: "seu CRM está fora",
     OutageKind.REFUSING: "sua URL recusa parte dos eventos",
     OutageKind.PAUSED: "o webhook está pausado",
@@ -25,12 +28,14 @@ _PAST = {
 }
 # The same after a webhook's name.
 _LABELS = {
+    _REFUSING_ALL: "recusando tudo",
     OutageKind.FAILING: "fora do ar",
     OutageKind.REFUSING: "recusando parte dos eventos",
     OutageKind.PAUSED: "pausado",
 }
 # The same for people who do not know this program; {name} is the webhook's.
 _FOR_CLIENT = {
+    _REFUSING_ALL: ("{name} recusa todos os eventos", "{name} recusou parte dos eventos"),
     OutageKind.FAILING: ("{name} está fora do ar", "{name} ficou fora do ar"),
     OutageKind.REFUSING: ("{name} recusa parte dos eventos", "{name} recusou parte dos eventos"),
     OutageKind.PAUSED: ("o envio para {name} está pausado", "o envio para {name} ficou pausado"),
@@ -60,9 +65,9 @@ class ShownOutage:
 
 def shown_outage(outage: Outage, webhook: Webhook, timezone: str) -> ShownOutage:
     """Return how the page describes an outage, with the times in that timezone."""
-    kind = OutageKind(outage.kind)
-    what = (_LASTING if outage.ended_at is None else _PAST)[kind]
-    account = account_words(outage, webhook.health.waiting)
+    kind = _kind(outage, webhook)
+    what = _PAST[outage.kind] if outage.ended_at is not None else _LASTING[kind]
+    account = account_words(outage, webhook)
     drawing, colour = _look(outage)
     return ShownOutage(
         outage,
@@ -72,10 +77,18 @@ def shown_outage(outage: Outage, webhook: Webhook, timezone: str) -> ShownOutage
         label=_LABELS[kind],
         account=account,
         cause=_cause(outage),
-        client_text=client_text(outage, webhook.name, webhook.health.waiting, timezone),
+        client_text=client_text(outage, webhook, timezone),
         drawing=drawing,
         colour=colour,
     )
+
+
+def _kind(outage: Outage, webhook: Webhook) -> str:
+    """Return the kind of an outage, or _REFUSING_ALL."""
+    if outage.kind != OutageKind.REFUSING or outage.ended_at is not None:
+        return outage.kind
+    success = webhook.health.last_success_at
+    return outage.kind if success is not None and success >= outage.began_at else _REFUSING_ALL
 
 
 def span_words(outage: Outage, timezone: str) -> str:
@@ -91,12 +104,15 @@ def span_words(outage: Outage, timezone: str) -> str:
     return f"De {_moment(began)} a {_moment(end)}"
 
 
-def account_words(outage: Outage, waiting: int) -> str:
-    """Return how the events ended; `waiting` are those that wait for the webhook now."""
+def account_words(outage: Outage, webhook: Webhook) -> str:
+    """Return how the events ended, or how many wait for the webhook now."""
     refused = outage.kind == OutageKind.REFUSING
     if outage.ended_at is None:
+        if _kind(outage, webhook) == _REFUSING_ALL:
+            return "nenhum evento foi aceito desde então"
         if refused:
             return "os outros continuam chegando"
+        waiting = webhook.health.waiting
         return plural(waiting, "evento esperando, guardado", "eventos esperando, todos guardados")
     if _is_uncounted(outage):
         return "contando os eventos"
@@ -121,12 +137,12 @@ def account_words(outage: Outage, waiting: int) -> str:
     return ", ".join(parts)
 
 
-def client_text(outage: Outage, name: str, waiting: int, timezone: str) -> str:
+def client_text(outage: Outage, webhook: Webhook, timezone: str) -> str:
     """Return a text for the client: what happened, and whether anything was lost."""
-    began = outage.began_at.astimezone(ZoneInfo(timezone))
-    lasting, past = _FOR_CLIENT[OutageKind(outage.kind)]
+    name, began = webhook.name, outage.began_at.astimezone(ZoneInfo(timezone))
+    lasting, past = _FOR_CLIENT[_kind(outage, webhook)]
     if outage.ended_at is None:
-        many = plural(waiting, "evento está guardado", "eventos estão guardados")
+        many = plural(webhook.health.waiting, "evento está guardado", "eventos estão guardados")
         rest = f"{many}, e tudo é entregue assim que voltar."
         rest = "" if outage.kind == OutageKind.REFUSING else f" {rest}"
         return f"Desde {began:%H:%M} de {began:%d/%m}, {lasting.format(name=name)}.{rest}"
