@@ -20,6 +20,7 @@ from webhookproxy.rules.webhooks import (
 WEBHOOK = WebhookInput("CRM", "https://crm.example/hook", authorization="a", secret="s")
 COMPANY = CompanyInput("Empresa", "token", "https://socket.example")
 ELSEWHERE = "https://evil.example/hook"
+POLICY = Policy(allow_private=False, allow_http=False)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_a_new_host_demands_every_secret_that_is_set(
     given: dict[str, Any], english: str, portuguese: str
 ) -> None:
     with pytest.raises(Refused) as refused:
-        changed_webhook(WEBHOOK, {"url": ELSEWHERE, **given}, same_path=False)
+        changed_webhook(WEBHOOK, {"url": ELSEWHERE, **given}, POLICY, same_path=False)
     (problem,) = refused.value.problems
     assert problem.field == "url"
     assert english in problem.english
@@ -51,20 +52,45 @@ def test_a_new_host_demands_every_secret_that_is_set(
     ],
 )
 def test_what_is_given_again_or_stays_with_its_host_is_taken(given: dict[str, Any]) -> None:
-    changed = changed_webhook(WEBHOOK, given, same_path=False)
+    changed = changed_webhook(WEBHOOK, given, POLICY, same_path=False)
     assert all(getattr(changed, name) == value for name, value in given.items())
 
 
 def test_a_new_socket_host_demands_the_token() -> None:
     with pytest.raises(Refused) as refused:
-        changed_company(COMPANY, {"socket_url": ELSEWHERE, "name": "Outra"})
+        changed_company(COMPANY, {"socket_url": ELSEWHERE, "name": "Outra"}, POLICY)
     (problem,) = refused.value.problems
     assert problem.field == "token"
     assert "--token" in problem.english
     assert "token" in problem.portuguese
     given = {"socket_url": ELSEWHERE, "token": "token"}
-    assert changed_company(COMPANY, given).socket_url == ELSEWHERE
-    assert changed_company(COMPANY, {"socket_url": "https://socket.example/x"}).token == "token"
+    assert changed_company(COMPANY, given, POLICY).socket_url == ELSEWHERE
+    assert (
+        changed_company(COMPANY, {"socket_url": "https://socket.example/x"}, POLICY).token
+        == "token"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "fields"),
+    [
+        (ELSEWHERE, ["url", "name", "parallelism", "timeout"]),
+        # What is no URL leads nowhere, so it asks for no secret.
+        ("crm.example/hook", ["name", "url", "parallelism", "timeout"]),
+    ],
+)
+def test_a_new_url_hides_no_other_mistake(url: str, fields: list[str]) -> None:
+    given = {"url": url, "name": " ", "parallelism": 0, "timeout": 900.0}
+    with pytest.raises(Refused) as refused:
+        changed_webhook(WEBHOOK, given, POLICY, same_path=False)
+    assert [problem.field for problem in refused.value.problems] == fields
+    company = {"socket_url": url, "name": " ", "timezone": "Nowhere"}
+    with pytest.raises(Refused) as refused:
+        changed_company(COMPANY, company, POLICY)
+    found = [problem.field for problem in refused.value.problems]
+    first = ["token"] if url == ELSEWHERE else []
+    last = [] if url == ELSEWHERE else ["socket_url"]
+    assert found == [*first, "name", "timezone", *last]
 
 
 STORED = "https://hooks.zapier.example/hooks/catch/111/aaa"
@@ -88,7 +114,7 @@ def test_a_secret_never_goes_to_another_origin(url: str) -> None:
     assert not keeps_secrets(STORED, url, same_path=False)
     assert not keeps_secrets(url, STORED, same_path=False)
     with pytest.raises(Refused):
-        changed_company(COMPANY, {"socket_url": url})
+        changed_company(COMPANY, {"socket_url": url}, POLICY)
 
 
 @pytest.mark.parametrize(
@@ -101,9 +127,9 @@ def test_a_secret_never_goes_to_another_origin(url: str) -> None:
 )
 def test_another_path_asks_an_operator_for_the_secrets_again(url: str) -> None:
     stored = replace(WEBHOOK, url=STORED)
-    assert changed_webhook(stored, {"url": url}, same_path=False).secret == "s"
+    assert changed_webhook(stored, {"url": url}, POLICY, same_path=False).secret == "s"
     with pytest.raises(Refused):
-        changed_webhook(stored, {"url": url}, same_path=True)
+        changed_webhook(stored, {"url": url}, POLICY, same_path=True)
 
 
 @pytest.mark.parametrize(

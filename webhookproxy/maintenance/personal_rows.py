@@ -46,7 +46,9 @@ class Place:
         )
 
 
-ATTEMPTS = Place("attempts", {"delivery_id": 0, "number": 0}, ("detail", "answer", "answer_headers"))
+ATTEMPTS = Place(
+    "attempts", {"delivery_id": 0, "number": 0}, ("detail", "answer", "answer_headers")
+)
 CONDITIONS = Place("deliveries", {"id": 0}, ("condition",), where=KEPT_BACK)
 HOURS = Place("hourly_events", {"company_id": 0, "hour": 0, "name": ""}, ("name",))
 RESENDS = Place("bulk_resends", {"id": 0}, ("event",))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 from webhookproxy.network.guard import DEFAULT_PORTS
@@ -54,6 +56,20 @@ class Problems:
         """Raise Refused with all noted problems, if there are any."""
         if self._found:
             raise Refused(self._found)
+
+
+def refuse_secrets(problem: Problem, address: str, check: Callable[[], object]) -> NoReturn:
+    """Raise Refused because a new address wants its secrets again, with all that `check` refuses.
+
+    If the field `address` holds no address, only that is said of it.
+    """
+    try:
+        check()
+    except Refused as refused:
+        if any(each.field == address for each in refused.problems):
+            raise
+        raise Refused([problem, *refused.problems]) from None
+    raise Refused([problem])
 
 
 def check_name(given: str, subject: str, problems: Problems) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from webhookproxy.network.guard import Policy, UrlRefused, check_socket_url
-from webhookproxy.rules import Problems, Refused, check_name, keeps_secrets
+from webhookproxy.rules import Problem, Problems, Refused, check_name, keeps_secrets, refuse_secrets
 
 # The longest token seen has 60 characters; a future one may be a JWT.
 TOKEN_MAX = 4096
@@ -53,22 +53,24 @@ class CompanyInput:
     retention_days: int | None = None
 
 
-def changed_company(stored: CompanyInput, given: Mapping[str, Any]) -> CompanyInput:
+def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Policy) -> CompanyInput:
     """Return the stored fields, replaced by the given ones.
 
-    A new socket server demands the token again, else Refused is raised: without that, a user who
-    may edit a company could send its token to a server of their own.
+    A new socket server demands the token again, else Refused is raised, with all other problems:
+    without that, a user who may edit a company could send its token to a server of their own.
     """
-    socket_url = given.get("socket_url", stored.socket_url)
-    if "token" not in given and not keeps_secrets(stored.socket_url, socket_url, same_path=False):
-        raise Refused.one(
+    changed = replace(stored, **given)
+    kept = keeps_secrets(stored.socket_url, changed.socket_url, same_path=False)
+    if "token" not in given and not kept:
+        elsewhere = Problem(
             "token",
             "The new socket URL leads to another server: give --token again, because the one that "
             "is set was meant for the old one.",
             "O novo endereço do socket é de outro servidor: informe o token de novo, porque o "
             "guardado era para o servidor antigo.",
         )
-    return replace(stored, **given)
+        refuse_secrets(elsewhere, "socket_url", lambda: check_company(changed, policy))
+    return changed
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 from webhookproxy.events import contract
 from webhookproxy.events.catalog import is_event_name
 from webhookproxy.network.guard import Policy, UrlRefused, check_url
-from webhookproxy.rules import Problems, Refused, check_name, keeps_secrets
+from webhookproxy.rules import Problem, Problems, Refused, check_name, keeps_secrets, refuse_secrets
 from webhookproxy.rules.filters import Checked, check_filters
 
 SECRET_MAX = 1024
@@ -53,27 +53,29 @@ _SECRETS = {
 
 
 def changed_webhook(
-    stored: WebhookInput, given: Mapping[str, Any], *, same_path: bool
+    stored: WebhookInput, given: Mapping[str, Any], policy: Policy, *, same_path: bool
 ) -> WebhookInput:
     """Return the stored fields with those that were given, by their names, in their place.
 
     Raises Refused if a stored secret would go to another origin, see keeps_secrets: it must be
-    given again, or given empty to clear it. `same_path` holds for operators, who could otherwise
-    have it sent to an address of their own on the same host.
+    given again, or given empty to clear it. That Refused has all other problems too. `same_path`
+    holds for operators, who could otherwise have it sent to an address of their own on the same
+    host.
     """
     kept = [
         words for field, words in _SECRETS.items() if getattr(stored, field) and field not in given
     ]
-    url = given.get("url", stored.url)
-    if kept and not keeps_secrets(stored.url, url, same_path=same_path):
-        raise Refused.one(
+    changed = replace(stored, **given)
+    if kept and not keeps_secrets(stored.url, changed.url, same_path=same_path):
+        elsewhere = Problem(
             "url",
             f"The new URL leads elsewhere: give {' and '.join(each[0] for each in kept)} "
             "again (or empty), because what was set was meant for the old one.",
             f"A nova URL leva a outro lugar: informe de novo {' e '.join(w[1] for w in kept)}, "
             "porque o valor guardado era para a URL antiga.",
         )
-    return replace(stored, **given)
+        refuse_secrets(elsewhere, "url", lambda: check_webhook(changed, policy))
+    return changed
 
 
 def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:

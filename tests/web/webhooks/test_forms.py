@@ -210,6 +210,13 @@ def test_a_new_host_takes_removing_or_generating_for_giving_again(
     app: Flask, beto: Browser, place: Place, edit: str
 ) -> None:
     moved = {**beto.fields(edit), "url": "http://127.0.0.2:9999/"}
+    wrong = {"name": "", "timeout": "quinze", "max_age": "999"}
+    page = beto.send(edit, {**moved, **wrong}, 200).text
+    for said in (
+        "A nova URL leva a outro lugar",
+        *("Informe o nome do webhook.", "Isto não é um número", "A idade máxima deve ficar"),
+    ):
+        assert page.count(said) == 2, said
     assert "A nova URL leva a outro lugar" in beto.send(edit, moved, 200).text
     beto.send(edit, {**moved, "remove_secret": "y"}, 303)
     assert stored(app, place.webhook).url == "http://127.0.0.2:9999/"

@@ -143,7 +143,7 @@ def edit(company: int, token: str | None, **fields: Any) -> None:
     def job(session: Session) -> None:
         found = find_company(session, company)
         before = found.input()
-        edit_company(session, found, changed_company(before, given), allowed)
+        edit_company(session, found, changed_company(before, given, allowed), allowed)
         record_company_edit(session, CLI, before, found)
 
     write(job)

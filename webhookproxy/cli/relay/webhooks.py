@@ -145,7 +145,8 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
     def job(session: Session) -> None:
         found = find_webhook(session, webhook)
         before = found.input()
-        edit_webhook(session, found, changed_webhook(before, given, same_path=False), allowed)
+        changed = changed_webhook(before, given, allowed, same_path=False)
+        edit_webhook(session, found, changed, allowed)
         record_webhook_edit(session, CLI, before, found)
 
     write(job)

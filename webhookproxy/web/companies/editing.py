@@ -61,7 +61,7 @@ def edit(company_id: int) -> str | Response:
             found = find_company(session, company_id)
             form.check_version(found)
             before = found.input()
-            edit_company(session, found, changed_company(before, typed), allowed)
+            edit_company(session, found, changed_company(before, typed, allowed), allowed)
             record_company_edit(session, who, before, found)
             return company_id
 

@@ -86,7 +86,7 @@ def edit(webhook_id: int) -> str | Response:
             found = find_webhook(session, webhook_id)
             form.check_version(found)
             before = found.input()
-            given = changed_webhook(before, typed, same_path=same_path)
+            given = changed_webhook(before, typed, allowed, same_path=same_path)
             edit_webhook(session, found, given, allowed)
             record_webhook_edit(session, who, before, found)
             return webhook_id
