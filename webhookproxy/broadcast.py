@@ -61,6 +61,11 @@ class Broadcast:
         """Whether LISTENERS_MAX pages are open."""
         return len(self._listeners) >= LISTENERS_MAX
 
+    @property
+    def half_full(self) -> bool:
+        """Whether half of LISTENERS_MAX pages are open."""
+        return len(self._listeners) >= LISTENERS_MAX // 2
+
     @contextmanager
     def listen(self, companies: frozenset[int] | None, login: str) -> Iterator[Listener]:
         """Yield a listener while the page is open; raise TooMany beyond the bound.

@@ -39,7 +39,7 @@ IDS: dict[str, Any] = {
     "token": "AAAAAAAAAAAAAAAAAAAAAA",
 }
 # What needs the cookie of a guest, or a link.
-FOR_GUESTS = ("guests.show", "guests.month", "forgotten.choose")
+FOR_GUESTS = ("guests.show", "guests.month", "guests.watch", "forgotten.choose")
 # Endpoints that end something come last, and parts before the whole.
 LAST = (
     "deliveries.give_up",

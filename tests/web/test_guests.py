@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from datetime import timedelta
 
 import pytest
@@ -14,12 +15,17 @@ from tests.support.application import rows, store_of
 from tests.web.conftest import Place
 from tests.web.support.addresses import methods
 from tests.web.support.browser import Browser
-from tests.web.support.sockets import execute
+from tests.web.support.sockets import FakeEngine, connection, execute, owner
+from tests.web.support.streams import Stream, open_page
+from webhookproxy.broadcast import LISTENERS_MAX
 from webhookproxy.models.accounts.guest_links import DAYS_MAX, LINKS_MAX
 from webhookproxy.models.companies import delete_company, find_company
 
 # What a page of a guest may lead to.
-OWN = {"/convidado", "/convidado/mes", "/convidado/sair", "/tema", "#conteudo", ""}
+OWN = {
+    *("/convidado", "/convidado/mes", "/convidado/sair", "/convidado/ao-vivo"),
+    *("/tema", "#conteudo", ""),
+}
 
 
 def make(ana: Browser, place: Place, **changed: str) -> str:
@@ -123,6 +129,59 @@ def test_a_guest_sees_the_outages_without_what_was_answered(
         assert "183 eventos esperaram, 183 entregues, 0 perdidos, 41 ligações" in page
         assert "503" not in page
         assert "/webhooks/" not in page
+
+
+@pytest.fixture
+def running(app: Flask) -> None:
+    """This process owns the sockets, so what it says of them is believed."""
+    owner(app)
+    app.extensions["engine"] = FakeEngine()
+
+
+@pytest.mark.usefixtures("running")
+def test_a_guests_page_is_live_and_says_no_more_than_the_page(
+    app: Flask, addresses: dict[str, str], guest: Browser, place: Place
+) -> None:
+    assert addresses
+    assert 'data-live="/convidado/ao-vivo"' in guest.get("/convidado").text
+    used = uses(app)
+    stream = Stream(guest, "/convidado/ao-vivo")
+    with closing(stream.answer):
+        first = [each for each in stream.until("beat") if each is not None]
+        assert {data["id"] for name, data in first if name == "part"} == {"aviso", "situacao"}
+        assert "noindex" in stream.answer.headers["X-Robots-Tag"]
+        connection(app, place.company, "connected", "accepted")
+        app.extensions["broadcast"].tell(place.company)
+        said = stream.until("part", "situacao")[-1]
+        assert said is not None
+        assert "Conectada" in said[1]["html"]
+        for hidden in ("127.0.0.1", "evt_1", "company_1", "webhook_1", "delivery_1", "href"):
+            assert hidden not in said[1]["html"], hidden
+    assert uses(app) == used
+
+
+@pytest.mark.usefixtures("running")
+def test_a_guests_live_page_ends_with_the_link_and_opens_for_no_one_else(
+    app: Flask, ana: Browser, guest: Browser, visitor: Browser
+) -> None:
+    visitor.get("/convidado/ao-vivo", 404)
+    ana.get("/convidado/ao-vivo", 404)
+    with open_page(guest, "/convidado/ao-vivo") as stream:
+        execute(app, "UPDATE guest_links SET revoked_at = created_at")
+        said = stream.until("over")
+        assert said[-1] is not None
+    guest.get("/convidado/ao-vivo", 404)
+
+
+def test_guests_leave_half_of_the_live_pages_to_the_users(
+    app: Flask, beto: Browser, guest: Browser, place: Place
+) -> None:
+    with ExitStack() as stack:
+        for number in range(LISTENERS_MAX // 2):
+            stack.enter_context(app.extensions["broadcast"].listen(None, str(number)))
+        guest.get("/convidado/ao-vivo", 503)
+        with open_page(beto, f"/empresas/company_{place.company}/ao-vivo"):
+            pass
 
 
 def test_a_guest_has_no_other_address(

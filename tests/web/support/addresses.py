@@ -15,6 +15,7 @@ PUBLIC = {
     *(
         "guests.show",
         "guests.month",
+        "guests.watch",
         "guests.door",
         "guests.leave",
         "theme.choose",

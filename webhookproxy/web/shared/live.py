@@ -33,6 +33,7 @@ def stream(
     read: Callable[[], Mapping[str, Any]],
     parts: Mapping[str, str],
     companies: frozenset[int] | None,
+    guest: str | None = None,
 ) -> Response:
     """Return server-sent events with each part of a page whenever it changed.
 
@@ -41,15 +42,19 @@ def stream(
     too many pages are open. The stream ends with the login, with a 404 of `read` (what it shows
     was deleted, or may no longer be seen), and when the server stops. It holds no connection to
     the database while it waits.
+
+    `guest` is the key of a guest, who has no login: then only `read` ends the stream. Guests take
+    no more than half of the open pages.
     """
     broadcast: Broadcast = current_app.extensions["broadcast"]
-    if broadcast.full or broadcast.closed:
+    full = broadcast.full if guest is None else broadcast.half_full
+    if full or broadcast.closed:
         abort(503)
-    login = access.account().key
+    login = access.account().key if guest is None else guest
 
     def draw() -> dict[str, str] | None:
         try:
-            if not access.holds(login):
+            if guest is None and not access.holds(login):
                 return None
             facts = read()
             templates = {"aviso": "connection/alarms.html", **parts}
