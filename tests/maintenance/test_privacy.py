@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from tests.delivery.lanes_world import Sending, hurry, sending
 from tests.search.searching import Searching
 from tests.support import application as world
-from tests.support.application import rows, wait_until
+from tests.support.application import rows, store_of, wait_until
 from tests.support.databases import QUICK_ON_SQLITE
 from tests.support.receiver import OK, Plain, Received, Receiver
 from webhookproxy.database.store import Store, StoreUnavailable
@@ -98,7 +98,7 @@ def test_nothing_is_found_where_nothing_is(half: Sending) -> None:
 
 def test_payloads_keys_and_answers_are_masked_in_place(half: Sending) -> None:
     def echo(got: Received) -> Plain:
-        return 422, {"X-Number": f"n{PHONE}" if PHONE.encode() in got.body else "none"}, got.body
+        return 200, {}, got.body
 
     with Receiver(echo) as receiver:
         webhook = half.webhook(receiver.url())
@@ -106,6 +106,8 @@ def test_payloads_keys_and_answers_are_masked_in_place(half: Sending) -> None:
         arrive(half, *({"n": each} for each in range(5)), {"cpf": int(PHONE)})
         half.wait_for_ends(webhook, 8)
         assert half.lanes.results.drain(5)
+    answered = f"UPDATE attempts SET answer_headers = 'x-asked: {PHONE}' WHERE delivery_id = 1"
+    store_of(half.app).run(lambda connection: connection.execute(text(answered)) and None)
     found = find(half.reading, number())
     assert (found.companies, found.attempts) == (Counter({half.company: 3}), 3)
     assert found.waiting == 0

@@ -19,7 +19,7 @@ from webhookproxy.rules.webhooks import (
 
 WEBHOOK = WebhookInput("CRM", "https://crm.example/hook", authorization="a", secret="s")
 COMPANY = CompanyInput("Empresa", "token", "https://socket.example")
-ELSEWHERE = "https://evil.example/hook"
+ELSEWHERE, SOCKET_ELSEWHERE = "https://evil.example/hook", "https://evil.example"
 POLICY = Policy(allow_private=False, allow_http=False)
 
 
@@ -58,13 +58,13 @@ def test_what_is_given_again_or_stays_with_its_host_is_taken(given: dict[str, An
 
 def test_a_new_socket_host_demands_the_token() -> None:
     with pytest.raises(Refused) as refused:
-        changed_company(COMPANY, {"socket_url": ELSEWHERE, "name": "Outra"}, POLICY)
+        changed_company(COMPANY, {"socket_url": SOCKET_ELSEWHERE, "name": "Outra"}, POLICY)
     (problem,) = refused.value.problems
     assert problem.field == "token"
     assert "--token" in problem.english
     assert "token" in problem.portuguese
-    given = {"socket_url": ELSEWHERE, "token": "token"}
-    assert changed_company(COMPANY, given, POLICY).socket_url == ELSEWHERE
+    given = {"socket_url": SOCKET_ELSEWHERE, "token": "token"}
+    assert changed_company(COMPANY, given, POLICY).socket_url == SOCKET_ELSEWHERE
     assert (
         changed_company(COMPANY, {"socket_url": "https://socket.example/x"}, POLICY).token
         == "token"
@@ -84,7 +84,7 @@ def test_a_new_url_hides_no_other_mistake(url: str, fields: list[str]) -> None:
     with pytest.raises(Refused) as refused:
         changed_webhook(WEBHOOK, given, POLICY, same_path=False)
     assert [problem.field for problem in refused.value.problems] == fields
-    company = {"socket_url": url, "name": " ", "timezone": "Nowhere"}
+    company = {"socket_url": url.removesuffix("/hook"), "name": " ", "timezone": "Nowhere"}
     with pytest.raises(Refused) as refused:
         changed_company(COMPANY, company, POLICY)
     found = [problem.field for problem in refused.value.problems]

@@ -121,7 +121,8 @@ def test_a_receiver_that_accepted_nothing_since_it_refuses_refuses_everything(
     success: int | None, what: str, account: str
 ) -> None:
     at = None if success is None else NOON + timedelta(seconds=success)
-    health = WebhookHealth(last_success_at=at)
+    health = shown().webhook.health
+    health.last_success_at = at
     row = outage(kind="refusing", status=422, ended_at=None, settled_at=None)
     said = shown_outage(row, Webhook(id=7, name="CRM", health=health), "America/Sao_Paulo")
     assert (said.what, said.account) == (what, account)
