@@ -13,7 +13,6 @@ from time_machine import Traveller
 
 from tests.support.application import TOKEN, make_company
 from tests.web.conftest import Place
-from tests.web.shared.test_live import open_page
 from tests.web.support.browser import Browser
 from tests.web.support.sockets import (
     FENCE,
@@ -24,6 +23,7 @@ from tests.web.support.sockets import (
     owner,
     usually,
 )
+from tests.web.support.streams import open_page
 from webhookproxy.engine.liveness import Owner
 from webhookproxy.extensions import db
 from webhookproxy.models import Company

@@ -66,7 +66,7 @@ class ShownOutage:
 def shown_outage(outage: Outage, webhook: Webhook, timezone: str) -> ShownOutage:
     """Return how the page describes an outage, with the times in that timezone."""
     kind = _kind(outage, webhook)
-    what = _PAST[outage.kind] if outage.ended_at is not None else _LASTING[kind]
+    what = _LASTING[kind] if outage.ended_at is None else _PAST[OutageKind(outage.kind)]
     account = account_words(outage, webhook)
     drawing, colour = _look(outage)
     return ShownOutage(
