@@ -149,17 +149,17 @@ def facts_in(payload: str) -> CallFacts:
 def facts_of(payload: Any) -> CallFacts:
     """Return the facts of a parsed payload."""
     return CallFacts(
-        telephone=_first(payload, Fact.TELEPHONE, _text),
+        telephone=_first(payload, Fact.TELEPHONE, usable_text),
         agent=_first(payload, Fact.AGENT, _name),
-        agent_id=_first(payload, Fact.AGENT_ID, _id),
+        agent_id=_first(payload, Fact.AGENT_ID, usable_id),
         campaign=_first(payload, Fact.CAMPAIGN, _name),
-        campaign_id=_first(payload, Fact.CAMPAIGN_ID, _id),
+        campaign_id=_first(payload, Fact.CAMPAIGN_ID, usable_id),
         queue=_first(payload, Fact.QUEUE, _name),
         outcome=_code(payload, Fact.OUTCOME),
         qualification=_first(payload, Fact.QUALIFICATION, _name),
         hangup=_code(payload, Fact.HANGUP),
         mode=_code(payload, Fact.MODE),
-        duration=_duration(payload),
+        duration=duration_of(payload),
     )
 
 
@@ -177,7 +177,7 @@ def values_in(payload: str) -> list[Value]:
 
 def _value(payload: Any, fact: Fact) -> Value | None:
     for path in PATHS[fact]:
-        if text := _text(find(payload, _STEPS[path])):
+        if text := usable_text(find(payload, _STEPS[path])):
             return Value(fact, path, text)
     return None
 
@@ -193,13 +193,13 @@ def _first(payload: Any, fact: Fact, read: Callable[[Any], str]) -> str:
 def _code(payload: Any, fact: Fact) -> str:
     for path in PATHS[fact]:
         value = find(payload, _STEPS[path])
-        text = _text(value)
+        text = usable_text(value)
         if text:
             return meaning(path, value) or text
     return ""
 
 
-def _text(value: Any) -> str:
+def usable_text(value: Any) -> str:
     """Return a text or a whole number as text; "" for everything else."""
     if type(value) is int:
         return str(value) if abs(value) < 10**18 else ""
@@ -210,19 +210,20 @@ def _text(value: Any) -> str:
 
 
 def _name(value: Any) -> str:
-    return _text(value) if type(value) is str else ""
+    return usable_text(value) if type(value) is str else ""
 
 
-def _id(value: Any) -> str:
+def usable_id(value: Any) -> str:
     """Return a number of 3C Plus as text; 0 means none."""
-    text = _text(value)
+    text = usable_text(value)
     return "" if text == "0" else text
 
 
-def _duration(payload: Any) -> int | None:
+def duration_of(payload: Any) -> int | None:
+    """Return a call's seconds of talking; if no one answered, of calling."""
     known: int | None = None
     for path in PATHS[Fact.DURATION]:
-        seconds = _seconds(find(payload, _STEPS[path]))
+        seconds = usable_seconds(find(payload, _STEPS[path]))
         if seconds:
             return seconds
         known = seconds if known is None else known
@@ -234,12 +235,13 @@ def _duration(payload: Any) -> int | None:
     return known
 
 
-def _seconds(value: Any) -> int | None:
+def usable_seconds(value: Any) -> int | None:
+    """Return a number of seconds, or of "HH:MM:SS"; None for everything else."""
     if value is MISSING or isinstance(value, bool):
         return None
     if isinstance(value, int | float):
         return int(value) if 0 <= value <= SECONDS_MAX else None
-    text = _text(value)
+    text = usable_text(value)
     clock = _CLOCK.fullmatch(text)
     if clock:
         hours, minutes, seconds = map(int, clock.groups())
@@ -249,5 +251,5 @@ def _seconds(value: Any) -> int | None:
 
 def _moment(value: Any) -> int | None:
     """Return seconds since 1970."""
-    text = _text(value)
+    text = usable_text(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) == 10 else None

@@ -16,7 +16,14 @@ from webhookproxy.events.formats.definition import Encoding, Format, FormatKind,
 from webhookproxy.events.formats.rendering import render
 
 GOLDEN = Path(__file__).parent / "golden"
-FORMS = [Format(kind, encoding) for kind in FormatKind for encoding in Encoding]
+# The formats that hold the payload.
+HOLDING = [
+    FormatKind.STANDARD,
+    FormatKind.NATIVE,
+    FormatKind.PAYLOAD,
+    FormatKind.SOCKET2WEBHOOK,
+]
+FORMS = [Format(kind, encoding) for kind in HOLDING for encoding in Encoding]
 
 
 def around(kind: FormatKind, source: Source, payload: Any) -> Any:
@@ -46,7 +53,7 @@ def around(kind: FormatKind, source: Source, payload: Any) -> Any:
     }[kind]
 
 
-@pytest.mark.parametrize("kind", FormatKind)
+@pytest.mark.parametrize("kind", HOLDING)
 def test_every_sample_has_a_body_with_the_payloads_text(kind: FormatKind) -> None:
     for name, event in CATALOG.items():
         source = make_source(name)
@@ -83,7 +90,7 @@ def test_a_receiver_of_the_platforms_own_webhook_reads_ours() -> None:
 
 def test_a_form_holds_the_payload_at_its_place() -> None:
     source = make_source(payload={"call": {"status": 5}})
-    read = {kind: php_reads(render(Format(kind, Encoding.FORM), source)[0]) for kind in FormatKind}
+    read = {kind: php_reads(render(Format(kind, Encoding.FORM), source)[0]) for kind in HOLDING}
     assert read[FormatKind.STANDARD]["payload"] == {"call": {"status": "5"}}
     assert read[FormatKind.STANDARD]["meta"]["event_id"] == source.event_id
     assert read[FormatKind.NATIVE] == {"call-was-created": {"call": {"status": "5"}}}
@@ -91,7 +98,7 @@ def test_a_form_holds_the_payload_at_its_place() -> None:
     assert read[FormatKind.SOCKET2WEBHOOK]["data"] == {"call": {"status": "5"}}
 
 
-@pytest.mark.parametrize("kind", FormatKind)
+@pytest.mark.parametrize("kind", HOLDING)
 def test_a_lone_surrogate_stays_an_escape_where_the_text_travels(kind: FormatKind) -> None:
     body, _ = render(
         Format(kind), make_source('a"\ud800', payload='{"a": "\\ud83d", "b": "\ud83d"}')

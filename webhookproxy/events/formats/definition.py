@@ -15,6 +15,7 @@ class FormatKind(StrEnum):
     NATIVE = "nativo"
     PAYLOAD = "payload"
     SOCKET2WEBHOOK = "socket2webhook"
+    CALL = "resumo"
 
 
 LABELS: Mapping[FormatKind, str] = MappingProxyType(
@@ -23,6 +24,7 @@ LABELS: Mapping[FormatKind, str] = MappingProxyType(
         FormatKind.NATIVE: "webhook nativo da 3C Plus",
         FormatKind.PAYLOAD: "só o payload",
         FormatKind.SOCKET2WEBHOOK: "socket2webhook",
+        FormatKind.CALL: "resumo da ligação",
     }
 )
 
@@ -71,6 +73,7 @@ class Fault(StrEnum):
     TOO_DEEP = "too_deep"
     TOO_LARGE = "too_large"
     NO_FIELDS = "no_fields"
+    NOT_A_CALL = "not_a_call"
 
 
 class Unrenderable(Exception):

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from webhookproxy.events import contract
+from webhookproxy.events.formats.call_summary import summarise
 from webhookproxy.events.formats.definition import (
     CONTENT_TYPES,
     Encoding,
@@ -16,7 +17,15 @@ from webhookproxy.events.formats.definition import (
     Source,
 )
 from webhookproxy.events.formats.form_encoding import write_form
-from webhookproxy.events.formats.values import read_values
+from webhookproxy.events.formats.values import read_values, write_values
+
+# Formats that hold the payload, and its key there; in two of them it has none of ours.
+_AROUND_THE_PAYLOAD = {
+    FormatKind.STANDARD: "payload",
+    FormatKind.NATIVE: None,
+    FormatKind.PAYLOAD: None,
+    FormatKind.SOCKET2WEBHOOK: "data",
+}
 
 
 def render(wanted: Format, source: Source) -> tuple[bytes, str]:
@@ -25,9 +34,11 @@ def render(wanted: Format, source: Source) -> tuple[bytes, str]:
     Raises Unrenderable, and nothing else. Then nothing of the event may be sent.
     """
     if wanted.encoding is Encoding.FORM:
-        body = write_form(_fields(wanted.kind, source, read_values(source.payload)))
-    else:
+        body = write_form(_fields(wanted, source))
+    elif wanted.kind in _AROUND_THE_PAYLOAD:
         body = _text(wanted.kind, source)
+    else:
+        body = write_values(_fields(wanted, source))
     return body, CONTENT_TYPES[wanted.encoding]
 
 
@@ -40,7 +51,7 @@ def _text(kind: FormatKind, source: Source) -> bytes:
             text = f"{{{_json(source.event)}:{source.payload}}}"
         case FormatKind.PAYLOAD:
             text = source.payload
-        case FormatKind.SOCKET2WEBHOOK:
+        case _:
             text = (
                 f'{{"event_type":{_json(source.event)},"company_id":"company_{source.company_id}",'
                 f'"timestamp":"{contract.timestamp(source.received_at_ms)}",'
@@ -50,13 +61,15 @@ def _text(kind: FormatKind, source: Source) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _fields(kind: FormatKind, source: Source, payload: Any) -> Any:
-    """Return the fields of the body with the payload's values in their place."""
+def _fields(wanted: Format, source: Source) -> Any:
+    """Return the fields of the body."""
+    values, kind = read_values(source.payload), wanted.kind
+    if kind is FormatKind.CALL:
+        return summarise(source, values)
     if kind is FormatKind.PAYLOAD:
-        return payload
+        return values
     around: dict[str, Any] = json.loads(_text(kind, replace(source, payload="null")))
-    place = {FormatKind.STANDARD: "payload", FormatKind.SOCKET2WEBHOOK: "data"}
-    around[place.get(kind, source.event)] = payload
+    around[_AROUND_THE_PAYLOAD[kind] or source.event] = values
     return around
 
 

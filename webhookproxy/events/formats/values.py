@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 
 from webhookproxy.events.formats.definition import Fault, Unrenderable
+from webhookproxy.events.payload import HIDDEN
+from webhookproxy.events.payload_paths import MISSING
 
 # Characters of a payload that is taken apart: more would hold the event loop for too long. The
 # longest that was reported has 30,000.
@@ -16,6 +18,7 @@ READ_MAX = 262_144
 # Bytes of a body that is written again from values.
 BODY_MAX = 1_048_576
 
+_HIDDEN = json.loads(HIDDEN)
 _SURROGATES = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.",
     re.DOTALL,
@@ -49,6 +52,11 @@ def read_values(payload: str) -> Any:
         raise Unrenderable(
             Fault.NOT_JSON, "O que foi guardado deste evento não é JSON, e não há o que montar."
         ) from None
+
+
+def is_empty(value: Any) -> bool:
+    """Return whether a value says nothing: none, an empty text or group, a hidden credential."""
+    return value is None or value is MISSING or value in ("", [], {}) or value == _HIDDEN
 
 
 def _without_half(found: re.Match[str]) -> str:
