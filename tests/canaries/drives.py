@@ -14,6 +14,7 @@ from tests.canaries.stage import (
     ANA,
     BETO,
     LENA,
+    METRICS_TOKEN,
     MISTAKEN,
     PASSWORD,
     TYPED,
@@ -40,6 +41,8 @@ IDS: dict[str, Any] = {
 }
 # What needs the cookie of a guest, or a link.
 FOR_GUESTS = ("guests.show", "guests.month", "guests.watch", "forgotten.choose")
+# What needs a token of its own.
+FOR_PROGRAMS = ("metrics.show",)
 # Endpoints that end something come last, and parts before the whole.
 LAST = (
     "deliveries.give_up",
@@ -93,9 +96,17 @@ def walk(stage: Stage, ana: Served) -> None:
     beto, visitor = stage.logged_in(BETO), stage.browser()
     for endpoint, address in addresses(stage.app, "GET").items():
         is_open = ana.client.get(address).status_code < 400
-        assert is_open or endpoint in ("login.show", *FOR_GUESTS), endpoint
+        assert is_open or endpoint in ("login.show", *FOR_GUESTS, *FOR_PROGRAMS), endpoint
         beto.client.get(address)
         visitor.client.get(address)
+
+
+def programs(stage: Stage) -> None:
+    """Ask for the metrics, with the token and with others."""
+    visitor = stage.browser()
+    for token, status in ((METRICS_TOKEN, 200), (f"{METRICS_TOKEN}x", 401), (TOKEN, 401)):
+        answer = visitor.client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == status
 
 
 def reader(stage: Stage, ana: Served) -> None:

@@ -30,7 +30,15 @@ NEW_PASSWORD = f"{MARK}-password-that-is-new"
 # A secret typed into a visible field by mistake.
 MISTAKEN = f"{MARK}-typed-where-it-does-not-belong"
 ANA, BETO, LENA = "ana@exemplo.com.br", "beto@exemplo.com.br", "lena@exemplo.com.br"
-SETTINGS = {"LOG_LEVEL": "DEBUG", "PROXY_HOPS": "1", "TRUSTED_HOSTS": "localhost,127.0.0.1"}
+METRICS_TOKEN, MONITOR = f"{MARK}-token-of-prometheus", f"{MARK}-path-of-the-monitor"
+SETTINGS = {
+    "LOG_LEVEL": "DEBUG",
+    "PROXY_HOPS": "1",
+    "TRUSTED_HOSTS": "localhost,127.0.0.1",
+    "METRICS_TOKEN": METRICS_TOKEN,
+    # No one listens there, so its failure is logged.
+    "HEARTBEAT_URL": f"http://127.0.0.1:4008/{MONITOR}?key={MONITOR}",
+}
 # The values of every secret field, by its name.
 TYPED: Mapping[str, str] = {
     "token": TOKEN,
@@ -42,7 +50,10 @@ TYPED: Mapping[str, str] = {
     # The code of the first access is visible while it is typed: the user copies it from a console.
     "code": MISTAKEN,
 }
-SECRETS = (TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET, PASSWORD, WRONG, NEW_PASSWORD)
+SECRETS = (
+    *(TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET, PASSWORD, WRONG, NEW_PASSWORD),
+    *(METRICS_TOKEN, MONITOR),
+)
 # The answers that contain a mark, and why. No other answer may, except with a text that is no
 # secret and was in the same request: a visible field shows the typed text again.
 ALLOWED: Mapping[str, Mapping[str, str]] = {

@@ -26,6 +26,7 @@ from tests.canaries.drives import (
     guests,
     made_secrets,
     mistakes_at_the_door,
+    programs,
     reader,
     running,
     users,
@@ -126,6 +127,7 @@ def drive(on: Stage) -> Served:
     users(ana)
     guests(on, ana)
     walk(on, ana)
+    programs(on)
     reader(on, ana)
     creations(ana)
     edits(ana)
@@ -161,4 +163,5 @@ def test_no_page_shows_prints_or_stores_a_secret(
     assert len(on.heard) > 300
     assert on.found("<h1>")
     assert "a page failed" in on.server.output
+    assert "HEARTBEAT_URL (127.0.0.1) takes no calls" in on.server.output
     assert len(on.made) == 20

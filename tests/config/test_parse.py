@@ -50,6 +50,13 @@ def test_a_switch_is_off_for_nought_false_no_and_nothing(text: str) -> None:
         ("DATABASE_URL", "mysql://user:canary@host/db"),
         ("DATABASE_URL", "postgres://user:canary@host:port/db"),
         ("LEASE_DATABASE_URL", "sqlite:////srv/canary.sqlite"),
+        ("METRICS_TOKEN", "canary"),
+        ("METRICS_TOKEN", "canary with two spaces"),
+        ("HEARTBEAT_URL", "hc-ping.com/canary"),
+        ("HEARTBEAT_URL", "https:///canary"),
+        ("HEARTBEAT_URL", "https://user:canary@hc-ping.com/"),
+        ("HEARTBEAT_URL", "https://hc-ping.com:port/canary"),
+        ("HEARTBEAT_URL", "https://hc-ping.com/a canary"),
     ],
 )
 def test_a_bad_value_stops_with_the_variable_and_the_rule_but_not_the_value(

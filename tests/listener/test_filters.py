@@ -231,14 +231,14 @@ def test_a_payload_that_only_the_slow_parser_reads_is_filtered_too(world: Filter
 def test_an_event_that_cannot_be_stored_leaves_no_filtered_delivery(
     world: Filtered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = world.half.intake._journal.write
+    write = world.half.intake.journal.write
 
     def failing(arrivals: list[Any], fence: int, *, again: bool) -> Any:
         if any(arrival.filtered for arrival in arrivals):
             raise ValueError("cannot be stored")
         return write(arrivals, fence, again=again)
 
-    monkeypatch.setattr(world.half.intake._journal, "write", failing)
+    monkeypatch.setattr(world.half.intake.journal, "write", failing)
     world.webhook(ONLY_7)
     world.arrive({"call": {"status": 3}})
     assert [event.note for event in world.half.events()] == ["unreadable"]

@@ -111,7 +111,7 @@ def test_after_another_owner_what_waited_is_given_up_and_the_sockets_are_read_ag
 def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
     half: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = half.intake._journal.write
+    write = half.intake.journal.write
     sizes: list[int] = []
 
     def failing(arrivals: list[Arrival], fence: int, *, again: bool) -> list[Due]:
@@ -122,7 +122,7 @@ def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
             raise store.Fenced
         return write(arrivals, fence, again=again)
 
-    monkeypatch.setattr(half.intake._journal, "write", failing)
+    monkeypatch.setattr(half.intake.journal, "write", failing)
     for number in range(3):
         half.feed().event(f'["x",{number}]')
     wait_until(lambda: half.fenced, 2, "the intake is told")

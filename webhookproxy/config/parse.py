@@ -62,6 +62,27 @@ def origin(text: str) -> str:
     return text.rstrip("/")
 
 
+def web_address(text: str) -> str:
+    """Return an address to call, which may hold a secret in its path; empty stays empty."""
+    rule = "must be an address like https://example.com/path, without user or spaces"
+    try:
+        parts = urlsplit(text)
+        # Reading `port` raises ValueError for a wrong port number.
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ValueError(rule) from None
+    if text and (not whole or "@" in parts.netloc or not text.isprintable() or " " in text):
+        raise ValueError(rule)
+    return text
+
+
+def bearer(text: str) -> str:
+    """Return a token that others send in a header; empty stays empty."""
+    if text and not re.fullmatch(r"[!-~]{16,200}", text):
+        raise ValueError("must have 16 to 200 characters (ASCII, without spaces)")
+    return text
+
+
 def hosts(text: str) -> tuple[str, ...]:
     """Return host names, separated by commas or spaces."""
     hosts = tuple(text.replace(",", " ").split())

@@ -163,6 +163,22 @@ SETTINGS: tuple[Setting, ...] = (
         parse.number(31, 3_650),
     ),
     *ALERT_SETTINGS,
+    Setting(
+        "METRICS_TOKEN",
+        "",
+        "16 or more characters",
+        "What Prometheus sends as a Bearer token to read /metrics; empty means that there is no "
+        "such page.",
+        parse.bearer,
+    ),
+    Setting(
+        "HEARTBEAT_URL",
+        "",
+        "address",
+        "Called each minute by the owner of the sockets while /saude would answer 200, so that a "
+        "monitor elsewhere notices when this program is gone; empty calls nothing.",
+        parse.web_address,
+    ),
 )
 
 

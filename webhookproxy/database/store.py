@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from webhookproxy.counts import Durations
 from webhookproxy.database.bulk import execute
 from webhookproxy.database.connections import lock_at_begin, one_connection
 
@@ -70,6 +71,8 @@ class Store:
     def __init__(self, url: str) -> None:
         self.engine = writing_engine(url)
         self.failing_since: float | None = None
+        # How long each group held the writer.
+        self.commits = Durations()
         self._waiting: deque[_Entry[Any]] = deque()
         self._came = Event()
         self._pool = ThreadPool(1)
@@ -138,7 +141,9 @@ class Store:
             self._gather()
             group = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
             group.sort(key=lambda entry: entry.late)
+            began = time.perf_counter()
             self._pool.apply(self._commit, (group,))
+            self.commits.add(round((time.perf_counter() - began) * 1000))
             self._note_health(group)
             for entry in group:
                 entry.done.set(None)

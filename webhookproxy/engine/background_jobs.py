@@ -9,8 +9,11 @@ from typing import NamedTuple, Protocol
 from flask import Flask
 
 from webhookproxy.delivery.outcomes.resending import Resending
+from webhookproxy.engine.dead_man import DeadMansSwitch
 from webhookproxy.engine.relay import Relay
 from webhookproxy.housekeeping.steps import Housekeeping
+from webhookproxy.network.dial import shared_resolver
+from webhookproxy.network.http.client import Client
 from webhookproxy.search.index.indexer import Indexer
 from webhookproxy.troubles.outages import Outages
 
@@ -30,6 +33,7 @@ class BackgroundJobs(NamedTuple):
     indexer: Indexer
     resending: Resending
     outages: Outages
+    dead_mans_switch: DeadMansSwitch
 
 
 def background_jobs(
@@ -52,4 +56,6 @@ def background_jobs(
     )
     resending = Resending(store, reading, relay.lanes.attend, days, clock)
     outages = Outages(store, reading, app.extensions["broadcast"].tell, clock)
-    return BackgroundJobs(housekeeping, indexer, resending, outages)
+    client = Client(app.extensions["policy"], shared_resolver(), max_idle=0)
+    switch = DeadMansSwitch(config["HEARTBEAT_URL"], client, reading, relay.failing_since)
+    return BackgroundJobs(housekeeping, indexer, resending, outages, switch)

@@ -1,4 +1,4 @@
-"""How the running whole is: what /saude and the pages ask the engine."""
+"""How the running whole is: what /saude, /metrics and the pages ask the engine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import time
 from dataclasses import dataclass
 
 import gevent
+
+from webhookproxy.counts import Durations
+from webhookproxy.delivery.outcomes.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,15 @@ class Health:
     sockets_connected: int
     buffered: int
     loop_lag_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What this process did since it started, as the owner of the sockets or before that."""
+
+    stored_events: int
+    sent: Tally
+    commits: Durations
 
 
 class LoopWatch:

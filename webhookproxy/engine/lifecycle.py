@@ -16,7 +16,7 @@ from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.database.store import Store
 from webhookproxy.engine.background_jobs import Job, background_jobs
 from webhookproxy.engine.guarded import Guarded
-from webhookproxy.engine.health import Health, LoopWatch
+from webhookproxy.engine.health import Counts, Health, LoopWatch
 from webhookproxy.engine.heartbeat import Heartbeat
 from webhookproxy.engine.relay import Relay
 from webhookproxy.logs.console import Console
@@ -107,6 +107,11 @@ class Engine:
             buffered=self._relay.intake.waiting,
             loop_lag_ms=self._loop.lag_ms,
         )
+
+    def counts(self) -> Counts:
+        """What this process did since it started."""
+        relay = self._relay
+        return Counts(relay.intake.journal.stored, relay.lanes.results.tally, relay.store.commits)
 
     def _run(self) -> None:
         while not self._stopping:

@@ -152,7 +152,7 @@ class Intake:
         on_fenced: Callable[[int], None],
     ) -> None:
         self.buffer = Buffer()
-        self._journal = Journal(store)
+        self.journal = Journal(store)
         self._routes = routes
         self._console = console
         self._outlet = outlet
@@ -180,7 +180,7 @@ class Intake:
             if lost:
                 logger.error("%d events are given up: another process took over", lost)
         self._fence = fence
-        self._journal.start(fence)
+        self.journal.start(fence)
         self._kick()
 
     def take(self, taken: Taken) -> None:
@@ -250,7 +250,7 @@ class Intake:
         again = False
         while True:
             try:
-                dues = self._journal.write(arrivals, fence, again=again)
+                dues = self.journal.write(arrivals, fence, again=again)
             except StoreUnavailable:
                 again = True
                 self.failing_since = self.failing_since or time.time()

@@ -55,6 +55,8 @@ class Journal:
     """Numbers events and deliveries and writes them. Only the owner of the sockets has one."""
 
     def __init__(self, store: Store) -> None:
+        # How many events this process stored since it started.
+        self.stored = 0
         self._store = store
         self._event_id = 0
         self._delivery_id = 0
@@ -83,6 +85,7 @@ class Journal:
             _count(connection, arrivals)
 
         self._store.run(job, fence=fence, late=True)
+        self.stored += len(event_rows)
         self._event_id += len(event_rows)
         self._delivery_id += len(delivery_rows) + len(filtered_rows)
         return dues

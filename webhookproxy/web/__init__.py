@@ -27,6 +27,7 @@ from webhookproxy.web.guests import links as guest_links
 from webhookproxy.web.guests.pages import blueprint as guests
 from webhookproxy.web.login import forgotten, second_factor, second_step
 from webhookproxy.web.login.pages import blueprint as login
+from webhookproxy.web.metrics.page import blueprint as metrics
 from webhookproxy.web.month.page import blueprint as month
 from webhookproxy.web.outages.pages import blueprint as outages
 from webhookproxy.web.shared import access, errors, formats, headers, request_limits
@@ -38,7 +39,7 @@ from webhookproxy.web.webhooks.pages import blueprint as webhooks
 STATIC_SECONDS = 31_536_000
 _BLUEPRINTS = (
     *(login, second_step.blueprint, second_factor.blueprint),
-    *(panel.blueprint, health.blueprint, theme.blueprint, guide.blueprint, exports),
+    *(panel.blueprint, health.blueprint, metrics, theme.blueprint, guide.blueprint, exports),
     *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
     *(webhooks, webhook_editing.blueprint, running.blueprint, secret.blueprint, filters),
     *(refusals.blueprint, outages),

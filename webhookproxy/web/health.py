@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.database.lease import HEARTBEAT_MS, owner_seen_ms
@@ -21,7 +21,7 @@ from webhookproxy.models.deliveries.tables import OPEN
 from webhookproxy.reasons import StoringReason
 
 blueprint = Blueprint("health", __name__)
-PATH = "/saude"
+PATH, METRICS_PATH = "/saude", "/metrics"
 _FINAL_DOT = re.compile(r"\.(?=(:[0-9]*)?$)")
 
 _SOCKETS = text(
@@ -50,10 +50,10 @@ _LAST_BACKUP = (
 
 
 def answer_every_host(app: Flask) -> None:
-    """Let monitors ask by any name or address: what /saude says is public and names no one.
+    """Let monitors ask by any name or address: /saude is public, and /metrics has its own token.
 
-    Every other page keeps TRUSTED_HOSTS, and takes these names in any spelling, as DNS does. Called
-    before anything else wraps the application.
+    Neither names anyone. Every other page keeps TRUSTED_HOSTS, and takes these names in any
+    spelling, as DNS does. Called before anything else wraps the application.
     """
     trusted, inner = app.config["TRUSTED_HOSTS"], app.wsgi_app
     if not trusted:
@@ -61,7 +61,7 @@ def answer_every_host(app: Flask) -> None:
 
     def open_to_monitors(environ: dict[str, Any], start_response: Any) -> Any:
         host = _FINAL_DOT.sub("", environ.get("HTTP_HOST", "").lower())
-        if environ.get("PATH_INFO") == PATH:
+        if environ.get("PATH_INFO") in (PATH, METRICS_PATH):
             host = trusted[0].removeprefix(".")
         return inner({**environ, "HTTP_HOST": host}, start_response)
 
@@ -103,15 +103,13 @@ def _stored() -> dict[str, object]:
     """Return what the database says about all processes."""
     connection = db.session.connection()
     seen_ms = owner_seen_ms(connection)
-    wished, connected = connection.execute(_SOCKETS).one()
+    wished, connected = stored_sockets(connection, seen_ms)
     waiting, oldest_ms = connection.execute(_WAITING).one()
-    lives = seen_ms is not None and seen_ms <= HEARTBEAT_MS
     disk = look(connection, current_app.config["MAX_DATA_BYTES"])
     backup_at = connection.scalar(_LAST_BACKUP)
     return {
         "owner_seen_ms": seen_ms,
-        # Without a living owner no socket is open, whatever the rows say.
-        "sockets": {"wished": int(wished), "connected": int(connected) if lives else 0},
+        "sockets": {"wished": wished, "connected": connected},
         "disk": {
             "alarm": disk.alarm,
             "reason": disk.reason.value,
@@ -124,6 +122,17 @@ def _stored() -> dict[str, object]:
         # None of the provider's own backups is known here, and null is no alarm.
         "backup_age_seconds": None if backup_at is None else _seconds_since(backup_at.timestamp()),
     }
+
+
+def stored_sockets(connection: Connection, seen_ms: int | None) -> tuple[int, int]:
+    """Return how many sockets are wished and how many are connected, as the owner wrote it.
+
+    `seen_ms` is the age of the owner's last heartbeat.
+    """
+    wished, connected = connection.execute(_SOCKETS).one()
+    # Without a living owner no socket is open, whatever the rows say.
+    lives = seen_ms is not None and seen_ms <= HEARTBEAT_MS
+    return int(wished), int(connected) if lives else 0
 
 
 def _seconds_since(moment: float) -> float:

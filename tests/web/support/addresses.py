@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from tests.support.application import store_of
 
 PUBLIC = {
-    *("login.show", "login.first", "second_step.show", "health.show", "static"),
+    *("login.show", "login.first", "second_step.show", "health.show", "metrics.show", "static"),
     *(
         "guests.show",
         "guests.month",

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.delivery.outcomes.ledger import Result, write_group
+from webhookproxy.delivery.outcomes.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Results:
         on_fenced: Callable[[int], None],
         tell: Callable[[int], None] = ignore_change,
     ) -> None:
+        self.tally = Tally()
         self._store = store
         self._tell = tell
         self._on_fenced = on_fenced
@@ -75,6 +77,7 @@ class Results:
             group: list[Result] = []
             if self._commit(group, fence):
                 del waiting[: len(group)]
+                self.tally.add(group)
                 for result in group:
                     result.committed(result.due.id)
                 for company_id in {result.due.facts.company_id for result in group}:

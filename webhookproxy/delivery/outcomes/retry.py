@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 
@@ -25,7 +25,7 @@ JITTER = 0.1
 Random = Callable[[], float]
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What an answer means for the schedules."""
 
     SUCCESS = "success"

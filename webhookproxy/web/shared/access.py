@@ -38,7 +38,7 @@ _BEFORE_THE_CHANGE = ("login.own", "login.leave")
 # What every user changes of their own, readers too.
 _OWN_ACCOUNT = ("login", "second_factor")
 # Never looked up in the database: monitors, and static files that do not exist.
-_WITHOUT_ACCOUNT = ("health.show", "static")
+_WITHOUT_ACCOUNT = ("health.show", "metrics.show", "static")
 
 
 @dataclass(frozen=True, slots=True)

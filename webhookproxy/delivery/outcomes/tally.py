@@ -1,0 +1,36 @@
+"""What this process sent since it started: how many attempts, with what result, how quickly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from webhookproxy.counts import Durations
+from webhookproxy.delivery.outcomes.ledger import Result
+from webhookproxy.delivery.outcomes.retry import Kind
+from webhookproxy.reasons import DeliveryState
+
+
+class Tally:
+    """Counts results that were committed.
+
+    `attempts` has the POSTs by what their answers mean, `answered` how long each took, `delivered`
+    the times from the arrival of an event to its acceptance.
+    """
+
+    def __init__(self) -> None:
+        self.attempts = dict.fromkeys(Kind, 0)
+        self.answered = Durations()
+        self.delivered = Durations()
+
+    def add(self, group: Iterable[Result]) -> None:
+        """Count a group of results."""
+        for result in group:
+            post = result.outcome
+            while post is not None:
+                self.attempts[post.kind] += 1
+                self.answered.add(post.duration_ms)
+                post = post.unanswered
+            if result.verdict.state is DeliveryState.DELIVERED:
+                # The clock may have been set back meanwhile.
+                took = result.now_ms - result.due.facts.received_ms
+                self.delivered.add(took if took > 0 else 0)
