@@ -36,7 +36,7 @@ SETTINGS = {
     "PROXY_HOPS": "1",
     "TRUSTED_HOSTS": "localhost,127.0.0.1",
     "METRICS_TOKEN": METRICS_TOKEN,
-    # No one listens there, so its failure is logged.
+    # No one listens there.
     "HEARTBEAT_URL": f"http://127.0.0.1:4008/{MONITOR}?key={MONITOR}",
 }
 # The values of every secret field, by its name.

@@ -138,8 +138,8 @@ def test_the_owner_counts_what_it_stores_and_sends(
     make_webhook(any_app, company, receiver.url("/canary"), name="Canário", secret="canary-secret")
     with relaying(any_app) as engine:
         emit(simulator, token, 3)
-        wait_until(lambda: engine.counts().sent.delivered.counts != [0] * PLACES)
-        wait_until(lambda: scrape(any_app).value("webhookproxy_webhook_delivered_total") == 3)
+        # The counts follow the commit.
+        wait_until(lambda: sum(engine.counts().sent.delivered.counts) == 3)
         found = scrape(any_app)
     of_the_owner = {"process": "owner"}
     assert found.value("webhookproxy_storing") == 1
