@@ -1,4 +1,4 @@
-"""/metrics: the text for Prometheus, for whoever has METRICS_TOKEN."""
+"""/metrics: the text for Prometheus, for programs that have METRICS_TOKEN."""
 
 from __future__ import annotations
 
