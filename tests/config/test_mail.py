@@ -34,6 +34,7 @@ def test_the_address_of_a_mail_server_is_read(text: str, expected: MailServer) -
         "smtp://mail.example.com/path",
         "smtp://mail.example.com?x=1",
         "smtp://mail.example.com:0",
+        "smtp://mail.example.com:465",
         "smtp://mail.example.com:99999",
         "smtp://mail .example.com",
         "smtp://user:p%0Dx@mail.example.com",

@@ -53,6 +53,9 @@ def server(text: str) -> MailServer | None:
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if not _is_bare(parts, text) or port == 0 or bool(user) != bool(password):
         raise ValueError(rule)
+    # Such a server waits for us, and we would wait for its greeting.
+    if parts.scheme == "smtp" and port == _PORTS["smtps"]:
+        raise ValueError("must begin with smtps:// for port 465")
     # Python's smtplib sends both as ASCII.
     if not (user + password).isascii() or not (user + password).isprintable():
         raise ValueError("must have a user and a password of ASCII characters")

@@ -136,6 +136,9 @@ def test_what_is_wrong_with_the_server_of_the_settings_is_told_apart(server: Mai
     assert refusal(with_starttls(server, "other.example")) == (AlertError.BAD_CERTIFICATE, False)
     secure = MailServer("other.example", server.tls, has_tls=True)
     assert refusal(secure) == (AlertError.BAD_CERTIFICATE, False)
+    # The port of STARTTLS, taken for that of TLS.
+    plain = MailServer("mail.example", server.starttls, has_tls=True)
+    assert refusal(plain) == (AlertError.NOT_UNDERSTOOD, False)
     # Beyond this machine there is no way without encryption, and no login in the clear.
     bare = replace(good, port=server.plain)
     assert refusal(bare) == (AlertError.NO_ENCRYPTION, True)

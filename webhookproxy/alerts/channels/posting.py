@@ -28,6 +28,8 @@ NO_ANSWERS: Mapping[DeliveryReason, AlertError] = MappingProxyType(
         DeliveryReason.CONNECT_TIMEOUT: AlertError.TOO_SLOW,
         DeliveryReason.ANSWER_TIMEOUT: AlertError.TOO_SLOW,
         DeliveryReason.ADDRESS_NOT_ALLOWED: AlertError.ADDRESS_NOT_ALLOWED,
+        # The handshake fails where the other side speaks no TLS: at a wrong port, mostly.
+        DeliveryReason.TLS_FAILED: AlertError.NOT_UNDERSTOOD,
         DeliveryReason.BAD_ANSWER: AlertError.NOT_UNDERSTOOD,
         DeliveryReason.INTERNAL_ERROR: AlertError.INTERNAL,
     }
