@@ -22,6 +22,10 @@ AUTH = f"Bearer {MARK}-authorization-1"
 SECRET, OLD_SECRET = f"{MARK}-signing-secret-2", f"{MARK}-signing-secret-1"
 URL_KEY = f"key-{MARK}-of-the-receiver"
 URL = f"http://127.0.0.1:4009/?key={URL_KEY}"
+# Where a person is told of problems, by the kind of the address, and what the server logs in with.
+MAIL_PASSWORD = f"{MARK}-mail-password"
+BOT = f"123456789:{MARK}-bot-token-0123456789"
+TOPIC, SLACK_KEY = f"{MARK}-topic", f"{MARK}-slack-webhook"
 PHONE = "11912345678"
 PHONE_SHOWN = "(11) 91234-5678"
 # The phone may be in the payloads as they came.
@@ -55,7 +59,8 @@ def assert_no_secret_is_stored(app: Flask, sqlite_url: str) -> None:
     marked = {where for where, text in stored.items() if MARK in text}
     assert marked == {("webhooks", "url")}
     # The bytes too: the write-ahead log has older ones. A URL's key is an exception.
-    for secret in (TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET):
+    told = (MAIL_PASSWORD, BOT, TOPIC, SLACK_KEY)
+    for secret in (TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET, *told):
         assert secret.encode() not in files_of(sqlite_url)
 
 

@@ -14,7 +14,17 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import text
 
-from tests.canaries.marks import AUTH, MARK, OLD_SECRET, PHONE_SHOWN, SECRET, TOKEN, URL_KEY, echo
+from tests.canaries.marks import (
+    AUTH,
+    MAIL_PASSWORD,
+    MARK,
+    OLD_SECRET,
+    PHONE_SHOWN,
+    SECRET,
+    TOKEN,
+    URL_KEY,
+    echo,
+)
 from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
 from tests.support.receiver import Plain, Received, Receiver
 from tests.support.server_process import ServerProcess
@@ -38,6 +48,8 @@ SETTINGS = {
     "METRICS_TOKEN": METRICS_TOKEN,
     # No one listens there.
     "HEARTBEAT_URL": f"http://127.0.0.1:4008/{MONITOR}?key={MONITOR}",
+    "SMTP_URL": f"smtp://avisos:{MAIL_PASSWORD}@127.0.0.1:4008",
+    "SMTP_FROM": "avisos@exemplo.com.br",
 }
 # The values of every secret field, by its name.
 TYPED: Mapping[str, str] = {
@@ -52,7 +64,7 @@ TYPED: Mapping[str, str] = {
 }
 SECRETS = (
     *(TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET, PASSWORD, WRONG, NEW_PASSWORD),
-    *(METRICS_TOKEN, MONITOR),
+    *(METRICS_TOKEN, MONITOR, MAIL_PASSWORD),
 )
 # The answers that contain a mark, and why. No other answer may, except with a text that is no
 # secret and was in the same request: a visible field shows the typed text again.

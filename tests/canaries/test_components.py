@@ -15,14 +15,19 @@ from typing import Any
 import gevent
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from tests.canaries.marks import (
     AUTH,
+    BOT,
+    MAIL_PASSWORD,
     OLD_SECRET,
     PHONE,
     PHONE_SHOWN,
     SECRET,
+    SLACK_KEY,
     TOKEN,
+    TOPIC,
     URL,
     URL_KEY,
     assert_no_secret_is_stored,
@@ -43,6 +48,8 @@ from tests.support.receiver import Answer, Plain, Received, Receiver, hang, raw,
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.socket_server import OPEN, websocket
+from webhookproxy.alerts.addresses import add_address
+from webhookproxy.models.accounts.people import create_user
 from webhookproxy.models.webhooks import find_webhook, rotate_secret
 from webhookproxy.network import dial
 
@@ -119,6 +126,31 @@ def make_sockets(app: Flask, stack: ExitStack) -> None:
     make_company(app, "http://127.0.0.1:4009", f"{TOKEN}-none", connected=True)
 
 
+def make_addresses(app: Flask, stack: ExitStack) -> dict[str, str]:
+    """Ask for messages to addresses that take none; return the settings of their servers."""
+    server = stack.enter_context(Receiver(echo))
+    mail = stack.enter_context(Receiver(greeting=raw(b"554 refused\r\n")))
+    settings = dict.fromkeys(("TELEGRAM_URL", "SLACK_URL", "NTFY_URL"), server.url(""))
+    settings["SMTP_URL"] = f"smtp://avisos:{MAIL_PASSWORD}@127.0.0.1:{mail.port}"
+    settings["SMTP_FROM"] = "avisos@exemplo.com.br"
+    config = {**app.config, **settings}
+    typed = {
+        "email": "ana@exemplo.com.br",
+        "telegram": f"{BOT} -1001234567890",
+        "slack": server.url(f"/services/{SLACK_KEY}"),
+        "ntfy": TOPIC,
+        "webhook": server.url(f"/{SLACK_KEY}?key={SLACK_KEY}"),
+    }
+
+    def job(session: Session) -> None:
+        user = create_user(session, "avisada@exemplo.com.br", "hash", admin=True)
+        for kind, address in typed.items():
+            add_address(session, user.id, kind, address, config, app.extensions["policy"])
+
+    store_of(app).session(job)
+    return settings
+
+
 def emit_everything(simulator: SimulatorProcess) -> None:
     person = {"phone": PHONE_SHOWN, "cpf": int(PHONE), "agent": {"api_token": TOKEN}}
     for number in range(3):
@@ -138,7 +170,8 @@ def test_no_failure_of_a_server_shows_or_stores_a_secret(
         company = make_company(app, simulator.url, TOKEN, connected=True)
         receivers = make_receivers(app, company, stack)
         make_sockets(app, stack)
-        server = stack.enter_context(ServerProcess(sqlite_url, tmp_path, LOG_LEVEL="DEBUG"))
+        settings = {**make_addresses(app, stack), "LOG_LEVEL": "DEBUG"}
+        server = stack.enter_context(ServerProcess(sqlite_url, tmp_path, **settings))
         simulator.wait_for_sockets(TOKEN)
         emit_everything(simulator)
         for receiver in receivers:

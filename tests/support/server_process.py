@@ -22,7 +22,15 @@ START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _ROOT = Path(__file__).resolve().parents[2]
 # The settings of the developer's shell must not reach the server.
-_FOREIGN = ("DYNO", "PUBLIC_URL", "TRUSTED_HOSTS", "PROXY_HOPS", "LOG_LEVEL", "ALLOW_HTTP")
+_FOREIGN = (
+    "DYNO",
+    "PUBLIC_URL",
+    "TRUSTED_HOSTS",
+    "PROXY_HOPS",
+    "LOG_LEVEL",
+    "ALLOW_HTTP",
+    "SMTP_URL",
+)
 _numbers = count(1)
 
 
