@@ -10,9 +10,9 @@ from webhookproxy.events.conditions import read_payload
 from webhookproxy.events.formats.call_fields import ORDER, READ, VERSION
 from webhookproxy.events.formats.definition import Fault, Source, Unrenderable
 from webhookproxy.events.formats.moments import iso, read_moment
-from webhookproxy.events.formats.telephones import read_telephone
 from webhookproxy.events.formats.values import is_empty
 from webhookproxy.events.payload_paths import MISSING, find, parse_path
+from webhookproxy.events.telephones import read_telephone
 
 _READ = tuple((field, tuple((path, parse_path(path)) for path in field.paths)) for field in READ)
 # `callHistory` stands under `call` in the platform's own description.

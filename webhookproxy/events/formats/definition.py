@@ -16,6 +16,7 @@ class FormatKind(StrEnum):
     PAYLOAD = "payload"
     SOCKET2WEBHOOK = "socket2webhook"
     CALL = "resumo"
+    MAPPED = "montado"
 
 
 LABELS: Mapping[FormatKind, str] = MappingProxyType(
@@ -25,6 +26,7 @@ LABELS: Mapping[FormatKind, str] = MappingProxyType(
         FormatKind.PAYLOAD: "só o payload",
         FormatKind.SOCKET2WEBHOOK: "socket2webhook",
         FormatKind.CALL: "resumo da ligação",
+        FormatKind.MAPPED: "montado",
     }
 )
 
@@ -44,12 +46,112 @@ CONTENT_TYPES: Mapping[Encoding, str] = MappingProxyType(
 )
 
 
+class RowKind(StrEnum):
+    """Where the value of a row of *montado* comes from."""
+
+    VALUE = "valor"
+    CONSTANT = "constante"
+    TEXT = "texto"
+
+
+class StepKind(StrEnum):
+    """What is made of a row's value."""
+
+    TEXT = "texto"
+    NUMBER = "numero"
+    DIGITS = "digitos"
+    E164 = "e164"
+    NATIONAL = "nacional"
+    SECONDS = "segundos"
+    DATE_ISO = "data_iso"
+    DATE_BRAZILIAN = "data_br"
+    DATE_UNIX = "data_unix"
+    UPPER = "maiusculas"
+    LOWER = "minusculas"
+    TABLE = "tabela"
+    MASK = "mascara"
+
+
+STEP_LABELS: Mapping[StepKind, str] = MappingProxyType(
+    {
+        StepKind.TEXT: "como texto",
+        StepKind.NUMBER: "como número",
+        StepKind.DIGITS: "só os dígitos",
+        StepKind.E164: "telefone em E.164",
+        StepKind.NATIONAL: "telefone nacional",
+        StepKind.SECONDS: "segundos",
+        StepKind.DATE_ISO: "data ISO",
+        StepKind.DATE_BRAZILIAN: "dd/mm/aaaa hh:mm",
+        StepKind.DATE_UNIX: "data Unix",
+        StepKind.UPPER: "MAIÚSCULAS",
+        StepKind.LOWER: "minúsculas",
+        StepKind.TABLE: "tabela",
+        StepKind.MASK: "máscara",
+    }
+)
+
+
+class IfMissing(StrEnum):
+    """What becomes of a row without a value."""
+
+    LEAVE_OUT = "deixar_fora"
+    EMPTY = "vazio"
+    DO_NOT_SEND = "nao_enviar"
+
+
+@dataclass(frozen=True, slots=True)
+class RowStep:
+    """One step. Only a table has rows; its default is None if an unknown text has no value."""
+
+    kind: StepKind
+    table: Mapping[str, str] = MappingProxyType({})
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One field of the receiver's body: where it stands, and what its value is.
+
+    A value is the first of `paths` that is not empty. `text` is a constant, or a text with the
+    paths of values in braces: "{campaign.name} - {call.phone}".
+    """
+
+    name: str
+    kind: RowKind = RowKind.VALUE
+    paths: tuple[str, ...] = ()
+    text: str = ""
+    steps: tuple[RowStep, ...] = ()
+    if_missing: IfMissing = IfMissing.LEAVE_OUT
+
+
+class Kept(StrEnum):
+    """Which fields of a payload are sent."""
+
+    ALL = "tudo"
+    ONLY = "so"
+    WITHOUT = "sem"
+
+
+@dataclass(frozen=True, slots=True)
+class Less:
+    """What is sent of a payload: `paths` are kept or left out, `masked` show nothing."""
+
+    kept: Kept = Kept.ALL
+    paths: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
-    """The body that a webhook asks for; the default is the body of `contract.body`."""
+    """The body that a webhook asks for; the default is the body of `contract.body`.
+
+    `rows` are those of *montado*; `less` is for the formats that hold the payload.
+    """
 
     kind: FormatKind = FormatKind.STANDARD
     encoding: Encoding = Encoding.JSON
+    rows: tuple[Row, ...] = ()
+    less: Less = Less()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +176,8 @@ class Fault(StrEnum):
     TOO_LARGE = "too_large"
     NO_FIELDS = "no_fields"
     NOT_A_CALL = "not_a_call"
+    NO_VALUE = "no_value"
+    BAD_FORMAT = "bad_format"
 
 
 class Unrenderable(Exception):

@@ -14,11 +14,15 @@ from webhookproxy.events.formats.definition import (
     Encoding,
     Format,
     FormatKind,
+    Less,
     Source,
 )
 from webhookproxy.events.formats.form_encoding import write_form
+from webhookproxy.events.formats.less import lessened
+from webhookproxy.events.formats.mapping import mapped
 from webhookproxy.events.formats.values import read_values, write_values
 
+ALL = Less()
 # Formats that hold the payload, and its key there; in two of them it has none of ours.
 _AROUND_THE_PAYLOAD = {
     FormatKind.STANDARD: "payload",
@@ -36,6 +40,9 @@ def render(wanted: Format, source: Source) -> tuple[bytes, str]:
     if wanted.encoding is Encoding.FORM:
         body = write_form(_fields(wanted, source))
     elif wanted.kind in _AROUND_THE_PAYLOAD:
+        if wanted.less != ALL:
+            kept = lessened(wanted.less, read_values(source.payload))
+            source = replace(source, payload=write_values(kept).decode())
         body = _text(wanted.kind, source)
     else:
         body = write_values(_fields(wanted, source))
@@ -63,9 +70,13 @@ def _text(kind: FormatKind, source: Source) -> bytes:
 
 def _fields(wanted: Format, source: Source) -> Any:
     """Return the fields of the body."""
-    values, kind = read_values(source.payload), wanted.kind
+    kind = wanted.kind
+    if kind is FormatKind.MAPPED:
+        return mapped(wanted, source)
+    values = read_values(source.payload)
     if kind is FormatKind.CALL:
         return summarise(source, values)
+    values = lessened(wanted.less, values)
     if kind is FormatKind.PAYLOAD:
         return values
     around: dict[str, Any] = json.loads(_text(kind, replace(source, payload="null")))

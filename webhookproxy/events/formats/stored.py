@@ -5,14 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from webhookproxy.events.formats.definition import Encoding, Format, FormatKind
+from webhookproxy.events.formats.definition import (
+    Encoding,
+    Format,
+    FormatKind,
+    IfMissing,
+    Kept,
+    Less,
+    Row,
+    RowKind,
+    RowStep,
+    StepKind,
+)
 
 
 def stored_format(given: Format) -> dict[str, Any] | None:
     """Return a format as plain JSON; None for the default."""
     if given == Format():
         return None
-    return {"kind": given.kind.value, "encoding": given.encoding.value}
+    stored: dict[str, Any] = {"kind": given.kind.value, "encoding": given.encoding.value}
+    if given.rows:
+        stored["rows"] = [_stored_row(each) for each in given.rows]
+    if given.less != Less():
+        stored["less"] = {
+            "kept": given.less.kept.value,
+            "paths": list(given.less.paths),
+            "masked": list(given.less.masked),
+        }
+    return stored
 
 
 def read_format(stored: Mapping[str, Any] | None) -> Format:
@@ -22,4 +42,43 @@ def read_format(stored: Mapping[str, Any] | None) -> Format:
     """
     if stored is None:
         return Format()
-    return Format(FormatKind(stored["kind"]), Encoding(stored["encoding"]))
+    try:
+        less = stored.get("less")
+        return Format(
+            FormatKind(stored["kind"]),
+            Encoding(stored["encoding"]),
+            tuple(map(_read_row, stored.get("rows", ()))),
+            Less()
+            if less is None
+            else Less(Kept(less["kept"]), tuple(less["paths"]), tuple(less["masked"])),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("a stored format of another version") from error
+
+
+def _stored_row(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "kind": row.kind.value,
+        "paths": list(row.paths),
+        "text": row.text,
+        "steps": [
+            {"kind": each.kind.value, "table": dict(each.table), "default": each.default}
+            for each in row.steps
+        ],
+        "if_missing": row.if_missing.value,
+    }
+
+
+def _read_row(stored: Mapping[str, Any]) -> Row:
+    return Row(
+        stored["name"],
+        RowKind(stored["kind"]),
+        tuple(stored["paths"]),
+        stored["text"],
+        tuple(
+            RowStep(StepKind(each["kind"]), dict(each["table"]), each["default"])
+            for each in stored["steps"]
+        ),
+        IfMissing(stored["if_missing"]),
+    )

@@ -1,4 +1,4 @@
-"""`python -m bench.refusal_cost`: the cost of the signs of trouble and the groups of refusals.
+"""`python -m bench.costs.refusals`: the cost of the signs of trouble and the groups of refusals.
 
 A burst's results are written by the real statements into a SQLite file, with the signs and the
 groups and without them, and each transaction is taken back. The runs alternate in a new order each
@@ -46,7 +46,7 @@ _REFUSED = Verdict(DeliveryState.REFUSED, DeliveryReason.REFUSED_STATUS, counts=
 
 def main() -> int:
     """Measure. Return 0, or 1 if it costs too much."""
-    parser = argparse.ArgumentParser(prog="python -m bench.refusal_cost")
+    parser = argparse.ArgumentParser(prog="python -m bench.costs.refusals")
     parser.add_argument("--events", type=int, default=10_000, help="in a burst (default 10000)")
     parser.add_argument("--rounds", type=int, default=9, help="of each (default 9)")
     arguments = parser.parse_args()
