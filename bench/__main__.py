@@ -19,7 +19,6 @@ from pathlib import Path
 
 from bench import growth, scale, search_cost, speed
 from bench.costs.conditions import conditions
-from bench.costs.formats import formats
 from bench.processes.relays import Stage, has_node
 from bench.rows import Row, text
 from webhookproxy.demo.programs import DemoError
@@ -52,7 +51,6 @@ def measure(stage: Stage, *, quick: bool, node: bool, other_core: int) -> list[R
     found, reference = speed.measure(stage, rounds=1 if quick else 3, events=5000, node=node)
     parts: list[Callable[[], list[Row]]] = [
         conditions,
-        lambda: formats(reference.cpu_ms * 1000),
         lambda: scale.many_companies(stage, reference, 60 / small),
         lambda: scale.slow_receiver(stage, 20 / small),
         lambda: scale.backlog(stage, 200_000 // (small * small)),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import astuple
 
+from bench.costs.formats import formats
 from bench.load import Load, burst, steady
 from bench.processes.relays import Product, Stage, install, new_token, start_node, start_plain
 from bench.processes.stage import Relay
@@ -78,6 +79,7 @@ def _rows(medians: dict[str, Load], *, node: bool) -> list[Row]:
         for name, load in medians.items()
         if name.endswith("burst")
     ]
+    rows += formats(medians["product burst"].cpu_ms * 1000)
     if not node:
         return rows
     burst_ratio = medians["product burst"].per_second / medians["N64 burst"].per_second

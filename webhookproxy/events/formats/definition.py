@@ -92,7 +92,7 @@ STEP_LABELS: Mapping[StepKind, str] = MappingProxyType(
 
 
 class IfMissing(StrEnum):
-    """What becomes of a row without a value."""
+    """What is sent for a row without a value."""
 
     LEAVE_OUT = "deixar_fora"
     EMPTY = "vazio"
