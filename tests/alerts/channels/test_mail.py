@@ -78,6 +78,7 @@ def test_an_email_arrives_whole_over_starttls_with_a_login(server: MailProcess) 
     got = parsed(letter)
     assert got["Subject"] == TOLD.subject
     assert got["Message-ID"] == "<alert_1-opened@empresa.example>"
+    assert got["From"] == f"webhookproxy <{FROM}>"
     assert got["Auto-Submitted"] == "auto-generated"
     assert got.get_content().replace("\r\n", "\n") == (
         "O webhook CRM recusa os eventos desde 16:18.\n.Um ponto no começo da linha.\n\n"

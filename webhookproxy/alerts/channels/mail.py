@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from email import policy
 from email.message import EmailMessage
-from email.utils import formatdate
+from email.utils import formataddr, formatdate
 
 from webhookproxy.alerts.channels.smtp import Conversation
 from webhookproxy.alerts.channels.text import body_of, one_line
@@ -40,7 +40,7 @@ def send_mail(server: MailServer | None, sender: str, to: str, message: Message)
 def letter_of(sender: str, to: str, message: Message) -> bytes:
     """Return the e-mail's bytes; no text of the message can begin a header of its own."""
     mail = EmailMessage(policy=_POLICY)
-    mail["From"] = sender
+    mail["From"] = formataddr(("webhookproxy", sender))
     mail["To"] = to
     mail["Subject"] = one_line(message.subject)
     mail["Date"] = formatdate()
