@@ -25,7 +25,7 @@ from webhookproxy.models import (
     Webhook,
 )
 from webhookproxy.models.deliveries.tables import FAILED_ATTEMPT
-from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
+from webhookproxy.reasons import ACCEPTING, DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.simulator.world import World
 
@@ -265,6 +265,14 @@ def _count(webhook: Webhook, state: DeliveryState, rows: int) -> None:
         setattr(webhook.health, state.value, getattr(webhook.health, state.value) + rows)
 
 
+def _headers(delivery_id: int, made: Try) -> str | None:
+    """Return the headers of the answer to an attempt that failed."""
+    if made.status is None or made.reason in ACCEPTING:
+        return None
+    lines = ("server: nginx", "content-type: application/json", f"x-request-id: {delivery_id:08x}")
+    return "\n".join((*lines, "set-cookie: …"))
+
+
 def _attempt(
     delivery_id: int, webhook_id: int, number: int, received_ms: int, made: Try
 ) -> Attempt:
@@ -277,6 +285,7 @@ def _attempt(
         reason=made.reason.value,
         detail=None,
         answer=made.answer,
+        answer_headers=_headers(delivery_id, made),
         probe=made.probe,
         webhook_id=webhook_id,
     )

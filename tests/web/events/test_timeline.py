@@ -39,9 +39,39 @@ def test_every_point_has_room_for_a_finger_and_is_inside(times: list[int]) -> No
     assert found[-1] < 97
 
 
-def test_a_longer_wait_is_a_longer_distance() -> None:
-    first, then, last = places([event(1, 0), event(2, 400), event(3, 200_400)])
-    assert last - then > then - first
+@pytest.mark.parametrize(
+    ("times", "distances"),
+    [
+        # To scale.
+        ([0, 30_000, 90_000], [30, 60]),
+        # The short ones get the minimum, the others stay to scale.
+        ([0, 20, 40, 20_040, 60_040], [None, None, 20, 40]),
+        ([0, 400, 200_400], [None, 200]),
+        (range(0, 11_000, 1_000), [1] * 10),
+    ],
+)
+def test_the_distances_are_the_times_to_scale_with_a_minimum(
+    times: list[int], distances: list[float | None]
+) -> None:
+    found = places([event(number, at) for number, at in enumerate(times)])
+    drawn = [later - earlier for earlier, later in pairwise(found)]
+    scales = [each / time for each, time in zip(drawn, distances, strict=True) if time is not None]
+    assert max(scales) - min(scales) < 0.01 * max(scales)
+    short = [each for each, time in zip(drawn, distances, strict=True) if time is None]
+    assert all(each == pytest.approx(min(drawn), abs=0.02) for each in short)
+    assert found[-1] == pytest.approx(100 - SLOT / 2, abs=0.02)
+
+
+def test_the_time_between_two_points_is_said_where_its_words_fit() -> None:
+    (row,) = draw([event(1, 0), event(2, 2_000), event(3, 65_000)])
+    assert [words for _, words in row.lapses] == ["2 s", "1 min 3 s"]
+    (row,) = draw([event(n, at) for n, at in enumerate((0, 203_000, 241_800, 270_900))])
+    assert [words for _, words in row.lapses] == ["3 min 23 s", "39 s", "29 s"]
+    (row,) = draw([event(1, 0), event(2, 2_000), event(3, 65_000)])
+    assert [point.since for point in row.points] == ["", "2 s", "1 min 3 s"]
+    rows = draw([event(number, number * 1_500) for number in range(ROW_MAX + 1)])
+    assert [row.lapses for row in rows] == [(), ()]
+    assert rows[1].points[0].since == "1,5 s"
 
 
 def test_clocks_that_went_back_do_not_move_a_point_back() -> None:
