@@ -63,6 +63,9 @@ def test_every_part_is_a_sentence_with_known_placeholders(words: Words) -> None:
         assert part.endswith(".")
         assert part[0].isupper() or part.startswith("3C Plus")
         assert "  " not in part
+        # One kind of quotes: “ and ”.
+        assert '"' not in part
+        assert "desde há" not in part
     for part in (words.what, words.then, words.you):
         fields = {field for _, field, _, _ in string.Formatter().parse(part) if field}
         assert fields <= {"when", "since", "status", "target", "condition"}
@@ -71,7 +74,8 @@ def test_every_part_is_a_sentence_with_known_placeholders(words: Words) -> None:
 
 @pytest.mark.parametrize("words", [w for _, w in ALL_WORDS], ids=[code for code, _ in ALL_WORDS])
 def test_words_read_well_also_when_nothing_is_known(words: Words) -> None:
-    assert not any("{" in part for part in astuple(words.filled()))
+    filled = astuple(words.filled())
+    assert not any("{" in part or "desde há" in part for part in filled)
 
 
 def test_the_placeholders_are_filled_in() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -23,6 +24,11 @@ def test_the_catalogue_has_every_event_of_the_file() -> None:
     assert idle.order_paths == ("agent.id",)
     assert idle.sample["agent"]["id"] == 7007
     assert idle.typical_bytes > 0
+
+
+def test_the_descriptions_are_for_people() -> None:
+    words = re.compile(r"\b(swagger|number|string|boolean|null|payload)\b", re.IGNORECASE)
+    assert [each.name for each in CATALOG.values() if words.search(each.description)] == []
 
 
 def test_every_credential_of_the_samples_is_synthetic_and_listed() -> None:

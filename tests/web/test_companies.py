@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,11 @@ def test_the_list_says_how_each_is_and_what_came_today(
     assert "Token recusado" in page
     assert "Ainda não conectada" in page
     assert "1.234 eventos hoje" in page
+    assert "nenhum evento ainda" in page
+    # The field of another server is shown only for “outro…”.
+    assert 'id="servidor"' in ana.get("/empresas/nova").text
+    style = Path(str(app.static_folder), "app.css").read_text()
+    assert '#servidor:not(:has([value="outro"]:checked))' in style
 
 
 @pytest.mark.usefixtures("place")

@@ -293,7 +293,9 @@ def test_a_connection_that_has_never_brought_an_event_is_odd_after_an_hour(
     since = int(time.time() * 1000)
     for ago, mark in ((10, "Bom saber"), (61, "Atenção")):
         connect(app, company, since=since - ago * 60_000, last_event_at=None)
-        assert steps(ana.get(address(company)).text, "eventos")["Silêncio"][0] == mark
+        found, said = steps(ana.get(address(company)).text, "eventos")["Silêncio"]
+        assert found == mark
+        assert re.match(r"A conexão abriu há .+ e nenhum evento chegou ainda\.", said), said
 
 
 def test_events_that_nobody_asks_for_and_webhooks_that_ask_in_vain_are_named(

@@ -162,6 +162,7 @@ def test_the_page_sums_the_month_up_in_its_first_sentence(
         " 1.200 entregas aceitas, 1 recusada ou expirada; metade chegou em até ~" in page
     )
     assert "3 min 20 s" in page
+    assert "mês em andamento" in page
     assert "A conexão com a 3C Plus caiu." in page
     assert f"/empresas/company_{place.company}/mes?mes=2026-10" in page
     assert "mes=2026-12" not in page

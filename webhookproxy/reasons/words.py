@@ -32,7 +32,7 @@ class Words:
         self,
         *,
         when: str = "em breve",
-        since: str = "há pouco",
+        since: str | None = None,
         status: int | str = "inesperado",
         target: str | None = None,
         condition: str | None = None,
@@ -40,17 +40,15 @@ class Words:
         """Return the words without placeholders; the defaults stand for unknown values."""
         values = {
             "when": when,
-            "since": since,
+            "since": since or "há pouco",
             "status": status,
             "target": target or "outro endereço",
             "condition": condition or "outro conteúdo",
         }
-        return Words(
-            english=self.english,
-            what=self.what.format_map(values),
-            then=self.then.format_map(values),
-            you=self.you.format_map(values),
-        )
+        texts = (self.what, self.then, self.you)
+        if since is None:
+            texts = tuple(each.replace("desde {since}", "{since}") for each in texts)
+        return Words(self.english, *(each.format_map(values) for each in texts))
 
 
 DELIVERY_LABELS: Mapping[DeliveryState, str] = MappingProxyType(

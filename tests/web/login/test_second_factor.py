@@ -65,6 +65,8 @@ def test_it_is_turned_on_by_a_first_code_and_the_recovery_codes_are_shown_once(
 def test_the_drawing_says_what_the_key_says(ana: Browser) -> None:
     key = begin(ana)
     page = ana.get(PAGE).text
+    assert "Aponte a câmera para este QR code" in page
+    assert "Não consigo ler o QR code" in page
     found = re.search(r'<img src="([^"]+)"', page)
     assert found
     assert unquote(found[1].replace("&#39;", "'")) == unquote(qr_code(key, ANA, "webhookproxy"))

@@ -90,6 +90,11 @@ def test_each_counter_leads_to_the_deliveries_it_counts(
         id=place.webhook,
     )
     page = html.unescape(beto.get(address_of(place.webhook)).text)
+    # Each counter has its period, and the test, which is used first, comes before the resend.
+    assert "entregues, no total" in page
+    assert "recusadas ou expiradas, no total" in page
+    assert "esperando agora" in page
+    assert page.index("Enviar teste</h2>") < page.index("Reenviar o que não chegou</h2>")
     for state, count in (("entregue", 12), ("aguardando", 13), ("falhou", 5)):
         link = f"/entregas?webhook=webhook_{place.webhook}&estado={state}"
         assert re.search(rf'href="{re.escape(link)}"><span class="number-value">{count}<', page)

@@ -147,6 +147,8 @@ def test_a_test_that_fails_says_why_and_what_to_do(
     receiver.answer = (500, {}, b"<script>alert(1)</script>")
     page = beto.post(made_for(app, place, receiver) + "/testar", 200).text
     assert "Falhou, HTTP 500" in page
+    assert "Corpo, em linhas para ler" in page
+    assert "Cabeçalhos da resposta" in page
     assert "<script>alert" not in page
     assert html.escape("<script>alert(1)</script>") in page
     assert "O teste não é tentado de novo." in page

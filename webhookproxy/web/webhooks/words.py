@@ -53,7 +53,7 @@ def shown_webhook(webhook: Webhook, timezone: str = DEFAULT_TIMEZONE) -> ShownWe
     if trouble is not None:
         return _in_trouble(webhook, trouble, timezone)
     if webhook.state == WebhookState.PAUSED:
-        since = "há pouco" if webhook.paused_at is None else clock(webhook.paused_at, timezone)
+        since = None if webhook.paused_at is None else clock(webhook.paused_at, timezone)
         words = DELIVERY_WORDS[DeliveryReason.WEBHOOK_PAUSED].filled(since=since)
         return ShownWebhook(webhook, "Pausado", "player-pause", "grey", words, timezone)
     if webhook.state == WebhookState.SIMULATED:
