@@ -45,9 +45,9 @@ class Words:
             "target": target or "outro endereço",
             "condition": condition or "outro conteúdo",
         }
-        texts = (self.what, self.then, self.you)
+        texts = [self.what, self.then, self.you]
         if since is None:
-            texts = tuple(each.replace("desde {since}", "{since}") for each in texts)
+            texts = [each.replace("desde {since}", "{since}") for each in texts]
         return Words(self.english, *(each.format_map(values) for each in texts))
 
 
