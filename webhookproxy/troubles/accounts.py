@@ -132,9 +132,10 @@ def count_account(session: Session, outage: Outage, last: int) -> Account:
             totals.delivered + round_.delivered,
             totals.missed + round_.missed,
         )
+        # Also after the last: what follows is a round too.
+        gevent.sleep(0)
         if round_.looked_at < ROUND:
             break
-        gevent.sleep(0)
     totals = totals._replace(is_cut=round_.looked_at == ROUND)
     if totals.delivered + totals.missed < totals.waited:
         return totals

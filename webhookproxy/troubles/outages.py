@@ -109,11 +109,11 @@ class Outages:
             webhooks = self._concerned(session, now)
             changed = False
             for webhook in webhooks:
+                # SQLite does not yield: many webhooks must not hold up the sockets.
+                gevent.sleep(0)
                 if self._look(session, webhook, now):
                     self._tell(webhook.company_id)
                     changed = True
-                # SQLite does not yield: many webhooks must not hold up the sockets.
-                gevent.sleep(0)
         return changed
 
     def _concerned(self, session: Session, now: datetime) -> Sequence[Webhook]:
