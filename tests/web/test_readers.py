@@ -75,7 +75,9 @@ def filled(app: Flask, addresses: dict[str, str]) -> dict[str, str]:
 
 
 def is_own(endpoint: str) -> bool:
-    return endpoint.split(".")[0] in ("login", "second_factor")
+    return endpoint.split(".")[0] in (
+        *("login", "second_factor", "alerts", "alert_watches"),
+    )
 
 
 def test_a_reader_changes_nothing(app: Flask, addresses: dict[str, str], lena: Browser) -> None:

@@ -87,6 +87,10 @@ class Action(StrEnum):
     GUEST_LINK_MADE = "guest_link_made"
     GUEST_LINK_REVOKED = "guest_link_revoked"
     GUEST_LINK_USED = "guest_link_used"
+    ALERT_ADDRESS_ADDED = "alert_address_added"
+    ALERT_ADDRESS_CONFIRMED = "alert_address_confirmed"
+    ALERT_ADDRESS_REMOVED = "alert_address_removed"
+    ALERTS_CHANGED = "alerts_changed"
     KEYS_ROTATED = "keys_rotated"
     BACKUP_MADE = "backup_made"
 

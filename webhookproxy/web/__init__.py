@@ -11,6 +11,9 @@ from webhookproxy.extensions import compress, csrf
 from webhookproxy.network.proxies import Proxies
 from webhookproxy.web import guide, health, panel, theme
 from webhookproxy.web.admin import audit, password_links, privacy, users
+from webhookproxy.web.alerts import confirming as alert_confirming
+from webhookproxy.web.alerts import watches as alert_watches
+from webhookproxy.web.alerts.pages import blueprint as alerts
 from webhookproxy.web.catalogue.pages import blueprint as catalogue
 from webhookproxy.web.companies import editing as company_editing
 from webhookproxy.web.companies.pages import blueprint as companies
@@ -48,6 +51,7 @@ _BLUEPRINTS = (
     *(guest_links.blueprint, guests),
     *(users.blueprint, password_links.blueprint, forgotten.blueprint),
     *(audit.blueprint, privacy.blueprint),
+    *(alerts, alert_watches.blueprint, alert_confirming.blueprint),
 )
 
 

@@ -20,6 +20,7 @@ PUBLIC = {
         "guests.leave",
         "theme.choose",
         "forgotten.choose",
+        "alert_confirming.show",
     ),
 }
 DELIVERY = 1
@@ -53,6 +54,7 @@ def make_addresses(app: Flask, company: int, webhook: int) -> dict[str, str]:
         "public_id": "evt_1",
         "resend_id": 1,
         "guest_id": 1,
+        "address_id": 1,
     }
     with app.test_request_context():
         urls = app.url_map.bind("localhost")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from webhookproxy.alerts.conditions import CONDITIONS
 from webhookproxy.models.audit import GUEST, Action, AuditEntry
 
 # By the action: its words, and the drawing beside them.
@@ -47,6 +48,10 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.GUEST_LINK_MADE: ("Criou um link de convidado", "plus"),
         Action.GUEST_LINK_REVOKED: ("Revogou um link de convidado", "ban"),
         Action.GUEST_LINK_USED: ("Usou um link de convidado", "external-link"),
+        Action.ALERT_ADDRESS_ADDED: ("Cadastrou um endereço de avisos", "plus"),
+        Action.ALERT_ADDRESS_CONFIRMED: ("Confirmou um endereço de avisos", "check"),
+        Action.ALERT_ADDRESS_REMOVED: ("Removeu um endereço de avisos", "trash"),
+        Action.ALERTS_CHANGED: ("Mudou o que é avisado", "pencil"),
         Action.KEYS_ROTATED: ("Trocou a chave que cifra os segredos", "key"),
         Action.BACKUP_MADE: ("Fez uma cópia de segurança", "download"),
     }
@@ -92,6 +97,10 @@ _OF_USERS = MappingProxyType(
         "codes": "códigos de recuperação novos",
         "reset": "desligado, porque a pessoa o perdeu",
     }
+)
+# The conditions of alerts by their names, and the preferences.
+_WATCHED = MappingProxyType(
+    {**{each.value: told.label for each, told in CONDITIONS.items()}, "when": "quando avisar"}
 )
 # Details that are one word.
 _WORDS = MappingProxyType(
@@ -148,6 +157,8 @@ def detail_words(entry: AuditEntry) -> str:
         return detail.replace(" -> ", " → ")
     if action is Action.GUEST_LINK_MADE and detail.endswith(" days") and detail != "1 days":
         return f"por {detail.removesuffix(' days')} dias"
+    if action is Action.ALERTS_CHANGED:
+        return ", ".join(_WATCHED.get(word, word) for word in detail.split())
     if action in _ABOUT_USERS:
         return " ".join(_OF_USERS.get(word, word) for word in detail.split())
     counted = _EXPUNGED.fullmatch(detail)

@@ -36,7 +36,7 @@ _FOR_READERS = "is_for_readers"
 # What a user has before choosing a password in place of one that another person typed.
 _BEFORE_THE_CHANGE = ("login.own", "login.leave")
 # What every user changes of their own, readers too.
-_OWN_ACCOUNT = ("login", "second_factor")
+_OWN_ACCOUNT = ("login", "second_factor", "alerts", "alert_watches")
 # Never looked up in the database: monitors, and static files that do not exist.
 _WITHOUT_ACCOUNT = ("health.show", "metrics.show", "static")
 
@@ -94,7 +94,7 @@ def administrators(view: Callable[P, R]) -> Callable[P, R]:
 
 def init_app(app: Flask) -> None:
     """Guard every page. Call this before pages are registered: their addresses use the ids."""
-    for kind in ("company", "webhook", "delivery", "user", "resend", "guest"):
+    for kind in ("company", "webhook", "delivery", "user", "resend", "guest", "address"):
         app.url_map.converters[kind] = type(kind, (PublicId,), {"kind": kind})
     # No template asks Flask-Login for the user. The page of an error would look them up again, in a
     # database that just failed to answer.

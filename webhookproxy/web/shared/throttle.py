@@ -31,6 +31,8 @@ _LIMITS: dict[str, RateLimitItem] = {
     "second_hour": RateLimitItemPerHour(30),
     "second_account": RateLimitItemPerHour(30),
     "trial": RateLimitItemPerMinute(20),
+    # Each one may send a message to a stranger.
+    "alert_address": RateLimitItemPerMinute(10),
     # Each one opens a socket to 3C Plus and one to every URL of a company.
     "diagnosis": RateLimitItemPerMinute(6),
     # Each one reads up to a hundred thousand rows.
