@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 from flask import Flask
 
@@ -143,7 +144,9 @@ def test_what_is_watched_is_chosen_for_all_companies_and_for_one(
     assert "Em branco: 15 min." in page
     assert "Como em todas (não avisar)" in page
     beto.send(one, {**beto.fields(one), "silence_choice": "on"}, 303)
-    stored = rows(app, "SELECT company_id, condition, is_on, minutes FROM alert_watches ORDER BY id")
+    stored = rows(
+        app, "SELECT company_id, condition, is_on, minutes FROM alert_watches ORDER BY id"
+    )
     assert [tuple(each) for each in stored] == [
         (None, "connection_lost", 1, 15),
         (None, "silence", 0, None),
@@ -188,3 +191,51 @@ def tell(app: Flask, place: Place) -> None:
         UNION ALL SELECT 'b' || id, id, 'alert.closed', 20, 20, 9, NULL, NULL, 21, 'bounced'
         FROM users""",
     )
+    execute(
+        app,
+        """INSERT INTO alert_message_parts (message_id, alert_id, part, changes)
+        SELECT m.id, CASE WHEN u.email LIKE 'carla%' THEN 2 ELSE 1 END,
+        CASE WHEN m.kind = 'alert.opened' THEN 'opened' ELSE 'closed' END, 0
+        FROM alert_messages m JOIN users u ON u.id = m.user_id""",
+    )
+
+
+def test_a_company_shows_what_was_told_to_whom_and_what_could_not_be_sent(
+    app: Flask, ana: Browser, beto: Browser, carla: Browser, lena: Browser, place: Place
+) -> None:
+    address = f"/empresas/company_{place.company}/avisos"
+    assert "Nenhum aviso ainda" in beto.get(address).text
+    tell(app, place)
+    page = ana.get(address).text
+    for said in ("Conexão perdida", "avisado a beto@exemplo.com.br", "não pôde ser enviado a você"):
+        assert said in page
+    assert "carla@" not in page
+    for browser in (beto, lena):
+        page = browser.get(address).text
+        assert "avisado a você" in page
+        # Neither who else was told, nor any address.
+        assert not re.search(r"(ana|beto|carla)@|label of", page.replace('title="beto@', ""))
+    carla.get(address, 404)
+    other = carla.get(f"/empresas/company_{place.other_company}/avisos").text
+    assert "Webhook falhando" in other
+
+
+def test_the_panel_says_that_an_alert_did_not_reach_the_user(
+    app: Flask, beto: Browser, lena: Browser, place: Place
+) -> None:
+    tell(app, place)
+    # What is old is not said any more.
+    assert "Um aviso não chegou a você" not in beto.get("/").text
+    now = round(time.time() * 1000)
+    moved = "UPDATE alert_messages SET created_at = :now WHERE kind = 'alert.closed'"
+    execute(app, moved, now=now)
+    page = beto.get("/").text
+    assert "Um aviso não chegou a você" in page
+    assert "a caixa não existe" in page
+    # The next one reached Beto.
+    reached = (
+        "UPDATE alert_messages SET created_at = :now WHERE sent_at IS NOT NULL AND user_id = 1"
+    )
+    execute(app, reached, now=now + 1)
+    assert "Um aviso não chegou a você" not in beto.get("/").text
+    assert "Um aviso não chegou a você" in lena.get("/").text

@@ -23,6 +23,7 @@ FOR_READERS = {
     "companies.index",
     "companies.show",
     "month.show",
+    "alert_history.show",
     "outages.index",
     "catalogue.index",
     "catalogue.show",
@@ -75,9 +76,7 @@ def filled(app: Flask, addresses: dict[str, str]) -> dict[str, str]:
 
 
 def is_own(endpoint: str) -> bool:
-    return endpoint.split(".")[0] in (
-        *("login", "second_factor", "alerts", "alert_watches"),
-    )
+    return endpoint.split(".")[0] in (*("login", "second_factor", "alerts", "alert_watches"),)
 
 
 def test_a_reader_changes_nothing(app: Flask, addresses: dict[str, str], lena: Browser) -> None:

@@ -12,6 +12,7 @@ from webhookproxy.network.proxies import Proxies
 from webhookproxy.web import guide, health, panel, theme
 from webhookproxy.web.admin import audit, password_links, privacy, users
 from webhookproxy.web.alerts import confirming as alert_confirming
+from webhookproxy.web.alerts import history as alert_history
 from webhookproxy.web.alerts import watches as alert_watches
 from webhookproxy.web.alerts.pages import blueprint as alerts
 from webhookproxy.web.catalogue.pages import blueprint as catalogue
@@ -51,7 +52,7 @@ _BLUEPRINTS = (
     *(guest_links.blueprint, guests),
     *(users.blueprint, password_links.blueprint, forgotten.blueprint),
     *(audit.blueprint, privacy.blueprint),
-    *(alerts, alert_watches.blueprint, alert_confirming.blueprint),
+    *(alerts, alert_watches.blueprint, alert_confirming.blueprint, alert_history.blueprint),
 )
 
 

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
+from webhookproxy.web.alerts.history import unsent
 from webhookproxy.web.charts.pages import arrival_charts
 from webhookproxy.web.charts.windows import HOUR, chosen_window, ended_by_slot, events_by_slot
 from webhookproxy.web.companies.problems import Problem, answered, grouped, state_of
@@ -64,6 +65,7 @@ def _facts() -> dict[str, Any]:
     return {
         "companies": rows,
         "is_cut": len(rows) == LOOKED_AT,
+        "unsent": unsent(session),
         "timezone": DEFAULT_TIMEZONE,
         "connected": sum(each.is_connected for each in state.connections.values()),
         "wished": sum(company.should_connect for company in rows),

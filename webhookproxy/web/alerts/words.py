@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from webhookproxy.models import AlertAddress
+from webhookproxy.models.alerts.messages import Part
 from webhookproxy.reasons import ALERT_ERROR_WORDS, AlertError, Words
 from webhookproxy.rules.alerts import AddressKind
 
@@ -30,6 +31,10 @@ KIND_HELP: Mapping[AddressKind, str] = MappingProxyType(
         AddressKind.WEBHOOK: "a URL que recebe alert.opened e alert.closed (n8n, Make, o seu "
         "sistema)",
     }
+)
+# What a message told of an alert.
+PART_NAMES: Mapping[Part, str] = MappingProxyType(
+    {Part.OPENED: "começo", Part.CLOSED: "fim", Part.REMINDED: "lembrete"}
 )
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3])(?::([0-5][0-9])|h([0-5][0-9])?)?")
 
