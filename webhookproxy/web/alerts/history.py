@@ -24,6 +24,7 @@ from webhookproxy.models import (
 )
 from webhookproxy.models.alerts.messages import MessageKind, Part
 from webhookproxy.reasons import Words
+from webhookproxy.rules.alerts import AddressKind
 from webhookproxy.web.alerts.words import KIND_NAMES, PART_NAMES, error_words
 from webhookproxy.web.shared.access import account, company_or_404, readers
 
@@ -37,11 +38,15 @@ UNSENT_DAYS = 3
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One message about an alert: what it told, to whom, when and by which channel."""
+    """One message about an alert: what it told, to whom, when and by which channel.
+
+    The channel is None if the address was removed since.
+    """
 
     part: str
     who: str
     at: datetime
+    is_sent: bool
     channel: str | None
     error: Words | None
     is_given_up: bool
@@ -103,7 +108,8 @@ def _told(session: Session, alert_ids: Sequence[int]) -> dict[int, list[Told]]:
                 part=PART_NAMES[Part(part.part)],
                 who="você" if message.user_id == account().id else email,
                 at=message.sent_at or message.created_at,
-                channel=KIND_NAMES.get(kind) if message.sent_at else None,
+                is_sent=message.sent_at is not None,
+                channel=None if kind is None else KIND_NAMES[AddressKind(kind)],
                 error=error,
                 is_given_up=message.given_up_at is not None,
             )

@@ -21,15 +21,17 @@ class WatchForm(StoredForm):
 
     def choice_of(self, condition: Condition) -> Field:
         """Return the field with the choice of a condition."""
-        return self[f"{condition.value}_choice"]
+        field: Field = self[f"{condition.value}_choice"]
+        return field
 
     def minutes_of(self, condition: Condition) -> Field | None:
         """Return the field with the minutes; None where they cannot be chosen."""
-        return self._fields.get(f"{condition.value}_minutes")
+        field: Field | None = self._fields.get(f"{condition.value}_minutes")
+        return field
 
-    def typed(self) -> dict[Any, Any]:
+    def typed(self) -> dict[str, Any]:
         """Return for each condition whether it is watched and its minutes; None for as usual."""
-        return {each: self._typed(each) for each in self.SHOWN}
+        return {each.value: self._typed(each) for each in self.SHOWN}
 
     def _typed(self, condition: Condition) -> tuple[bool, int | None] | None:
         choice = str(self.choice_of(condition).data)

@@ -65,14 +65,16 @@ def _answer(company: Company | None, shown: Sequence[Condition]) -> str | Respon
 def _save(form: WatchForm, user_id: int, company_id: int | None) -> bool:
     who = actor()
 
-    def act(session: Session, typed: dict[Condition, tuple[bool, int | None] | None]) -> int:
+    def act(session: Session, typed: dict[str, Any]) -> int:
         stored = watches_of(session, [user_id])[user_id].chosen
-        if company_id is None:
-            # The default: no row says it too.
-            typed = {each: None if typed[each] == (True, None) else typed[each] for each in typed}
-        changed = [each for each in typed if typed[each] != stored.get((each, company_id))]
+        # In all companies this is the default, which no row says too.
+        default = (True, None) if company_id is None else None
+        wished = {
+            Condition(name): None if typed[name] == default else typed[name] for name in typed
+        }
+        changed = [each for each in wished if wished[each] != stored.get((each, company_id))]
         for condition in changed:
-            chosen = typed[condition]
+            chosen = wished[condition]
             if chosen is None:
                 forget_watch(session, user_id, condition, company_id)
                 continue
