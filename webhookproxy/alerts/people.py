@@ -52,8 +52,8 @@ class Person:
         return minute >= begins or minute < ends
 
 
-def people(session: Session) -> list[Person]:
-    """Return everybody who is told, by number."""
+def people(session: Session, only: int | None = None) -> list[Person]:
+    """Return everybody who is told, by number; with `only` at most this user."""
     query = (
         select(User.id, User.is_admin, func.min(AlertAddress.confirmed_at))
         .join(AlertAddress, AlertAddress.user_id == User.id)
@@ -61,6 +61,8 @@ def people(session: Session) -> list[Person]:
         .group_by(User.id, User.is_admin)
         .order_by(User.id)
     )
+    if only is not None:
+        query = query.where(User.id == only)
     users = session.execute(query).all()
     ids = [row[0] for row in users]
     watches = watches_of(session, ids)
@@ -77,6 +79,8 @@ def people(session: Session) -> list[Person]:
         granted[user_id].add(company_id)
     found = []
     for user_id, is_admin, confirmed_at in users:
+        if confirmed_at is None:
+            continue
         wish = wishes.get(user_id)
         if wish is None:
             wish = AlertPreferences(user_id=user_id, is_on=True, morning_line=False)

@@ -8,11 +8,16 @@ from typing import NamedTuple, Protocol
 
 from flask import Flask
 
+from webhookproxy.alerts.channels import Channels
+from webhookproxy.alerts.telling.outbox import Outbox
+from webhookproxy.alerts.watching.watcher import Watcher
+from webhookproxy.config.address import linked_address
 from webhookproxy.delivery.outcomes.resending import Resending
 from webhookproxy.engine.dead_man import DeadMansSwitch
+from webhookproxy.engine.installation import Installation
 from webhookproxy.engine.relay import Relay
 from webhookproxy.housekeeping.steps import Housekeeping
-from webhookproxy.network.dial import shared_resolver
+from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.http.client import Client
 from webhookproxy.search.index.indexer import Indexer
 from webhookproxy.troubles.outages import Outages
@@ -34,6 +39,8 @@ class BackgroundJobs(NamedTuple):
     resending: Resending
     outages: Outages
     dead_mans_switch: DeadMansSwitch
+    watcher: Watcher
+    outbox: Outbox
 
 
 def background_jobs(
@@ -58,4 +65,10 @@ def background_jobs(
     outages = Outages(store, reading, app.extensions["broadcast"].tell, clock)
     client = Client(app.extensions["policy"], shared_resolver(), max_idle=0)
     switch = DeadMansSwitch(config["HEARTBEAT_URL"], client, reading, relay.failing_since)
-    return BackgroundJobs(housekeeping, indexer, resending, outages, switch)
+    watcher = Watcher(
+        store, reading, Installation(reading, config["MAX_DATA_BYTES"], clock).states, clock
+    )
+    # A resolver of their own: names that nobody answers for must not hold up the webhooks.
+    channels = Channels(config, Client(app.extensions["policy"], Resolver()))
+    outbox = Outbox(store, reading, channels, linked_address(config), clock)
+    return BackgroundJobs(housekeeping, indexer, resending, outages, switch, watcher, outbox)

@@ -31,7 +31,7 @@ CHANGING_EVERY = 1_800.0
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something to tell of an alert. `subject` is the state that changed, and `group` what is alike.
+    """Something to tell of an alert. `subject` is the state that changed, `group` what is alike.
 
     `at` is when it was to be told. An urgent change waits neither for others nor for the morning.
     """
@@ -100,7 +100,7 @@ def plan(now: float, changes: Sequence[Change], past: Past, *, quiet: bool) -> l
 def _split(
     now: float, changes: Sequence[Change], past: Past
 ) -> tuple[list[Change], list[Change], dict[Hashable, int]]:
-    """Return the changes to tell as they come, those for a digest now, and who changes too often."""
+    """Return the changes to tell as they come, those for a digest, and what changes too often."""
     counts = Counter(each.subject for each in changes if each.part is not Part.REMINDED)
     calm: list[Change] = []
     lively: list[Change] = []

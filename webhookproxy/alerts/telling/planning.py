@@ -12,8 +12,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.alerts.conditions import CONDITIONS, URGENT, Condition
-from webhookproxy.alerts.telling.damping import HOUR, Change, Past, Planned, plan
 from webhookproxy.alerts.people import Person
+from webhookproxy.alerts.telling.damping import HOUR, Change, Past, Planned, plan
 from webhookproxy.models import Alert, AlertMessage, AlertMessagePart, Outage
 from webhookproxy.models.alerts.messages import MessageKind, Part
 
@@ -140,9 +140,12 @@ def _changes_of(
         if not (lasted and is_news and person.wants(condition, alert.company_id)):
             return []
         found.append((Part.OPENED, begins))
-    elif alert.closed_at is None and now - opened >= REMINDED_AFTER:
-        if (alert.id, Part.REMINDED) not in parts:
-            found.append((Part.REMINDED, opened + REMINDED_AFTER))
+    elif (
+        alert.closed_at is None
+        and now - opened >= REMINDED_AFTER
+        and (alert.id, Part.REMINDED) not in parts
+    ):
+        found.append((Part.REMINDED, opened + REMINDED_AFTER))
     if alert.closed_at is not None and CONDITIONS[condition].ends:
         told = (alert.id, Part.CLOSED) in parts
         if not told and _account_is_ready(alert, known, now):

@@ -6,6 +6,8 @@ Nothing here comes from a receiver or from 3C Plus but a status, as a number.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
 
 from webhookproxy.alerts.conditions import EXPIRY_DAYS, Condition
 from webhookproxy.alerts.people import ZONE
@@ -23,6 +25,8 @@ from webhookproxy.reasons import (
     gap_words,
 )
 from webhookproxy.reasons.trouble_words import LASTING, STATUS_ADVICE
+
+Code = TypeVar("Code", bound=StrEnum)
 
 _NOT_RESENT = "a 3C Plus não reenvia os eventos desse intervalo"
 # After "{where}: "; {since} is "desde 18:01 (há 5 min)".
@@ -160,7 +164,7 @@ def span(alert: Alert, now: datetime) -> str:
 
 def duration(time: timedelta) -> str:
     """Return a length of time in at most two units: "42 min", "2 h 30 min", "3 dias"."""
-    minutes = round(time.total_seconds() / 60)
+    minutes = int(time.total_seconds() // 60)
     if minutes < 1:
         return "menos de 1 min"
     if minutes < 60:
@@ -189,10 +193,10 @@ def _delivery_cause(alert: Alert) -> str:
     return filled[:1].lower() + filled[1:] if filled.startswith(("Sua", "O ", "A ")) else filled
 
 
-def _one_of[T](kind: type[T], code: str | None, default: T) -> T:
+def _one_of(kind: type[Code], code: str | None, default: Code) -> Code:
     """Return the reason with this code; a newer version may have stored one that is not known."""
     try:
-        return kind(code)  # type: ignore[call-arg]
+        return kind(code or default)
     except ValueError:
         return default
 

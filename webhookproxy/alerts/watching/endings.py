@@ -55,9 +55,7 @@ def _is_watched(session: Session, subject: Subject) -> bool:
     if CONDITIONS[subject.condition].about is About.COMPANY:
         return company
     state = session.execute(
-        select(Webhook.state).where(
-            Webhook.id == subject.webhook_id, Webhook.deleted_at.is_(None)
-        )
+        select(Webhook.state).where(Webhook.id == subject.webhook_id, Webhook.deleted_at.is_(None))
     ).scalar()
     return state == WebhookState.ACTIVE
 

@@ -33,7 +33,8 @@ FORGOTTEN_AT_ONCE = 200
 # A gap is stored from this length on; people choose longer ones.
 GAP_LEAST = timedelta(minutes=1)
 
-def nothing_more(_now: datetime) -> Mapping[Subject, State]:
+
+def nothing_more() -> Mapping[Subject, State]:
     """Return no states of the installation."""
     return {}
 
@@ -50,7 +51,7 @@ class Watcher:
         self,
         store: Store,
         reading: Engine,
-        installation: Callable[[datetime], Mapping[Subject, State]] = nothing_more,
+        installation: Callable[[], Mapping[Subject, State]] = nothing_more,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -72,7 +73,7 @@ class Watcher:
     def _compare(self, now: datetime) -> bool:
         """Open an alert for each state that lasts, and close those of states that ended."""
         with Session(self._reading) as session:
-            states = {**states_now(session, now), **self._installation(now)}
+            states = {**states_now(session, now), **self._installation()}
             if abs(self._clock() - self._gaps_looked) >= GAPS_EVERY:
                 self._gaps_looked = self._clock()
                 states |= _new_gaps(session, gaps_now(session, now, GAP_LEAST))

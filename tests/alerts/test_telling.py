@@ -1,0 +1,101 @@
+"""People are told once when a state lasts, and once when it is over."""
+
+from __future__ import annotations
+
+import pytest
+import time_machine
+from flask import Flask
+
+from tests.alerts.world import NOON, Alerting, refuse
+from webhookproxy.alerts.message import Message
+from webhookproxy.alerts.told import told_of_company, unsent
+from webhookproxy.extensions import db
+
+
+@pytest.fixture
+def alerting(app: Flask) -> Alerting:
+    return Alerting(app)
+
+
+def told(messages: list[Message]) -> list[tuple[str, str]]:
+    return [(each.kind, each.subject) for each in messages]
+
+
+def test_a_token_that_is_refused_is_told_once_and_again_when_it_is_accepted(
+    alerting: Alerting,
+) -> None:
+    company = alerting.company("Loja A")
+    alerting.user("ana@exemplo.com.br", company)
+    alerting.user("beto@exemplo.com.br")
+    alerting.connection(company, "token_refused", "refused")
+    assert alerting.run(minutes=1.5) == []
+    (message,) = alerting.run(minutes=60)
+    assert (message.kind, message.subject) == ("alert.opened", "Token recusado: Loja A")
+    assert message.lines[0] == ("Loja A: a 3C Plus recusa o token desde 12:00 (há 2 min).")
+    assert message.link == f"https://relay.example/empresas/company_{company}"
+    alerting.connection(company, "connected", "accepted")
+    (message,) = alerting.run(minutes=60)
+    assert told([message]) == [("alert.closed", "Resolvido: Token recusado: Loja A")]
+    assert message.lines[0] == (
+        "Loja A: o token foi aceito às 13:01. Foi recusado por 1 h 1 min (desde 12:00), e a 3C "
+        "Plus não reenvia os eventos desse intervalo."
+    )
+    assert {target for target, _ in alerting.channel.sent} == {"ana@exemplo.com.br"}
+
+
+def test_the_end_of_a_webhooks_trouble_comes_with_the_account(alerting: Alerting) -> None:
+    webhook = alerting.webhook(alerting.company("Loja A"))
+    alerting.user("ana@exemplo.com.br", admin=True)
+    alerting.fail(webhook)
+    (message,) = alerting.run(minutes=10)
+    assert message.subject == "Webhook falhando: CRM (Loja A)"
+    assert message.lines[0] == (
+        "CRM (Loja A): sua URL responde com erro: status 500, desde 12:00 (há 5 min)."
+    )
+    assert message.link == f"https://relay.example/webhooks/webhook_{webhook}"
+    alerting.mend(webhook, settled=False)
+    assert alerting.run(minutes=5) == []
+    alerting.settle(webhook)
+    (message,) = alerting.run(minutes=5)
+    assert message.lines[0] == (
+        "CRM (Loja A): voltou a receber às 12:10. Falhou por 10 min (desde 12:00). "
+        "183 eventos esperaram (12 ligações): 183 entregues, 0 perdidos."
+    )
+    assert alerting.run(minutes=60) == []
+
+
+def test_what_one_address_does_not_take_goes_to_the_next(alerting: Alerting) -> None:
+    company = alerting.company("Loja A")
+    user = alerting.user("ana@exemplo.com.br", company)
+    alerting.address(user, "second", position=2)
+    alerting.channel.answers["ana@exemplo.com.br"] = refuse("bounced")
+    alerting.connection(company, "token_refused", "refused")
+    alerting.run(minutes=5)
+    assert [target for target, _ in alerting.channel.sent] == ["second"]
+    alerting.channel.answers["second"] = refuse("failing", is_final=False)
+    alerting.connection(company, "connected", "accepted")
+    assert alerting.run(minutes=30) == []
+    with alerting.app.app_context(), time_machine.travel(NOON):
+        session = db.session()
+        closed, opened = told_of_company(session, company, 10)
+        assert (opened.part, opened.user, opened.error) == ("opened", "ana@exemplo.com.br", None)
+        assert (closed.part, closed.sent_at, closed.error) == ("closed", None, "failing")
+        assert [each.error for each in unsent(session, user, 10)] == ["failing"]
+        assert unsent(session, user + 1, 10) == []
+    del alerting.channel.answers["second"]
+    (message,) = alerting.run(minutes=60)
+    assert message.kind == "alert.closed"
+    with alerting.app.app_context(), time_machine.travel(NOON):
+        assert unsent(db.session(), None, 10) == []
+
+
+def test_nobody_is_told_of_a_company_that_he_may_not_see_any_more(alerting: Alerting) -> None:
+    company = alerting.company("Loja A")
+    alerting.user("ana@exemplo.com.br", company)
+    alerting.channel.answers["ana@exemplo.com.br"] = refuse("failing", is_final=False)
+    alerting.connection(company, "token_refused", "refused")
+    assert alerting.run(minutes=5) == []
+    alerting.execute("DELETE FROM grants")
+    alerting.channel.answers.clear()
+    assert alerting.run(minutes=60) == []
+    assert alerting.stored("SELECT * FROM alert_messages") == []
