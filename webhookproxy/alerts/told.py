@@ -87,7 +87,7 @@ def told_of_company(session: Session, company_id: int, most: int) -> Sequence[Te
         .order_by(AlertMessage.id.desc(), Alert.id.desc())
         .limit(most)
     )
-    return [Telling(*row) for row in session.execute(query)]
+    return [Telling._make(row) for row in session.execute(query)]
 
 
 def unsent(session: Session, user_id: int | None, most: int) -> Sequence[Unsent]:
@@ -120,4 +120,4 @@ def unsent(session: Session, user_id: int | None, most: int) -> Sequence[Unsent]
     )
     if user_id is not None:
         query = query.where(AlertMessage.user_id == user_id)
-    return [Unsent(*row) for row in session.execute(query)]
+    return [Unsent._make(row) for row in session.execute(query)]
