@@ -68,7 +68,7 @@ def background_jobs(
     watcher = Watcher(
         store, reading, Installation(reading, config["MAX_DATA_BYTES"], clock).states, clock
     )
-    # A resolver of their own: names that nobody answers for must not hold up the webhooks.
+    # Another resolver: names without an answer must not hold up the webhooks.
     channels = Channels(config, Client(app.extensions["policy"], Resolver()))
     outbox = Outbox(store, reading, channels, linked_address(config), clock)
     return BackgroundJobs(housekeeping, indexer, resending, outages, switch, watcher, outbox)

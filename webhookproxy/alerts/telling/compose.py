@@ -131,7 +131,7 @@ def _clean(name: str) -> str:
 
 
 def _subject(kind: str, items: Sequence[Item]) -> str:
-    """Return which, what; the prefix says what became of it."""
+    """Return what, and which; the prefix says whether it is over."""
     prefix = {MessageKind.CLOSED: "Resolvido: ", MessageKind.REMINDER: "Continua: "}.get(
         MessageKind(kind), ""
     )

@@ -1,8 +1,8 @@
 """When a person is told of what, what goes together, and what waits.
 
 Functions of times in seconds: no clock and no database. A person is told of a change at once, but
-what is alike goes together, what changes again and again comes in a digest, and nobody gets more
-than MESSAGES_MAX messages in an hour.
+what is alike goes together, what changes too often comes in a digest, and a person gets at most
+MESSAGES_MAX messages in an hour.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ SINGLE_MAX = 8
 DIGEST_EVERY = 900.0
 # More groups than this at the same time are one digest.
 GROUPS_MAX = 3
-# After so many changes of one state in an hour its further ones come in digests, which are this far
-# apart.
+# After this number of changes of one state in an hour the next ones come in digests, with this time
+# between two of them.
 CHANGES_MAX = 3
 CHANGING_EVERY = 1_800.0
 

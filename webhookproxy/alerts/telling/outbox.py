@@ -35,7 +35,7 @@ TRIES = 2
 TRY_AGAIN = 30.0
 # Seconds between two rounds through all addresses of a user; the last is repeated.
 ROUNDS = (120.0, 300.0, 900.0, 1_800.0, 3_600.0)
-# What was not sent for so long is given up, and stays visible.
+# What was not sent within this time is given up, and stays visible.
 GIVEN_UP_AFTER = timedelta(hours=24)
 
 

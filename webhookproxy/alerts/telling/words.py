@@ -132,7 +132,7 @@ def advice(alert: Alert) -> str:
 
 
 def account(outage: Outage) -> str:
-    """Return what became of the events of a webhook's outage, in one sentence."""
+    """Return how the events of a webhook's outage ended, in one sentence."""
     if not outage.waited:
         return "Nenhum evento esperou."
     many = _plural(outage.waited, "evento esperou", "eventos esperaram")
