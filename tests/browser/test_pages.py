@@ -93,6 +93,7 @@ def test_the_pages_of_an_empty_installation_can_be_used_by_everybody(
             assert inspect(page, walk.Stop(f"{name} vazio", path), base) == []
 
 
+@pytest.mark.slow
 def test_an_operator_sees_the_companies_that_were_granted_and_no_other(
     page: Page, base: str
 ) -> None:

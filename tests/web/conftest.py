@@ -12,15 +12,27 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from time_machine import Traveller
 
-from tests.support.application import make_company, make_webhook, store_of
+from tests.support.application import TOKEN, store_of
 from tests.web.support.addresses import make_addresses
 from tests.web.support.browser import Browser
 from tests.web.support.session import let_in
 from webhookproxy.models.accounts.people import create_user, grant_only, hasher
 from webhookproxy.models.accounts.sign_ins import sign_in
 from webhookproxy.models.audit import Action, Actor, record
+from webhookproxy.models.companies import create_company
+from webhookproxy.models.webhooks import create_webhook
+from webhookproxy.rules.companies import CompanyInput
+from webhookproxy.rules.webhooks import WebhookInput
+from webhookproxy.web.shared import live
 
 PASSWORD = "uma senha bem comprida"
+
+
+@pytest.fixture(autouse=True)
+def draws_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a live page drawn ten times a second at most, and again after half a second."""
+    monkeypatch.setattr(live, "DRAW_SECONDS", 0.1)
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.5)
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +52,23 @@ class Place:
 
 @pytest.fixture
 def place(app: Flask) -> Place:
-    """Beto's company and Carla's."""
-    company = make_company(app, name="Televendas Guarapuava")
-    other = make_company(app, token="canary-token-of-the-company-0002", name="Outra Empresa")
-    webhook = make_webhook(app, company, "http://127.0.0.1:9999/crm", secret="canary-secret")
-    other_webhook = make_webhook(app, other, "http://127.0.0.1:9999/outro")
-    return Place(company, webhook, other, other_webhook)
+    """Beto's company and Carla's; most tests begin so, and one transaction takes half the time."""
+    allowed = app.extensions["policy"]
+
+    def job(session: Session) -> Place:
+        found: list[int] = []
+        for name, token, path, secret in (
+            ("Televendas Guarapuava", TOKEN, "crm", "canary-secret"),
+            ("Outra Empresa", "canary-token-of-the-company-0002", "outro", None),
+        ):
+            given = CompanyInput(name=name, token=token, socket_url="http://127.0.0.1:4000")
+            company = create_company(session, given, allowed).id
+            url = f"http://127.0.0.1:9999/{path}"
+            webhook = WebhookInput("Webhook", url, secret=secret)
+            found += company, create_webhook(session, company, webhook, allowed).id
+        return Place(*found)
+
+    return store_of(app).session(job)
 
 
 @pytest.fixture

@@ -299,8 +299,14 @@ def test_no_link_is_valid_longer_and_no_company_has_endless_links(
     ana.send(address, {**fields, "days": "31"}, 200)
     assert "Informe o nome" in ana.send(address, {**fields, "name": " "}, 200).text
     assert not rows(app, "SELECT 1 FROM guest_links")
-    for _ in range(LINKS_MAX):
-        make(ana, place)
+    for number in range(LINKS_MAX):
+        execute(
+            app,
+            "INSERT INTO guest_links (company_id, name, token_hash, created_at, expires_at)"
+            " VALUES (:company, 'gerente', :hash, 0, 4000000000000)",
+            company=place.company,
+            hash=str(number),
+        )
     said = ana.send(address, {**ana.fields(address), "name": "mais um"}, 200).text
     assert f"já tem {LINKS_MAX} links" in said
 

@@ -7,19 +7,29 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from flask import Flask
+from flask import Flask, g, render_template
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from tests.support.application import make_company, make_webhook, store_of
-from tests.web.support.deliveries import deliver, logged_in, now_ms, read
+from tests.web.support.deliveries import (
+    deliver,
+    delivery_row,
+    event_row,
+    insert,
+    logged_in,
+    now_ms,
+    read,
+)
 from webhookproxy.models.types import to_ms
 from webhookproxy.models.webhooks import find_webhook, switch_webhook
 from webhookproxy.reasons import DELIVERY_LABELS, DeliveryReason, DeliveryState, delivery_words
 from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.web.deliveries.facts import situation
 from webhookproxy.web.deliveries.words import attempt_words
 from webhookproxy.web.shared import formats as filters
+from webhookproxy.web.shared.access import Account
 from webhookproxy.web.webhooks.words import shown_webhook
 
 WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
@@ -50,7 +60,16 @@ def at(moment_ms: int) -> str:
 def shown(client: FlaskClient, number: int) -> tuple[str, str]:
     """The line with since when, and the words, of the page of a delivery."""
     page = read(client, f"/entregas/delivery_{number}")
-    card = page[page.index('id="situacao"') : page.index('class="split"')]
+    return said_in(page[page.index('id="situacao"') : page.index('class="split"')])
+
+
+def drawn(number: int) -> str:
+    """The part of that page that says it, within a request of an administrator."""
+    g.account = Account(1, "ana@exemplo.com.br", is_admin=True, key="")
+    return render_template("deliveries/_state.html", **situation(number, None))
+
+
+def said_in(card: str) -> tuple[str, str]:
     line = re.search(r'<p class="muted">(.*?)</p>', card)
     words = re.search(r'<p class="say">(.*?)</p>', card, re.DOTALL)
     assert line
@@ -75,15 +94,23 @@ def test_every_state_with_every_reason_has_all_four_parts(
 ) -> None:
     pairs = [(state, reason) for state in DeliveryState for reason in DeliveryReason]
     now = now_ms()
-    for number, (state, reason) in enumerate(pairs, 1):
-        ended = None if state in WAITING else now - 5 * MINUTE_MS
-        deliver(
-            app, 1, webhook, number, state=state, reason=reason, status=503, ended_ms=ended,
-            received_ms=now - 9 * MINUTE_MS, born_ms=now - 9 * MINUTE_MS,
-            first_attempt_ms=now - 9 * MINUTE_MS, due_ms=now + 7 * MINUTE_MS if not ended else None,
-        )  # fmt: skip
-    for number, (state, reason) in enumerate(pairs, 1):
-        line, said = shown(client, number)
+    came = now - 9 * MINUTE_MS
+    deliveries = [
+        delivery_row(
+            number, number, webhook, state=state, reason=reason, status=503, born_ms=came,
+            first_attempt_ms=came, ended_ms=None if state in WAITING else now - 5 * MINUTE_MS,
+            due_ms=now + 7 * MINUTE_MS if state in WAITING else None,
+        )
+        for number, (state, reason) in enumerate(pairs, 1)
+    ]  # fmt: skip
+    events = [event_row(number, 1, received_ms=came) for number in range(1, len(pairs) + 1)]
+    insert(app, events, deliveries)
+    with app.test_request_context():
+        cards = [drawn(number) for number in range(1, len(pairs) + 1)]
+    for number in range(1, len(pairs), len(DeliveryReason)):
+        assert shown(client, number) == said_in(cards[number - 1])
+    for (state, reason), card in zip(pairs, cards, strict=True):
+        line, said = said_in(card)
         since = now - (9 if state in WAITING else 5) * MINUTE_MS
         assert line.startswith(f"desde {clock(since)} (há "), (state, reason)
         assert "{" not in said

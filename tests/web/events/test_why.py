@@ -110,25 +110,27 @@ def assert_says(said: str, words: Words) -> None:
 def test_every_state_with_every_reason_has_its_sentence(
     app: Flask, company: int, client: FlaskClient
 ) -> None:
-    webhook = webhook_of(app, company)
+    """An event for each state, with a webhook for each reason: pages take longer than rows."""
+    webhooks = {reason: webhook_of(app, company, name=reason.value) for reason in DeliveryReason}
     pairs = [(state, reason) for state in DeliveryState for reason in DeliveryReason]
-    now, events, deliveries = now_ms(), [], []
-    for number, (state, reason) in enumerate(pairs, 1):
-        waits = state in WAITING
-        events.append(event_row(number, company))
-        deliveries.append(
-            delivery_row(
-                number, number, webhook, state=state, reason=reason, status=503,
-                ended_ms=None if waits else now, due_ms=now + 7 * MINUTE_MS if waits else None,
-            )
-        )  # fmt: skip
-    insert(app, events, deliveries)
-    for number, (state, reason) in enumerate(pairs, 1):
-        [said] = rows_of(read(client, page_of(number)))
-        assert said.startswith(f"{DELIVERY_LABELS[state]} Webhook HTTP 503"), (state, reason)
-        assert_says(said, delivery_words(state, reason))
-        assert ("próxima tentativa:" in said) == (state in WAITING), (state, reason)
-        assert "Ver a entrega" in said
+    now, states = now_ms(), list(DeliveryState)
+    deliveries = [
+        delivery_row(
+            number, states.index(state) + 1, webhooks[reason], state=state, reason=reason,
+            status=503, ended_ms=None if state in WAITING else now,
+            due_ms=now + 7 * MINUTE_MS if state in WAITING else None,
+        )
+        for number, (state, reason) in enumerate(pairs, 1)
+    ]  # fmt: skip
+    insert(app, [event_row(number, company) for number in range(1, len(states) + 1)], deliveries)
+    for number, state in enumerate(states, 1):
+        found = dict(zip(webhooks, rows_of(read(client, page_of(number))), strict=True))
+        for reason, said in found.items():
+            begins = f"{DELIVERY_LABELS[state]} {reason.value} HTTP 503"
+            assert said.startswith(begins), (state, reason, said)
+            assert_says(said, delivery_words(state, reason))
+            assert ("próxima tentativa:" in said) == (state in WAITING), (state, reason)
+            assert "Ver a entrega" in said
 
 
 @pytest.mark.parametrize("note", EventNote)
