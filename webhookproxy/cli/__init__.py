@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from webhookproxy.cli.alerts import group as alert_group
 from webhookproxy.cli.guests import group as guest_group
 from webhookproxy.cli.maintenance.backups import backup, restore
 from webhookproxy.cli.maintenance.keys import group as key_group
@@ -27,6 +28,7 @@ def init_app(app: Flask) -> None:
     groups = (
         user_group,
         guest_group,
+        alert_group,
         company_group,
         webhook_group,
         delivery_group,
