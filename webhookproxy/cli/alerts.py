@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import click
 from flask import current_app
 from sqlalchemy import select
@@ -171,12 +173,14 @@ def _record(session: Session, action: Action, address: AlertAddress) -> None:
 
 
 def _error(code: str | None) -> str | None:
-    known = code in AlertError.__members__.values()
-    return ALERT_ERROR_WORDS[AlertError(code)].english if known else code
+    # A newer version of the program may have stored another one.
+    if code is None or code not in AlertError.__members__.values():
+        return code
+    return ALERT_ERROR_WORDS[AlertError(code)].english
 
 
 def _show(
-    rows: list[dict[str, object]], columns: tuple[str, ...], empty: str, as_json: bool
+    rows: Sequence[Mapping[str, object]], columns: tuple[str, ...], empty: str, as_json: bool
 ) -> None:
     if as_json:
         print_json(rows)
