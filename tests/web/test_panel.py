@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -60,6 +61,21 @@ def test_what_is_under_way_is_not_green_either(app: Flask, beto: Browser, place:
 def test_all_connected_is_all_right(app: Flask, beto: Browser, place: Place) -> None:
     connect(app, place.company)
     assert "Tudo certo: 1 empresa conectada e 1 webhook em dia" in beto.get("/").text
+
+
+def test_the_number_of_problems_is_in_the_title_and_the_icon_marked(
+    app: Flask, beto: Browser, place: Place
+) -> None:
+    connect(app, place.company)
+    page = beto.get("/").text
+    assert "<title>Painel · webhookproxy</title>" in page
+    assert re.search(r'rel="icon" [^>]* href="/static/icon\.svg', page)
+    fail(app, place.webhook)
+    page = beto.get("/").text
+    assert "<title>(1) Painel · webhookproxy</title>" in page
+    assert re.search(r'rel="icon" [^>]* href="/static/icon-problem\.svg', page)
+    # Drawn again with the live part, this keeps the title up to date.
+    assert 'data-open-problems="1"' in page
 
 
 def test_a_paused_webhook_is_not_counted_as_well(app: Flask, beto: Browser, place: Place) -> None:

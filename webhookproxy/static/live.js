@@ -5,6 +5,8 @@
   const LOST_AFTER = 12000;
   const AGAIN_AFTER = 3000;
   const ANSWERS_WITHIN = 5000;
+  // A tab that no one looks at asks this seldom, for its title.
+  const HIDDEN_AGAIN_AFTER = 60000;
   const notice = document.querySelector(".live-lost");
   let source = null;
   let watchdog = 0;
@@ -21,7 +23,7 @@
     close();
     notice.hidden = false;
     document.body.classList.add("is-stale");
-    if (!document.hidden) watchdog = setTimeout(open, AGAIN_AFTER);
+    watchdog = setTimeout(open, document.hidden ? HIDDEN_AGAIN_AFTER : AGAIN_AFTER);
   }
 
   function open() {
@@ -31,10 +33,17 @@
       heard();
       window.showPart(JSON.parse(event.data));
     });
-    source.addEventListener("beat", heard);
+    source.addEventListener("beat", () => (document.hidden ? rest() : heard()));
     source.addEventListener("over", () => location.reload());
     source.onerror = lost;
     watchdog = setTimeout(lost, LOST_AFTER);
+  }
+
+  // A browser allows six connections to a host: a hidden page must not hold one. Its parts, and with
+  // them its title, are asked for from time to time.
+  function rest() {
+    close();
+    watchdog = setTimeout(open, HIDDEN_AGAIN_AFTER);
   }
 
   function close() {
@@ -60,8 +69,8 @@
     form.requestSubmit(submitter);
   });
 
-  // A browser allows six connections to a host: a hidden page must not hold one.
-  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : open()));
   addEventListener("pagehide", close);
-  if (!document.hidden) open();
+  if (document.hidden) rest();
+  else open();
 })();

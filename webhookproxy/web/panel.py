@@ -84,6 +84,7 @@ def _problems(session: Session, problems: Sequence[Problem]) -> dict[str, Any]:
     told = problems if len(problems) <= IN_FULL else []
     return {
         "count": len(problems),
+        "open_problems": len(problems),
         "problems": answered(session, told),
         "groups": groups[:GROUPS_MAX],
         "more_groups": max(0, len(groups) - GROUPS_MAX),

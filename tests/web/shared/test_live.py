@@ -13,7 +13,7 @@ from flask import Flask, render_template
 from sqlalchemy import QueuePool
 from sqlalchemy.orm import Session
 
-from tests.support.application import store_of
+from tests.support.application import rows, store_of
 from tests.web.conftest import PASSWORD, Place
 from tests.web.support.browser import Browser
 from tests.web.support.sockets import FakeEngine, connection, execute, owner
@@ -192,3 +192,17 @@ def test_equal_pages_of_one_login_are_drawn_once(
             assert len(drawn) == once > 0
     with open_page(ana, address):
         assert len(drawn) == 2 * once
+
+
+def test_an_open_page_does_not_keep_a_login_that_no_one_uses(
+    app: Flask, beto: Browser, address: str
+) -> None:
+    old = round(time.time() * 1000) - 3_600_000
+    execute(app, "UPDATE sign_ins SET seen_at = :old", old=old)
+    seen = "SELECT seen_at FROM sign_ins"
+    headers = {"Accept": "text/event-stream"}
+    with closing(beto.client.get(address, headers=headers, buffered=False)) as answer:
+        assert answer.status_code == 200
+    assert rows(app, seen)[0][0] == old
+    beto.get("/")
+    assert rows(app, seen)[0][0] > old

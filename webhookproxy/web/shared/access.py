@@ -111,7 +111,8 @@ def _load(key: str) -> Account | None:
     if found is None:
         return None
     user, stale = found
-    if stale:
+    # A tab that no one looks at asks for changes too, without end: that is no use of the login.
+    if stale and not _asks_for_changes():
         _touch(key)
     return Account.of(user, key)
 
@@ -169,10 +170,15 @@ def _may_open() -> bool:
     return request.method in ("GET", "HEAD") and getattr(view, _FOR_READERS, False)
 
 
+def _asks_for_changes() -> bool:
+    """Return whether an open live page sent the request, and not its user."""
+    return "text/event-stream" in request.headers.get("Accept", "")
+
+
 def _next_page() -> str:
     """Return the page to go to after the login."""
-    if "text/event-stream" in request.headers.get("Accept", ""):
-        # A live page that asks for changes is not where the user was going.
+    if _asks_for_changes():
+        # This address is not where the user was going.
         return str(session.get("next", "/"))
     # An address that only takes a press of a button has no page.
     rule = request.url_rule
