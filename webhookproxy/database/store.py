@@ -121,8 +121,10 @@ class Store:
         if self._writer is not None:
             self._writer.join()
         self._pool.join()
-        # Its thread would stay for as long as the process runs.
+        # Its thread would stay for as long as the process runs. A pool that was ended may swallow
+        # the next job: its end can leave a second order to end in its queue.
         self._pool.kill()
+        self._pool = ThreadPool(1)
         self.engine.dispose()
 
     def _wait(self, entry: _Entry[T]) -> _Entry[T]:
