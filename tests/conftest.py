@@ -13,7 +13,7 @@ import secrets
 import shutil
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache, partial
 from itertools import chain, pairwise
 from pathlib import Path
@@ -43,7 +43,8 @@ people.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 ROOT = Path(__file__).parent
 Reusable = Callable[[str], world.ReusableApplication]
-# These wait most. They are begun first, so that no process is left alone with one at the end.
+# These wait most. They are begun first, as are files with slow tests, so that no process is left
+# alone with one at the end.
 BEGUN_FIRST = ("faults", "whole")
 # They need a process that is not patched: `bin/test` runs them in one.
 collect_ignore = ["browser"]
@@ -70,7 +71,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if marks is None or session.testsfailed:
         return None
     is_ours = cache(partial(_begin, Path(marks)))
-    items = sorted(session.items, key=_is_begun_later)
+    slow = {item.path for item in session.items if item.get_closest_marker("slow")}
+    items = sorted(session.items, key=partial(_is_begun_later, slow))
     ours = (item for item in items if is_ours(item.path))
     for item, following in pairwise(chain(ours, [None])):
         assert item is not None
@@ -80,8 +82,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
-def _is_begun_later(item: pytest.Item) -> bool:
-    return item.path.relative_to(ROOT).parts[0] not in BEGUN_FIRST
+def _is_begun_later(slow: Collection[Path], item: pytest.Item) -> bool:
+    return item.path not in slow and item.path.relative_to(ROOT).parts[0] not in BEGUN_FIRST
 
 
 def _begin(marks: Path, file: Path) -> bool:
