@@ -77,7 +77,7 @@ class Found:
 
 
 # The columns that are read of rows that are only compared.
-_TOLD_BY = "id, webhook_id, state, event_id"
+_TOLD_BY = "id, webhook_id, state"
 # Looked up for each row, not joined: PostgreSQL would read all events to join a few of them.
 _OF_EVENT = "COALESCE((SELECT e.{column} FROM events e WHERE e.id = d.event_id), {missing})"
 _SHOWN = (
@@ -152,10 +152,8 @@ class Search:
         counts = dict.fromkeys(self._edges, 0)
         for row in self._rows(limits, each):
             source = _ALL if _ALL in counts else row.webhook_id
-            counts[source] += 1
-            edge = self._edges[source]
-            if edge is None or self._sign * row.id > self._sign * edge:
-                self._edges[source] = row.id
+            counts[source] = row.looked_at
+            self._edges[source] = row.last
             self._beyond.append(row)
         self.looked_at += sum(counts.values())
         for source, count in counts.items():
@@ -164,16 +162,24 @@ class Search:
         self._take(enough)
 
     def _rows(self, limits: str, each: int) -> Iterator[Row[Any]]:
-        order = "DESC" if self._sign < 0 else "ASC"
+        """Return of each source the rows in a wanted state, and the last that was looked at."""
+        order, last = ("DESC", "MIN") if self._sign < 0 else ("ASC", "MAX")
         edges = list(self._edges.items())
         for start in range(0, len(edges), PARTS_MAX):
             # Only our own numbers and words go into this text.
             parts = " UNION ALL ".join(
-                f"SELECT * FROM (SELECT {_TOLD_BY} FROM deliveries"
+                f"SELECT {_TOLD_BY}, COUNT(*) OVER () AS looked_at, {last}(id) OVER () AS last"
+                f" FROM (SELECT {_TOLD_BY} FROM deliveries"
                 f" WHERE {self._where(source, edge)}{limits} ORDER BY id {order} LIMIT {each}) p"
                 for source, edge in edges[start : start + PARTS_MAX]
             )
-            yield from self._session.execute(text(parts))
+            wanted = f"SELECT * FROM ({parts}) q WHERE id = last{self._or_wanted()}"
+            yield from self._session.execute(text(wanted))
+
+    def _or_wanted(self) -> str:
+        """Return the condition for rows that are read to be compared, beside the last."""
+        states = ", ".join(f"'{DeliveryState(state).value}'" for state in self._wanted.states)
+        return f" OR state IN ({states})" if states else " OR id <> last"
 
     def _where(self, source: int, edge: int | None) -> str:
         whose = "id > 0" if source == _ALL else f"webhook_id = {source}"
