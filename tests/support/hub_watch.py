@@ -1,4 +1,4 @@
-"""Measures how much CPU is used between two switches of the hub, and by which greenlet."""
+"""Measures what happens between two switches of the hub: how much CPU is used, what is read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import greenlet
+from sqlalchemy import Engine, event
 
 
 class HubWatch:
@@ -46,3 +47,44 @@ def watching() -> Iterator[HubWatch]:
     finally:
         greenlet.settrace(before)
         gc.enable()
+
+
+class Stretches:
+    """The statements that were sent between two switches of the hub."""
+
+    def __init__(self) -> None:
+        self.all: list[list[str]] = []
+        self._now: list[str] = []
+
+    @property
+    def longest(self) -> list[str]:
+        """Return the statements of the stretch with the most of them."""
+        return max(self.all, key=len, default=[])
+
+    @property
+    def most(self) -> int:
+        """Return how many these are."""
+        return len(self.longest)
+
+    def sent(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        """Note a statement."""
+        if not self._now:
+            self.all.append(self._now)
+        self._now.append(statement)
+
+    def switched(self, _event: str, _switch: Any) -> None:
+        """Begin a new stretch."""
+        self._now = []
+
+
+@contextmanager
+def stretches(engine: Engine) -> Iterator[Stretches]:
+    """Note the statements that an engine gets from this thread."""
+    found = Stretches()
+    event.listen(engine, "before_cursor_execute", found.sent)
+    before = greenlet.settrace(found.switched)
+    try:
+        yield found
+    finally:
+        greenlet.settrace(before)
+        event.remove(engine, "before_cursor_execute", found.sent)

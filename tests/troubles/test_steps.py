@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
-import greenlet
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, text
 
 from tests.support.application import make_company, make_webhook, rows, store_of
+from tests.support.hub_watch import stretches
 from webhookproxy.extensions import db
 from webhookproxy.troubles import accounts
 from webhookproxy.troubles.outages import Outages
@@ -20,34 +17,6 @@ from webhookproxy.troubles.outages import Outages
 WEBHOOKS, EVENTS = 30, 3_000
 # Of one webhook: its outages, whether it is known, its first and last delivery, and a round.
 STATEMENTS_AT_A_STRETCH = 7
-
-
-class Stretches:
-    """Counts the statements between two switches of the hub."""
-
-    def __init__(self) -> None:
-        self.most: list[str] = []
-        self._now: list[str] = []
-
-    def sent(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        self._now.append(statement)
-        if len(self._now) > len(self.most):
-            self.most = list(self._now)
-
-    def switched(self, _event: str, _switch: Any) -> None:
-        self._now = []
-
-
-@contextmanager
-def stretches(engine: Engine) -> Iterator[Stretches]:
-    found = Stretches()
-    event.listen(engine, "before_cursor_execute", found.sent)
-    before = greenlet.settrace(found.switched)
-    try:
-        yield found
-    finally:
-        greenlet.settrace(before)
-        event.remove(engine, "before_cursor_execute", found.sent)
 
 
 def fill(app: Flask, began_ms: int) -> None:
@@ -113,4 +82,4 @@ def test_many_outages_that_begin_and_end_at_once_let_others_run_between_few_stat
     counted = rows(app, "SELECT waited, delivered, calls FROM outages")
     assert len(counted) == WEBHOOKS
     assert {tuple(each) for each in counted} == {(EVENTS // 10, EVENTS // 10, EVENTS // 10)}
-    assert len(found.most) <= STATEMENTS_AT_A_STRETCH, "\n".join(found.most)
+    assert found.most <= STATEMENTS_AT_A_STRETCH, "\n".join(found.longest)

@@ -8,10 +8,15 @@ import time
 import pytest
 from flask import Flask
 
+from tests.support.application import make_company, make_webhook
+from tests.support.hub_watch import stretches
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser
 from tests.web.support.sockets import arrived, connection, execute, owner
+from webhookproxy.config.keys import Keyring
+from webhookproxy.extensions import db
 from webhookproxy.web import panel
+from webhookproxy.web.companies import problems
 
 SOON_MS = 1000
 
@@ -141,3 +146,22 @@ def test_the_counters_are_of_ones_own_companies_and_lead_to_what_they_count(
     beto.get("/entregas?estado=aguardando")
     beto.get("/entregas?periodo=hoje")
     beto.get("/entregas?estado=falhou&periodo=hoje")
+
+
+def test_many_companies_are_read_a_few_at_a_time_and_without_their_secrets(
+    app: Flask, ana: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(problems, "AT_ONCE", 2)
+    for number in range(5):
+        company = make_company(app, token=f"canary-token-of-the-company-{number:04}")
+        fail(app, make_webhook(app, company, "http://127.0.0.1:9999/crm", secret="canary-secret"))
+    decrypted: list[str] = []
+    monkeypatch.setattr(Keyring, "decrypt", lambda _, text: decrypted.append(text) or text)
+    for page in ("/", "/empresas"):
+        with app.app_context(), stretches(db.engine) as found:
+            ana.get(page)
+        reads = [
+            sum("FROM webhooks" in statement for statement in stretch) for stretch in found.all
+        ]
+        assert (max(reads), sum(reads)) == (1, 3), page
+    assert decrypted == []

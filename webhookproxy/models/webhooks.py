@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import JSON, ForeignKey, Index, String, select, text
-from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, defer, joinedload, mapped_column, relationship
 
 from webhookproxy.extensions import Base
 from webhookproxy.models.installation.changes import note_change
@@ -258,11 +258,15 @@ def find_webhook(session: Session, webhook_id: int) -> Webhook:
 
 
 def live_webhooks(session: Session, company_ids: Collection[int]) -> list[Webhook]:
-    """Return the webhooks of these companies, oldest first, with health, without deleted ones."""
+    """Return the webhooks of these companies, oldest first, with health, without deleted ones.
+
+    A secret is read when it is asked for: lists need none, and each costs time to decrypt.
+    """
+    secrets = (Webhook.authorization, Webhook.secret, Webhook.previous_secret)
     query = (
         select(Webhook)
         .where(Webhook.company_id.in_(company_ids), Webhook.deleted_at.is_(None))
-        .options(joinedload(Webhook.health))
+        .options(joinedload(Webhook.health), *map(defer, secrets))
         .order_by(Webhook.id)
     )
     return list(session.scalars(query))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import gevent
 from sqlalchemy.orm import Session
 
 from webhookproxy.models import Company
@@ -17,6 +18,8 @@ from webhookproxy.web.connection.panel import Shown, shown_now
 from webhookproxy.web.shared.formats import plural
 from webhookproxy.web.webhooks.words import ShownWebhook, shown_webhook, with_answers
 
+# Companies whose webhooks are read at a stretch.
+AT_ONCE = 25
 # A company's problems that a list shows; its page has the others.
 OF_COMPANY = 3
 _SILENT = "silenciosa"
@@ -97,19 +100,21 @@ class State:
 
 
 def state_of(session: Session, companies: Sequence[Company]) -> State:
-    """Read the state of these companies, in a few queries for all of them."""
-    by_id = {company.id: company for company in companies}
+    """Read the state of these companies, of many at once. Others run meanwhile."""
     connections = shown_now(session, companies)
-    webhooks: dict[int, list[ShownWebhook]] = {number: [] for number in by_id}
-    for row in live_webhooks(session, by_id):
-        company = by_id[row.company_id]
-        webhooks[row.company_id].append(shown_webhook(row, company.timezone))
-    problems = {
-        number: sorted(
-            _problems(company, connections[number], webhooks[number]), key=lambda each: each.order
-        )
-        for number, company in by_id.items()
-    }
+    webhooks: dict[int, list[ShownWebhook]] = {company.id: [] for company in companies}
+    problems: dict[int, list[Problem]] = {}
+    for begins in range(0, len(companies), AT_ONCE):
+        # SQLite does not yield: what hundreds of webhooks do must not hold up the sockets.
+        gevent.sleep(0)
+        some = {company.id: company for company in companies[begins : begins + AT_ONCE]}
+        for row in live_webhooks(session, some):
+            shown = shown_webhook(row, some[row.company_id].timezone)
+            webhooks[row.company_id].append(shown)
+        for number, company in some.items():
+            found = _problems(company, connections[number], webhooks[number])
+            problems[number] = sorted(found, key=lambda each: each.order)
+    gevent.sleep(0)
     return State(companies, connections, webhooks, problems)
 
 

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask_login import UserMixin, current_user
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, defer, joinedload
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
 
@@ -243,12 +243,13 @@ def visible_companies(reading: Session) -> frozenset[int] | None:
 def list_companies(reading: Session, search: str = "", most: int = COMPANIES_MAX) -> list[Company]:
     """Return the companies this account may see, by name, `most` of them at most.
 
-    `search` is words of the name, as people type them, or the whole 3C Plus id.
+    `search` is words of the name, as people type them, or the whole 3C Plus id. A token is read
+    when it is asked for: each costs time to decrypt.
     """
     query = (
         select(Company)
         .where(Company.deleted_at.is_(None))
-        .options(joinedload(Company.connection))
+        .options(joinedload(Company.connection), defer(Company.token))
         .order_by(Company.name, Company.id)
         .limit(most)
     )
