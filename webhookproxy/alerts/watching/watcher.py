@@ -89,11 +89,12 @@ class Watcher:
                 and not state.may_go_on
                 and (state.ended or now) - state.since >= least[subject.condition]
             }
-            ended = {
-                each.id: end_of(session, subject, each, now)
-                for subject, each in alerts.items()
-                if subject not in states
-            }
+            ended = {}
+            for subject, each in alerts.items():
+                if subject not in states:
+                    # SQLite does not yield: hundreds of webhooks may recover at once.
+                    gevent.sleep(0)
+                    ended[each.id] = end_of(session, subject, each, now)
         if not new and not ended:
             return False
         self._store.session(lambda writing: _write(writing, new, ended, now))
