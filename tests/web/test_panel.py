@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 
+import gevent
 import pytest
 from flask import Flask
 
@@ -170,3 +171,13 @@ def test_many_companies_are_read_a_few_at_a_time_and_without_their_secrets(
         ]
         assert (max(reads), sum(reads)) == (1, 3), page
     assert decrypted == []
+
+
+def test_others_run_between_what_a_page_read_and_its_text(visitor: Browser) -> None:
+    ran: list[str] = []
+    other = gevent.spawn(ran.append, "other")
+    visitor.client.get("/saude")
+    assert ran == []
+    visitor.get("/nada", 404)
+    assert ran == ["other"]
+    other.join(5)

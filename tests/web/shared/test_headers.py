@@ -30,7 +30,7 @@ def check(answer: TestResponse) -> None:
     assert "*" not in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     path, found = f"{answer.request.path}/", answer.status_code != 405
-    secret = found and path.startswith(("/convidado/", "/senha/"))
+    secret = found and path.startswith(("/convidado/", "/senha/", "/avisos/confirmar/"))
     assert answer.headers["Referrer-Policy"] == ("no-referrer" if secret else "same-origin")
 
 
