@@ -31,7 +31,7 @@ def test_a_token_that_is_refused_is_told_once_and_again_when_it_is_accepted(
     assert alerting.run(minutes=1.5) == []
     (message,) = alerting.run(minutes=60)
     assert (message.kind, message.subject) == ("alert.opened", "Token recusado: Loja A")
-    assert message.lines[0] == ("Loja A: a 3C Plus recusa o token desde 12:00 (há 2 min).")
+    assert message.lines[0] == ("Loja A: a 3C Plus recusa o token desde 12:00 (há 3 min).")
     assert message.link == f"https://relay.example/empresas/company_{company}"
     alerting.connection(company, "connected", "accepted")
     (message,) = alerting.run(minutes=60)
@@ -50,7 +50,7 @@ def test_the_end_of_a_webhooks_trouble_comes_with_the_account(alerting: Alerting
     (message,) = alerting.run(minutes=10)
     assert message.subject == "Webhook falhando: CRM (Loja A)"
     assert message.lines[0] == (
-        "CRM (Loja A): sua URL responde com erro: status 500, desde 12:00 (há 5 min)."
+        "CRM (Loja A): sua URL responde com erro: status 500, desde 12:00 (há 6 min)."
     )
     assert message.link == f"https://relay.example/webhooks/webhook_{webhook}"
     alerting.mend(webhook, settled=False)

@@ -72,7 +72,7 @@ class Alerting:
     def clock(self) -> float:
         return self.now.timestamp()
 
-    def run(self, *, minutes: float = 0.0, step: float = 0.5) -> list[Message]:
+    def run(self, *, minutes: float = 0.0, step: float = 1.0) -> list[Message]:
         """Let time pass in steps of `step` minutes; return what was sent meanwhile."""
         before, until = len(self.channel.sent), self.now + timedelta(minutes=minutes)
         while True:

@@ -71,4 +71,4 @@ CONDITIONS: Mapping[Condition, Watched] = MappingProxyType(
     }
 )
 # Told at every hour: each minute of it may lose events.
-URGENT = frozenset({Condition.NOT_STORING})
+URGENT = frozenset({Condition.NOT_STORING, Condition.NO_OWNER})

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from flask import Flask
+from sqlalchemy import Engine as Database
+from sqlalchemy.orm import Session
 
 from webhookproxy.alerts.channels import Channels
 from webhookproxy.alerts.telling.outbox import Outbox
@@ -15,6 +18,8 @@ from webhookproxy.config.address import linked_address
 from webhookproxy.delivery.outcomes.resending import Resending
 from webhookproxy.engine.dead_man import DeadMansSwitch
 from webhookproxy.engine.installation import Installation
+from webhookproxy.engine.last_word import LastWord
+from webhookproxy.engine.liveness import Storing, storing
 from webhookproxy.engine.relay import Relay
 from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.network.dial import Resolver, shared_resolver
@@ -32,7 +37,7 @@ class Job(Protocol):
 
 
 class BackgroundJobs(NamedTuple):
-    """All jobs, for the engine to run while it owns the sockets."""
+    """All jobs, for the engine to run while it owns the sockets; `last_word` at any time."""
 
     housekeeping: Housekeeping
     indexer: Indexer
@@ -41,6 +46,7 @@ class BackgroundJobs(NamedTuple):
     dead_mans_switch: DeadMansSwitch
     watcher: Watcher
     outbox: Outbox
+    last_word: LastWord
 
 
 def background_jobs(
@@ -71,4 +77,20 @@ def background_jobs(
     # Another resolver: names without an answer must not hold up the webhooks.
     channels = Channels(config, Client(app.extensions["policy"], Resolver()))
     outbox = Outbox(store, reading, channels, linked_address(config), clock)
-    return BackgroundJobs(housekeeping, indexer, resending, outages, switch, watcher, outbox)
+    last_word = LastWord(
+        store,
+        reading,
+        channels,
+        linked_address(config),
+        partial(_look, reading, relay),
+        lambda: relay.is_running,
+        clock,
+    )
+    return BackgroundJobs(
+        housekeeping, indexer, resending, outages, switch, watcher, outbox, last_word
+    )
+
+
+def _look(reading: Database, relay: Relay) -> Storing:
+    with Session(reading) as session:
+        return storing(session, here=relay.failing_since() is None)

@@ -18,6 +18,7 @@ from webhookproxy.engine.background_jobs import Job, background_jobs
 from webhookproxy.engine.guarded import Guarded
 from webhookproxy.engine.health import Counts, Health, LoopWatch
 from webhookproxy.engine.heartbeat import Heartbeat
+from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.relay import Relay
 from webhookproxy.logs.console import Console
 
@@ -162,7 +163,8 @@ class Engine:
     def _keep_at(self, job: Job) -> None:
         guarded = Guarded(self._heartbeat.lose)
         while not self._stopping:
-            if self._running is not None:
+            # The last word is for a time when there may be no owner.
+            if self._running is not None or isinstance(job, LastWord):
                 guarded.run(job.step)
             gevent.sleep(job.pause)
 

@@ -68,6 +68,7 @@ class Relay:
         # A resolver of their own: webhooks with silent names must not hold up the sockets.
         handshakes = Handshakes(policy, Resolver())
         self.registry = Registry(self.intake, self.status, console, handshakes)
+        self.is_running = False
         self._revision = 0
 
     def start(self, fence: int, *, continued: bool) -> None:
@@ -75,6 +76,7 @@ class Relay:
 
         `continued`: no other process owned the sockets since this one last did.
         """
+        self.is_running = True
         self.intake.start(fence, continued=continued)
         self.lanes.start(fence, continued=continued)
         self.registry.begin()
@@ -105,6 +107,7 @@ class Relay:
         the sockets go on being read and stored; else the sockets close first.
         """
         until = time.monotonic() + timeout
+        self.is_running = False
 
         def left(reserve: float = 0.0) -> float:
             return max(0.0, until - reserve - time.monotonic())

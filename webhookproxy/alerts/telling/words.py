@@ -135,17 +135,17 @@ def account(outage: Outage) -> str:
     """Return how the events of a webhook's outage ended, in one sentence."""
     if not outage.waited:
         return "Nenhum evento esperou."
-    many = _plural(outage.waited, "evento esperou", "eventos esperaram")
+    many = plural(outage.waited, "evento esperou", "eventos esperaram")
     if outage.is_cut:
         many = f"Dos primeiros {_number(outage.waited)} eventos"
-    ended = [_plural(outage.delivered, "entregue", "entregues")]
+    ended = [plural(outage.delivered, "entregue", "entregues")]
     if outage.missed or not outage.on_the_way:
-        ended.append(_plural(outage.missed, "perdido", "perdidos"))
+        ended.append(plural(outage.missed, "perdido", "perdidos"))
     if outage.on_the_way:
         ended.append(f"{_number(outage.on_the_way)} ainda saindo")
     calls = ""
     if outage.calls:
-        calls = f" ({_plural(outage.calls, 'ligação', 'ligações')})"
+        calls = f" ({plural(outage.calls, 'ligação', 'ligações')})"
     return f"{many}{calls}: {', '.join(ended)}."
 
 
@@ -201,7 +201,8 @@ def _one_of(kind: type[Code], code: str | None, default: Code) -> Code:
         return default
 
 
-def _plural(count: int, one: str, many: str) -> str:
+def plural(count: int, one: str, many: str) -> str:
+    """Return a number with its word: "1 evento", "3.504 eventos"."""
     return f"{_number(count)} {one if count == 1 else many}"
 
 

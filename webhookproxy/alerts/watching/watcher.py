@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.alerts.conditions import CONDITIONS, Condition
 from webhookproxy.alerts.people import people
+from webhookproxy.alerts.preferences import preferences_of
+from webhookproxy.alerts.telling.morning import day_of, is_due, morning_message
 from webhookproxy.alerts.telling.planning import known_alerts, plan_for, store_planned, told_of
 from webhookproxy.alerts.watching.endings import End, end_of
 from webhookproxy.alerts.watching.states import State, Subject, gaps_now, states_now
@@ -105,11 +107,11 @@ class Watcher:
         told_some = False
         with Session(self._reading) as session:
             known = known_alerts(session, now)
-            if not known.alerts:
-                return False
             persons = people(session)
             told = told_of(session, persons, known.alerts, now)
             for person in persons:
+                if is_due(person, now):
+                    self._say_good_morning(morning_message(session, person, now), now)
                 planned = plan_for(person, known, told[person.id], now)
                 if planned:
                     user_id = person.id
@@ -122,6 +124,13 @@ class Watcher:
                 # Hundreds of alerts for each of many people must not hold up the sockets.
                 gevent.sleep(0)
         return told_some
+
+    def _say_good_morning(self, message: AlertMessage, now: datetime) -> None:
+        def job(session: Session) -> None:
+            session.add(message)
+            preferences_of(session, message.user_id).morning_day = day_of(now)
+
+        self._store.session(job)
 
     def _forget(self, now: datetime) -> None:
         """Remove some of what ended long ago."""

@@ -1,0 +1,86 @@
+"""Administrators are told once that nothing is stored, from memory, and that it is over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from tests.alerts.world import NOON, Alerting, refuse
+from webhookproxy.engine.last_word import LastWord
+from webhookproxy.engine.liveness import Storing
+from webhookproxy.reasons import StoringReason
+
+ADMIN = "ana@exemplo.com.br"
+
+
+class Ended(LastWord):
+    """One that a test asks step by step."""
+
+    found = Storing(StoringReason.STORING)
+    owns = True
+
+
+@pytest.fixture
+def alerting(app: Flask) -> Alerting:
+    made = Alerting(app)
+    user = made.user(ADMIN, admin=True)
+    made.address(user, "second", position=2)
+    made.user("beto@exemplo.com.br")
+    return made
+
+
+def last_word(alerting: Alerting) -> Ended:
+    made = Ended(
+        alerting.store,
+        alerting.reading,
+        alerting.channel,
+        None,
+        lambda: made.found,
+        lambda: made.owns,
+        alerting.clock,
+    )
+    made.step()
+    return made
+
+
+def look(alerting: Alerting, job: Ended, *, minutes: float) -> list[str]:
+    """Look every half minute; return whom was told."""
+    before = len(alerting.channel.sent)
+    for _ in range(round(minutes * 2)):
+        alerting.now += timedelta(seconds=30)
+        job.step()
+        assert job.join(5)
+    return [target for target, _ in alerting.channel.sent[before:]]
+
+
+def test_the_last_owner_tells_without_the_database_and_the_alerts_tell_the_end(
+    alerting: Alerting,
+) -> None:
+    job = last_word(alerting)
+    alerting.channel.answers[ADMIN] = refuse("failing")
+    job.found = Storing(StoringReason.DATABASE_GONE)
+    assert look(alerting, job, minutes=1) == []
+    assert look(alerting, job, minutes=30) == ["second"]
+    message = alerting.channel.sent[0][1]
+    assert message.subject == "Não está gravando: Servidor"
+    assert message.lines[0].startswith(
+        "Servidor: os eventos não estão sendo gravados desde 12:00 (há 1 min)."
+    )
+    job.found = Storing(StoringReason.STORING)
+    look(alerting, job, minutes=0.5)
+    (over,) = alerting.run(minutes=30)
+    assert (over.kind, over.subject) == ("alert.closed", "Resolvido: Não está gravando: Servidor")
+    stored = alerting.stored("SELECT message_id FROM alert_messages ORDER BY id")
+    assert [row.message_id for row in stored] == [message.id, over.id]
+
+
+def test_a_process_that_only_serves_pages_leaves_it_to_the_owner(alerting: Alerting) -> None:
+    job = last_word(alerting)
+    job.owns = False
+    job.step()
+    job.found = Storing(StoringReason.DATABASE_REFUSES, NOON)
+    assert look(alerting, job, minutes=10) == []
+    job.found = Storing(StoringReason.NO_OWNER, alerting.now)
+    assert look(alerting, job, minutes=10) == [ADMIN]
