@@ -214,6 +214,20 @@ def test_a_server_that_is_no_service_ends_in_a_reason(
     assert (error.reason, error.is_final) == (reason, False)
 
 
+def test_a_kept_connection_that_was_closed_costs_no_message(receiver: Receiver) -> None:
+    def answer(got: Received) -> Plain | Behaviour:
+        # The second request of a connection meets its end.
+        return OK if got.number != 2 else raw(b"")
+
+    receiver.answer = answer
+    http = Client(Policy(allow_private=True), Resolver())
+    channels = Channels({"NTFY_URL": receiver.url("")}, http)
+    for _ in range(2):
+        channels.send("ntfy", "topic", None, TOLD)
+    http.close()
+    assert [got.connection for got in receiver.requests] == [1, 1, 2]
+
+
 def test_what_is_stored_and_cannot_be_used_ends_in_a_reason(
     channels: Channels, receiver: Receiver
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from typing import Any
 
 from webhookproxy.alerts.message import NotSent
 from webhookproxy.network.http.client import Client
-from webhookproxy.network.http.errors import NoAnswer
+from webhookproxy.network.http.errors import NoAnswer, StaleLink
 from webhookproxy.network.http.message import prepared
 from webhookproxy.reasons import AlertError, DeliveryReason
 
@@ -51,20 +52,36 @@ class Post:
 
 
 def send_post(http: Client, post: Post) -> None:
-    """Send it; raise NotSent unless the answer is a 2xx."""
+    """Send it, within SECONDS; raise NotSent unless the answer is a 2xx."""
+    deadline = time.monotonic() + SECONDS
+    if _meets_a_closed_link(http, post, SECONDS) and _meets_a_closed_link(
+        http, post, max(0.0, deadline - time.monotonic())
+    ):
+        raise NotSent(AlertError.CONNECTION_LOST, is_final=False)
+
+
+def _meets_a_closed_link(http: Client, post: Post, seconds: float) -> bool:
+    """Send it; return True if a kept connection turned out to be closed: the next one is new."""
     request = prepared(post.url)
     request.headers = post.headers  # type: ignore[assignment]  # see `prepared`
     request.body = post.body
     try:
-        answer = http.send(request, timeout=SECONDS)
+        answer = http.send(request, timeout=seconds)
+    except StaleLink:
+        return True
     except NoAnswer as error:
         raise no_answer(error.reason) from None
-    status = answer.status_code
-    if 200 <= status < 300:
-        return
-    if status == 429:
+    if answer.status_code == 429:
         after = _after(answer.headers.get("Retry-After"), answer.content)
         raise NotSent(AlertError.THROTTLED, is_final=False, after_s=after)
+    _check(post, answer.status_code)
+    return False
+
+
+def _check(post: Post, status: int) -> None:
+    """Raise NotSent unless the status is a 2xx."""
+    if 200 <= status < 300:
+        return
     if status in post.refusals:
         raise NotSent(post.refusals[status], is_final=True)
     if 400 <= status < 500 and status != 408:
