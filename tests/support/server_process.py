@@ -43,10 +43,11 @@ class ServerProcess:
     def __init__(self, database_url: str, folder: Path, **environment: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
         given = {"DATABASE_URL": database_url, "ALLOW_PRIVATE_TARGETS": "1", **KEYS, **environment}
-        self._environment = {**inherited, **given}
+        self.port = free_port()
+        # Links in messages have it.
+        self._environment = {**inherited, "PORT": str(self.port), **given}
         self._printed = folder / f"server-{next(_numbers)}.txt"
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()
 
     def __enter__(self) -> Self:
         command = ("-m", "gunicorn", "-c", "gunicorn.conf.py", f"--bind=127.0.0.1:{self.port}")
