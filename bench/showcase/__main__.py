@@ -27,7 +27,7 @@ from flask import Flask
 from gevent.pywsgi import WSGIServer
 from sqlalchemy.orm import Session
 
-from bench.showcase import companies, outages, resends, webhooks
+from bench.showcase import alerts, companies, outages, resends, webhooks
 from bench.showcase.people import EMAIL, NEWCOMER, OPERATOR, PASSWORD
 from bench.showcase.traffic import Traffic
 from tests.support.application import application, store_of
@@ -48,9 +48,10 @@ def fill(app: Flask, fence: int) -> None:
         Traffic(session, made, hooks).fill()
         resends.fill(session, hooks)
         outages.fill(session, hooks)
-        create_user(session, EMAIL, hashed, admin=True)
+        admin = create_user(session, EMAIL, hashed, admin=True)
         operator = create_user(session, OPERATOR, hashed, admin=False)
         grant(session, operator, made[companies.CLINIC].id)
+        alerts.fill(session, hooks, (admin, operator))
         create_user(session, NEWCOMER, hashed, admin=False)
 
     store_of(app).session(job)

@@ -61,6 +61,10 @@ def _ask_to_resend(page: Page) -> None:
     page.get_by_role("button", name="Reenviar selecionadas").click()
 
 
+def _send_no_address(page: Page) -> None:
+    page.get_by_role("button", name="Adicionar").click()
+
+
 def _generate_secret(page: Page) -> None:
     page.get_by_label("Gerar um segredo novo").check()
     _submit(page)
@@ -106,6 +110,7 @@ OUTSIDE = (
     Stop("entrar", "/entrar"),
     Stop("entrar com erro", "/entrar", _submit),
     Stop("convite", "/convidado/AAAAAAAAAAAAAAAAAAAAAA"),
+    Stop("avisos: link que acabou", "/avisos/confirmar/AAAAAAAAAAAAAAAAAAAAAA"),
     Stop("convite que acabou", "/convidado"),
     Stop("link de senha que acabou", "/senha/AAAAAAAAAAAAAAAAAAAAAA"),
 )
@@ -185,6 +190,12 @@ INSIDE = (
     Stop("usuário: excluir", "/usuarios/user_2/excluir"),
     Stop("usuário: link de senha", "/usuarios/user_2/link-de-senha", _submit),
     Stop("usuário: sem segundo fator", "/usuarios/user_2/segundo-fator"),
+    Stop("avisos", "/avisos", _unfold),
+    Stop("avisos: erros", "/avisos", _send_no_address),
+    Stop("avisos: o que", "/avisos/acompanhar"),
+    Stop("avisos: o que de uma empresa", "/avisos/acompanhar/company_1"),
+    Stop("avisos de uma empresa", "/empresas/company_1/avisos"),
+    Stop("avisos de uma empresa: nenhum", "/empresas/company_6/avisos"),
     Stop("conta", "/conta"),
     Stop("conta com erros", "/conta", _submit),
     Stop("nada aqui", "/empresas/company_99"),

@@ -50,7 +50,7 @@ class WatchForm(StoredForm):
         self.unread.add(
             field.short_name,
             f"Give 0 to {MINUTES_MAX} minutes.",
-            f"Informe de 0 a {MINUTES_MAX} minutos, sem vírgula.",
+            f"{CONDITIONS[condition].label}: informe de 0 a {MINUTES_MAX} minutos, sem vírgula.",
         )
         return None
 
@@ -75,9 +75,12 @@ def watch_form(shown: Iterable[Condition], stored: Watches, company_id: int | No
         if watched.is_timed:
             usual_minutes = watched.minutes if company_id is None else minutes
             fields[f"{name}_minutes"] = StringField(
-                f"{watched.label}: minutos (opcional)",
+                "Minutos (opcional)",
                 description=f"Em branco: {usual_minutes} min.",
-                render_kw={"inputmode": "numeric"},
+                render_kw={
+                    "inputmode": "numeric",
+                    "aria-label": f"{watched.label}: minutos (opcional)",
+                },
             )
             own = None if chosen is None else chosen[1]
             data[f"{name}_minutes"] = "" if own is None else str(own)
