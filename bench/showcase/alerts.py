@@ -26,8 +26,8 @@ def fill(session: Session, webhooks: dict[str, Webhook], users: Sequence[User]) 
     """Write addresses, an alert that goes on and two that ended, and their messages."""
     now = datetime.now(UTC)
     first, other = users
-    for position, (kind, label, is_confirmed, error) in enumerate(_ADDRESSES, 1):
-        session.add(_address(first, position, kind, label, now if is_confirmed else None, error))
+    for position, (channel, label, is_confirmed, last) in enumerate(_ADDRESSES, 1):
+        session.add(_address(first, position, channel, label, now if is_confirmed else None, last))
     session.add(_address(other, 1, AddressKind.EMAIL, "be…@empresa.com.br", now, None))
     session.flush()
     hook = webhooks[PHP]
