@@ -99,7 +99,7 @@ def give_address(page: Page, server: ServerProcess, mail: MailProcess, reader: P
     assert subject == "Confirme que quer receber avisos aqui"
     link = re.search(r"/avisos/confirmar/\S+", text)
     assert link, text
-    # Whoever reads the mail need not be logged in.
+    # The reader of the mail need not be logged in.
     reader.goto(address(server, link[0]))
     reader.get_by_role("button", name="Confirmar").click()
     expect(reader.get_by_role("heading", level=1)).to_have_text("Confirmado")
