@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,7 +90,8 @@ def test_durations_are_counted_below_powers_of_two() -> None:
     }
 
 
-def test_a_process_that_waits_says_what_the_database_knows(app: Flask) -> None:
+def test_a_process_that_waits_says_what_the_database_knows(any_app: Flask) -> None:
+    app = any_app
     make_company(app, name="Empresa Canária", connected=True)
     execute(app, "UPDATE connections SET state = 'connected', fence = 7")
     began = "INSERT INTO gaps (company_id, started_at, ended_at, reason) VALUES (1, :at, :end, 'x')"
@@ -104,10 +106,16 @@ def test_a_process_that_waits_says_what_the_database_knows(app: Flask) -> None:
     # No engine runs in this process, so it is not well, and counts nothing.
     assert found.value("webhookproxy_storing") == 0
     assert "webhookproxy_events_total" not in found.names
-    execute(app, began, at=3_000, end=None)
+    assert found.value("webhookproxy_day_gap_seconds") == 0
+    now_ms = round(time.time() * 1000)
+    execute(app, began, at=now_ms - 90_000_000, end=now_ms - 80_000_000)
+    execute(app, began, at=now_ms - 60_000, end=now_ms - 30_000)
+    assert scrape(app).value("webhookproxy_day_gap_seconds") == 30
+    execute(app, began, at=now_ms - 20_000, end=None)
     found = scrape(app)
+    assert 50 <= found.value("webhookproxy_day_gap_seconds") < 80
     assert found.value("webhookproxy_open_gaps") == 1
-    assert found.value("webhookproxy_longest_open_gap_seconds") > 1_000_000
+    assert 20 <= found.value("webhookproxy_longest_open_gap_seconds") < 50
 
 
 class IdleEngine:

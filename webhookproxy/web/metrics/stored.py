@@ -11,25 +11,34 @@ from sqlalchemy import Connection, text
 
 from webhookproxy.housekeeping.disk_space import look
 
-# Companies that one statement looks at: SQLite does not yield.
-COMPANIES = 200
-# The newest gap of each company that is to be connected; one step into an index for each.
+# Companies that one statement looks at, and gaps of each: SQLite does not yield.
+COMPANIES = 50
+GAPS_OF_COMPANY = 500
+DAY_MS = 24 * 3_600_000
+# Of each company that is to be connected: when its newest gap began, if it lasts, and the length of
+# those that began within a day. By the index of the company's gaps.
 _GAPS = text(
     "SELECT c.id, (SELECT CASE WHEN g.ended_at IS NULL THEN g.started_at END FROM gaps g"
-    " WHERE g.company_id = c.id ORDER BY g.started_at DESC LIMIT 1) FROM companies c"
-    " WHERE c.id > :after AND c.should_connect AND c.deleted_at IS NULL"
+    " WHERE g.company_id = c.id ORDER BY g.started_at DESC LIMIT 1),"
+    " (SELECT COALESCE(SUM(d.took), 0) FROM (SELECT COALESCE(g.ended_at, :now) - g.started_at"
+    " AS took FROM gaps g WHERE g.company_id = c.id AND g.started_at > :day"
+    " ORDER BY g.started_at DESC LIMIT :gaps) d)"
+    " FROM companies c WHERE c.id > :after AND c.should_connect AND c.deleted_at IS NULL"
     " ORDER BY c.id LIMIT :most"
 )
 
 
 def gaps(connection: Connection) -> Iterator[Metric]:
     """Yield how many companies lack their socket, and for how long. Others run meanwhile."""
-    began = _open_gaps(connection)
+    now_ms = round(time.time() * 1000)
+    began, day_ms = _gaps(connection, now_ms)
     about = "Companies that should be connected and have no socket now."
     yield GaugeMetricFamily("webhookproxy_open_gaps", about, len(began))
-    longest = max(0.0, time.time() - min(began) / 1000) if began else 0.0
+    longest = max(0, now_ms - min(began)) if began else 0
     about = "How long the longest of these gaps has lasted."
-    yield GaugeMetricFamily("webhookproxy_longest_open_gap_seconds", about, longest)
+    yield GaugeMetricFamily("webhookproxy_longest_open_gap_seconds", about, longest / 1000)
+    about = "Length of all gaps together that began in the last 24 hours."
+    yield GaugeMetricFamily("webhookproxy_day_gap_seconds", about, day_ms / 1000)
 
 
 def disk(connection: Connection, limit_bytes: int) -> Iterator[Metric]:
@@ -54,14 +63,17 @@ def sockets(wished: int, connected: int) -> Iterator[Metric]:
     yield GaugeMetricFamily("webhookproxy_sockets_connected", about, connected)
 
 
-def _open_gaps(connection: Connection) -> list[int]:
-    """Return when each open gap began, in wall milliseconds."""
+def _gaps(connection: Connection, now_ms: int) -> tuple[list[int], int]:
+    """Return when each open gap began, and the length of the day's gaps, in milliseconds."""
     began: list[int] = []
+    day_ms = 0
+    values = {"now": now_ms, "day": now_ms - DAY_MS, "gaps": GAPS_OF_COMPANY, "most": COMPANIES}
     after = 0
     while True:
-        rows = connection.execute(_GAPS, {"after": after, "most": COMPANIES}).all()
+        rows = connection.execute(_GAPS, {**values, "after": after}).all()
         began += [row[1] for row in rows if row[1] is not None]
+        day_ms += sum(int(row[2]) for row in rows)
         if len(rows) < COMPANIES:
-            return began
+            return began, day_ms
         after = rows[-1][0]
         gevent.sleep(0)
