@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.models import Alert, AlertAddress, AlertMessage, AlertMessagePart, User, Webhook
@@ -24,6 +24,7 @@ class Telling(NamedTuple):
     `given_up_at` says that there will be no other. `since` and `ended` are those of the alert.
     """
 
+    alert_id: int
     created_at: datetime
     sent_at: datetime | None
     given_up_at: datetime | None
@@ -31,6 +32,7 @@ class Telling(NamedTuple):
     attempts: int
     kind: str
     part: str
+    user_id: int
     user: str
     channel: str | None
     address: str | None
@@ -54,10 +56,16 @@ class Unsent(NamedTuple):
     error: str | None
 
 
-def told_of_company(session: Session, company_id: int, most: int) -> Sequence[Telling]:
-    """Return what was told of a company in the last 30 days, the newest first, at most `most`."""
+def told_of_company(
+    session: Session, company_id: int, most: int, user_id: int | None = None
+) -> Sequence[Telling]:
+    """Return what was told of a company in the last 30 days, the newest first, at most `most`.
+
+    With `user_id` only what was told to that user.
+    """
     query = (
         select(
+            Alert.id,
             AlertMessage.created_at,
             AlertMessage.sent_at,
             AlertMessage.given_up_at,
@@ -65,6 +73,7 @@ def told_of_company(session: Session, company_id: int, most: int) -> Sequence[Te
             AlertMessage.attempts,
             AlertMessage.kind,
             AlertMessagePart.part,
+            User.id,
             User.email,
             AlertAddress.kind,
             AlertAddress.label,
@@ -87,7 +96,20 @@ def told_of_company(session: Session, company_id: int, most: int) -> Sequence[Te
         .order_by(AlertMessage.id.desc(), Alert.id.desc())
         .limit(most)
     )
+    if user_id is not None:
+        query = query.where(AlertMessage.user_id == user_id)
     return [Telling._make(row) for row in session.execute(query)]
+
+
+def told_last(session: Session, user_id: int) -> datetime | None:
+    """Return when the newest message was made that reached a user, tests apart; None for none."""
+    query = select(func.max(AlertMessage.created_at)).where(
+        AlertMessage.user_id == user_id,
+        AlertMessage.created_at > datetime.now(UTC) - UNSENT_FOR,
+        AlertMessage.sent_at.is_not(None),
+        AlertMessage.address_id.is_(None),
+    )
+    return session.scalar(query)
 
 
 def unsent(session: Session, user_id: int | None, most: int) -> Sequence[Unsent]:

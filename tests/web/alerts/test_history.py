@@ -14,11 +14,13 @@ from tests.web.support.sockets import execute
 
 def tell(app: Flask, place: Place) -> None:
     """Beto was told of an alert, and not of its end; Carla was told of hers."""
+    now = round(time.time() * 1000)
     execute(
         app,
         f"""INSERT INTO alerts (id, condition, company_id, webhook_id, since, opened_at, closed_at)
-        VALUES (1, 'connection_lost', {place.company}, NULL, 1, 2, 3),
-        (2, 'webhook_failing', {place.other_company}, {place.other_webhook}, 1, 2, NULL)""",
+        VALUES (1, 'connection_lost', {place.company}, NULL, {now}, {now}, {now}),
+        (2, 'webhook_failing', {place.other_company}, {place.other_webhook}, 1, 2, NULL),
+        (3, 'silence', {place.company}, NULL, 1, 2, 3)""",
     )
     execute(
         app,
@@ -53,6 +55,8 @@ def test_a_company_shows_what_was_told_to_whom_and_what_could_not_be_sent(
     for said in ("Conexão perdida", "avisado a beto@exemplo.com.br", "não pôde ser enviado a você"):
         assert said in page
     assert "carla@" not in page
+    # What it told of this one is not kept any more.
+    assert "Conectada, mas sem eventos" not in page
     for browser in (beto, lena):
         page = browser.get(address).text
         assert "avisado a você" in page

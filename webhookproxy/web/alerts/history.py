@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from flask import Blueprint, render_template
-from sqlalchemy import func, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.alerts.conditions import CONDITIONS, Condition
+from webhookproxy.alerts.telling.words import cause
+from webhookproxy.alerts.told import LISTED_FOR, Telling, told_last, told_of_company
+from webhookproxy.alerts.told import unsent as unsent_messages
 from webhookproxy.extensions import db
-from webhookproxy.models import (
-    Alert,
-    AlertAddress,
-    AlertMessage,
-    AlertMessagePart,
-    Company,
-    User,
-    Webhook,
-)
+from webhookproxy.models import Alert, Company, Webhook
 from webhookproxy.models.alerts.messages import MessageKind, Part
 from webhookproxy.reasons import Words
 from webhookproxy.rules.alerts import AddressKind
@@ -30,10 +25,12 @@ from webhookproxy.web.shared.access import account, company_or_404, readers
 
 blueprint = Blueprint("alert_history", __name__)
 
-# Alerts that are listed, and messages of each: a reminder comes once a day.
+# Alerts that are listed, and messages of all of them: a reminder comes once a day.
 SHOWN = 100
-MESSAGES_SHOWN = 20
-UNSENT_DAYS = 3
+MESSAGES_SHOWN = 2_000
+# Messages that could not be sent, as far as they are counted.
+UNSENT_SHOWN = 100
+_ASKED_FOR = frozenset({MessageKind.TEST, MessageKind.CONFIRMATION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +55,7 @@ class ToldAlert:
 
     alert: Alert
     label: str
+    why: str
     webhook: str | None
     told: Sequence[Told]
 
@@ -76,50 +74,46 @@ def _listed(session: Session, company: Company) -> list[ToldAlert]:
     query = (
         select(Alert, Webhook.name)
         .outerjoin(Webhook, Webhook.id == Alert.webhook_id)
-        .where(Alert.company_id == company.id)
+        .where(
+            Alert.company_id == company.id,
+            or_(Alert.closed_at.is_(None), Alert.since > datetime.now(UTC) - LISTED_FOR),
+        )
         .order_by(Alert.since.desc(), Alert.id.desc())
         .limit(SHOWN + 1)
     )
-    alerts = session.execute(query).all()
-    told = _told(session, [alert.id for alert, _ in alerts])
+    # An administrator sees what was told to all users.
+    user_id = None if account().is_admin else account().id
+    told: dict[int, list[Told]] = defaultdict(list)
+    messages = told_of_company(session, company.id, MESSAGES_SHOWN, user_id)
+    for each in reversed(messages):
+        told[each.alert_id].append(_told(each))
+    # What was told of older ones was cut off: do not say that no one was told.
+    is_cut = len(messages) == MESSAGES_SHOWN
     return [
-        ToldAlert(alert, _label(alert.condition), webhook, told[alert.id][:MESSAGES_SHOWN])
-        for alert, webhook in alerts
+        ToldAlert(alert, *_words(alert), webhook, told[alert.id])
+        for alert, webhook in session.execute(query)
+        if alert.id in told or not is_cut
     ]
 
 
-def _told(session: Session, alert_ids: Sequence[int]) -> dict[int, list[Told]]:
-    """Return the messages about alerts; an administrator sees those to all users."""
-    query = (
-        select(AlertMessagePart, AlertMessage, User.email, AlertAddress.kind)
-        .join(AlertMessage, AlertMessage.id == AlertMessagePart.message_id)
-        .join(User, User.id == AlertMessage.user_id)
-        .outerjoin(AlertAddress, AlertAddress.id == AlertMessage.sent_by)
-        .where(AlertMessagePart.alert_id.in_(alert_ids))
-        .order_by(AlertMessage.created_at, AlertMessage.id)
+def _told(each: Telling) -> Told:
+    return Told(
+        part=PART_NAMES[Part(each.part)],
+        who="você" if each.user_id == account().id else each.user,
+        at=each.sent_at or each.created_at,
+        is_sent=each.sent_at is not None,
+        channel=None if each.channel is None else KIND_NAMES[AddressKind(each.channel)],
+        error=None if each.sent_at else error_words(each.error),
+        is_given_up=each.given_up_at is not None,
     )
-    if not account().is_admin:
-        query = query.where(AlertMessage.user_id == account().id)
-    found: dict[int, list[Told]] = defaultdict(list)
-    for part, message, email, kind in session.execute(query):
-        error = None if message.sent_at else error_words(message.error)
-        found[part.alert_id].append(
-            Told(
-                part=PART_NAMES[Part(part.part)],
-                who="você" if message.user_id == account().id else email,
-                at=message.sent_at or message.created_at,
-                is_sent=message.sent_at is not None,
-                channel=None if kind is None else KIND_NAMES[AddressKind(kind)],
-                error=error,
-                is_given_up=message.given_up_at is not None,
-            )
-        )
-    return found
 
 
-def _label(code: str) -> str:
-    # A newer version of the program may have stored another one.
-    return CONDITIONS[Condition(code)].label if code in CONDITIONS else code
+def _words(alert: Alert) -> tuple[str, str]:
+    """Return the name of an alert's condition, and its cause; "" if its name says all."""
+    if alert.condition not in CONDITIONS:
+        # A newer version of the program stored it.
+        return alert.condition, ""
+    return CONDITIONS[Condition(alert.condition)].label, cause(alert)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +127,11 @@ class Unsent:
 
 def unsent(session: Session) -> Unsent | None:
     """Return what could not be told to the user of this page; None if everything was."""
-    kinds = [each.value for each in (MessageKind.TEST, MessageKind.CONFIRMATION)]
-    own = (
-        AlertMessage.user_id == account().id,
-        AlertMessage.created_at > datetime.now(UTC) - timedelta(days=UNSENT_DAYS),
-        AlertMessage.kind.not_in(kinds),
-    )
-    reached = session.scalar(select(func.max(AlertMessage.created_at)).where(*own, _SENT))
-    query = select(AlertMessage).where(*own, ~_SENT, AlertMessage.error.is_not(None))
-    if reached is not None:
-        query = query.where(AlertMessage.created_at > reached)
-    rows = session.scalars(query.order_by(AlertMessage.created_at).limit(SHOWN)).all()
-    why = error_words(rows[-1].error) if rows else None
-    return None if why is None else Unsent(len(rows), rows[0].created_at, why)
-
-
-_SENT = AlertMessage.sent_at.is_not(None)
+    last = told_last(session, account().id)
+    rows = [
+        each
+        for each in unsent_messages(session, account().id, UNSENT_SHOWN)
+        if each.kind not in _ASKED_FOR and (last is None or each.created_at > last)
+    ]
+    why = error_words(rows[0].error) if rows else None
+    return None if why is None else Unsent(len(rows), rows[-1].created_at, why)
