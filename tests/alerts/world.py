@@ -127,9 +127,10 @@ class Alerting:
         """Have a company's connection be in a state since now, with its gap."""
         self.execute(
             "UPDATE connections SET state = :state, reason = :reason, since = :now, refused_since ="
-            " CASE WHEN :state = 'token_refused' THEN :now END WHERE company_id = :company",
+            " CASE WHEN :refused THEN CAST(:now AS BIGINT) END WHERE company_id = :company",
             company=company,
             state=state,
+            refused=state == "token_refused",
             reason=reason,
             now=self.now,
         )
@@ -141,9 +142,9 @@ class Alerting:
             )
         else:
             self.execute(
-                "INSERT INTO gaps (company_id, started_at, reason) SELECT :company, :now, :reason"
-                " WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE company_id = :company"
-                " AND ended_at IS NULL)",
+                "INSERT INTO gaps (company_id, started_at, reason)"
+                " SELECT :company, CAST(:now AS BIGINT), :reason WHERE NOT EXISTS"
+                " (SELECT 1 FROM gaps WHERE company_id = :company AND ended_at IS NULL)",
                 company=company,
                 reason=reason,
                 now=self.now,

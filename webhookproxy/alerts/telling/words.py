@@ -85,6 +85,8 @@ def over(alert: Alert, now: datetime) -> str:
     at = _at(alert.closed_at or now, now)
     if alert.ending == Ending.SWITCHED_OFF:
         return f"não é mais observado: foi desligado, pausado ou apagado {at}."
+    if alert.ending == Ending.NOT_USUAL:
+        return f"nenhum evento chegou até {at.removeprefix('às ')}, e agora não é hora deles."
     lasted = duration((alert.closed_at or now) - alert.since)
     return _OVER[Condition(alert.condition)].format(
         at=at, lasted=f"{lasted} (desde {moment(alert.since, now)})"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.alerts.conditions import CONDITIONS, About, Condition
 from webhookproxy.alerts.watching.states import Subject
-from webhookproxy.models import Alert, Company, Outage, Webhook
+from webhookproxy.models import Alert, Company, Connection, Outage, Webhook
 from webhookproxy.models.alerts.alerts import Ending
 from webhookproxy.models.outages import OutageKind
 from webhookproxy.rules.webhooks import WebhookState
@@ -34,6 +34,12 @@ def end_of(session: Session, subject: Subject, alert: Alert, now: datetime) -> E
     """Return the end of a state that is gone."""
     is_watched = _is_watched(session, subject)
     ending = Ending.WELL if is_watched else Ending.SWITCHED_OFF
+    if subject.condition is Condition.SILENCE and is_watched:
+        heard = session.scalar(
+            select(Connection.last_event_at).where(Connection.company_id == subject.company_id)
+        )
+        if heard is None or heard <= alert.since:
+            ending = Ending.NOT_USUAL
     outage = _outage_of(session, subject, alert)
     if outage is None:
         return End(now, ending)

@@ -9,13 +9,16 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import gevent
-from sqlalchemy import select, text
-from sqlalchemy.orm import Session, defer, joinedload
+from sqlalchemy import bindparam, or_, select, text
+from sqlalchemy.orm import Session, contains_eager, defer, joinedload
 
 from webhookproxy.alerts.conditions import EXPIRY_DAYS, Condition
-from webhookproxy.models import Webhook
+from webhookproxy.events.silence import LEAST_MINUTES
+from webhookproxy.models import Company, Connection, Webhook
 from webhookproxy.models.types import from_ms, to_ms
+from webhookproxy.reasons import ConnectionState
 from webhookproxy.troubles.now import TroubleKind, trouble_of, works_since
+from webhookproxy.troubles.silence import Usuals, odd_silences
 
 # Webhooks that are read before others have their turn.
 AT_ONCE = 25
@@ -28,7 +31,7 @@ _COMPANIES = text(
     " WHERE g.company_id = c.id ORDER BY g.started_at DESC LIMIT 1) AS gap_began"
     " FROM companies c JOIN connections n ON n.company_id = c.id"
     " WHERE c.deleted_at IS NULL AND c.should_connect"
-    " AND (n.state <> 'connected' OR c.token_expires_at < :soon)"
+    " AND (n.state <> 'connected' OR c.token_expires_at < :soon) ORDER BY c.id"
 )
 _GAPS = text(
     "SELECT c.id, g.started_at, g.ended_at, g.reason FROM companies c"
@@ -92,6 +95,39 @@ def gaps_now(session: Session, now: datetime, least: timedelta) -> dict[Subject,
         )
         for row in session.execute(_GAPS, given)
     }
+
+
+def silences_now(session: Session, usuals: Usuals, now: datetime) -> dict[Subject, State]:
+    """Return the connected companies that are silent when they usually are not."""
+    quiet = now - timedelta(minutes=LEAST_MINUTES)
+    query = (
+        select(Company)
+        .join(Connection, Connection.company_id == Company.id)
+        .where(
+            Company.deleted_at.is_(None),
+            Company.should_connect,
+            Connection.state == ConnectionState.CONNECTED.value,
+            Connection.since < quiet,
+            or_(Connection.last_event_at.is_(None), Connection.last_event_at < quiet),
+            Company.id > bindparam("after"),
+        )
+        .options(contains_eager(Company.connection), defer(Company.token))
+        .order_by(Company.id)
+        .limit(AT_ONCE)
+    )
+    found: dict[Subject, State] = {}
+    after = 0
+    while True:
+        companies = session.scalars(query, {"after": after}).all()
+        odd = odd_silences(session, companies, usuals, now.timestamp())
+        found |= {
+            Subject(Condition.SILENCE, company_id): State(each.since)
+            for company_id, each in odd.items()
+        }
+        if len(companies) < AT_ONCE:
+            return found
+        after = companies[-1].id
+        session.expunge_all()
 
 
 def _companies(session: Session, now: datetime) -> Iterator[tuple[Subject, State]]:

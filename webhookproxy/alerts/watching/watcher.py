@@ -20,14 +20,16 @@ from webhookproxy.alerts.preferences import preferences_of
 from webhookproxy.alerts.telling.morning import day_of, is_due, morning_message
 from webhookproxy.alerts.telling.planning import known_alerts, plan_for, store_planned, told_of
 from webhookproxy.alerts.watching.endings import End, end_of
-from webhookproxy.alerts.watching.states import State, Subject, gaps_now, states_now
+from webhookproxy.alerts.watching.states import State, Subject, gaps_now, silences_now, states_now
 from webhookproxy.database.store import Store
 from webhookproxy.models import Alert, AlertMessage, AlertMessagePart, AlertWatch
 from webhookproxy.models.alerts.alerts import Ending
+from webhookproxy.troubles.silence import Usuals
 
 # Seconds between two looks.
 PAUSE = 5.0
-GAPS_EVERY = 60.0
+# Between two looks for silences, which read a company's usual events, and for gaps that ended.
+SELDOM = 60.0
 FORGET_EVERY = 3_600.0
 # How long ended alerts and their messages are kept, and how many are removed in one transaction.
 KEPT = timedelta(days=90)
@@ -60,7 +62,9 @@ class Watcher:
         self._reading = reading
         self._installation = installation
         self._clock = clock
-        self._gaps_looked = self._forgot = 0.0
+        self._looked = self._forgot = 0.0
+        self._usuals = Usuals()
+        self._silences: Mapping[Subject, State] = {}
 
     def step(self) -> bool:
         """Look at everything once. Return whether something changed."""
@@ -76,9 +80,11 @@ class Watcher:
         """Open an alert for each state that lasts, and close those of states that ended."""
         with Session(self._reading) as session:
             states = {**states_now(session, now), **self._installation()}
-            if abs(self._clock() - self._gaps_looked) >= GAPS_EVERY:
-                self._gaps_looked = self._clock()
+            if abs(self._clock() - self._looked) >= SELDOM:
+                self._looked = self._clock()
+                self._silences = silences_now(session, self._usuals, now)
                 states |= _new_gaps(session, gaps_now(session, now, GAP_LEAST))
+            states |= self._silences
             least = _least_minutes(session)
             is_open = select(Alert).where(
                 Alert.closed_at.is_(None), Alert.condition.in_([each.value for each in Condition])

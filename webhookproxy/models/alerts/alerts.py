@@ -18,6 +18,8 @@ class Ending(StrEnum):
     WELL = "well"
     # A person switched the thing off: nothing is watched there now.
     SWITCHED_OFF = "switched_off"
+    # A silence ended without an event: it is no longer a time with the usual ones.
+    NOT_USUAL = "not_usual"
 
 
 class Alert(Base):
