@@ -36,11 +36,18 @@ IDS: dict[str, Any] = {
     "user_id": 2,
     "resend_id": 1,
     "guest_id": 1,
+    "address_id": 1,
     # No link's: the real one is opened apart.
     "token": "AAAAAAAAAAAAAAAAAAAAAA",
 }
 # What needs the cookie of a guest, or a link.
-FOR_GUESTS = ("guests.show", "guests.month", "guests.watch", "forgotten.choose")
+FOR_GUESTS = (
+    "guests.show",
+    "guests.month",
+    "guests.watch",
+    "forgotten.choose",
+    "alert_confirming.show",
+)
 # What needs a token of its own.
 FOR_PROGRAMS = ("metrics.show",)
 # Endpoints that end something come last, and parts before the whole.
