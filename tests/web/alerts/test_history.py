@@ -55,7 +55,7 @@ def test_a_company_shows_what_was_told_to_whom_and_what_could_not_be_sent(
     for said in ("Conexão perdida", "avisado a beto@exemplo.com.br", "não pôde ser enviado a você"):
         assert said in page
     assert "carla@" not in page
-    # What it told of this one is not kept any more.
+    # It is over for more than 30 days.
     assert "Conectada, mas sem eventos" not in page
     for browser in (beto, lena):
         page = browser.get(address).text
