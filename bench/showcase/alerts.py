@@ -11,7 +11,7 @@ from bench.showcase.webhooks import PHP
 from webhookproxy.alerts.conditions import Condition
 from webhookproxy.models import Alert, AlertAddress, AlertMessage, AlertMessagePart, User, Webhook
 from webhookproxy.models.alerts.messages import MessageKind, Part
-from webhookproxy.reasons import AlertError
+from webhookproxy.reasons import AlertError, DeliveryReason
 from webhookproxy.rules.alerts import AddressKind
 
 # The kind, what is shown of it, whether it is confirmed, and its last error.
@@ -96,6 +96,8 @@ def _alert(
         webhook_id=webhook_id,
         since=since,
         opened_at=since,
+        reason=None if webhook_id is None else DeliveryReason.FAILED_STATUS.value,
+        status=None if webhook_id is None else 503,
         closed_at=None if minutes is None else since + timedelta(minutes=minutes),
     )
     session.add(alert)

@@ -60,6 +60,8 @@ def test_what_a_user_is_told_of_is_chosen(run: Run, refuse: Refuse, app: Flask) 
     assert len(rows(app, stored)) == 1
     refuse(*watch, "on", "--minutes", "1441")
     refuse(*watch, "on", "--company", "company_9")
+    said = refuse("alerts", "watch", "ana@example.com", "disk_full", "off", "--company", "1")
+    assert "whole installation" in said
 
 
 def test_what_is_wrong_is_listed(run: Run, app: Flask) -> None:

@@ -16,10 +16,10 @@ from webhookproxy.alerts.addresses import (
     remove_address,
     send_test,
 )
-from webhookproxy.alerts.conditions import MINUTES_MAX, Condition
+from webhookproxy.alerts.conditions import CONDITIONS, MINUTES_MAX, About, Condition
 from webhookproxy.alerts.preferences import forget_watch, set_watch
 from webhookproxy.cli.shared.context import policy, write
-from webhookproxy.cli.shared.errors import Group
+from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY, Number, PublicId, with_stdin
 from webhookproxy.events.contract import whsec
@@ -137,6 +137,8 @@ def watch(
     email: str, condition: str, choice: str, minutes: int | None, company: int | None
 ) -> None:
     """Tell a user of a condition or not; `usual` goes back to the default."""
+    if company is not None and CONDITIONS[Condition(condition)].about is About.INSTALLATION:
+        raise BadInput(f"{condition} is about the whole installation: leave --company out.")
 
     def job(session: Session) -> str:
         user = find_user(session, email)
