@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from webhookproxy.network.guard import Policy, UrlRefused, check_socket_url
 from webhookproxy.rules import Problem, Problems, Refused, check_name, keeps_secrets, refuse_secrets
@@ -51,6 +52,8 @@ class CompanyInput:
     hide_credentials: bool = True
     # None or 0: the setting RETENTION_DAYS.
     retention_days: int | None = None
+    # When the token ends, as its owner knows: alerts warn before.
+    token_expires_at: datetime | None = None
 
 
 def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Policy) -> CompanyInput:
@@ -70,7 +73,31 @@ def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Poli
             "guardado era para o servidor antigo.",
         )
         refuse_secrets(elsewhere, "socket_url", lambda: check_company(changed, policy))
+    is_new = changed.token != stored.token
+    if is_new and changed.token_expires_at == stored.token_expires_at:
+        # The day of the old token says nothing of the new one.
+        return replace(changed, token_expires_at=None)
     return changed
+
+
+def read_expiry(typed: str) -> datetime | None:
+    """Return the day on which a token ends, typed as 31/12/2026 or 2026-12-31; None for none.
+
+    It is the day's beginning in Brasília. Raises Refused for anything else.
+    """
+    text = typed.strip()
+    if not text:
+        return None
+    for pattern in ("%d/%m/%Y", "%Y-%m-%d"):
+        try:
+            return datetime.strptime(text, pattern).replace(tzinfo=ZoneInfo(DEFAULT_TIMEZONE))
+        except ValueError:
+            continue
+    raise Refused.one(
+        "token_expires",
+        "This is no day: write it like 2026-12-31.",
+        "Isto não é uma data: escreva, como 31/12/2026.",
+    )
 
 
 @cache

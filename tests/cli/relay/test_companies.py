@@ -8,7 +8,7 @@ from flask import Flask
 
 from tests.cli.conftest import Refuse, Run
 from tests.support import application as world
-from tests.support.application import TOKEN, make_company
+from tests.support.application import TOKEN, make_company, rows
 
 LOOPBACK = "http://127.0.0.1:4000"
 
@@ -197,3 +197,23 @@ def test_a_company_keeps_its_events_for_days_of_its_own_and_never_longer_than_th
     assert days() == 2
     run("company", "edit", "1", "--retention-days", "0")
     assert days() is None
+
+
+def test_the_day_of_a_tokens_end_is_kept_with_the_token(
+    run: Run, refuse: Refuse, app: Flask
+) -> None:
+    def ends() -> Any:
+        return rows(app, "SELECT token_expires_at FROM companies")[0][0]
+
+    create = ("company", "create", "Empresa", "--token", TOKEN, "--socket-url", LOOPBACK)
+    assert "write it like 2026-12-31" in refuse(*create, "--token-expires", "31/02/2026")
+    run(*create, "--token-expires", "31/12/2026")
+    # Midnight in Brasília.
+    assert ends() == 1_798_686_000_000
+    run("company", "edit", "1", "--name", "Outra")
+    assert ends() == 1_798_686_000_000
+    run("company", "edit", "1", "--token", "-", stdin=f"{TOKEN}-new")
+    assert ends() is None
+    run("company", "edit", "1", "--token-expires", "2026-12-31")
+    run("company", "edit", "1", "--token-expires", "")
+    assert ends() is None

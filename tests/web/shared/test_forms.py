@@ -88,6 +88,18 @@ def test_another_socket_host_demands_the_token_again(ana: Browser, place: Place)
     ana.send(address, {**fields, "token": NEW_TOKEN}, 303)
 
 
+def test_the_day_of_a_tokens_end_is_typed_beside_it_and_shown_again(
+    ana: Browser, place: Place
+) -> None:
+    address = f"/empresas/company_{place.company}/editar"
+    page = ana.send(address, {**ana.fields(address), "token_expires": "31/02/2026"}, 200).text
+    assert "Isto não é uma data" in page
+    ana.send(address, {**ana.fields(address), "token_expires": " 2026-12-31 "}, 303)
+    assert ana.fields(address)["token_expires"] == "31/12/2026"
+    ana.send(address, {**ana.fields(address), "token": NEW_TOKEN}, 303)
+    assert ana.fields(address)["token_expires"] == ""
+
+
 def test_another_webhook_host_demands_the_secrets_again(
     app: Flask, beto: Browser, place: Place
 ) -> None:

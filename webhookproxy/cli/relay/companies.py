@@ -35,6 +35,7 @@ from webhookproxy.rules.companies import (
     CompanyInput,
     changed_company,
     check_retention,
+    read_expiry,
 )
 
 group = Group("company", help="The companies whose events come in.")
@@ -59,6 +60,11 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
             type=Number(int, 0, 365),
             help="How long its events are kept (default 0: as the setting RETENTION_DAYS says).",
         ),
+        click.option(
+            "--token-expires",
+            help='Day on which the token ends, like 2026-12-31, or "" for none: alerts warn 7 days '
+            "before.",
+        ),
         click.option("--agent-id", help="Connect as this agent (default: none)."),
         click.option("--socket-url", help="Socket.IO server (default: the setting SOCKET_URL)."),
         click.option("--threec-id", help="The company's number at 3C Plus."),
@@ -69,7 +75,10 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
     check_retention(fields.get("retention_days"), current_app.config["RETENTION_DAYS"])
-    return {name: value for name, value in fields.items() if value is not None}
+    given = {name: value for name, value in fields.items() if value is not None}
+    if "token_expires" in given:
+        given["token_expires_at"] = read_expiry(given.pop("token_expires"))
+    return given
 
 
 @group.command("create")

@@ -70,6 +70,7 @@ _FIELDS = MappingProxyType(
         "threec_id": "ID 3C Plus",
         "agent_id": "ID do agente",
         "timezone": "fuso horário",
+        "token_expires_at": "vencimento do token",
         "hide_credentials": "credenciais ocultas",
         "token": "token",
         "authorization": "autenticação",

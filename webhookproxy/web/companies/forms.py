@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import current_app
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
@@ -12,7 +14,13 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined]
 
 from webhookproxy.models import Company
 from webhookproxy.rules import Refused
-from webhookproxy.rules.companies import BRAZILIAN_ZONES, check_retention, timezones
+from webhookproxy.rules.companies import (
+    BRAZILIAN_ZONES,
+    DEFAULT_TIMEZONE,
+    check_retention,
+    read_expiry,
+    timezones,
+)
 from webhookproxy.web.shared.formats import zone
 from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, Form, StoredForm, choices
 
@@ -35,10 +43,23 @@ def _timezones() -> list[SelectChoice]:
     ]
 
 
+def _day(instant: datetime | None) -> str:
+    """Return the day of an instant as the form takes it."""
+    return "" if instant is None else f"{instant.astimezone(ZoneInfo(DEFAULT_TIMEZONE)):%d/%m/%Y}"
+
+
 class CompanyForm(StoredForm):
     """A company to create or to edit; its token is never shown again."""
 
-    COMPARED = ("name", "threec_id", "agent_id", "host", "timezone", "retention_days")
+    COMPARED = (
+        "name",
+        "threec_id",
+        "agent_id",
+        "host",
+        "timezone",
+        "retention_days",
+        "token_expires",
+    )
     CONFLICT = (
         "Outra pessoa salvou esta empresa enquanto você editava. O que ela salvou está ao lado de "
         "cada campo que mudou; salve de novo para ficar com o que você digitou."
@@ -53,6 +74,11 @@ class CompanyForm(StoredForm):
         "Token de API",
         description="Cole o token de um gestor: o de um agente só recebe os eventos dele.",
         render_kw=NOT_TO_BE_FILLED,
+    )
+    token_expires = StringField(
+        "Vencimento do token (opcional)",
+        description="Se o token tem prazo, o dia em que vence, como 31/12/2026: quem recebe avisos "
+        "é avisado 7 dias antes.",
     )
     agent_id = StringField(
         "ID do agente (opcional)",
@@ -88,6 +114,7 @@ class CompanyForm(StoredForm):
         self.agent_id.data = company.agent_id
         self.host.data = company.socket_url
         self.timezone.data = company.timezone
+        self.token_expires.data = _day(company.token_expires_at)
         self.retention_days.data = str(company.retention_days or "")
         self.hide_credentials.data = company.hide_credentials
 
@@ -103,6 +130,7 @@ class CompanyForm(StoredForm):
             "timezone": str(self.timezone.data or ""),
             "hide_credentials": bool(self.hide_credentials.data),
             "retention_days": self._days(),
+            "token_expires_at": self._expiry(),
             **({"token": token} if token else {}),
         }
 
@@ -118,6 +146,13 @@ class CompanyForm(StoredForm):
         except Refused as refused:
             self.unread.take(refused)
         return int(text)
+
+    def _expiry(self) -> datetime | None:
+        try:
+            return read_expiry(str(self.token_expires.data or ""))
+        except Refused as refused:
+            self.unread.take(refused)
+            return None
 
     def field_of(self, name: str) -> str:
         """Return the field in which the address of the socket was chosen or typed."""
