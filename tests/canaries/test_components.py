@@ -181,6 +181,8 @@ def test_no_failure_of_a_server_shows_or_stores_a_secret(
             " JOIN attempts a ON a.delivery_id = d.id WHERE d.webhook_id = w.id)"
         )
         wait_until(lambda: not rows(app, tried), 10, "every webhook was tried")
+        untold = "SELECT 1 FROM alert_messages WHERE error IS NULL"
+        wait_until(lambda: not rows(app, untold), 20, "every address refused its message")
         simulator.control("refuse", token=TOKEN)
         wait_until(lambda: "refused" in server.output, 10, "the token is refused")
         # While the server runs: SQLite's log must not be merged into the file before.
