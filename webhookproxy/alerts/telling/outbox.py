@@ -12,6 +12,7 @@ from typing import Protocol
 import gevent
 from gevent.pool import Pool
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, defer
 
 from webhookproxy.alerts.message import Message, NotSent
@@ -115,13 +116,19 @@ class Outbox:
 
     def _send(self, row_id: int, line: tuple[int, int | None]) -> None:
         try:
-            self._try(row_id)
-        except StoreUnavailable:
-            # It is tried again at the next step, with the same id.
-            logger.warning("alert message %d: its result could not be stored", row_id)
-        except Exception:  # one message must not stop the others
-            logger.exception("alert message %d could not be sent", row_id)
-            self._note_failure(row_id, None, AlertError.INTERNAL, 1, is_final=False, after_s=None)
+            try:
+                self._try(row_id)
+            except (StoreUnavailable, SQLAlchemyError):
+                raise
+            except Exception:  # one message must not stop the others
+                logger.exception("alert message %d could not be sent", row_id)
+                reason = AlertError.INTERNAL
+                self._note_failure(row_id, None, reason, 1, is_final=False, after_s=None)
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            # It is tried again at a later step, with the same id.
+            logger.warning(
+                "alert message %d waits for the database: %s", row_id, type(error).__name__
+            )
         finally:
             self._busy.discard(line)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import gevent
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -23,7 +24,7 @@ ACCOUNT_WAIT = timedelta(minutes=10)
 # What ended longer ago is not told any more: quiet hours are over by then.
 TOLD_WITHIN = timedelta(days=2)
 # Alerts in one query.
-AT_ONCE = 500
+AT_ONCE = 100
 # These do not count to what a person gets in an hour: the person asked for them.
 ASKED_FOR = (MessageKind.TEST, MessageKind.CONFIRMATION)
 # A gap is not told of beside these, which say the same while it lasts.
@@ -45,18 +46,26 @@ class Known:
 
     alerts: Sequence[Alert]
     settled: frozenset[int]
+    # Those of lost connections, by company.
+    lost: Mapping[int | None, Sequence[Alert]] = field(default_factory=dict)
 
 
 def known_alerts(session: Session, now: datetime) -> Known:
     """Return what people may still have to be told of."""
     recent = or_(Alert.closed_at.is_(None), Alert.closed_at > now - TOLD_WITHIN)
-    alerts = session.scalars(select(Alert).where(recent).order_by(Alert.id)).all()
+    alerts: list[Alert] = []
+    for some in _chunks(session.scalars(select(Alert.id).where(recent).order_by(Alert.id)).all()):
+        alerts += session.scalars(select(Alert).where(Alert.id.in_(some)).order_by(Alert.id))
     outages = {each.outage_id for each in alerts if each.outage_id and each.closed_at}
     settled = set[int]()
     for some in _chunks(sorted(outages)):
         final = select(Outage.id).where(Outage.id.in_(some), Outage.settled_at.is_not(None))
         settled.update(session.scalars(final))
-    return Known(alerts, frozenset(settled))
+    lost: dict[int | None, list[Alert]] = defaultdict(list)
+    for each in alerts:
+        if each.condition in _GAP_TOO:
+            lost[each.company_id].append(each)
+    return Known(alerts, frozenset(settled), lost)
 
 
 def told_of(
@@ -167,12 +176,10 @@ def _is_told_otherwise(alert: Alert, known: Known, told: Told) -> bool:
     if alert.condition != Condition.GAP or alert.closed_at is None:
         return False
     return any(
-        each.condition in _GAP_TOO
-        and each.company_id == alert.company_id
-        and each.since < alert.closed_at
+        each.since < alert.closed_at
         and (each.closed_at is None or each.closed_at > alert.since)
         and (each.id, Part.OPENED) in told.parts
-        for each in known.alerts
+        for each in known.lost.get(alert.company_id, ())
     )
 
 
@@ -196,5 +203,9 @@ def store_planned(
             session.add(part)
 
 
-def _chunks(ids: Sequence[int]) -> Iterable[Collection[int]]:
-    return (ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE))
+def _chunks(ids: Sequence[int]) -> Iterator[Collection[int]]:
+    """Yield some ids at a time; others have their turn between two of them."""
+    for first in range(0, len(ids), AT_ONCE):
+        yield ids[first : first + AT_ONCE]
+        # SQLite does not yield, and making rows takes longer than reading them.
+        gevent.sleep(0)

@@ -34,8 +34,6 @@ FORGET_EVERY = 3_600.0
 # How long ended alerts and their messages are kept, and how many are removed in one transaction.
 KEPT = timedelta(days=90)
 FORGOTTEN_AT_ONCE = 200
-# A gap is stored from this length on; people choose longer ones.
-GAP_LEAST = timedelta(minutes=1)
 
 
 def nothing_more() -> Mapping[Subject, State]:
@@ -80,12 +78,12 @@ class Watcher:
         """Open an alert for each state that lasts, and close those of states that ended."""
         with Session(self._reading) as session:
             states = {**states_now(session, now), **self._installation()}
+            least = _least_minutes(session)
             if abs(self._clock() - self._looked) >= SELDOM:
                 self._looked = self._clock()
                 self._silences = silences_now(session, self._usuals, now)
-                states |= _new_gaps(session, gaps_now(session, now, GAP_LEAST))
+                states |= _new_gaps(session, gaps_now(session, now, least[Condition.GAP]))
             states |= self._silences
-            least = _least_minutes(session)
             is_open = select(Alert).where(
                 Alert.closed_at.is_(None), Alert.condition.in_([each.value for each in Condition])
             )
