@@ -8,11 +8,12 @@ import json
 import random
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from secrets import randbits
 from threading import Lock
+from types import MappingProxyType
 from urllib.parse import quote
 
 from webhookproxy.version import __version__
@@ -24,6 +25,8 @@ _WHSEC_BYTES = range(24, 65)
 
 # RFC 9110 5.6.2 (RFC 7235 called it the auth-scheme): a token, spaces, then the credentials.
 _HAS_SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+ +[^ ].*", re.DOTALL)
+JSON_TYPE = "application/json"
+_NONE: Mapping[str, str] = MappingProxyType({})
 _VISIBLE_ASCII = string.ascii_letters + string.digits + string.punctuation
 
 
@@ -163,15 +166,18 @@ def headers(
     authorization_value: str | None,
     secrets: Sequence[str],
     now_s: int,
+    content_type: str = JSON_TYPE,
+    ids: Mapping[str, str] = _NONE,
 ) -> dict[str, str]:
     """Return the headers of one attempt, in the order they are sent.
 
     `secrets` has the newest first. X-Signature-SHA256 has room for one signature and uses the
     oldest, which every receiver still has; while there are two, X-Signature-SHA256-Next is by the
     newest. `attempt` counts from 1; `now_s` is the moment of the attempt in seconds since 1970.
-    Characters of an event's name that are not visible ASCII are percent-encoded.
+    Characters of an event's name that are not visible ASCII are percent-encoded. `ids` are headers
+    for what the body does not say (see `ids_beside`).
     """
-    result = {"Content-Type": "application/json"}
+    result = {"Content-Type": content_type}
     if authorization_value:
         result["Authorization"] = authorization(authorization_value)
     if secrets:
@@ -183,5 +189,11 @@ def headers(
         result["webhook-signature"] = standard_signature(secrets, event_id, now_s, body)
     result["X-Webhook-Event"] = quote(event, safe=_VISIBLE_ASCII, errors="backslashreplace")
     result["X-Webhook-Attempt"] = str(attempt)
+    result.update(ids)
     result["User-Agent"] = f"webhookproxy/{__version__}"
     return result
+
+
+def ids_beside(event_id: str, company_id: int) -> dict[str, str]:
+    """Return the headers with the ids of an event whose body has no `meta`."""
+    return {"X-Webhook-Event-Id": event_id, "X-Webhook-Company-Id": f"company_{company_id}"}

@@ -21,6 +21,7 @@ from webhookproxy.models.installation.leases import Lease
 from webhookproxy.models.installation.submissions import Submission
 from webhookproxy.models.minutes import MinuteCount
 from webhookproxy.models.outages import Outage
+from webhookproxy.models.past_formats import PastFormat
 from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "MinuteCount",
     "Outage",
     "PasswordLink",
+    "PastFormat",
     "PendingSignIn",
     "RecoveryCode",
     "RefusalGroup",

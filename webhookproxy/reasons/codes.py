@@ -65,6 +65,7 @@ class DeliveryReason(StrEnum):
     DISCARDED = "discarded"
     EXPUNGED = "expunged"
     FILTERED_OUT = "filtered_out"
+    UNRENDERABLE = "unrenderable"
     SIMULATION = "simulation"
 
 

@@ -168,6 +168,12 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             then="O evento fica registrado, mas não é enviado.",
             you="Se queria recebê-lo, mude o filtro do webhook: vale para os próximos eventos.",
         ),
+        DeliveryReason.UNRENDERABLE: Words(
+            english="The event has no body in the webhook's format, so nothing was sent.",
+            what="Não dá para montar o corpo deste evento no formato do webhook.",
+            then="Nada dele foi enviado, e os eventos seguintes continuam sendo enviados.",
+            you="Mude o formato do webhook e reenvie o evento.",
+        ),
         DeliveryReason.SIMULATION: Words(
             english="The webhook is simulated, so nothing was sent.",
             what="O webhook está em modo simulado: nada foi enviado.",
@@ -195,6 +201,7 @@ _FINAL_REASONS = frozenset(
         DeliveryReason.COMPANY_DELETED,
         DeliveryReason.DISCARDED,
         DeliveryReason.EXPUNGED,
+        DeliveryReason.UNRENDERABLE,
     }
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from webhookproxy.events import contract
 from webhookproxy.events.catalog import is_event_name
+from webhookproxy.events.formats.definition import Format
 from webhookproxy.network.guard import Policy, UrlRefused, check_url
 from webhookproxy.rules import Problem, Problems, Refused, check_name, keeps_secrets, refuse_secrets
 from webhookproxy.rules.filters import Checked, check_filters
@@ -44,6 +45,7 @@ class WebhookInput:
     rate_limit: float | None = None
     max_age: float = 72.0
     filters: Checked | None = None
+    format: Format = Format()
 
 
 _SECRETS = {

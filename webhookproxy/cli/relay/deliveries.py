@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import click
+from sqlalchemy.orm import Session
 
 from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Group
@@ -25,9 +26,14 @@ group = Group("delivery", help="Deliveries, each of one event to one webhook: re
 
 @group.command("resend")
 @click.argument("delivery", type=DELIVERY)
-def resend_delivery(delivery: int) -> None:
+@click.option("--new-format", is_flag=True, help="In the webhook's format of now, not as sent.")
+def resend_delivery(delivery: int, new_format: bool) -> None:
     """Send a finished delivery again, with the same event_id and the same bytes."""
-    done = write(lambda session: resend(session, find_delivery(session, delivery)))
+
+    def job(session: Session) -> Resent:
+        return resend(session, find_delivery(session, delivery), in_newest_format=new_format)
+
+    done = write(job)
     queued = done is Resent.QUEUED
     click.echo(f"delivery_{delivery} {'is queued again' if queued else 'was waiting already'}.")
     _say_whether_it_goes_out()

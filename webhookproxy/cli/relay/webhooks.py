@@ -15,6 +15,7 @@ from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY, WEBHOOK, Number, with_stdin
 from webhookproxy.events.catalog import CATALOG
+from webhookproxy.events.formats.definition import Format, FormatKind
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import CLI, Action, record_webhook, record_webhook_edit
 from webhookproxy.models.companies import find_company
@@ -29,10 +30,12 @@ from webhookproxy.models.webhooks import (
     switch_webhook,
 )
 from webhookproxy.network.guard import check_url, masked_url
+from webhookproxy.rules.formats import chosen_format
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
 
 group = Group("webhook", help="The webhooks that get a company's events.")
 
+_FIXED = [each.value for each in FormatKind]
 _STDIN = "- reads it from standard input, so that no list shows it."
 
 
@@ -46,6 +49,8 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--parallelism", type=Number(int), help="POSTs at once; 1: strict order (8)."),
         click.option("--secret", help=f"Signs every POST; {_STDIN}"),
         click.option("--auth", help=f"Authorization header; {_STDIN}"),
+        click.option("--encoding", help="How the body is written: json (default) or form."),
+        click.option("--format", "kind", help=f"The body's format: {', '.join(_FIXED)}."),
         click.option("--event", "events", multiple=True, help="May be repeated (default: all)."),
     ):
         command = option(command)
@@ -59,19 +64,30 @@ def _given(
     secret: str | None,
     rate: float | None,
     simulated: bool,
+    kind: str | None,
+    encoding: str | None,
+    before: Format,
     **others: Any,
 ) -> dict[str, Any]:
-    """Return the given options by the names of WebhookInput."""
+    """Return the given options by the names of WebhookInput; `before` is the format until now."""
     hidden = with_stdin({"--auth": auth, "--secret": secret})
     fields = {
         "events": events or None,
         "authorization": hidden["--auth"],
         "secret": hidden["--secret"],
         "rate_limit": rate,
+        "format": _chosen(kind, encoding, before),
         "state": WebhookState.SIMULATED if simulated else None,
         **others,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _chosen(kind: str | None, encoding: str | None, before: Format) -> Format | None:
+    """Return the format that was asked for; None if none was."""
+    if kind is None and encoding is None:
+        return None
+    return chosen_format(kind or before.kind, encoding or before.encoding, before)
 
 
 @group.command("create")
@@ -85,7 +101,7 @@ def create(company: int, name: str, url: str, **fields: Any) -> None:
         # A script's unset variable must not create a webhook without signatures.
         if fields[option] == "":
             raise BadInput(f"--{option} is empty: give a value, or leave it out.")
-    webhook = WebhookInput(name=name, url=url, **_given(**fields))
+    webhook = WebhookInput(name=name, url=url, **_given(before=Format(), **fields))
     allowed, warning = policy(), lookup_warning(url, check_url)
 
     def job(session: Session) -> int:
@@ -121,6 +137,21 @@ def list_webhooks(company: int, as_json: bool) -> None:
     print_table(headings, table, empty)
 
 
+@group.command("show")
+@click.argument("webhook", type=WEBHOOK)
+@json_option
+def show(webhook: int, as_json: bool) -> None:
+    """Show one webhook, without its secrets."""
+    found = find_webhook(db.session(), webhook)
+    stored = found.input().format
+    row = {**_row(found), "format": stored.kind.value, "encoding": stored.encoding.value}
+    if as_json:
+        print_json(row)
+        return
+    shown = ((name, "none" if value is None else str(value)) for name, value in row.items())
+    print_table(("FIELD", "VALUE"), list(shown), "")
+
+
 @group.command("edit")
 @click.argument("webhook", type=WEBHOOK)
 @click.option("--name")
@@ -134,7 +165,8 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
         raise BadInput("--all-events and --event contradict each other: give one of them.")
     if no_rate and fields["rate"] is not None:
         raise BadInput("--no-rate and --rate contradict each other: give one of them.")
-    given = _given(**fields)
+    before_edit = find_webhook(db.session(), webhook).input().format
+    given = _given(before=before_edit, **fields)
     given.update({"events": None} if all_events else {})
     given.update({"rate_limit": None} if no_rate else {})
     if not given:

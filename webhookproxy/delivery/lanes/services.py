@@ -25,6 +25,7 @@ from webhookproxy.delivery.waiting.stock import Budget
 from webhookproxy.logs.console import Console
 from webhookproxy.models.audit import SERVER, Action, record
 from webhookproxy.models.deliveries.tables import Due
+from webhookproxy.models.past_formats import read_past_format
 from webhookproxy.models.webhooks import Webhook, find_webhook, switch_webhook
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
@@ -61,7 +62,8 @@ class LaneServices:
 
     def sender(self, webhook: Webhook) -> Sender:
         """Return a sender for a webhook as its row is now."""
-        return Sender(webhook, self.policy, self.resolver, self.clock)
+        past = partial(read_past_format, self.reading, webhook.id)
+        return Sender(webhook, self.policy, self.resolver, self.clock, past)
 
     def backlog(self, webhook_id: int) -> Backlog:
         """Return the reader of a webhook's deliveries."""
@@ -90,7 +92,8 @@ class LaneServices:
 
     def report(self, due: Due, outcome: Outcome, next_in: float | None, shown_url: str) -> None:
         """Print an attempt's lines; `next_in`: seconds until the next, None if there is none."""
-        self.console.webhook_sent(due.facts.name, shown_url)
+        if outcome.kind is not Kind.UNSENT:
+            self.console.webhook_sent(due.facts.name, shown_url)
         if outcome.kind is Kind.SUCCESS:
             self.console.webhook_succeeded(shown_url)
         else:
@@ -100,7 +103,7 @@ class LaneServices:
                 shown_url,
                 words.what.removesuffix("."),
                 next_in,
-                refused=outcome.kind in (Kind.REFUSAL, Kind.GONE),
+                refused=outcome.kind in (Kind.REFUSAL, Kind.GONE, Kind.UNSENT),
             )
 
     def report_simulated(self, due: Due, shown_url: str) -> None:

@@ -39,6 +39,15 @@ _NUMBERS = (
     "WITH v (id, attempts) AS (VALUES {values}) UPDATE deliveries SET attempts = v.attempts"
     " FROM v WHERE deliveries.id = v.id AND deliveries.attempts < v.attempts"
 )
+# Only of those that were not sent in the format that every webhook begins with.
+_FORMATS = (
+    "WITH v (id, number) AS (VALUES {values}) UPDATE deliveries SET format_number = v.number"
+    " FROM v WHERE deliveries.id = v.id AND deliveries.format_number IS NULL"
+)
+_ATTEMPT_FORMATS = (
+    "WITH v (id, attempt, number) AS (VALUES {values}) UPDATE attempts SET format_number = v.number"
+    " FROM v WHERE attempts.delivery_id = v.id AND attempts.number = v.attempt"
+)
 _ATTEMPT_COLUMNS = [
     "delivery_id",
     "number",
@@ -207,6 +216,7 @@ def write_group(connection: Connection, group: list[Result], *, again: bool) -> 
     ]
     if attempts:
         insert_rows(connection, "attempts", _ATTEMPT_COLUMNS, attempts)
+    _write_formats(connection, group)
     ended = [
         (each.due.id, each.due.attempts + len(each.outcome.posts))
         for each in group
@@ -214,6 +224,24 @@ def write_group(connection: Connection, group: list[Result], *, again: bool) -> 
     ]
     update_rows(connection, _NUMBERS, ("BIGINT", "INT"), ended)
     _count(connection, group, stored)
+
+
+def _write_formats(connection: Connection, group: list[Result]) -> None:
+    """Note the formats of attempts; a delivery keeps that of its first one."""
+    sent = [
+        (each.due, each.outcome, each.outcome.format_number)
+        for each in group
+        if each.outcome is not None and each.outcome.format_number is not None
+    ]
+    update_rows(
+        connection, _FORMATS, ("BIGINT", "INT"), [(due.id, number) for due, _, number in sent]
+    )
+    rows = [
+        (due.id, due.attempts + each, number)
+        for due, outcome, number in sent
+        for each in range(1, len(outcome.posts) + 1)
+    ]
+    update_rows(connection, _ATTEMPT_FORMATS, ("BIGINT", "INT", "INT"), rows)
 
 
 def _written(connection: Connection, group: list[Result]) -> bool:

@@ -16,6 +16,7 @@ class Outcome:
     one a line, of a failed attempt only; `detail` is an English sentence or, of a redirect, where
     it leads. `unanswered` is the POST before this one, on a kept
     connection that turned out to be closed: it may have arrived, so it counts as an attempt too.
+    `format_number` is that of the body, if it is not 0.
     """
 
     kind: Kind
@@ -28,6 +29,7 @@ class Outcome:
     headers: str | None = None
     retry_after: float | None = None
     unanswered: Outcome | None = None
+    format_number: int | None = None
 
     @property
     def posts(self) -> tuple[Outcome, ...]:

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     BUSY = "busy"
     # 410: the receiver wants no more at all.
     GONE = "gone"
+    # The event has no body in the webhook's format, so nothing was sent.
+    UNSENT = "unsent"
 
 
 _BUSY = {
@@ -119,6 +121,7 @@ class Verdict:
 # What ends without an attempt.
 EXPIRED = Verdict(DeliveryState.EXPIRED, DeliveryReason.MAX_AGE, counts=False)
 SIMULATED = Verdict(DeliveryState.SIMULATED, DeliveryReason.SIMULATION, counts=False)
+UNRENDERABLE = Verdict(DeliveryState.REFUSED, DeliveryReason.UNRENDERABLE, counts=False)
 
 
 def judge(

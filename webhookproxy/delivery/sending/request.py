@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.orm import Session
 
+from webhookproxy.delivery.sending.body import Bodies, Body
 from webhookproxy.events import contract
+from webhookproxy.events.formats.definition import Unrenderable
 from webhookproxy.models.deliveries.tables import Attempt, Delivery, Due, stored_due
+from webhookproxy.models.past_formats import past_format
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.rules import Refused
 
@@ -39,64 +43,59 @@ class ShownRequest:
     body: str
 
 
-def body_of(due: Due) -> bytes:
-    """The body of the POST: the same bytes at every attempt."""
-    facts = due.facts
-    return contract.body(
-        event=facts.name,
-        payload=facts.payload,
-        socket_id=facts.socket_id,
-        token_mask=facts.token_mask,
-        received_at_ms=facts.received_ms,
-        webhook_id=due.webhook_id,
-        company_id=facts.company_id,
-        event_id=facts.public_id,
-    )
-
-
 def shown_request(
-    webhook: Webhook, due: Due, *, attempt: int, sent_ms: int | None = None
+    webhook: Webhook, due: Due, body: Body, *, attempt: int, sent_ms: int | None = None
 ) -> ShownRequest:
     """The request of an attempt (counted from 1) with the webhook's settings of now.
 
     `sent_ms` is when it was sent, in milliseconds since 1970; None if it was not.
     """
-    body = body_of(due)
     headers = contract.headers(
         event=due.facts.name,
         event_id=due.facts.public_id,
         attempt=attempt,
-        body=body,
+        body=body.content,
         # Which headers there are depends on whether these are set; their values are not needed.
         authorization_value=HIDDEN if webhook.authorization else None,
         secrets=(HIDDEN,) if webhook.secret else (),
         now_s=(sent_ms or 0) // 1000,
+        content_type=body.content_type,
+        ids=body.ids,
     )
     hidden = dict.fromkeys(_VARIABLES, HIDDEN)
     hidden["Authorization"] = _scheme(webhook.authorization or "")
     if sent_ms is not None:
         del hidden["webhook-timestamp"]
     shown = tuple((name, hidden.get(name, value)) for name, value in headers.items())
-    return ShownRequest("POST", webhook.url, shown, body.decode("utf-8"))
+    return ShownRequest("POST", webhook.url, shown, body.content.decode("utf-8"))
 
 
 def stored_request(session: Session, delivery: Delivery, number: int | None = None) -> ShownRequest:
     """The request of one attempt of a stored delivery (None: the last, or the first to come).
 
     The body is what was sent; the URL and the headers follow the webhook's settings of now.
-    Refused if the webhook, or the event, is there no longer.
+    Refused if the webhook, or the event, is there no longer, or if it has no body in its format.
     """
     webhook, due = session.get(Webhook, delivery.webhook_id), stored_due(session, delivery.id)
     if webhook is None or due is None:
         raise Refused.one(
             "delivery",
             f"What delivery_{delivery.id} was made from is no longer kept.",
-            "O webhook ou o evento desta entrega não existe mais.",
+            "O evento desta entrega já passou do prazo de guarda, e o que foi enviado não está mais aqui.",
         )
     attempt = number or max(1, delivery.attempts)
     made = session.get(Attempt, (delivery.id, attempt))
     sent_ms = None if made is None else made.started_ms
-    return shown_request(webhook, due, attempt=attempt, sent_ms=sent_ms)
+    bodies = Bodies(webhook, partial(past_format, session, webhook.id))
+    try:
+        body = bodies.of(due) if made is None else bodies.in_format(due, made.format_number or 0)
+    except Unrenderable as error:
+        raise Refused.one(
+            "delivery",
+            f"delivery_{delivery.id} has no body in its format ({error.code}), so nothing is sent.",
+            error.detail,
+        ) from None
+    return shown_request(webhook, due, body, attempt=attempt, sent_ms=sent_ms)
 
 
 def curl_command(request: ShownRequest) -> str:

@@ -14,9 +14,10 @@ from requests import PreparedRequest, Response
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import RETRY_AFTER_MAX, Kind
 from webhookproxy.delivery.sending.answer_headers import storable_headers
+from webhookproxy.delivery.sending.body import Bodies, Body, PastFormats
 from webhookproxy.delivery.sending.receivers import read_answer, redirect_target
-from webhookproxy.delivery.sending.request import body_of
 from webhookproxy.events import contract
+from webhookproxy.events.formats.definition import Unrenderable
 from webhookproxy.logs.redaction import HIDDEN
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import Webhook
@@ -39,7 +40,14 @@ Clock = Callable[[], float]
 class Sender:
     """Sends to one webhook, as its row was when this sender was made."""
 
-    def __init__(self, webhook: Webhook, policy: Policy, resolver: Resolver, clock: Clock) -> None:
+    def __init__(
+        self,
+        webhook: Webhook,
+        policy: Policy,
+        resolver: Resolver,
+        clock: Clock,
+        past: PastFormats,
+    ) -> None:
         self.shown_url = masked_url(webhook.url)
         self._timeout = webhook.timeout
         self._authorization = webhook.authorization
@@ -47,6 +55,7 @@ class Sender:
         self._previous = webhook.previous_secret
         self._previous_until = webhook.previous_secret_until
         self._hidden = _shown_forms(webhook)
+        self._bodies = Bodies(webhook, past)
         self._clock = clock
         self._client = Client(policy, resolver, max_idle=webhook.parallelism)
         self._request: PreparedRequest = prepared(webhook.url)
@@ -54,27 +63,40 @@ class Sender:
     def send(self, due: Due) -> Outcome:
         """Send one POST, and another if that met a kept connection that turned out to be closed.
 
-        Returns an Outcome whatever happens, and raises nothing.
+        Returns an Outcome whatever happens, and raises nothing. What has no body in the webhook's
+        format is not sent at all.
         """
         deadline = time.monotonic() + self._timeout
-        outcome, stale = self._post(due, due.attempts + 1, deadline)
-        if not stale:
-            return outcome
-        again, _ = self._post(due, due.attempts + 2, deadline)
-        return replace(again, unanswered=outcome)
+        try:
+            body = self._bodies.of(due)
+        except Unrenderable as error:
+            return self._unsent(Kind.UNSENT, DeliveryReason.UNRENDERABLE, error.detail)
+        except Exception:  # the database may be away, or this is a bug of ours
+            logger.exception("delivery %d to webhook_%d has no body", due.id, due.webhook_id)
+            return self._unsent(Kind.FAILURE, DeliveryReason.INTERNAL_ERROR)
+        outcome, stale = self._post(due, body, due.attempts + 1, deadline)
+        if stale:
+            again, _ = self._post(due, body, due.attempts + 2, deadline)
+            outcome = replace(again, unanswered=outcome)
+        return replace(outcome, format_number=body.number) if body.number else outcome
 
     def close(self) -> None:
         """Close the kept-alive connections."""
         self._client.close()
 
-    def _post(self, due: Due, attempt: int, deadline: float) -> tuple[Outcome, bool]:
+    def _unsent(self, kind: Kind, reason: DeliveryReason, detail: str | None = None) -> Outcome:
+        return Outcome(kind, reason, round(self._clock() * 1000), 0, detail=detail)
+
+    def _post(
+        self, due: Due, body: Body, attempt: int, deadline: float
+    ) -> tuple[Outcome, bool]:
         """Return the outcome of one POST, and whether a kept connection was stale."""
         now = self._clock()
         started = time.monotonic()
         try:
             request = self._request.copy()
-            request.body = body_of(due)
-            headers = self._headers(due, attempt, request.body, int(now))
+            request.body = body.content
+            headers = self._headers(due, attempt, body, int(now))
             request.headers = headers  # type: ignore[assignment]  # see `prepared`
             response = self._client.send(request, timeout=max(0.0, deadline - started))
             return self._outcome(response, round(now * 1000), started), False
@@ -87,15 +109,17 @@ class Sender:
         outcome = Outcome(Kind.FAILURE, reason, round(now * 1000), duration, detail=detail)
         return outcome, stale
 
-    def _headers(self, due: Due, attempt: int, body: bytes, now: int) -> dict[str, str]:
+    def _headers(self, due: Due, attempt: int, body: Body, now: int) -> dict[str, str]:
         return contract.headers(
             event=due.facts.name,
             event_id=due.facts.public_id,
             attempt=attempt,
-            body=body,
+            body=body.content,
             authorization_value=self._authorization,
             secrets=self._secrets(now),
             now_s=now,
+            content_type=body.content_type,
+            ids=body.ids,
         )
 
     def _secrets(self, now: int) -> list[str]:

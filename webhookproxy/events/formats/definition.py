@@ -178,6 +178,7 @@ class Fault(StrEnum):
     NOT_A_CALL = "not_a_call"
     NO_VALUE = "no_value"
     BAD_FORMAT = "bad_format"
+    NO_FORMAT = "no_format"
 
 
 class Unrenderable(Exception):

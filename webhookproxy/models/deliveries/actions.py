@@ -64,10 +64,10 @@ class TriedNow:
     delivery_id: int
 
 
-def resend(session: Session, delivery: Delivery) -> Resent:
+def resend(session: Session, delivery: Delivery, *, in_newest_format: bool = False) -> Resent:
     """Queue a finished delivery again, with the same event id and the same bytes.
 
-    Its tries and its age begin again; its attempts are counted on. Of two calls at the same moment
+    `in_newest_format` sends it in the webhook's format of now, with other bytes. Its tries and its age begin again; its attempts are counted on. Of two calls at the same moment
     one finds it waiting already. Raises Refused if its webhook or company is deleted, if it was
     filtered or is being discarded, or if personal data was removed from its event.
     """
@@ -84,6 +84,10 @@ def resend(session: Session, delivery: Delivery) -> Resent:
             "O filtro deixou este evento de fora, e por isso ele não pode ser reenviado: mude o "
             "filtro do webhook, e os próximos como este serão enviados.",
         )
+    if in_newest_format:
+        newest = update(Delivery).where(Delivery.id == delivery.id)
+        session.execute(newest.values(format_number=webhook.format_number))
+        session.expire_all()
     return Resent.QUEUED
 
 

@@ -23,6 +23,8 @@ KEPT_BACK = "state IN ('filtered', 'simulated')"
 # Ended by a user, and not because its webhook or company was deleted.
 DISCARDED = "reason = 'discarded'"
 NOT_ACCEPTED = "reason NOT IN ('accepted', 'apps_script_ran')"
+# Sent in another format than the one that every webhook begins with.
+NUMBERED = "format_number IS NOT NULL"
 CONDITION_MAX = 300
 
 
@@ -49,6 +51,8 @@ class Delivery(Base):
         # The same for all webhooks together, in an administrator's list.
         partial_index("ix_deliveries_ended_badly_id", "id", where=ENDED_BADLY),
         partial_index("ix_deliveries_kept_back_id", "id", where=KEPT_BACK),
+        # Whether a past format of a webhook is still needed.
+        partial_index("ix_deliveries_format", "webhook_id", "format_number", where=NUMBERED),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
@@ -70,6 +74,9 @@ class Delivery(Base):
     resends: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
     # The group of its last refusal (models.deliveries.refusals).
     refusal_group_id: Mapped[int | None] = mapped_column(Id)
+    # The number of the webhook's format at the first attempt, which all others keep. None before
+    # it, and for the format 0.
+    format_number: Mapped[int | None] = mapped_column()
 
 
 class Attempt(Base):
@@ -96,6 +103,8 @@ class Attempt(Base):
     probe: Mapped[bool] = mapped_column(default=False)
     # That of the delivery; None for attempts from before this column.
     webhook_id: Mapped[int | None] = mapped_column(Id)
+    # The number of the format that was sent; None is 0.
+    format_number: Mapped[int | None] = mapped_column()
 
 
 # The outcome under which the hourly counts have attempts that failed: of a delivery that waits for
@@ -148,12 +157,19 @@ class Due:
     due_ms: int | None
     facts: Facts
     resends: int = 0
+    format_number: int | None = None
+
+    def format_of(self, newest: int) -> int:
+        """Return the number of its format; `newest` is what an event gets at its first attempt."""
+        if self.format_number is not None:
+            return self.format_number
+        return 0 if self.attempts else newest
 
 
 DUE_COLUMNS = (
     "d.id, d.webhook_id, d.order_key, d.tries, d.attempts, d.born_ms, d.first_attempt_ms,"
     " d.due_ms, e.public_id, e.company_id, e.name, e.payload, e.socket_id, e.token_mask,"
-    " e.received_ms, d.resends"
+    " e.received_ms, d.resends, d.format_number"
 )
 DUE_TABLES = "deliveries d JOIN events e ON e.id = d.event_id"
 
@@ -170,8 +186,9 @@ def due_from_row(row: Sequence[Any]) -> Due:
         born_ms,
         first_ms,
         due_ms,
-        Facts(*rest[:-1]),
-        resends=rest[-1],
+        Facts(*rest[:-2]),
+        resends=rest[-2],
+        format_number=rest[-1],
     )
 
 

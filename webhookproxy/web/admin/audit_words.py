@@ -82,6 +82,7 @@ _FIELDS = MappingProxyType(
         "rate_limit": "limite de envios",
         "max_age": "idade máxima",
         "filters": "filtros",
+        "format": "formato do corpo",
     }
 )
 _ABOUT_USERS = frozenset({Action.USER_CREATED, Action.USER_CHANGED, Action.SECOND_FACTOR_CHANGED})
@@ -122,6 +123,7 @@ _WORDS = MappingProxyType(
         (Action.WEBHOOK_PAUSED, "state"): "",
         (Action.WEBHOOK_RESUMED, "state"): "",
         (Action.WEBHOOK_RESUMED, "discard"): "descartou o que esperava",
+        (Action.RESEND, "newest_format"): "no formato de hoje",
     }
 )
 _EXPUNGED = re.compile(r"(\d+) events, (\d+) attempts, (\d+) cancelled")

@@ -33,6 +33,7 @@ class ShownAttempt:
     """One attempt; `answer` None: it is not on this page, but can be asked for.
 
     `headers` are those of the answer, "" for a success.
+    `reformatted`: someone resent the event in another format than that of the first attempt.
     """
 
     number: int
@@ -42,6 +43,7 @@ class ShownAttempt:
     accepted: bool
     probe: bool
     what: str
+    reformatted: bool
     answer: str | None
     headers: str
     is_cut: bool
@@ -64,6 +66,9 @@ def situation(delivery_id: int, chosen: int | None) -> dict[str, Any]:
         "next_ms": next_ms(delivery, webhook),
         "words": shown_words(delivery, webhook, company.timezone, event.received_ms),
         "attempts": _attempts(db.session(), delivery_id, chosen),
+        "may_reformat": bool(
+            delivery.attempts and (delivery.format_number or 0) != webhook.format_number
+        ),
         "chosen": chosen,
         "siblings": _siblings(event, delivery),
         "siblings_max": SIBLINGS_MAX,
@@ -81,6 +86,7 @@ def _attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sh
             Attempt.reason,
             Attempt.detail,
             Attempt.probe,
+            Attempt.format_number,
         )
         .where(Attempt.delivery_id == delivery_id)
         .order_by(Attempt.number.desc())
@@ -98,6 +104,7 @@ def _attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sh
             accepted=row.reason in ACCEPTING,
             probe=row.probe,
             what=attempt_words(row.reason, row.status, row.detail if shown else None),
+            reformatted=row.format_number != rows[-1].format_number,
             answer=answers[row.number][0] if row.number in answers else None,
             headers=answers.get(row.number, ("", ""))[1],
             is_cut=len(answers.get(row.number, ("", ""))[0]) >= ANSWER_CUT,
@@ -128,11 +135,12 @@ def request_of(delivery: Delivery, chosen: int | None) -> dict[str, Any]:
     It is None for a user who may not see the personal data in it.
     """
     if not sees_personal():
-        return {"shown_request": None}
+        return {"shown_request": None, "problem": ""}
     try:
         shown = stored_request(db.session(), delivery, chosen)
-    except Refused:
-        return {"shown_request": None}
+    except Refused as refused:
+        problem = " ".join(each.portuguese for each in refused.problems)
+        return {"shown_request": None, "problem": problem}
     size = len(shown.body.encode())
     short = size <= BODY_MAX
     return {

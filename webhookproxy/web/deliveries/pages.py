@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhookproxy.delivery.sending.request import stored_request
 from webhookproxy.events.call_facts import facts_in
+from webhookproxy.events.contract import JSON_TYPE
 from webhookproxy.extensions import db
 from webhookproxy.models import Attempt
 from webhookproxy.models.audit import Action, record
@@ -138,12 +139,15 @@ def body(delivery_id: int) -> BaseResponse:
     """Return the exact bytes of the body, as a file."""
     delivery, event, _ = delivery_or_404(delivery_id)
     try:
-        text = stored_request(db.session(), delivery).body
+        asked = stored_request(db.session(), delivery)
     except Refused:
         abort(404)
     note_view(f"delivery_{delivery_id}", event.company_id)
-    answer = Response(text.encode(), mimetype="application/json")
-    answer.headers.set("Content-Disposition", "attachment", filename=f"{event.public_id}.json")
+    # The browser saves it, and shows a form or JSON as it is.
+    kind = dict(asked.headers)["Content-Type"]
+    name = f"{event.public_id}.{'json' if kind == JSON_TYPE else 'txt'}"
+    answer = Response(asked.body.encode(), mimetype=kind)
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 
 
@@ -167,14 +171,18 @@ def try_again(delivery_id: int) -> BaseResponse:
 
 @blueprint.post("/entregas/<delivery:delivery_id>/reenviar")
 def send_again(delivery_id: int) -> BaseResponse:
-    """Queue a delivery that ended again, with the same event_id."""
+    """Queue a delivery that ended again, with the same event_id: as it was sent, or reformatted."""
+    newest = request.form.get("formato") == "hoje"
 
     def act(session: Session) -> str:
-        if resend(session, find_delivery(session, delivery_id)) is Resent.QUEUED:
-            return "Reenvio na fila: sua URL recebe o mesmo event_id e o mesmo corpo."
-        return "Esta entrega já estava na fila: nada mudou."
+        found = find_delivery(session, delivery_id)
+        if resend(session, found, in_newest_format=newest) is not Resent.QUEUED:
+            return "Esta entrega já estava na fila: nada mudou."
+        if newest:
+            return "Reenvio na fila: sua URL recebe o mesmo event_id, no formato de hoje."
+        return "Reenvio na fila: sua URL recebe o mesmo event_id e o mesmo corpo."
 
-    return _act(delivery_id, Action.RESEND, act)
+    return _act(delivery_id, Action.RESEND, act, "newest_format" if newest else "")
 
 
 @blueprint.route("/entregas/<delivery:delivery_id>/cancelar", methods=["GET", "POST"])
@@ -193,14 +201,16 @@ def give_up(delivery_id: int) -> str | BaseResponse:
     return _act(delivery_id, Action.CANCEL, act)
 
 
-def _act(delivery_id: int, action: Action, act: Callable[[Session], str]) -> BaseResponse:
+def _act(
+    delivery_id: int, action: Action, act: Callable[[Session], str], detail: str = ""
+) -> BaseResponse:
     """Run `act`, say what it did or why not, and go back to the page that had the button."""
     _, event, _ = delivery_or_404(delivery_id)
     who, company_id, public_id = actor(), event.company_id, event.public_id
 
     def job(session: Session) -> str:
         subject = f"delivery_{delivery_id}"
-        record(session, who, action, company_id=company_id, subject=subject)
+        record(session, who, action, company_id=company_id, subject=subject, detail=detail)
         return act(session)
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -18,7 +19,11 @@ from wtforms import (
 )
 
 from webhookproxy.events.catalog import CATALOG, USUAL, CatalogEvent, is_event_name
+from webhookproxy.events.formats.definition import LABELS, Encoding, Format, FormatKind
+from webhookproxy.events.formats.stored import read_format
 from webhookproxy.models import Webhook
+from webhookproxy.rules import Refused
+from webhookproxy.rules.formats import chosen_format
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.shared.formats import exact
 from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, choices
@@ -28,6 +33,11 @@ STATES: dict[str, str] = {
     WebhookState.ACTIVE: "Ativo: envia",
     WebhookState.PAUSED: "Pausado: guarda e não envia",
     WebhookState.SIMULATED: "Simulado: faz tudo menos o POST",
+}
+_FORMATS: dict[str, str] = {kind.value: f"{label[0].upper()}{label[1:]}" for kind, label in LABELS.items()}
+ENCODINGS: dict[str, str] = {
+    Encoding.JSON: "JSON",
+    Encoding.FORM: "Formulário (application/x-www-form-urlencoded)",
 }
 _WHICH = {"todos": "Todos, também os futuros", "escolhidos": "Só os escolhidos abaixo"}
 # What stands in place of a number that cannot be read.
@@ -46,7 +56,9 @@ _THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
 class WebhookForm(StoredForm):
     """A webhook to create or to edit; its authorization and its secret are never shown again."""
 
-    COMPARED = ("name", "url", "which", "events", "more_events", "state", *_NUMBERS)
+    COMPARED = (
+        "name", "url", "which", "events", "more_events", "state", "format", "encoding", *_NUMBERS,
+    )  # fmt: skip
     CONFLICT = (
         "Outra pessoa salvou este webhook enquanto você editava. O que ela salvou está ao lado de "
         "cada campo que mudou; salve de novo para ficar com o que você digitou."
@@ -69,6 +81,20 @@ class WebhookForm(StoredForm):
         "Outros eventos (opcional)",
         description="Nomes que não estão na lista, um por linha: qualquer um serve.",
         render_kw={"rows": 2, **_OFF},
+    )
+    format = SelectField(
+        "Formato do corpo",
+        choices=choices(_FORMATS),
+        default=FormatKind.STANDARD.value,
+        validate_choice=False,
+        description="O que a sua URL espera receber. O padrão traz o evento, o payload e os ids.",
+    )
+    encoding = SelectField(
+        "Escrito como",
+        choices=choices(ENCODINGS),
+        default=Encoding.JSON.value,
+        validate_choice=False,
+        description="Formulário é o que PHP lê em $_POST e o Bitrix24 nos métodos REST.",
     )
     authorization = PasswordField(
         "Autenticação, Authorization (opcional)",
@@ -110,6 +136,8 @@ class WebhookForm(StoredForm):
     )
     state = SelectField("Situação", choices=choices(STATES))
 
+    # The format that the webhook has now: what the form does not show of it stays.
+    stored_format = Format()
     # The secret that was made for this form, if one was asked for.
     generated: str | None = None
 
@@ -117,6 +145,8 @@ class WebhookForm(StoredForm):
         """Show what is stored, but for the secrets."""
         self.version.data = str(webhook.version)
         self.name.data, self.url.data, self.state.data = webhook.name, webhook.url, webhook.state
+        kept = read_format(webhook.format)
+        self.format.data, self.encoding.data = kept.kind.value, kept.encoding.value
         chosen = webhook.events or []
         self.which.data = "todos" if webhook.events is None else "escolhidos"
         self.events.data = [name for name in chosen if name in CATALOG]
@@ -151,6 +181,7 @@ class WebhookForm(StoredForm):
             "url": str(self.url.data or "").strip(),
             "events": self._chosen(),
             "state": WebhookState(self.state.data),
+            "format": self._format(),
             **self._numbers(),
             **self._secret("authorization"),
             **self._secret("secret"),
@@ -160,6 +191,14 @@ class WebhookForm(StoredForm):
         """Put a new secret into `secret`, if one is asked for and none was typed."""
         if self.generate_secret.data and not self.secret.data:
             self.secret.data = self.generated = secrets.token_urlsafe(32)
+
+    def _format(self) -> Format:
+        try:
+            chosen = chosen_format(str(self.format.data), str(self.encoding.data))
+        except Refused as refused:
+            self.unread.take(refused)
+            return self.stored_format
+        return replace(self.stored_format, kind=chosen.kind, encoding=chosen.encoding)
 
     def _chosen(self) -> tuple[str, ...] | None:
         if self.which.data == "todos":

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.engine.liveness import read_owner
+from webhookproxy.events.formats.stored import read_format
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record_webhook
@@ -36,7 +37,7 @@ from webhookproxy.web.shared.access import (
 )
 from webhookproxy.web.shared.forms import write
 from webhookproxy.web.webhooks.refusals import latest_refusals
-from webhookproxy.web.webhooks.words import shown_webhook, with_answers
+from webhookproxy.web.webhooks.words import format_words, shown_webhook, with_answers
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -60,7 +61,11 @@ def show(webhook_id: int) -> str:
     webhook = webhook_or_404(webhook_id)
     filters = read_filters(webhook.filters) or {}
     return render_template(
-        "webhooks/show.html", live_url=live_url, filters=filters, **_facts(webhook)
+        "webhooks/show.html",
+        live_url=live_url,
+        filters=filters,
+        format_words=format_words(read_format(webhook.format)),
+        **_facts(webhook),
     )
 
 

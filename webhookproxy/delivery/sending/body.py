@@ -1,0 +1,107 @@
+"""The body of a delivery: in the format of its first attempt, and before it in the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from webhookproxy.events import contract
+from webhookproxy.events.formats.definition import (
+    Fault,
+    Format,
+    FormatKind,
+    Source,
+    Unrenderable,
+)
+from webhookproxy.events.formats.rendering import render
+from webhookproxy.events.formats.stored import read_format
+from webhookproxy.models.deliveries.tables import Due
+from webhookproxy.models.webhooks import Webhook
+
+# Returns what is stored of a format that the webhook had before; raises LookupError.
+PastFormats = Callable[[int], Mapping[str, Any] | None]
+
+# Formats of one webhook that are kept in memory.
+_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is signed and sent; `ids` are headers for what it does not say itself.
+
+    `number` is that of its format.
+    """
+
+    content: bytes
+    content_type: str = contract.JSON_TYPE
+    ids: Mapping[str, str] = MappingProxyType({})
+    number: int = 0
+
+
+class Bodies:
+    """Makes the bodies for one webhook, as its row was when this was made."""
+
+    def __init__(self, webhook: Webhook, past: PastFormats) -> None:
+        self.newest = webhook.format_number or 0
+        self._past = past
+        self._stored: dict[int, Mapping[str, Any] | None] = {self.newest: webhook.format}
+        self._formats: dict[int, Format] = {}
+
+    def of(self, due: Due) -> Body:
+        """Return the body, the same bytes at every attempt. Raises Unrenderable."""
+        if not self.newest and due.format_number is None:
+            return Body(standard_body(due))
+        return self.in_format(due, due.format_of(self.newest))
+
+    def in_format(self, due: Due, number: int) -> Body:
+        """Return the body in the format with this number. Raises Unrenderable."""
+        wanted = self._format(number)
+        facts = due.facts
+        source = Source(
+            event=facts.name,
+            payload=facts.payload,
+            socket_id=facts.socket_id,
+            token_mask=facts.token_mask,
+            received_at_ms=facts.received_ms,
+            webhook_id=due.webhook_id,
+            company_id=facts.company_id,
+            event_id=facts.public_id,
+        )
+        content, content_type = render(wanted, source)
+        if wanted.kind is FormatKind.STANDARD:
+            return Body(content, content_type, number=number)
+        ids = contract.ids_beside(facts.public_id, facts.company_id)
+        return Body(content, content_type, ids, number)
+
+    def _format(self, number: int) -> Format:
+        if (found := self._formats.get(number)) is not None:
+            return found
+        try:
+            stored = self._stored[number] if number in self._stored else self._past(number)
+            found = read_format(stored)
+        except (LookupError, ValueError):
+            # In another format the same id would have other bytes.
+            raise Unrenderable(
+                Fault.NO_FORMAT, "O formato em que este evento foi enviado não está mais guardado."
+            ) from None
+        if len(self._formats) >= _KEPT:
+            self._formats.clear()
+        self._formats[number] = found
+        return found
+
+
+def standard_body(due: Due) -> bytes:
+    """Return the body in the format that every webhook begins with."""
+    facts = due.facts
+    return contract.body(
+        event=facts.name,
+        payload=facts.payload,
+        socket_id=facts.socket_id,
+        token_mask=facts.token_mask,
+        received_at_ms=facts.received_ms,
+        webhook_id=due.webhook_id,
+        company_id=facts.company_id,
+        event_id=facts.public_id,
+    )
