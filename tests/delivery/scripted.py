@@ -20,7 +20,7 @@ from webhookproxy.delivery.lanes.services import LaneServices
 from webhookproxy.delivery.outcomes import retry
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import Kind
-from webhookproxy.delivery.sending.request import body_of
+from webhookproxy.delivery.sending.body import standard_body
 from webhookproxy.delivery.sending.sender import Sender
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import Webhook
@@ -65,7 +65,7 @@ class Script:
 
         class Scripted(Sender):
             def send(self, due: Due) -> Outcome:
-                post = Post(due, body_of(due))
+                post = Post(due, standard_body(due))
                 script.posts.append(post)
                 outcome = post.answer.get()
                 assert outcome is not None

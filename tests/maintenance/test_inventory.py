@@ -34,6 +34,7 @@ RETENTION = {
     "grants": "with their user or company",
     "minute_counts": "after two hours",
     "outages": "after 400 days, or with their webhook",
+    "past_formats": "when no delivery was sent in them, or with their webhook",
     "password_links": "after an hour, when another is made; or when used",
     "pending_sign_ins": "after minutes",
     "guest_links": "a month after their end, when another is made; or with their company",

@@ -25,6 +25,8 @@ REFUSALS = "refusal_groups"
 # A chart shows the last hour by the minute.
 MINUTES = "minute_counts"
 MINUTES_MS = 2 * HOUR_MS
+# A format that a webhook had before goes when no delivery was sent in it.
+FORMATS = "past_formats"
 _UNWANTED = "note = 'unwanted'"
 _OWN = text(
     "SELECT id, retention_days FROM companies WHERE retention_days IS NOT NULL"
@@ -38,6 +40,17 @@ _COUNTERS = (
     (MINUTES, "owner_id", "minute < {limit}", MINUTE_MS),
     ("gaps", "company_id", "started_at < {limit} AND ended_at < {limit}", 1),
     ("outages", "webhook_id", "began_at < {limit} AND ended_at < {limit}", 1),
+    # One that was replaced this moment may be in a request that is under way.
+    (
+        FORMATS,
+        "webhook_id",
+        (
+            "replaced_at < {limit} AND NOT EXISTS (SELECT 1 FROM deliveries d"
+            " WHERE d.webhook_id = past_formats.webhook_id"
+            " AND d.format_number = past_formats.number)"
+        ),
+        1,
+    ),
     (REFUSALS, "webhook_id", "day < {limit}", DAY_MS),
 )
 
@@ -126,7 +139,7 @@ class OldCounters:
         if found is None:
             self._table, self._owner = self._table + 1, 0
             return None
-        kept_ms = {REFUSALS: self._days * DAY_MS, MINUTES: MINUTES_MS}
+        kept_ms = {REFUSALS: self._days * DAY_MS, MINUTES: MINUTES_MS, FORMATS: HOUR_MS}
         limit = (now_ms - kept_ms.get(table, COUNTERS_DAYS * DAY_MS)) // unit_ms
         where = f"{owner} = {int(found)} AND {old.format(limit=limit)}"
         if connection.execute(text(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1")).first():

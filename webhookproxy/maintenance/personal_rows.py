@@ -56,7 +56,8 @@ RESENDS = Place("bulk_resends", {"id": 0}, ("event",))
 # Texts that people typed: the table, the word before a row's number, and the columns.
 SETTINGS = (
     ("companies", "company", ("name", "threec_id", "agent_id", "socket_url")),
-    ("webhooks", "webhook", ("name", "url", "events", "filters")),
+    ("webhooks", "webhook", ("name", "url", "events", "filters", "body_format")),
+    ("past_formats", "past_format", ("body_format",)),
     ("users", "user", ("email",)),
     ("guest_links", "guest", ("name",)),
     ("alert_addresses", "alert_address", ("label",)),

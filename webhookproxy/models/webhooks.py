@@ -10,11 +10,10 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, Session, defer, joinedload, mapped_column, relationship
 
-from webhookproxy.events.formats.definition import Format
-from webhookproxy.events.formats.stored import read_format, stored_format
+from webhookproxy.events.formats.stored import read_format
 from webhookproxy.extensions import Base
 from webhookproxy.models.installation.changes import note_change
-from webhookproxy.models.past_formats import keep_format
+from webhookproxy.models.past_formats import change_format
 from webhookproxy.models.types import Id, Instant, Secret, to_ms
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Refused, keeps_secrets
@@ -47,7 +46,7 @@ class Webhook(Base):
     # By the name of the event: it is sent only if all conditions hold.
     filters: Mapped[dict[str, list[dict[str, str]]] | None] = mapped_column(JSON(none_as_null=True))
     # None is the default. The number is that of the format: 0 until there is another one.
-    format: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    format: Mapped[dict[str, Any] | None] = mapped_column("body_format", JSON(none_as_null=True))
     format_number: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     authorization: Mapped[str | None] = mapped_column(Secret)
     secret: Mapped[str | None] = mapped_column(Secret)
@@ -163,7 +162,9 @@ def create_webhook(
     clean = check_webhook(given, policy)
     webhook = Webhook(company_id=company_id, health=WebhookHealth(), paused_ms=0, format_number=0)
     _fill(webhook, clean)
-    _change_format(session, webhook, clean.format)
+    webhook.format, webhook.format_number = change_format(
+        session, webhook.id, webhook.format_number, webhook.format, clean.format
+    )
     session.add(webhook)
     session.flush()
     note_change(session, company_id)
@@ -174,7 +175,9 @@ def edit_webhook(session: Session, webhook: Webhook, given: WebhookInput, policy
     """Replace the fields of a webhook, close its circuit and try it at once."""
     clean = check_webhook(given, policy)
     _fill(webhook, clean)
-    _change_format(session, webhook, clean.format)
+    webhook.format, webhook.format_number = change_format(
+        session, webhook.id, webhook.format_number, webhook.format, clean.format
+    )
     webhook.health.circuit_opened_at = None
     webhook.health.next_probe_at = None
     webhook.health.failed_probes = 0
@@ -242,15 +245,6 @@ def _fill(webhook: Webhook, clean: WebhookInput) -> None:
     webhook.filters = stored_filters(clean.filters)
     if webhook.state != clean.state.value:
         webhook.change_state(clean.state, datetime.now(UTC))
-
-
-def _change_format(session: Session, webhook: Webhook, wanted: Format) -> None:
-    """Give a webhook another format, with a number of its own; the one before is kept."""
-    stored = stored_format(wanted)
-    if stored == webhook.format:
-        return
-    keep_format(session, webhook.id, webhook.format_number, webhook.format)
-    webhook.format, webhook.format_number = stored, webhook.format_number + 1
 
 
 def switch_webhook(

@@ -13,8 +13,11 @@ from webhookproxy.events.formats.definition import Format
 from webhookproxy.network.guard import Policy, UrlRefused, check_url
 from webhookproxy.rules import Problem, Problems, Refused, check_name, keeps_secrets, refuse_secrets
 from webhookproxy.rules.filters import Checked, check_filters
+from webhookproxy.rules.formats import check_format
 
 SECRET_MAX = 1024
+# The body that every webhook begins with.
+STANDARD = Format()
 EVENTS_MAX = 500
 
 
@@ -45,7 +48,7 @@ class WebhookInput:
     rate_limit: float | None = None
     max_age: float = 72.0
     filters: Checked | None = None
-    format: Format = Format()
+    format: Format = STANDARD
 
 
 _SECRETS = {
@@ -94,8 +97,10 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
     _check_secret(given.secret, problems)
     _check_numbers(given, problems)
     filters = None
+    body = given.format
     try:
         filters = check_filters(given.filters)
+        body = check_format(given.format)
     except Refused as refused:
         problems.take(refused)
     problems.raise_any()
@@ -107,6 +112,7 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
         authorization=given.authorization or None,
         secret=given.secret or None,
         filters=filters,
+        format=body,
     )
 
 

@@ -14,9 +14,9 @@ from tests.delivery.lanes_world import Sending
 from tests.delivery.waiting.window_rows import FACTS, NOW_MS
 from tests.support.application import rows
 from tests.support.receiver import Receiver
+from webhookproxy.delivery.sending.body import Body, standard_body
 from webhookproxy.delivery.sending.request import (
     ShownRequest,
-    body_of,
     curl_command,
     shown_request,
     stored_request,
@@ -39,6 +39,11 @@ def due_with(payload: str) -> Due:
     return Due(1, 1, "k", 0, 0, NOW_MS, None, None, facts)
 
 
+def shown_first(webhook: Webhook) -> ShownRequest:
+    due = due_with("{}")
+    return shown_request(webhook, due, Body(standard_body(due)), attempt=1)
+
+
 def run(command: str, **variables: str) -> None:
     """Run a command as if it were pasted into a shell."""
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **variables}
@@ -56,9 +61,11 @@ def run(command: str, **variables: str) -> None:
 def test_every_secret_is_hidden_and_the_rest_is_exact() -> None:
     webhook = webhook_with(authorization="canary-key", secret="canary-secret")
     due = due_with("{}")
-    shown = shown_request(webhook, due, attempt=3, sent_ms=1_700_000_000_999)
+    shown = shown_request(
+        webhook, due, Body(standard_body(due)), attempt=3, sent_ms=1_700_000_000_999
+    )
     assert (shown.method, shown.url) == ("POST", URL)
-    assert shown.body.encode() == body_of(due)
+    assert shown.body.encode() == standard_body(due)
     assert shown.headers[:-1] == (
         ("Content-Type", "application/json"),
         ("Authorization", "Bearer …"),
@@ -73,7 +80,7 @@ def test_every_secret_is_hidden_and_the_rest_is_exact() -> None:
 
 
 def test_what_is_not_set_has_no_header_and_needs_no_variable() -> None:
-    shown = shown_request(webhook_with(), due_with("{}"), attempt=1)
+    shown = shown_first(webhook_with())
     names = [name for name, _ in shown.headers]
     assert names == ["Content-Type", "X-Webhook-Event", "X-Webhook-Attempt", "User-Agent"]
     assert "$" not in curl_command(shown)
@@ -85,12 +92,12 @@ def test_what_is_not_set_has_no_header_and_needs_no_variable() -> None:
     [("Basic Y2FuYXJ5", "Basic …"), ("bearer canary", "bearer …"), ("canary of two words", "…")],
 )
 def test_only_a_known_scheme_is_shown(authorization: str, shown: str) -> None:
-    request = shown_request(webhook_with(authorization=authorization), due_with("{}"), attempt=1)
+    request = shown_first(webhook_with(authorization=authorization))
     assert dict(request.headers)["Authorization"] == shown
 
 
 def test_the_time_of_a_request_that_was_not_sent_is_left_open() -> None:
-    request = shown_request(webhook_with(secret="s"), due_with("{}"), attempt=1)
+    request = shown_first(webhook_with(secret="s"))
     assert dict(request.headers)["webhook-timestamp"] == "…"
 
 
@@ -102,10 +109,10 @@ def test_the_command_sends_the_same_bytes_whatever_they_are(payload: str) -> Non
         webhook = webhook_with(
             url=receiver.url("/a?b=[1-3]&c={x,y}&d='"), authorization="k", secret="s"
         )
-        command = curl_command(shown_request(webhook, due, attempt=2))
+        command = curl_command(shown_request(webhook, due, Body(standard_body(due)), attempt=2))
         run(command, AUTHORIZATION='Bearer a"$b', WEBHOOK_SIGNATURE="v1,x y")
         (received,) = receiver.wait_for(1)
-    assert received.body == body_of(due)
+    assert received.body == standard_body(due)
     assert (received.method, received.path) == ("POST", "/a?b=[1-3]&c={x,y}&d='")
     assert received.headers["Content-Type"] == "application/json"
     assert received.headers["Authorization"] == 'Bearer a"$b'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -87,7 +88,8 @@ def _chosen(kind: str | None, encoding: str | None, before: Format) -> Format | 
     """Return the format that was asked for; None if none was."""
     if kind is None and encoding is None:
         return None
-    return chosen_format(kind or before.kind, encoding or before.encoding, before)
+    chosen = chosen_format(kind or before.kind, encoding or before.encoding)
+    return replace(before, kind=chosen.kind, encoding=chosen.encoding)
 
 
 @group.command("create")

@@ -19,14 +19,7 @@ from webhookproxy.delivery.lanes.turns import Turns
 from webhookproxy.delivery.outcomes.circuit import Circuit
 from webhookproxy.delivery.outcomes.ledger import Health, Result
 from webhookproxy.delivery.outcomes.outcome import Outcome
-from webhookproxy.delivery.outcomes.retry import (
-    EXPIRED,
-    SIMULATED,
-    UNRENDERABLE,
-    Kind,
-    Verdict,
-    judge,
-)
+from webhookproxy.delivery.outcomes.retry import EXPIRED, SIMULATED, Kind, Verdict, judge
 from webhookproxy.delivery.waiting.window import Window
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import Webhook
@@ -148,34 +141,24 @@ class Lane:
             self._services.report_simulated(due, settings.sender.shown_url)
             verdict = SIMULATED
         else:
-            verdict, outcome = self._send(due, probe, settings)
-        self._end(due, outcome, verdict, probe)
-
-    def _send(
-        self, due: Due, probe: bool, settings: LaneSettings
-    ) -> tuple[Verdict, Outcome | None]:
-        """Return the verdict after one attempt, and its outcome; None if nothing was sent."""
-        began, others_passed = self._services.now(), self._health.others_passed(due)
-        outcome = settings.sender.send(due)
-        if outcome.kind is Kind.UNSENT:
-            # That says nothing of the receiver.
-            self._services.report(due, outcome, None, settings.sender.shown_url)
-            return UNRENDERABLE, None
-        verdict = judge(
-            outcome.kind,
-            outcome.reason,
-            due.tries,
-            probe=probe,
-            others_passed=others_passed,
-            retry_after=outcome.retry_after,
-            random=random.random,
-        )
-        # An answer to a webhook that was saved meanwhile says nothing of it as it is now.
-        if settings is self._settings:
-            self._learn(due, outcome, probe, began)
-        next_in = None if self._settings.paused else self._health.next_in(verdict)
-        self._services.report(due, outcome, next_in, settings.sender.shown_url)
-        return verdict, outcome
+            began, others_passed = self._services.now(), self._health.others_passed(due)
+            outcome = settings.sender.send(due)
+            verdict = judge(
+                outcome.kind,
+                outcome.reason,
+                due.tries,
+                probe=probe,
+                others_passed=others_passed,
+                retry_after=outcome.retry_after,
+                random=random.random,
+            )
+            # An answer to a webhook that was saved meanwhile says nothing of it as it is now.
+            if settings is self._settings and outcome.kind is not Kind.UNSENT:
+                self._learn(due, outcome, probe, began)
+            next_in = None if self._settings.paused else self._health.next_in(verdict)
+            self._services.report(due, outcome, next_in, settings.sender.shown_url)
+        is_unsent = outcome is not None and outcome.kind is Kind.UNSENT
+        self._end(due, None if is_unsent else outcome, verdict, probe)
 
     def _learn(self, due: Due, outcome: Outcome, probe: bool, began: float) -> None:
         """Go faster, slower, by probes or not at all, as the receiver's answer says."""

@@ -143,6 +143,8 @@ def judge(
     """
     if kind is Kind.SUCCESS:
         return Verdict(DeliveryState.DELIVERED, reason, counts=not probe)
+    if kind is Kind.UNSENT:
+        return UNRENDERABLE
     if kind is Kind.GONE or probe:
         return Verdict(DeliveryState.RETRYING, reason, counts=False, delay=0.0)
     if kind is Kind.BUSY:

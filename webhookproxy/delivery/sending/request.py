@@ -81,7 +81,8 @@ def stored_request(session: Session, delivery: Delivery, number: int | None = No
         raise Refused.one(
             "delivery",
             f"What delivery_{delivery.id} was made from is no longer kept.",
-            "O evento desta entrega já passou do prazo de guarda, e o que foi enviado não está mais aqui.",
+            "O evento desta entrega já passou do prazo de guarda, e o que foi enviado não está "
+            "mais aqui.",
         )
     attempt = number or max(1, delivery.attempts)
     made = session.get(Attempt, (delivery.id, attempt))

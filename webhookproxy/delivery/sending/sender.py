@@ -14,7 +14,7 @@ from requests import PreparedRequest, Response
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import RETRY_AFTER_MAX, Kind
 from webhookproxy.delivery.sending.answer_headers import storable_headers
-from webhookproxy.delivery.sending.body import Bodies, Body, PastFormats
+from webhookproxy.delivery.sending.body import Bodies, Body, PastFormats, newest_only
 from webhookproxy.delivery.sending.receivers import read_answer, redirect_target
 from webhookproxy.events import contract
 from webhookproxy.events.formats.definition import Unrenderable
@@ -46,7 +46,7 @@ class Sender:
         policy: Policy,
         resolver: Resolver,
         clock: Clock,
-        past: PastFormats,
+        past: PastFormats = newest_only,
     ) -> None:
         self.shown_url = masked_url(webhook.url)
         self._timeout = webhook.timeout
@@ -72,7 +72,7 @@ class Sender:
         except Unrenderable as error:
             return self._unsent(Kind.UNSENT, DeliveryReason.UNRENDERABLE, error.detail)
         except Exception:  # the database may be away, or this is a bug of ours
-            logger.exception("delivery %d to webhook_%d has no body", due.id, due.webhook_id)
+            logger.exception("delivery %d to webhook_%d failed inside", due.id, due.webhook_id)
             return self._unsent(Kind.FAILURE, DeliveryReason.INTERNAL_ERROR)
         outcome, stale = self._post(due, body, due.attempts + 1, deadline)
         if stale:
@@ -87,9 +87,7 @@ class Sender:
     def _unsent(self, kind: Kind, reason: DeliveryReason, detail: str | None = None) -> Outcome:
         return Outcome(kind, reason, round(self._clock() * 1000), 0, detail=detail)
 
-    def _post(
-        self, due: Due, body: Body, attempt: int, deadline: float
-    ) -> tuple[Outcome, bool]:
+    def _post(self, due: Due, body: Body, attempt: int, deadline: float) -> tuple[Outcome, bool]:
         """Return the outcome of one POST, and whether a kept connection was stale."""
         now = self._clock()
         started = time.monotonic()

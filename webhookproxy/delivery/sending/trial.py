@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import Kind
-from webhookproxy.delivery.sending.body import Bodies
+from webhookproxy.delivery.sending.body import Bodies, newest_only
 from webhookproxy.delivery.sending.request import ShownRequest, shown_request
 from webhookproxy.delivery.sending.sender import Sender
 from webhookproxy.events import contract, payload
@@ -76,7 +76,7 @@ def run_trial(
 def prepare_trial(
     session: Session, webhook: Webhook, event_name: str | None, policy: Policy
 ) -> Trial:
-    """The same, made ready to be sent; Refused if that is no event name, or has no body in the format."""
+    """The same, made ready to be sent; Refused also if the sample has no body in the format."""
     company = find_company(session, webhook.company_id)
     name = (webhook.events or [DEFAULT_EVENT])[0] if event_name is None else event_name
     if not is_event_name(name):
@@ -88,7 +88,7 @@ def prepare_trial(
     now = time.time()
     due = _due(webhook, company, name, round(now * 1000))
     try:
-        body = Bodies(webhook, _no_past).of(due)
+        body = Bodies(webhook, newest_only).of(due)
     except Unrenderable as error:
         raise Refused.one(
             "event",
@@ -97,13 +97,8 @@ def prepare_trial(
         ) from None
     request = shown_request(webhook, due, body, attempt=1, sent_ms=int(now) * 1000)
     # One moment for the whole attempt, so that what is shown is what was sent.
-    sender = Sender(webhook, policy, shared_resolver(), lambda: now, _no_past)
+    sender = Sender(webhook, policy, shared_resolver(), lambda: now)
     return Trial(webhook.id, request, sender, due)
-
-
-def _no_past(number: int) -> None:
-    """Raise LookupError: a trial is always in the webhook's newest format."""
-    raise LookupError(number)
 
 
 def _due(webhook: Webhook, company: Company, name: str, now_ms: int) -> Due:

@@ -67,9 +67,10 @@ class TriedNow:
 def resend(session: Session, delivery: Delivery, *, in_newest_format: bool = False) -> Resent:
     """Queue a finished delivery again, with the same event id and the same bytes.
 
-    `in_newest_format` sends it in the webhook's format of now, with other bytes. Its tries and its age begin again; its attempts are counted on. Of two calls at the same moment
-    one finds it waiting already. Raises Refused if its webhook or company is deleted, if it was
-    filtered or is being discarded, or if personal data was removed from its event.
+    `in_newest_format` sends it in the webhook's format of now, with other bytes. Its tries and its
+    age begin again; its attempts are counted on. Of two calls at the same moment one finds it
+    waiting already. Raises Refused if its webhook or company is deleted, if it was filtered or is
+    being discarded, or if personal data was removed from its event.
     """
     webhook = _webhook_of(session, delivery)
     _refuse_discarding(webhook, delivery)

@@ -34,6 +34,7 @@ _SETTINGS = {
     "email": "e-mail",
     "events": "eventos",
     "filters": "filtros",
+    "body_format": "formato do corpo",
 }
 # Where a setting is changed by hand, by the word before the number.
 _EDIT = {
@@ -134,7 +135,8 @@ def _let_go_of_the_database() -> None:
 def _setting(found: str) -> tuple[str, str, str]:
     """Return of a setting with the number: whose it is, where to change it, its name."""
     subject, _, column = found.partition(" ")
-    kind, _, number = subject.partition("_")
+    kind, _, number = subject.rpartition("_")
     ids: dict[str, Any] = {f"{kind}_id": int(number)}
-    address = url_for(_EDIT[kind], **ids)
+    # Some are not changed by hand, such as a format that a webhook had before.
+    address = url_for(_EDIT[kind], **ids) if kind in _EDIT else ""
     return subject, address, _SETTINGS.get(column, column)

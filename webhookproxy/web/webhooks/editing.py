@@ -40,7 +40,7 @@ def create(company_id: int) -> str | Response:
     company = company_or_404(company_id)
     form, copied = WebhookForm(), _copied(company_id)
     filters = None if copied is None else copied.input().filters
-    form.stored_format = Format() if copied is None else read_format(copied.format)
+    form.keep_format(Format() if copied is None else read_format(copied.format))
     if copied is not None and request.method == "GET" and not form.recovered:
         form.fill_copy(copied)
     if form.validate_on_submit():
@@ -76,7 +76,7 @@ def edit(webhook_id: int) -> str | Response:
     webhook = webhook_or_404(webhook_id)
     company = company_or_404(webhook.company_id)
     form = WebhookForm()
-    form.stored_format = read_format(webhook.format)
+    form.keep_format(read_format(webhook.format))
     added = ""
     if request.method == "GET" and not form.recovered:
         form.fill(webhook)

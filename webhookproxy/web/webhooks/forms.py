@@ -34,7 +34,12 @@ STATES: dict[str, str] = {
     WebhookState.PAUSED: "Pausado: guarda e não envia",
     WebhookState.SIMULATED: "Simulado: faz tudo menos o POST",
 }
-_FORMATS: dict[str, str] = {kind.value: f"{label[0].upper()}{label[1:]}" for kind, label in LABELS.items()}
+# The fields of a body that is put together are not chosen in this form.
+_FORMATS: dict[str, str] = {
+    kind.value: f"{label[0].upper()}{label[1:]}"
+    for kind, label in LABELS.items()
+    if kind is not FormatKind.MAPPED
+}
 ENCODINGS: dict[str, str] = {
     Encoding.JSON: "JSON",
     Encoding.FORM: "Formulário (application/x-www-form-urlencoded)",
@@ -159,6 +164,14 @@ class WebhookForm(StoredForm):
         """Show what is stored in a webhook, to create another one like it."""
         self.fill(webhook)
         self.version.data, self.name.data = "0", f"{webhook.name} (cópia)"
+
+    def keep_format(self, stored: Format) -> None:
+        """Keep what the form does not show of a format; its fields are put together elsewhere."""
+        self.stored_format = stored
+        if stored.kind is FormatKind.MAPPED:
+            self.format.choices = choices(
+                _FORMATS | {stored.kind: LABELS[stored.kind].capitalize()}
+            )
 
     def add_event(self, name: str) -> bool:
         """Tick an event that is not asked for yet; return whether it was ticked now."""
