@@ -28,6 +28,7 @@ from webhookproxy.web.events import by_telephone, call, call_words, words
 from webhookproxy.web.events.pages import blueprint as events
 from webhookproxy.web.exports.pages import blueprint as exports
 from webhookproxy.web.filters.pages import blueprint as filters
+from webhookproxy.web.formats.pages import blueprint as body_formats
 from webhookproxy.web.guests import links as guest_links
 from webhookproxy.web.guests.pages import blueprint as guests
 from webhookproxy.web.login import forgotten, second_factor, second_step
@@ -46,7 +47,14 @@ _BLUEPRINTS = (
     *(login, second_step.blueprint, second_factor.blueprint),
     *(panel.blueprint, health.blueprint, metrics, theme.blueprint, guide.blueprint, exports),
     *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
-    *(webhooks, webhook_editing.blueprint, running.blueprint, secret.blueprint, filters),
+    *(
+        webhooks,
+        webhook_editing.blueprint,
+        running.blueprint,
+        secret.blueprint,
+        filters,
+        body_formats,
+    ),
     *(refusals.blueprint, outages),
     *(deliveries, attempts.blueprint, bulk_resends.blueprint, resend_selection.blueprint),
     *(events, call.blueprint, by_telephone.blueprint),

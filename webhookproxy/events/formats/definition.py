@@ -38,6 +38,9 @@ class Encoding(StrEnum):
     FORM = "form"
 
 
+ENCODING_LABELS: Mapping[Encoding, str] = MappingProxyType(
+    {Encoding.JSON: "JSON", Encoding.FORM: "formulário (application/x-www-form-urlencoded)"}
+)
 CONTENT_TYPES: Mapping[Encoding, str] = MappingProxyType(
     {
         Encoding.JSON: "application/json",
@@ -52,6 +55,15 @@ class RowKind(StrEnum):
     VALUE = "valor"
     CONSTANT = "constante"
     TEXT = "texto"
+
+
+ROW_LABELS: Mapping[RowKind, str] = MappingProxyType(
+    {
+        RowKind.VALUE: "valor do evento",
+        RowKind.CONSTANT: "constante",
+        RowKind.TEXT: "texto com valores",
+    }
+)
 
 
 class StepKind(StrEnum):
@@ -97,6 +109,15 @@ class IfMissing(StrEnum):
     LEAVE_OUT = "deixar_fora"
     EMPTY = "vazio"
     DO_NOT_SEND = "nao_enviar"
+
+
+MISSING_LABELS: Mapping[IfMissing, str] = MappingProxyType(
+    {
+        IfMissing.LEAVE_OUT: "deixar fora",
+        IfMissing.EMPTY: "mandar vazio",
+        IfMissing.DO_NOT_SEND: "não enviar o evento",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

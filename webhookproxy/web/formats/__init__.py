@@ -1,0 +1,1 @@
+"""A webhook's format: chosen, put together by clicking, previewed and saved."""

@@ -1,0 +1,120 @@
+"""The last events of a company in a format, before it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import gevent
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookproxy.events import contract
+from webhookproxy.events.formats.definition import Encoding, Format, Source, Unrenderable
+from webhookproxy.events.formats.rendering import render
+from webhookproxy.models import Event
+from webhookproxy.models.webhooks import Webhook
+from webhookproxy.reasons import MARKERS
+from webhookproxy.search.asking import ask
+from webhookproxy.search.index.place import SearchPlace
+from webhookproxy.search.question import Question
+from webhookproxy.web.shared.formats import pretty
+
+LAST = 20
+# Names of a webhook whose newest events are looked up.
+NAMES_MAX = 10
+# Characters of a body that are shown.
+SHOWN_MAX = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An event in the format: its body and bytes, or why it has none.
+
+    `before` is the bytes of the default format.
+    """
+
+    public_id: str
+    name: str
+    received_ms: int
+    before: int
+    body: str = ""
+    size: int = 0
+    cut: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the format makes of the last events; `saved` is in percent of the default format."""
+
+    shown: tuple[Shown, ...]
+
+    @property
+    def failed(self) -> int:
+        """Return how many events have no body in the format."""
+        return sum(bool(each.why) for each in self.shown)
+
+    @property
+    def before(self) -> int:
+        """Return the bytes in the default format of those that have a body in this one."""
+        return sum(each.before for each in self.shown if not each.why)
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all bodies."""
+        return sum(each.size for each in self.shown)
+
+    @property
+    def saved(self) -> int:
+        """Return how many percent smaller the bodies are; below 0 if they are larger."""
+        return round(100 - 100 * self.size / self.before) if self.before else 0
+
+
+def preview(session: Session, place: SearchPlace, webhook: Webhook, wanted: Format) -> Preview:
+    """Return the newest events that the webhook asks for, in the format."""
+    return Preview(
+        tuple(_shown(event, webhook.id, wanted) for event in _events(session, place, webhook))
+    )
+
+
+def _events(session: Session, place: SearchPlace, webhook: Webhook) -> Iterator[Event]:
+    companies = frozenset([webhook.company_id])
+    names = [""] if webhook.events is None else webhook.events[:NAMES_MAX]
+    found = [
+        each
+        for name in names
+        for each in ask(session, place, Question(companies, name=name), LAST).ids
+    ]
+    for event_id in sorted(found, reverse=True)[:LAST]:
+        event = session.scalar(select(Event).where(Event.id == event_id))
+        # Only a marker is stored of some events, and it is never sent.
+        if event is not None and event.note not in MARKERS:
+            yield event
+        # Another one must not keep the sockets waiting.
+        gevent.sleep(0)
+
+
+def _shown(event: Event, webhook_id: int, wanted: Format) -> Shown:
+    source = Source(
+        event=event.name,
+        payload=event.payload,
+        socket_id=event.socket_id,
+        token_mask=event.token_mask,
+        received_at_ms=event.received_ms,
+        webhook_id=webhook_id,
+        company_id=event.company_id,
+        event_id=event.public_id,
+    )
+    before = len(contract.body(**asdict(source)))
+    about = (event.public_id, event.name, event.received_ms, before)
+    try:
+        body, _ = render(wanted, source)
+    except Unrenderable as refused:
+        return Shown(*about, why=refused.detail)
+    text = body[: SHOWN_MAX * 4].decode("utf-8", "ignore")
+    if wanted.encoding is Encoding.FORM:
+        text = text.replace("&", "&\n")
+    elif len(body) <= SHOWN_MAX:
+        text = pretty(text)
+    return Shown(*about, text[:SHOWN_MAX], len(body), len(text) > SHOWN_MAX)
