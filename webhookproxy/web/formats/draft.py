@@ -22,6 +22,7 @@ from webhookproxy.events.formats.stored import stored_format
 from webhookproxy.events.payload_paths import BadPath, parse_path
 from webhookproxy.rules import Refused
 from webhookproxy.rules.formats import ROWS_MAX, check_format
+from webhookproxy.web.formats.recipes import recipes
 from webhookproxy.web.formats.rows import RowDraft, name_for
 
 
@@ -94,6 +95,8 @@ class Draft:
             self.rows = [row for at, row in enumerate(self.rows) if str(at) != number]
         elif "begin" in form:
             self._begin(RowDraft())
+        elif "recipe" in form:
+            self._follow(form["recipe"])
         elif "lists" in form:
             self._leave_out(QUALIFICATION_LISTS)
 
@@ -121,6 +124,14 @@ class Draft:
             free.content = path
         else:
             self._begin(RowDraft(name_for(steps), content=path))
+
+    def _follow(self, key: str) -> None:
+        """Begin with the format of a recipe, in place of what the form has."""
+        recipe = recipes().get(key)
+        if recipe is None:
+            abort(400)
+        made = Draft.of(recipe.format)
+        self.kind, self.encoding, self.rows = made.kind, made.encoding, made.rows
 
     def _leave_out(self, paths: tuple[str, ...]) -> None:
         """Leave out more fields; if only some are sent, send these too."""

@@ -27,6 +27,7 @@ from webhookproxy.rules import Refused
 from webhookproxy.web.filters.sample import find_sample
 from webhookproxy.web.formats.draft import Draft, seal
 from webhookproxy.web.formats.preview import Preview, preview
+from webhookproxy.web.formats.recipes import recipes
 from webhookproxy.web.shared import drafts, figures
 from webhookproxy.web.shared.access import account, actor, company_or_404, webhook_or_404
 from webhookproxy.web.shared.forms import Conflict, policy, write
@@ -90,6 +91,7 @@ def _page(webhook: Webhook, draft: Draft, wanted: Format | None, *, recovered: b
         row_kinds=ROW_LABELS,
         steps={kind: label for kind, label in STEP_LABELS.items() if kind is not StepKind.TABLE},
         missing=MISSING_LABELS,
+        recipes=recipes(),
     )
 
 
