@@ -68,11 +68,18 @@ def check_format(given: Format) -> Format:
 
 
 def _check_rows(given: tuple[Row, ...], problems: Problems) -> tuple[Row, ...]:
-    if not 1 <= len(given) <= ROWS_MAX:
+    if not given:
         _add(
             problems,
-            f"{len(given)} fields: a body has 1 to {ROWS_MAX}.",
-            f"São {len(given)} campos: um corpo montado tem de 1 a {ROWS_MAX}.",
+            "A mapped body needs at least one field: put it together on the page of the format.",
+            "Um corpo montado precisa de pelo menos um campo: monte-o na página “Montar e ver o "
+            "corpo” do webhook.",
+        )
+    elif len(given) > ROWS_MAX:
+        _add(
+            problems,
+            f"{len(given)} fields: a body has at most {ROWS_MAX}.",
+            f"São {len(given)} campos: um corpo montado tem até {ROWS_MAX}.",
         )
         return ()
     body = Body()

@@ -163,7 +163,7 @@ def test_what_is_missing_is_left_out_empty_or_a_reason_not_to_send() -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ((), "São 0 campos"),
+        ((), "pelo menos um campo"),
         (tuple(Row(f"a{n}", paths=("x",)) for n in range(101)), "São 101 campos"),
         ((Row("a", paths=("x",)), Row(" a ", paths=("y",))), "não cabe ao lado"),
         ((Row("f.a", paths=("x",)), Row("f[a]", paths=("y",))), "não cabe ao lado"),

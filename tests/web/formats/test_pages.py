@@ -119,7 +119,7 @@ def test_what_is_wrong_is_said_and_kept(ana: Browser, place: Place) -> None:
     page = send(ana, place.webhook, kind="montado", **row(0, "a..b", "call..x"), **{"try": ""})
     assert "a..b não é um nome de campo" in alert(page)
     assert "call..x" in page
-    assert "São 0 campos" in alert(send(ana, place.webhook, kind="montado", **{"try": ""}))
+    assert "pelo menos um campo" in alert(send(ana, place.webhook, kind="montado", **{"try": ""}))
     send(ana, place.webhook, 400, kind="xml")
 
 
