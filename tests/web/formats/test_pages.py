@@ -22,13 +22,15 @@ def address(webhook: int) -> str:
     return f"/webhooks/webhook_{webhook}/formato"
 
 
-def send(browser: Browser, webhook: int, status: int = 200, **fields: Any) -> str:
+def send(browser: Browser, webhook: int, **fields: Any) -> str:
     """Press a button of the page as it is stored, with these fields changed."""
     page = browser.get(address(webhook)).text
-    return again(browser, webhook, page, status, **fields)
+    return again(browser, webhook, page, **fields)
 
 
-def again(browser: Browser, webhook: int, page: str, status: int = 200, **fields: Any) -> str:
+def again(browser: Browser, webhook: int, page: str, **fields: Any) -> str:
+    """Press a button of a page; `answer` is the status that comes back."""
+    status = fields.pop("answer", 200)
     kept = {k: v for k, v in form_fields(page).items() if k not in ("try", "save", "show")}
     return browser.send(address(webhook), {**kept, **fields}, status).text
 
@@ -72,7 +74,7 @@ def test_a_body_is_put_together_by_clicking_previewed_and_saved(
     assert "3 eventos, e todos cabem" in page
     assert "% a menos" in page
     assert stored(app, place.webhook) is None
-    again(ana, place.webhook, page, 303, save="")
+    again(ana, place.webhook, page, answer=303, save="")
     assert stored(app, place.webhook)["rows"][0]["paths"] == ["call.phone"]
     assert 'value="fields[PHONE]"' in ana.get(address(place.webhook)).text
 
@@ -96,7 +98,7 @@ def test_one_click_leaves_out_the_list_of_qualifications(
     page = send(ana, place.webhook, kind="nativo", lists="")
     page = again(ana, place.webhook, page, **{"try": ""})
     assert re.search(r"<strong>9\d % a menos", page)
-    again(ana, place.webhook, page, 303, save="")
+    again(ana, place.webhook, page, answer=303, save="")
     assert stored(app, place.webhook)["less"]["kept"] == "sem"
 
 
@@ -108,10 +110,10 @@ def test_nothing_is_saved_that_was_not_seen_and_nothing_over_anothers_format(
     assert "Você mudou o formato depois de ver" in alert(page)
     sent = again(ana, place.webhook, page, kind="nativo", save="")
     assert "Você mudou o formato depois de ver" in alert(sent)
-    again(ana, place.webhook, page, 303, save="")
+    again(ana, place.webhook, page, answer=303, save="")
     late = again(ana, place.webhook, sent, save="")
     assert "Outra pessoa salvou o formato" in alert(late)
-    again(ana, place.webhook, late, 303, save="")
+    again(ana, place.webhook, late, answer=303, save="")
     assert stored(app, place.webhook)["kind"] == "nativo"
 
 
@@ -120,7 +122,7 @@ def test_what_is_wrong_is_said_and_kept(ana: Browser, place: Place) -> None:
     assert "a..b não é um nome de campo" in alert(page)
     assert "call..x" in page
     assert "pelo menos um campo" in alert(send(ana, place.webhook, kind="montado", **{"try": ""}))
-    send(ana, place.webhook, 400, kind="xml")
+    send(ana, place.webhook, answer=400, kind="xml")
 
 
 def test_who_looks_at_the_last_events_is_written_down(

@@ -37,7 +37,11 @@ ROWS = (
 
 def sent(draft: Draft) -> MultiDict[str, str]:
     """What a browser sends of the form that shows a draft."""
-    fields = [("kind", draft.kind), ("encoding", draft.encoding), ("kept", draft.kept)]
+    fields: list[tuple[str, str]] = [
+        ("kind", draft.kind),
+        ("encoding", draft.encoding),
+        ("kept", draft.kept),
+    ]
     fields += [("paths", draft.paths), ("masked", draft.masked), ("base", draft.base)]
     for number, row in enumerate(draft.rows):
         fields += [("row", str(number)), (f"name-{number}", row.name), (f"kind-{number}", row.kind)]
