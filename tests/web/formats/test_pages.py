@@ -44,7 +44,7 @@ def arrive(app: Flask, company: int, *payloads: Any) -> None:
 
 
 def stored(app: Flask, webhook: int) -> Any:
-    found = rows(app, "SELECT format FROM webhooks WHERE id = :id", id=webhook)[0][0]
+    found = rows(app, "SELECT body_format FROM webhooks WHERE id = :id", id=webhook)[0][0]
     return None if found in (None, "null") else json.loads(found)
 
 
