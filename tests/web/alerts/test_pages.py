@@ -77,6 +77,8 @@ def test_what_is_no_address_is_refused_beside_its_field(beto: Browser) -> None:
         page = add(beto, 200, kind=kind, target=target)
         assert page.count(sentence) >= 2, kind
         assert 'id="problemas"' in page
+        # What was typed is shown again, but for what may be a secret.
+        assert (f'value="{target}"' in page) == (kind not in ("slack", "telegram")), kind
 
 
 def test_the_key_of_our_own_post_is_shown_once(beto: Browser) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from wtforms import BooleanField, SelectField, StringField
 
 from webhookproxy.models import AlertPreferences
+from webhookproxy.rules import Refused
 from webhookproxy.rules.alerts import AddressKind
 from webhookproxy.web.alerts.words import KIND_NAMES, clock_of_minutes, minutes_of_clock
 from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, choices
@@ -21,6 +22,12 @@ class AddressForm(StoredForm):
     def typed(self) -> dict[str, Any]:
         """Return the channel and the address."""
         return {"kind": AddressKind(self.kind.data), "typed": str(self.target.data or "")}
+
+    def take(self, refused: Refused) -> None:
+        """Show what is wrong; a secret that was typed is not sent back."""
+        super().take(refused)
+        if self.kind.data in (AddressKind.TELEGRAM, AddressKind.SLACK):
+            self.target.data = ""
 
 
 class PreferencesForm(StoredForm):

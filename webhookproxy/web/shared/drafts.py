@@ -34,6 +34,8 @@ SECRET_FIELDS = frozenset(
         "code",
         "recovery",
         "number",
+        # An address of alerts: a bot's token, or a URL that is one.
+        "target",
     }
 )
 
