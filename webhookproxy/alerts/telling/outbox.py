@@ -81,6 +81,9 @@ class Outbox:
         self._clock = clock
         self._pool = Pool(SENDERS)
         self._busy: set[tuple[int, int | None]] = set()
+        # What was sent and could not be marked so yet, with its address: it must not go out again
+        # while the database takes nothing.
+        self._unmarked: dict[int, int] = {}
 
     def step(self) -> bool:
         """Begin to send what is due. Return whether anything was."""
@@ -133,6 +136,9 @@ class Outbox:
             self._busy.discard(line)
 
     def _try(self, row_id: int) -> None:
+        if row_id in self._unmarked:
+            self._mark_sent(row_id, self._unmarked[row_id])
+            return
         found = self._prepare(row_id)
         if found is None:
             return
@@ -150,20 +156,26 @@ class Outbox:
                 after_s=error.after_s,
             )
             return
+        self._unmarked[row_id] = found.address_id
+        self._mark_sent(row_id, found.address_id)
+
+    def _mark_sent(self, row_id: int, address_id: int) -> None:
         now = self._now()
 
         def job(session: Session) -> None:
-            row = _row(session, row_id)
+            row, address = _row(session, row_id), session.get(AlertAddress, address_id)
             if row is not None:
-                row.sent_at, row.sent_by, row.error = now, found.address_id, None
+                # The address may be removed by now.
+                row.sent_by = None if address is None else address_id
+                row.sent_at, row.error = now, None
                 row.attempts += 1
                 # Its text has done its duty, and its link is a secret.
                 row.body = row.link = None
-            address = session.get(AlertAddress, found.address_id)
             if address is not None:
                 address.last_sent_at, address.last_error = now, None
 
         self._store.session(job)
+        del self._unmarked[row_id]
 
     def _prepare(self, row_id: int) -> _Try | None:
         """Return what to send where now; None, noted in the row, if nothing can be sent."""
