@@ -1,9 +1,9 @@
-"""`python -m bench.costs.refusals`: the cost of the signs of trouble and the groups of refusals.
+"""`python -m bench.costs.refusals`: the cost of signs of trouble, groups of refusals and minutes.
 
-A burst's results are written by the real statements into a SQLite file, with the signs and the
-groups and without them, and each transaction is taken back. The runs alternate in a new order each
-time, and the medians of their CPU time count. The band beside is the same difference between two
-halves of the runs without: what the machine itself adds.
+A burst's results are written by the real statements into a SQLite file, with the signs, the groups
+and the counts by the minute and without them, and each transaction is taken back. The runs
+alternate in a new order each time, and the medians of their CPU time count. The band beside is the
+same difference between two halves of the runs without: what the machine itself adds.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.results import GROUP_MAX
 from webhookproxy.delivery.outcomes.retry import Kind, Verdict
 from webhookproxy.models.companies import create_company
+from webhookproxy.models.deliveries import tables
 from webhookproxy.models.deliveries.tables import Due, Facts
 from webhookproxy.models.webhooks import create_webhook
 from webhookproxy.reasons import DeliveryReason, DeliveryState
@@ -82,7 +83,7 @@ def cost(app: Flask, events: int, rounds: int) -> list[Row]:
     refused, *_ = _difference(app, _results(events, REFUSED_SHARE), rounds)
     each = more + (refused - more) / REFUSED_SHARE
     return [
-        at_most("signs and groups: µs an event more, all accepted", more, FLOOR_US, GOAL_US),
+        at_most("signs, groups, minutes: µs an event more, all accepted", more, FLOOR_US, GOAL_US),
         Row("  the same between equal halves (A/A)", f"±{band:.2f}"),
         Row("  ratio of the medians", f"{(plain + more) / plain:.3f}"),
         Row(f"  µs more for a refused event, where {REFUSED_SHARE:.0%} are refused", f"{each:.0f}"),
@@ -105,14 +106,15 @@ def _difference(app: Flask, results: list[Result], rounds: int) -> tuple[float, 
 def _run(app: Flask, results: list[Result], *, counts: bool) -> float:
     """Write all results in groups, and take them back; return the seconds."""
     connection: Connection
-    ignored = patch.object(ledger, "group_refusals", lambda _connection, _refused: None)
+    ungrouped = patch.object(ledger, "group_refusals", lambda _connection, _refused: None)
+    uncounted = patch.object(tables, "count_minutes", lambda _connection, _counted: None)
     with app.extensions["store"].engine.connect() as connection, connection.begin() as transaction:
         began = time.thread_time()
         if counts:
             _count_signs(results)
             _write(connection, results)
         else:
-            with ignored:
+            with ungrouped, uncounted:
                 _write(connection, results)
         took = time.thread_time() - began
         transaction.rollback()
