@@ -79,6 +79,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "events.show": "the page of a payload",
         "events.payload": "the payload as a file",
         "filters.edit": "the payload whose values are clicked to make a condition",
+        "formats.edit": "the payload whose values are clicked, and the bodies made of them",
         "events.watch": "what the receiver answered: some show what they were sent",
         "deliveries.watch": "what the receiver answered: some show what they were sent",
     },

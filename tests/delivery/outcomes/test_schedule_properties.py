@@ -107,7 +107,8 @@ def test_a_verdict_ends_a_delivery_or_says_when_it_is_tried_again(
     waits = verdict.state is DeliveryState.RETRYING
     assert waits == (verdict.delay is not None)
     assert (kind is Kind.SUCCESS) == (verdict.state is DeliveryState.DELIVERED)
-    if verdict.state is DeliveryState.REFUSED:
+    # What cannot be written in the webhook's format reaches no receiver.
+    if verdict.state is DeliveryState.REFUSED and kind is not Kind.UNSENT:
         # As long as nothing passes it is the receiver that is at fault, and not the event.
         assert others_passed
         assert not probe
