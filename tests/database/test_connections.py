@@ -54,7 +54,7 @@ def test_a_standby_keeps_two(postgresql_url: str, tmp_path: Path) -> None:
     with application(postgresql_url, tmp_path) as two, application(postgresql_url, tmp_path) as app:
         before = connections(two)
         with running(app):
-            # One asks for the lease, and one reads who is told if nobody owns the sockets.
+            # One waits to be the owner. One reads who is told if no process owns the sockets.
             wait_until(lambda: connections(two) == before + 2, 5, "the standby asks")
             gevent.sleep(1.2)
             assert connections(two) == before + 2
