@@ -42,9 +42,9 @@ class Pooler:
 
     def serve(self, client: socket.socket, _address: Any) -> None:
         """Answer one client until it goes."""
+        backend = None
         try:
             startup = self._greet(client)
-            backend = None
             while (message := _message(client))[:1] != b"X":
                 backend = backend or (self.free.pop() if self.free else self._open(startup))
                 backend.sendall(message)
@@ -53,6 +53,10 @@ class Pooler:
                     backend = None
         except (ConnectionError, OSError):
             pass
+        finally:
+            # A client that goes in the middle of a transaction leaves its session behind.
+            if backend is not None:
+                backend.close()
 
     def _greet(self, client: socket.socket) -> bytes:
         startup = _startup(client)
