@@ -115,3 +115,17 @@ def test_a_class_has_few_methods() -> None:
         if isinstance(node, ast.ClassDef) and (count := methods(node)) > METHODS_MAX
     ]
     assert not found, "\n".join(found)
+
+
+def test_python_3_11_can_define_every_dataclass() -> None:
+    # It takes no default that cannot be hashed, as this one; later versions can hash it.
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in SOURCES
+        for class_ in ast.walk(tree(path))
+        if isinstance(class_, ast.ClassDef)
+        for node in class_.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call)
+        if isinstance(node.value.func, ast.Name) and node.value.func.id == "MappingProxyType"
+    ]
+    assert found == [], "use field(default_factory=...)"

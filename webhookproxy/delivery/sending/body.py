@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from webhookproxy.events import contract
@@ -36,7 +35,7 @@ class Body:
 
     content: bytes
     content_type: str = contract.JSON_TYPE
-    ids: Mapping[str, str] = MappingProxyType({})
+    ids: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -125,7 +125,7 @@ class RowStep:
     """One step. Only a table has rows; its default is None if an unknown text has no value."""
 
     kind: StepKind
-    table: Mapping[str, str] = MappingProxyType({})
+    table: Mapping[str, str] = field(default_factory=dict)
     default: str | None = None
 
 
