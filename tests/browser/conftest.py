@@ -6,11 +6,8 @@ Playwright lives on asyncio, and asyncio does not work on a patched hub.
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,13 +15,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.acting import chromium
+from tests.browser.acting.commands import Commands
 from tests.browser.acting.receiver import Receiver
 from tests.browser.acting.visitor import EMAIL, PASSWORD, address, log_in
 from tests.support.application import KEYS
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+commands = Commands()
 # Everything a person waits for here is there within moments, also on a busy machine.
 expect.set_options(timeout=15_000)
 
@@ -34,6 +32,11 @@ OpenContext = Callable[..., BrowserContext]
 def pytest_configure() -> None:
     """Have SIGTERM end the tests as Ctrl-C does: what they started must not outlive them."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    """End the process that runs commands."""
+    commands.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -114,18 +117,7 @@ def server(
 def flask(database_url: str, *arguments: str, typed: str = "") -> str:
     """What an administrator's command prints."""
     given = {**KEYS, "DATABASE_URL": database_url, "ALLOW_PRIVATE_TARGETS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **given},
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return commands.run(arguments, given, typed)
 
 
 def register(database_url: str, simulator: SimulatorProcess, token: str) -> None:
