@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, render_template, request
 from sqlalchemy.orm import Session
 
 from webhookproxy.alerts.addresses import CONFIRM_PATH, awaiting_confirmation, confirm
@@ -12,19 +12,13 @@ from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import public
 from webhookproxy.web.shared.forms import write
+from webhookproxy.web.shared.headers import keep_address_secret
 
 blueprint = Blueprint("alert_confirming", __name__)
+blueprint.after_request(keep_address_secret)
 
 # No token is longer.
 _TOKEN_CHARACTERS = 64
-
-
-@blueprint.after_request
-def _keep_private(answer: Response) -> Response:
-    # The address has the token: it goes to no other site, and into no search engine.
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return answer
 
 
 @blueprint.route(f"{CONFIRM_PATH}<token>", methods=["GET", "POST"])

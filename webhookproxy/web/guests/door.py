@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -20,8 +20,10 @@ from webhookproxy.models.audit import GUEST, Action, Actor, record
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import public
 from webhookproxy.web.shared.forms import write
+from webhookproxy.web.shared.headers import keep_address_secret
 
 blueprint = Blueprint("guests", __name__, url_prefix="/convidado")
+blueprint.after_request(keep_address_secret)
 
 COOKIE = "guest"
 # No token is longer.
@@ -32,14 +34,6 @@ _TOKEN_CHARACTERS = 64
 def _forget_account() -> None:
     # A user who opens a guest's link sees what the guest sees.
     g.account = None
-
-
-@blueprint.after_request
-def _keep_private(answer: Response) -> Response:
-    # The address has the token: it goes to no other site, and into no search engine.
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return answer
 
 
 @blueprint.route("/<token>", methods=["GET", "POST"])

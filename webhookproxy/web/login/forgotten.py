@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import logout_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -15,19 +15,13 @@ from webhookproxy.web.login.forms import ForgottenForm
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import public
 from webhookproxy.web.shared.forms import write
+from webhookproxy.web.shared.headers import keep_address_secret
 
 blueprint = Blueprint("forgotten", __name__)
+blueprint.after_request(keep_address_secret)
 
 # No token is longer.
 _TOKEN_CHARACTERS = 64
-
-
-@blueprint.after_request
-def _keep_private(answer: Response) -> Response:
-    # The address has the token: it goes to no other site, and into no search engine.
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return answer
 
 
 @blueprint.route("/senha/<token>", methods=["GET", "POST"])

@@ -31,6 +31,13 @@ def add_to_file(headers: Headers, *, https: bool) -> None:
         headers["Strict-Transport-Security"] = _HSTS
 
 
+def keep_address_secret(answer: Response) -> Response:
+    """Keep the address of a page, which has a token, from other sites and from search engines."""
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return answer
+
+
 def init_app(app: Flask) -> None:
     """Add the headers to every answer."""
     https = app.config["PREFERRED_URL_SCHEME"] == "https"
