@@ -83,7 +83,6 @@ def _problems(session: Session, problems: Sequence[Problem]) -> dict[str, Any]:
     groups = grouped(problems)
     told = problems if len(problems) <= IN_FULL else []
     return {
-        "count": len(problems),
         "open_problems": len(problems),
         "problems": answered(session, told),
         "groups": groups[:GROUPS_MAX],
