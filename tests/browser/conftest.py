@@ -127,6 +127,14 @@ def register(database_url: str, simulator: SimulatorProcess, token: str) -> None
     flask(database_url, *created, typed=token)
 
 
+def connect(database_url: str, simulator: SimulatorProcess, token: str, receiver: Receiver) -> None:
+    """Make that company, connected, with a webhook that sends every event to the receiver."""
+    register(database_url, simulator, token)
+    flask(database_url, "webhook", "create", "company_1", "CRM", receiver.url)
+    flask(database_url, "company", "connect", "company_1")
+    simulator.wait_for_sockets(token)
+
+
 @pytest.fixture
 def token() -> str:
     """The simulator remembers what it refuses: each test has a token of its own."""

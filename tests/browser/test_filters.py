@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.acting.hands import Mouse
 from tests.browser.acting.receiver import Receiver
 from tests.browser.acting.visitor import log_in
-from tests.browser.conftest import OpenContext, flask, register
+from tests.browser.conftest import OpenContext, connect
 from tests.support.application import wait_until
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -34,10 +34,7 @@ def busy(
     database_url: str, server: ServerProcess, simulator: SimulatorProcess, receiver: Receiver
 ) -> ServerProcess:
     """A company that is connected, with a webhook that gets every call."""
-    register(database_url, simulator, TOKEN)
-    flask(database_url, "webhook", "create", "company_1", "CRM", receiver.url)
-    flask(database_url, "company", "connect", "company_1")
-    simulator.wait_for_sockets(TOKEN)
+    connect(database_url, simulator, TOKEN, receiver)
     for number, status in enumerate(STATUSES):
         emit(simulator, number, status)
     wait_until(lambda: len(receiver.bodies) == len(STATUSES), 15, "the first calls arrived")

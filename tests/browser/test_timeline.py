@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.acting import axe
 from tests.browser.acting.receiver import Receiver
 from tests.browser.acting.visitor import address, log_in
-from tests.browser.conftest import OpenContext, flask, register
+from tests.browser.conftest import OpenContext, connect
 from tests.support.application import wait_until
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -25,10 +25,7 @@ def called(
     database_url: str, server: ServerProcess, simulator: SimulatorProcess, receiver: Receiver
 ) -> ServerProcess:
     """Two calls of one customer; the webhook got every event of both."""
-    register(database_url, simulator, TOKEN)
-    flask(database_url, "webhook", "create", "company_1", "CRM", receiver.url)
-    flask(database_url, "company", "connect", "company_1")
-    simulator.wait_for_sockets(TOKEN)
+    connect(database_url, simulator, TOKEN, receiver)
     for number in (1, 2):
         for name, status in LIFE:
             call = {"telephony_id": f"TEL{number}", "phone": PHONE, "status": status}

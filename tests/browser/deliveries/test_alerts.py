@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.alerts.channels.mail_process import MailProcess, parsed
 from tests.browser.acting.receiver import Receiver, accepts
 from tests.browser.acting.visitor import address, log_in
-from tests.browser.conftest import OpenContext, flask, register
+from tests.browser.conftest import OpenContext, connect
 from tests.support.application import wait_until
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -119,10 +119,7 @@ def test_the_whole_way_from_an_address_to_the_message_that_it_is_over(
     receiver: Receiver,
     mail: MailProcess,
 ) -> None:
-    register(database_url, simulator, token)
-    flask(database_url, "webhook", "create", "company_1", "CRM", receiver.url)
-    flask(database_url, "company", "connect", "company_1")
-    simulator.wait_for_sockets(token)
+    connect(database_url, simulator, token, receiver)
     log_in(page, server)
     give_address(page, server, mail, open_context().new_page())
     page.goto(address(server))

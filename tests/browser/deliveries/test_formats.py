@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.acting.hands import Mouse
 from tests.browser.acting.receiver import Receiver
 from tests.browser.acting.visitor import log_in
-from tests.browser.conftest import OpenContext, flask, register
+from tests.browser.conftest import OpenContext, connect
 from tests.support.application import wait_until
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -33,10 +33,7 @@ def called(
     database_url: str, server: ServerProcess, simulator: SimulatorProcess, receiver: Receiver
 ) -> ServerProcess:
     """A company that is connected, with a webhook that got a call."""
-    register(database_url, simulator, TOKEN)
-    flask(database_url, "webhook", "create", "company_1", "CRM", receiver.url)
-    flask(database_url, "company", "connect", "company_1")
-    simulator.wait_for_sockets(TOKEN)
+    connect(database_url, simulator, TOKEN, receiver)
     emit(simulator, 1)
     wait_until(lambda: len(receiver.bodies) == 1, 15, "the first call arrived")
     return server

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.acting.hands import Mouse
 from tests.browser.acting.receiver import Receiver, accepts
 from tests.browser.acting.visitor import address, log_in
-from tests.browser.conftest import OpenContext, flask, register
+from tests.browser.conftest import OpenContext, connect
 from tests.support.application import wait_until
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -43,11 +43,8 @@ def busy(
     database_url: str, server: ServerProcess, simulator: SimulatorProcess, receiver: Receiver
 ) -> ServerProcess:
     """A company that is connected, with a webhook that did not take one customer's call of some."""
-    register(database_url, simulator, TOKEN)
-    flask(database_url, "webhook", "create", "company_1", "CRM", receiver.url)
-    flask(database_url, "company", "connect", "company_1")
+    connect(database_url, simulator, TOKEN, receiver)
     receiver.answer = has_no_time_for_the_customer
-    simulator.wait_for_sockets(TOKEN)
     simulator.control("emit", token=TOKEN, event=EVENT, args=[call_of(PHONE, 1)])
     wait_until(lambda: receiver.bodies, 15, "the customer's call came")
     for number in range(2, 2 + OTHERS):
