@@ -63,6 +63,7 @@ def test_a_body_is_put_together_by_clicking_previewed_and_saved(
 ) -> None:
     arrive(app, place.company, CALL, {"call": {}}, LISTS | CALL)
     page = send(ana, place.webhook, kind="montado", show="")
+    assert re.search(r'<a href="/empresas" aria-current="page">', page)
     button = json.dumps(["call.phone", "igual", "5541900000001"])
     page = again(ana, place.webhook, page, take=button)
     assert 'name="name-0" value="phone"' in page
