@@ -81,9 +81,9 @@ class Outbox:
         self._clock = clock
         self._pool = Pool(SENDERS)
         self._busy: set[tuple[int, int | None]] = set()
-        # What was sent and could not be marked so yet, with its address: it must not go out again
-        # while the database takes nothing.
-        self._unmarked: dict[int, int] = {}
+        # What came of a try and could not be written down yet: while the database takes nothing,
+        # the message must not be tried again at every step.
+        self._unwritten: dict[int, Callable[[Session], None]] = {}
 
     def step(self) -> bool:
         """Begin to send what is due. Return whether anything was."""
@@ -136,8 +136,8 @@ class Outbox:
             self._busy.discard(line)
 
     def _try(self, row_id: int) -> None:
-        if row_id in self._unmarked:
-            self._mark_sent(row_id, self._unmarked[row_id])
+        if row_id in self._unwritten:
+            self._write(row_id, self._unwritten[row_id])
             return
         found = self._prepare(row_id)
         if found is None:
@@ -156,8 +156,13 @@ class Outbox:
                 after_s=error.after_s,
             )
             return
-        self._unmarked[row_id] = found.address_id
         self._mark_sent(row_id, found.address_id)
+
+    def _write(self, row_id: int, job: Callable[[Session], None]) -> None:
+        """Write down what came of a try; what cannot be is written at a later step."""
+        self._unwritten[row_id] = job
+        self._store.session(job)
+        del self._unwritten[row_id]
 
     def _mark_sent(self, row_id: int, address_id: int) -> None:
         now = self._now()
@@ -174,8 +179,7 @@ class Outbox:
             if address is not None:
                 address.last_sent_at, address.last_error = now, None
 
-        self._store.session(job)
-        del self._unmarked[row_id]
+        self._write(row_id, job)
 
     def _prepare(self, row_id: int) -> _Try | None:
         """Return what to send where now; None, noted in the row, if nothing can be sent."""
@@ -260,7 +264,7 @@ class Outbox:
             if address is not None:
                 address.last_error = reason
 
-        self._store.session(job)
+        self._write(row_id, job)
 
 
 def _row(session: Session, row_id: int) -> AlertMessage | None:
