@@ -1,4 +1,4 @@
-"""What came of a try is written down, also late."""
+"""What came of a try is written down, also late, and also of an address that no key opens."""
 
 from __future__ import annotations
 
@@ -56,3 +56,13 @@ def test_a_failure_that_cannot_be_written_down_is_not_repeated_at_every_step(
     alerting.channel.answers.clear()
     alerting.run(minutes=1)
     assert [target for target, _ in alerting.channel.sent] == [ANA]
+
+
+def test_an_address_that_no_key_opens_is_said_so_and_the_next_one_is_tried(
+    alerting: Alerting,
+) -> None:
+    alerting.execute("UPDATE alert_addresses SET target = 'lost' WHERE position = 1")
+    alerting.run()
+    assert [target for target, _ in alerting.channel.sent] == ["second"]
+    errors = alerting.stored("SELECT last_error FROM alert_addresses ORDER BY position")
+    assert [each[0] for each in errors] == ["bad_target", None]

@@ -168,7 +168,7 @@ class Outbox:
         now = self._now()
 
         def job(session: Session) -> None:
-            row, address = _row(session, row_id), session.get(AlertAddress, address_id)
+            row, address = _row(session, row_id), _address(session, address_id)
             if row is not None:
                 # The address may be removed by now.
                 row.sent_by = None if address is None else address_id
@@ -260,7 +260,7 @@ class Outbox:
             if asked_for or now - row.created_at >= GIVEN_UP_AFTER:
                 row.given_up_at = now
                 row.body = row.link = None
-            address = session.get(AlertAddress, address_id) if address_id is not None else None
+            address = None if address_id is None else _address(session, address_id)
             if address is not None:
                 address.last_error = reason
 
@@ -271,6 +271,12 @@ def _row(session: Session, row_id: int) -> AlertMessage | None:
     """Return a message for writing; its text stays encrypted, because its key may be lost."""
     later = [defer(AlertMessage.body), defer(AlertMessage.link)]
     return session.get(AlertMessage, row_id, options=later)
+
+
+def _address(session: Session, address_id: int) -> AlertAddress | None:
+    """Return an address for writing, as `_row` does a message."""
+    later = [defer(AlertAddress.target), defer(AlertAddress.secret)]
+    return session.get(AlertAddress, address_id, options=later)
 
 
 def _delay(attempts: int, addresses: int, after_s: float | None) -> float:
