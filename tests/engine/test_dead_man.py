@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -12,6 +13,7 @@ from tests.support.receiver import OK, Answer, Receiver, hang, raw
 from tests.web.support.sockets import DEAD_MS, execute, owner
 from webhookproxy.engine import dead_man
 from webhookproxy.engine.dead_man import AGAIN_SECONDS, CALL_SECONDS, DeadMansSwitch
+from webhookproxy.engine.liveness import look
 from webhookproxy.extensions import db
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
@@ -29,7 +31,7 @@ def switch(
     with app.app_context():
         reading = db.engine
     client = Client(policy, Resolver(), max_idle=0)
-    return DeadMansSwitch(url, client, reading, lambda: failing_since)
+    return DeadMansSwitch(url, client, partial(look, reading, lambda: failing_since))
 
 
 def test_it_calls_while_events_are_stored_and_at_no_other_time(

@@ -8,8 +8,6 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from flask import Flask
-from sqlalchemy import Engine as Database
-from sqlalchemy.orm import Session
 
 from webhookproxy.alerts.channels import Channels
 from webhookproxy.alerts.telling.outbox import Outbox
@@ -19,7 +17,7 @@ from webhookproxy.delivery.outcomes.resending import Resending
 from webhookproxy.engine.dead_man import DeadMansSwitch
 from webhookproxy.engine.installation import Installation
 from webhookproxy.engine.last_word import LastWord
-from webhookproxy.engine.liveness import Storing, storing
+from webhookproxy.engine.liveness import look
 from webhookproxy.engine.relay import Relay
 from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.network.dial import Resolver, shared_resolver
@@ -70,27 +68,16 @@ def background_jobs(
     resending = Resending(store, reading, relay.lanes.attend, days, clock)
     outages = Outages(store, reading, app.extensions["broadcast"].tell, clock)
     client = Client(app.extensions["policy"], shared_resolver(), max_idle=0)
-    switch = DeadMansSwitch(config["HEARTBEAT_URL"], client, reading, relay.failing_since)
+    looking = partial(look, reading, relay.failing_since)
+    switch = DeadMansSwitch(config["HEARTBEAT_URL"], client, looking)
     watcher = Watcher(
         store, reading, Installation(reading, config["MAX_DATA_BYTES"], clock).states, clock
     )
     # Another resolver: names without an answer must not hold up the webhooks.
     channels = Channels(config, Client(app.extensions["policy"], Resolver()))
-    outbox = Outbox(store, reading, channels, linked_address(config), clock)
-    last_word = LastWord(
-        store,
-        reading,
-        channels,
-        linked_address(config),
-        partial(_look, reading, relay),
-        lambda: relay.is_running,
-        clock,
-    )
+    base = linked_address(config)
+    outbox = Outbox(store, reading, channels, base, clock)
+    last_word = LastWord(store, reading, channels, base, looking, lambda: relay.is_running, clock)
     return BackgroundJobs(
         housekeeping, indexer, resending, outages, switch, watcher, outbox, last_word
     )
-
-
-def _look(reading: Database, relay: Relay) -> Storing:
-    with Session(reading) as session:
-        return storing(session, here=relay.failing_since() is None)

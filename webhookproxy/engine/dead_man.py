@@ -11,10 +11,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
-
-from webhookproxy.engine.liveness import storing
+from webhookproxy.engine.liveness import Storing
 from webhookproxy.network.http.client import Client
 from webhookproxy.network.http.errors import NoAnswer
 from webhookproxy.network.http.message import prepared
@@ -32,37 +29,26 @@ QUIET_SECONDS = 3600.0
 
 
 class DeadMansSwitch:
-    """A background job: calls HEARTBEAT_URL each minute while events are stored."""
+    """A background job: calls HEARTBEAT_URL each minute while events are stored (`look`)."""
 
-    def __init__(
-        self,
-        url: str,
-        client: Client,
-        reading: Engine,
-        failing_since: Callable[[], float | None],
-    ) -> None:
+    def __init__(self, url: str, client: Client, look: Callable[[], Storing]) -> None:
         self.pause = AGAIN_SECONDS if url else CALL_SECONDS
         self._url = url
         # The rest of the address is a secret: it lets anyone call in our name.
         self._host = urlsplit(url).hostname
         self._client = client
-        self._reading = reading
-        self._failing_since = failing_since
+        self._look = look
         self._failed = False
         self._said = -QUIET_SECONDS
 
     def step(self) -> bool:
         """Call if /saude would answer 200; return whether the call was accepted."""
-        if not self._url or not self._is_well():
+        if not self._url or not self._look().ok:
             return False
         problem = self._call()
         self._say(problem)
         self.pause = AGAIN_SECONDS if problem else CALL_SECONDS
         return not problem
-
-    def _is_well(self) -> bool:
-        with Session(self._reading) as session:
-            return storing(session, here=self._failing_since() is None).ok
 
     def _call(self) -> str:
         """Return why the call failed, in a sentence that names no address; empty if it did not."""

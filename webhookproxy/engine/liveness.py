@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -74,6 +75,12 @@ def storing(session: Session, *, here: bool = True) -> Storing:
     if seen_ms is None or seen_ms > HEARTBEAT_MS:
         return Storing(StoringReason.NO_OWNER, None if row is None else row.heartbeat_at)
     return Storing(StoringReason.STORING)
+
+
+def look(reading: Engine, failing_since: Callable[[], float | None]) -> Storing:
+    """Return whether events are stored, as /saude says it of the process that asks."""
+    with Session(reading) as session:
+        return storing(session, here=failing_since() is None)
 
 
 def shown_state(connection: Connection, owner: Owner, *, wished: bool) -> ShownState:
