@@ -68,6 +68,9 @@ def test_the_last_owner_tells_without_the_database_and_the_alerts_tell_the_end(
     assert message.lines[0].startswith(
         "Servidor: os eventos não estão sendo gravados desde 12:00 (há 1 min)."
     )
+    since = "2026-11-23T15:00:30.000Z"
+    facts = {"condition": "not_storing", "since": since, "reason": "database_gone"}
+    assert message.data["alerts"] == [facts]
     job.found = Storing(StoringReason.STORING)
     look(alerting, job, minutes=0.5)
     (over,) = alerting.run(minutes=30)

@@ -27,6 +27,7 @@ from webhookproxy.alerts.telling.words import advice, begun
 from webhookproxy.config.keys import KeyringError
 from webhookproxy.database.store import Store
 from webhookproxy.engine.liveness import Storing
+from webhookproxy.events import contract
 from webhookproxy.models import Alert, AlertAddress, AlertMessage, AlertMessagePart
 from webhookproxy.models.alerts.messages import MessageKind, Part
 from webhookproxy.models.types import to_ms
@@ -141,7 +142,7 @@ class LastWord:
         lines = [f"{INSTALLATION}: {begun(alert, now)}", advice(alert)]
         facts = {
             "condition": alert.condition,
-            "since": alert.since.isoformat(timespec="milliseconds"),
+            "since": contract.timestamp(to_ms(alert.since)),
             "reason": alert.reason,
         }
         link = None if self._base is None else f"{self._base}/"

@@ -14,8 +14,10 @@ from webhookproxy.alerts.conditions import CONDITIONS, About, Condition
 from webhookproxy.alerts.message import Message
 from webhookproxy.alerts.people import Person
 from webhookproxy.alerts.telling.words import account, advice, begun, over
+from webhookproxy.events import contract
 from webhookproxy.models import Alert, AlertMessage, AlertMessagePart, Company, Outage, Webhook
 from webhookproxy.models.alerts.messages import MessageKind, Part
+from webhookproxy.models.types import to_ms
 
 # Lines about single alerts in one message, names in its subject, and alerts in our own POST.
 LINES_MAX = 10
@@ -230,15 +232,15 @@ def _path(items: Sequence[Item]) -> str:
 
 def _facts(item: Item) -> Mapping[str, object]:
     """Return an alert for our own POST: ids, codes and times."""
-    alert, outage = item.alert, item.outage
+    alert, outage, ended = item.alert, item.outage, item.alert.closed_at
     facts: dict[str, object] = {
         "id": f"alert_{alert.id}",
         "condition": alert.condition,
         "name": item.name,
         "company_id": None if alert.company_id is None else f"company_{alert.company_id}",
         "webhook_id": None if alert.webhook_id is None else f"webhook_{alert.webhook_id}",
-        "since": _iso(alert.since),
-        "ended": None if alert.closed_at is None else _iso(alert.closed_at),
+        "since": contract.timestamp(to_ms(alert.since)),
+        "ended": None if ended is None else contract.timestamp(to_ms(ended)),
         "reason": alert.reason,
         "status": alert.status,
     }
@@ -251,7 +253,3 @@ def _facts(item: Item) -> Mapping[str, object]:
             "calls": outage.calls,
         }
     return facts
-
-
-def _iso(instant: datetime) -> str:
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
