@@ -6,8 +6,11 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from tests.alerts.world import NOON, Alerting, refuse
+from webhookproxy.engine import last_word as last_words
 from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.liveness import Storing
 from webhookproxy.reasons import StoringReason
@@ -77,6 +80,33 @@ def test_the_last_owner_tells_without_the_database_and_the_alerts_tell_the_end(
     assert (over.kind, over.subject) == ("alert.closed", "Resolvido: Não está gravando: Servidor")
     stored = alerting.stored("SELECT message_id FROM alert_messages ORDER BY id")
     assert [row.message_id for row in stored] == [message.id, over.id]
+
+
+def test_an_address_that_no_key_opens_takes_no_other_away(alerting: Alerting) -> None:
+    alerting.execute("UPDATE alert_addresses SET target = 'lost' WHERE position = 1")
+    job = last_word(alerting)
+    job.found = Storing(StoringReason.DATABASE_GONE)
+    assert look(alerting, job, minutes=10) == ["second"]
+
+
+def test_addresses_that_cannot_be_read_any_more_stay_in_memory(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = last_word(alerting)
+    monkeypatch.setattr(last_words, "REMEMBER_SECONDS", 0.0)
+
+    def fail(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "alert_addresses.target" in statement:
+            raise OperationalError(statement, None, Exception("gone"))
+
+    event.listen(alerting.reading, "before_cursor_execute", fail)
+    try:
+        with pytest.raises(OperationalError):
+            job.step()
+    finally:
+        event.remove(alerting.reading, "before_cursor_execute", fail)
+    job.found = Storing(StoringReason.DATABASE_GONE)
+    assert look(alerting, job, minutes=10) == [ADMIN]
 
 
 def test_a_process_that_only_serves_pages_leaves_it_to_the_owner(alerting: Alerting) -> None:

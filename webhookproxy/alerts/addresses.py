@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webhookproxy.config.address import linked_address
+from webhookproxy.config.keys import KeyringError
 from webhookproxy.models import AlertAddress, AlertMessage
 from webhookproxy.models.alerts.messages import MessageKind
 from webhookproxy.network.guard import Policy
@@ -34,6 +35,25 @@ def addresses_of(session: Session, user_id: int) -> Sequence[AlertAddress]:
     """Return a user's addresses, in the order in which they are tried."""
     query = select(AlertAddress).where(AlertAddress.user_id == user_id)
     return session.scalars(query.order_by(AlertAddress.position, AlertAddress.id)).all()
+
+
+def confirmed_addresses(session: Session, user_id: int) -> list[tuple[int, str]]:
+    """Return the number and kind of each address that alerts go to, in the order of the tries."""
+    query = select(AlertAddress.id, AlertAddress.kind).where(
+        AlertAddress.user_id == user_id, AlertAddress.confirmed_at.is_not(None)
+    )
+    ordered = query.order_by(AlertAddress.position, AlertAddress.id)
+    return [(each.id, each.kind) for each in session.execute(ordered)]
+
+
+def opened_address(session: Session, address_id: int) -> tuple[str, str | None] | None:
+    """Return the target and the secret of an address; None if it is gone or no key opens them."""
+    query = select(AlertAddress.target, AlertAddress.secret).where(AlertAddress.id == address_id)
+    try:
+        row = session.execute(query).one_or_none()
+    except KeyringError:
+        return None
+    return None if row is None else (row.target, row.secret)
 
 
 def find_address(session: Session, user_id: int, address_id: int) -> AlertAddress:

@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from gevent.pool import Pool
-from sqlalchemy import Engine, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webhookproxy.alerts.addresses import confirmed_addresses, opened_address
 from webhookproxy.alerts.conditions import CONDITIONS, Condition
 from webhookproxy.alerts.message import Message, NotSent
 from webhookproxy.alerts.people import Person, people
 from webhookproxy.alerts.telling.compose import INSTALLATION
 from webhookproxy.alerts.telling.outbox import Sender
 from webhookproxy.alerts.telling.words import advice, begun
-from webhookproxy.config.keys import KeyringError
 from webhookproxy.database.store import Store
 from webhookproxy.engine.liveness import Storing
 from webhookproxy.events import contract
-from webhookproxy.models import Alert, AlertAddress, AlertMessage, AlertMessagePart
+from webhookproxy.models import Alert, AlertMessage, AlertMessagePart
 from webhookproxy.models.alerts.messages import MessageKind, Part
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import StoringReason
@@ -195,7 +195,10 @@ class LastWord:
         self._alert, self._told = None, {}
 
     def _remember(self) -> None:
-        """Read the addresses of administrators, for a time when the database is away."""
+        """Read the addresses of administrators, for a time when the database is away.
+
+        If they cannot be read, the former ones are kept.
+        """
         if time.monotonic() - self._remembered < REMEMBER_SECONDS:
             return
         with Session(self._reading) as session:
@@ -205,16 +208,9 @@ class LastWord:
 
 
 def _reachable(session: Session, person: Person) -> Reachable:
-    columns = (AlertAddress.id, AlertAddress.kind, AlertAddress.target, AlertAddress.secret)
-    query = (
-        select(*columns)
-        .where(AlertAddress.user_id == person.id, AlertAddress.confirmed_at.is_not(None))
-        .order_by(AlertAddress.position, AlertAddress.id)
-    )
-    try:
-        addresses = tuple(
-            (row.id, row.kind, row.target, row.secret) for row in session.execute(query)
-        )
-    except (KeyringError, SQLAlchemyError):
-        addresses = ()
-    return Reachable(person, addresses)
+    addresses = []
+    for address_id, kind in confirmed_addresses(session, person.id):
+        opened = opened_address(session, address_id)
+        if opened is not None:
+            addresses.append((address_id, kind, *opened))
+    return Reachable(person, tuple(addresses))

@@ -15,10 +15,10 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, defer
 
+from webhookproxy.alerts.addresses import confirmed_addresses, opened_address
 from webhookproxy.alerts.message import Message, NotSent
 from webhookproxy.alerts.people import people
 from webhookproxy.alerts.telling.compose import compose
-from webhookproxy.config.keys import KeyringError
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.models import AlertAddress, AlertMessage
 from webhookproxy.reasons import AlertError
@@ -204,27 +204,18 @@ class Outbox:
 
     def _addresses(self, session: Session, row: AlertMessage) -> list[tuple[int, str]]:
         """Return the addresses of a message, with their kinds, in the order of the tries."""
-        query = select(AlertAddress.id, AlertAddress.kind).where(
-            AlertAddress.user_id == row.user_id
-        )
-        if row.address_id is not None:
-            query = query.where(AlertAddress.id == row.address_id)
-        else:
-            query = query.where(AlertAddress.confirmed_at.is_not(None))
-        ordered = query.order_by(AlertAddress.position, AlertAddress.id)
-        return [(each.id, each.kind) for each in session.execute(ordered)]
+        if row.address_id is None:
+            return confirmed_addresses(session, row.user_id)
+        query = select(AlertAddress.id, AlertAddress.kind).where(AlertAddress.id == row.address_id)
+        return [(each.id, each.kind) for each in session.execute(query)]
 
     def _opened(self, address_id: int) -> tuple[str, str | None]:
         """Return the target and the secret of an address; raise NotSent if no key opens them."""
-        query = select(AlertAddress.target, AlertAddress.secret)
         with Session(self._reading) as session:
-            try:
-                row = session.execute(query.where(AlertAddress.id == address_id)).one_or_none()
-            except KeyringError:
-                row = None
-        if row is None:
+            found = opened_address(session, address_id)
+        if found is None:
             raise NotSent(AlertError.BAD_TARGET, is_final=True)
-        return row.target, row.secret
+        return found
 
     def _drop(self, row_id: int) -> None:
         """Remove a message whose user may not know of any of it any more."""
