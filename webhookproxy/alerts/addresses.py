@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from sqlalchemy.orm import Session
 from webhookproxy.config.address import linked_address
 from webhookproxy.config.keys import KeyringError
 from webhookproxy.models import AlertAddress, AlertMessage
+from webhookproxy.models.accounts.link_tokens import hash_of, new_token
 from webhookproxy.models.alerts.messages import MessageKind
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Refused
@@ -22,8 +22,6 @@ from webhookproxy.rules.alerts import ADDRESSES_MAX, AddressKind, check_address
 # The page with the button; the token follows. The log hides what follows this path.
 CONFIRM_PATH = "/avisos/confirmar/"
 CONFIRM_FOR = timedelta(days=3)
-# 128 bits cannot be guessed, so a quick hash of them is as good as a slow one.
-TOKEN_BYTES = 16
 # Messages of a day to one address that is not confirmed: its owner may be a stranger.
 UNCONFIRMED_MAX = 3
 # Messages of 24 hours that a user asks for: tests, and confirmations of whatever address.
@@ -154,8 +152,8 @@ def send_confirmation(
             "configure PUBLIC_URL.",
         )
     _count_unconfirmed(address)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    address.confirm_hash = _hash(token)
+    token = new_token()
+    address.confirm_hash = hash_of(token)
     address.confirm_until = datetime.now(UTC) + CONFIRM_FOR
     return _ask_for(
         session,
@@ -191,7 +189,7 @@ def awaiting_confirmation(session: Session, token: str) -> AlertAddress | None:
     """Return the address that a link confirms; None if the link opens nothing any more."""
     query = select(AlertAddress).where(
         # The database compares hashes of 128 random bits: how long that takes says nothing.
-        AlertAddress.confirm_hash == _hash(token),
+        AlertAddress.confirm_hash == hash_of(token),
         AlertAddress.confirm_until > datetime.now(UTC),
         AlertAddress.confirmed_at.is_(None),
     )
@@ -257,7 +255,3 @@ def _ask_for(
     session.add(message)
     session.flush()
     return message
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -12,12 +10,11 @@ from sqlalchemy import ForeignKey, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
+from webhookproxy.models.accounts.link_tokens import hash_of, new_token
 from webhookproxy.models.companies import Company
 from webhookproxy.models.types import Id, Instant
 from webhookproxy.rules import Problems, Refused, check_name
 
-# 128 bits cannot be guessed, so a quick hash of them is as good as a slow one.
-TOKEN_BYTES = 16
 DAYS_MAX = 30
 # Links of a company that are valid at the same time.
 LINKS_MAX = 20
@@ -83,11 +80,11 @@ def make_guest_link(
             f"The company has {LINKS_MAX} valid links: revoke one first.",
             f"A empresa já tem {LINKS_MAX} links que valem: revogue um antes.",
         )
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token = new_token()
     link = GuestLink(
         company_id=company_id,
         name=name,
-        token_hash=_hash(token),
+        token_hash=hash_of(token),
         created_at=now,
         expires_at=now + timedelta(days=days),
     )
@@ -106,7 +103,7 @@ def guest_links(session: Session, company_id: int | None = None) -> Sequence[Gue
 
 def guest_link_of(session: Session, token: str) -> GuestLink | None:
     """Return the valid link with this token, of a company that exists; else None."""
-    return guest_link_with(session, _hash(token))
+    return guest_link_with(session, hash_of(token))
 
 
 def guest_link_with(session: Session, token_hash: str) -> GuestLink | None:
@@ -146,7 +143,3 @@ def _forget_old(session: Session, company_id: int, now: datetime) -> None:
     session.execute(
         delete(GuestLink).where(GuestLink.company_id == company_id, ended < now - LISTED_AFTER)
     )
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, ForeignKey, String, delete, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
+from webhookproxy.models.accounts.link_tokens import hash_of, new_token
 from webhookproxy.models.accounts.people import User
 from webhookproxy.models.accounts.sign_ins import set_password
 from webhookproxy.models.types import Id, Instant
 
 VALID_FOR = timedelta(hours=1)
-# 128 bits cannot be guessed, so a quick hash of them is as good as a slow one.
-TOKEN_BYTES = 16
 
 
 class PasswordLink(Base):
@@ -36,8 +33,10 @@ def make_password_link(session: Session, user_id: int) -> str:
     now = datetime.now(UTC)
     gone = or_(PasswordLink.user_id == user_id, PasswordLink.expires_at <= now)
     session.execute(delete(PasswordLink).where(gone))
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    session.add(PasswordLink(token_hash=_hash(token), user_id=user_id, expires_at=now + VALID_FOR))
+    token = new_token()
+    session.add(
+        PasswordLink(token_hash=hash_of(token), user_id=user_id, expires_at=now + VALID_FOR)
+    )
     return token
 
 
@@ -62,8 +61,4 @@ def change_with_link(session: Session, token: str, password_hash: str) -> User |
 
 def _valid(token: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     # The database compares hashes of 128 random bits: how long that takes says nothing.
-    return PasswordLink.token_hash == _hash(token), PasswordLink.expires_at > datetime.now(UTC)
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return PasswordLink.token_hash == hash_of(token), PasswordLink.expires_at > datetime.now(UTC)
