@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.models import Alert, AlertAddress, AlertMessage, AlertMessagePart, User, Webhook
@@ -115,10 +115,9 @@ def told_last(session: Session, user_id: int) -> datetime | None:
 def unsent(session: Session, user_id: int | None, most: int) -> Sequence[Unsent]:
     """Return what could not be sent in the last week, the newest first; None is of all users.
 
-    A message counts from its first failed try on, until an address takes it.
+    A message counts from its first failed try on, which notes its error, until an address takes it.
     """
     since = datetime.now(UTC) - UNSENT_FOR
-    failed = and_(AlertMessage.given_up_at.is_(None), AlertMessage.attempts > 0)
     query = (
         select(
             AlertMessage.id,
@@ -135,7 +134,6 @@ def unsent(session: Session, user_id: int | None, most: int) -> Sequence[Unsent]
             AlertMessage.created_at > since,
             AlertMessage.sent_at.is_(None),
             AlertMessage.error.is_not(None),
-            or_(failed, AlertMessage.given_up_at.is_not(None)),
         )
         .order_by(AlertMessage.created_at.desc(), AlertMessage.id.desc())
         .limit(most)
