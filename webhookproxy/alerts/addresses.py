@@ -15,6 +15,7 @@ from webhookproxy.config.keys import KeyringError
 from webhookproxy.models import AlertAddress, AlertMessage
 from webhookproxy.models.accounts.link_tokens import hash_of, new_token
 from webhookproxy.models.alerts.messages import MessageKind
+from webhookproxy.models.types import day_number
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Refused
 from webhookproxy.rules.alerts import ADDRESSES_MAX, AddressKind, check_address
@@ -206,7 +207,7 @@ def confirm(session: Session, token: str) -> AlertAddress | None:
 
 
 def _count_unconfirmed(address: AlertAddress) -> None:
-    today = datetime.now(UTC).toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+    today = day_number(datetime.now(UTC).date())
     if address.unconfirmed_day != today:
         address.unconfirmed_day, address.messages_unconfirmed = today, 0
     if address.messages_unconfirmed >= UNCONFIRMED_MAX:

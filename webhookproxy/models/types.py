@@ -1,8 +1,8 @@
-"""Column types: ids, instants and secrets."""
+"""Column types: ids, instants, numbers of days, and secrets."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Dialect, Index, Integer, Text, text
@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from webhookproxy.config.keys import Keyring
 
+EPOCH = date(1970, 1, 1)
 # SQLite uses a column as the row's own id, without another index, only if its type is INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
@@ -36,6 +37,11 @@ def optional_ms(instant: datetime | None) -> int | None:
 def from_ms(milliseconds: int) -> datetime:
     """Return milliseconds since 1970 as an aware UTC instant."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def day_number(day: date) -> int:
+    """Return the number of a day, as the tables store it: days since 1970."""
+    return (day - EPOCH).days
 
 
 class Instant(TypeDecorator[datetime]):

@@ -13,7 +13,8 @@ from tests.support.application import rows
 from webhookproxy.delivery.outcomes.answer_shape import SHAPE_MAX, answer_shape
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import Kind, Verdict
-from webhookproxy.models.deliveries.refusals import GROUPS_MAX, day_number
+from webhookproxy.models.deliveries.refusals import GROUPS_MAX
+from webhookproxy.models.types import day_number
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 
 REFUSED = Verdict(DeliveryState.REFUSED, DeliveryReason.REFUSED_STATUS, counts=True)

@@ -13,7 +13,7 @@ from tests.web.conftest import Place
 from tests.web.support.browser import Browser
 from tests.web.support.deliveries import deliver
 from tests.web.webhooks.test_pages import change
-from webhookproxy.models.deliveries.refusals import day_number
+from webhookproxy.models.types import day_number
 
 
 def refuse(app: Flask, place: Place, number: int, group: int, name: str = "call-ended") -> None:

@@ -23,6 +23,7 @@ from webhookproxy.models import (
     Webhook,
 )
 from webhookproxy.models.alerts.messages import MessageKind
+from webhookproxy.models.types import day_number
 from webhookproxy.reasons import DeliveryState
 
 # In Brasília.
@@ -47,7 +48,7 @@ def is_due(person: Person, now: datetime) -> bool:
 
 def day_of(now: datetime) -> int:
     """Return the number of the day in Brasília since 1970."""
-    return now.astimezone(ZONE).date().toordinal() - datetime(1970, 1, 1).toordinal()
+    return day_number(now.astimezone(ZONE).date())
 
 
 def morning_message(session: Session, person: Person, now: datetime) -> AlertMessage:

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, text
 from webhookproxy.database.bulk import numbers, update_rows
 from webhookproxy.delivery.outcomes.answer_shape import answer_shape
 from webhookproxy.delivery.outcomes.outcome import Outcome
-from webhookproxy.models.deliveries.refusals import GROUPS_MAX, day_number
+from webhookproxy.models.deliveries.refusals import GROUPS_MAX
+from webhookproxy.models.types import day_number
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 
 _TIMEZONES = "SELECT id, timezone FROM companies WHERE id IN ({ids})"

@@ -8,11 +8,10 @@ from sqlalchemy import ForeignKey, Index, SmallInteger, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
-from webhookproxy.models.types import Id
+from webhookproxy.models.types import EPOCH, Id
 
 # Groups of one webhook and day; the refusals beyond are counted together.
 GROUPS_MAX = 50
-_EPOCH = date(1970, 1, 1)
 
 
 class RefusalGroup(Base):
@@ -50,12 +49,7 @@ class RefusalGroup(Base):
     @property
     def date(self) -> date:
         """Return the day as a date."""
-        return _EPOCH + timedelta(days=self.day)
-
-
-def day_number(day: date) -> int:
-    """Return the number of a day, as the groups store it."""
-    return (day - _EPOCH).days
+        return EPOCH + timedelta(days=self.day)
 
 
 def groups_of(session: Session, webhook_id: int, day: int) -> list[RefusalGroup]:

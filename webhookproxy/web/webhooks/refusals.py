@@ -17,7 +17,8 @@ from webhookproxy.events.masked import MASK
 from webhookproxy.extensions import db
 from webhookproxy.models import Delivery, Event, RefusalGroup
 from webhookproxy.models.call_facts import values_of_events
-from webhookproxy.models.deliveries.refusals import day_number, groups_of, refusals_by_day
+from webhookproxy.models.deliveries.refusals import groups_of, refusals_by_day
+from webhookproxy.models.types import day_number
 from webhookproxy.web.deliveries.resend_request import request_for_group
 from webhookproxy.web.deliveries.words import refusal_words
 from webhookproxy.web.shared.access import account, company_or_404, webhook_or_404
