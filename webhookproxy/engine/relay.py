@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import Engine as Database
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, defer, joinedload
+from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Store
@@ -25,6 +25,7 @@ from webhookproxy.listener.status import StatusWriter
 from webhookproxy.logs.console import Console
 from webhookproxy.models import Company, Webhook
 from webhookproxy.models.installation.changes import changes_since, delivery_actions_between
+from webhookproxy.models.webhooks import secrets_later
 from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.guard import Policy
 
@@ -168,5 +169,4 @@ def _webhooks(session: Session, company_id: int) -> Sequence[Webhook]:
     except SQLAlchemyError:
         raise
     except Exception:
-        later = [defer(each) for each in (Webhook.authorization, Webhook.secret)]
-        return session.scalars(query.options(*later, defer(Webhook.previous_secret))).all()
+        return session.scalars(query.options(*secrets_later())).all()

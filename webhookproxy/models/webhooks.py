@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, Session, defer, joinedload, mapped_column, relationship
+from sqlalchemy.orm.interfaces import ORMOption
 
 from webhookproxy.events.formats.stored import read_format
 from webhookproxy.extensions import Base
@@ -271,16 +272,18 @@ def find_webhook(session: Session, webhook_id: int) -> Webhook:
     return webhook
 
 
-def live_webhooks(session: Session, company_ids: Collection[int]) -> list[Webhook]:
-    """Return the webhooks of these companies, oldest first, with health, without deleted ones.
-
-    A secret is read when it is asked for: lists need none, and each costs time to decrypt.
-    """
+def secrets_later() -> list[ORMOption]:
+    """Return options to read a secret when it is asked for: decrypting takes time, and may fail."""
     secrets = (Webhook.authorization, Webhook.secret, Webhook.previous_secret)
+    return [defer(each) for each in secrets]
+
+
+def live_webhooks(session: Session, company_ids: Collection[int]) -> list[Webhook]:
+    """Return the webhooks of these companies, oldest first, with health, without deleted ones."""
     query = (
         select(Webhook)
         .where(Webhook.company_id.in_(company_ids), Webhook.deleted_at.is_(None))
-        .options(joinedload(Webhook.health), *map(defer, secrets))
+        .options(joinedload(Webhook.health), *secrets_later())
         .order_by(Webhook.id)
     )
     return list(session.scalars(query))

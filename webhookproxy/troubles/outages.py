@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 
 import gevent
 from sqlalchemy import Engine, select, text
-from sqlalchemy.orm import Session, defer, joinedload
+from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.store import Store
 from webhookproxy.models.deliveries.periods import first_delivery
 from webhookproxy.models.outages import Outage, OutageKind
 from webhookproxy.models.types import to_ms
-from webhookproxy.models.webhooks import Webhook
+from webhookproxy.models.webhooks import Webhook, secrets_later
 from webhookproxy.reasons import DeliveryReason
 from webhookproxy.troubles.accounts import ROUND, Accounts, is_over
 from webhookproxy.troubles.limits import WELL_MS
@@ -124,8 +124,7 @@ class Outages:
         self._after = ids[-1] if has_more else 0
         self.pause = PAUSE_MORE if has_more else PAUSE
         # A secret that no key opens must not stop this.
-        secrets = (Webhook.authorization, Webhook.secret, Webhook.previous_secret)
-        options = [joinedload(Webhook.health), *map(defer, secrets)]
+        options = joinedload(Webhook.health), *secrets_later()
         query = select(Webhook).where(Webhook.id.in_(ids)).options(*options).order_by(Webhook.id)
         return session.scalars(query).all()
 

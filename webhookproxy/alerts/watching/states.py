@@ -16,6 +16,7 @@ from webhookproxy.alerts.conditions import EXPIRY_DAYS, Condition
 from webhookproxy.events.silence import LEAST_MINUTES
 from webhookproxy.models import Company, Connection, Webhook
 from webhookproxy.models.types import from_ms, to_ms
+from webhookproxy.models.webhooks import secrets_later
 from webhookproxy.reasons import ConnectionState
 from webhookproxy.troubles.now import TroubleKind, trouble_of, works_since
 from webhookproxy.troubles.silence import Usuals, odd_silences
@@ -148,8 +149,7 @@ def _companies(session: Session, now: datetime) -> Iterator[tuple[Subject, State
 
 def _webhooks(session: Session, now: datetime) -> Iterator[tuple[Subject, State]]:
     after = 0
-    secrets = (Webhook.authorization, Webhook.secret, Webhook.previous_secret)
-    options = [joinedload(Webhook.health), *map(defer, secrets)]
+    options = joinedload(Webhook.health), *secrets_later()
     while True:
         ids = session.execute(_WEBHOOKS, {"after": after, "most": AT_ONCE}).scalars().all()
         if ids:

@@ -13,7 +13,7 @@ from functools import partial
 from math import ceil
 
 from sqlalchemy import ColumnElement, Engine, delete, or_, select, text
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
 from webhookproxy.database.store import Store
 from webhookproxy.models.companies import Company
@@ -21,7 +21,7 @@ from webhookproxy.models.deliveries.actions import queue_again
 from webhookproxy.models.deliveries.bulk_resends import BulkResend, BulkState, hold
 from webhookproxy.models.deliveries.missed import following
 from webhookproxy.models.deliveries.tables import OPEN, Delivery
-from webhookproxy.models.webhooks import Webhook
+from webhookproxy.models.webhooks import Webhook, secrets_later
 from webhookproxy.reasons import WAITING, DeliveryState
 
 # Seconds between two steps: while deliveries are queued, while a resend waits, and otherwise.
@@ -168,8 +168,7 @@ def _has_waiting() -> ColumnElement[bool]:
 
 def _webhook(session: Session, webhook_id: int) -> Webhook | None:
     # Secrets are not needed here, and one that no key opens must not stop other resends.
-    secrets = (Webhook.authorization, Webhook.secret, Webhook.previous_secret)
-    return session.get(Webhook, webhook_id, options=[defer(each) for each in secrets])
+    return session.get(Webhook, webhook_id, options=secrets_later())
 
 
 def _is_gone(session: Session, webhook: Webhook) -> bool:
