@@ -8,6 +8,7 @@ from flask import Flask
 
 from tests.alerts.world import NOON, Alerting, refuse
 from webhookproxy.alerts.message import Message
+from webhookproxy.alerts.preferences import set_preferences
 from webhookproxy.alerts.told import told_of_company, unsent
 from webhookproxy.extensions import db
 
@@ -99,3 +100,21 @@ def test_nobody_is_told_of_a_company_that_he_may_not_see_any_more(alerting: Aler
     alerting.channel.answers.clear()
     assert alerting.run(minutes=60) == []
     assert alerting.stored("SELECT * FROM alert_messages") == []
+
+
+def test_what_came_twice_to_one_company_is_not_told_of_two(alerting: Alerting) -> None:
+    company = alerting.company("Loja A")
+    user = alerting.user("ana@exemplo.com.br", company)
+    # From noon on, when this begins.
+    quiet = 12 * 60, 14 * 60
+    alerting.store.session(
+        lambda session: set_preferences(session, user, is_on=True, quiet=quiet, morning_line=False)
+    )
+    alerting.execute("UPDATE alert_preferences SET changed_at = NULL")
+    for _ in range(2):
+        alerting.connection(company, "reconnecting", "dropped")
+        assert alerting.run(minutes=15) == []
+        alerting.connection(company, "connected", "accepted")
+        assert alerting.run(minutes=15) == []
+    subjects = [each.subject for each in alerting.run(minutes=90)]
+    assert "Lacuna: tempo sem receber eventos: Loja A (2 vezes)" in subjects

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webhookproxy.alerts.conditions import CONDITIONS, About, Condition
+from webhookproxy.alerts.conditions import CONDITIONS, Condition
 from webhookproxy.alerts.message import Message
 from webhookproxy.alerts.people import Person
 from webhookproxy.alerts.telling.words import account, advice, begun, over
@@ -134,27 +134,26 @@ def _clean(name: str) -> str:
 
 def _subject(kind: str, items: Sequence[Item]) -> str:
     """Return what, and which; the prefix says whether it is over."""
+    if kind == MessageKind.DIGEST and len(items) > 1:
+        return f"Resumo: {_counted(items)}"
     prefix = {MessageKind.CLOSED: "Resolvido: ", MessageKind.REMINDER: "Continua: "}.get(
         MessageKind(kind), ""
     )
     if kind == MessageKind.CLOSED and all(each.alert.ending != "well" for each in items):
         prefix = "Encerrado: "
-    labels = {each.label for each in items}
-    if kind == MessageKind.DIGEST and len(items) > 1:
-        return f"Resumo: {_counted(items)}"
-    if len(items) == 1:
-        item = items[0]
-        is_passed = item.parts >= {Part.OPENED, Part.CLOSED}
-        return f"{'Já passou: ' if is_passed else prefix}{item.label}: {item.name}"
-    label = labels.pop() if len(labels) == 1 else "Avisos"
-    names = [each.name for each in items]
+    item = items[0]
+    if len(items) == 1 and item.is_over and Part.OPENED in item.parts:
+        prefix = "Já passou: "
+    # All are of one condition, and some may be of the same place.
+    places = {(each.alert.company_id, each.alert.webhook_id): each.name for each in items}
+    if len(places) == 1:
+        times = f" ({len(items)} vezes)" if len(items) > 1 else ""
+        return f"{prefix}{item.label}: {item.name}{times}"
+    names = list(places.values())
     more = f" e mais {len(names) - NAMES_MAX}" if len(names) > NAMES_MAX else ""
-    return f"{prefix}{label} em {_places(items)}: {', '.join(names[:NAMES_MAX])}{more}"
-
-
-def _places(items: Sequence[Item]) -> str:
-    about = CONDITIONS[Condition(items[0].alert.condition)].about
-    return f"{len(items)} {'webhooks' if about is About.WEBHOOK else 'empresas'}"
+    what = "webhooks" if item.alert.webhook_id else "empresas"
+    listed = ", ".join(names[:NAMES_MAX])
+    return f"{prefix}{item.label} em {len(names)} {what}: {listed}{more}"
 
 
 def _counted(items: Sequence[Item]) -> str:
