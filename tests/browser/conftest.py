@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import secrets
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,15 @@ def flask(database_url: str, *arguments: str, typed: str = "") -> str:
     """What an administrator's command prints."""
     given = {**KEYS, "DATABASE_URL": database_url, "ALLOW_PRIVATE_TARGETS": "1"}
     return commands.run(arguments, given, typed)
+
+
+def stored(database_url: str, statement: str) -> int:
+    """Run a statement on the server's database; return the number that it selects, if it does."""
+    path = database_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, timeout=20)) as database:
+        found = database.execute(statement).fetchone()
+        database.commit()
+        return int(found[0]) if found else 0
 
 
 def register(database_url: str, simulator: SimulatorProcess, token: str) -> None:

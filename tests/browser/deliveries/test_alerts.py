@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.alerts.channels.mail_process import MailProcess, parsed
 from tests.browser.acting.receiver import Receiver, accepts
 from tests.browser.acting.visitor import address, log_in
-from tests.browser.conftest import OpenContext, connect
+from tests.browser.conftest import OpenContext, connect, stored
 from tests.support.application import wait_until
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
@@ -55,15 +53,6 @@ def server(
     }
     with ServerProcess(database_url, tmp_path, **settings) as server:
         yield server
-
-
-def stored(database_url: str, statement: str) -> int:
-    """Run a statement on the server's database; return the number that it selects, if it does."""
-    path = database_url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path, timeout=20)) as database:
-        found = database.execute(statement).fetchone()
-        database.commit()
-        return int(found[0]) if found else 0
 
 
 def wait_for_alert(database_url: str, column: str) -> None:
