@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,6 +18,7 @@ from tests.support.simulator_process import SimulatorProcess
 SECOND_MS = 1_000
 # What live.js waits for before it calls a stream lost, and a moment for a busy machine.
 LOST_MS = 12_000 + 3_000
+STREAM = re.compile("/ao-vivo")
 
 
 def greens(page: Page) -> int:
@@ -108,3 +111,27 @@ def test_a_form_is_not_sent_to_a_server_that_is_gone(watching: Page, server: Ser
     watching.get_by_role("button", name="Desconectar").click()
     expect(watching.locator(".live-unsent")).to_contain_text("nada foi enviado")
     assert watching.url == address(server, "/empresas/company_1")
+
+
+def hide(page: Page) -> None:
+    """Do to a page what another tab in front of it does."""
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true })")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+@pytest.mark.slow
+def test_a_hidden_page_asks_again_only_for_the_number_in_its_title(
+    watching: Page, server: ServerProcess
+) -> None:
+    asked: list[str] = []
+    watching.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    watching.clock.install()
+    for path in ("/empresas/company_1", "/"):
+        with watching.expect_request(STREAM):
+            watching.goto(address(server, path))
+        hide(watching)
+        watching.clock.run_for(59_000 if path == "/" else 90_000)
+    with watching.expect_request(STREAM):
+        watching.clock.run_for(2_000)
+    streams = [path for path in asked if STREAM.search(path)]
+    assert streams == ["/empresas/company_1/ao-vivo", "/ao-vivo", "/ao-vivo"]

@@ -5,7 +5,7 @@
   const LOST_AFTER = 12000;
   const AGAIN_AFTER = 3000;
   const ANSWERS_WITHIN = 5000;
-  // A tab that no one looks at asks this seldom, for its title.
+  // A tab that no one looks at asks this seldom, for the number in its title.
   const HIDDEN_AGAIN_AFTER = 60000;
   const notice = document.querySelector(".live-lost");
   let source = null;
@@ -23,7 +23,8 @@
     close();
     notice.hidden = false;
     document.body.classList.add("is-stale");
-    watchdog = setTimeout(open, document.hidden ? HIDDEN_AGAIN_AFTER : AGAIN_AFTER);
+    if (document.hidden) rest();
+    else watchdog = setTimeout(open, AGAIN_AFTER);
   }
 
   function open() {
@@ -39,11 +40,11 @@
     watchdog = setTimeout(lost, LOST_AFTER);
   }
 
-  // A browser allows six connections to a host: a hidden page must not hold one. Its parts, and with
-  // them its title, are asked for from time to time.
+  // A browser allows six connections to a host: a hidden page must not hold one. Only a page that
+  // counts problems in its title goes on asking, from time to time.
   function rest() {
     close();
-    watchdog = setTimeout(open, HIDDEN_AGAIN_AFTER);
+    if (document.querySelector("[data-open-problems]")) watchdog = setTimeout(open, HIDDEN_AGAIN_AFTER);
   }
 
   function close() {
