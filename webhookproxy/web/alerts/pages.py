@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
@@ -34,6 +34,7 @@ from webhookproxy.web.shared.forms import policy, write
 blueprint = Blueprint("alerts", __name__, url_prefix="/avisos")
 
 _Act = Callable[[Session, AlertAddress], object]
+_Send = Callable[[Session, AlertAddress, Mapping[str, Any]], object]
 
 
 @blueprint.route("", methods=["GET", "POST"])
@@ -88,11 +89,9 @@ def preferences() -> str | Response:
 @blueprint.post("/<address:address_id>/teste")
 def test(address_id: int) -> Response:
     """Send a test to an address."""
-    config = dict(current_app.config)
-    throttle.limit("alert_address", str(account().id))
-    return _act(
+    return _send(
         address_id,
-        lambda session, address: send_test(session, address, config),
+        send_test,
         "O aviso de teste está a caminho. Se ele não chegar, o motivo aparece aqui em instantes.",
     )
 
@@ -100,11 +99,9 @@ def test(address_id: int) -> Response:
 @blueprint.post("/<address:address_id>/confirmacao")
 def confirmation(address_id: int) -> Response:
     """Send the link that confirms an address again."""
-    config = dict(current_app.config)
-    throttle.limit("alert_address", str(account().id))
-    return _act(
+    return _send(
         address_id,
-        lambda session, address: send_confirmation(session, address, config),
+        send_confirmation,
         "Enviamos outro link: abra-o e aperte o botão. O anterior não vale mais.",
     )
 
@@ -131,6 +128,13 @@ def remove(address_id: int) -> Response:
         remove_address(session, address)
 
     return _act(address_id, act, "O endereço foi removido: nada mais é enviado a ele.")
+
+
+def _send(address_id: int, send: _Send, done: str) -> Response:
+    """Have a message be sent to an address of the user, unless they ask too often."""
+    config = dict(current_app.config)
+    throttle.limit("alert_address", str(account().id))
+    return _act(address_id, lambda session, address: send(session, address, config), done)
 
 
 def _act(address_id: int, act: _Act, done: str) -> Response:
