@@ -36,7 +36,7 @@ from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webh
 
 group = Group("webhook", help="The webhooks that get a company's events.")
 
-_FIXED = [each.value for each in FormatKind]
+_FORMATS = [each.value for each in FormatKind]
 _STDIN = "- reads it from standard input, so that no list shows it."
 
 
@@ -51,7 +51,7 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--secret", help=f"Signs every POST; {_STDIN}"),
         click.option("--auth", help=f"Authorization header; {_STDIN}"),
         click.option("--encoding", help="How the body is written: json (default) or form."),
-        click.option("--format", "kind", help=f"The body's format: {', '.join(_FIXED)}."),
+        click.option("--format", "kind", help=f"The body's format: {', '.join(_FORMATS)}."),
         click.option("--event", "events", multiple=True, help="May be repeated (default: all)."),
     ):
         command = option(command)
