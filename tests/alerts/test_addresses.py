@@ -181,3 +181,16 @@ def test_a_test_goes_to_a_confirmed_address(app: Flask, people: tuple[int, int])
     told = on(app, number, lambda s, a: addresses.send_test(s, a, app.config).kind)
     assert told == "test"
     assert newest_link(app) == "https://relay.example"
+
+
+def test_an_address_that_no_key_opens_is_listed_and_can_be_removed(
+    app: Flask, people: tuple[int, int]
+) -> None:
+    ana, _ = people
+    lost = add(app, ana)
+    sealed = "UPDATE alert_addresses SET target = 'lost', secret = 'lost'"
+    store_of(app).run(lambda connection: connection.exec_driver_sql(sealed) and None)
+    listed = do(app, lambda s: [each.label for each in addresses.addresses_of(s, ana)])
+    assert listed == ["hooks.slack.com"]
+    do(app, lambda s: addresses.remove_address(s, addresses.find_address(s, ana, lost)))
+    assert rows(app, "SELECT id FROM alert_addresses") == []

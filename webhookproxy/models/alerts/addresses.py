@@ -26,9 +26,10 @@ class AlertAddress(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     user_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(10))
-    target: Mapped[str] = mapped_column(Secret)
+    # Read when they are asked for: decrypting takes time, and may fail.
+    target: Mapped[str] = mapped_column(Secret, deferred=True)
     # The key that signs our own POST.
-    secret: Mapped[str | None] = mapped_column(Secret)
+    secret: Mapped[str | None] = mapped_column(Secret, deferred=True)
     label: Mapped[str] = mapped_column(String(160))
     position: Mapped[int] = mapped_column(SmallInteger)
     created_at: Mapped[datetime] = mapped_column(Instant)
