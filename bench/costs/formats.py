@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from bench.rows import Row, at_most
 from webhookproxy.events.catalog import CATALOG
+from webhookproxy.events.contract import Source
 from webhookproxy.events.formats.definition import (
     Format,
     FormatKind,
     RowKind,
     RowStep,
-    Source,
     StepKind,
 )
 from webhookproxy.events.formats.definition import Row as BodyRow

@@ -34,7 +34,7 @@ def make_body(**changes: Any) -> bytes:
         "company_id": 789,
         "event_id": EVENT_ID,
     }
-    return contract.body(**(arguments | changes))
+    return contract.body(contract.Source(**(arguments | changes)))
 
 
 def make_headers(**changes: Any) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from webhookproxy.events.catalog import CATALOG
-from webhookproxy.events.formats.definition import Source
+from webhookproxy.events.contract import Source
 
 
 def make_source(event: str = "call-was-created", payload: object = None, **changes: Any) -> Source:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import pytest
 from tests.events.formats.support import make_source, php_reads
 from webhookproxy.events import contract
 from webhookproxy.events.catalog import CATALOG
-from webhookproxy.events.formats.definition import Encoding, Format, FormatKind, Source
+from webhookproxy.events.contract import Source
+from webhookproxy.events.formats.definition import Encoding, Format, FormatKind
 from webhookproxy.events.formats.rendering import render
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -69,7 +69,7 @@ def test_every_sample_has_a_body_with_the_payloads_text(kind: FormatKind) -> Non
 def test_the_default_is_the_body_of_the_contract() -> None:
     for name in CATALOG:
         source = make_source(name)
-        assert render(Format(), source)[0] == contract.body(**asdict(source))
+        assert render(Format(), source)[0] == contract.body(source)
 
 
 @pytest.mark.parametrize("wanted", FORMS, ids=lambda each: f"{each.kind}-{each.encoding}")

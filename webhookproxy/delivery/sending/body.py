@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from webhookproxy.events import contract
+from webhookproxy.events.contract import Source
 from webhookproxy.events.formats.definition import (
     Fault,
     Format,
     FormatKind,
-    Source,
     Unrenderable,
 )
 from webhookproxy.events.formats.rendering import render
 from webhookproxy.events.formats.stored import read_format
-from webhookproxy.models.deliveries.tables import Due
+from webhookproxy.models.deliveries.tables import Due, Facts
+from webhookproxy.models.events import Event
 from webhookproxy.models.webhooks import Webhook
 
 # Returns what is stored of a format that the webhook had before; raises LookupError.
@@ -26,8 +26,7 @@ PastFormats = Callable[[int], Mapping[str, Any] | None]
 _KEPT = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What is signed and sent; `ids` are headers for what it does not say itself.
 
     `number` is that of its format.
@@ -35,7 +34,7 @@ class Body:
 
     content: bytes
     content_type: str = contract.JSON_TYPE
-    ids: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str] = contract.NO_IDS
     number: int = 0
 
 
@@ -57,21 +56,11 @@ class Bodies:
     def in_format(self, due: Due, number: int) -> Body:
         """Return the body in the format with this number. Raises Unrenderable."""
         wanted = self._format(number)
-        facts = due.facts
-        source = Source(
-            event=facts.name,
-            payload=facts.payload,
-            socket_id=facts.socket_id,
-            token_mask=facts.token_mask,
-            received_at_ms=facts.received_ms,
-            webhook_id=due.webhook_id,
-            company_id=facts.company_id,
-            event_id=facts.public_id,
-        )
+        source = source_of(due.facts, due.webhook_id)
         content, content_type = render(wanted, source)
         if wanted.kind is FormatKind.STANDARD:
             return Body(content, content_type, number=number)
-        ids = contract.ids_beside(facts.public_id, facts.company_id)
+        ids = contract.ids_beside(source.event_id, source.company_id)
         return Body(content, content_type, ids, number)
 
     def _format(self, number: int) -> Format:
@@ -98,14 +87,18 @@ def newest_only(number: int) -> None:
 
 def standard_body(due: Due) -> bytes:
     """Return the body in the format that every webhook begins with."""
-    facts = due.facts
-    return contract.body(
-        event=facts.name,
-        payload=facts.payload,
-        socket_id=facts.socket_id,
-        token_mask=facts.token_mask,
-        received_at_ms=facts.received_ms,
-        webhook_id=due.webhook_id,
-        company_id=facts.company_id,
-        event_id=facts.public_id,
+    return contract.body(source_of(due.facts, due.webhook_id))
+
+
+def source_of(event: Facts | Event, webhook_id: int) -> Source:
+    """Return what the body of an event for a webhook is made of."""
+    return Source(
+        event=event.name,
+        payload=event.payload,
+        socket_id=event.socket_id,
+        token_mask=event.token_mask,
+        received_at_ms=event.received_ms,
+        webhook_id=webhook_id,
+        company_id=event.company_id,
+        event_id=event.public_id,
     )

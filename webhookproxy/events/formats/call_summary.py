@@ -7,8 +7,9 @@ from typing import Any
 from webhookproxy.events import contract
 from webhookproxy.events.call_facts import duration_of
 from webhookproxy.events.conditions import read_payload
+from webhookproxy.events.contract import Source
 from webhookproxy.events.formats.call_fields import ORDER, READ, VERSION
-from webhookproxy.events.formats.definition import Fault, Source, Unrenderable
+from webhookproxy.events.formats.definition import Fault, Unrenderable
 from webhookproxy.events.formats.moments import iso, read_moment
 from webhookproxy.events.formats.values import is_empty
 from webhookproxy.events.payload_paths import MISSING, find, parse_path

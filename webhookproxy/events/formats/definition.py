@@ -175,20 +175,6 @@ class Format:
     less: Less = Less()
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a body is made of: the arguments of `contract.body`."""
-
-    event: str
-    payload: str
-    socket_id: str
-    token_mask: str
-    received_at_ms: int
-    webhook_id: int
-    company_id: int
-    event_id: str
-
-
 class Fault(StrEnum):
     """Why an event has no body in a format."""
 

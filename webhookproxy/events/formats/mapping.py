@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from webhookproxy.events import contract
+from webhookproxy.events.contract import Source
 from webhookproxy.events.formats.body_names import BadName, Body, parse_name
 from webhookproxy.events.formats.call_summary import summarise
 from webhookproxy.events.formats.definition import (
@@ -23,7 +24,6 @@ from webhookproxy.events.formats.definition import (
     IfMissing,
     Row,
     RowKind,
-    Source,
     Unrenderable,
 )
 from webhookproxy.events.formats.steps import TEXT_MAX, apply_step, text_of

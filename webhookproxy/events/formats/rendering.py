@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
 
 from webhookproxy.events import contract
+from webhookproxy.events.contract import Source
 from webhookproxy.events.formats.call_summary import summarise
 from webhookproxy.events.formats.definition import (
     CONTENT_TYPES,
@@ -15,7 +15,6 @@ from webhookproxy.events.formats.definition import (
     Format,
     FormatKind,
     Less,
-    Source,
 )
 from webhookproxy.events.formats.form_encoding import write_form
 from webhookproxy.events.formats.less import lessened
@@ -42,7 +41,7 @@ def render(wanted: Format, source: Source) -> tuple[bytes, str]:
     elif wanted.kind in _AROUND_THE_PAYLOAD:
         if wanted.less != ALL:
             kept = lessened(wanted.less, read_values(source.payload))
-            source = replace(source, payload=write_values(kept).decode())
+            source = source._replace(payload=write_values(kept).decode())
         body = _text(wanted.kind, source)
     else:
         body = write_values(_fields(wanted, source))
@@ -53,7 +52,7 @@ def _text(kind: FormatKind, source: Source) -> bytes:
     """Return the body as JSON. The payload's text goes in as it is, as in contract.body."""
     match kind:
         case FormatKind.STANDARD:
-            return contract.body(**asdict(source))
+            return contract.body(source)
         case FormatKind.NATIVE:
             text = f"{{{_json(source.event)}:{source.payload}}}"
         case FormatKind.PAYLOAD:
@@ -79,7 +78,7 @@ def _fields(wanted: Format, source: Source) -> Any:
     values = lessened(wanted.less, values)
     if kind is FormatKind.PAYLOAD:
         return values
-    around: dict[str, Any] = json.loads(_text(kind, replace(source, payload="null")))
+    around: dict[str, Any] = json.loads(_text(kind, source._replace(payload="null")))
     around[_AROUND_THE_PAYLOAD[kind] or source.event] = values
     return around
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import gevent
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webhookproxy.delivery.sending.body import source_of
 from webhookproxy.events import contract
-from webhookproxy.events.formats.definition import Encoding, Format, Source, Unrenderable
+from webhookproxy.events.formats.definition import Encoding, Format, Unrenderable
 from webhookproxy.events.formats.rendering import render
 from webhookproxy.models import Event
 from webhookproxy.models.webhooks import Webhook
@@ -96,17 +97,8 @@ def _events(session: Session, place: SearchPlace, webhook: Webhook) -> Iterator[
 
 
 def _shown(event: Event, webhook_id: int, wanted: Format) -> Shown:
-    source = Source(
-        event=event.name,
-        payload=event.payload,
-        socket_id=event.socket_id,
-        token_mask=event.token_mask,
-        received_at_ms=event.received_ms,
-        webhook_id=webhook_id,
-        company_id=event.company_id,
-        event_id=event.public_id,
-    )
-    before = len(contract.body(**asdict(source)))
+    source = source_of(event, webhook_id)
+    before = len(contract.body(source))
     about = (event.public_id, event.name, event.received_ms, before)
     try:
         body, _ = render(wanted, source)
