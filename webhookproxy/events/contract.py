@@ -90,7 +90,7 @@ def _json_text(value: str) -> str:
 
 
 # For texts of many bodies: names of events, ids of sockets, masks of tokens.
-_repeated_text = lru_cache(maxsize=1024)(_json_text)
+repeated_json = lru_cache(maxsize=1024)(_json_text)
 
 
 class Source(NamedTuple):
@@ -113,8 +113,8 @@ def body(source: Source) -> bytes:
     """
     event, payload, socket_id, token_mask, received_ms, webhook_id, company_id, event_id = source
     text = (
-        f'{{"event":{_repeated_text(event)},"payload":{payload},'
-        f'"meta":{{"socketId":{_repeated_text(socket_id)},"token_mask":{_repeated_text(token_mask)},'
+        f'{{"event":{repeated_json(event)},"payload":{payload},'
+        f'"meta":{{"socketId":{repeated_json(socket_id)},"token_mask":{repeated_json(token_mask)},'
         f'"received_at":"{timestamp(received_ms)}","source":"{SOURCE}",'
         f'"webhook_id":"webhook_{webhook_id}","company_id":"company_{company_id}",'
         f'"event_id":{_json_text(event_id)}}}}}'

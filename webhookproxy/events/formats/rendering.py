@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import Any
 
 from webhookproxy.events import contract
@@ -54,12 +53,13 @@ def _text(kind: FormatKind, source: Source) -> bytes:
         case FormatKind.STANDARD:
             return contract.body(source)
         case FormatKind.NATIVE:
-            text = f"{{{_json(source.event)}:{source.payload}}}"
+            text = f"{{{contract.repeated_json(source.event)}:{source.payload}}}"
         case FormatKind.PAYLOAD:
             text = source.payload
         case _:
             text = (
-                f'{{"event_type":{_json(source.event)},"company_id":"company_{source.company_id}",'
+                f'{{"event_type":{contract.repeated_json(source.event)},'
+                f'"company_id":"company_{source.company_id}",'
                 f'"timestamp":"{contract.timestamp(source.received_at_ms)}",'
                 f'"data":{source.payload}}}'
             )
@@ -81,8 +81,3 @@ def _fields(wanted: Format, source: Source) -> Any:
     around: dict[str, Any] = json.loads(_text(kind, source._replace(payload="null")))
     around[_AROUND_THE_PAYLOAD[kind] or source.event] = values
     return around
-
-
-@lru_cache(maxsize=1024)
-def _json(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
