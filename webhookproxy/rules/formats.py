@@ -56,15 +56,10 @@ def chosen_format(kind: str, encoding: str) -> Format:
 def check_format(given: Format) -> Format:
     """Return the format, trimmed, and without what its kind does not use. Raises Refused."""
     problems = Problems()
-    if given.kind is FormatKind.MAPPED:
-        rows = _check_rows(given.rows, problems)
-        problems.raise_any()
-        return Format(given.kind, given.encoding, rows)
-    less = Less()
-    if given.kind is not FormatKind.CALL:
-        less = _check_less(given.less, problems)
+    rows = _check_rows(given.rows, problems) if given.kind is FormatKind.MAPPED else ()
+    less = _check_less(given.less, problems) if given.kind.holds_payload else Less()
     problems.raise_any()
-    return Format(given.kind, given.encoding, (), less)
+    return Format(given.kind, given.encoding, rows, less)
 
 
 def _check_rows(given: tuple[Row, ...], problems: Problems) -> tuple[Row, ...]:

@@ -18,6 +18,11 @@ class FormatKind(StrEnum):
     CALL = "resumo"
     MAPPED = "montado"
 
+    @property
+    def holds_payload(self) -> bool:
+        """Return whether the body holds the payload, so that less of it can be sent."""
+        return self not in (FormatKind.CALL, FormatKind.MAPPED)
+
 
 LABELS: Mapping[FormatKind, str] = MappingProxyType(
     {

@@ -21,13 +21,8 @@ from webhookproxy.events.formats.mapping import mapped
 from webhookproxy.events.formats.values import read_values, write_values
 
 ALL = Less()
-# Formats that hold the payload, and its key there; in two of them it has none of ours.
-_AROUND_THE_PAYLOAD = {
-    FormatKind.STANDARD: "payload",
-    FormatKind.NATIVE: None,
-    FormatKind.PAYLOAD: None,
-    FormatKind.SOCKET2WEBHOOK: "data",
-}
+# The payload's key; in *nativo* it is the name of the event.
+_PAYLOAD_KEYS = {FormatKind.STANDARD: "payload", FormatKind.SOCKET2WEBHOOK: "data"}
 
 
 def render(wanted: Format, source: Source) -> tuple[bytes, str]:
@@ -37,7 +32,7 @@ def render(wanted: Format, source: Source) -> tuple[bytes, str]:
     """
     if wanted.encoding is Encoding.FORM:
         body = write_form(_fields(wanted, source))
-    elif wanted.kind in _AROUND_THE_PAYLOAD:
+    elif wanted.kind.holds_payload:
         if wanted.less != ALL:
             kept = lessened(wanted.less, read_values(source.payload))
             source = source._replace(payload=write_values(kept).decode())
@@ -79,5 +74,5 @@ def _fields(wanted: Format, source: Source) -> Any:
     if kind is FormatKind.PAYLOAD:
         return values
     around: dict[str, Any] = json.loads(_text(kind, source._replace(payload="null")))
-    around[_AROUND_THE_PAYLOAD[kind] or source.event] = values
+    around[_PAYLOAD_KEYS.get(kind, source.event)] = values
     return around

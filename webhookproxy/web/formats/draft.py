@@ -76,11 +76,6 @@ class Draft:
         return cls(kind, encoding, rows, kept, paths, masked, base, reviewed, sample)
 
     @property
-    def holds_payload(self) -> bool:
-        """Return whether the body holds the payload, so that less of it can be sent."""
-        return self.kind not in (FormatKind.CALL, FormatKind.MAPPED)
-
-    @property
     def asked(self) -> set[str]:
         """Return the paths that the form names."""
         typed = [self.paths, self.masked, *(row.content for row in self.rows)]
@@ -113,7 +108,7 @@ class Draft:
             steps = parse_path(path)
         except (ValueError, TypeError, KeyError, IndexError, BadPath):
             abort(400)
-        if self.holds_payload:
+        if self.kind.holds_payload:
             self._leave_out((path,))
             return
         self.kind = FormatKind.MAPPED
