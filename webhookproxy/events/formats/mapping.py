@@ -54,11 +54,10 @@ def mapped(wanted: Format, source: Source) -> Any:
                     f"O campo {row.name[:60]} ficou sem valor, e o formato não envia sem ele.",
                 )
             value = ""
-        size += _size(value)
+        value, more = _written(value, wanted.encoding)
+        size += more
         if size > BODY_MAX:
             raise too_large()
-        if wanted.encoding is Encoding.JSON and isinstance(value, dict | list):
-            value = orjson.Fragment(write_values(value))
         _put(body, row, value)
     return body.values()
 
@@ -142,10 +141,12 @@ def _composed(text: str, values: _Values) -> Any:
     return MISSING if places and not known else "".join([*pieces, text[at:]])
 
 
-def _size(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value)
-    return len(write_values(value)) if isinstance(value, dict | list) else 0
+def _written(value: Any, encoding: Encoding) -> tuple[Any, int]:
+    """Return a value as the body gets it, and its size. For JSON a group is written only once."""
+    if not isinstance(value, dict | list):
+        return value, len(value) if isinstance(value, str) else 0
+    written = write_values(value)
+    return orjson.Fragment(written) if encoding is Encoding.JSON else value, len(written)
 
 
 def _put(body: Body, row: Row, value: Any) -> None:
