@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from webhookproxy.events import contract
 from webhookproxy.events.call_facts import duration_of
 from webhookproxy.events.conditions import read_payload
 from webhookproxy.events.contract import Source
 from webhookproxy.events.formats.call_fields import ORDER, READ, VERSION
 from webhookproxy.events.formats.definition import Fault, Unrenderable
-from webhookproxy.events.formats.moments import iso, read_moment
+from webhookproxy.events.formats.moments import ZONE, iso
 from webhookproxy.events.formats.values import is_empty
 from webhookproxy.events.payload_paths import MISSING, find, parse_path
 from webhookproxy.events.telephones import read_telephone
@@ -32,7 +32,7 @@ def summarise(source: Source, values: Any) -> dict[str, Any]:
         "versao": VERSION,
         "evento": source.event,
         "evento_id": source.event_id,
-        "recebido_em": _moment(source.received_at_ms),
+        "recebido_em": iso(datetime.fromtimestamp(source.received_at_ms // 1000, ZONE)),
         "empresa_id": f"company_{source.company_id}",
         "duracao_s": duration_of(payload),
         "mailing": _columns(_call_of(values)),
@@ -89,10 +89,3 @@ def _direction(event: str, mode: str | None) -> str | None:
     if mode == _INBOUND or event.startswith("receptive-"):
         return "entrada"
     return "saida" if mode in _OUTBOUND else None
-
-
-def _moment(ms: int) -> str:
-    moment = read_moment(contract.timestamp(ms))
-    if moment is None:
-        raise AssertionError("a timestamp of ours is a moment")
-    return iso(moment)
