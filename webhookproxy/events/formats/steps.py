@@ -39,10 +39,9 @@ def text_of(value: Any) -> str:
 
 def apply_step(step: RowStep, value: Any) -> Any:
     """Return what a step makes of a value, or MISSING."""
-    if isinstance(value, dict | list) and step.kind is not StepKind.TEXT:
-        return MASK if step.kind is StepKind.MASK else MISSING
-    text = text_of(value)
-    if len(text) > TEXT_MAX:
+    is_group = isinstance(value, dict | list) and step.kind is not StepKind.TEXT
+    text = "" if is_group else text_of(value)
+    if is_group or len(text) > TEXT_MAX:
         return MASK if step.kind is StepKind.MASK else MISSING
     if step.kind is StepKind.TABLE:
         found = step.table.get(text.strip(), step.default)
