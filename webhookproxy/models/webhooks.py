@@ -162,10 +162,7 @@ def create_webhook(
     """Create a webhook of a company; raise Refused with all problems of the fields."""
     clean = check_webhook(given, policy)
     webhook = Webhook(company_id=company_id, health=WebhookHealth(), paused_ms=0, format_number=0)
-    _fill(webhook, clean)
-    webhook.format, webhook.format_number = change_format(
-        session, webhook.id, webhook.format_number, webhook.format, clean.format
-    )
+    _fill(session, webhook, clean)
     session.add(webhook)
     session.flush()
     note_change(session, company_id)
@@ -174,11 +171,7 @@ def create_webhook(
 
 def edit_webhook(session: Session, webhook: Webhook, given: WebhookInput, policy: Policy) -> None:
     """Replace the fields of a webhook, close its circuit and try it at once."""
-    clean = check_webhook(given, policy)
-    _fill(webhook, clean)
-    webhook.format, webhook.format_number = change_format(
-        session, webhook.id, webhook.format_number, webhook.format, clean.format
-    )
+    _fill(session, webhook, check_webhook(given, policy))
     webhook.health.circuit_opened_at = None
     webhook.health.next_probe_at = None
     webhook.health.failed_probes = 0
@@ -235,7 +228,7 @@ def _forget_previous(webhook: Webhook) -> None:
     webhook.previous_secret = webhook.previous_secret_until = None
 
 
-def _fill(webhook: Webhook, clean: WebhookInput) -> None:
+def _fill(session: Session, webhook: Webhook, clean: WebhookInput) -> None:
     stays = webhook.url is None or keeps_secrets(webhook.url, clean.url, same_path=False)
     # A secret set by hand counts at once, and another server never had the old one.
     if webhook.secret != clean.secret or not stays:
@@ -244,6 +237,9 @@ def _fill(webhook: Webhook, clean: WebhookInput) -> None:
         setattr(webhook, name, getattr(clean, name))
     webhook.events = None if clean.events is None else list(clean.events)
     webhook.filters = stored_filters(clean.filters)
+    webhook.format, webhook.format_number = change_format(
+        session, webhook.id, webhook.format_number, webhook.format, clean.format
+    )
     if webhook.state != clean.state.value:
         webhook.change_state(clean.state, datetime.now(UTC))
 
