@@ -25,11 +25,9 @@ class Tally:
     def add(self, group: Iterable[Result]) -> None:
         """Count a group of results."""
         for result in group:
-            post = result.outcome
-            while post is not None:
+            for post in () if result.outcome is None else result.outcome.posts:
                 self.attempts[post.kind] += 1
                 self.answered.add(post.duration_ms)
-                post = post.unanswered
             if result.verdict.state is DeliveryState.DELIVERED:
                 # The clock may have been set back meanwhile.
                 took = result.now_ms - result.due.facts.received_ms
