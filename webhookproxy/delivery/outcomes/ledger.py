@@ -44,10 +44,6 @@ _FORMATS = (
     "WITH v (id, number) AS (VALUES {values}) UPDATE deliveries SET format_number = v.number"
     " FROM v WHERE deliveries.id = v.id AND deliveries.format_number IS NULL"
 )
-_ATTEMPT_FORMATS = (
-    "WITH v (id, attempt, number) AS (VALUES {values}) UPDATE attempts SET format_number = v.number"
-    " FROM v WHERE attempts.delivery_id = v.id AND attempts.number = v.attempt"
-)
 _ATTEMPT_COLUMNS = [
     "delivery_id",
     "number",
@@ -60,6 +56,7 @@ _ATTEMPT_COLUMNS = [
     "answer_headers",
     "probe",
     "webhook_id",
+    "format_number",
 ]
 _HEALTH = (
     "WITH v (id, delivered, refused, expired, simulated, uncancelled, opened, probe, failed,"
@@ -182,6 +179,7 @@ class Result:
                 post.headers,
                 self.probe,
                 self.due.webhook_id,
+                outcome.format_number,
             )
             for number, post in enumerate(outcome.posts, self.due.attempts + 1)
         ]
@@ -227,21 +225,13 @@ def write_group(connection: Connection, group: list[Result], *, again: bool) -> 
 
 
 def _write_formats(connection: Connection, group: list[Result]) -> None:
-    """Note the formats of attempts; a delivery keeps that of its first one."""
+    """Note the formats of deliveries; each keeps that of its first attempt."""
     sent = [
-        (each.due, each.outcome, each.outcome.format_number)
+        (each.due.id, each.outcome.format_number)
         for each in group
         if each.outcome is not None and each.outcome.format_number is not None
     ]
-    update_rows(
-        connection, _FORMATS, ("BIGINT", "INT"), [(due.id, number) for due, _, number in sent]
-    )
-    rows = [
-        (due.id, due.attempts + each, number)
-        for due, outcome, number in sent
-        for each in range(1, len(outcome.posts) + 1)
-    ]
-    update_rows(connection, _ATTEMPT_FORMATS, ("BIGINT", "INT", "INT"), rows)
+    update_rows(connection, _FORMATS, ("BIGINT", "INT"), sent)
 
 
 def _written(connection: Connection, group: list[Result]) -> bool:
