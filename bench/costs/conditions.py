@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 
+from bench.costs.clock import microseconds
 from bench.rows import Row, at_most
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.events.conditions import LABELS, Compiled, Condition, Operator, read_payload
 
 FLOOR_US = 10.0
 GOAL_US = 3.0
-ROUNDS = 9
 REPEATS = 2000
 NAME = "call-history-was-created"
 # Added to the catalogue's payload: for each kind, the value that takes longest to compare.
@@ -50,24 +48,13 @@ def of_operator(operator: Operator) -> float:
     failing = compiled.failing(payload)
     if failing is not None:
         raise AssertionError(f"the bench wants conditions that hold: {failing.words()}")
-    return _microseconds(lambda: compiled.failing(payload)) / len(paths)
+    return microseconds(lambda: compiled.failing(payload), REPEATS) / len(paths)
 
 
 def of_reading() -> float:
     """Return the microseconds to parse the catalogue's largest event."""
     text = json.dumps(CATALOG[NAME].sample)
-    return _microseconds(lambda: read_payload(text))
-
-
-def _microseconds(work: Callable[[], object]) -> float:
-    rounds = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        for _ in range(REPEATS):
-            work()
-        rounds.append((time.perf_counter() - began) / REPEATS * 1e6)
-    # The smallest: other programs on the machine can only add time.
-    return min(rounds)
+    return microseconds(lambda: read_payload(text), REPEATS)
 
 
 if __name__ == "__main__":
