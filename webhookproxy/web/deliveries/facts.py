@@ -105,12 +105,13 @@ def _attempts(session: Session, delivery_id: int, chosen: int | None) -> list[Sh
             probe=row.probe,
             what=attempt_words(row.reason, row.status, row.detail if shown else None),
             reformatted=row.format_number != rows[-1].format_number,
-            answer=answers[row.number][0] if row.number in answers else None,
-            headers=answers.get(row.number, ("", ""))[1],
-            is_cut=len(answers.get(row.number, ("", ""))[0]) >= ANSWER_CUT,
+            answer=answer,
+            headers=headers,
+            is_cut=len(answer or "") >= ANSWER_CUT,
             is_open=row.number == newest,
         )
         for row in rows
+        for answer, headers in [answers.get(row.number, (None, ""))]
     ]
 
 
