@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.events.formats.definition import Format, FormatKind
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Refused, keeps_secrets
 from webhookproxy.rules.companies import CompanyInput, changed_company
+from webhookproxy.rules.filters import Checked
 from webhookproxy.rules.webhooks import (
     WebhookInput,
     changed_webhook,
@@ -91,6 +94,14 @@ def test_a_new_url_hides_no_other_mistake(url: str, fields: list[str]) -> None:
     first = ["token"] if url == ELSEWHERE else []
     last = [] if url == ELSEWHERE else ["socket_url"]
     assert found == [*first, "name", "timezone", *last]
+
+
+def test_a_bad_filter_hides_no_mistake_in_the_format() -> None:
+    filters: Checked = {"agent-is-idle": (Condition("call..status", Operator.EXISTS),)}
+    given = replace(WEBHOOK, filters=filters, format=Format(FormatKind.MAPPED))
+    with pytest.raises(Refused) as refused:
+        check_webhook(given, POLICY)
+    assert [problem.field for problem in refused.value.problems] == ["filters", "format"]
 
 
 STORED = "https://hooks.zapier.example/hooks/catch/111/aaa"

@@ -100,6 +100,9 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
     body = given.format
     try:
         filters = check_filters(given.filters)
+    except Refused as refused:
+        problems.take(refused)
+    try:
         body = check_format(given.format)
     except Refused as refused:
         problems.take(refused)
