@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-# It runs as root in a container, and connects only to the server under test.
+# It runs as root in a container, and can connect only to this machine.
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -18,6 +18,7 @@ _ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 
 
