@@ -120,6 +120,11 @@ def test_what_waits_is_counted_and_shown_when_the_pointer_leaves_or_the_button_i
     rows.nth(0).locator("a").first.focus()
     emit(simulator, token, 40)
     expect(button).to_have_text("Mais de 15 novos eventos")
+    button.focus()
+    # The focus left the list for the button, which stays.
+    emit(simulator, token, 1)
+    expect(button).to_have_text("Mais de 16 novos eventos")
+    expect(button).to_be_visible()
     button.click()
     expect(button).to_be_hidden()
     # Those that came after the click may be drawn above it; the focus stays in the list.

@@ -14,7 +14,9 @@ window.showPart = (function () {
   function isHeld(place) {
     if (paused) return true;
     if (place.dataset.new === undefined) return false;
-    const focused = place.contains(document.activeElement);
+    const active = document.activeElement;
+    // A button that shows what waits must not vanish while someone is about to press it.
+    const focused = place.contains(active) || active?.dataset?.show === place.id;
     return focused || place.matches(":hover") || performance.now() - touched < TOUCH_HOLDS;
   }
 
