@@ -51,6 +51,8 @@ def test_files_that_others_could_read_are_closed_at_the_start(
         path.chmod(0o644)
     with ServerProcess(sqlite_url, tmp_path) as server:
         assert {path.stat().st_mode & 0o777 for path in database.parent.glob("test*")} == {0o600}
+        # The console has a thread of its own, which may be behind.
+        wait_until(lambda: "other users" in server.output, 5, "the line is printed")
         lines = [line for line in server.output.splitlines() if "other users" in line]
     assert len(lines) == 1
     assert f"{database.name}, {search.name}" in lines[0]
