@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 import trustme
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from tests.support.application import wait_until
 from tests.support.server_process import free_port
