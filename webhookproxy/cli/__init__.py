@@ -11,6 +11,7 @@ from webhookproxy.cli.maintenance.keys import group as key_group
 from webhookproxy.cli.maintenance.privacy import group as privacy_group
 from webhookproxy.cli.maintenance.search import group as search_group
 from webhookproxy.cli.relay.companies import group as company_group
+from webhookproxy.cli.relay.config import group as config_group
 from webhookproxy.cli.relay.deliveries import group as delivery_group
 from webhookproxy.cli.relay.secrets import rotate_secret_command
 from webhookproxy.cli.relay.trial import test as test_command
@@ -31,6 +32,7 @@ def init_app(app: Flask) -> None:
         alert_group,
         company_group,
         webhook_group,
+        config_group,
         delivery_group,
         key_group,
         privacy_group,

@@ -29,6 +29,7 @@ class Company(Base):
             where="deleted_at IS NULL",
             unique=True,
         ),
+        partial_index("uq_companies_file_key", "file_key", where="deleted_at IS NULL", unique=True),
         # Receivers keep the number: it is never given to another company.
         {"sqlite_autoincrement": True},
     )
@@ -47,6 +48,8 @@ class Company(Base):
     token_expires_at: Mapped[datetime | None] = mapped_column(Instant)
     # None means the setting RETENTION_DAYS, which is also the maximum.
     retention_days: Mapped[int | None] = mapped_column(SmallInteger)
+    # The key by which a configuration file manages it, if one does.
+    file_key: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)

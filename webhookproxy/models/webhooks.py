@@ -15,7 +15,7 @@ from webhookproxy.events.formats.stored import read_format
 from webhookproxy.extensions import Base
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.past_formats import change_format
-from webhookproxy.models.types import Id, Instant, Secret, to_ms
+from webhookproxy.models.types import Id, Instant, Secret, partial_index, to_ms
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Refused, keeps_secrets
 from webhookproxy.rules.filters import read_filters, stored_filters
@@ -23,6 +23,7 @@ from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_secret
 
 # Hours in which the old signing secret signs too, after a rotation.
 ROTATION_HOURS = 24
+_LIVE = "deleted_at IS NULL"
 # The fields that a row and a WebhookInput have in the same form.
 _PLAIN_FIELDS = (
     "name", "url", "authorization", "secret", "parallelism", "timeout", "rate_limit", "max_age",
@@ -35,6 +36,7 @@ class Webhook(Base):
     __tablename__ = "webhooks"
     __table_args__ = (
         Index("ix_webhooks_company_id", "company_id"),
+        partial_index("uq_webhooks_file_key", "company_id", "file_key", where=_LIVE, unique=True),
         # Receivers keep the number: it is never given to another webhook.
         {"sqlite_autoincrement": True},
     )
@@ -66,6 +68,8 @@ class Webhook(Base):
     paused_reason: Mapped[str | None] = mapped_column(String(30))
     # Deliveries up to this number are discarded: none is sent, and housekeeping ends them.
     discard_until: Mapped[int | None] = mapped_column(Id)
+    # The key by which a configuration file manages it, if one does.
+    file_key: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
     # Set by every save, also one without a change, which closes the circuit too.
     saved_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))

@@ -197,3 +197,25 @@ def test_the_stream_ends_once_the_webhook_is_gone(app: Flask, ana: Browser, plac
         change(app, "UPDATE webhooks SET deleted_at = 1 WHERE id = :id", id=place.webhook)
         # What is left of the first look, and then the end.
         assert b"event: over" in b"".join(islice(stream, 10))
+
+
+def test_the_pages_say_what_a_configuration_file_manages(
+    app: Flask, place: Place, ana: Browser
+) -> None:
+    def job(session: Session) -> None:
+        session.execute(text("UPDATE companies SET file_key = 'guara' WHERE id = 1"))
+        session.execute(text("UPDATE webhooks SET file_key = 'lead' WHERE id = 1"))
+
+    paths = {
+        f"{address_of(place.webhook)}": "<code>lead</code>",
+        f"{address_of(place.webhook)}/editar": "<code>lead</code>",
+        f"{address_of(place.webhook)}/formato": "<code>lead</code>",
+        f"/empresas/company_{place.company}": "<code>guara</code>",
+        f"/empresas/company_{place.company}/editar": "<code>guara</code>",
+    }
+    assert [path for path in paths if "pelo arquivo" in ana.get(path).text] == []
+    store_of(app).session(job)
+    for path, key in paths.items():
+        page = ana.get(path).text
+        assert "pelo arquivo" in page, path
+        assert key in page, path

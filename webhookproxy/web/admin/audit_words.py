@@ -83,6 +83,7 @@ _FIELDS = MappingProxyType(
         "max_age": "idade máxima",
         "filters": "filtros",
         "format": "formato do corpo",
+        "file_key": "passou a ser gerido pelo arquivo",
     }
 )
 _ABOUT_USERS = frozenset({Action.USER_CREATED, Action.USER_CHANGED, Action.SECOND_FACTOR_CHANGED})

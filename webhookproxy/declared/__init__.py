@@ -1,0 +1,1 @@
+"""Companies and webhooks as plain data, which files and programs write."""

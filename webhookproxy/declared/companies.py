@@ -1,0 +1,57 @@
+"""A company as declared data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from webhookproxy.declared.groups import OrNull, Record
+from webhookproxy.declared.shapes import Flag, Text, Whole
+from webhookproxy.rules.companies import (
+    DEFAULT_TIMEZONE,
+    CompanyInput,
+    check_retention,
+    read_expiry,
+)
+
+# Its value goes in and never comes out.
+SECRETS = ("token",)
+COMPANY = Record(
+    {
+        "name": Text("As the pages show it."),
+        "token": Text("API token of a manager of the company."),
+        "token_expires": OrNull(Text("The day on which the token ends, like 2026-12-31.")),
+        "socket_url": Text("The Socket.IO server (the setting SOCKET_URL)."),
+        "agent_id": Text("Connect as this agent (none)."),
+        "threec_id": Text("The company's number at 3C Plus."),
+        "timezone": Text(f"For the times on the pages ({DEFAULT_TIMEZONE})."),
+        "retention_days": OrNull(Whole("How long events are kept (the setting RETENTION_DAYS).")),
+        "hide_credentials": Flag("Replace credentials in payloads (true)."),
+    },
+)
+
+
+def given_company(read: Mapping[str, Any], most_days: int) -> dict[str, Any]:
+    """Return the fields that COMPANY has read, by the names of CompanyInput. Raises Refused.
+
+    `most_days` is the setting RETENTION_DAYS.
+    """
+    given = dict(read)
+    check_retention(given.get("retention_days"), most_days)
+    if "token_expires" in given:
+        given["token_expires_at"] = read_expiry(given.pop("token_expires") or "")
+    return given
+
+
+def declared_company(stored: CompanyInput) -> dict[str, Any]:
+    """Return a company as COMPANY reads it: what differs from the default, and no token."""
+    declared: dict[str, Any] = {"name": stored.name, "socket_url": stored.socket_url}
+    expires = stored.token_expires_at
+    if expires is not None:
+        declared["token_expires"] = f"{expires.astimezone(ZoneInfo(DEFAULT_TIMEZONE)):%Y-%m-%d}"
+    default = CompanyInput("", "", "")
+    for name in ("agent_id", "threec_id", "timezone", "retention_days", "hide_credentials"):
+        if getattr(stored, name) != getattr(default, name):
+            declared[name] = getattr(stored, name)
+    return declared
