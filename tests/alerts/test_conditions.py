@@ -257,7 +257,7 @@ def test_a_crash_between_sending_and_commit_repeats_one_message_with_its_id(
         alerting.watcher.step()
     for _ in range(3):
         alerting.outbox.step()
-        assert alerting.outbox.join(5)
+        assert alerting.outbox.join(20)
     assert len(alerting.channel.sent) == 1
     alerting.build()
     alerting.run(minutes=60, step=10)

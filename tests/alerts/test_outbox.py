@@ -48,7 +48,7 @@ def test_a_failure_that_cannot_be_written_down_is_not_repeated_at_every_step(
     alerting.outbox._store = Dead()  # type: ignore[assignment]
     for _ in range(3):
         alerting.outbox.step()
-        assert alerting.outbox.join(5)
+        assert alerting.outbox.join(20)
     alerting.outbox._store = alerting.store
     alerting.run()
     (row,) = alerting.stored("SELECT attempts, error FROM alert_messages")

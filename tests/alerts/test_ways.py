@@ -73,7 +73,7 @@ class Ways:
     def send(self) -> None:
         """Send what is due now, to one address after the other."""
         while self.outbox.step():
-            assert self.outbox.join(10)
+            assert self.outbox.join(20)
 
 
 @pytest.fixture

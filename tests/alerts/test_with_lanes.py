@@ -41,7 +41,7 @@ def test_a_receiver_that_fails_and_is_mended_is_told_with_its_account(half: Send
             jobs.outages.step()
             jobs.watcher.step()
             outbox.step()
-            outbox.join(5)
+            outbox.join(20)
             return len(channel.sent) == count
 
         wait_until(sent, 20, f"message {count}")

@@ -78,7 +78,7 @@ class Alerting:
         while True:
             self.watcher.step()
             while self.outbox.step():
-                assert self.outbox.join(5)
+                assert self.outbox.join(20)
             if self.now >= until:
                 return [message for _, message in self.channel.sent[before:]]
             self.now = min(until, self.now + timedelta(minutes=step))

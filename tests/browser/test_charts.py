@@ -37,7 +37,7 @@ def open_company(page: Page, base: str) -> None:
     page.add_init_script("addEventListener('drawn', () => (window.drawn = performance.now()))")
     page.goto(f"{base}/empresas/company_1")
     still = "Boolean(window.drawn) && performance.now() - window.drawn > 300"
-    wait_until(lambda: page.evaluate(still), 15, "the parts are drawn")
+    wait_until(lambda: page.evaluate(still), 20, "the parts are drawn")
 
 
 def with_the_mouse(page: Page) -> None:

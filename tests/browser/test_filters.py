@@ -37,7 +37,7 @@ def busy(
     connect(database_url, simulator, TOKEN, receiver)
     for number, status in enumerate(STATUSES):
         emit(simulator, number, status)
-    wait_until(lambda: len(receiver.bodies) == len(STATUSES), 15, "the first calls arrived")
+    wait_until(lambda: len(receiver.bodies) == len(STATUSES), 20, "the first calls arrived")
     return server
 
 
@@ -106,7 +106,7 @@ def test_a_filter_made_by_clicking_a_value_leaves_out_what_does_not_fit(
     # The first does not fit; the second does, though it comes as a text.
     emit(simulator, 8, 4)
     emit(simulator, 9, "7")
-    wait_until(lambda: len(receiver.bodies) > len(STATUSES), 15, "the one that fits arrived")
+    wait_until(lambda: len(receiver.bodies) > len(STATUSES), 20, "the one that fits arrived")
     see_it_left_out(page, hands)
     assert b"TEL9" in receiver.bodies[-1]
     assert not any(b"TEL8" in body for body in receiver.bodies)

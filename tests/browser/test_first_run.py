@@ -38,7 +38,7 @@ def reloads(page: Page, place: str, words: str) -> None:
             page.reload()
         return words in page.locator(place).inner_text()
 
-    wait_until(shows, 15, words)
+    wait_until(shows, 20, words)
 
 
 def create_administrator(hands: Hands, server: ServerProcess) -> None:
@@ -98,7 +98,7 @@ def from_nothing_to_an_event(
     look(page, "#chegadas", EVENT)
     look(page, "#chegadas", "Entregue")
     expect(page.locator("#conexao .state.is-green")).to_have_text("Conectada")
-    wait_until(lambda: receiver.bodies, 5, "the receiver got it")
+    wait_until(lambda: receiver.bodies, 20, "the receiver got it")
     assert json.loads(receiver.bodies[0])["event"] == EVENT
 
     hands.press("Desconectar")

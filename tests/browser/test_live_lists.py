@@ -94,7 +94,7 @@ def test_a_row_that_was_aimed_at_is_the_one_that_opens(
             x, y = middle_of_the_fourth_row(watching)
             watching.mouse.move(x, y)
             aimed = row_at(watching, x, y)
-            wait_until(lambda: new_rows(watching) >= NEW_ROWS, 10, "new rows wait")
+            wait_until(lambda: new_rows(watching) >= NEW_ROWS, 20, "new rows wait")
             watching.mouse.click(x, y)
             watching.wait_for_url("**/eventos/**")
             right.append(watching.url.endswith(aimed))

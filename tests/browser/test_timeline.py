@@ -33,7 +33,7 @@ def called(
             simulator.control(
                 "emit", token=TOKEN, event=name, args=[{"call": call, "agent": agent}]
             )
-    wait_until(lambda: len(receiver.bodies) == 2 * len(LIFE), 15, "every event was delivered")
+    wait_until(lambda: len(receiver.bodies) == 2 * len(LIFE), 20, "every event was delivered")
     return server
 
 

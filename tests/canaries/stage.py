@@ -170,7 +170,7 @@ def stage(app: Flask, url: str, folder: Path) -> Iterator[Stage]:
         person = {"phone": PHONE_SHOWN, "agent": {"api_token": TOKEN}}
         simulator.control("emit", token=TOKEN, event="call-was-created", args=[person])
         tried = "SELECT 1 FROM attempts"
-        wait_until(lambda: len(rows(app, tried)) > 1, 15, "both webhooks were tried")
+        wait_until(lambda: len(rows(app, tried)) > 1, 20, "both webhooks were tried")
         _bulk_resend(app)
         yield Stage(app, server)
 

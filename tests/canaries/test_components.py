@@ -175,16 +175,16 @@ def test_no_failure_of_a_server_shows_or_stores_a_secret(
         simulator.wait_for_sockets(TOKEN)
         emit_everything(simulator)
         for receiver in receivers:
-            receiver.wait_for(1, 15)
+            receiver.wait_for(1)
         tried = (
             "SELECT 1 FROM webhooks w WHERE NOT EXISTS (SELECT 1 FROM deliveries d"
             " JOIN attempts a ON a.delivery_id = d.id WHERE d.webhook_id = w.id)"
         )
-        wait_until(lambda: not rows(app, tried), 10, "every webhook was tried")
+        wait_until(lambda: not rows(app, tried), 20, "every webhook was tried")
         untold = "SELECT 1 FROM alert_messages WHERE error IS NULL"
         wait_until(lambda: not rows(app, untold), 20, "every address refused its message")
         simulator.control("refuse", token=TOKEN)
-        wait_until(lambda: "refused" in server.output, 10, "the token is refused")
+        wait_until(lambda: "refused" in server.output, 20, "the token is refused")
         # While the server runs: SQLite's log must not be merged into the file before.
         assert_no_secret_is_stored(app, sqlite_url)
         assert server.terminate() == 0

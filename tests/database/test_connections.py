@@ -55,7 +55,7 @@ def test_a_standby_keeps_two(postgresql_url: str, tmp_path: Path) -> None:
         before = connections(two)
         with running(app):
             # One waits to be the owner. One reads who is told if no process owns the sockets.
-            wait_until(lambda: connections(two) == before + 2, 5, "the standby asks")
+            wait_until(lambda: connections(two) == before + 2, 20, "the standby asks")
             gevent.sleep(1.2)
             assert connections(two) == before + 2
     owner.free()

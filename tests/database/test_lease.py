@@ -85,7 +85,7 @@ def test_what_another_process_holds_is_not_given_until_it_is_killed(
         assert not lock.take()
         assert not lock.held()
         other.send_signal(signal.SIGKILL)
-        wait_until(lock.take, 2, "the lock is free")
+        wait_until(lock.take, 20, "the lock is free")
     assert lock.held()
 
 
@@ -226,7 +226,7 @@ def test_a_slow_name_of_the_database_holds_nobody_up(monkeypatch: pytest.MonkeyP
     gevent.sleep(0.05)
     assert asked == ["slow.example"]
     assert not taking.ready()
-    assert taking.get(timeout=10) is False
+    assert taking.get(timeout=20) is False
 
 
 @pytest.mark.postgresql

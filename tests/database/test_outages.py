@@ -49,7 +49,7 @@ def test_a_change_that_could_not_be_applied_is_applied_at_the_next_tick(
         store_of(app).session(
             lambda session: wish_connection(session, find_company(session, company), connected=True)
         )
-        wait_until(lambda: engine.health().sockets_wished == 1, 5, "the wish is followed")
+        wait_until(lambda: engine.health().sockets_wished == 1, 20, "the wish is followed")
     assert failures == []
 
 
@@ -71,7 +71,7 @@ def test_events_wait_while_the_database_may_only_be_read(
         store.engine.dispose()
         for number in range(5):
             Feed(intake, company, "x", hide_credentials=True).event(f'["x",{{"n":{number}}}]')
-        wait_until(lambda: store.failing_since is not None, 5, "the store says that it fails")
+        wait_until(lambda: store.failing_since is not None, 20, "the store says that it fails")
         assert intake.waiting == 5
         postgresql_server._run(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
         store.engine.dispose()
@@ -99,7 +99,7 @@ def test_an_event_that_waited_when_its_connection_was_closed_is_not_taken() -> N
     gevent.idle()
     socket.close()
     room.set()
-    reader.join(5)
+    reader.join(20)
     assert reader.successful()
     assert told == []
 

@@ -50,4 +50,4 @@ def check_waiting(half: Sending, webhook: int) -> None:
 
 
 def wait_for_attempts(half: Sending, count: int) -> None:
-    wait_until(lambda: len(rows(half.app, "SELECT 1 FROM attempts")) == count, 5, "attempts")
+    wait_until(lambda: len(rows(half.app, "SELECT 1 FROM attempts")) == count, 20, "attempts")

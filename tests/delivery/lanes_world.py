@@ -77,7 +77,7 @@ class Sending:
     def begin(self) -> None:
         """Become the owner and apply what there is."""
         # A server that was killed just now may hold it for a moment.
-        wait_until(self._ownership.take, 5, "the lease is free")
+        wait_until(self._ownership.take, 20, "the lease is free")
         assert self._ownership.fence is not None
         self._fence = self._ownership.fence
         self._journal.start(self._fence)
@@ -179,14 +179,14 @@ class Sending:
         query = "SELECT state, reason FROM deliveries WHERE webhook_id = :id ORDER BY id"
         return [(row[0], row[1]) for row in rows(self.app, query, id=webhook_id)]
 
-    def wait_for_ends(self, webhook_id: int, count: int, seconds: float = 10.0) -> None:
+    def wait_for_ends(self, webhook_id: int, count: int, seconds: float = 20.0) -> None:
         """Wait until so many deliveries have ended."""
         query = "SELECT COUNT(*) FROM deliveries WHERE webhook_id = :id AND ended_ms IS NOT NULL"
         wait_until(
             lambda: rows(self.app, query, id=webhook_id)[0][0] >= count, seconds, "enough ends"
         )
 
-    def wait_for(self, query: str, seconds: float = 10.0) -> Any:
+    def wait_for(self, query: str, seconds: float = 20.0) -> Any:
         """Wait until a SELECT's first value is true; that value."""
 
         def value() -> Any:

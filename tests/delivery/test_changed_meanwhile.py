@@ -75,7 +75,7 @@ def test_a_410_pauses_although_somebody_saved_at_the_same_moment(
         half.wait_for("SELECT 1 FROM webhooks WHERE paused_reason = 'gone'")
         lane = half.lanes.lane(webhook)
         assert lane is not None
-        wait_until(lambda: not lane._window.in_hand, 2, "the row is in hand no more")
+        wait_until(lambda: not lane._window.in_hand, 20, "the row is in hand no more")
     assert stale == []
 
 

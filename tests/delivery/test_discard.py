@@ -33,7 +33,7 @@ def resume(half: Sending, webhook: int, *, discard: bool) -> bool:
 
 
 def sweep(half: Sending) -> None:
-    wait_until(lambda: not half.housekeeping.step(), 5, "housekeeping has nothing to do")
+    wait_until(lambda: not half.housekeeping.step(), 20, "housekeeping has nothing to do")
 
 
 def test_what_waited_is_not_sent_and_what_comes_after_is(any_half: Sending) -> None:

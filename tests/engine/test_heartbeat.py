@@ -52,10 +52,10 @@ def seen(app: Flask) -> int:
 @pytest.mark.usefixtures("hanging")
 def test_the_heart_beats_while_a_step_of_the_engine_hangs(app: Flask) -> None:
     with running(app) as engine:
-        wait_until(lambda: engine.health().owner, 5)
+        wait_until(lambda: engine.health().owner)
         gevent.sleep(0)
         first = seen(app)
-        wait_until(lambda: seen(app) > first + 500, 3, "heartbeats are written")
+        wait_until(lambda: seen(app) > first + 500, 20, "heartbeats are written")
         asked = time.monotonic()
         assert engine.stop(10.0)
         assert time.monotonic() - asked < lifecycle.STEP_SECONDS + 1.0
@@ -74,7 +74,7 @@ def test_a_lost_lease_closes_the_sockets_while_a_step_of_the_engine_hangs(
                 session.connection().exec_driver_sql("UPDATE leases SET fence = 50") and None
             )
         )
-        simulator.wait_for_sockets(token, 0, seconds=2)
+        simulator.wait_for_sockets(token, 0)
         assert not engine.health().owner
 
 
@@ -92,7 +92,7 @@ def test_a_slow_writer_does_not_keep_the_lock_from_being_looked_after(
     monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
     monkeypatch.setattr(heartbeat, "TICK", 0.05)
     with running(app) as engine:
-        wait_until(lambda: engine.health().owner, 5)
+        wait_until(lambda: engine.health().owner)
         slow = gevent.spawn(store_of(app).run, _held_up)
         before = len(looks)
         slow.join()
@@ -130,7 +130,7 @@ def test_sigterm_waits_for_a_receiver_with_its_sockets_open_and_stores_what_come
             # An emit that is under way when the socket closes is counted here and not there.
             stored = rows(app, "SELECT COUNT(*) FROM events")[0][0] - 1
             assert heard - 2 <= stored <= heard + 1
-            simulator.wait_for_sockets(token, 0, seconds=1)
+            simulator.wait_for_sockets(token, 0)
             other = lock_for(app.config["SQLALCHEMY_DATABASE_URI"])
             assert other.take()
             other.free()

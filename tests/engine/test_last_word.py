@@ -54,7 +54,7 @@ def look(alerting: Alerting, job: Ended, *, minutes: float) -> list[str]:
     for _ in range(round(minutes * 2)):
         alerting.now += timedelta(seconds=30)
         job.step()
-        assert job.join(5)
+        assert job.join(20)
     return [target for target, _ in alerting.channel.sent[before:]]
 
 

@@ -120,12 +120,12 @@ class Listening:
         """Every stored event, in the order of arrival."""
         return rows(self.app, "SELECT * FROM events ORDER BY id")
 
-    def wait_for_events(self, count: int, seconds: float = 10.0) -> list[Any]:
+    def wait_for_events(self, count: int, seconds: float = 20.0) -> list[Any]:
         """The events, once so many are stored."""
         wait_until(lambda: len(self.events()) >= count, seconds, f"{count} events are stored")
         return self.events()
 
-    def wait_for_state(self, company_id: int, state: str, seconds: float = 10.0) -> Any:
+    def wait_for_state(self, company_id: int, state: str, seconds: float = 20.0) -> Any:
         """The row of the fact, once the state is this one."""
 
         def row() -> Any:

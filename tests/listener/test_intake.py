@@ -82,7 +82,7 @@ def raise_the_fence(half: Listening, by: int) -> None:
 def test_a_former_owner_stores_nothing_and_is_told(half: Listening) -> None:
     raise_the_fence(half, by=1)
     half.feed().event('["x",1]')
-    wait_until(lambda: half.fenced, 2, "the intake is told")
+    wait_until(lambda: half.fenced, 20, "the intake is told")
     assert half.events() == []
     assert half.intake.waiting == 1
     # No process owned the sockets between: what waits is stored when this one owns them again.
@@ -98,7 +98,7 @@ def test_after_another_owner_what_waited_is_given_up_and_the_sockets_are_read_ag
     raise_the_fence(half, by=2)
     for number in range(10):
         half.feed().event(f'["x",{number}]')
-    wait_until(lambda: half.fenced, 2, "the intake is told")
+    wait_until(lambda: half.fenced, 20, "the intake is told")
     assert half.ownership.fence is not None
     half.intake.start(half.ownership.fence + 2, continued=False)
     assert half.intake.waiting == 0
@@ -125,7 +125,7 @@ def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
     monkeypatch.setattr(half.intake.journal, "write", failing)
     for number in range(3):
         half.feed().event(f'["x",{number}]')
-    wait_until(lambda: half.fenced, 2, "the intake is told")
+    wait_until(lambda: half.fenced, 20, "the intake is told")
     assert half.intake.waiting == 2
     raise_the_fence(half, by=1)
     assert half.ownership.fence is not None
@@ -169,7 +169,7 @@ def test_the_intake_goes_on_after_any_error_and_stores_nothing_twice(
     with monkeypatch.context() as patch:
         patch.setattr(half.intake.buffer, "pop", failing)
         half.feed().event('["x",2]')
-        wait_until(lambda: not failures, 2, "both errors were met")
+        wait_until(lambda: not failures, 20, "both errors were met")
     half.feed().event('["x",3]')
     half.wait_for_events(3)
     assert numbers(half) == ["1", "2", "3"]

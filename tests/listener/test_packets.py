@@ -97,7 +97,7 @@ def test_an_event_that_asks_for_it_is_acknowledged_with_its_own_id(half: Listeni
         half.company(TOKEN, socket_url=server.url(""))
         assert half.wait_for_events(1)[0].payload == "1"
         acknowledged = f"43{DIGITS}[]".encode()
-        wait_until(lambda: acknowledged in b"".join(answers), 5, "it is acknowledged")
+        wait_until(lambda: acknowledged in b"".join(answers), 20, "it is acknowledged")
 
 
 def unmasked(data: bytes) -> bytes:

@@ -266,7 +266,7 @@ def test_a_backup_made_in_the_middle_of_traffic_is_whole_and_holds_nobody_up(
     made = gevent.get_hub().threadpool.spawn(backup)
     made.get(timeout=60)
     going.clear()
-    writer.join(10)
+    writer.join(20)
     assert slowest[0] < 2
     with closing(sqlite3.connect(file)) as copy:
         events = copy.execute("SELECT COUNT(*) FROM events").fetchone()[0]
@@ -294,7 +294,7 @@ def test_what_waited_in_a_backup_is_delivered_after_it_was_restored(
         )
         command(half.app, "restore", str(file), "--yes")
         with ServerProcess(database_url, tmp_path) as server:
-            receiver.wait_for(25, 20)
-            server.wait_until_settled(10)
+            receiver.wait_for(25)
+            server.wait_until_settled()
         came = [json.loads(each.body)["meta"]["event_id"] for each in receiver.requests]
         assert sorted(came) == sorted(stored)

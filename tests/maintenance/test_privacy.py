@@ -294,7 +294,7 @@ def test_the_old_bytes_are_not_in_the_files_any_more(sqlite_url: str, tmp_path: 
         Searching(app).index()
         assert any(held())
         assert run_expunge(half).events == 4
-        wait_until(lambda: not any(held()), 5, "the bytes are gone")
+        wait_until(lambda: not any(held()), 20, "the bytes are gone")
         switch = half.store.run(
             lambda connection: connection.exec_driver_sql("PRAGMA secure_delete").scalar()
         )
@@ -345,7 +345,7 @@ def test_a_second_search_at_the_same_time_is_refused(half: Sending) -> None:
     gevent.sleep(0)
     with pytest.raises(Refused, match="wait until it ends"):
         run_expunge(half)
-    assert first.get(timeout=10).events == 1
+    assert first.get(timeout=20).events == 1
     assert run_expunge(half).events == 1
 
 

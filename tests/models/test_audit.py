@@ -189,7 +189,7 @@ def test_a_webhook_that_the_server_paused_says_so(half: Sending) -> None:
     with Receiver((410, {}, b"")) as receiver:
         webhook = half.webhook(receiver.url())
         half.arrive(1)
-        wait_until(lambda: actions(half.app), 5, "the pause is recorded")
+        wait_until(lambda: actions(half.app), 20, "the pause is recorded")
     (entry,) = entries(half.app).entries
     assert (entry.who, entry.action, entry.detail) == ("server", "webhook_paused", "gone")
     assert (entry.company_id, entry.subject) == (half.company, f"webhook_{webhook}")

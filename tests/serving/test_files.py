@@ -34,7 +34,7 @@ def test_the_files_of_commands_and_server_are_for_their_own_user_alone(tmp_path:
     )
     assert modes(tmp_path)["relay.sqlite"] == 0o600
     with ServerProcess(url, tmp_path) as server:
-        wait_until(lambda: "relay-search.sqlite" in modes(tmp_path), 10, "the search has its file")
+        wait_until(lambda: "relay-search.sqlite" in modes(tmp_path), 20, "the search has its file")
         assert "relay.sqlite-wal" in modes(tmp_path)
         assert set(modes(tmp_path).values()) == {0o600}
         assert "other users" not in server.output
@@ -52,7 +52,7 @@ def test_files_that_others_could_read_are_closed_at_the_start(
     with ServerProcess(sqlite_url, tmp_path) as server:
         assert {path.stat().st_mode & 0o777 for path in database.parent.glob("test*")} == {0o600}
         # The console has a thread of its own, which may be behind.
-        wait_until(lambda: "other users" in server.output, 5, "the line is printed")
+        wait_until(lambda: "other users" in server.output, 20, "the line is printed")
         lines = [line for line in server.output.splitlines() if "other users" in line]
     assert len(lines) == 1
     assert f"{database.name}, {search.name}" in lines[0]

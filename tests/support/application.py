@@ -176,7 +176,7 @@ def rows(app: Flask, query: str, **values: Any) -> list[Any]:
         return list(connection.execute(text(query), values))
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:
     """Return the first true value of a condition; fail after `seconds`."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

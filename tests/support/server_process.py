@@ -94,7 +94,7 @@ class ServerProcess:
             connection.close()
         return {**facts, "status": answer.status}
 
-    def wait_for_sockets(self, connected: int, seconds: float = 15.0) -> None:
+    def wait_for_sockets(self, connected: int, seconds: float = 20.0) -> None:
         """Wait until this number of sockets is connected; raise AssertionError after the time."""
         wait_until(
             lambda: self.health()["sockets"]["connected"] == connected,
@@ -102,7 +102,7 @@ class ServerProcess:
             f"{connected} connected sockets",
         )
 
-    def wait_until_settled(self, seconds: float = 10.0) -> None:
+    def wait_until_settled(self, seconds: float = 20.0) -> None:
         """Return when no delivery waits; raise AssertionError if some still do after `seconds`."""
         wait_until(lambda: self.health()["waiting_deliveries"] == 0, seconds, "no delivery waits")
 

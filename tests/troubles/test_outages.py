@@ -43,7 +43,7 @@ def wait_for_row(half: Sending, outages: Outages, wanted: Callable[[Any], object
         found = stored(half)
         return found[-1] if found and wanted(found[-1]) else None
 
-    return wait_until(newest, 10, "the outage is as wanted")
+    return wait_until(newest, 20, "the outage is as wanted")
 
 
 def account(row: Any) -> tuple[int, int, int, int]:
@@ -178,7 +178,7 @@ def test_of_a_webhook_that_refuses_the_account_counts_what_it_refused(any_half: 
             any_half.arrive(others.pop() if others else 0)
             return bool(any_half.health(webhook).refused == 5)
 
-        wait_until(all_refused, 10, "five are refused")
+        wait_until(all_refused, 20, "five are refused")
         row = wait_for_row(any_half, outages, lambda row: row.kind == "refusing")
         assert (row.ended_at, row.status) == (None, 422)
         any_half.skew = 31 * 60

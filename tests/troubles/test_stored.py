@@ -42,14 +42,14 @@ def test_a_failing_webhook_says_its_last_answer_and_is_well_after_a_success(
         began = datetime.now(UTC)
         any_half.arrive(1)
         receiver.wait_for(3)
-        wait_until(lambda: any_half.health(webhook).failures >= 3, 5, "three failures are stored")
+        wait_until(lambda: any_half.health(webhook).failures >= 3, 20, "three failures are stored")
         assert troubles(any_half) == {}
         found = troubles(any_half, 61)
         trouble = found[webhook]
         assert (trouble.kind, trouble.status) == (TroubleKind.FAILING, 500)
         assert trouble.reason is DeliveryReason.FAILED_STATUS
         assert began <= trouble.since < began + timedelta(seconds=5)
-        answer = wait_until(lambda: answers(any_half, found).get(webhook), 5, "the answer")
+        answer = wait_until(lambda: answers(any_half, found).get(webhook), 20, "the answer")
         assert (answer.line, answer.status) == ('{"error":"banco fora do ar"}', 500)
         assert answer.delivery_id == trouble.delivery_id
         with any_half.app.app_context():
@@ -75,12 +75,12 @@ def test_a_webhook_that_refuses_a_third_is_told_though_the_rest_arrives(
         any_half.arrive(10)
         any_half.arrive(5, name="spoiled")
         any_half.wait_for_ends(webhook, 10)
-        wait_until(lambda: any_half.health(webhook).first_attempts == 15, 5, "all are counted")
+        wait_until(lambda: any_half.health(webhook).first_attempts == 15, 20, "all are counted")
         trouble = troubles(any_half)[webhook]
         assert (trouble.kind, trouble.status) == (TroubleKind.REFUSING, 422)
         assert (trouble.attempts, trouble.refused) == (15, 5)
         # The row names an attempt as soon as it is answered; it may be written a moment later.
-        said = wait_until(lambda: answers(any_half, troubles(any_half)).get(webhook), 5, "answer")
+        said = wait_until(lambda: answers(any_half, troubles(any_half)).get(webhook), 20, "answer")
         assert said.line == "telefone: formato"
 
 
@@ -88,7 +88,7 @@ def test_410_is_a_pause_of_the_receivers_making(any_half: Sending) -> None:
     with Receiver((410, {}, b"")) as receiver:
         webhook = any_half.webhook(receiver.url())
         any_half.arrive(1)
-        wait_until(lambda: webhook in troubles(any_half), 5, "the webhook is paused")
+        wait_until(lambda: webhook in troubles(any_half), 20, "the webhook is paused")
         found = troubles(any_half)[webhook]
         assert (found.kind, found.reason) == (TroubleKind.PAUSED, DeliveryReason.GONE)
 
@@ -133,7 +133,7 @@ def test_the_signs_survive_the_purge_of_their_delivery(any_half: Sending) -> Non
     with Receiver((410, {}, b"")) as receiver:
         webhook = any_half.webhook(receiver.url())
         any_half.arrive(1)
-        wait_until(lambda: webhook in troubles(any_half), 5, "the webhook is paused")
+        wait_until(lambda: webhook in troubles(any_half), 20, "the webhook is paused")
     any_half.execute("DELETE FROM attempts")
     found = troubles(any_half)
     assert answers(any_half, found) == {}

@@ -180,4 +180,4 @@ def test_others_run_between_what_a_page_read_and_its_text(visitor: Browser) -> N
     assert ran == []
     visitor.get("/nada", 404)
     assert ran == ["other"]
-    other.join(5)
+    other.join(20)

@@ -122,7 +122,7 @@ def test_the_image_serves_as_an_ordinary_user_who_may_write_its_volume_alone(
     command = shlex.join(json.loads(one("CMD")))
     with running(ordinary + command, app, given, output) as server:
         wait_until(is_healthy, 60, "the server is healthy")
-        wait_until(lambda: first_access(output) is not None, 10, "the first access is said")
+        wait_until(lambda: first_access(output) is not None, 20, "the first access is said")
         assert f"listening on 0.0.0.0 port {port}" in output.read_text(encoding="utf-8")
         server.send_signal(signal.SIGTERM)
         assert server.wait(25) == 0

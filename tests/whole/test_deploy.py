@@ -112,7 +112,7 @@ def test_a_dyno_that_starts_while_postgresql_is_away_serves_when_it_is_back(
         database.start()
         wait_until(lambda: status_of(url) == 200, 30, "the server owns the sockets")
         code = "?codigo="
-        wait_until(lambda: code in output.read_text(encoding="utf-8"), 10, "the code is said")
+        wait_until(lambda: code in output.read_text(encoding="utf-8"), 20, "the code is said")
         web.send_signal(signal.SIGTERM)
         assert web.wait(25) == 0
         database.stop()

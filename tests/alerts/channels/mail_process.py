@@ -46,7 +46,7 @@ class MailProcess:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
-    def wait_for(self, count: int, seconds: float = 10.0) -> list[dict[str, Any]]:
+    def wait_for(self, count: int, seconds: float = 20.0) -> list[dict[str, Any]]:
         """Return the e-mails once there are `count`; fail after `seconds`."""
         until = time.monotonic() + seconds
         while len(self.letters) < count:

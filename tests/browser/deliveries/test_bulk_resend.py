@@ -84,7 +84,7 @@ def test_a_bulk_resend_is_cancelled_half_way_and_another_is_finished_after_a_res
         hands.open("Cancelar")
         hands.press("Cancelar o reenvio")
         expect(page.locator("#andamento .state").first).to_contain_text("Cancelado")
-        sent = wait_until(lambda: _quiet(receiver), 15, "what was queued is sent")
+        sent = wait_until(lambda: _quiet(receiver), 20, "what was queued is sent")
         assert 0 < sent < MISSED
         finish_after_a_restart(page, server, receiver, MISSED - sent)
     assert set(events(receiver)) == {f"evt_{number:032x}" for number in range(1, MISSED + 1)}

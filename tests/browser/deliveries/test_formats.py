@@ -35,7 +35,7 @@ def called(
     """A company that is connected, with a webhook that got a call."""
     connect(database_url, simulator, TOKEN, receiver)
     emit(simulator, 1)
-    wait_until(lambda: len(receiver.bodies) == 1, 15, "the first call arrived")
+    wait_until(lambda: len(receiver.bodies) == 1, 20, "the first call arrived")
     return server
 
 
@@ -80,5 +80,5 @@ def test_a_body_made_by_clicking_is_previewed_saved_and_arrives(
     hands.press("Salvar o formato")
     expect(page.locator(".alert-success")).to_contain_text("O formato foi salvo")
     emit(simulator, 2)
-    wait_until(lambda: len(receiver.bodies) == 2, 15, "the second call arrived")
+    wait_until(lambda: len(receiver.bodies) == 2, 20, "the second call arrived")
     assert json.loads(receiver.bodies[-1]) == {"fields": {"PHONE": "+5541900000001"}}

@@ -50,7 +50,7 @@ def test_the_card_has_the_true_numbers_of_a_real_outage(
 
     # One call before it is accepted: it is no part of the outage.
     emit(simulator, token, "before", 1)
-    wait_until(lambda: len(receiver.bodies) == 1, 15, "the first event arrived")
+    wait_until(lambda: len(receiver.bodies) == 1, 20, "the first event arrived")
     expect(card).to_have_count(0)
 
     receiver.answer = is_down

@@ -46,11 +46,11 @@ def busy(
     connect(database_url, simulator, TOKEN, receiver)
     receiver.answer = has_no_time_for_the_customer
     simulator.control("emit", token=TOKEN, event=EVENT, args=[call_of(PHONE, 1)])
-    wait_until(lambda: receiver.bodies, 15, "the customer's call came")
+    wait_until(lambda: receiver.bodies, 20, "the customer's call came")
     for number in range(2, 2 + OTHERS):
         call = call_of(f"55419000000{number:02}", number)
         simulator.control("emit", token=TOKEN, event=EVENT, args=[call])
-    wait_until(lambda: len(receiver.bodies) > OTHERS, 15, "the others arrived")
+    wait_until(lambda: len(receiver.bodies) > OTHERS, 20, "the others arrived")
     return server
 
 

@@ -103,7 +103,7 @@ def test_a_hub_that_was_busy_when_an_alarm_was_set_does_not_sleep_through_it(
     with Receiver(lambda each: OK if each.number > 1 else (500, {}, b"")) as receiver:
         webhook = half.webhook(receiver.url())
         half.arrive(1)
-        half.wait_for_ends(webhook, 1, seconds=3.0)
+        half.wait_for_ends(webhook, 1)
         assert half.states(webhook) == [DELIVERED]
 
 

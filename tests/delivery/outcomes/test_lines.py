@@ -29,7 +29,7 @@ def test_a_webhook_that_wants_no_more_is_said_to_have_no_further_attempt(
     with Receiver((410, {}, b"")) as receiver:
         half.webhook(receiver.url())
         half.arrive(1)
-        wait_until(lambda: printed, 5)
+        wait_until(lambda: printed)
     assert printed[0] == ("Sua URL respondeu que não existe mais (status 410)", None, True)
 
 
@@ -41,7 +41,7 @@ def test_a_refusal_is_told_apart_from_a_failure(
         half.webhook(refusing.url())
         half.webhook(failing.url())
         half.arrive(1)
-        wait_until(lambda: len(printed) == 2, 5)
+        wait_until(lambda: len(printed) == 2)
     found = {(reason, refused) for reason, _, refused in printed}
     assert found == {
         ("Sua URL recusou o evento com status 422", True),
@@ -57,7 +57,7 @@ def test_a_failed_probe_says_when_the_next_one_goes_out(
     with Receiver((503, {}, b"")) as receiver:
         webhook = half.webhook(receiver.url())
         half.arrive(10)
-        wait_until(lambda: half.health(webhook).failed_probes >= 2, 10)
+        wait_until(lambda: half.health(webhook).failed_probes >= 2)
         _, delay, _ = printed[-1]
     assert delay is not None
     assert delay > 0.1

@@ -362,7 +362,7 @@ def test_a_cancelled_one_withdraws_what_is_queued_and_not_begun(any_half: Sendin
         assert not half.store.session(lambda session: cancel(session, number, CLI))
         half.notice()
         steps = the_job(half)
-        wait_until(lambda: (steps.step(), bulk(half, number)["waiting"] in ("[]", []))[1], 10)
+        wait_until(lambda: (steps.step(), bulk(half, number)["waiting"] in ("[]", []))[1])
         row = bulk(half, number)
         assert row["state"] == "cancelled"
         half.wait_for("SELECT COUNT(*) = 0 FROM deliveries WHERE ended_ms IS NULL")
@@ -423,7 +423,7 @@ def test_a_deleted_webhook_ends_it_and_takes_it_with_it(any_half: Sending) -> No
         the_job(half).step()
         assert bulk(half, number)["state"] == "cancelled"
         wait_until(
-            lambda: half.housekeeping.step() and not rows(half.app, "SELECT 1 FROM webhooks"), 10
+            lambda: half.housekeeping.step() and not rows(half.app, "SELECT 1 FROM webhooks"), 20
         )
         assert rows(half.app, "SELECT 1 FROM bulk_resends") == []
         assert not the_job(half).step()

@@ -27,7 +27,7 @@ def test_f25_a_jump_while_it_runs_neither_hurries_nor_stops_a_retry(
         receiver.wait_for(1)
         half.skew += jump
         receiver.answer = OK
-        half.wait_for_ends(webhook, 2, seconds=3.0)
+        half.wait_for_ends(webhook, 2)
         assert set(half.states(webhook)) == {("delivered", "accepted")}
         first, second, third = receiver.requests
         assert 0.35 <= second.at - first.at < 2.0
@@ -63,7 +63,7 @@ def test_f25_a_due_time_beyond_every_schedule_is_pulled_in(
         half.skew = 0.0
         receiver.answer = OK
         half.crash()
-        half.wait_for_ends(webhook, 1, seconds=3.0)
+        half.wait_for_ends(webhook, 1)
         assert half.states(webhook) == [("delivered", "accepted")]
 
 
@@ -80,5 +80,5 @@ def test_f25_a_probe_time_beyond_every_schedule_is_pulled_in(
         half.skew = 0.0
         receiver.answer = OK
         half.crash()
-        half.wait_for_ends(webhook, 8, seconds=3.0)
+        half.wait_for_ends(webhook, 8)
     assert rows(half.app, "SELECT COUNT(*) FROM attempts WHERE probe")[0][0] >= 1

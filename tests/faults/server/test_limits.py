@@ -102,7 +102,7 @@ def test_with_256_descriptors_what_cannot_connect_waits_and_arrives_later(
             stream.wait_for_all(60)
             wait_until(lambda: ended(app) == (webhooks + 1) * (events + 20), 60, "all has ended")
             # The heartbeat after the last error says that events are stored again.
-            wait_until(lambda: server.health()["status"] == 200, 15, "it says that it is well")
+            wait_until(lambda: server.health()["status"] == 200, 20, "it says that it is well")
             assert worker(server).num_fds() < 120
             assert server.terminate() == 0
     stream.check()

@@ -49,23 +49,23 @@ def test_f28_a_second_server_waits_says_so_and_takes_over_when_the_first_is_kill
     company = make_company(any_app, simulator.url, token, connected=True)
     make_webhook(any_app, company, receiver.url(), secret=SECRET)
     with two_servers(database_url, tmp_path) as (first, second):
-        wait_until(lambda: "another process owns the sockets" in second.output, 5)
+        wait_until(lambda: "another process owns the sockets" in second.output)
         assert (first.health()["owner"], second.health()["owner"]) == (True, False)
         assert second.health()["status"] == 200
         simulator.control("burst", token=token, count=50)
-        receiver.wait_for(50, 10)
-        first.wait_until_settled(5)
+        receiver.wait_for(50)
+        first.wait_until_settled()
         assert simulator.state(token)["accepted"] == 1
 
         first.kill()
         killed = time.monotonic()
-        wait_until(lambda: simulator.state(token)["accepted"] == 2, 8, "the second connects")
+        wait_until(lambda: simulator.state(token)["accepted"] == 2, 20, "the second connects")
         took = time.monotonic() - killed
         second.wait_for_sockets(1)
         assert second.health()["owner"]
         simulator.control("burst", token=token, count=50)
-        receiver.wait_for(100, 10)
-        second.wait_until_settled(5)
+        receiver.wait_for(100)
+        second.wait_until_settled()
 
     print(f"the second server was connected {took:.2f} s after the first was killed")  # noqa: T201
     assert took < 4.0
@@ -93,10 +93,10 @@ def test_f28_two_servers_started_at_once_have_one_owner_and_one_socket(
     entering = [gevent.spawn(server.__enter__) for server in servers]
     try:
         gevent.joinall(entering, timeout=30, raise_error=True)
-        wait_until(lambda: any(server.health()["owner"] for server in servers), 5)
+        wait_until(lambda: any(server.health()["owner"] for server in servers))
         simulator.wait_for_sockets(token, 1)
         simulator.control("burst", token=token, count=100)
-        receiver.wait_for(100, 10)
+        receiver.wait_for(100)
         assert [server.health()["owner"] for server in servers].count(True) == 1
         assert simulator.state(token)["accepted"] == 1
     finally:
@@ -123,16 +123,16 @@ def test_f28_an_owner_that_is_stopped_stays_the_owner_until_its_lock_is_free(
         gevent.sleep(1.5)
         assert not second.health()["owner"]
         first.thaw()
-        receiver.wait_for(20, 10)
-        first.wait_until_settled(5)
+        receiver.wait_for(20)
+        first.wait_until_settled()
         first.freeze()
         first.kill()
         killed = time.monotonic()
-        wait_until(lambda: second.health()["owner"], 5, "the second owns the sockets")
+        wait_until(lambda: second.health()["owner"], 20, "the second owns the sockets")
         took = time.monotonic() - killed
         second.wait_for_sockets(1)
         simulator.control("burst", token=token, count=20)
-        receiver.wait_for(40, 10)
+        receiver.wait_for(40)
     assert took < 2.0
     assert len(receiver.requests) == distinct(receiver) == 40
 
@@ -160,16 +160,16 @@ def test_f28_an_owner_cut_off_from_postgresql_lets_go_and_another_takes_over(
         ):
             first.wait_for_sockets(1)
             simulator.control("burst", token=token, count=20)
-            receiver.wait_for(20, 10)
-            first.wait_until_settled(5)
+            receiver.wait_for(20)
+            first.wait_until_settled()
             wire.cut()
             cut = time.monotonic()
-            wait_until(lambda: second.health()["owner"], 5, "the second owns the sockets")
+            wait_until(lambda: second.health()["owner"], 20, "the second owns the sockets")
             took = time.monotonic() - cut
             wait_until(lambda: "letting go" in first.output, 20, "the first lets go")
-            simulator.wait_for_sockets(token, 1, 10)
+            simulator.wait_for_sockets(token, 1)
             simulator.control("burst", token=token, count=20)
-            receiver.wait_for(40, 10)
+            receiver.wait_for(40)
             wire.mend()
             wait_until(lambda: first.health()["status"] == 200, 20, "the first is well again")
             assert not first.health()["owner"]
@@ -194,16 +194,16 @@ def test_f28_an_owner_that_went_silent_is_replaced_and_may_commit_nothing_afterw
         with two_servers(postgresql_url, tmp_path) as (first, second):
             first.freeze()
             wait_until(lambda: second.health()["owner"], SILENCE_MS / 1000 + 5)
-            wait_until(lambda: second.health()["sockets"]["connected"] == 1, 10)
+            wait_until(lambda: second.health()["sockets"]["connected"] == 1)
             # The first gets these too, on a socket that it still regards as its own.
             simulator.control("burst", token=token, count=20)
-            receiver.wait_for(20, 10)
+            receiver.wait_for(20)
             first.thaw()
-            wait_until(lambda: "letting go" in first.output, 10, "the first lets go")
-            simulator.wait_for_sockets(token, 1, 10)
+            wait_until(lambda: "letting go" in first.output, 20, "the first lets go")
+            simulator.wait_for_sockets(token, 1)
             assert (first.health()["owner"], second.health()["owner"]) == (False, True)
             simulator.control("burst", token=token, count=20)
-            receiver.wait_for(40, 10)
+            receiver.wait_for(40)
         assert rows(app, "SELECT COUNT(*) FROM events")[0][0] == 40
     assert len(receiver.requests) == distinct(receiver) == 40
 
@@ -232,7 +232,7 @@ def test_a_deploy_beside_a_receiver_that_hangs_costs_a_tick_and_a_handshake(
             assert time.monotonic() - asked < 30
         assert stopping.get() == 0
         second.wait_for_sockets(1)
-        wait_until(lambda: second.health()["buffered_events"] == 0, 5)
+        wait_until(lambda: second.health()["buffered_events"] == 0)
     stored = rows(any_app, "SELECT COUNT(*) FROM events WHERE name = 'x'")[0][0]
     assert emitted > 80
     print(f"{emitted - stored} of {emitted} events were lost at 10 a second")  # noqa: T201

@@ -65,7 +65,7 @@ def test_f01_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
         )
         receiver.wait_for(120)
         server.kill()
-    burst.get(timeout=10)
+    burst.get(timeout=20)
     before = list(receiver.requests)
     stored = {row.public_id for row in rows(any_app, "SELECT public_id FROM events")}
     ended = {
@@ -79,7 +79,7 @@ def test_f01_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
     assert len(stored) > len(ended)
 
     with ServerProcess(database_url, tmp_path) as server:
-        server.wait_until_settled(20)
+        server.wait_until_settled()
         code = server.terminate()
 
     times = Counter(event_id(request) for request in receiver.requests)
@@ -120,10 +120,10 @@ def test_f03_sigterm_finishes_what_is_in_hand_and_a_second_one_does_no_harm(
     with ServerProcess(database_url, tmp_path) as server, open_page(server.port):
         server.wait_for_sockets(1)
         simulator.control("burst", token=token, count=20)
-        wait_until(lambda: len(rows(any_app, "SELECT id FROM events")) == 20, 5, "all are stored")
+        wait_until(lambda: len(rows(any_app, "SELECT id FROM events")) == 20, 20, "all are stored")
         asked = time.monotonic()
         server.signal(signal.SIGTERM)
-        wait_until(lambda: "stopping:" in server.output, 5, "the server says that it stops")
+        wait_until(lambda: "stopping:" in server.output, 20, "the server says that it stops")
         server.signal(signal.SIGTERM)
         code = server.wait()
         took = time.monotonic() - asked
@@ -138,9 +138,9 @@ def test_f03_sigterm_finishes_what_is_in_hand_and_a_second_one_does_no_harm(
     receiver.answer = OK
     with ServerProcess(database_url, tmp_path) as server:
         began = time.monotonic()
-        receiver.wait_for(20, 5)
+        receiver.wait_for(20)
         assert time.monotonic() - began < 3
-        server.wait_until_settled(5)
+        server.wait_until_settled()
     assert len({event_id(request) for request in receiver.requests}) == 20
     assert len(receiver.requests) == 20
 
@@ -157,14 +157,14 @@ def test_f03_sigterm_ends_within_twenty_seconds_although_receivers_and_a_page_ha
         server.wait_for_sockets(1)
         simulator.control("burst", token=token, count=20)
         in_hand = receiver.wait_for(8)
-        wait_until(lambda: len(rows(app, "SELECT id FROM events")) == 20, 5, "all are stored")
+        wait_until(lambda: len(rows(app, "SELECT id FROM events")) == 20, 20, "all are stored")
         asked = time.monotonic()
         assert server.terminate() == 0
         assert time.monotonic() - asked < 20
     receiver.answer = OK
     with ServerProcess(url, tmp_path) as server:
-        receiver.wait_for(28, 5)
-        server.wait_until_settled(5)
+        receiver.wait_for(28)
+        server.wait_until_settled()
     again = {event_id(request): request.body for request in receiver.requests[8:]}
     assert len(again) == 20
     assert all(again[event_id(request)] == request.body for request in in_hand)
@@ -210,9 +210,9 @@ def test_f02_a_kill_between_receipt_and_commit_leaves_no_half_row(
         assert rows(any_app, "PRAGMA integrity_check")[0][0] == "ok"
     with ServerProcess(database_url, tmp_path) as server:
         server.wait_for_sockets(1)
-        server.wait_until_settled(5)
+        server.wait_until_settled()
         ended = "SELECT reason FROM gaps WHERE ended_at IS NOT NULL"
-        wait_until(lambda: rows(any_app, ended), 5, "the gap is recorded")
+        wait_until(lambda: rows(any_app, ended), 20, "the gap is recorded")
     assert [gap.reason for gap in rows(any_app, ended)] == ["owner_gone"]
     assert {event_id(request) for request in receiver.requests} == {row.public_id for row in stored}
 

@@ -42,7 +42,7 @@ def test_at_a_stop_every_gap_begins_when_the_sockets_close_whoever_hangs(
     company = ears.connected(token)
     with Receiver(greeting=hang()) as silent:
         hung = ears.company("hung-token-0001", socket_url=silent.url(""))
-        wait_until(lambda: silent.connections, 5, "the attempt hangs")
+        wait_until(lambda: silent.connections, 20, "the attempt hangs")
         asked = now_ms()
         assert ears.registry.stop(5.0)
         assert now_ms() - asked < 1_000
@@ -77,7 +77,7 @@ def test_a_supervisor_that_meets_a_bug_leaves_a_gap(
         patch.setattr(Socket, "wait", broken)
         company = ears.company(token)
         ears.wait_for_state(company, "reconnecting")
-    ears.wait_for_state(company, "connected", seconds=5)
+    ears.wait_for_state(company, "connected")
     assert [ended for _, ended in ears.gaps(company)] == [True]
 
 
@@ -100,7 +100,7 @@ def test_a_full_buffer_costs_no_connection_however_often_the_server_pings(app: F
         with held(app.config["SQLALCHEMY_DATABASE_URI"]):
             for number in range(300):
                 simulator.control("emit", token=token, event="x", args=[number])
-            wait_until(lambda: half.intake.waiting >= 20, 5, "the buffer is full")
+            wait_until(lambda: half.intake.waiting >= 20, 20, "the buffer is full")
             # Longer than the server, the library and we wait for a sign of life.
             gevent.sleep(7.5)
         half.wait_for_events(300, 20)
@@ -118,8 +118,8 @@ def test_what_lay_unread_when_a_socket_was_closed_lies_in_its_gap(
         began = now_ms()
         for number in range(300):
             ears.simulator.control("emit", token=token, event="x", args=[number])
-        wait_until(lambda: ears.intake.waiting >= 20, 5, "the buffer is full")
-        wait_until(lambda: now_ms() > began + 1_500, 3, "much of it lies unread for a while")
+        wait_until(lambda: ears.intake.waiting >= 20, 20, "the buffer is full")
+        wait_until(lambda: now_ms() > began + 1_500, 20, "much of it lies unread for a while")
         if is_wished:
             assert ears.registry.stop(2.0)
         else:
@@ -141,7 +141,7 @@ def test_attempts_while_the_buffer_is_full_leave_nothing_behind(app: Flask) -> N
             socket = Socket(Full())
             socket.open(Address(server.url(""), "t", ""), app.extensions["policy"], Resolver())
             socket.close()
-        wait_until(lambda: threading.active_count() <= before, 3, "no thread is left")
+        wait_until(lambda: threading.active_count() <= before, 20, "no thread is left")
 
 
 def test_sixty_servers_that_say_nothing_hold_up_no_other_and_are_left_at_once(
@@ -156,7 +156,7 @@ def test_sixty_servers_that_say_nothing_hold_up_no_other_and_are_left_at_once(
         ]
         simulator.control("drop", token=token)
         dropped = time.monotonic()
-        wait_until(lambda: simulator.state(token)["accepted"] == 2, 5, "it is back")
+        wait_until(lambda: simulator.state(token)["accepted"] == 2, 20, "it is back")
         assert time.monotonic() - dropped < 1.0
         half.wait_for_state(company, "connected")
         for each in hung:
@@ -280,10 +280,10 @@ def test_whatever_happens_what_is_missing_was_emitted_in_a_recorded_gap(
         todo = [*choices, *(dice.choice(choices) for _ in range(count))][:count]
         for act in todo:
             act()
-            half.wait_for_state(company, "connected", seconds=20)
+            half.wait_for_state(company, "connected")
             gevent.sleep(0.05)
         emitting.stop()
-        wait_until(lambda: half.intake.waiting == 0, 10, "all is stored")
+        wait_until(lambda: half.intake.waiting == 0, 20, "all is stored")
         gevent.sleep(0.3)
         assert half.intake.drain(10)
         emitting.check(company)

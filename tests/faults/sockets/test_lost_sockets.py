@@ -34,10 +34,10 @@ def test_f13_f14_a_lost_connection_comes_back_at_once_and_leaves_a_gap(
     company = ears.connected(token)
     ears.simulator.control(command, token=token)
     lost = time.monotonic()
-    wait_until(lambda: ears.gaps(company) == [(reason, True)], 3, "a gap is opened and closed")
+    wait_until(lambda: ears.gaps(company) == [(reason, True)], 20, "a gap is opened and closed")
     assert time.monotonic() - lost < 1.0
     ears.wait_for_state(company, "connected")
-    ears.simulator.wait_for_sockets(token, 1, seconds=2)
+    ears.simulator.wait_for_sockets(token, 1)
     assert ears.simulator.state(token)["accepted"] == 2
     ears.simulator.control("emit", token=token, event="after", args=[1])
     assert [event.name for event in ears.wait_for_events(1)] == ["after"]
@@ -51,7 +51,7 @@ def test_f13_a_connection_that_died_young_is_made_again_after_a_pause(ears: List
     assert (row.reason, row.socket_id) == ("dropped", None)
     assert ears.gaps(company) == [("dropped", False)]
     assert 400 < row.next_attempt_at - row.since <= 1000
-    ears.wait_for_state(company, "connected", seconds=3)
+    ears.wait_for_state(company, "connected")
     assert ears.gaps(company) == [("dropped", True)]
 
 
@@ -61,7 +61,7 @@ def test_f15_a_dead_server_is_noticed_by_its_silence(app: Flask) -> None:
         simulator.control("pings", interval=1, timeout=1)
         company = half.connected("silent-token-0001")
         simulator.control("silence", token="silent-token-0001", pings=False, seconds=60)
-        wait_until(lambda: half.gaps(company) == [("silent", True)], 5, "the silence is noticed")
+        wait_until(lambda: half.gaps(company) == [("silent", True)], 20, "the silence is noticed")
         half.wait_for_state(company, "connected")
         simulator.control("emit", token="silent-token-0001", event="after", args=[1])
         assert [event.name for event in half.wait_for_events(1)] == ["after"]
@@ -89,7 +89,7 @@ def test_f13_companies_dropped_at_once_do_not_come_back_at_once(
                 half.simulator.state(token)["accepted"] == 2 for token in tokens
             )
 
-        wait_until(all_back, 10, "all are back")
+        wait_until(all_back, 20, "all are back")
     # The first nine reconnect at once; from the tenth on each waits for a random time.
     waited = [delay for delay in delays.values() if delay > 0]
     assert len(waited) >= 2
@@ -146,11 +146,11 @@ def test_f15_a_server_that_is_stopped_is_noticed_and_the_gap_begins_with_its_sil
         stopped = now_ms()
         simulator._process.send_signal(signal.SIGSTOP)
         try:
-            half.wait_for_state(company, "reconnecting", 5)
+            half.wait_for_state(company, "reconnecting")
             assert now_ms() - stopped < 3_500
         finally:
             simulator._process.send_signal(signal.SIGCONT)
-        half.wait_for_state(company, "connected", 20)
+        half.wait_for_state(company, "connected")
         gap = rows(app, "SELECT reason, started_at FROM gaps ORDER BY id")[0]
         assert gap.reason == "silent"
         assert gap.started_at <= stopped + 200
@@ -195,7 +195,7 @@ def test_f13_a_thousand_companies_dropped_at_once_come_back_without_hammering(
         before = simulator.state()["tokens"]
         dropped = time.monotonic()
         simulator.control("drop")
-        wait_until(lambda: half.registry.counts()[1] < 1_000, 10, "the drop is noticed")
+        wait_until(lambda: half.registry.counts()[1] < 1_000, 20, "the drop is noticed")
         wait_until(lambda: half.registry.counts() == (1_000, 1_000), 60, "all are back")
         took = time.monotonic() - dropped
         handshakes = sum(each["handshakes"] for each in simulator.state()["tokens"])

@@ -85,11 +85,11 @@ def test_many_at_once_never_mix_and_only_max_idle_connections_are_kept() -> None
 
     with Receiver(echo) as receiver:
         jobs = [gevent.spawn(send, number) for number in range(60)]
-        gevent.joinall(jobs, timeout=10)
+        gevent.joinall(jobs, timeout=20)
         assert all(job.value for job in jobs)
         before = receiver.connections
         jobs = [gevent.spawn(send, number) for number in range(3)]
-        gevent.joinall(jobs, timeout=10)
+        gevent.joinall(jobs, timeout=20)
         assert receiver.connections == before
         assert len(way._idle) == 3
     way.close()

@@ -43,7 +43,7 @@ def wait_until_older(server: ServerProcess, than: Scraped) -> None:
     """Wait until the oldest delivery of the first webhook waited for longer than it had then."""
     age = ("webhookproxy_webhook_oldest_waiting_seconds", "webhook_1")
     before = than.value(age[0], webhook=age[1])
-    wait_until(lambda: ask(server).value(age[0], webhook=age[1]) > before, 10, "it gets older")
+    wait_until(lambda: ask(server).value(age[0], webhook=age[1]) > before, 20, "it gets older")
 
 
 @pytest.mark.slow
