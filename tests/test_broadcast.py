@@ -36,8 +36,8 @@ def test_a_page_that_waits_is_woken_at_once() -> None:
     with broadcast.listen(None, "login") as listener:
         gevent.spawn(broadcast.tell, 1)
         began = time.monotonic()
-        assert listener.wait(30)
-        assert time.monotonic() - began < 5
+        assert listener.wait(60)
+        assert time.monotonic() - began < 30
 
 
 def test_there_is_a_bound_and_a_page_that_is_closed_makes_room() -> None:

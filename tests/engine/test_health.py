@@ -59,7 +59,7 @@ def owner_seen(app: Flask, age_ms: int) -> None:
 def test_an_owner_that_stores_is_well(app: Flask) -> None:
     owner_seen(app, 0)
     status, facts = ask(app)
-    assert facts.pop("owner_seen_ms") < 5000
+    assert facts.pop("owner_seen_ms") < 60_000
     disk = facts.pop("disk")
     assert (disk["alarm"], disk["reason"], disk["limit_bytes"]) == (False, "enough", 0)
     assert 0 < disk["data_bytes"] < disk["free_bytes"]
@@ -154,7 +154,7 @@ def test_what_waits_is_told_by_its_number_and_its_age_and_nothing_by_its_name(ap
     )
     _, facts = ask(app)
     assert facts["waiting_deliveries"] == 2
-    assert 89 < facts["oldest_waiting_seconds"] < 95
+    assert 89 < facts["oldest_waiting_seconds"] < 150
     printed = json.dumps(facts, ensure_ascii=False)
     for private in ("anári", "canary", TOKEN, "127.0.0.1"):
         assert private not in printed

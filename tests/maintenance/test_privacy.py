@@ -322,11 +322,15 @@ def test_a_search_holds_the_hub_for_no_long_text(half: Sending) -> None:
         ticking.kill()
         return max(hub for hub, _ in held), max(whole for _, whole in held)
 
-    # What other threads of the tests did meanwhile is not there the second time.
-    first, second = longest(), longest()
-    assert min(first[0], second[0]) < 0.02
+    hub, whole = longest()
+    # What other threads of the tests did meanwhile is not there each time.
+    for _ in range(4):
+        if hub < 0.02 and whole < 0.1:
+            break
+        hub, whole = map(min, (hub, whole), longest())
+    assert hub < 0.02
     # Together with the thread that looks at the texts, which must let the hub go on.
-    assert min(first[1], second[1]) < 0.1
+    assert whole < 0.1
 
 
 def test_long_texts_are_read_a_few_at_a_time(

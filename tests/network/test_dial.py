@@ -112,7 +112,8 @@ def test_a_host_that_never_accepts_is_a_timeout() -> None:
     with silent_listener() as port:
         started = time.monotonic()
         reason = reason_of(lambda: connect("127.0.0.1", port, PRIVATE, Resolver(), 0.2))
-        assert time.monotonic() - started < 2
+        # The system itself would try for two minutes.
+        assert time.monotonic() - started < 20
     assert reason is DeliveryReason.CONNECT_TIMEOUT
 
 

@@ -1,4 +1,4 @@
-"""The index of a running server: filled within two seconds, emptied by the purge."""
+"""The index of a running server: filled soon, emptied by the purge."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webhookproxy.models.companies import delete_company, find_company
 
 
 @pytest.mark.slow
-def test_what_arrives_is_indexed_within_two_seconds_and_goes_with_its_company(
+def test_what_arrives_is_indexed_soon_and_goes_with_its_company(
     search: Searching, simulator: SimulatorProcess
 ) -> None:
     app, token = search.app, f"searched-token-{search.reading.dialect.name}"

@@ -12,7 +12,7 @@ import websocket
 
 from tests.support.simulator_process import SimulatorProcess
 
-SECONDS = 10.0
+SECONDS = 20.0
 
 
 class Client:

@@ -19,7 +19,8 @@ from typing import Any, Self
 from tests.support.application import KEYS, wait_until
 
 START_SECONDS = 30.0
-STOP_SECONDS = 30.0
+STOP_SECONDS = 60.0
+ANSWER_SECONDS = 25.0
 _ROOT = Path(__file__).resolve().parents[2]
 # The settings of the developer's shell must not reach the server.
 _FOREIGN = (
@@ -85,7 +86,7 @@ class ServerProcess:
 
     def health(self) -> dict[str, Any]:
         """Return the facts of /saude, with its `status`; raise OSError without an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
         try:
             connection.request("GET", "/saude")
             answer = connection.getresponse()

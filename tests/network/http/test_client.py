@@ -168,7 +168,7 @@ def test_idle_connections_are_closed_after_a_while_without_another_request(
     with Receiver() as receiver:
         way.send(request(receiver.url()))
         assert len(way._idle) == 1
-        with gevent.Timeout(5):
+        with gevent.Timeout(20):
             while way._idle:
                 gevent.sleep(0.005)
 
