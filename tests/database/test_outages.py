@@ -75,7 +75,7 @@ def test_events_wait_while_the_database_may_only_be_read(
         assert intake.waiting == 5
         postgresql_server._run(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
         store.engine.dispose()
-        assert intake.drain(10)
+        assert intake.drain(20)
         assert rows(app, "SELECT COUNT(*) FROM events")[0][0] == 5
         ownership.release()
         console.close()
@@ -114,7 +114,7 @@ def test_a_state_that_cannot_be_written_does_not_stop_the_others(app: Flask) -> 
     for number in (company, company + 1000):
         state, reason = ConnectionState.RECONNECTING, ConnectionReason.DROPPED
         writer.put(Status(number, state, reason, 2, gap="open"))
-    assert writer.drain(5)
+    assert writer.drain(20)
     assert rows(app, "SELECT state FROM connections")[0][0] == "reconnecting"
     assert len(rows(app, "SELECT id FROM gaps")) == 1
     ownership.release()

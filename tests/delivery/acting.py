@@ -39,7 +39,7 @@ def ids(half: Sending, webhook: int) -> list[int]:
 
 def check_waiting(half: Sending, webhook: int) -> None:
     """What the health row says of what waits is what the deliveries say."""
-    assert half.lanes.results.drain(5.0)
+    assert half.lanes.results.drain(20)
     health = half.health(webhook)
     ended = health.delivered + health.refused + health.expired
     query = (

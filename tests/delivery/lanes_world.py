@@ -203,7 +203,7 @@ class Sending:
 
     def check_totals(self, webhook_id: int) -> None:
         """What the health row counts is what the deliveries say."""
-        assert self.lanes.results.drain(5.0)
+        assert self.lanes.results.drain(20)
         query = "SELECT state, COUNT(*) FROM deliveries WHERE webhook_id = :id GROUP BY state"
         counted = {row[0]: row[1] for row in rows(self.app, query, id=webhook_id)}
         health = self.health(webhook_id)

@@ -104,7 +104,7 @@ def quiet(half: Sending, script: Script) -> None:
     calm = 0
     seen: tuple[int, int] = (-1, -1)
     for _ in range(2_000):
-        assert half.lanes.results.drain(5.0)
+        assert half.lanes.results.drain(20)
         gevent.sleep(0.002)
         now = (len(script.posts), len(script.waiting))
         calm = calm + 1 if now == seen and not _alarmed(half) else 0

@@ -172,7 +172,7 @@ def test_what_is_in_hand_when_it_would_be_discarded_ends_as_its_receiver_says(
     assert half.states(webhook) == [("queued", "waiting_turn"), GONE, GONE]
     send.answer.set()
     half.wait_for_ends(webhook, 3)
-    assert half.lanes.results.drain(5.0)
+    assert half.lanes.results.drain(20)
     sweep(half)
     assert half.states(webhook) == [DELIVERED, GONE, GONE]
     assert rows(half.app, "SELECT discard_until FROM webhooks") == [(None,)]

@@ -70,7 +70,7 @@ def test_with_an_open_circuit_it_is_the_probe_and_leaves_the_schedule_alone(
         half.arrive(8)
         half.wait_for("SELECT circuit_opened_at FROM webhook_health")
         wait_for_attempts(half, 8)
-        assert half.lanes.results.drain(5.0)
+        assert half.lanes.results.drain(20)
         health, last = half.health(webhook), ids(half, webhook)[-1]
         for count in (9, 10):
             half.act(try_now, last)

@@ -241,7 +241,7 @@ def test_what_an_engine_left_is_sent_by_the_next_one(
 ) -> None:
     token = "next-token-0001"
     company = make_company(app, simulator.url, token, connected=True)
-    make_webhook(app, company, receiver.url(), rate_limit=0.05)
+    make_webhook(app, company, receiver.url(), rate_limit=0.1)
     with running(app) as engine:
         wait_until_connected(engine)
         emit(simulator, token, count=5)

@@ -41,7 +41,7 @@ class Filtered:
             feed.event(f'["{name}",{json.dumps(each)}]')
         self._arrived += len(payloads)
         self.half.wait_for_events(self._arrived)
-        assert self.half.intake.drain(5)
+        assert self.half.intake.drain(20)
 
     def _apply(self, session: Session) -> None:
         find_company(session, self.company)

@@ -40,7 +40,7 @@ def test_a_new_token_that_is_refused_at_once_is_refused_since_then(
     for at, (state, reason) in ((1_000, REFUSED), (2_000, NEW_TOKEN), (3_000, REFUSED)):
         # All three share a commit.
         writer.put(Status(company, state, reason, at))
-    assert writer.drain(5)
+    assert writer.drain(20)
     row = rows(any_app, "SELECT state, since FROM connections")[0]
     assert tuple(row) == ("token_refused", 3_000)
 
@@ -71,7 +71,7 @@ def test_each_state_is_written_with_its_beginning_and_its_gap(any_app: Flask) ->
         (9_000, CONNECTED, "close"),
     ):
         writer.put(Status(company, state, reason, at, gap=gap))
-        assert writer.drain(5), f"{state} is not written"
+        assert writer.drain(20), f"{state} is not written"
         row = rows(any_app, "SELECT state, since FROM connections")[0]
         assert row.state == state.value
         seen.append(row.since)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 import gevent
 import pytest
+from gevent.event import Event
 
 from tests.delivery.lanes_world import Sending, attempt, by_key, first, numbers
 from tests.support.application import rows, wait_until
-from tests.support.receiver import OK, Plain, Received, Receiver, hang
+from tests.support.receiver import OK, Plain, Received, Receiver
 from webhookproxy.delivery.outcomes import retry
 from webhookproxy.rules.webhooks import WebhookState
 
@@ -173,7 +176,7 @@ def test_what_waits_for_a_deleted_webhook_is_cancelled_with_its_reason(half: Sen
         half.wait_for("SELECT circuit_opened_at FROM webhook_health")
         half.delete(webhook)
         assert half.lanes.lane(webhook) is None
-        assert half.lanes.results.drain(5.0)
+        assert half.lanes.results.drain(20)
         half.housekeeping.step()
         assert set(half.states(webhook)) == {("cancelled", "webhook_deleted")}
         half.check_totals(webhook)
@@ -201,7 +204,12 @@ def test_every_attempt_carries_the_same_bytes_and_the_same_id(half: Sending) -> 
 def test_a_receiver_that_hangs_ends_at_the_timeout_and_stops_no_other_webhook(
     half: Sending,
 ) -> None:
-    with Receiver(lambda _: hang()) as hanging, Receiver() as good:
+    over = Event()
+
+    def until_over(_sock: socket.socket) -> None:
+        over.wait(60)
+
+    with Receiver(lambda _: until_over) as hanging, Receiver() as good:
         stuck = half.webhook(hanging.url(), timeout=60, parallelism=2)
         fine = half.webhook(good.url())
         half.arrive(20)
@@ -213,3 +221,4 @@ def test_a_receiver_that_hangs_ends_at_the_timeout_and_stops_no_other_webhook(
         wait_until(lambda: ("retrying", "answer_timeout") in half.states(impatient))
         took = rows(half.app, "SELECT duration_ms FROM attempts WHERE reason = 'answer_timeout'")
         assert all(950 <= row[0] <= 15_000 for row in took)
+        over.set()

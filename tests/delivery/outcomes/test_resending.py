@@ -34,7 +34,7 @@ def the_job(half: Sending) -> Resending:
 
 def missed(half: Sending, webhook: int, number: int, state: str = "refused") -> list[int]:
     """So many deliveries that ended badly, as if their receiver had said so."""
-    half.lanes.results.drain(5.0)
+    half.lanes.results.drain(20)
     before = ids(half, webhook)
     half.store_events(number)
     mine = [each for each in ids(half, webhook) if each not in before]

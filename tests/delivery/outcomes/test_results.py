@@ -139,7 +139,7 @@ def test_a_former_owner_writes_nothing_and_says_so(any_half: Sending) -> None:
     results = Results(any_half.store, lambda _fence: lost.append(True))
     results.start(any_half._fence + 1, continued=False)
     results.put(Result(dues[0], outcome(), ACCEPTED, 1, False, Health(), lambda _: None))
-    results.drain(5.0)
+    results.drain(20)
     assert lost == [True]
     assert any_half.states(webhook) == [("queued", "waiting_turn")]
 

@@ -115,7 +115,7 @@ def test_f09_a_redirect_loop_is_walked_once_and_its_target_is_told(half: Sending
         webhook = half.webhook(receiver.url())
         half.arrive(1)
         half.wait_for_ends(webhook, 1)
-        assert half.lanes.results.drain(5)
+        assert half.lanes.results.drain(20)
     detail = rows(half.app, "SELECT detail FROM attempts ORDER BY number")[0].detail
     assert detail == "https://final.example/hook"
     looping = Receiver()
