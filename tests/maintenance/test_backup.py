@@ -267,7 +267,7 @@ def test_a_backup_made_in_the_middle_of_traffic_is_whole_and_holds_nobody_up(
     made.get(timeout=60)
     going.clear()
     writer.join(20)
-    # Whoever was held up would wait for as long as the store waits for a lock, and fail.
+    # A writer that was held up would wait for as long as the store waits for a lock, and fail.
     assert slowest[0] < 10
     with closing(sqlite3.connect(file)) as copy:
         events = copy.execute("SELECT COUNT(*) FROM events").fetchone()[0]

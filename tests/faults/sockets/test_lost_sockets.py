@@ -30,7 +30,7 @@ def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_f13_f14_a_lost_connection_comes_back_at_once_and_leaves_a_gap(
     ears: Listening, monkeypatch: pytest.MonkeyPatch, command: str, reason: str
 ) -> None:
-    # Whoever paused would be back too late.
+    # A connection that paused would be back too late.
     monkeypatch.setattr(connection, "BACKOFF_FIRST", 120.0)
     monkeypatch.setattr(connection, "BACKOFF_MAX", 120.0)
     token = f"lost-by-{command}-token"
