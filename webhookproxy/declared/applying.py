@@ -19,7 +19,6 @@ from webhookproxy.declared.files import Declared, DeclaredCompany, take_below
 from webhookproxy.models.audit import (
     Action,
     Actor,
-    record,
     record_company,
     record_company_edit,
     record_webhook,
@@ -37,6 +36,7 @@ R = TypeVar("R", Company, Webhook)
 # Two files at once are applied one after the other. SQLite has one writer at a time anyway.
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _LOCK_KEY = 0x3C8_0000
+_TAKEN, _RELEASED = "file_key", "file_key_released"
 # What the file leaves as it is, if it does not name it.
 _STAYS = ("name", "url", "token", "authorization", "secret", "state")
 
@@ -88,6 +88,39 @@ def _find(rows: Iterable[R], key: str, declared: Declared) -> R | None:
     return unmanaged
 
 
+def release(session: Session, where: str, actor: Actor) -> int:
+    """Have no file manage what `where` names any more; return how many rows that were.
+
+    It is the key of a company, with all its webhooks, or that of a webhook, like "acme/crm".
+    Raises Refused if there is no such row.
+    """
+    key, _, name = where.partition("/")
+    alive = select(Company).where(Company.file_key == key, Company.deleted_at.is_(None))
+    company = session.scalar(alive)
+    rows: list[Company | Webhook] = []
+    if company is not None:
+        managed = select(Webhook).where(
+            *(Webhook.company_id == company.id, Webhook.deleted_at.is_(None)),
+            Webhook.file_key == name if name else Webhook.file_key.is_not(None),
+        )
+        rows = [*([] if name else [company]), *session.scalars(managed)]
+    if not rows:
+        raise Refused.one(
+            "key",
+            f"No file manages {where[:140]}: `flask config export` shows the keys.",
+            f"Nenhum arquivo gere {where[:140]}.",
+        )
+    for row in rows:
+        row.file_key = None
+        if isinstance(row, Company):
+            record_company(session, actor, Action.COMPANY_CHANGED, row.id, _RELEASED)
+        else:
+            record_webhook(
+                session, actor, Action.WEBHOOK_CHANGED, row.company_id, row.id, _RELEASED
+            )
+    return len(rows)
+
+
 class _Application:
     """One file that is being applied, with what it changed and what is wrong with it."""
 
@@ -133,8 +166,7 @@ class _Application:
             record_company_edit(self._session, actor, before, company)
         self._note("company", key, company.id, is_taken, changed_fields(before, wanted))
         if is_taken:
-            about: dict[str, Any] = {"company_id": company.id, "subject": f"company_{company.id}"}
-            record(self._session, actor, Action.COMPANY_CHANGED, detail="file_key", **about)
+            record_company(self._session, actor, Action.COMPANY_CHANGED, company.id, _TAKEN)
 
     def apply_webhooks(
         self,
@@ -192,7 +224,7 @@ class _Application:
             record_webhook_edit(self._session, self._terms.actor, before, webhook)
         self._note("webhook", where, webhook.id, is_taken, changed_fields(before, wanted))
         if is_taken:
-            self._record(Action.WEBHOOK_CHANGED, webhook, "file_key")
+            self._record(Action.WEBHOOK_CHANGED, webhook, _TAKEN)
 
     def _leave(self, webhook: Webhook, where: str, delete: Collection[int]) -> None:
         kind = Kind.LEFT

@@ -165,9 +165,12 @@ def record(
     session.add(entry)
 
 
-def record_company(session: Session, actor: Actor, action: Action, company_id: int) -> None:
+def record_company(
+    session: Session, actor: Actor, action: Action, company_id: int, detail: str = ""
+) -> None:
     """Add an entry about a company, see record."""
-    record(session, actor, action, company_id=company_id, subject=f"company_{company_id}")
+    subject = f"company_{company_id}"
+    record(session, actor, action, company_id=company_id, subject=subject, detail=detail)
 
 
 def record_webhook(

@@ -103,5 +103,17 @@ def test_what_left_the_file_is_deleted_after_a_question(
     assert rows(app, "SELECT COUNT(*) FROM webhooks WHERE deleted_at IS NULL") == [(0,)]
 
 
+def test_what_is_released_is_left_alone(app: Flask, run: Run, file: Path) -> None:
+    there = (str(file), "--secrets", str(file.parent / "secrets"))
+    run("config", "apply", *there)
+    assert run("config", "release", "acme/crm").stdout == "acme/crm is managed by no file now.\n"
+    file.write_text("version: 1\ncompanies: {acme: {webhooks: {}}}\n")
+    run("config", "apply", str(file), "--prune", "--yes")
+    assert rows(app, "SELECT file_key, deleted_at FROM webhooks") == [(None, None)]
+    run("config", "release", "acme")
+    assert rows(app, "SELECT file_key FROM companies") == [(None,)]
+    assert outcome(app, "config", "release", "acme")[0] == 2
+
+
 def test_the_schema_is_json(run: Run) -> None:
     assert json.loads(run("config", "schema").stdout)["title"] == "webhookproxy.yaml"

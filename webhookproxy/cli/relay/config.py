@@ -17,7 +17,7 @@ from webhookproxy.cli.shared.context import policy, write
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import note
 from webhookproxy.cli.shared.values import on_terminal
-from webhookproxy.declared.applying import Terms, apply
+from webhookproxy.declared.applying import Terms, apply, release
 from webhookproxy.declared.changes import Change, Kind
 from webhookproxy.declared.exporting import exported
 from webhookproxy.declared.files import DeclaredCompany, file_schema, read_file
@@ -98,6 +98,14 @@ def apply_file(file: Path, secrets: Path | None, dry_run: bool, prune: bool, yes
         raise _unchanged(refused, file) from None
     _print(changes, applied=True)
     _note_unknown_events(companies)
+
+
+@group.command("release")
+@click.argument("key")
+def release_key(key: str) -> None:
+    """Have no file manage a company (acme) or a webhook (acme/crm) any more."""
+    count = write(lambda session: release(session, key, CLI))
+    click.echo(f"{key} is managed by no file now{'' if count == 1 else f' ({count} rows)'}.")
 
 
 def _read(file: Path, secrets: Path | None) -> Companies:

@@ -84,6 +84,7 @@ _FIELDS = MappingProxyType(
         "filters": "filtros",
         "format": "formato do corpo",
         "file_key": "passou a ser gerido pelo arquivo",
+        "file_key_released": "deixou de ser gerido pelo arquivo",
     }
 )
 _ABOUT_USERS = frozenset({Action.USER_CREATED, Action.USER_CHANGED, Action.SECOND_FACTOR_CHANGED})
