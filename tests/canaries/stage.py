@@ -33,7 +33,8 @@ from tests.web.support.served import Heard, Served
 from webhookproxy.events.contract import whsec
 from webhookproxy.models import BulkResend
 from webhookproxy.models.accounts.one_time_codes import first_code
-from webhookproxy.models.webhooks import find_webhook, rotate_secret
+from webhookproxy.models.signing_secrets import rotate_secret
+from webhookproxy.models.webhooks import find_webhook
 
 PASSWORD, WRONG = f"{MARK}-password-of-ana", f"{MARK}-wrong-password"
 NEW_PASSWORD = f"{MARK}-password-that-is-new"

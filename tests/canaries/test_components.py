@@ -50,7 +50,8 @@ from tests.support.simulator_process import SimulatorProcess
 from tests.support.socket_server import OPEN, websocket
 from webhookproxy.alerts.addresses import add_address
 from webhookproxy.models.accounts.people import create_user
-from webhookproxy.models.webhooks import find_webhook, rotate_secret
+from webhookproxy.models.signing_secrets import rotate_secret
+from webhookproxy.models.webhooks import find_webhook
 from webhookproxy.network import dial
 
 

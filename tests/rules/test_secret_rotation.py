@@ -16,12 +16,8 @@ from tests.delivery.lanes_world import Sending, sending
 from tests.support.application import make_company, make_webhook, rows, store_of
 from tests.support.receiver import Received, Receiver
 from webhookproxy.events.contract import signature
-from webhookproxy.models.webhooks import (
-    edit_webhook,
-    end_rotation,
-    find_webhook,
-    rotate_secret,
-)
+from webhookproxy.models.signing_secrets import end_rotation, rotate_secret
+from webhookproxy.models.webhooks import edit_webhook, find_webhook
 from webhookproxy.rules import Refused
 
 OLD = "canary-old-secret-0001"

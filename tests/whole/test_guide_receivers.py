@@ -28,7 +28,8 @@ from tests.web.support.deliveries import logged_in, read
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.sending.trial import run_trial
 from webhookproxy.extensions import db
-from webhookproxy.models.webhooks import find_webhook, rotate_secret
+from webhookproxy.models.signing_secrets import rotate_secret
+from webhookproxy.models.webhooks import find_webhook
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs/uso/guia.md").read_text(encoding="utf-8")

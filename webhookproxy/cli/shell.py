@@ -13,12 +13,8 @@ from webhookproxy.models.audit import find_entries
 from webhookproxy.models.companies import create_company, find_company, wish_connection
 from webhookproxy.models.deliveries.actions import cancel, resend, resume_webhook, try_now
 from webhookproxy.models.deliveries.tables import find_delivery
-from webhookproxy.models.webhooks import (
-    create_webhook,
-    find_webhook,
-    rotate_secret,
-    switch_webhook,
-)
+from webhookproxy.models.signing_secrets import rotate_secret
+from webhookproxy.models.webhooks import create_webhook, find_webhook, switch_webhook
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
 

@@ -27,6 +27,8 @@ _WHSEC_BYTES = range(24, 65)
 # RFC 9110 5.6.2 (RFC 7235 called it the auth-scheme): a token, spaces, then the credentials.
 _HAS_SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+ +[^ ].*", re.DOTALL)
 JSON_TYPE = "application/json"
+# JSON first: with anything else first, Laravel answers a refusal with a redirect to a page.
+ACCEPT = "application/json, */*;q=0.8"
 NO_IDS: Mapping[str, str] = MappingProxyType({})
 _VISIBLE_ASCII = string.ascii_letters + string.digits + string.punctuation
 
@@ -173,6 +175,7 @@ def headers(
     now_s: int,
     content_type: str = JSON_TYPE,
     ids: Mapping[str, str] = NO_IDS,
+    own: Sequence[tuple[str, str]] = (),
 ) -> dict[str, str]:
     """Return the headers of one attempt, in the order they are sent.
 
@@ -180,7 +183,8 @@ def headers(
     oldest, which every receiver still has; while there are two, X-Signature-SHA256-Next is by the
     newest. `attempt` counts from 1; `now_s` is the moment of the attempt in seconds since 1970.
     Characters of an event's name that are not visible ASCII are percent-encoded. `ids` are headers
-    for what the body does not say (see `ids_beside`).
+    for what the body does not say (see `ids_beside`). `own` are the webhook's: one that is named
+    like one of ours (Accept, User-Agent) replaces it.
     """
     result = {"Content-Type": content_type}
     if authorization_value:
@@ -195,7 +199,12 @@ def headers(
     result["X-Webhook-Event"] = quote(event, safe=_VISIBLE_ASCII, errors="backslashreplace")
     result["X-Webhook-Attempt"] = str(attempt)
     result.update(ids)
+    result["Accept"] = ACCEPT
     result["User-Agent"] = f"webhookproxy/{__version__}"
+    if own:
+        replaced = {name.lower() for name, _ in own}
+        result = {name: value for name, value in result.items() if name.lower() not in replaced}
+        result.update(own)
     return result
 
 

@@ -56,7 +56,11 @@ RESENDS = Place("bulk_resends", {"id": 0}, ("event",))
 # Texts that people typed: the table, the word before a row's number, and the columns.
 SETTINGS = (
     ("companies", "company", ("name", "file_key", "threec_id", "agent_id", "socket_url")),
-    ("webhooks", "webhook", ("name", "file_key", "url", "events", "filters", "body_format")),
+    (
+        "webhooks",
+        "webhook",
+        ("name", "file_key", "url", "events", "filters", "body_format", "success_rule"),
+    ),
     ("past_formats", "past_format", ("body_format",)),
     ("users", "user", ("email",)),
     ("guest_links", "guest", ("name",)),

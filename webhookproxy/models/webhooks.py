@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,10 +18,10 @@ from webhookproxy.models.types import Id, Instant, Secret, partial_index, to_ms
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Refused, keeps_secrets
 from webhookproxy.rules.filters import read_filters, stored_filters
-from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_secret, check_webhook
+from webhookproxy.rules.headers import read_headers, stored_headers
+from webhookproxy.rules.success import read_success_rule, stored_success_rule
+from webhookproxy.rules.webhooks import WebhookInput, WebhookState, check_webhook
 
-# Hours in which the old signing secret signs too, after a rotation.
-ROTATION_HOURS = 24
 _LIVE = "deleted_at IS NULL"
 # The fields that a row and a WebhookInput have in the same form.
 _PLAIN_FIELDS = (
@@ -53,9 +52,13 @@ class Webhook(Base):
     format_number: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     authorization: Mapped[str | None] = mapped_column(Secret)
     secret: Mapped[str | None] = mapped_column(Secret)
-    # This one signs too, for some time after a rotation (see rotate_secret).
+    # This one signs too, for some time after a rotation (see models.signing_secrets).
     previous_secret: Mapped[str | None] = mapped_column(Secret)
     previous_secret_until: Mapped[datetime | None] = mapped_column(Instant)
+    # Own headers, one "name: value" a line.
+    headers: Mapped[str | None] = mapped_column(Secret)
+    # What the answer must say besides a 2xx; None: nothing.
+    success_rule: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     state: Mapped[str] = mapped_column(String(12), default=WebhookState.ACTIVE.value)
     parallelism: Mapped[int] = mapped_column(default=8)
     timeout: Mapped[float] = mapped_column(default=15.0)
@@ -87,6 +90,8 @@ class Webhook(Base):
             state=WebhookState(self.state),
             filters=read_filters(self.filters),
             format=read_format(self.format),
+            headers=read_headers(self.headers),
+            success_rule=read_success_rule(self.success_rule),
         )
 
     def clock_ms(self, now: datetime) -> int:
@@ -97,6 +102,10 @@ class Webhook(Base):
         """Return the end of the time with two signing secrets; None if only one signs now."""
         until = self.previous_secret_until
         return until if self.previous_secret and until and until > now else None
+
+    def forget_previous_secret(self) -> None:
+        """Let only one secret sign from now on."""
+        self.previous_secret = self.previous_secret_until = None
 
     def change_state(self, state: WebhookState, now: datetime, reason: str | None = None) -> None:
         """Pause, resume or simulate, and add up the time of pauses."""
@@ -185,62 +194,17 @@ def edit_webhook(session: Session, webhook: Webhook, given: WebhookInput, policy
     note_change(session, webhook.company_id)
 
 
-def rotate_secret(session: Session, webhook: Webhook, new_secret: str | None = None) -> str:
-    """Replace the signing secret and return the new one; the old one signs for ROTATION_HOURS too.
-
-    Without `new_secret` one is made; no page shows it a second time. After two rotations within the
-    time only the last two secrets sign. Raises Refused if the webhook has no secret, or this one.
-    """
-    if webhook.secret is None:
-        raise Refused.one(
-            "secret",
-            f"webhook_{webhook.id} has no secret to replace: set one with `flask webhook edit`.",
-            "Este webhook não tem segredo para trocar: defina um.",
-        )
-    # Standard Webhooks asks for 32 random bytes; these are 43 characters.
-    secret = secrets.token_urlsafe(32) if new_secret is None else new_secret
-    check_secret(secret)
-    if secret == webhook.secret:
-        raise Refused.one(
-            "secret",
-            "This secret is in use already: give another one, or none to have one made.",
-            "Este já é o segredo em uso: informe outro, ou deixe em branco para gerarmos um.",
-        )
-    webhook.previous_secret = webhook.secret
-    webhook.previous_secret_until = datetime.now(UTC) + timedelta(hours=ROTATION_HOURS)
-    webhook.secret = secret
-    session.flush()
-    note_change(session, webhook.company_id)
-    return secret
-
-
-def end_rotation(session: Session, webhook: Webhook) -> bool:
-    """Let only the new secret sign from now on; return False if that was so already.
-
-    A user who gave the new secret to the receiver need not wait for the end of the time.
-    """
-    until = webhook.previous_secret_until
-    if webhook.previous_secret is None or until is None:
-        return False
-    _forget_previous(webhook)
-    session.flush()
-    note_change(session, webhook.company_id)
-    return until > datetime.now(UTC)
-
-
-def _forget_previous(webhook: Webhook) -> None:
-    webhook.previous_secret = webhook.previous_secret_until = None
-
-
 def _fill(session: Session, webhook: Webhook, clean: WebhookInput) -> None:
     stays = webhook.url is None or keeps_secrets(webhook.url, clean.url, same_path=False)
     # A secret set by hand counts at once, and another server never had the old one.
     if webhook.secret != clean.secret or not stays:
-        _forget_previous(webhook)
+        webhook.forget_previous_secret()
     for name in _PLAIN_FIELDS:
         setattr(webhook, name, getattr(clean, name))
     webhook.events = None if clean.events is None else list(clean.events)
     webhook.filters = stored_filters(clean.filters)
+    webhook.headers = stored_headers(clean.headers)
+    webhook.success_rule = stored_success_rule(clean.success_rule)
     webhook.format, webhook.format_number = change_format(
         session, webhook.id, webhook.format_number, webhook.format, clean.format
     )
@@ -274,7 +238,7 @@ def find_webhook(session: Session, webhook_id: int) -> Webhook:
 
 def secrets_later() -> list[ORMOption]:
     """Return options to read a secret when it is asked for: decrypting takes time, and may fail."""
-    secrets = (Webhook.authorization, Webhook.secret, Webhook.previous_secret)
+    secrets = (Webhook.authorization, Webhook.secret, Webhook.previous_secret, Webhook.headers)
     return [defer(each) for each in secrets]
 
 

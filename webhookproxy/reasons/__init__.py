@@ -18,7 +18,12 @@ from webhookproxy.reasons.codes import (
     StoringReason,
 )
 from webhookproxy.reasons.connection_words import CONNECTION_WORDS, NEVER_CONNECTED, gap_words
-from webhookproxy.reasons.delivery_words import DELIVERY_WORDS, EVENT_WORDS, delivery_words
+from webhookproxy.reasons.delivery_words import (
+    DELIVERY_WORDS,
+    EVENT_WORDS,
+    delivery_words,
+    words_of_attempt,
+)
 from webhookproxy.reasons.no_delivery_words import NO_DELIVERY_WORDS
 from webhookproxy.reasons.store_words import DISK_WORDS, STORING_WORDS
 from webhookproxy.reasons.words import CONNECTION_LABELS, DELIVERY_LABELS, Words
@@ -50,4 +55,5 @@ __all__ = [
     "Words",
     "delivery_words",
     "gap_words",
+    "words_of_attempt",
 ]

@@ -25,6 +25,13 @@ ANSWER_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             you="Veja a resposta da sua URL e confira o endereço, a autenticação e se ela retorna "
             "status 200 para este evento.",
         ),
+        DeliveryReason.ANSWER_FAILED: Words(
+            english="The receiver answered with a 2xx, but not what the webhook counts as success.",
+            what="Sua URL respondeu com status {status}, mas a resposta diz que falhou: {rule}.",
+            then=AGAIN,
+            you="Veja a resposta da sua URL. Se ela era de sucesso, corrija no webhook o que conta "
+            "como sucesso.",
+        ),
         DeliveryReason.FAILED_STATUS: Words(
             english="The receiver answered with an error status.",
             what="Sua URL respondeu com erro: status {status}.",

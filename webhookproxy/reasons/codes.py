@@ -31,6 +31,7 @@ class DeliveryReason(StrEnum):
     # the receiver answered
     ACCEPTED = "accepted"
     REFUSED_STATUS = "refused_status"
+    ANSWER_FAILED = "answer_failed"
     FAILED_STATUS = "failed_status"
     THROTTLED = "throttled"
     BUSY = "busy"

@@ -236,6 +236,15 @@ EVENT_WORDS: Mapping[EventNote, Words] = MappingProxyType(
 )
 
 
+def words_of_attempt(reason: DeliveryReason, status: int | None, detail: str | None) -> Words:
+    """Return the words for one attempt; `detail` is what was stored of its answer in our words."""
+    return DELIVERY_WORDS[reason].filled(
+        status=status or "de erro",
+        target=detail if reason is DeliveryReason.REDIRECTED else None,
+        rule=detail if reason is DeliveryReason.ANSWER_FAILED else None,
+    )
+
+
 def delivery_words(state: DeliveryState, reason: DeliveryReason) -> Words:
     """Return the words for a delivery in this state; a final one never says "we try again"."""
     words = DELIVERY_WORDS[reason]

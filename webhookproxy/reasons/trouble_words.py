@@ -12,6 +12,8 @@ from webhookproxy.reasons.codes import DeliveryReason
 LASTING: Mapping[DeliveryReason, str] = MappingProxyType(
     {
         DeliveryReason.REFUSED_STATUS: "Sua URL recusa os eventos com status {status}",
+        DeliveryReason.ANSWER_FAILED: "Sua URL responde com status {status}, mas a resposta diz "
+        "que falhou",
         DeliveryReason.FAILED_STATUS: "Sua URL responde com erro: status {status}",
         DeliveryReason.THROTTLED: "Sua URL pede para enviarmos mais devagar (status {status})",
         DeliveryReason.BUSY: "Sua URL responde que está ocupada (status {status})",
@@ -31,6 +33,7 @@ LASTING: Mapping[DeliveryReason, str] = MappingProxyType(
 NAMES: Mapping[DeliveryReason, str] = MappingProxyType(
     {
         DeliveryReason.REFUSED_STATUS: "Recusa com status {status}",
+        DeliveryReason.ANSWER_FAILED: "Resposta de falha ({status})",
         DeliveryReason.FAILED_STATUS: "Erro {status}",
         DeliveryReason.THROTTLED: "Limite de envios ({status})",
         DeliveryReason.BUSY: "Sistema ocupado ({status})",

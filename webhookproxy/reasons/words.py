@@ -19,8 +19,8 @@ class Words:
     `english` is one sentence for the command line and the log. The rest is Portuguese, for the
     pages: `what` happened, what we do `then` and when, what `you` can do. Those three may hold
     {when} ("em 30 s", "às 14:02"), {since} (follows "desde": "14:02"), {status} (an HTTP
-    status), {target} (where a redirect leads: the attempt's detail) and {condition} (of a filter);
-    `filled` replaces them.
+    status), {target} (where a redirect leads), {rule} (what an answer does not meet) and
+    {condition} (of a filter); `filled` replaces them.
     """
 
     english: str
@@ -35,6 +35,7 @@ class Words:
         since: str | None = None,
         status: int | str = "inesperado",
         target: str | None = None,
+        rule: str | None = None,
         condition: str | None = None,
     ) -> Words:
         """Return the words without placeholders; the defaults stand for unknown values."""
@@ -43,6 +44,7 @@ class Words:
             "since": since or "há pouco",
             "status": status,
             "target": target or "outro endereço",
+            "rule": rule or "não é a que o webhook conta como sucesso",
             "condition": condition or "outro conteúdo",
         }
         texts = [self.what, self.then, self.you]

@@ -9,13 +9,20 @@ from typing import Any
 
 from webhookproxy.events import contract
 from webhookproxy.events.catalog import is_event_name
+from webhookproxy.events.conditions import Condition
 from webhookproxy.events.formats.definition import Format
 from webhookproxy.network.guard import Policy, UrlRefused, check_url
 from webhookproxy.rules import Problem, Problems, Refused, check_name, keeps_secrets, refuse_secrets
 from webhookproxy.rules.filters import Checked, check_filters
 from webhookproxy.rules.formats import check_format
+from webhookproxy.rules.headers import (
+    Header,
+    check_header_value,
+    check_headers,
+    with_stored_values,
+)
+from webhookproxy.rules.success import check_success_rule
 
-SECRET_MAX = 1024
 # The body that every webhook begins with.
 STANDARD = Format()
 EVENTS_MAX = 500
@@ -35,6 +42,7 @@ class WebhookInput:
 
     `events` None means all; `timeout` is in seconds, `rate_limit` in POSTs a second (None: no
     limit), `max_age` in hours. `filters` are by the name of the event (None: nothing is filtered).
+    `success_rule` is what an answer with a 2xx must say too (None: nothing).
     """
 
     name: str
@@ -49,11 +57,14 @@ class WebhookInput:
     max_age: float = 72.0
     filters: Checked | None = None
     format: Format = STANDARD
+    headers: tuple[Header, ...] = ()
+    success_rule: Condition | None = None
 
 
 _SECRETS = {
     "authorization": ("--auth", "a autorização"),
     "secret": ("--secret", "o segredo"),
+    "headers": ("--header", "os headers"),
 }
 
 
@@ -63,14 +74,18 @@ def changed_webhook(
     """Return the stored fields with those that were given, by their names, in their place.
 
     Raises Refused if a stored secret would go to another origin, see keeps_secrets: it must be
-    given again, or given empty to clear it. That Refused has all other problems too. `same_path`
+    given again, or given empty to clear it. A header with a blank value keeps the stored one of its
+    name. That Refused has all other problems too. `same_path`
     holds for operators, who could otherwise have it sent to an address of their own on the same
     host.
     """
-    kept = [
-        words for field, words in _SECRETS.items() if getattr(stored, field) and field not in given
-    ]
     changed = replace(stored, **given)
+    keeping = {field for field in _SECRETS if getattr(stored, field) and field not in given}
+    headers = with_stored_values(changed.headers, stored.headers)
+    if headers != changed.headers:
+        keeping.add("headers")
+        changed = replace(changed, headers=headers)
+    kept = [words for field, words in _SECRETS.items() if field in keeping]
     if kept and not keeps_secrets(stored.url, changed.url, same_path=same_path):
         elsewhere = Problem(
             "url",
@@ -93,8 +108,10 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
     except UrlRefused as refused:
         problems.add("url", refused.english, refused.portuguese)
     events = _check_events(given.events, problems)
-    _check_header_value("authorization", given.authorization, problems)
+    check_header_value("authorization", given.authorization, problems)
     _check_secret(given.secret, problems)
+    headers = check_headers(given.headers, problems)
+    check_success_rule(given.success_rule, problems)
     _check_numbers(given, problems)
     filters = None
     body = given.format
@@ -116,6 +133,7 @@ def check_webhook(given: WebhookInput, policy: Policy) -> WebhookInput:
         secret=given.secret or None,
         filters=filters,
         format=body,
+        headers=headers,
     )
 
 
@@ -129,7 +147,7 @@ def check_secret(secret: str) -> None:
 
 
 def _check_secret(secret: str | None, problems: Problems) -> None:
-    _check_header_value("secret", secret, problems)
+    check_header_value("secret", secret, problems)
     # Signed by its text, no library could verify it.
     if secret and secret.startswith(contract.WHSEC) and contract.decoded_whsec(secret) is None:
         problems.add(
@@ -160,31 +178,6 @@ def _check_events(events: tuple[str, ...] | None, problems: Problems) -> tuple[s
                 "escolha “Todos, também os futuros”.",
             )
     return tuple(dict.fromkeys(events))
-
-
-def _check_header_value(field: str, value: str | None, problems: Problems) -> None:
-    if not value:
-        return
-    if len(value) > SECRET_MAX:
-        problems.add(
-            field,
-            f"The value is longer than {SECRET_MAX} characters.",
-            f"O valor passa de {SECRET_MAX} caracteres.",
-        )
-    # A secret is never a header, but a line break in it is a copying mistake too, and
-    # receivers in other languages would read other characters as other bytes.
-    elif not value.isprintable() or any(ord(character) > 255 for character in value):
-        problems.add(
-            field,
-            "The value has line breaks, control characters or characters outside Latin-1.",
-            "O valor tem quebras de linha, caracteres de controle ou fora do Latin-1.",
-        )
-    elif value != value.strip():
-        problems.add(
-            field,
-            "The value begins or ends with a space: paste it again without it.",
-            "O valor começa ou termina com espaço: cole-o de novo sem ele.",
-        )
 
 
 def _check_numbers(given: WebhookInput, problems: Problems) -> None:

@@ -67,10 +67,11 @@ def _cause(trouble: Trouble, target: str | None) -> str:
 
 def _short(trouble: Trouble) -> str:
     """Return the answer in as few words as possible: its status, or the name of what failed."""
-    if trouble.status is not None:
+    # A 2xx that was no success does not say so by its status.
+    if trouble.status is not None and trouble.reason is not DeliveryReason.ANSWER_FAILED:
         return str(trouble.status)
     name = NAMES.get(trouble.reason) if trouble.reason else None
-    return (name or "sem resposta").format(status=_UNKNOWN_STATUS).lower()
+    return (name or "sem resposta").format(status=_status(trouble)).lower()
 
 
 def _status(trouble: Trouble) -> int | str:

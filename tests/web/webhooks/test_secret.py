@@ -15,7 +15,8 @@ from tests.web.support.browser import Browser, form_fields
 from webhookproxy.events.contract import whsec
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
-from webhookproxy.models.webhooks import ROTATION_HOURS, find_webhook
+from webhookproxy.models.signing_secrets import ROTATION_HOURS
+from webhookproxy.models.webhooks import find_webhook
 
 OLD = "canary-secret"
 

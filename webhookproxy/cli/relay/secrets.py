@@ -13,12 +13,8 @@ from webhookproxy.cli.shared.output import note
 from webhookproxy.cli.shared.values import WEBHOOK, with_stdin
 from webhookproxy.events.contract import whsec
 from webhookproxy.models.audit import CLI, Action, record_webhook
-from webhookproxy.models.webhooks import (
-    ROTATION_HOURS,
-    end_rotation,
-    find_webhook,
-    rotate_secret,
-)
+from webhookproxy.models.signing_secrets import ROTATION_HOURS, end_rotation, rotate_secret
+from webhookproxy.models.webhooks import find_webhook
 
 
 @click.command("rotate-secret", cls=Command)

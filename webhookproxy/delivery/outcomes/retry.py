@@ -29,7 +29,8 @@ class Kind(StrEnum):
     """What an answer means for the schedules."""
 
     SUCCESS = "success"
-    # The receiver said no to this event: any 4xx that does not ask for patience.
+    # The receiver said no to this event: any 4xx that does not ask for patience, or a 2xx that the
+    # webhook's rule of success takes for a failure.
     REFUSAL = "refusal"
     # The receiver failed at this event: 500, which says nothing about others.
     ERROR = "error"
@@ -71,7 +72,11 @@ def classify(status: int) -> tuple[Kind, DeliveryReason]:
 
 def was_refused(reason: str, status: int | None) -> bool:
     """Return whether the last answer, as it is stored, was about this one event."""
-    refused = (DeliveryReason.REFUSED_STATUS, DeliveryReason.N8N_TEST_URL)
+    refused = (
+        DeliveryReason.REFUSED_STATUS,
+        DeliveryReason.N8N_TEST_URL,
+        DeliveryReason.ANSWER_FAILED,
+    )
     return reason in refused or (reason == DeliveryReason.FAILED_STATUS and status == 500)
 
 

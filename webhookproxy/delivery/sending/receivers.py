@@ -68,6 +68,18 @@ def read_answer(
     return kind, reason
 
 
+def read_bad_success(url: str, said: str) -> tuple[Kind, DeliveryReason]:
+    """Return what a 2xx means whose text does not meet the webhook's rule of success.
+
+    It is a refusal of this event, unless it says what busy receivers say: Bitrix24's
+    QUERY_LIMIT_EXCEEDED may come with a 200.
+    """
+    for _, saying, reason in _BUSY_SAYINGS:
+        if reason is not DeliveryReason.REFUSED_STATUS and saying.search(said):
+            return Kind.BUSY, _busy_reason(url, reason)
+    return Kind.REFUSAL, DeliveryReason.ANSWER_FAILED
+
+
 def _read_redirect(url: str, location: str) -> tuple[Kind, DeliveryReason]:
     """Tell apart the redirects of Google Apps Script.
 
@@ -92,8 +104,7 @@ def _read_failure(
     """Tell apart what is busy, and n8n's test URL."""
     for statuses, saying, reason in _BUSY_SAYINGS:
         if status in statuses and saying.search(said):
-            full = reason is DeliveryReason.BUSY and _is_make(url)
-            return Kind.BUSY, DeliveryReason.MAKE_QUEUE_FULL if full else reason
+            return Kind.BUSY, _busy_reason(url, reason)
     if asks_patience and status in _PATIENCE:
         return Kind.BUSY, _PATIENCE[status]
     kind, reason = classify(status)
@@ -102,6 +113,11 @@ def _read_failure(
     if status == 404 and "/webhook-test/" in urlsplit(url).path:
         return kind, DeliveryReason.N8N_TEST_URL
     return kind, reason
+
+
+def _busy_reason(url: str, reason: DeliveryReason) -> DeliveryReason:
+    full = reason is DeliveryReason.BUSY and _is_make(url)
+    return DeliveryReason.MAKE_QUEUE_FULL if full else reason
 
 
 def _is_make(url: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from webhookproxy.models.deliveries.tables import Attempt, Delivery, Due, stored
 from webhookproxy.models.past_formats import past_format
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.rules import Refused
+from webhookproxy.rules.headers import read_headers
 
 HIDDEN = "…"
 # A word before a space in an Authorization is shown only if it cannot be a part of the secret.
@@ -61,6 +63,7 @@ def shown_request(
         now_s=(sent_ms or 0) // 1000,
         content_type=body.content_type,
         ids=body.ids,
+        own=tuple((name, HIDDEN) for name, _ in read_headers(webhook.headers)),
     )
     hidden = dict.fromkeys(_VARIABLES, HIDDEN)
     hidden["Authorization"] = _scheme(webhook.authorization or "")
@@ -106,9 +109,11 @@ def curl_command(request: ShownRequest) -> str:
     """
     headers, variables = [], []
     for name, value in request.headers:
-        if (variable := _VARIABLES.get(name)) is not None:
+        variable = _VARIABLES.get(name) or (_variable(name) if value == HIDDEN else None)
+        if variable is not None:
             variables.append(variable)
-            headers.append(f'--header "{name}: ${variable}"')
+            # A name may have characters that a shell would run between double quotes.
+            headers.append(f'--header {shlex.quote(f"{name}: ")}"${variable}"')
         else:
             headers.append(f"--header {shlex.quote(f'{name}: {value}')}")
     command = " \\\n  ".join(
@@ -120,6 +125,10 @@ def curl_command(request: ShownRequest) -> str:
         ]
     )
     return "\n".join([*_comments(variables), command])
+
+
+def _variable(name: str) -> str:
+    return "HEADER_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
 def _scheme(authorization: str) -> str:

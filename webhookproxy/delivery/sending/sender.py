@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,12 @@ from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import RETRY_AFTER_MAX, Kind
 from webhookproxy.delivery.sending.answer_headers import storable_headers
 from webhookproxy.delivery.sending.body import Bodies, Body, PastFormats, newest_only
-from webhookproxy.delivery.sending.receivers import read_answer, redirect_target
+from webhookproxy.delivery.sending.receivers import (
+    read_answer,
+    read_bad_success,
+    redirect_target,
+)
+from webhookproxy.delivery.sending.success import SuccessTest
 from webhookproxy.events import contract
 from webhookproxy.events.formats.definition import Unrenderable
 from webhookproxy.logs.redaction import HIDDEN
@@ -23,16 +28,19 @@ from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy, masked_url
-from webhookproxy.network.http.client import Client
+from webhookproxy.network.http.client import KEPT_ON_SUCCESS, Client
 from webhookproxy.network.http.errors import NoAnswer, StaleLink
 from webhookproxy.network.http.message import prepared
 from webhookproxy.network.http.text import readable
 from webhookproxy.reasons import DeliveryReason
+from webhookproxy.rules.headers import Header, read_headers
 
 logger = logging.getLogger(__name__)
 
 # A shorter secret may be any word of an answer, and hiding it would only spoil the answer.
 _SECRET_MIN = 6
+# Hiding the values of these would only spoil the answer, which has the same words.
+_NO_SECRETS = ("accept", "accept-language", "user-agent")
 
 Clock = Callable[[], float]
 
@@ -54,10 +62,15 @@ class Sender:
         self._secret = webhook.secret
         self._previous = webhook.previous_secret
         self._previous_until = webhook.previous_secret_until
-        self._hidden = _shown_forms(webhook)
+        self._headers_sent = read_headers(webhook.headers)
+        self._success = SuccessTest.of(webhook)
+        self._hidden = _shown_forms(webhook, self._headers_sent)
         self._bodies = Bodies(webhook, past)
         self._clock = clock
-        self._client = Client(policy, resolver, max_idle=webhook.parallelism)
+        whole = self._success is not None
+        self._client = Client(
+            policy, resolver, max_idle=webhook.parallelism, reads_whole_answers=whole
+        )
         self._request: PreparedRequest = prepared(webhook.url)
 
     def send(self, due: Due) -> Outcome:
@@ -118,6 +131,7 @@ class Sender:
             now_s=now,
             content_type=body.content_type,
             ids=body.ids,
+            own=self._headers_sent,
         )
 
     def _secrets(self, now: int) -> list[str]:
@@ -130,7 +144,8 @@ class Sender:
         return [self._secret]
 
     def _outcome(self, response: Response, started_ms: int, started: float) -> Outcome:
-        answer = self._storable(readable(response.headers, response.content or b""))
+        text = readable(response.headers, response.content or b"")
+        answer = self._storable(text)
         asked = read_retry_after(response.headers.get("Retry-After"), self._clock())
         location = response.headers.get("Location")
         kind, reason = read_answer(
@@ -140,14 +155,22 @@ class Sender:
             location=location,
             asks_patience=asked is not None,
         )
-        redirected = reason is DeliveryReason.REDIRECTED
+        detail = None
+        if reason is DeliveryReason.REDIRECTED:
+            detail = redirect_target(response.url, location)
+        elif reason is DeliveryReason.ACCEPTED and self._success is not None:
+            detail = self._success.failing(text)
+            if detail is None:
+                answer = answer[:KEPT_ON_SUCCESS]
+            else:
+                kind, reason = read_bad_success(response.url, answer)
         return Outcome(
             kind,
             reason,
             started_ms,
             round((time.monotonic() - started) * 1000),
             status=response.status_code,
-            detail=redirect_target(response.url, location) if redirected else None,
+            detail=detail,
             answer=answer,
             headers=None if kind is Kind.SUCCESS else self._headers_of(response),
             retry_after=asked if kind in (Kind.FAILURE, Kind.ERROR, Kind.BUSY) else None,
@@ -164,12 +187,13 @@ class Sender:
         return text
 
 
-def _shown_forms(webhook: Webhook) -> list[str]:
+def _shown_forms(webhook: Webhook, headers: Iterable[Header]) -> list[str]:
     """Return the forms in which a webhook's secrets may come back, the longest first."""
-    forms = {webhook.secret, webhook.previous_secret, webhook.authorization}
-    if webhook.authorization:
-        # Without its scheme too: a receiver that parsed the header shows the credentials alone.
-        forms.add(webhook.authorization.split()[-1])
+    sent = [value for name, value in headers if name.lower() not in _NO_SECRETS]
+    sent += [webhook.authorization] if webhook.authorization else []
+    forms = {webhook.secret, webhook.previous_secret, *sent}
+    # Without its scheme too: a receiver that parsed the header shows the credentials alone.
+    forms.update(value.split()[-1] for value in sent)
     long = (form for form in forms if form and len(form) >= _SECRET_MIN)
     return sorted(long, key=len, reverse=True)
 

@@ -8,6 +8,7 @@ without a size), there is no answer.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -40,15 +41,25 @@ class Client(BaseAdapter):
 
     Every address is checked when it is connected to; certificates are always checked. At most
     `max_idle` connections are kept. Redirects are answers like any other (see `redirects`), and
-    nothing is decompressed.
+    nothing is decompressed. With `reads_whole_answers` the body of a success says something too:
+    it is waited for until the deadline, and as much of it is read as of a failure's.
     """
 
-    def __init__(self, policy: Policy, resolver: dial.Resolver, max_idle: int = 8) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        resolver: dial.Resolver,
+        max_idle: int = 8,
+        *,
+        reads_whole_answers: bool = False,
+    ) -> None:
         super().__init__()
         self._policy = policy
         self._resolver = resolver
         self._idle = IdleLinks(max_idle)
         self._route: Route | None = None
+        self._kept_on_success = KEPT_ON_FAILURE if reads_whole_answers else KEPT_ON_SUCCESS
+        self._body_seconds = math.inf if reads_whole_answers else BODY_SECONDS
 
     def send(
         self,
@@ -123,10 +134,10 @@ class Client(BaseAdapter):
     def _content(self, link: Link, answer: Answer, deadline: float) -> bytes:
         """Read the beginning of the body; the connection is kept or closed."""
         content = bytearray()
-        limit = KEPT_ON_SUCCESS if 200 <= answer.status < 300 else KEPT_ON_FAILURE
+        limit = self._kept_on_success if 200 <= answer.status < 300 else KEPT_ON_FAILURE
         timer = None
         if not (isinstance(answer, CommonAnswer) and answer.is_in_hand()):
-            timer = gevent.Timeout.start_new(min(BODY_SECONDS, _left(deadline)))
+            timer = gevent.Timeout.start_new(min(self._body_seconds, _left(deadline)))
         reusable = False
         try:
             reusable = link.read_body(answer, content, limit)

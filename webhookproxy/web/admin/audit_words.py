@@ -85,6 +85,8 @@ _FIELDS = MappingProxyType(
         "format": "formato do corpo",
         "file_key": "passou a ser gerido pelo arquivo",
         "file_key_released": "deixou de ser gerido pelo arquivo",
+        "headers": "headers próprios",
+        "success_rule": "o que conta como sucesso",
     }
 )
 _ABOUT_USERS = frozenset({Action.USER_CREATED, Action.USER_CHANGED, Action.SECOND_FACTOR_CHANGED})

@@ -14,6 +14,7 @@ from webhookproxy.reasons import (
     DeliveryState,
     Words,
     delivery_words,
+    words_of_attempt,
 )
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.deliveries.search import Found
@@ -83,10 +84,8 @@ def since_ms(delivery: Told, webhook: Webhook, received_ms: int) -> int:
 
 
 def attempt_words(reason: str, status: int | None, detail: str | None) -> str:
-    """Return what came of one attempt, in one sentence; `detail` is the target of a redirect."""
-    words = DELIVERY_WORDS[DeliveryReason(reason)]
-    target = detail if reason == DeliveryReason.REDIRECTED else None
-    return words.filled(status=status or "de erro", target=target).what
+    """Return what came of one attempt, in one sentence."""
+    return words_of_attempt(DeliveryReason(reason), status, detail).what
 
 
 def refusal_words(group: RefusalGroup) -> str:

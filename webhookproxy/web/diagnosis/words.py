@@ -16,7 +16,7 @@ from webhookproxy.reasons import (
     DELIVERY_WORDS,
     ConnectionReason,
     ConnectionState,
-    DeliveryReason,
+    words_of_attempt,
 )
 from webhookproxy.web.connection.panel import Shown
 from webhookproxy.web.diagnosis.findings import Mark, Step
@@ -159,10 +159,7 @@ def _answer_step(webhook: Webhook, result: TrialResult) -> Step:
     outcome = result.outcome
     took = duration(outcome.duration_ms)
     if not result.accepted:
-        target = outcome.detail if outcome.reason is DeliveryReason.REDIRECTED else None
-        words = DELIVERY_WORDS[outcome.reason].filled(
-            status=outcome.status or "de erro", target=target
-        )
+        words = words_of_attempt(outcome.reason, outcome.status, outcome.detail)
         return Step(Mark.BAD, _POST, f"{words.what} Levou {took}.", words.you)
     finding = f"Aceito: HTTP {outcome.status}, em {took}."
     if outcome.duration_ms > webhook.timeout * 500:

@@ -13,7 +13,7 @@ from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record, record_webhook
 from webhookproxy.models.deliveries.actions import oldest_waiting, resume_webhook, try_now
 from webhookproxy.models.webhooks import find_webhook, switch_webhook
-from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
+from webhookproxy.reasons import words_of_attempt
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.shared import throttle
@@ -120,8 +120,7 @@ def _try_out(webhook: Webhook, name: str) -> str:
         return render_template("webhooks/running/trial.html", webhook=webhook, problem=problem)
     _note_test(webhook, name)
     outcome = result.outcome
-    target = outcome.detail if outcome.reason is DeliveryReason.REDIRECTED else None
-    words = DELIVERY_WORDS[outcome.reason].filled(status=outcome.status or "de erro", target=target)
+    words = words_of_attempt(outcome.reason, outcome.status, outcome.detail)
     return render_template(
         "webhooks/running/trial.html",
         webhook=webhook_or_404(webhook_id),

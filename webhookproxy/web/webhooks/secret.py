@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response
 from webhookproxy.events.contract import whsec
 from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record_webhook
-from webhookproxy.models.webhooks import ROTATION_HOURS, end_rotation, find_webhook, rotate_secret
+from webhookproxy.models.signing_secrets import ROTATION_HOURS, end_rotation, rotate_secret
+from webhookproxy.models.webhooks import find_webhook
 from webhookproxy.rules import Refused
 from webhookproxy.web.shared.access import (
     account,

@@ -1,0 +1,125 @@
+"""The rule by which an answer with a 2xx counts as success, its checks and its words.
+
+It is a condition: on a field of the answer's JSON, which equals a value or exists, or, without a
+path, on the answer's text, which contains another text or does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.events.payload_paths import BadPath, parse_path
+from webhookproxy.rules import Problems
+from webhookproxy.rules.filters import PATH_MAX, VALUE_MAX
+
+# Those on a field, and those on the text.
+OF_FIELD = (Operator.EQUAL, Operator.EXISTS)
+OF_TEXT = (Operator.CONTAINS, Operator.LACKS)
+# The choices, by the word that forms and commands use; the first one is no rule.
+ANY = "qualquer"
+CHOICES: Mapping[str, str] = {
+    ANY: "Qualquer resposta 2xx",
+    Operator.EQUAL: "2xx, e um campo da resposta (JSON) é igual a um valor",
+    Operator.EXISTS: "2xx, e um campo existe na resposta (JSON)",
+    Operator.CONTAINS: "2xx, e o texto da resposta contém um texto",
+    Operator.LACKS: "2xx, e o texto da resposta não contém um texto",
+}
+
+
+def chosen_rule(choice: str, path: str, text: str, problems: Problems) -> Condition | None:
+    """Return the rule that was typed, trimmed, without what its kind does not use."""
+    if choice == ANY:
+        return None
+    if choice not in CHOICES:
+        words = ", ".join(CHOICES)
+        problems.add(
+            "success",
+            f"{choice[:60]!r} is not a rule of success: choose one of {words}.",
+            f"{choice[:60]!r} não é uma regra de sucesso: escolha uma destas: {words}.",
+        )
+        return None
+    operator = Operator(choice)
+    return Condition(
+        path.strip() if operator in OF_FIELD else "",
+        operator,
+        "" if operator is Operator.EXISTS else text.strip(),
+    )
+
+
+def check_success_rule(rule: Condition | None, problems: Problems) -> None:
+    """Note everything that is wrong with a rule."""
+    if rule is None:
+        return
+    if rule.operator in OF_FIELD:
+        _check_path(rule.path, problems)
+    if rule.operator is Operator.EXISTS:
+        return
+    if not rule.value:
+        problems.add(
+            "success_text",
+            "Give the rule of success a text to compare with.",
+            "Informe o valor ou o texto que a resposta de sucesso deve, ou não deve, ter.",
+        )
+    elif len(rule.value) > VALUE_MAX or not rule.value.isprintable():
+        problems.add(
+            "success_text",
+            f"The text of the rule of success is longer than {VALUE_MAX} characters, or has line "
+            "breaks or control characters: use a part of it.",
+            f"O texto passa de {VALUE_MAX} caracteres, ou tem quebras de linha ou caracteres de "
+            "controle: use um trecho dele.",
+        )
+
+
+def _check_path(path: str, problems: Problems) -> None:
+    try:
+        if len(path) > PATH_MAX or not path.isprintable():
+            raise BadPath(path)
+        parse_path(path)
+    except BadPath:
+        problems.add(
+            "success_path",
+            f"{path[:60]!r} is not a field of an answer: write it like ok, result.id or "
+            f"errors[0], with up to {PATH_MAX} characters.",
+            f"{path[:60]!r} não é um campo da resposta: escreva como ok, result.id ou errors[0], "
+            f"com até {PATH_MAX} caracteres.",
+        )
+
+
+def success_words(rule: Condition | None) -> str:
+    """Return in Portuguese what counts as success; goes on after "sucesso é"."""
+    if rule is None:
+        return "qualquer 2xx"
+    match rule.operator:
+        case Operator.EXISTS:
+            asked = f"tem o campo {rule.path}"
+        case Operator.CONTAINS:
+            asked = f"contém “{rule.value}”"
+        case Operator.LACKS:
+            asked = f"não contém “{rule.value}”"
+        case _:
+            asked = f"tem {rule.path} igual a {rule.value}"
+    return f"um 2xx cuja resposta {asked}"
+
+
+def stored_success_rule(rule: Condition | None) -> dict[str, str] | None:
+    """Return a rule as the database keeps it; None for none."""
+    if rule is None:
+        return None
+    return {"path": rule.path, "operator": rule.operator.value, "value": rule.value}
+
+
+def read_success_rule(stored: Mapping[str, str] | None) -> Condition | None:
+    """Return the rule from the database's form. Raises ValueError for one that is unknown.
+
+    A newer version may have stored it.
+    """
+    if stored is None:
+        return None
+    try:
+        rule = Condition(stored["path"], Operator(stored["operator"]), stored["value"])
+    except (KeyError, TypeError) as error:
+        raise ValueError("a stored rule of success of another version") from error
+    if rule.operator not in (*OF_FIELD, *OF_TEXT):
+        raise ValueError("a stored rule of success of another version")
+    return rule
