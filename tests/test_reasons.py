@@ -68,7 +68,7 @@ def test_every_part_is_a_sentence_with_known_placeholders(words: Words) -> None:
         assert "desde há" not in part
     for part in (words.what, words.then, words.you):
         fields = {field for _, field, _, _ in string.Formatter().parse(part) if field}
-        assert fields <= {"when", "since", "status", "target", "condition"}
+        assert fields <= {"when", "since", "status", "target", "rule", "condition"}
     assert "{" not in words.english
 
 

@@ -65,8 +65,17 @@ def test_without_authorization_and_secret_only_the_constant_headers_are_sent() -
         "Content-Type": "application/json",
         "X-Webhook-Event": "agent-is-idle",
         "X-Webhook-Attempt": "3",
+        "Accept": "application/json, */*;q=0.8",
         "User-Agent": f"webhookproxy/{__version__}",
     }
+
+
+def test_own_headers_go_out_and_replace_ours_of_the_same_name() -> None:
+    own = (("X-Api-Key", "abc"), ("accept", "text/plain"))
+    sent = make_headers(authorization_value=None, secrets=[], own=own)
+    assert [name for name in sent if name.lower() == "accept"] == ["accept"]
+    assert (sent["accept"], sent["X-Api-Key"]) == ("text/plain", "abc")
+    assert sent["User-Agent"] == f"webhookproxy/{__version__}"
 
 
 @pytest.mark.parametrize("name", CATALOG)

@@ -13,6 +13,8 @@ from tests.support import application as world
 from tests.support.application import make_company, make_webhook
 from tests.support.names import let_names_resolve
 from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.extensions import db
+from webhookproxy.models.webhooks import find_webhook
 
 URL = "http://127.0.0.1:4009/hook"
 SECRET = "canary-signing-secret-0001"
@@ -77,6 +79,45 @@ def test_every_option_is_stored(run: Run) -> None:
     assert (webhook["authorization"], webhook["secret"]) == (True, True)
     assert (webhook["parallelism"], webhook["timeout"]) == (1, 2.5)
     assert (webhook["rate_limit"], webhook["max_age"]) == (0.5, 1.0)
+
+
+def test_headers_are_given_kept_and_cleared_and_only_their_names_are_shown(
+    run: Run, refuse: Refuse, app: Flask
+) -> None:
+    def sent() -> dict[str, str]:
+        with app.app_context():
+            return dict(find_webhook(db.session(), 1).input().headers)
+
+    create = ("webhook", "create", "1", "CRM", URL)
+    run(*create, "--header", "X-Key: -", "--header", "X-Two:canary-2", stdin="canary-1")
+    assert sent() == {"X-Key": "canary-1", "X-Two": "canary-2"}
+    shown = run("webhook", "show", "1", "--json").stdout
+    assert "canary" not in shown
+    assert json.loads(shown)["headers"] == ["X-Key", "X-Two"]
+    run("webhook", "edit", "1", "--header", "x-key:", "--header", "X-New: canary-3")
+    assert sent() == {"x-key": "canary-1", "X-New": "canary-3"}
+    assert "--header" in refuse("webhook", "edit", "1", "--url", "http://127.0.0.2:4009/")
+    assert "canary" not in refuse("webhook", "edit", "1", "--header", "canary-without-a-colon")
+    assert "has no value" in refuse("webhook", "edit", "1", "--header", "X-Other:")
+    run("webhook", "edit", "1", "--header", "")
+    assert sent() == {}
+
+
+def test_a_rule_of_success_and_a_format_are_stored_and_taken_back(run: Run, refuse: Refuse) -> None:
+    def shown() -> tuple[object, ...]:
+        row = json.loads(run("webhook", "show", "1", "--json").stdout)
+        return row["success_rule"], row["format"], row["encoding"]
+
+    equal = ("--success", "igual", "--success-path", "ok", "--success-text", "true")
+    run("webhook", "create", "1", "CRM", URL, *equal, "--format", "resumo")
+    assert shown() == ({"path": "ok", "operator": "igual", "value": "true"}, "resumo", "json")
+    run("webhook", "edit", "1", "--encoding", "form")
+    assert shown()[1:] == ("resumo", "form")
+    run("webhook", "edit", "1", "--success", "qualquer", "--format", "padrao")
+    assert shown() == (None, "padrao", "form")
+    assert "need --success" in refuse("webhook", "edit", "1", "--success-text", "x")
+    assert "is not a rule" in refuse("webhook", "edit", "1", "--success", "maior")
+    assert "is not a format" in refuse("webhook", "edit", "1", "--format", "xml")
 
 
 def test_the_lists_say_of_secrets_only_that_they_are_set(run: Run) -> None:

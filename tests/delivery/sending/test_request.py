@@ -24,6 +24,7 @@ from webhookproxy.delivery.sending.request import (
 from webhookproxy.models.deliveries.tables import Due, find_delivery
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.rules import Refused
+from webhookproxy.version import __version__
 
 URL = "https://crm.example.com/hook?key=[a]&b={c}&d='"
 # What shells, curl and printf would each like to read as something else.
@@ -59,14 +60,16 @@ def run(command: str, **variables: str) -> None:
 
 
 def test_every_secret_is_hidden_and_the_rest_is_exact() -> None:
-    webhook = webhook_with(authorization="canary-key", secret="canary-secret")
+    webhook = webhook_with(
+        authorization="canary-key", secret="canary-secret", headers="X-Api-Key: canary-own"
+    )
     due = due_with("{}")
     shown = shown_request(
         webhook, due, Body(standard_body(due)), attempt=3, sent_ms=1_700_000_000_999
     )
     assert (shown.method, shown.url) == ("POST", URL)
     assert shown.body.encode() == standard_body(due)
-    assert shown.headers[:-1] == (
+    assert shown.headers == (
         ("Content-Type", "application/json"),
         ("Authorization", "Bearer …"),
         ("X-Signature-SHA256", "…"),
@@ -75,6 +78,9 @@ def test_every_secret_is_hidden_and_the_rest_is_exact() -> None:
         ("webhook-signature", "…"),
         ("X-Webhook-Event", "call-was-created"),
         ("X-Webhook-Attempt", "3"),
+        ("Accept", "application/json, */*;q=0.8"),
+        ("User-Agent", f"webhookproxy/{__version__}"),
+        ("X-Api-Key", "…"),
     )
     assert "canary" not in str(shown) + curl_command(shown)
 
@@ -82,7 +88,7 @@ def test_every_secret_is_hidden_and_the_rest_is_exact() -> None:
 def test_what_is_not_set_has_no_header_and_needs_no_variable() -> None:
     shown = shown_first(webhook_with())
     names = [name for name, _ in shown.headers]
-    assert names == ["Content-Type", "X-Webhook-Event", "X-Webhook-Attempt", "User-Agent"]
+    assert names == ["Content-Type", "X-Webhook-Event", "X-Webhook-Attempt", "Accept", "User-Agent"]
     assert "$" not in curl_command(shown)
     assert "#" not in curl_command(shown)
 
@@ -107,16 +113,23 @@ def test_the_command_sends_the_same_bytes_whatever_they_are(payload: str) -> Non
     due = due_with(payload)
     with Receiver() as receiver:
         webhook = webhook_with(
-            url=receiver.url("/a?b=[1-3]&c={x,y}&d='"), authorization="k", secret="s"
+            url=receiver.url("/a?b=[1-3]&c={x,y}&d='"),
+            authorization="k",
+            secret="s",
+            # A shell runs what stands between these marks.
+            headers="X-`touch-it`$X-Key: v",
         )
         command = curl_command(shown_request(webhook, due, Body(standard_body(due)), attempt=2))
-        run(command, AUTHORIZATION='Bearer a"$b', WEBHOOK_SIGNATURE="v1,x y")
+        variable = "HEADER_X__TOUCH_IT__X_KEY"
+        values = {"AUTHORIZATION": 'Bearer a"$b', "WEBHOOK_SIGNATURE": "v1,x y", variable: "a b"}
+        run(command, **values)
         (received,) = receiver.wait_for(1)
     assert received.body == standard_body(due)
     assert (received.method, received.path) == ("POST", "/a?b=[1-3]&c={x,y}&d='")
     assert received.headers["Content-Type"] == "application/json"
     assert received.headers["Authorization"] == 'Bearer a"$b'
     assert received.headers["webhook-signature"] == "v1,x y"
+    assert received.headers["X-`touch-it`$X-Key"] == "a b"
     assert received.headers["X-Webhook-Attempt"] == "2"
     assert received.headers["User-Agent"].startswith("webhookproxy/")
 

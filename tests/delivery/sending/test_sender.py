@@ -5,41 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
+from tests.delivery.sending.conftest import DUE, FACTS, PAYLOAD, MakeSender
 from tests.delivery.waiting.window_rows import NOW_MS
 from tests.support.receiver import Plain, Received, Receiver, hang, raw
 from webhookproxy.delivery.outcomes.retry import Kind
-from webhookproxy.delivery.sending.sender import Sender
-from webhookproxy.models.deliveries.tables import Due, Facts
-from webhookproxy.models.webhooks import Webhook
-from webhookproxy.network.dial import Resolver
-from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import DeliveryReason
-
-PAYLOAD = '{"b": 1.10, "a": "\\u00e9 é", "n": 12345678901234567890123456789}'
-FACTS = Facts("evt_7", 3, "call-was-created", PAYLOAD, "sid-1", "abcd…wxyz", NOW_MS)
-DUE = Due(1, 9, "k", 2, 4, NOW_MS, None, None, FACTS)
-
-MakeSender = Callable[..., Sender]
-
-
-@pytest.fixture
-def make() -> Iterator[MakeSender]:
-    made: list[Sender] = []
-
-    def make(url: str, **fields: object) -> Sender:
-        given = {"id": 9, "timeout": 5.0, "parallelism": 8, "url": url, **fields}
-        policy = Policy(allow_private=True, allow_http=False)
-        made.append(Sender(Webhook(**given), policy, Resolver(), lambda: NOW_MS / 1000))
-        return made[-1]
-
-    yield make
-    for sender in made:
-        sender.close()
 
 
 def test_the_body_carries_the_payload_as_it_came(make: MakeSender) -> None:

@@ -157,7 +157,11 @@ def test_exactly_the_headers_of_this_webhook_are_listed(
     app: Flask, beto: Browser, place: Place, authorization: str | None, secret: str | None
 ) -> None:
     url = "http://127.0.0.1:9999/"
-    webhook = make_webhook(app, place.company, url, authorization=authorization, secret=secret)
+    own = (("X-Api-Key", "canary-own"), ("user-agent", "me"))
+    fields = {"headers": own} if authorization else {}
+    webhook = make_webhook(
+        app, place.company, url, authorization=authorization, secret=secret, **fields
+    )
     sent = contract.headers(
         event="agent-is-idle",
         event_id="evt_1",
@@ -166,10 +170,12 @@ def test_exactly_the_headers_of_this_webhook_are_listed(
         authorization_value=authorization,
         secrets=[secret] if secret else [],
         now_s=0,
+        own=fields.get("headers", ()),
     )
     page = beto.get(address_of(webhook)).text
     listed = page[page.index('<dl class="headers">') :]
     assert re.findall("<dt>(.*?)</dt>", listed) == list(sent)
+    assert "canary-own" not in page
 
 
 def test_deleting_says_what_is_lost_and_leaves_a_tombstone(

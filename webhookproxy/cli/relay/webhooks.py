@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,12 +10,13 @@ import click
 from sqlalchemy.orm import Session
 
 from webhookproxy.cli.relay.reach import lookup_warning
+from webhookproxy.cli.relay.webhook_options import given_fields, given_format, options
 from webhookproxy.cli.shared.context import policy, write
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
-from webhookproxy.cli.shared.values import COMPANY, WEBHOOK, Number, with_stdin
+from webhookproxy.cli.shared.values import COMPANY, WEBHOOK
 from webhookproxy.events.catalog import CATALOG
-from webhookproxy.events.formats.definition import Format, FormatKind
+from webhookproxy.events.formats.definition import Format
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import CLI, Action, record_webhook, record_webhook_edit
 from webhookproxy.models.companies import find_company
@@ -31,79 +31,24 @@ from webhookproxy.models.webhooks import (
     switch_webhook,
 )
 from webhookproxy.network.guard import check_url, masked_url
-from webhookproxy.rules.formats import chosen_format
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
 
 group = Group("webhook", help="The webhooks that get a company's events.")
-
-_FORMATS = [each.value for each in FormatKind]
-_STDIN = "- reads it from standard input, so that no list shows it."
-
-
-def _fields(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that `create` and `edit` share; None stands for an absent one."""
-    for option in (
-        click.option("--simulated", is_flag=True, help="Do everything but the POST."),
-        click.option("--max-age", type=Number(float), help="Hours an event is retried (72)."),
-        click.option("--rate", type=Number(float), help="POSTs a second, at most."),
-        click.option("--timeout", type=Number(float), help="Seconds for a whole POST (15)."),
-        click.option("--parallelism", type=Number(int), help="POSTs at once; 1: strict order (8)."),
-        click.option("--secret", help=f"Signs every POST; {_STDIN}"),
-        click.option("--auth", help=f"Authorization header; {_STDIN}"),
-        click.option("--encoding", help="How the body is written: json (default) or form."),
-        click.option("--format", "kind", help=f"The body's format: {', '.join(_FORMATS)}."),
-        click.option("--event", "events", multiple=True, help="May be repeated (default: all)."),
-    ):
-        command = option(command)
-    return command
-
-
-def _given(
-    *,
-    events: tuple[str, ...],
-    auth: str | None,
-    secret: str | None,
-    rate: float | None,
-    simulated: bool,
-    kind: str | None,
-    encoding: str | None,
-    before: Format,
-    **others: Any,
-) -> dict[str, Any]:
-    """Return the given options by the names of WebhookInput; `before` is the format until now."""
-    hidden = with_stdin({"--auth": auth, "--secret": secret})
-    fields = {
-        "events": events or None,
-        "authorization": hidden["--auth"],
-        "secret": hidden["--secret"],
-        "rate_limit": rate,
-        "format": _chosen(kind, encoding, before),
-        "state": WebhookState.SIMULATED if simulated else None,
-        **others,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _chosen(kind: str | None, encoding: str | None, before: Format) -> Format | None:
-    """Return the format that was asked for; None if none was."""
-    if kind is None and encoding is None:
-        return None
-    chosen = chosen_format(kind or before.kind, encoding or before.encoding)
-    return replace(before, kind=chosen.kind, encoding=chosen.encoding)
 
 
 @group.command("create")
 @click.argument("company", type=COMPANY)
 @click.argument("name")
 @click.argument("url")
-@_fields
+@options
 def create(company: int, name: str, url: str, **fields: Any) -> None:
     """Create a webhook, which gets events from now on; prints its id."""
-    for option in ("auth", "secret"):
+    for option, value in (("auth", fields["auth"]), ("secret", fields["secret"])):
         # A script's unset variable must not create a webhook without signatures.
-        if fields[option] == "":
+        if value == "":
             raise BadInput(f"--{option} is empty: give a value, or leave it out.")
-    webhook = WebhookInput(name=name, url=url, **_given(before=Format(), **fields))
+    chosen = given_format(Format(), fields.pop("kind"), fields.pop("encoding"))
+    webhook = WebhookInput(name=name, url=url, **chosen, **given_fields(**fields))
     allowed, warning = policy(), lookup_warning(url, check_url)
 
     def job(session: Session) -> int:
@@ -145,8 +90,14 @@ def list_webhooks(company: int, as_json: bool) -> None:
 def show(webhook: int, as_json: bool) -> None:
     """Show one webhook, without its secrets."""
     found = find_webhook(db.session(), webhook)
-    stored = found.input().format
-    row = {**_row(found), "format": stored.kind.value, "encoding": stored.encoding.value}
+    stored = found.input()
+    row = {
+        **_row(found),
+        "format": stored.format.kind.value,
+        "encoding": stored.format.encoding.value,
+        "headers": [name for name, _ in stored.headers],
+        "success_rule": found.success_rule,
+    }
     if as_json:
         print_json(row)
         return
@@ -157,21 +108,24 @@ def show(webhook: int, as_json: bool) -> None:
 @group.command("edit")
 @click.argument("webhook", type=WEBHOOK)
 @click.option("--name")
-@click.option("--url", help="A new host needs --auth and --secret again, if they are set.")
+@click.option("--url", help="A new host needs --auth, --secret and --header again.")
 @click.option("--all-events", is_flag=True, help="Send every event, also future ones.")
 @click.option("--no-rate", is_flag=True, help="Send without a rate limit.")
-@_fields
+@options
 def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
-    """Change the given fields only; "" clears --auth or --secret."""
+    """Change the given fields only; "" clears --auth, --secret or every --header.
+
+    The given --header are all that the webhook has from now on; 'Name:' keeps a stored value.
+    """
     if all_events and fields["events"]:
         raise BadInput("--all-events and --event contradict each other: give one of them.")
     if no_rate and fields["rate"] is not None:
         raise BadInput("--no-rate and --rate contradict each other: give one of them.")
-    before_edit = find_webhook(db.session(), webhook).input().format
-    given = _given(before=before_edit, **fields)
+    kind, encoding = fields.pop("kind"), fields.pop("encoding")
+    given = given_fields(**fields)
     given.update({"events": None} if all_events else {})
     given.update({"rate_limit": None} if no_rate else {})
-    if not given:
+    if not given and kind is None and encoding is None:
         raise BadInput(f"Nothing to change in webhook_{webhook}: give at least one option.")
     allowed, url = policy(), fields["url"]
     warning = None if url is None else lookup_warning(url, check_url)
@@ -179,7 +133,8 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
     def job(session: Session) -> None:
         found = find_webhook(session, webhook)
         before = found.input()
-        changed = changed_webhook(before, given, allowed, same_path=False)
+        chosen = given_format(before.format, kind, encoding)
+        changed = changed_webhook(before, {**given, **chosen}, allowed, same_path=False)
         edit_webhook(session, found, changed, allowed)
         record_webhook_edit(session, CLI, before, found)
 

@@ -17,10 +17,13 @@ from werkzeug.datastructures import MultiDict
 
 from webhookproxy.config.keys import KeyringError
 from webhookproxy.models.types import keyring
+from webhookproxy.rules.headers import HEADERS_MAX
 
 DRAFT_SECONDS = 1800
 # Compressed. A browser drops a cookie of more than 4 KB, with Base64 and all else in the session.
 DRAFT_BYTES = 1_900
+# The values of a webhook's own headers, row by row.
+HEADER_VALUES = tuple(f"header_value-{n}" for n in range(HEADERS_MAX))
 # Fields whose text is neither kept here nor printed anywhere.
 SECRET_FIELDS = frozenset(
     {
@@ -28,6 +31,7 @@ SECRET_FIELDS = frozenset(
         "token",
         "authorization",
         "secret",
+        *HEADER_VALUES,
         "password",
         "current",
         "repeated",

@@ -14,6 +14,7 @@ from webhookproxy.events.formats.stored import read_format
 from webhookproxy.models import Company, Webhook
 from webhookproxy.models.audit import Action, record_webhook, record_webhook_edit
 from webhookproxy.models.webhooks import create_webhook, edit_webhook, find_webhook
+from webhookproxy.rules.headers import read_headers
 from webhookproxy.rules.webhooks import WebhookInput, changed_webhook
 from webhookproxy.web.shared.access import (
     account,
@@ -114,8 +115,11 @@ def _page(
     added: str = "",
 ) -> str:
     categories, chosen = events_by_category(), set(form.events.data or ())
+    stored = () if webhook is None else read_headers(webhook.headers)
+    kept = {name.lower() for name, _ in stored}
     given = {"form": form, "company": company, "webhook": webhook, "copied": copied, "added": added}
-    return render_template("webhooks/form.html", categories=categories, chosen=chosen, **given)
+    given |= {"categories": categories, "chosen": chosen, "kept_headers": kept}
+    return render_template("webhooks/form.html", **given)
 
 
 def _go_on(form: WebhookForm, webhook_id: int, is_new: bool) -> Response:

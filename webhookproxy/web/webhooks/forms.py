@@ -24,9 +24,12 @@ from webhookproxy.events.formats.stored import read_format
 from webhookproxy.models import Webhook
 from webhookproxy.rules import Refused
 from webhookproxy.rules.formats import chosen_format
+from webhookproxy.rules.headers import read_headers
+from webhookproxy.rules.success import ANY, CHOICES, chosen_rule, read_success_rule
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.web.shared.formats import exact
 from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, choices
+from webhookproxy.web.webhooks.header_rows import HeaderRows
 
 _OFF = {"autocomplete": "off", "spellcheck": "false"}
 STATES: dict[str, str] = {
@@ -62,7 +65,8 @@ class WebhookForm(StoredForm):
     """A webhook to create or to edit; its authorization and its secret are never shown again."""
 
     COMPARED = (
-        "name", "url", "which", "events", "more_events", "state", "format", "encoding", *_NUMBERS,
+        "name", "url", "which", "events", "more_events", "state", "format", "encoding", "headers",
+        "success", "success_path", "success_text", *_NUMBERS,
     )  # fmt: skip
     CONFLICT = (
         "Outra pessoa salvou este webhook enquanto você editava. O que ela salvou está ao lado de "
@@ -73,7 +77,7 @@ class WebhookForm(StoredForm):
     name = StringField("Nome", description="Como você quer ver este webhook nesta tela.")
     url = StringField(
         "URL",
-        description="Para onde vai o POST de cada evento. Sucesso é qualquer resposta 2xx.",
+        description="Para onde vai o POST de cada evento.",
         render_kw={"type": "url", "inputmode": "url", **_OFF},
     )
     which = SelectField(
@@ -101,6 +105,10 @@ class WebhookForm(StoredForm):
         validate_choice=False,
         description="Formulário é o que PHP lê em $_POST e o Bitrix24 nos métodos REST.",
     )
+    headers = HeaderRows(
+        "Headers próprios (opcional)",
+        description="Até dez, como a chave que o sistema pede. Os valores ficam cifrados.",
+    )
     authorization = PasswordField(
         "Autenticação, Authorization (opcional)",
         description="“Bearer abc” vai como está; só “abc” vira “Bearer abc”.",
@@ -115,6 +123,23 @@ class WebhookForm(StoredForm):
     )
     generate_secret = BooleanField("Gerar um segredo novo e mostrá-lo uma vez")
     remove_secret = BooleanField("Remover o segredo salvo")
+    success = SelectField(
+        "O que conta como sucesso",
+        choices=choices(CHOICES),
+        default=ANY,
+        validate_choice=False,
+        description="Alguns sistemas respondem 200 também quando recusam, com o erro no corpo.",
+    )
+    success_path = StringField(
+        "Campo da resposta (opcional)",
+        description="Como ok, result.id ou errors[0].",
+        render_kw={**_OFF, "autocapitalize": "off"},
+    )
+    success_text = StringField(
+        "Valor ou texto (opcional)",
+        description="Lemos até 16 KB da resposta. Maiúsculas e minúsculas valem igual no texto.",
+        render_kw=_OFF,
+    )
     parallelism = StringField(
         "Paralelismo",
         default="8",
@@ -152,6 +177,10 @@ class WebhookForm(StoredForm):
         self.name.data, self.url.data, self.state.data = webhook.name, webhook.url, webhook.state
         kept = read_format(webhook.format)
         self.format.data, self.encoding.data = kept.kind.value, kept.encoding.value
+        self.headers.show(name for name, _ in read_headers(webhook.headers))
+        if (rule := read_success_rule(webhook.success_rule)) is not None:
+            self.success.data = rule.operator.value
+            self.success_path.data, self.success_text.data = rule.path, rule.value
         chosen = webhook.events or []
         self.which.data = "todos" if webhook.events is None else "escolhidos"
         self.events.data = [name for name in chosen if name in CATALOG]
@@ -195,6 +224,13 @@ class WebhookForm(StoredForm):
             "events": self._chosen(),
             "state": WebhookState(self.state.data),
             "format": self._format(),
+            "headers": self.headers.headers,
+            "success_rule": chosen_rule(
+                str(self.success.data),
+                str(self.success_path.data or ""),
+                str(self.success_text.data or ""),
+                self.unread,
+            ),
             **self._numbers(),
             **self._secret("authorization"),
             **self._secret("secret"),

@@ -10,14 +10,12 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.engine.liveness import read_owner
-from webhookproxy.events.formats.stored import read_format
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record_webhook
 from webhookproxy.models.call_facts import facts_of_events
 from webhookproxy.models.deliveries.bulk_resends import running
 from webhookproxy.models.webhooks import delete_webhook, find_webhook
-from webhookproxy.rules.filters import read_filters
 from webhookproxy.troubles.rates import rates
 from webhookproxy.web.charts.pages import delivery_charts
 from webhookproxy.web.charts.windows import chosen_window, ended_by_slot, latency_by_slot
@@ -37,7 +35,8 @@ from webhookproxy.web.shared.access import (
 )
 from webhookproxy.web.shared.forms import write
 from webhookproxy.web.webhooks.refusals import latest_refusals
-from webhookproxy.web.webhooks.words import format_words, shown_webhook, with_answers
+from webhookproxy.web.webhooks.settings import settings_of
+from webhookproxy.web.webhooks.words import shown_webhook, with_answers
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -59,13 +58,8 @@ def show(webhook_id: int) -> str:
     """Show one webhook: whether it delivers, what waits, what was sent last, how to verify it."""
     live_url = url_for("webhooks.watch", webhook_id=webhook_id, janela=request.args.get("janela"))
     webhook = webhook_or_404(webhook_id)
-    filters = read_filters(webhook.filters) or {}
     return render_template(
-        "webhooks/show.html",
-        live_url=live_url,
-        filters=filters,
-        format_words=format_words(read_format(webhook.format)),
-        **_facts(webhook),
+        "webhooks/show.html", live_url=live_url, **settings_of(webhook), **_facts(webhook)
     )
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from webhookproxy.events.formats.definition import LABELS, Encoding, Format
 from webhookproxy.models import Webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason, Words
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
@@ -76,12 +75,6 @@ def with_answers(session: Session, shown: Sequence[ShownWebhook]) -> list[ShownW
         else each
         for each in shown
     ]
-
-
-def format_words(given: Format) -> str:
-    """Return a format in the words of the form."""
-    written = ", como formulário" if given.encoding is Encoding.FORM else ""
-    return f"{LABELS[given.kind]}{written}"
 
 
 def _in_trouble(webhook: Webhook, trouble: Trouble, timezone: str) -> ShownWebhook:
