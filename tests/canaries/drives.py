@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 
-from tests.canaries.marks import AUTH, PHONE, PHONE_SHOWN, SECRET, TOKEN, URL_KEY
+from tests.canaries.marks import AUTH, OWN_HEADER, PHONE, PHONE_SHOWN, SECRET, TOKEN, URL_KEY
 from tests.canaries.stage import (
     ANA,
     BETO,
@@ -156,6 +156,7 @@ def creations(ana: Served) -> None:
     address = "/empresas/company_2/webhooks/novo"
     url = f"http://127.0.0.1:4009/?key={URL_KEY}"
     fields = {**filled(ana.fields(address)), "name": "Novo", "which": "todos", "url": url}
+    fields["header_name-0"] = "X-Api-Key"
     ana.send(address, {**fields, "authorization": f"Token {AUTH}"}, 303)
 
 
@@ -171,6 +172,9 @@ def edits(ana: Served) -> None:
         {"url": f"https://me:{MISTAKEN}@127.0.0.1/"},
         {"url": f"ftp://127.0.0.1/{URL_KEY}?key={URL_KEY}"},
         {"authorization": f"{AUTH}\n{AUTH}"},
+        {"url": inside, "header_value-0": ""},
+        {"header_value-0": f"{OWN_HEADER}\n{OWN_HEADER}"},
+        {"header_name-1": "Host", "header_value-1": OWN_HEADER},
         {"timeout": MISTAKEN, "rate_limit": PHONE, "more_events": f"{MISTAKEN} {PHONE_SHOWN}"},
         {"generate_secret": "y"},
     ):

@@ -1,6 +1,6 @@
 """The marked secrets, and the places to search for them.
 
-Every secret is marked: token, authorization, signing secrets, passwords, a key in a
+Every secret is marked: token, authorization, own headers, signing secrets, passwords, a key in a
 webhook's URL. None may be in what is printed, nor in the files of the database; a URL's key is the
 one that is stored as it is. The phone may be in payloads only.
 """
@@ -19,6 +19,7 @@ from webhookproxy.extensions import db
 MARK = "marked-canary"
 TOKEN = f"{MARK}-token-0123456789-abcdef"
 AUTH = f"Bearer {MARK}-authorization-1"
+OWN_HEADER = f"Token {MARK}-own-header-1"
 SECRET, OLD_SECRET = f"{MARK}-signing-secret-2", f"{MARK}-signing-secret-1"
 URL_KEY = f"key-{MARK}-of-the-receiver"
 URL = f"http://127.0.0.1:4009/?key={URL_KEY}"
@@ -60,7 +61,7 @@ def assert_no_secret_is_stored(app: Flask, sqlite_url: str) -> None:
     assert marked == {("webhooks", "url")}
     # The bytes too: the write-ahead log has older ones. A URL's key is an exception.
     told = (MAIL_PASSWORD, BOT, TOPIC, SLACK_KEY)
-    for secret in (TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET, *told):
+    for secret in (TOKEN, AUTH.split()[-1], OWN_HEADER.split()[-1], SECRET, OLD_SECRET, *told):
         assert secret.encode() not in files_of(sqlite_url)
 
 

@@ -19,6 +19,7 @@ from tests.canaries.marks import (
     MAIL_PASSWORD,
     MARK,
     OLD_SECRET,
+    OWN_HEADER,
     PHONE_SHOWN,
     SECRET,
     TOKEN,
@@ -56,6 +57,7 @@ SETTINGS = {
 TYPED: Mapping[str, str] = {
     "token": TOKEN,
     "authorization": AUTH,
+    "header_value-0": OWN_HEADER,
     "secret": SECRET,
     "password": NEW_PASSWORD,
     "current": PASSWORD,
@@ -64,7 +66,16 @@ TYPED: Mapping[str, str] = {
     "code": MISTAKEN,
 }
 SECRETS = (
-    *(TOKEN, AUTH.split()[-1], SECRET, OLD_SECRET, PASSWORD, WRONG, NEW_PASSWORD),
+    *(
+        TOKEN,
+        AUTH.split()[-1],
+        OWN_HEADER.split()[-1],
+        SECRET,
+        OLD_SECRET,
+        PASSWORD,
+        WRONG,
+        NEW_PASSWORD,
+    ),
     *(METRICS_TOKEN, MONITOR, MAIL_PASSWORD),
 )
 # The answers that contain a mark, and why. No other answer may, except with a text that is no
@@ -137,6 +148,7 @@ def _shows_everything(got: Received) -> Plain:
 def _webhooks(app: Flask, urls: list[str]) -> None:
     for number, url in enumerate(urls, 1):
         fields = {"authorization": AUTH, "secret": OLD_SECRET, "timeout": 2.0}
+        fields["headers"] = (("X-Api-Key", OWN_HEADER),)
         make_webhook(app, 1, f"{url}hook/{URL_KEY}?key={URL_KEY}", **fields)
         store_of(app).session(
             lambda session, number=number: rotate_secret(  # type: ignore[misc]

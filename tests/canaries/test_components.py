@@ -22,6 +22,7 @@ from tests.canaries.marks import (
     BOT,
     MAIL_PASSWORD,
     OLD_SECRET,
+    OWN_HEADER,
     PHONE,
     PHONE_SHOWN,
     SECRET,
@@ -110,6 +111,7 @@ def make_receivers(app: Flask, company: int, stack: ExitStack) -> list[Receiver]
     urls = [each.url(f"/hook/{URL_KEY}?key={URL_KEY}") for each in receivers]
     for url in [*urls, URL, receivers[0].url(f"/?key={URL_KEY}").replace("http:", "https:")]:
         fields = {"authorization": AUTH, "secret": OLD_SECRET, "timeout": 1.0}
+        fields["headers"] = (("X-Api-Key", OWN_HEADER),)
         webhook = make_webhook(app, company, url, **fields)
         store_of(app).session(
             lambda session, number=webhook: rotate_secret(  # type: ignore[misc]
@@ -228,6 +230,8 @@ COMMANDS: list[tuple[str, ...]] = [
     ("webhook", "create", "1", "W", f"https://name.invalid/?key={URL_KEY}"),
     ("webhook", "edit", "1", "--url", "http://127.0.0.2:4009/"),
     ("webhook", "edit", "1", "--secret", SECRET, "--auth", AUTH, "--rate", "0"),
+    ("webhook", "edit", "1", "--header", OWN_HEADER),
+    ("webhook", "edit", "1", "--header", f"Host: {OWN_HEADER}"),
     ("webhook", "list", "1"),
     ("webhook", "list", "1", "--json"),
     ("webhook", "test", "1"),
