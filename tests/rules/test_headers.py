@@ -1,4 +1,4 @@
-"""Which headers a webhook may have, and what becomes of their values when its URL changes."""
+"""The headers that a webhook may have, and their values when its URL changes."""
 
 from __future__ import annotations
 
