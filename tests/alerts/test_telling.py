@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import time_machine
 from flask import Flask
 
 from tests.alerts.world import NOON, Alerting, refuse
+from webhookproxy.alerts.conditions import Condition
 from webhookproxy.alerts.message import Message
-from webhookproxy.alerts.preferences import set_preferences
+from webhookproxy.alerts.preferences import set_preferences, set_watch
 from webhookproxy.alerts.told import told_of_company, unsent
 from webhookproxy.extensions import db
 
@@ -102,19 +105,46 @@ def test_nobody_is_told_of_a_company_that_he_may_not_see_any_more(alerting: Aler
     assert alerting.stored("SELECT * FROM alert_messages") == []
 
 
-def test_what_came_twice_to_one_company_is_not_told_of_two(alerting: Alerting) -> None:
-    company = alerting.company("Loja A")
-    user = alerting.user("ana@exemplo.com.br", company)
-    # From noon on, when this begins.
+def keep_quiet_from_noon(alerting: Alerting, user: int) -> None:
+    """Have the two hours after the beginning be quiet for a user."""
     quiet = 12 * 60, 14 * 60
     alerting.store.session(
         lambda session: set_preferences(session, user, is_on=True, quiet=quiet, morning_line=False)
     )
     alerting.execute("UPDATE alert_preferences SET changed_at = NULL")
+
+
+def test_what_came_twice_to_one_company_is_not_told_of_two(alerting: Alerting) -> None:
+    company = alerting.company("Loja A")
+    keep_quiet_from_noon(alerting, alerting.user("ana@exemplo.com.br", company))
     for _ in range(2):
-        alerting.connection(company, "reconnecting", "dropped")
-        assert alerting.run(minutes=15) == []
+        alerting.connection(company, "reconnecting", "owner_gone")
+        # Nobody looked meanwhile.
+        alerting.now += timedelta(minutes=15)
         alerting.connection(company, "connected", "accepted")
         assert alerting.run(minutes=15) == []
     subjects = [each.subject for each in alerting.run(minutes=90)]
-    assert "Lacuna: tempo sem receber eventos: Loja A (2 vezes)" in subjects
+    assert subjects == ["Lacuna: tempo sem receber eventos: Loja A (2 vezes)"]
+
+
+def test_a_lost_connection_is_told_once_after_quiet_hours(alerting: Alerting) -> None:
+    company, other = alerting.company("Loja A"), alerting.company("Loja B")
+    user = alerting.user("ana@exemplo.com.br", company, other)
+    keep_quiet_from_noon(alerting, user)
+    # Of the other company the user wants to know the gaps only.
+    alerting.store.session(
+        lambda session: set_watch(
+            session, user, Condition.CONNECTION_LOST, other, is_on=False, minutes=None
+        )
+    )
+    alerting.execute("UPDATE alert_preferences SET changed_at = NULL")
+    for each in (company, other):
+        alerting.connection(each, "reconnecting", "dropped")
+    assert alerting.run(minutes=15) == []
+    for each in (company, other):
+        alerting.connection(each, "connected", "accepted")
+    subjects = sorted(each.subject for each in alerting.run(minutes=180, step=5))
+    assert subjects == [
+        "Já passou: Conexão perdida: Loja A",
+        "Lacuna: tempo sem receber eventos: Loja B",
+    ]

@@ -27,7 +27,7 @@ TOLD_WITHIN = timedelta(days=2)
 AT_ONCE = 100
 # These do not count to what a person gets in an hour: the person asked for them.
 ASKED_FOR = (MessageKind.TEST, MessageKind.CONFIRMATION)
-# A gap is not told of beside these, which say the same while it lasts.
+# A gap is not told of beside these, which say the same.
 _GAP_TOO = (Condition.CONNECTION_LOST, Condition.TOKEN_REFUSED)
 
 
@@ -113,14 +113,22 @@ def plan_for(person: Person, known: Known, told: Told, now: datetime) -> list[Pl
 
 
 def changes_for(person: Person, known: Known, told: Told, now: datetime) -> list[Change]:
-    """Return everything that a person is to be told and was not, from the oldest alert on."""
+    """Return everything that a person is to be told and was not."""
     found: list[Change] = []
+    gaps: list[Alert] = []
     for alert in known.alerts:
         if alert.condition not in CONDITIONS or not person.may_see(alert.company_id):
             continue
-        if _is_told_otherwise(alert, known, told):
-            continue
-        found += _changes_of(person, alert, known, told.parts, now)
+        if alert.condition == Condition.GAP:
+            gaps.append(alert)
+        else:
+            found += _changes_of(person, alert, known, told.parts, now)
+    opened = {alert_id for alert_id, part in told.parts if part == Part.OPENED}
+    # Also what is told now, or waits for the end of quiet hours.
+    opened.update(each.alert for each in found if each.part is Part.OPENED)
+    for gap in gaps:
+        if not _is_told_otherwise(gap, known, opened):
+            found += _changes_of(person, gap, known, told.parts, now)
     return found
 
 
@@ -171,15 +179,16 @@ def _account_is_ready(alert: Alert, known: Known, now: datetime) -> bool:
     return now - alert.closed_at >= ACCOUNT_WAIT
 
 
-def _is_told_otherwise(alert: Alert, known: Known, told: Told) -> bool:
-    """Return whether a person was told of a gap while it lasted."""
-    if alert.condition != Condition.GAP or alert.closed_at is None:
+def _is_told_otherwise(gap: Alert, known: Known, opened: Collection[int]) -> bool:
+    """Return whether a gap is told of by one of these alerts, which lasted at the same time."""
+    ended = gap.closed_at
+    if ended is None:
         return False
     return any(
-        each.since < alert.closed_at
-        and (each.closed_at is None or each.closed_at > alert.since)
-        and (each.id, Part.OPENED) in told.parts
-        for each in known.lost.get(alert.company_id, ())
+        each.since < ended
+        and (each.closed_at is None or each.closed_at > gap.since)
+        and each.id in opened
+        for each in known.lost.get(gap.company_id, ())
     )
 
 
