@@ -1,324 +1,286 @@
-"""Every condition: its beginning and its end are told once, also beside a takeover or a crash."""
+"""The table: every condition begins, ends, flaps, comes in groups, in quiet hours, beside a kill.
+
+Each test has all conditions happen at the same time, each to a user of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
-from tests.alerts.world import NOON, Alerting
-from webhookproxy.alerts.conditions import CONDITIONS, About, Condition
+from tests.alerts.table import TABLE, Row, Stage
+from tests.alerts.world import Alerting
+from webhookproxy.alerts.conditions import URGENT, Condition
 from webhookproxy.alerts.message import Message
-from webhookproxy.alerts.watching.states import State, Subject
-from webhookproxy.database.store import StoreUnavailable
+from webhookproxy.alerts.watching.watcher import Watcher
+from webhookproxy.database.store import Store, StoreUnavailable
 
-DAYS = timedelta(days=1)
-Do = Callable[[Alerting, int, int], None]
-
-
-class Row(NamedTuple):
-    """How a condition begins and ends; both get the company and the webhook."""
-
-    condition: Condition
-    begin: Do
-    end: Do
-    # What the lines of the first message say.
-    says: str
+OPENED, CLOSED, DIGEST = "alert.opened", "alert.closed", "alert.digest"
+Told = Mapping[Condition, list[Message]]
 
 
-def health(alerting: Alerting, webhook: int, **columns: Any) -> None:
-    sets = ", ".join(f"{name} = :{name}" for name in columns)
-    alerting.execute(
-        f"UPDATE webhook_health SET {sets} WHERE webhook_id = :webhook", webhook=webhook, **columns
-    )
+def kinds(told: Told) -> dict[Condition, list[str]]:
+    return {condition: [each.kind for each in found] for condition, found in told.items()}
 
 
-def lose(alerting: Alerting, company: int, _webhook: int) -> None:
-    alerting.connection(company, "reconnecting", "dropped")
+def expected(of_row: Callable[[Row], list[str]]) -> dict[Condition, list[str]]:
+    return {row.condition: of_row(row) for row in TABLE}
 
 
-def connect(alerting: Alerting, company: int, _webhook: int) -> None:
-    alerting.connection(company, "connected", "accepted")
+NOTHING = expected(lambda _row: [])
+BEGUN = expected(lambda _row: [OPENED])
+ENDED = expected(lambda row: [CLOSED] if row.watched.ends else [])
 
 
-def expire(alerting: Alerting, company: int, _webhook: int, days: int = 3) -> None:
-    alerting.execute(
-        "UPDATE companies SET token_expires_at = :at WHERE id = :company",
-        at=alerting.now + days * DAYS,
-        company=company,
-    )
+def test_all_conditions_are_in_the_table() -> None:
+    assert {row.condition for row in TABLE} == set(Condition)
 
 
-def fall_silent(alerting: Alerting, company: int, _webhook: int) -> None:
-    hour = int(alerting.clock()) // 3600
-    for week in range(1, 9):
-        for each in range(hour - week * 168 - 2, hour - week * 168 + 6):
-            alerting.execute(
-                "INSERT INTO hourly_events (company_id, hour, name, count)"
-                " VALUES (:company, :hour, 'x', 2400)",
-                company=company,
-                hour=each,
-            )
-    alerting.execute(
-        "UPDATE connections SET since = :before, last_event_at = :now WHERE company_id = :company",
-        before=alerting.now - DAYS,
-        now=alerting.now,
-        company=company,
-    )
-
-
-def hear(alerting: Alerting, company: int, _webhook: int) -> None:
-    """Have events come for the next hours."""
-    alerting.execute(
-        "UPDATE connections SET last_event_at = :later WHERE company_id = :company",
-        later=alerting.now + timedelta(hours=3),
-        company=company,
-    )
-
-
-def pause(alerting: Alerting, _company: int, webhook: int) -> None:
-    alerting.execute(
-        "UPDATE webhooks SET state = 'paused', paused_reason = 'gone', paused_at = :now"
-        " WHERE id = :webhook",
-        now=alerting.now,
-        webhook=webhook,
-    )
-
-
-def resume(alerting: Alerting, _company: int, webhook: int) -> None:
-    alerting.execute(
-        "UPDATE webhooks SET state = 'active', paused_reason = NULL, paused_at = NULL"
-        " WHERE id = :webhook",
-        webhook=webhook,
-    )
-
-
-def refuse(alerting: Alerting, _company: int, webhook: int) -> None:
-    facts = {"last_error": "refused_status", "last_error_status": 422}
-    later = alerting.now + timedelta(hours=5)
-    health(alerting, webhook, refusing_since=alerting.now, refusing_last_at=later, **facts)
-
-
-def fall_behind(alerting: Alerting, _company: int, webhook: int) -> None:
-    health(alerting, webhook, behind_since=alerting.now, created=100)
-
-
-def fill(alerting: Alerting, _company: int, _webhook: int) -> None:
-    alerting.installation[Subject(Condition.DISK_FULL)] = State(alerting.now, "disk_nearly_full")
-
-
-TABLE = (
-    Row(Condition.CONNECTION_LOST, lose, connect, "sem conexão com a 3C Plus desde 12:00"),
-    Row(
-        Condition.TOKEN_REFUSED,
-        lambda a, c, _w: a.connection(c, "token_refused", "refused"),
-        connect,
-        "recusa o token desde 12:00",
-    ),
-    Row(
-        Condition.TOKEN_EXPIRES,
-        expire,
-        lambda a, c, w: expire(a, c, w, days=90),
-        "o token vence em 26/11",
-    ),
-    Row(Condition.SILENCE, fall_silent, hear, "conectada, mas sem eventos desde 12:00"),
-    Row(
-        Condition.WEBHOOK_FAILING,
-        lambda a, _c, w: a.fail(w),
-        lambda a, _c, w: a.mend(w),
-        "sua URL responde com erro: status 500, desde 12:00",
-    ),
-    Row(Condition.WEBHOOK_PAUSED, pause, resume, "não existe mais (status 410)"),
-    Row(
-        Condition.WEBHOOK_REFUSING,
-        refuse,
-        lambda a, _c, w: health(a, w, refusing_since=None, refusing_last_at=None),
-        "recusa parte dos eventos com status 422 desde 12:00",
-    ),
-    Row(
-        Condition.WEBHOOK_BEHIND,
-        fall_behind,
-        lambda a, _c, w: health(a, w, behind_since=None),
-        "a fila cresce desde 12:00",
-    ),
-    Row(
-        Condition.DISK_FULL,
-        fill,
-        lambda a, _c, _w: a.installation.clear(),
-        "O disco do servidor está quase cheio",
-    ),
-)
-
-
-def is_of_administrators(row: Row) -> bool:
-    return CONDITIONS[row.condition].about is About.INSTALLATION
-
-
-class Stage:
-    """A company with a webhook and a user of its own for each row of the table."""
-
-    def __init__(self, app: Flask) -> None:
-        self.alerting = Alerting(app)
-        self.places: dict[Condition, tuple[int, int]] = {}
-        for row in TABLE:
-            company = self.alerting.company(row.condition)
-            self.places[row.condition] = company, self.alerting.webhook(company)
-            address = f"{row.condition}@exemplo.com.br"
-            self.alerting.user(address, company, admin=is_of_administrators(row))
-
-    def change(self, what: Callable[[Row], Do]) -> None:
-        for row in TABLE:
-            what(row)(self.alerting, *self.places[row.condition])
-
-    def told(self, minutes: float) -> dict[Condition, list[Message]]:
-        """Let time pass; return what the user of each row was told of its condition."""
-        before = len(self.alerting.channel.sent)
-        self.alerting.run(minutes=minutes, step=10)
-        found: dict[Condition, list[Message]] = {row.condition: [] for row in TABLE}
-        for target, message in self.alerting.channel.sent[before:]:
-            condition = Condition(target.partition("@")[0])
-            alerts: Any = message.data["alerts"]
-            # An administrator is told of all companies.
-            if condition in {each["condition"] for each in alerts}:
-                found[condition].append(message)
-        return found
-
-
-@pytest.fixture
-def stage(any_app: Flask) -> Stage:
-    return Stage(any_app)
-
-
-def test_each_condition_is_told_once_and_its_end_once_also_by_the_next_owner(stage: Stage) -> None:
-    assert stage.told(0) == {row.condition: [] for row in TABLE}
-    stage.change(lambda row: row.begin)
+def test_each_is_told_once_and_its_end_once_also_by_the_next_owner(any_app: Flask) -> None:
+    stage = Stage(any_app)
+    assert kinds(stage.told(0)) == NOTHING
+    stage.begin()
     told = stage.told(40)
-    stage.alerting.build()
-    assert {key: len(each) for key, each in told.items() if len(each) != 1} == {}, told
+    assert kinds(told) == BEGUN
     for row in TABLE:
         (message,) = told[row.condition]
         assert any(row.says in line for line in message.lines), message
-        if not is_of_administrators(row):
-            assert message.kind == "alert.opened"
-            assert CONDITIONS[row.condition].label in message.subject
-    assert stage.told(60) == {row.condition: [] for row in TABLE}
-    stage.change(lambda row: row.end)
-    told = stage.told(30)
+        assert message.subject.startswith(f"{row.watched.label}: ")
     stage.alerting.build()
-    assert {key: len(each) for key, each in told.items() if len(each) != 1} == {}, told
+    assert kinds(stage.told(60, step=30)) == NOTHING
+    stage.end()
+    told = stage.told(30)
+    assert kinds(told) == ENDED
     for row in TABLE:
-        (message,) = told[row.condition]
-        # An administrator, who sees all of it at the same time, gets a digest.
-        if not is_of_administrators(row):
-            assert (message.kind, message.subject[:11]) == ("alert.closed", "Resolvido: ")
-    assert stage.told(60) == {row.condition: [] for row in TABLE}
-
-
-def test_a_gap_that_nobody_told_while_it_lasted_is_told_when_it_is_over(app: Flask) -> None:
-    alerting = Alerting(app)
-    company, other = alerting.company("Loja A"), alerting.company("Loja B")
-    alerting.user("ana@exemplo.com.br", admin=True)
-    for each in (company, other):
-        alerting.connection(each, "reconnecting", "owner_gone")
-    # This process did not run meanwhile.
-    alerting.now += timedelta(minutes=42)
-    alerting.connection(company, "connected", "accepted")
-    (gap, lost) = sorted(alerting.run(minutes=30), key=lambda each: each.subject)[::-1]
-    assert (lost.kind, lost.subject) == ("alert.opened", "Conexão perdida: Loja B")
-    assert (gap.kind, gap.subject) == (
-        "alert.opened",
-        "Lacuna: tempo sem receber eventos: Loja A",
-    )
-    assert "nenhum evento recebido de 12:00 a 12:42 (42 min)" in gap.lines[0]
-    # The end of what was told has the length of the gap.
-    alerting.connection(other, "connected", "accepted")
-    (closed,) = alerting.run(minutes=60)
-    assert (closed.kind, closed.subject) == ("alert.closed", "Resolvido: Conexão perdida: Loja B")
-
-
-def test_a_crash_between_sending_and_commit_repeats_one_message_with_its_id(
-    app: Flask,
-) -> None:
-    alerting = Alerting(app)
-    company = alerting.company("Loja A")
-    alerting.user("ana@exemplo.com.br", company)
-    alerting.connection(company, "token_refused", "refused")
-
-    class Dead:
-        def session(self, _job: object) -> None:
-            raise StoreUnavailable("killed")
-
-    alerting.outbox._store = Dead()  # type: ignore[assignment]
-    for _ in range(2):
-        alerting.now += timedelta(minutes=3)
-        alerting.watcher.step()
-    for _ in range(3):
-        alerting.outbox.step()
-        assert alerting.outbox.join(20)
-    assert len(alerting.channel.sent) == 1
-    alerting.build()
-    alerting.run(minutes=60, step=10)
-    first, second = (message for _, message in alerting.channel.sent)
-    assert first.id == second.id
+        for message in told[row.condition]:
+            assert message.subject.startswith(f"Resolvido: {row.watched.label}: ")
+    stage.alerting.build()
+    assert kinds(stage.told(60, step=30)) == NOTHING
 
 
 def test_what_is_alike_goes_together(app: Flask) -> None:
-    alerting = Alerting(app)
-    companies = [alerting.company(f"Loja {number:02d}") for number in range(31)]
-    alerting.user("ana@exemplo.com.br", admin=True)
-    for company in companies:
-        alerting.connection(company, "token_refused", "refused")
-    (message,) = alerting.run(minutes=30, step=5)
-    assert message.subject == "Token recusado em 31 empresas: Loja 00, Loja 01, Loja 02 e mais 28"
-    assert message.lines[10] == "E mais 21."
-    for company in companies[1:]:
-        alerting.connection(company, "connected", "accepted")
-    (message,) = alerting.run(minutes=30, step=5)
-    assert message.subject.startswith("Resolvido: Token recusado em 30 empresas: Loja 01")
+    stage = Stage(app, places=2)
+    stage.begin()
+    told = stage.told(40, step=20)
+    assert kinds(told) == BEGUN
+    stage.end()
+    over = stage.told(30, step=15)
+    assert kinds(over) == ENDED
+    for row in TABLE:
+        for message in told[row.condition] + over[row.condition]:
+            assert row.is_single or f"{row.watched.label} em 2 " in message.subject
+            assert not row.is_single or message.subject.endswith(": Servidor")
 
 
-def test_a_state_that_comes_and_goes_is_told_in_digests(app: Flask) -> None:
-    alerting = Alerting(app)
-    webhook = alerting.webhook(alerting.company("Loja A"))
-    alerting.user("ana@exemplo.com.br", admin=True)
-    messages: list[Message] = []
-    for _ in range(6):
-        alerting.fail(webhook)
-        messages += alerting.run(minutes=8, step=2)
-        alerting.mend(webhook)
-        messages += alerting.run(minutes=4, step=2)
-    kinds = [each.kind for each in messages]
-    assert kinds[:3] == ["alert.opened", "alert.closed", "alert.opened"]
-    assert messages[2].lines[-1] == (
-        "CRM (Loja A) mudou 3 vezes na última hora: as próximas mudanças vêm juntas, num resumo."
+@pytest.mark.slow
+def test_what_comes_and_goes_is_told_in_digests_to_its_end(app: Flask) -> None:
+    stage = Stage(app)
+    changes = 4
+    for _ in range(changes):
+        stage.begin()
+        stage.alerting.run(minutes=15, step=3)
+        stage.end()
+        stage.alerting.run(minutes=4, step=2)
+    stage.alerting.run(minutes=120, step=10)
+    for condition, messages in stage.sent_since(0).items():
+        told = [each.kind for each in messages]
+        if condition in URGENT:
+            assert told == [OPENED, CLOSED] * changes
+            continue
+        # Three as they come, then together, at most once in half an hour.
+        assert DIGEST not in told[:3], condition
+        assert DIGEST in told[3:] or condition is Condition.GAP, condition
+        assert len(told) <= 3 + 5, condition
+        assert any("vezes na última hora" in line for each in messages for line in each.lines)
+    parts = stage.alerting.stored(
+        "SELECT alert_id, part, COUNT(*) AS n FROM alert_message_parts GROUP BY alert_id, part"
     )
-    assert set(kinds[3:]) == {"alert.digest"}
-    (last,) = alerting.run(minutes=90, step=5)
-    assert last.kind == "alert.digest"
+    assert {row.n for row in parts} == {1}
+    ends = {row.condition.value for row in TABLE if row.watched.ends}
+    ((gaps, _),) = stage.places[Condition.GAP]
+    for row in stage.alerting.stored("SELECT id, condition, company_id FROM alerts"):
+        found = {each.part for each in parts if each.alert_id == row.id}
+        if row.condition == Condition.GAP and row.company_id != gaps:
+            # Told as a lost connection, or a token that was refused.
+            assert found == set()
+        else:
+            assert found == {"opened", *(["closed"] if row.condition in ends else [])}
 
 
 def test_quiet_hours_keep_what_may_wait(app: Flask) -> None:
-    alerting = Alerting(app)
-    company = alerting.company("Loja A")
-    webhook = alerting.webhook(company)
-    user = alerting.user("ana@exemplo.com.br", admin=True)
-    alerting.execute(
-        "INSERT INTO alert_preferences (user_id, is_on, morning_line, quiet_from, quiet_until)"
-        " VALUES (:user, :yes, :no, 660, 900)",
-        user=user,
+    stage = Stage(app, places=2)
+    # From 11:00 to 15:00.
+    stage.alerting.execute(
+        "INSERT INTO alert_preferences (user_id, is_on, quiet_from, quiet_until)"
+        " SELECT id, :yes, 660, 900 FROM users",
         yes=True,
-        no=False,
     )
-    alerting.fail(webhook)
-    alerting.connection(company, "token_refused", "refused")
-    assert alerting.run(minutes=60, step=5) == []
-    alerting.installation[Subject(Condition.NOT_STORING)] = State(NOON, "database_refuses")
-    (urgent,) = alerting.run(minutes=10, step=5)
-    assert urgent.subject == "Não está gravando: Servidor"
-    alerting.mend(webhook)
-    messages = alerting.run(minutes=180, step=5)
-    subjects = sorted(each.subject for each in messages)
-    assert subjects == ["Já passou: Webhook falhando: CRM (Loja A)", "Token recusado: Loja A"]
+    stage.begin()
+    told = stage.told(40, step=20)
+    assert kinds(told) == expected(lambda row: [OPENED] if row.condition in URGENT else [])
+    # In the first place all is over before the quiet hours are; in the second it lasts.
+    stage.end(place=0)
+    told = stage.told(60, step=20)
+    assert kinds(told) == expected(lambda row: [CLOSED] if row.condition in URGENT else [])
+    told = stage.told(120, step=20)
+    for row in TABLE:
+        label, subjects = row.watched.label, sorted(each.subject for each in told[row.condition])
+        where = f"{row.condition} " if row.watched.about == "company" else f"CRM ({row.condition} "
+        end = "" if row.watched.about == "company" else ")"
+        if row.condition in URGENT:
+            assert subjects == []
+        elif row.is_single:
+            assert subjects == [f"Já passou: {label}: Servidor"]
+        elif not row.watched.ends:
+            assert [each.partition(": gap")[0] for each in subjects] == [f"{label} em 2 empresas"]
+        else:
+            now = f"{label}: {where}1{end}", f"Já passou: {label}: {where}0{end}"
+            assert subjects == sorted(now)
+
+
+@dataclass
+class Dying:
+    """The store of an owner that is killed in the middle of a write, after some whole ones."""
+
+    store: Store
+    writes: int
+
+    def session(self, job: Callable[[Session], Any], *, fence: int | None = None) -> Any:
+        def killed(session: Session) -> Any:
+            job(session)
+            session.flush()
+            if not self.writes:
+                raise StoreUnavailable("killed")
+            self.writes -= 1
+
+        return self.store.session(killed, fence=fence)
+
+
+def live_and_die(alerting: Alerting) -> None:
+    """Have owners be killed in each write that is due, and one between sending and writing down."""
+    for writes in range(3):
+        alerting.build()
+        alerting.watcher._store = Dying(alerting.store, writes)  # type: ignore[assignment]
+        with suppress(StoreUnavailable):
+            alerting.watcher.step()
+    alerting.build()
+    alerting.watcher.step()
+    alerting.outbox._store = Dying(alerting.store, 0)  # type: ignore[assignment]
+    alerting.outbox.step()
+    assert alerting.outbox.join(20)
+    alerting.build()
+
+
+@pytest.mark.slow
+def test_owners_that_are_killed_at_any_point_repeat_one_message_at_most(app: Flask) -> None:
+    stage = Stage(app)
+    for change, kind in ((stage.begin, OPENED), (stage.end, CLOSED)):
+        before = len(stage.alerting.channel.sent)
+        change()
+        for _ in range(5):
+            live_and_die(stage.alerting)
+            stage.alerting.run(minutes=8, step=8)
+        for condition, messages in stage.sent_since(before).items():
+            is_told = kind in (BEGUN if kind == OPENED else ENDED)[condition]
+            # Eight at a time were being sent when the owner was killed, and have the same id.
+            assert len({each.id for each in messages}) == is_told, condition
+            assert {each.kind for each in messages} == ({kind} if is_told else set()), condition
+            assert len(messages) <= 2, condition
+
+
+def test_a_former_owner_writes_nothing_beside_the_next_one(app: Flask) -> None:
+    stage = Stage(app)
+    alerting = stage.alerting
+    alerting.execute(
+        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id, last_delivery_id)"
+        " VALUES (0, 1, '', 0, 0, 0)"
+    )
+
+    class Overtaken:
+        """The store of an owner that stood still before a write, while the next one worked."""
+
+        def session(self, job: Callable[[Session], Any], *, fence: int | None = None) -> Any:
+            alerting.execute("UPDATE leases SET fence = fence + 1")
+            owner = Watcher(alerting.store, alerting.reading, installation, alerting.clock)
+            owner.step()
+            return alerting.store.session(job, fence=fence)
+
+    def fence() -> int:
+        return int(alerting.stored("SELECT fence FROM leases")[0][0])
+
+    def installation() -> Any:
+        return alerting.installation
+
+    def take_over() -> None:
+        former = Watcher(Overtaken(), alerting.reading, installation, alerting.clock, fence)  # type: ignore[arg-type]
+        former.step()
+
+    for change, told in ((stage.begin, BEGUN), (stage.end, ENDED)):
+        before = len(alerting.channel.sent)
+        change()
+        for _ in range(2):
+            alerting.now += timedelta(minutes=15)
+            take_over()
+            alerting.run()
+        assert kinds(stage.sent_since(before)) == told
+
+
+@contextmanager
+def no_database(alerting: Alerting) -> Iterator[None]:
+    """The database neither reads nor writes, for an owner that goes on."""
+
+    def fail(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        raise OperationalError(statement, None, Exception("gone"))
+
+    class Gone:
+        def session(self, _job: object, **_fence: object) -> None:
+            raise StoreUnavailable("gone")
+
+    alerting.watcher._store = alerting.outbox._store = Gone()  # type: ignore[assignment]
+    event.listen(alerting.reading, "before_cursor_execute", fail)
+    try:
+        yield
+    finally:
+        event.remove(alerting.reading, "before_cursor_execute", fail)
+        alerting.watcher._store = alerting.outbox._store = alerting.store
+
+
+def stand_still(alerting: Alerting) -> None:
+    """Try to work for half an hour without the database."""
+    with no_database(alerting):
+        for _ in range(3):
+            alerting.now += timedelta(minutes=10)
+            for job in (alerting.watcher, alerting.outbox):
+                with suppress(OperationalError, StoreUnavailable):
+                    job.step()
+            assert alerting.outbox.join(20)
+
+
+@pytest.mark.slow
+def test_without_the_database_what_is_told_later_is_told_once(app: Flask) -> None:
+    stage = Stage(app)
+    alerting = stage.alerting
+    for change, told in ((stage.begin, BEGUN), (stage.end, ENDED)):
+        before = len(alerting.channel.sent)
+        change()
+        # Away before it was seen, before it was told, and after it was sent.
+        stand_still(alerting)
+        alerting.watcher.step()
+        stand_still(alerting)
+        alerting.now += timedelta(minutes=11)
+        alerting.watcher.step()
+        alerting.outbox._store = Dying(alerting.store, 0)  # type: ignore[assignment]
+        alerting.outbox.step()
+        assert alerting.outbox.join(20)
+        stand_still(alerting)
+        alerting.run(minutes=30, step=15)
+        assert kinds(stage.sent_since(before)) == told

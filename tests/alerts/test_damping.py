@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.alerts.world import NOON
-from webhookproxy.alerts.conditions import CONDITIONS, Condition
+from webhookproxy.alerts.conditions import CONDITIONS, URGENT, About, Condition
 from webhookproxy.alerts.people import Person
 from webhookproxy.alerts.preferences import Watches
 from webhookproxy.alerts.telling.damping import MESSAGES_MAX
@@ -22,12 +22,7 @@ from webhookproxy.models.alerts.messages import MessageKind, Part
 DAY = 24 * 60
 # After the day: the longest quiet time, and an hour in which the last digests go out.
 AFTER = DAY + 120
-KINDS = (
-    Condition.TOKEN_REFUSED,
-    Condition.WEBHOOK_FAILING,
-    Condition.WEBHOOK_BEHIND,
-    Condition.NOT_STORING,
-)
+KINDS = tuple(Condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +92,8 @@ def live_through(day: Sequence[Spell], person: Person) -> tuple[list[Sent], dict
     by_number = dict(enumerate(day, 1))
     begins, ends = defaultdict[int, list[int]](list), defaultdict[int, list[int]](list)
     for number, spell in by_number.items():
-        minutes = CONDITIONS[spell.condition].minutes
-        if spell.lasts >= minutes:
-            begins[spell.begins + minutes].append(number)
+        if spell.lasts >= CONDITIONS[spell.condition].minutes:
+            begins[due_at(spell)].append(number)
             ends[spell.begins + spell.lasts].append(number)
     told, sent = Told(), list[Sent]()
     for minute in range(DAY + AFTER):
@@ -110,7 +104,7 @@ def live_through(day: Sequence[Spell], person: Person) -> tuple[list[Sent], dict
             alerts[number].closed_at = now
         told.sent = [each for each in told.sent if each > now.timestamp() - 3600]
         # What was told to its end says nothing after an hour.
-        for number in [each for each in alerts if is_past(each, told, now)]:
+        for number in [each.id for each in alerts.values() if is_past(each, told, now)]:
             del alerts[number]
         for each in plan_for(person, Known(list(alerts.values()), frozenset()), told, now):
             sent.append(Sent(minute, each.kind, frozenset((c.alert, c.part) for c in each.changes)))
@@ -121,15 +115,23 @@ def live_through(day: Sequence[Spell], person: Person) -> tuple[list[Sent], dict
     return sent, by_number
 
 
-def is_past(number: int, told: Told, now: datetime) -> bool:
-    ended = told.parts.get((number, Part.CLOSED))
+def due_at(spell: Spell) -> int:
+    """The minute at which people are to be told."""
+    watched = CONDITIONS[spell.condition]
+    return spell.begins + (watched.minutes if watched.ends else spell.lasts)
+
+
+def is_past(alert: Alert, told: Told, now: datetime) -> bool:
+    last = Part.CLOSED if CONDITIONS[Condition(alert.condition)].ends else Part.OPENED
+    ended = told.parts.get((alert.id, last))
     return ended is not None and now - ended > timedelta(hours=1)
 
 
 def alert_of(number: int, spell: Spell, now: datetime) -> Alert:
     since = NOON + timedelta(minutes=spell.begins)
     alert = Alert(id=number, condition=spell.condition.value, since=since, opened_at=now)
-    alert.company_id = None if spell.condition is Condition.NOT_STORING else spell.number
+    is_of_all = CONDITIONS[spell.condition].about is About.INSTALLATION
+    alert.company_id = None if is_of_all else spell.number
     return alert
 
 
@@ -149,15 +151,15 @@ def test_a_day_is_told(groups: list[list[Spell]], quiet: tuple[int, int] | None)
     assert len(told) == len({part for part, _ in told})
     at = dict(told)
     for number, spell in day.items():
-        minutes = CONDITIONS[spell.condition].minutes
-        lasted = spell.lasts >= minutes
+        watched = CONDITIONS[spell.condition]
+        lasted = spell.lasts >= watched.minutes
         assert ((number, Part.OPENED) in at) == lasted
-        assert ((number, Part.CLOSED) in at) == lasted
+        assert ((number, Part.CLOSED) in at) == (lasted and watched.ends)
         if not lasted:
             continue
-        opened, closed = at[number, Part.OPENED], at[number, Part.CLOSED]
-        assert spell.begins + minutes <= opened <= closed
-        is_urgent = spell.condition is Condition.NOT_STORING
-        if quiet is None or is_urgent:
+        due = due_at(spell)
+        opened = at[number, Part.OPENED]
+        assert due <= opened <= at.get((number, Part.CLOSED), opened)
+        if quiet is None or spell.condition in URGENT:
             # The bound of a digest, and of an hour that is full.
-            assert opened <= spell.begins + minutes + 61
+            assert opened <= due + 61

@@ -119,7 +119,7 @@ def test_what_came_twice_to_one_company_is_not_told_of_two(alerting: Alerting) -
     keep_quiet_from_noon(alerting, alerting.user("ana@exemplo.com.br", company))
     for _ in range(2):
         alerting.connection(company, "reconnecting", "owner_gone")
-        # Nobody looked meanwhile.
+        # No watcher looked meanwhile.
         alerting.now += timedelta(minutes=15)
         alerting.connection(company, "connected", "accepted")
         assert alerting.run(minutes=15) == []

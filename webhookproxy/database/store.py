@@ -105,7 +105,7 @@ class Store:
         entry = self._wait(_Entry(job, None))
         return entry.value, entry.seconds  # type: ignore[return-value]  # as above
 
-    def session(self, job: Callable[[Session], T]) -> T:
+    def session(self, job: Callable[[Session], T], *, fence: int | None = None) -> T:
         """Run a job that works with models, as `run` does; it must return plain values."""
 
         def with_session(connection: Connection) -> T:
@@ -114,7 +114,7 @@ class Store:
                 session.commit()
                 return value
 
-        return self.run(with_session)
+        return self.run(with_session, fence=fence)
 
     def close(self) -> None:
         """Close the connection; waits for a running group."""

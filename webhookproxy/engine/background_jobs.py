@@ -70,9 +70,8 @@ def background_jobs(
     client = Client(app.extensions["policy"], shared_resolver(), max_idle=0)
     looking = partial(look, reading, relay.failing_since)
     switch = DeadMansSwitch(config["HEARTBEAT_URL"], client, looking)
-    watcher = Watcher(
-        store, reading, Installation(reading, config["MAX_DATA_BYTES"], clock).states, clock
-    )
+    installation = Installation(reading, config["MAX_DATA_BYTES"], clock)
+    watcher = Watcher(store, reading, installation.states, clock, lambda: relay.fence)
     # Another resolver: names without an answer must not hold up the webhooks.
     channels = Channels(config, Client(app.extensions["policy"], Resolver()))
     base = linked_address(config)

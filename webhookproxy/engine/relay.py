@@ -70,6 +70,8 @@ class Relay:
         handshakes = Handshakes(policy, Resolver())
         self.registry = Registry(self.intake, self.status, console, handshakes)
         self.is_running = False
+        # The one that it runs with, or last ran with.
+        self.fence: int | None = None
         self._revision = 0
 
     def start(self, fence: int, *, continued: bool) -> None:
@@ -78,6 +80,7 @@ class Relay:
         `continued`: no other process owned the sockets since this one last did.
         """
         self.is_running = True
+        self.fence = fence
         self.intake.start(fence, continued=continued)
         self.lanes.start(fence, continued=continued)
         self.registry.begin()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import gevent
 from sqlalchemy import Engine, delete, func, select
@@ -21,7 +22,7 @@ from webhookproxy.alerts.telling.morning import day_of, is_due, morning_message
 from webhookproxy.alerts.telling.planning import known_alerts, plan_for, store_planned, told_of
 from webhookproxy.alerts.watching.endings import End, end_of
 from webhookproxy.alerts.watching.states import State, Subject, gaps_now, silences_now, states_now
-from webhookproxy.database.store import Store
+from webhookproxy.database.store import Fenced, Store
 from webhookproxy.models import Alert, AlertMessage, AlertMessagePart, AlertWatch
 from webhookproxy.models.alerts.alerts import Ending
 from webhookproxy.troubles.silence import Usuals
@@ -41,10 +42,16 @@ def nothing_more() -> Mapping[Subject, State]:
     return {}
 
 
+def no_fence() -> int | None:
+    """Return None, where no other process may take over."""
+    return None
+
+
 class Watcher:
     """Works in steps; `pause` is the number of seconds until the next.
 
-    `installation` returns what is wrong with the whole, which only the engine knows.
+    `installation` returns what is wrong with the whole, which only the engine knows, and `fence`
+    that of the lease: what a former owner saw is not written down beside what the next one wrote.
     """
 
     pause = PAUSE
@@ -55,11 +62,15 @@ class Watcher:
         reading: Engine,
         installation: Callable[[], Mapping[Subject, State]] = nothing_more,
         clock: Callable[[], float] = time.time,
+        fence: Callable[[], int | None] = no_fence,
     ) -> None:
         self._store = store
         self._reading = reading
         self._installation = installation
         self._clock = clock
+        self._lease_fence = fence
+        # The fence of the step that runs.
+        self._fence: int | None = None
         self._looked = self._forgot = 0.0
         self._usuals = Usuals()
         self._silences: Mapping[Subject, State] = {}
@@ -67,11 +78,16 @@ class Watcher:
     def step(self) -> bool:
         """Look at everything once. Return whether something changed."""
         now = datetime.fromtimestamp(self._clock(), UTC)
-        changed = self._compare(now)
-        changed = self._tell(now) or changed
-        if abs(self._clock() - self._forgot) >= FORGET_EVERY:
-            self._forgot = self._clock()
-            self._forget(now)
+        self._fence = self._lease_fence()
+        try:
+            changed = self._compare(now)
+            changed = self._tell(now) or changed
+            if abs(self._clock() - self._forgot) >= FORGET_EVERY:
+                self._forgot = self._clock()
+                self._forget(now)
+        except Fenced:
+            # The next owner looks for itself.
+            return False
         return changed
 
     def _compare(self, now: datetime) -> bool:
@@ -103,7 +119,7 @@ class Watcher:
                     ended[each.id] = end_of(session, subject, each, now)
         if not new and not ended:
             return False
-        self._store.session(lambda writing: _write(writing, new, ended, now))
+        self._write(partial(_store_changes, new=new, ended=ended, now=now))
         return True
 
     def _tell(self, now: datetime) -> bool:
@@ -118,12 +134,7 @@ class Watcher:
                     self._say_good_morning(morning_message(session, person, now), now)
                 planned = plan_for(person, known, told[person.id], now)
                 if planned:
-                    user_id = person.id
-                    self._store.session(
-                        lambda writing, user_id=user_id, planned=planned: store_planned(  # type: ignore[misc]
-                            writing, user_id, planned, now
-                        )
-                    )
+                    self._write(partial(store_planned, user_id=person.id, planned=planned, now=now))
                     told_some = True
                 # Hundreds of alerts for each of many people must not hold up the sockets.
                 gevent.sleep(0)
@@ -134,7 +145,11 @@ class Watcher:
             session.add(message)
             preferences_of(session, message.user_id).morning_day = day_of(now)
 
-        self._store.session(job)
+        self._write(job)
+
+    def _write(self, job: Callable[[Session], None]) -> None:
+        """Write as the owner that began this step; raise Fenced if there is another one."""
+        self._store.session(job, fence=self._fence)
 
     def _forget(self, now: datetime) -> None:
         """Remove some of what ended long ago."""
@@ -153,7 +168,7 @@ class Watcher:
             )
             session.execute(delete(AlertMessage).where(AlertMessage.id.in_(sent.scalar_subquery())))
 
-        self._store.session(job)
+        self._write(job)
 
 
 def _subject(alert: Alert) -> Subject:
@@ -188,7 +203,7 @@ def _new_gaps(session: Session, gaps: Mapping[Subject, State]) -> dict[Subject, 
     }
 
 
-def _write(
+def _store_changes(
     session: Session,
     new: Mapping[Subject, State],
     ended: Mapping[int, End],
