@@ -23,7 +23,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     # patch, import this package without all this.
     from flask import Flask
 
-    from webhookproxy import cli, web
+    from webhookproxy import api, cli, web
     from webhookproxy.broadcast import Broadcast
     from webhookproxy.config import settings as config
     from webhookproxy.config.keys import Keyring
@@ -50,6 +50,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
 
     app.extensions["broadcast"] = Broadcast()
 
+    api.init_app(app)
     web.init_app(app)
     cli.init_app(app)
     return app

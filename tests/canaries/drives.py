@@ -24,6 +24,7 @@ from tests.canaries.stage import (
     filled,
 )
 from tests.support.application import rows, store_of
+from tests.web.support.addresses import is_of_api
 from tests.web.support.browser import form_fields
 from tests.web.support.served import Heard, Served
 
@@ -37,6 +38,7 @@ IDS: dict[str, Any] = {
     "resend_id": 1,
     "guest_id": 1,
     "address_id": 1,
+    "token_id": 1,
     # No link's: the real one is opened apart.
     "token": "AAAAAAAAAAAAAAAAAAAAAA",
 }
@@ -71,7 +73,7 @@ def addresses(app: Flask, method: str, given: dict[str, Any] = IDS) -> dict[str,
         found = {
             rule.endpoint: urls.build(rule.endpoint, {name: ids[name] for name in rule.arguments})
             for rule in app.url_map.iter_rules()
-            if method in (rule.methods or ()) and rule.endpoint != "static"
+            if method in (rule.methods or ()) and rule.endpoint != "static" and not is_of_api(rule)
         }
     return dict(
         sorted(
@@ -230,6 +232,28 @@ def guests(stage: Stage, ana: Served) -> None:
     assert found, page
     stage.made.append(found[1])
     stage.browser().get(f"/senha/{found[1]}")
+
+
+def tokens(stage: Stage, ana: Served) -> None:
+    """Make a token for programs; ask for all that a program may read, with it and without."""
+    fields = {**ana.fields("/conta/tokens"), "name": "script", "scopes": "administer"}
+    token = stage.secret_from(ana.send("/conta/tokens", fields, 200).text)
+    program = stage.browser().client
+    known = rows(stage.app, "SELECT public_id FROM events ORDER BY id LIMIT 1")[0][0]
+    ids = {"company": "company_1", "webhook": "webhook_1", "delivery": "delivery_1"}
+    values = {**ids, "event": known, "name": "call-was-connected"}
+    with stage.app.test_request_context():
+        urls = stage.app.url_map.bind("localhost")
+        found = [
+            urls.build(rule.endpoint, {name: values[name] for name in rule.arguments})
+            for rule in stage.app.url_map.iter_rules()
+            if is_of_api(rule) and "GET" in (rule.methods or ())
+        ]
+    for address in found:
+        program.get(address)
+        program.get(address, headers={"Authorization": f"Bearer {WRONG}"})
+        answer = program.get(address, headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code in (200, 403, 429), address
 
 
 def users(ana: Served) -> None:

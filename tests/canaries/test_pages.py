@@ -29,6 +29,7 @@ from tests.canaries.drives import (
     programs,
     reader,
     running,
+    tokens,
     users,
     walk,
 )
@@ -126,6 +127,7 @@ def drive(on: Stage) -> Served:
     ana = on.logged_in(ANA)
     users(ana)
     guests(on, ana)
+    tokens(on, ana)
     walk(on, ana)
     programs(on)
     reader(on, ana)
@@ -163,4 +165,4 @@ def test_no_page_shows_prints_or_stores_a_secret(
     assert len(on.heard) > 300
     assert on.found("<h1>")
     assert "a page failed" in on.server.output
-    assert len(on.made) == 20
+    assert len(on.made) == 22

@@ -22,7 +22,7 @@ def test_every_setting_of_the_specification_is_there_once() -> None:
         "ALLOW_HTTP PUBLIC_URL TRUSTED_HOSTS PROXY_HOPS BIND PORT LOG_LEVEL LOG_LINES_PER_SECOND "
         "RETENTION_DAYS UNWANTED_HOURS AUDIT_DAYS MAX_DATA_GB TRUSTED_PROXIES "
         "SMTP_URL SMTP_FROM TELEGRAM_URL SLACK_URL NTFY_URL "
-        "METRICS_TOKEN HEARTBEAT_URL"
+        "METRICS_TOKEN HEARTBEAT_URL API_REQUESTS_PER_SECOND"
     )
     assert sorted(setting.name for setting in SETTINGS) == sorted(names.split())
 

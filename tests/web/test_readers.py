@@ -34,6 +34,7 @@ FOR_READERS = {
     "deliveries.show",
     "attempts.index",
 }
+OWN = ("login", "second_factor", "alerts", "alert_watches", "api_tokens")
 PHONE, NAME, EMAIL = "41988123477", "Canario da Silva", "canario@exemplo.com"
 MARKS = (PHONE, "98812-3477", NAME, EMAIL, "canario")
 PAYLOAD = {"call": {"phone": PHONE, "agent": {"name": NAME, "email": EMAIL}}}
@@ -76,7 +77,10 @@ def filled(app: Flask, addresses: dict[str, str]) -> dict[str, str]:
 
 
 def is_own(endpoint: str) -> bool:
-    return endpoint.split(".")[0] in (*("login", "second_factor", "alerts", "alert_watches"),)
+    return endpoint.split(".")[0] in (
+        *("login", "second_factor", "alerts", "alert_watches"),
+        "api_tokens",
+    )
 
 
 def test_a_reader_changes_nothing(app: Flask, addresses: dict[str, str], lena: Browser) -> None:

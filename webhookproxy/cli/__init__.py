@@ -19,6 +19,7 @@ from webhookproxy.cli.relay.webhooks import group as webhook_group
 from webhookproxy.cli.shell import names
 from webhookproxy.cli.simulator import simulator as simulator_command
 from webhookproxy.cli.status import show as status_command
+from webhookproxy.cli.tokens import group as token_group
 from webhookproxy.cli.users import group as user_group
 
 
@@ -28,6 +29,7 @@ def init_app(app: Flask) -> None:
     webhook_group.add_command(rotate_secret_command)
     groups = (
         user_group,
+        token_group,
         guest_group,
         alert_group,
         company_group,

@@ -162,6 +162,13 @@ SETTINGS: tuple[Setting, ...] = (
         "delete its entries for 30 and its clock may differ.",
         parse.number(31, 3_650),
     ),
+    Setting(
+        "API_REQUESTS_PER_SECOND",
+        "10",
+        "requests per second",
+        "How many requests one token may make to /api/v1; above it the answer is 429.",
+        parse.number(1, 1_000),
+    ),
     *ALERT_SETTINGS,
     Setting(
         "METRICS_TOKEN",

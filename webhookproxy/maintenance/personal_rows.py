@@ -64,6 +64,7 @@ SETTINGS = (
     ("past_formats", "past_format", ("body_format",)),
     ("users", "user", ("email",)),
     ("guest_links", "guest", ("name",)),
+    ("api_tokens", "token", ("name",)),
     ("alert_addresses", "alert_address", ("label",)),
 )
 

@@ -1,5 +1,6 @@
 """The tables, by subject; importing this package registers them all."""
 
+from webhookproxy.models.accounts.api_tokens import ApiToken
 from webhookproxy.models.accounts.guest_links import GuestLink
 from webhookproxy.models.accounts.password_links import PasswordLink
 from webhookproxy.models.accounts.people import Grant, User
@@ -31,6 +32,7 @@ __all__ = [
     "AlertMessagePart",
     "AlertPreferences",
     "AlertWatch",
+    "ApiToken",
     "Attempt",
     "AuditEntry",
     "BulkResend",

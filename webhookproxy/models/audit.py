@@ -87,6 +87,8 @@ class Action(StrEnum):
     GUEST_LINK_MADE = "guest_link_made"
     GUEST_LINK_REVOKED = "guest_link_revoked"
     GUEST_LINK_USED = "guest_link_used"
+    API_TOKEN_MADE = "api_token_made"  # noqa: S105
+    API_TOKEN_REVOKED = "api_token_revoked"  # noqa: S105
     ALERT_ADDRESS_ADDED = "alert_address_added"
     ALERT_ADDRESS_CONFIRMED = "alert_address_confirmed"
     ALERT_ADDRESS_REMOVED = "alert_address_removed"

@@ -31,7 +31,7 @@ from webhookproxy.web.filters.pages import blueprint as filters
 from webhookproxy.web.formats.pages import blueprint as body_formats
 from webhookproxy.web.guests import links as guest_links
 from webhookproxy.web.guests.pages import blueprint as guests
-from webhookproxy.web.login import forgotten, second_factor, second_step
+from webhookproxy.web.login import forgotten, second_factor, second_step, tokens
 from webhookproxy.web.login.pages import blueprint as login
 from webhookproxy.web.metrics.page import blueprint as metrics
 from webhookproxy.web.month.page import blueprint as month
@@ -44,7 +44,7 @@ from webhookproxy.web.webhooks.pages import blueprint as webhooks
 # The address of a static file carries the file's hash, so a browser may keep it for a year.
 STATIC_SECONDS = 31_536_000
 _BLUEPRINTS = (
-    *(login, second_step.blueprint, second_factor.blueprint),
+    *(login, second_step.blueprint, second_factor.blueprint, tokens.blueprint),
     *(panel.blueprint, health.blueprint, metrics, theme.blueprint, guide.blueprint, exports),
     *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
     *(

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.application import application, store_of
 from tests.web.conftest import PASSWORD, Place
+from tests.web.support.addresses import is_of_api
 from tests.web.support.browser import Browser
 from webhookproxy.models.accounts.people import create_user
 
@@ -45,6 +46,7 @@ def addresses(app: Flask, place: Place) -> list[str]:
             if "GET" in (rule.methods or ())
             and rule.endpoint != "static"
             and not rule.endpoint.endswith(".watch")
+            and not is_of_api(rule)
         ]
 
 

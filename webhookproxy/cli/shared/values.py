@@ -68,6 +68,7 @@ GUEST = PublicId("guest")
 WEBHOOK = PublicId("webhook")
 DELIVERY = PublicId("delivery")
 RESEND = PublicId("resend")
+TOKEN = PublicId("token")
 
 
 def with_stdin(values: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -116,6 +116,11 @@ def _keep_an_administrator(session: Session, user: User) -> None:
         )
 
 
+def granted_companies(session: Session, user_id: int) -> frozenset[int]:
+    """Return the numbers of the companies that an operator or a reader may see."""
+    return frozenset(session.scalars(select(Grant.company_id).where(Grant.user_id == user_id)))
+
+
 def grant_only(session: Session, user: User, company_ids: Collection[int]) -> None:
     """Let an operator or a reader see these companies and no other."""
     session.execute(

@@ -48,6 +48,8 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.GUEST_LINK_MADE: ("Criou um link de convidado", "plus"),
         Action.GUEST_LINK_REVOKED: ("Revogou um link de convidado", "ban"),
         Action.GUEST_LINK_USED: ("Usou um link de convidado", "external-link"),
+        Action.API_TOKEN_MADE: ("Criou um token de API", "plus"),
+        Action.API_TOKEN_REVOKED: ("Revogou um token de API", "ban"),
         Action.ALERT_ADDRESS_ADDED: ("Cadastrou um endereço de avisos", "plus"),
         Action.ALERT_ADDRESS_CONFIRMED: ("Confirmou um endereço de avisos", "check"),
         Action.ALERT_ADDRESS_REMOVED: ("Removeu um endereço de avisos", "trash"),
@@ -108,6 +110,16 @@ _OF_USERS = MappingProxyType(
 _WATCHED = MappingProxyType(
     {**{each.value: told.label for each, told in CONDITIONS.items()}, "when": "quando avisar"}
 )
+_SCOPES = MappingProxyType(
+    {
+        "read": "ler",
+        "payloads": "ver conteúdos",
+        "operate": "operar",
+        "administer": "administrar",
+    }
+)
+# Details that are lists of words.
+_LISTS = MappingProxyType({Action.ALERTS_CHANGED: _WATCHED, Action.API_TOKEN_MADE: _SCOPES})
 # Details that are one word.
 _WORDS = MappingProxyType(
     {
@@ -164,8 +176,8 @@ def detail_words(entry: AuditEntry) -> str:
         return detail.replace(" -> ", " → ")
     if action is Action.GUEST_LINK_MADE and detail.endswith(" days") and detail != "1 days":
         return f"por {detail.removesuffix(' days')} dias"
-    if action is Action.ALERTS_CHANGED:
-        return ", ".join(_WATCHED.get(word, word) for word in detail.split())
+    if action in _LISTS:
+        return ", ".join(_LISTS[action].get(word, word) for word in detail.split())
     if action in _ABOUT_USERS:
         return " ".join(_OF_USERS.get(word, word) for word in detail.split())
     counted = _EXPUNGED.fullmatch(detail)

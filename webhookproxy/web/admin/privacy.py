@@ -43,6 +43,7 @@ _EDIT = {
     "webhook": "webhook_editing.edit",
     "user": "users.edit",
     "guest": "guest_links.revoke",
+    "token": "api_tokens.revoke",
 }
 
 

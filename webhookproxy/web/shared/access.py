@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session, defer, joinedload
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
 
+from webhookproxy.api.shared.problems import asks_api
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.extensions import db, login_manager
 from webhookproxy.models import Company, Delivery, Event, Grant, User, Webhook
+from webhookproxy.models.accounts.people import granted_companies
 from webhookproxy.models.accounts.sign_ins import signed_in, touch_sign_in
 from webhookproxy.models.audit import Actor
 from webhookproxy.search.company_names import companies_named
@@ -36,7 +38,7 @@ _FOR_READERS = "is_for_readers"
 # What a user has before choosing a password in place of one that another person typed.
 _BEFORE_THE_CHANGE = ("login.own", "login.leave")
 # What every user changes of their own, readers too.
-_OWN_ACCOUNT = ("login", "second_factor", "alerts", "alert_watches")
+_OWN_ACCOUNT = ("login", "second_factor", "alerts", "alert_watches", "api_tokens")
 # Never looked up in the database: monitors, and static files that do not exist.
 _WITHOUT_ACCOUNT = ("health.show", "metrics.show", "static")
 
@@ -94,7 +96,7 @@ def administrators(view: Callable[P, R]) -> Callable[P, R]:
 
 def init_app(app: Flask) -> None:
     """Guard every page. Call this before pages are registered: their addresses use the ids."""
-    for kind in ("company", "webhook", "delivery", "user", "resend", "guest", "address"):
+    for kind in ("company", "webhook", "delivery", "user", "resend", "guest", "address", "token"):
         app.url_map.converters[kind] = type(kind, (PublicId,), {"kind": kind})
     # No template asks Flask-Login for the user. The page of an error would look them up again, in a
     # database that just failed to answer.
@@ -136,7 +138,8 @@ def _refuse_nul() -> None:
 def _require_login() -> Response | None:
     view = current_app.view_functions.get(request.endpoint or "")
     is_public = view is None or getattr(view, _PUBLIC, False)
-    if request.endpoint in _WITHOUT_ACCOUNT:
+    # The API has looked at its token, and never looks at a cookie.
+    if request.endpoint in _WITHOUT_ACCOUNT or asks_api():
         return None
     if current_user.is_authenticated:
         # The object itself: Flask-Login's proxy would look the user up again.
@@ -236,8 +239,7 @@ def visible_companies(reading: Session) -> frozenset[int] | None:
     """Return the numbers of the companies this account may see; None for an administrator."""
     if account().is_admin:
         return None
-    granted = select(Grant.company_id).where(Grant.user_id == account().id)
-    return frozenset(reading.scalars(granted))
+    return granted_companies(reading, account().id)
 
 
 def list_companies(reading: Session, search: str = "", most: int = COMPANIES_MAX) -> list[Company]:

@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 from werkzeug.wrappers import Response
 
+from webhookproxy.api.shared.problems import answer as problem
+from webhookproxy.api.shared.problems import asks_api
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.logs.redaction import hide_typed
 from webhookproxy.web.shared.access import FromOtherSite
@@ -41,7 +43,9 @@ def _hide_what_is_typed() -> None:
 
 
 def page(status: int, minutes: int = 1, *, other_site: bool = False) -> Response:
-    """Return the page for a status, without reading the database."""
+    """Return the page for a status, without reading the database; for the API a problem."""
+    if asks_api():
+        return problem(status)
     given = {"status": status, "minutes": minutes, "other_site": other_site, "back": _above()}
     body = render_template("error.html", **given)
     return Response(body, status, mimetype="text/html")

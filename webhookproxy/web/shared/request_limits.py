@@ -9,6 +9,7 @@ from flask import Flask, Response, abort, request
 from flask_login import current_user
 from werkzeug.exceptions import HTTPException, RequestTimeout
 
+from webhookproxy.api.shared.problems import asks_api
 from webhookproxy.web.shared import throttle
 
 # How long the whole body of a request may take, in seconds.
@@ -16,6 +17,8 @@ READ_SECONDS = 15
 # What someone who is not logged in may send: the longest form then is a login.
 ANONYMOUS_BYTES = 16_384
 ANONYMOUS_FIELDS = 200
+# What a program may send; its token was looked at before.
+API_BYTES = 1_048_576
 # The largest form of ours has 500 events and 50 conditions.
 FIELDS = 2_000
 
@@ -32,8 +35,10 @@ def _read_body() -> None:
     """
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
-    anonymous = not current_user.is_authenticated
+    anonymous = not asks_api() and not current_user.is_authenticated
     request.max_form_parts = fields = ANONYMOUS_FIELDS if anonymous else FIELDS
+    if asks_api():
+        request.max_content_length = API_BYTES
     if anonymous:
         request.max_content_length = ANONYMOUS_BYTES
         if (request.content_length or 0) > ANONYMOUS_BYTES:

@@ -1,0 +1,23 @@
+"""The API for programs, `/api/v1`: what the pages show and do, as JSON."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from webhookproxy.api.reads import catalogue, companies, history, webhooks
+from webhookproxy.api.shared import access, description
+
+SUBJECTS = (
+    companies.operations,
+    webhooks.operations,
+    history.operations,
+    catalogue.operations,
+)
+
+
+def init_app(app: Flask) -> None:
+    """Register every operation. Call this before the pages: a token comes before a login."""
+    access.init_app(app)
+    for operations in SUBJECTS:
+        app.register_blueprint(operations)
+    app.register_blueprint(description.blueprint_of(SUBJECTS))

@@ -1,0 +1,120 @@
+"""Companies, with the state of their connections."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlalchemy.orm import defer, joinedload
+
+from webhookproxy.api.shared.access import caller, company_of
+from webhookproxy.api.shared.ids import CompanyId, Time
+from webhookproxy.api.shared.operations import Given, Operations
+from webhookproxy.api.shared.paging import Page, PageQuery, cursor_of
+from webhookproxy.engine.liveness import Owner, read_owner, shown_state
+from webhookproxy.extensions import db
+from webhookproxy.models import Company
+from webhookproxy.reasons import CONNECTION_WORDS
+
+operations = Operations("companies", "Empresas")
+
+
+class CompanyPath(Given):
+    """The company of an address."""
+
+    company: CompanyId
+
+
+class ConnectionState(BaseModel):
+    """The connection to 3C Plus as it is now; `should_connect` is what was asked for."""
+
+    should_connect: bool
+    state: str
+    reason: str
+    reason_en: str
+    since: Time
+    events: int
+    last_event_at: Time | None
+
+
+class CompanyAnswer(BaseModel):
+    """A company; its token never leaves the server."""
+
+    id: CompanyId
+    name: str
+    threec_id: str
+    agent_id: str
+    socket_url: str
+    timezone: str
+    hide_credentials: bool
+    retention_days: int | None
+    token_expires_at: Time | None
+    created_at: Time
+    connection: ConnectionState
+
+
+class CompanyPage(Page):
+    """A page of companies, the oldest first."""
+
+    items: list[CompanyAnswer]
+
+
+@operations.reads("/companies", CompanyPage, "Lista as empresas")
+def list_companies(query: PageQuery) -> CompanyPage:
+    """List the companies that the caller may see."""
+    session, after = db.session(), query.after()
+    wanted = (
+        select(Company)
+        .where(Company.deleted_at.is_(None))
+        .options(joinedload(Company.connection), defer(Company.token))
+        .order_by(Company.id)
+        .limit(query.limit + 1)
+    )
+    allowed = caller().companies(session)
+    if allowed is not None:
+        wanted = wanted.where(Company.id.in_(allowed))
+    if after is not None:
+        wanted = wanted.where(Company.id > after)
+    rows, owner = list(session.scalars(wanted)), read_owner(session)
+    shown = rows[: query.limit]
+    return CompanyPage(
+        items=[answer_of(company, owner) for company in shown],
+        next_cursor=cursor_of(shown[-1].id) if len(rows) > query.limit else None,
+    )
+
+
+@operations.reads("/companies/<company>", CompanyAnswer, "Mostra uma empresa")
+def show_company(path: CompanyPath) -> CompanyAnswer:
+    """Show one company."""
+    return answer_of(company_of(path.company), read_owner(db.session()))
+
+
+def answer_of(company: Company, owner: Owner) -> CompanyAnswer:
+    """Return a company as the API answers it."""
+    return CompanyAnswer(
+        id=company.id,
+        name=company.name,
+        threec_id=company.threec_id,
+        agent_id=company.agent_id,
+        socket_url=company.socket_url,
+        timezone=company.timezone,
+        hide_credentials=company.hide_credentials,
+        retention_days=company.retention_days,
+        token_expires_at=company.token_expires_at,
+        created_at=company.created_at,
+        connection=connection_of(company, owner),
+    )
+
+
+def connection_of(company: Company, owner: Owner) -> ConnectionState:
+    """Return a company's connection; never connected on an old heartbeat."""
+    connection = company.connection
+    state, reason = shown_state(connection, owner, wished=company.should_connect)
+    return ConnectionState(
+        should_connect=company.should_connect,
+        state=state.value,
+        reason=reason.value,
+        reason_en=CONNECTION_WORDS[reason].english,
+        since=connection.since,
+        events=connection.events,
+        last_event_at=connection.last_event_at,
+    )

@@ -1,0 +1,168 @@
+"""What happened to a company: times without a socket, outages of its webhooks, alerts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+from sqlalchemy import and_, or_, select
+
+from webhookproxy.api.reads.companies import CompanyPath
+from webhookproxy.api.shared.access import company_of
+from webhookproxy.api.shared.ids import Time, WebhookId
+from webhookproxy.api.shared.operations import Given, Operations
+from webhookproxy.api.shared.paging import PAGE_MAX, Page, PageQuery, cursor_of
+from webhookproxy.extensions import db
+from webhookproxy.models import Alert, Gap
+from webhookproxy.models.outages import outages_of
+from webhookproxy.models.types import from_ms, to_ms
+from webhookproxy.models.webhooks import live_webhooks
+
+operations = Operations("history", "Histórico")
+
+
+class GapAnswer(BaseModel):
+    """A time without a socket although one was wished; `ended_at` null: it lasts."""
+
+    started_at: Time
+    ended_at: Time | None
+    reason: str
+    why: str
+
+
+class GapPage(Page):
+    """A page of gaps, the newest first."""
+
+    items: list[GapAnswer]
+
+
+@operations.reads("/companies/<company>/gaps", GapPage, "Lista as lacunas da conexão")
+def list_gaps(path: CompanyPath, query: PageQuery) -> GapPage:
+    """List the times in which a company had no socket."""
+    company_of(path.company)
+    wanted = select(Gap).where(Gap.company_id == path.company)
+    if (place := query.place(2)) is not None:
+        started, number = from_ms(place[0]), place[1]
+        same = and_(Gap.started_at == started, Gap.id < number)
+        wanted = wanted.where(or_(Gap.started_at < started, same))
+    newest = wanted.order_by(Gap.started_at.desc(), Gap.id.desc()).limit(query.limit + 1)
+    rows = list(db.session.scalars(newest))
+    shown = rows[: query.limit]
+    more = len(rows) > query.limit
+    return GapPage(
+        items=[
+            GapAnswer(
+                started_at=gap.started_at, ended_at=gap.ended_at, reason=gap.reason, why=gap.why
+            )
+            for gap in shown
+        ],
+        next_cursor=cursor_of(to_ms(shown[-1].started_at), shown[-1].id) if more else None,
+    )
+
+
+class DaysQuery(Given):
+    """How far back."""
+
+    days: Annotated[int, Field(ge=1, le=400, description="Dias para trás.")] = 7
+
+
+class OutageAnswer(BaseModel):
+    """A time in which a webhook was failing, refusing or paused, and what it missed.
+
+    `waited` deliveries arrived or waited in that time; `is_cut`: there were more than were counted.
+    """
+
+    webhook_id: WebhookId
+    kind: str
+    reason: str
+    status: int | None
+    began_at: Time
+    ended_at: Time | None
+    waited: int
+    delivered: int
+    missed: int
+    calls: int
+    is_cut: bool
+
+
+class OutageList(BaseModel):
+    """The newest outages; `is_cut`: there were more than these."""
+
+    items: list[OutageAnswer]
+    is_cut: bool
+
+
+@operations.reads("/companies/<company>/outages", OutageList, "Lista as quedas dos webhooks")
+def list_outages(path: CompanyPath, query: DaysQuery) -> OutageList:
+    """List the outages of a company's webhooks."""
+    company_of(path.company)
+    session, now = db.session(), datetime.now(UTC)
+    ids = [webhook.id for webhook in live_webhooks(session, [path.company])]
+    rows = outages_of(session, ids, now - timedelta(days=query.days), now, PAGE_MAX + 1)
+    return OutageList(
+        items=[
+            OutageAnswer(
+                webhook_id=row.webhook_id,
+                kind=row.kind,
+                reason=row.reason,
+                status=row.status,
+                began_at=row.began_at,
+                ended_at=row.ended_at,
+                waited=row.waited,
+                delivered=row.delivered,
+                missed=row.missed,
+                calls=row.calls,
+                is_cut=row.is_cut,
+            )
+            for row in rows[:PAGE_MAX]
+        ],
+        is_cut=len(rows) > PAGE_MAX,
+    )
+
+
+class AlertAnswer(BaseModel):
+    """A state that people are told of, from its beginning to its end."""
+
+    condition: str
+    webhook_id: WebhookId | None
+    since: Time
+    closed_at: Time | None
+    ending: str | None
+    reason: str | None
+    status: int | None
+
+
+class AlertPage(Page):
+    """A page of alerts, the newest first."""
+
+    items: list[AlertAnswer]
+
+
+@operations.reads("/companies/<company>/alerts", AlertPage, "Lista os avisos de uma empresa")
+def list_alerts(path: CompanyPath, query: PageQuery) -> AlertPage:
+    """List the alerts of a company."""
+    company_of(path.company)
+    wanted = select(Alert).where(Alert.company_id == path.company)
+    if (place := query.place(2)) is not None:
+        since, number = from_ms(place[0]), place[1]
+        same = and_(Alert.since == since, Alert.id < number)
+        wanted = wanted.where(or_(Alert.since < since, same))
+    newest = wanted.order_by(Alert.since.desc(), Alert.id.desc()).limit(query.limit + 1)
+    rows = list(db.session.scalars(newest))
+    shown, more = rows[: query.limit], len(rows) > query.limit
+    return AlertPage(
+        items=[
+            AlertAnswer(
+                condition=alert.condition,
+                webhook_id=alert.webhook_id,
+                since=alert.since,
+                closed_at=alert.closed_at,
+                ending=alert.ending,
+                reason=alert.reason,
+                status=alert.status,
+            )
+            for alert in shown
+        ],
+        next_cursor=cursor_of(to_ms(shown[-1].since), shown[-1].id) if more else None,
+    )

@@ -1,0 +1,176 @@
+"""Webhooks, with their counters and what is wrong with them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from webhookproxy.api.reads.companies import CompanyPath
+from webhookproxy.api.shared.access import company_of, webhook_of
+from webhookproxy.api.shared.ids import CompanyId, Time, WebhookId
+from webhookproxy.api.shared.operations import Given, Operations
+from webhookproxy.api.shared.paging import Page, PageQuery, cursor_of
+from webhookproxy.extensions import db
+from webhookproxy.models import Webhook
+from webhookproxy.models.webhooks import secrets_later
+from webhookproxy.network.guard import masked_url
+from webhookproxy.troubles.now import trouble_of
+from webhookproxy.troubles.words import trouble_english
+
+operations = Operations("webhooks", "Webhooks")
+
+
+class WebhookPath(Given):
+    """The webhook of an address."""
+
+    webhook: WebhookId
+
+
+class Counters(BaseModel):
+    """How many deliveries there were, by what became of them."""
+
+    waiting: int
+    delivered: int
+    refused: int
+    expired: int
+    cancelled: int
+    simulated: int
+
+
+class TroubleAnswer(BaseModel):
+    """What is wrong with a webhook, and since when."""
+
+    kind: str
+    since: Time
+    cause_en: str
+    status: int | None
+
+
+class WebhookAnswer(BaseModel):
+    """A webhook. Of its secrets only whether there are some; long parts of the URL are cut."""
+
+    id: WebhookId
+    company_id: CompanyId
+    name: str
+    url: str
+    events: list[str] | None
+    filters: dict[str, list[dict[str, str]]]
+    format: dict[str, Any] | None
+    state: str
+    parallelism: int
+    timeout: float
+    rate_limit: float | None
+    max_age: float
+    has_authorization: bool
+    has_secret: bool
+    signs_twice_until: Time | None
+    created_at: Time
+    saved_at: Time
+    counters: Counters
+    circuit_is_open: bool
+    last_success_at: Time | None
+    last_error_at: Time | None
+    trouble: TroubleAnswer | None
+
+
+class WebhookPage(Page):
+    """A page of webhooks, the oldest first."""
+
+    items: list[WebhookAnswer]
+
+
+@operations.reads("/companies/<company>/webhooks", WebhookPage, "Lista os webhooks de uma empresa")
+def list_webhooks(path: CompanyPath, query: PageQuery) -> WebhookPage:
+    """List the webhooks of a company."""
+    company_of(path.company)
+    after = query.after()
+    wanted = (
+        select(Webhook)
+        .where(Webhook.company_id == path.company, Webhook.deleted_at.is_(None))
+        .options(joinedload(Webhook.health), *secrets_later())
+        .order_by(Webhook.id)
+        .limit(query.limit + 1)
+    )
+    if after is not None:
+        wanted = wanted.where(Webhook.id > after)
+    rows = list(db.session.scalars(wanted))
+    shown, has_secrets = rows[: query.limit], _with_secrets([each.id for each in rows])
+    return WebhookPage(
+        items=[_answer(webhook, *has_secrets[webhook.id]) for webhook in shown],
+        next_cursor=cursor_of(shown[-1].id) if len(rows) > query.limit else None,
+    )
+
+
+@operations.reads("/webhooks/<webhook>", WebhookAnswer, "Mostra um webhook")
+def show_webhook(path: WebhookPath) -> WebhookAnswer:
+    """Show one webhook."""
+    return answer_of(webhook_of(path.webhook))
+
+
+def answer_of(webhook: Webhook) -> WebhookAnswer:
+    """Return a webhook as the API answers it."""
+    return _answer(webhook, *_with_secrets([webhook.id])[webhook.id])
+
+
+def _with_secrets(ids: list[int]) -> dict[int, tuple[bool, bool]]:
+    """Return whether each webhook has an authorization and a secret, without decrypting any."""
+    columns = (
+        Webhook.id,
+        Webhook.authorization.is_not(None).label("authorization"),
+        Webhook.secret.is_not(None).label("secret"),
+    )
+    rows = db.session.execute(select(*columns).where(Webhook.id.in_(ids)))
+    return {row.id: (bool(row.authorization), bool(row.secret)) for row in rows}
+
+
+def _answer(webhook: Webhook, has_authorization: bool, has_secret: bool) -> WebhookAnswer:
+    health, now = webhook.health, datetime.now(UTC)
+    until = webhook.previous_secret_until
+    return WebhookAnswer(
+        id=webhook.id,
+        company_id=webhook.company_id,
+        name=webhook.name,
+        # A query or a long path segment may be the receiver's secret.
+        url=masked_url(webhook.url),
+        events=webhook.events,
+        filters=webhook.filters or {},
+        format=webhook.format,
+        state=webhook.state,
+        parallelism=webhook.parallelism,
+        timeout=webhook.timeout,
+        rate_limit=webhook.rate_limit,
+        max_age=webhook.max_age,
+        has_authorization=has_authorization,
+        has_secret=has_secret,
+        signs_twice_until=until if until is not None and until > now else None,
+        created_at=webhook.created_at,
+        saved_at=webhook.saved_at,
+        counters=Counters(
+            waiting=health.waiting,
+            delivered=health.delivered,
+            refused=health.refused,
+            expired=health.expired,
+            cancelled=health.cancelled,
+            simulated=health.simulated,
+        ),
+        circuit_is_open=health.circuit_opened_at is not None,
+        last_success_at=health.last_success_at,
+        last_error_at=health.last_error_at,
+        trouble=_trouble(webhook, now),
+    )
+
+
+def _trouble(webhook: Webhook, now: datetime) -> TroubleAnswer | None:
+    trouble = trouble_of(webhook, now)
+    if trouble is None:
+        return None
+    return TroubleAnswer(
+        kind=trouble.kind.value,
+        since=trouble.since,
+        cause_en=trouble_english(trouble),
+        status=trouble.status,
+    )

@@ -1,0 +1,1 @@
+"""What all operations share: who asks, ids, pages of lists, problems."""
