@@ -31,7 +31,7 @@ class WebhookPath(Given):
 
 
 class Counters(BaseModel):
-    """How many deliveries there were, by what became of them."""
+    """How many deliveries a webhook had, by their state."""
 
     waiting: int
     delivered: int
