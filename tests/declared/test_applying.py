@@ -147,7 +147,11 @@ def test_one_mistake_changes_nothing_and_every_mistake_is_told(
                 "crm": {"url": "http://127.0.0.1:4002/", "secret": "stored"},
                 "new": {"url": HOOK, "authorization": "stored"},
                 "fine": {"url": HOOK},
-                "bad": {"url": "ftp://x", "parallelism": 65},
+                "bad": {
+                    "url": "ftp://x",
+                    "parallelism": 65,
+                    "success_rule": {"operator": "igual", "path": "[", "value": "1"},
+                },
             }
         ),
         "none": {"token": "stored", "webhooks": {"a": {"url": HOOK, "timeout": 0}}},
@@ -160,6 +164,7 @@ def test_one_mistake_changes_nothing_and_every_mistake_is_told(
         "companies.acme.webhooks.crm.url",
         "companies.acme.webhooks.new.authorization",
         "companies.acme.webhooks.bad.url",
+        "companies.acme.webhooks.bad.success_rule.path",
         "companies.acme.webhooks.bad.parallelism",
         "companies.none.token",
         "companies.none.webhooks.a.timeout",
@@ -233,6 +238,27 @@ def test_a_webhook_that_left_the_file_is_deleted_only_when_asked(
     assert apply_file(acme({"crm": {"url": HOOK}, "erp": {"url": HOOK}})) == [
         f"+ acme/erp webhook_{by_hand + 1}: {HOOK}"
     ]
+
+
+def test_headers_stay_or_are_named_one_by_one(app: Flask, apply_file: Apply) -> None:
+    def headers(value: Any) -> list[str]:
+        return apply_file(acme({"crm": {"url": HOOK, "headers": value}}))
+
+    headers({"X-Api-Key": "canary-h", "X-Other": "canary-o"})
+    assert apply_file(acme({"crm": {"url": HOOK}})) == []
+    assert headers({"X-Api-Key": "stored", "X-Other": "stored"}) == []
+    with app.app_context():
+        crm = exported(db.session(), by_reference=False)["companies"]["acme"]["webhooks"]["crm"]
+        named = exported(db.session(), by_reference=True)["companies"]["acme"]["webhooks"]["crm"]
+    assert crm["headers"] == {"X-Api-Key": "stored", "X-Other": "stored"}
+    assert named["headers"]["X-Other"] == "env:WEBHOOKPROXY_SECRET_ACME_CRM_HEADER_X_OTHER"
+    assert headers({"X-Api-Key": "stored"}) == ["~ acme/crm webhook_1: headers set"]
+    with pytest.raises(Refused) as refused:
+        headers({"X-Api-Key": "stored", "X-New": "stored", "Host": "x"})
+    assert {each.field for each in refused.value.problems} == {
+        "companies.acme.webhooks.crm.headers"
+    }
+    assert headers(None) == ["~ acme/crm webhook_1: headers cleared"]
 
 
 def test_a_new_token_keeps_the_day_that_the_file_says(apply_file: Apply) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -17,6 +19,7 @@ from webhookproxy.declared.yaml_text import (
 )
 from webhookproxy.rules import Problems, Refused
 
+GUIDE = Path(__file__).parents[2] / "docs/uso/configuracao.md"
 # Every field of the file.
 WHOLE: dict[str, Any] = {
     "version": 1,
@@ -39,6 +42,8 @@ WHOLE: dict[str, Any] = {
                     "filters": {"e": [{"path": "a", "operator": "igual", "value": "1"}]},
                     "authorization": "a",
                     "secret": "s",
+                    "headers": {"X-Api-Key": "k"},
+                    "success_rule": {"operator": "igual", "path": "ok", "value": "true"},
                     "state": "active",
                     "parallelism": 8,
                     "timeout": 15,
@@ -197,3 +202,11 @@ def test_only_true_false_numbers_and_null_are_no_texts() -> None:
         *("no", "on", "2026-12-31", "1_000", "0x1F", "0o7", "012", "1e3", ".5", ".nan", "12:30"),
         *(7, -7, 1.5, True, None),
     ]
+
+
+def test_the_file_of_the_guide_is_read() -> None:
+    (file,) = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    found = read_file(file, lambda text: f"meant by {text}", 90)
+    assert found["acme"].webhooks["crm"].given["headers"] == (
+        ("X-Api-Key", "meant by env:WEBHOOKPROXY_SECRET_CRM_KEY"),
+    )

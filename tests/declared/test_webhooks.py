@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,6 +54,9 @@ WEBHOOKS = [
     WebhookInput("CRM", URL),
     *(WebhookInput("no", URL, format=each) for each in FORMATS),
     *(WebhookInput("~", URL, state=each) for each in WebhookState),
+    WebhookInput("s", URL, success_rule=Condition("ok", Operator.EQUAL, "true")),
+    WebhookInput("s", URL, success_rule=Condition("", Operator.LACKS, '"error"')),
+    WebhookInput("s", URL, success_rule=Condition("a.b", Operator.EXISTS, "")),
     WebhookInput(
         "a: b #c",
         URL,
@@ -80,6 +84,7 @@ def test_a_webhook_is_read_as_it_was_written(stored: WebhookInput) -> None:
 
 def test_a_webhook_is_written_without_its_secrets_and_without_defaults() -> None:
     stored = WebhookInput("CRM", URL, authorization="canary-a", secret="canary-s")
+    stored = replace(stored, headers=(("X-Api-Key", "canary-h"),))
     assert declared_webhook(stored) == {"name": "CRM", "url": URL}
 
 

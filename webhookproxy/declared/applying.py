@@ -38,7 +38,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _LOCK_KEY = 0x3C8_0000
 _TAKEN, _RELEASED = "file_key", "file_key_released"
 # What the file leaves as it is, if it does not name it.
-_STAYS = ("name", "url", "token", "authorization", "secret", "state")
+_STAYS = ("name", "url", "token", "authorization", "secret", "headers", "state")
 
 
 @dataclass(frozen=True, slots=True)

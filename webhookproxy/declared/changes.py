@@ -8,7 +8,7 @@ from typing import Any
 
 from webhookproxy.network.guard import masked_url
 
-_SECRETS = ("token", "authorization", "secret")
+_SECRETS = ("token", "authorization", "secret", "headers")
 _ADDRESSES = ("url", "socket_url")
 _SHORT = (str, int, float, type(None))
 
@@ -51,7 +51,7 @@ def changed_fields(before: Any, after: Any) -> tuple[str, ...]:
 
 def _phrase(name: str, old: Any, new: Any) -> str:
     if name in _SECRETS:
-        return f"{name} {'cleared' if new is None else 'set'}"
+        return f"{name} {'set' if new else 'cleared'}"
     if name in _ADDRESSES:
         shown, now = masked_url(old), masked_url(new)
         return f"{name} {shown} -> {now}" if shown != now else name

@@ -51,7 +51,8 @@ def _webhook(webhook: Webhook, where: str, *, by_reference: bool) -> dict[str, A
         for name in SECRETS
         if getattr(stored, name) is not None
     }
-    return declared_webhook(stored) | secrets
+    headers = {name: _secret(by_reference, f"{where}_header", name) for name, _ in stored.headers}
+    return declared_webhook(stored) | secrets | ({"headers": headers} if headers else {})
 
 
 def _secret(by_reference: bool, where: str, name: str) -> str:

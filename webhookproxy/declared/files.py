@@ -11,8 +11,8 @@ from webhookproxy.declared.companies import SECRETS as COMPANY_SECRETS
 from webhookproxy.declared.groups import MapOf, Record
 from webhookproxy.declared.references import Resolve
 from webhookproxy.declared.shapes import Schema, Whole, below
+from webhookproxy.declared.webhooks import PLACES, WEBHOOK, given_webhook
 from webhookproxy.declared.webhooks import SECRETS as WEBHOOK_SECRETS
-from webhookproxy.declared.webhooks import WEBHOOK, given_webhook
 from webhookproxy.declared.yaml_text import read_yaml
 from webhookproxy.rules import Problems, Refused
 
@@ -115,6 +115,12 @@ def _declared(
         for name in _MAY_REFER:
             if isinstance(fields.get(name), str):
                 fields[name] = _resolved(name, fields[name], resolve)
+        if fields.get("headers"):
+            # For the rules a blank value is the stored one.
+            fields["headers"] = {
+                name: "" if text == STORED else _resolved(f"headers.{name}", text, resolve)
+                for name, text in fields["headers"].items()
+            }
         given = give(fields)
     except Refused as refused:
         take_below(path, refused, problems)
@@ -132,4 +138,5 @@ def _resolved(name: str, text: str, resolve: Resolve) -> str:
 def take_below(path: str, refused: Refused, problems: Problems) -> None:
     """Note the problems of an entry's fields, with their paths."""
     for problem in refused.problems:
-        problems.add(below(path, problem.field), problem.english, problem.portuguese)
+        field = PLACES.get(problem.field, problem.field)
+        problems.add(below(path, field), problem.english, problem.portuguese)

@@ -13,10 +13,24 @@ from webhookproxy.declared.formats import (
     given_filters,
     given_format,
 )
-from webhookproxy.declared.groups import ListOf, OrNull, Record
+from webhookproxy.declared.groups import ListOf, MapOf, OrNull, Record
 from webhookproxy.declared.shapes import Number, Text, Whole
+from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.rules.success import OF_FIELD, OF_TEXT
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState
 
+_ASKED = (*OF_FIELD, *OF_TEXT)
+_SUCCESS = OrNull(
+    Record(
+        {
+            "operator": Text("On a field: igual, existe; on the text: contem, nao_contem.", _ASKED),
+            "path": Text("The field of a JSON answer, like result.id."),
+            "value": Text("What it is compared with; existe needs none."),
+        },
+        required=("operator",),
+        about="What an answer with a 2xx must say to count as success; null: nothing (default).",
+    )
+)
 # Their values go in and never come out.
 SECRETS = ("authorization", "secret")
 WEBHOOK = Record(
@@ -30,6 +44,8 @@ WEBHOOK = Record(
         "format": FORMAT,
         "authorization": OrNull(Text("The header Authorization; null: none.")),
         "secret": OrNull(Text("Signs every POST; null: none.")),
+        "headers": OrNull(MapOf(Text(), "Own headers: the value of each by its name.")),
+        "success_rule": _SUCCESS,
         "state": Text(
             "active sends, paused keeps, simulated does everything but the POST.",
             tuple(WebhookState),
@@ -40,10 +56,26 @@ WEBHOOK = Record(
         "max_age": Number("Hours in which an event is tried, 1 to 168 (72)."),
     },
 )
+# Where the rules speak of a field by another name.
+PLACES = {
+    "success": "success_rule.operator",
+    "success_path": "success_rule.path",
+    "success_text": "success_rule.value",
+}
+
+
+def _given_rule(read: Mapping[str, str] | None) -> Condition | None:
+    if read is None:
+        return None
+    return Condition(read.get("path", ""), Operator(read["operator"]), read.get("value", ""))
+
+
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "events": lambda read: None if read is None else tuple(read),
     "filters": given_filters,
     "format": given_format,
+    "headers": lambda read: tuple((read or {}).items()),
+    "success_rule": _given_rule,
     "state": WebhookState,
 }
 
@@ -60,6 +92,7 @@ def declared_webhook(stored: WebhookInput) -> dict[str, Any]:
         "events": None if stored.events is None else list(stored.events),
         "filters": declared_filters(stored.filters),
         "format": declared_format(stored.format),
+        "success_rule": _declared_rule(stored.success_rule),
         "state": stored.state.value,
         "parallelism": stored.parallelism,
         "timeout": plain_number(stored.timeout),
@@ -72,6 +105,13 @@ def declared_webhook(stored: WebhookInput) -> dict[str, Any]:
         if getattr(stored, name) != getattr(default, name)
     }
     return {"name": stored.name, "url": stored.url} | changed
+
+
+def _declared_rule(stored: Condition | None) -> dict[str, str] | None:
+    if stored is None:
+        return None
+    texts = {"path": stored.path, "value": stored.value}
+    return {"operator": stored.operator.value} | {k: text for k, text in texts.items() if text}
 
 
 def plain_number(value: float) -> float:
