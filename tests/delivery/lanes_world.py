@@ -59,7 +59,7 @@ class Sending:
         self._fence = 0
         self._console = console
         self._ownership = Ownership(self.store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
-        self._journal = Journal(self.store)
+        self.journal = Journal(self.store)
         self.company = make_company(app)
         self.build()
         self.reading = self.relay.reading
@@ -80,7 +80,7 @@ class Sending:
         wait_until(self._ownership.take, 20, "the lease is free")
         assert self._ownership.fence is not None
         self._fence = self._ownership.fence
-        self._journal.start(self._fence)
+        self.journal.start(self._fence)
         self.relay.start(self._fence, continued=False)
 
     def end(self) -> None:
@@ -143,7 +143,7 @@ class Sending:
         dues: list[Due] = []
         while count > 0:
             group = [self._arrival(key, name, chars) for _ in range(min(count, 500))]
-            dues += self._journal.write(group, self._fence, again=False)
+            dues += self.journal.write(group, self._fence, again=False)
             count -= len(group)
         return dues
 

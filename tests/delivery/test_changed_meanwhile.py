@@ -113,7 +113,7 @@ def test_a_company_purged_under_way_leaves_no_attempt_and_its_numbers_are_not_gi
         assert rows(half.app, "SELECT 1 FROM attempts") == []
         half.company = make_company(half.app, token="another-token-0000001")
         assert half.company > gone
-        half._journal.start(half._fence)
+        half.journal.start(half._fence)
         half.webhook(receiver.url("/two"))
         half.arrive(1)
         half.wait_for("SELECT 1 FROM deliveries WHERE state = 'delivered' AND id = 2")

@@ -59,7 +59,7 @@ def arrive(half: Sending, *payloads: Any, offer: bool = True) -> None:
     for payload in payloads:
         event = read(f'["new-message-whatsapp",{json.dumps(payload)}]', hide_credentials=False)
         arrivals.append(as_arrival(half, event))
-    dues = half._journal.write(arrivals, half._fence, again=False)
+    dues = half.journal.write(arrivals, half._fence, again=False)
     if offer:
         half.lanes.offer(dues)
 
@@ -369,7 +369,7 @@ def test_names_of_events_are_masked_also_where_they_are_counted_or_resent(half: 
     webhook = half.webhook(URL, state=WebhookState.PAUSED, events=(f"evt-{PHONE}", "x"))
     names = (f"evt-{PHONE}", "evt-11 98765 4321", "evt-[oculto]", "x")
     arrivals = [as_arrival(half, Event(name, "{}", "k", 0)) for name in names]
-    half._journal.write(arrivals, half._fence, again=False)
+    half.journal.write(arrivals, half._fence, again=False)
     columns = "company_id, webhook_id, asked_by, asked_ms, states, event, begins, upto, cursor"
     for each in (PHONE, "x"):
         bulk = (

@@ -65,7 +65,8 @@ def background_jobs(
         max_data_bytes=config["MAX_DATA_BYTES"],
         gone=indexer.gone,
     )
-    resending = Resending(store, reading, relay.lanes.attend, days, clock)
+    journal = relay.intake.journal
+    resending = Resending(store, reading, relay.lanes.attend, journal.reserved, days, clock)
     outages = Outages(store, reading, app.extensions["broadcast"].tell, clock)
     client = Client(app.extensions["policy"], shared_resolver(), max_idle=0)
     looking = partial(look, reading, relay.failing_since)

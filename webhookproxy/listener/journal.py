@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
+from gevent.lock import Semaphore
 from sqlalchemy import Connection, text
 
 from webhookproxy.database.bulk import Row, insert_rows, update_rows
-from webhookproxy.database.store import Store
+from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.routes import Arrival, Route
 from webhookproxy.models.deliveries.tables import Due, Facts, count_ended
 from webhookproxy.models.minutes import EVENTS, MINUTE_MS, count_minutes
@@ -51,6 +55,13 @@ _RECEIVED = (
 )
 
 
+class Reserved(NamedTuple):
+    """The first of some numbers for deliveries, and the fence for the write that uses them."""
+
+    first: int
+    fence: int
+
+
 class Journal:
     """Numbers events and deliveries and writes them. Only the owner of the sockets has one."""
 
@@ -60,10 +71,31 @@ class Journal:
         self._store = store
         self._event_id = 0
         self._delivery_id = 0
+        self._fence = 0
+        # Held while numbers are in a write that may still fail.
+        self._numbering = Semaphore()
+        # Whether a group was perhaps committed: then its numbers are perhaps taken.
+        self._is_unsure = False
 
     def start(self, fence: int) -> None:
         """Go on numbering where the last owner stopped; the fence keeps that one out."""
-        self._event_id, self._delivery_id = self._store.run(_last_ids, fence=fence)
+        with self._numbering:
+            self._event_id, self._delivery_id = self._store.run(_last_ids, fence=fence)
+            self._fence, self._is_unsure = fence, False
+
+    @contextmanager
+    def reserved(self, count: int) -> Iterator[Reserved]:
+        """Reserve numbers for deliveries of stored events, for as long as these are written.
+
+        No group is written meanwhile. Numbers of a write that fails are never used: it may have
+        been committed. Raises StoreUnavailable while that is not known of a group.
+        """
+        with self._numbering:
+            if self._is_unsure:
+                raise StoreUnavailable("a group of events is being written again")
+            first = self._delivery_id + 1
+            self._delivery_id += count
+            yield Reserved(first, self._fence)
 
     def write(self, arrivals: list[Arrival], fence: int, *, again: bool) -> list[Due]:
         """Commit the events; what is due of them, in order.
@@ -71,6 +103,16 @@ class Journal:
         `again`: an earlier try of this very group may have been committed without our hearing of
         it. Raises what the store raises; the numbers are taken only if it was committed.
         """
+        with self._numbering:
+            try:
+                dues = self._write(arrivals, fence, again=again)
+            except StoreUnavailable:
+                self._is_unsure = True
+                raise
+            self._is_unsure = False
+            return dues
+
+    def _write(self, arrivals: list[Arrival], fence: int, *, again: bool) -> list[Due]:
         event_rows, delivery_rows, filtered_rows, dues = self._rows(arrivals)
 
         def job(connection: Connection) -> None:

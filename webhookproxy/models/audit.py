@@ -79,6 +79,7 @@ class Action(StrEnum):
     RESEND = "resend"
     BULK_RESEND = "bulk_resend"
     BULK_RESEND_CANCELLED = "bulk_resend_cancelled"
+    SEND_STORED = "send_stored"
     TRY_NOW = "try_now"
     CANCEL = "cancel"
     DELETE = "delete"

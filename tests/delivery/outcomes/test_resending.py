@@ -29,7 +29,8 @@ REFUSE: Plain = (400, {}, b"no")
 
 def the_job(half: Sending) -> Resending:
     """The job of the process that owns the sockets."""
-    return Resending(half.store, half.reading, half.lanes.attend, 7, half.clock)
+    given = (half.lanes.attend, half.journal.reserved)
+    return Resending(half.store, half.reading, *given, 7, half.clock)
 
 
 def missed(half: Sending, webhook: int, number: int, state: str = "refused") -> list[int]:

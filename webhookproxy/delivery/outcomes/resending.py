@@ -1,16 +1,19 @@
 """Runs the bulk resends: a few deliveries at a time, after the live traffic.
 
 One transaction queues deliveries and notes the progress: the next owner of the sockets continues
-from there, and no delivery is resent twice or left out.
+from there, and no delivery is resent twice or left out. Stored events that a webhook was not sent
+go the same way; their new deliveries get numbers from the journal, which numbers all others.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
+from typing import Protocol
 
 from sqlalchemy import ColumnElement, Engine, delete, or_, select, text
 from sqlalchemy.orm import Session
@@ -20,6 +23,7 @@ from webhookproxy.models.companies import Company
 from webhookproxy.models.deliveries.actions import queue_again
 from webhookproxy.models.deliveries.bulk_resends import BulkResend, BulkState, hold
 from webhookproxy.models.deliveries.missed import following
+from webhookproxy.models.deliveries.stored import following_stored, newest_event, queue_stored
 from webhookproxy.models.deliveries.tables import OPEN, Delivery
 from webhookproxy.models.webhooks import Webhook, secrets_later
 from webhookproxy.reasons import WAITING, DeliveryState
@@ -38,6 +42,9 @@ MEASURED_SECONDS = 0.3
 OPEN_MAX = 500
 # Deliveries that ended badly and are read to find the wanted ones.
 LOOK_AT = 1_000
+# A webhook gets new events at latest this long after it was saved. Until then stored events are
+# looked for up to the newest, so that none is left out at the border.
+BORDER_MS = 5_000
 _FORGET_SECONDS = 3600.0
 _DAY_MS = 86_400_000
 
@@ -48,13 +55,26 @@ _OPEN_ROWS = text(
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """The next deliveries of a bulk resend that are queued: from `after` up to `upto`."""
+    """The next deliveries of a bulk resend that are queued: from `after` up to `upto`.
+
+    If it is `stored`, these are the numbers of events.
+    """
 
     bulk_id: int
     after: int
     ids: list[int]
     upto: int
     is_last: bool
+    stored: bool = False
+
+
+class Reserved(Protocol):
+    """The first of some numbers for deliveries, and the fence for the write that uses them."""
+
+    @property
+    def first(self) -> int: ...
+    @property
+    def fence(self) -> int: ...
 
 
 class _Pace:
@@ -85,6 +105,7 @@ class Resending:
         store: Store,
         reading: Engine,
         attend: Callable[[Mapping[int, list[int]]], None],
+        reserved: Callable[[int], AbstractContextManager[Reserved]],
         retention_days: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -92,6 +113,7 @@ class Resending:
         self._store = store
         self._reading = reading
         self._attend = attend
+        self._reserved = reserved
         self._kept_ms = retention_days * _DAY_MS
         self._clock = clock
         self._forgotten = float("-inf")
@@ -128,10 +150,16 @@ class Resending:
                 return False
             webhook_id = webhook.id
         write = partial(_write, bulk_id=bulk_id, coming=coming, is_gone=is_gone)
-        if queued := self._store.session(write):
+        if queued := self._write(write, coming):
             self._attend({webhook_id: []})
             pace.queued(queued)
         return coming is not None
+
+    def _write(self, write: Callable[..., int], coming: _Next | None) -> int:
+        if coming is None or not coming.stored:
+            return self._store.session(write)
+        with self._reserved(len(coming.ids)) as numbers:
+            return self._store.session(partial(write, number=numbers.first), fence=numbers.fence)
 
     def _forget(self) -> None:
         """Once an hour, remove bulk resends that ended before the retention time."""
@@ -185,8 +213,23 @@ def _next(
     free = queue_capacity(session, webhook, now_ms, pace.rate)
     if not free:
         return None
+    if bulk.stored:
+        return _next_stored(session, bulk, webhook, free, now_ms)
     ids, upto, is_last = following(session, bulk.wanted, bulk.cursor, bulk.upto, free, LOOK_AT)
     return _Next(bulk.id, bulk.cursor, ids, upto, is_last)
+
+
+def _next_stored(
+    session: Session, bulk: BulkResend, webhook: Webhook, free: int, now_ms: int
+) -> _Next | None:
+    """Return the next few stored events; None while only the border is waited for."""
+    is_one = bulk.event_id is not None
+    upto = bulk.upto if is_one else newest_event(session)
+    ids, at, is_last = following_stored(session, webhook, bulk.wanted, bulk.cursor, upto, free)
+    is_last = is_last and (is_one or now_ms >= bulk.asked_ms + BORDER_MS)
+    if at == bulk.cursor and not is_last:
+        return None
+    return _Next(bulk.id, bulk.cursor, ids, at, is_last, stored=True)
 
 
 def _ended(session: Session, waiting: list[int]) -> dict[int, str | None]:
@@ -196,8 +239,13 @@ def _ended(session: Session, waiting: list[int]) -> dict[int, str | None]:
     return {each: states.get(each) for each in waiting if states.get(each) not in WAITING}
 
 
-def _write(session: Session, bulk_id: int, coming: _Next | None, *, is_gone: bool) -> int:
-    """Store the ended ones; queue the next unless another process did; return how many."""
+def _write(
+    session: Session, bulk_id: int, coming: _Next | None, *, is_gone: bool, number: int = 0
+) -> int:
+    """Store the ended ones; queue the next unless another process did; return how many.
+
+    New deliveries of stored events get numbers from `number` on.
+    """
     bulk = session.get(BulkResend, bulk_id, with_for_update=True)
     webhook = None if bulk is None else _webhook(session, bulk.webhook_id)
     if bulk is None or webhook is None:
@@ -214,7 +262,11 @@ def _write(session: Session, bulk_id: int, coming: _Next | None, *, is_gone: boo
     if coming is None or bulk.cursor != coming.after or hold(webhook) is not None:
         return 0
     session.flush()
-    queued = queue_again(session, webhook, coming.ids, bulk.wanted.states)
+    if coming.stored:
+        queued = queue_stored(session, webhook, coming.ids, number)
+        bulk.upto = max(bulk.upto, coming.upto)
+    else:
+        queued = queue_again(session, webhook, coming.ids, bulk.wanted.states)
     bulk.cursor = coming.upto
     bulk.queued += len(queued)
     bulk.skipped += len(coming.ids) - len(queued)

@@ -1,6 +1,6 @@
 """Bulk resends: many deliveries of one webhook queued again, in the background, in small steps.
 
-A request is a row. The process that owns the sockets queues the wanted deliveries in the order of
+Stored events that the webhook was not sent are queued in the same way. A request is a row. The process that owns the sockets queues the wanted deliveries in the order of
 their numbers (see delivery.outcomes.resending), and notes its progress in the row.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select, text
+from sqlalchemy import JSON, ForeignKey, Index, String, false, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
@@ -17,6 +17,7 @@ from webhookproxy.models.audit import Action, Actor, record_webhook
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.deliveries.missed import Counted, Wanted
 from webhookproxy.models.deliveries.tables import Delivery, end_deliveries
+from webhookproxy.models.events import Event
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.types import Id, partial_index, to_ms
 from webhookproxy.models.webhooks import Webhook, find_webhook
@@ -48,7 +49,9 @@ class BulkResend(Base):
     """A request and its progress. Times are milliseconds since 1970.
 
     It wants the deliveries of the webhook above `begins` and up to `upto` that ended in one of
-    `states`; those up to `cursor` are done. `total` was counted at the request. `waiting` are the
+    `states`; those up to `cursor` are done. If it is `stored` it wants stored events instead, and
+    the numbers are those of events; `event_id` is the one event that it wants, if it is only one.
+    `total` was counted at the request. `waiting` are the
     queued ones that have not ended again yet.
     """
 
@@ -81,12 +84,17 @@ class BulkResend(Base):
     state: Mapped[str] = mapped_column(String(10), default=BulkState.RUNNING.value)
     ended_ms: Mapped[int | None] = mapped_column(Id)
     refusal_group_id: Mapped[int | None] = mapped_column(Id)
+    stored: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    event_id: Mapped[int | None] = mapped_column(Id)
 
     @property
     def wanted(self) -> Wanted:
         """The deliveries that are resent."""
         states = tuple(DeliveryState(state) for state in self.states)
-        return Wanted(self.webhook_id, states, self.event, self.since_ms, self.refusal_group_id)
+        return Wanted(
+            *(self.webhook_id, states, self.event, self.since_ms, self.refusal_group_id),
+            *(self.stored, self.event_id),
+        )
 
     @property
     def expected(self) -> int:
@@ -108,7 +116,7 @@ class BulkResend(Base):
         if self.state == BulkState.FINISHED:
             return 1.0
         if self.total_is_cut:
-            return (self.cursor - self.begins) / max(1, self.upto - self.begins)
+            return min(1.0, (self.cursor - self.begins) / max(1, self.upto - self.begins))
         return min(1.0, (self.queued + self.skipped) / max(1, self.total))
 
     def end(self, state: BulkState) -> None:
@@ -146,6 +154,8 @@ def begin(session: Session, wanted: Wanted, counted: Counted, actor: Actor) -> i
         event=wanted.event,
         since_ms=wanted.since_ms,
         refusal_group_id=wanted.refusal_group_id,
+        stored=wanted.stored,
+        event_id=wanted.event_id,
         begins=counted.begins,
         upto=counted.upto,
         cursor=counted.begins,
@@ -154,9 +164,18 @@ def begin(session: Session, wanted: Wanted, counted: Counted, actor: Actor) -> i
     )
     session.add(bulk)
     session.flush()
-    much = f"{'>' * counted.is_cut}{counted.count}"
-    record_webhook(session, actor, Action.BULK_RESEND, bulk.company_id, bulk.webhook_id, much)
+    action = Action.SEND_STORED if wanted.stored else Action.BULK_RESEND
+    record_webhook(
+        session, actor, action, bulk.company_id, bulk.webhook_id, _much(session, wanted, counted)
+    )
     return bulk.id
+
+
+def _much(session: Session, wanted: Wanted, counted: Counted) -> str:
+    """Return for the audit how much was asked for: the id of the one event, or a number."""
+    if wanted.event_id is not None:
+        return session.scalar(select(Event.public_id).where(Event.id == wanted.event_id)) or ""
+    return f"{'>' * counted.is_cut}{counted.count}"
 
 
 def cancel(session: Session, bulk_id: int, actor: Actor) -> bool:
@@ -216,6 +235,6 @@ def _refuse(session: Session, webhook: Webhook, counted: Counted) -> None:
     if not counted.count and not counted.is_cut:
         raise Refused.one(
             "deliveries",
-            f"No missed delivery of {name} matches, so there is nothing to resend.",
-            "Nada combina com isso: não há o que reenviar.",
+            f"Nothing of {name} matches, so there is nothing to send.",
+            "Nada combina com isso: não há o que enviar.",
         )

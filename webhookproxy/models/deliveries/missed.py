@@ -31,7 +31,9 @@ _ROWS = (
 class Wanted:
     """Deliveries of a webhook by their states and the name of their event ("": any).
 
-    `refusal_group_id` limits them to those whose last refusal is in that group.
+    `refusal_group_id` limits them to those whose last refusal is in that group. `stored` asks for
+    the events of which nothing was sent instead (models.deliveries.stored), and `event_id` for one
+    of them.
     """
 
     webhook_id: int
@@ -39,13 +41,16 @@ class Wanted:
     event: str = ""
     since_ms: int | None = None
     refusal_group_id: int | None = None
+    stored: bool = False
+    event_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
     """The number of wanted deliveries, the numbers around them, and their first and last arrival.
 
-    `is_cut` says that more exist than were counted.
+    `is_cut` says that more exist than were counted. `left_out` counts events that the webhook's
+    filter does not let through.
     """
 
     count: int
@@ -54,6 +59,7 @@ class Counted:
     upto: int
     oldest_ms: int | None
     newest_ms: int | None
+    left_out: int = 0
 
 
 def count(session: Session, wanted: Wanted) -> Counted:

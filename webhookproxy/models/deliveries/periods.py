@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, text
+import gevent
+from sqlalchemy import Select, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from webhookproxy.models.deliveries.tables import Delivery
+
+# Deliveries that are read past in one statement.
+_ROUND = 2_000
 
 # The range is halved each time, so a few dozen steps into the index of numbers do for any number of
 # events: times have no index. All in one statement, because each costs much more than a step.
@@ -34,13 +38,26 @@ def first_event(session: Session, moment_ms: int) -> int:
 def first_delivery(session: Session, moment_ms: int) -> int:
     """Return the first delivery of the events from that moment on, else one more than the last.
 
-    Deliveries are numbered in the order of their events.
+    Deliveries are numbered in the order of their events. Only those that a user asked for later
+    have higher numbers, so they are read past, in rounds. They count from when they were made.
     """
-    query = (
-        select(Delivery.id)
-        .where(Delivery.event_id >= first_event(session, moment_ms))
+    after, lowest = (first_event(session, moment_ms), 0), 0
+    limit = 1
+    while rows := session.execute(_deliveries_after(*after, limit)).all():
+        for row in rows:
+            lowest = min(lowest or row.id, row.id)
+            if not row.sent_later:
+                return lowest
+        after, limit = (rows[-1].event_id, rows[-1].id), _ROUND
+        gevent.sleep(0)
+    return lowest or (session.scalar(select(func.max(Delivery.id))) or 0) + 1
+
+
+def _deliveries_after(event_id: int, delivery_id: int, limit: int) -> Select[int, int, bool | None]:
+    return (
+        select(Delivery.id, Delivery.event_id, Delivery.sent_later)
+        .where(Delivery.event_id >= event_id)
+        .where(or_(Delivery.event_id > event_id, Delivery.id > delivery_id))
         .order_by(Delivery.event_id, Delivery.id)
-        .limit(1)
+        .limit(limit)
     )
-    found = session.scalar(query)
-    return found if found is not None else (session.scalar(select(func.max(Delivery.id))) or 0) + 1

@@ -70,10 +70,13 @@ class Delivery(Base):
     status: Mapped[int | None] = mapped_column(SmallInteger)
     # The condition that a filtered delivery did not meet, in words.
     condition: Mapped[str | None] = mapped_column(String(CONDITION_MAX))
-    # The number of times that users sent it again.
+    # The number of times that users asked to send it.
     resends: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
     # The group of its last refusal (models.deliveries.refusals).
     refusal_group_id: Mapped[int | None] = mapped_column(Id)
+    # True if the webhook got its event only because a user asked for that later; then its number
+    # may be higher than those of newer events.
+    sent_later: Mapped[bool | None] = mapped_column()
     # The number of the webhook's format at the first attempt, which all others keep. None before
     # it, and for the format 0.
     format_number: Mapped[int | None] = mapped_column()

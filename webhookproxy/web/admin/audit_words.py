@@ -40,6 +40,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.RESEND: ("Reenviou", "send"),
         Action.BULK_RESEND: ("Começou um reenvio", "send"),
         Action.BULK_RESEND_CANCELLED: ("Cancelou um reenvio", "ban"),
+        Action.SEND_STORED: ("Enviou o que já tinha chegado", "send"),
         Action.TRY_NOW: ("Pediu nova tentativa", "refresh"),
         Action.CANCEL: ("Cancelou a entrega", "ban"),
         Action.DELETE: ("Excluiu", "trash"),
@@ -170,6 +171,8 @@ def detail_words(entry: AuditEntry) -> str:
         return (named or "salvou sem mudar nada") + (f": “{before}” → “{after}”" if after else "")
     if action in (Action.BULK_RESEND, Action.BULK_RESEND_CANCELLED):
         return bulk_words(detail)
+    if action is Action.SEND_STORED and not detail.startswith("evt_"):
+        return f"eventos: {'mais de ' if detail.startswith('>') else ''}{detail.removeprefix('>')}"
     if action is Action.KEYS_ROTATED and detail.isdigit():
         return f"segredos cifrados de novo: {detail}"
     if action is Action.HOST_CHANGED:
