@@ -14,6 +14,7 @@ from webhookproxy.cli.relay.companies import group as company_group
 from webhookproxy.cli.relay.config import group as config_group
 from webhookproxy.cli.relay.deliveries import group as delivery_group
 from webhookproxy.cli.relay.secrets import rotate_secret_command
+from webhookproxy.cli.relay.stored import send_stored
 from webhookproxy.cli.relay.trial import test as test_command
 from webhookproxy.cli.relay.webhooks import group as webhook_group
 from webhookproxy.cli.shell import names
@@ -26,6 +27,7 @@ from webhookproxy.cli.users import group as user_group
 def init_app(app: Flask) -> None:
     """Register every command, and the names of `flask shell`."""
     webhook_group.add_command(test_command)
+    webhook_group.add_command(send_stored)
     webhook_group.add_command(rotate_secret_command)
     groups = (
         user_group,

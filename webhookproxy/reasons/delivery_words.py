@@ -22,8 +22,8 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             you="Se a fila não diminui, aumente o paralelismo ou o limite de envios do webhook.",
         ),
         DeliveryReason.RESENT: Words(
-            english="The delivery was sent again on request.",
-            what="Alguém da sua equipe pediu para reenviar o evento.",
+            english="A user asked for this delivery.",
+            what="Alguém da sua equipe pediu o envio deste evento.",
             then="Enviamos assim que chegar a vez dele, com o mesmo event_id.",
             you="Se quem recebe já tratou este evento, use o event_id para ignorar a repetição.",
         ),

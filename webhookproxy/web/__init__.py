@@ -21,7 +21,7 @@ from webhookproxy.web.companies import editing as company_editing
 from webhookproxy.web.companies.pages import blueprint as companies
 from webhookproxy.web.connection import alarms
 from webhookproxy.web.connection.panel import blueprint as connection
-from webhookproxy.web.deliveries import attempts, bulk_resends, resend_selection
+from webhookproxy.web.deliveries import attempts, bulk_resends, resend_selection, send_stored
 from webhookproxy.web.deliveries.pages import blueprint as deliveries
 from webhookproxy.web.diagnosis.page import blueprint as diagnosis
 from webhookproxy.web.events import by_telephone, call, call_words, words
@@ -57,6 +57,7 @@ _BLUEPRINTS = (
     ),
     *(refusals.blueprint, outages),
     *(deliveries, attempts.blueprint, bulk_resends.blueprint, resend_selection.blueprint),
+    send_stored.blueprint,
     *(events, call.blueprint, by_telephone.blueprint),
     *(guest_links.blueprint, guests),
     *(users.blueprint, password_links.blueprint, forgotten.blueprint),

@@ -99,7 +99,7 @@ def test_what_did_not_arrive_is_counted_then_resent_then_stopped(
     assert run("delivery", "stop-resend", "resend_1").stdout == "resend_1 is cancelled.\n"
     assert run("delivery", "stop-resend", "1").stdout == "resend_1 was not running.\n"
     of_others = refuse("delivery", "resend-missed", "1", "--event", "y", "--yes")
-    assert "nothing to resend" in of_others
+    assert "nothing to send" in of_others
     assert "There is no webhook_9" in refuse("delivery", "resend-missed", "9")
 
 

@@ -248,7 +248,9 @@ def test_two_processes_at_the_same_moment_queue_each_delivery_once(any_half: Sen
         missed(half, webhook, 50)
         number = ask(half, webhook)
         other = Store(half.app.config["SQLALCHEMY_DATABASE_URI"])
-        theirs = Resending(other, half.reading, half.lanes.attend, 7, half.clock)
+        theirs = Resending(
+            other, half.reading, half.lanes.attend, half.journal.reserved, 7, half.clock
+        )
         try:
             mine = the_job(half)
             wait_until(
@@ -288,7 +290,9 @@ def test_nothing_is_written_that_could_be_lost_between_two_transactions(
         assert half.states(webhook) == [("refused", "refused_status")] * 30
         monkeypatch.setattr(resending, "queue_again", queue)
         # Dead after the commit, before a lane was told: the change log tells the next owner.
-        Resending(half.store, half.reading, lambda _: None, 7, half.clock).step()
+        Resending(
+            half.store, half.reading, lambda _: None, half.journal.reserved, 7, half.clock
+        ).step()
         half.notice()
         go_on_until(half, is_over(half, number))
         assert len(set(numbers(receiver.requests))) == len(receiver.requests) == len(mine)
@@ -452,7 +456,7 @@ def test_what_makes_no_sense_is_refused(half: Sending) -> None:
     with pytest.raises(Refused, match="is simulated"):
         ask(half, webhook)
     half.switch(webhook, WebhookState.ACTIVE)
-    with pytest.raises(Refused, match="nothing to resend"):
+    with pytest.raises(Refused, match="nothing to send"):
         ask(half, webhook, event="no-such-event")
     ask(half, webhook)
     with pytest.raises(Refused, match="is running"):

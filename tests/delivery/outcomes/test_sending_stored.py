@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,22 +12,17 @@ from sqlalchemy.orm import Session
 from tests.delivery.acting import ids
 from tests.delivery.lanes_world import Sending, attempt, numbers
 from tests.delivery.outcomes.test_resending import bulk, go_on_until, is_over, the_job
-from tests.support.application import rows, wait_until
+from tests.support.application import make_webhook, rows, wait_until
 from tests.support.receiver import Receiver
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.delivery.outcomes import resending
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.models.audit import CLI
-from webhookproxy.models.deliveries import stored
-from webhookproxy.models.deliveries.actions import cancel as cancel_one
 from webhookproxy.models.deliveries.bulk_resends import begin, cancel
 from webhookproxy.models.deliveries.missed import Counted, Wanted
 from webhookproxy.models.deliveries.periods import first_delivery
-from webhookproxy.models.deliveries.stored import count_stored
+from webhookproxy.models.deliveries.stored import STATES, count_stored
 from webhookproxy.models.webhooks import find_webhook
-from webhookproxy.reasons import DeliveryState
-
-STATES = (DeliveryState.FILTERED,)
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +62,7 @@ def test_a_new_webhook_gets_what_had_arrived_once_and_marked(any_half: Sending) 
         half.wait_for_ends(webhook, 1)
         half.wait_for_ends(other, 1)
         live = {row[0] for row in rows(half.app, "SELECT id FROM deliveries")}
-        wanted, found = counted(half, webhook)
+        _, found = counted(half, webhook)
         assert (found.count, found.is_cut, found.left_out) == (3, False, 0)
         number = ask(half, webhook)
         go_on_until(half, is_over(half, number))
@@ -91,7 +85,8 @@ def test_a_new_webhook_gets_what_had_arrived_once_and_marked(any_half: Sending) 
         assert counted(half, webhook)[1].count == 0
         half.arrive(2, name="call-was-ended")
         half.wait_for_ends(webhook, 6)
-        assert len(receiver.requests) == 5 + 3 + 2
+        half.wait_for_ends(other, 3)
+        assert len(receiver.requests) == 6 + 3
         with Session(half.reading) as session:
             # A late delivery of an old event does not move the beginning of a period.
             assert first_delivery(session, 0) == min(live)
@@ -133,7 +128,7 @@ def test_markers_and_events_without_personal_data_are_never_sent(half: Sending) 
     half.store_events(5)
     for number, note in enumerate(("too_large", "unreadable", "masked"), 1):
         half.execute(f"UPDATE events SET note = '{note}' WHERE id = {number}")
-    webhook = half.webhook("http://127.0.0.1:9/")
+    webhook = half.webhook("http://127.0.0.1:4001/")
     assert counted(half, webhook)[1].count == 2
     assert counted(half, webhook, event_id=3)[1].count == 0
     # A cut count says so.
@@ -150,8 +145,6 @@ def test_an_event_at_the_border_is_neither_lost_nor_sent_twice(
     half = any_half
     monkeypatch.setattr(resending, "BORDER_MS", 60_000)
     half.store_events(2)
-    from tests.support.application import make_webhook
-
     with Receiver() as receiver:
         webhook = make_webhook(half.app, half.company, receiver.url())
         number = ask(half, webhook)
@@ -165,7 +158,6 @@ def test_an_event_at_the_border_is_neither_lost_nor_sent_twice(
             return len(receiver.requests) >= 7
 
         wait_until(all_arrived, 10)
-        half.store_events(0)
         assert bulk(half, number)["state"] == "running"
         half.skew = 61
         go_on_until(half, is_over(half, number))
@@ -174,7 +166,7 @@ def test_an_event_at_the_border_is_neither_lost_nor_sent_twice(
 
 def test_numbers_of_a_group_that_may_be_committed_are_not_given_away(half: Sending) -> None:
     half.store_events(1)
-    webhook = half.webhook("http://127.0.0.1:9/")
+    webhook = half.webhook("http://127.0.0.1:4001/")
     before = half.store.run
 
     def breaks(job: Callable[..., Any], **given: Any) -> Any:
@@ -208,11 +200,7 @@ def test_what_a_cancelled_request_withdrew_can_be_asked_for_again(half: Sending)
         states = [row[1] for row in sent_later(half, webhook)]
         assert states.count("cancelled") == 1
         assert counted(half, webhook)[1].count == 2
-        mine = rows(half.app, "SELECT id FROM deliveries WHERE state = 'cancelled'")
         half.edit(webhook, rate_limit=None)
         again = ask(half, webhook)
         go_on_until(half, is_over(half, again))
         assert len(set(numbers(receiver.requests))) == len(receiver.requests) == 3
-        assert mine
-        assert cancel_one is not None and timedelta is not None and datetime.now(UTC)
-        assert stored.ROUND

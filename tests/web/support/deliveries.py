@@ -22,7 +22,8 @@ from webhookproxy.models.accounts.sign_ins import sign_in
 _EVENT = ("id", "public_id", "company_id", "name", "payload", "order_key", "socket_id",
           "token_mask", "received_ms", "hidden")  # fmt: skip
 _DELIVERY = ("id", "event_id", "webhook_id", "order_key", "state", "reason", "tries", "attempts",
-             "born_ms", "first_attempt_ms", "due_ms", "ended_ms", "status", "resends")  # fmt: skip
+             "born_ms", "first_attempt_ms", "due_ms", "ended_ms", "status", "resends",
+             "sent_later")  # fmt: skip
 _ATTEMPT = ("delivery_id", "number", "started_ms", "duration_ms", "status", "reason", "detail",
             "answer", "answer_headers", "probe", "webhook_id")  # fmt: skip
 
@@ -67,6 +68,7 @@ def delivery_row(number: int, event_id: int, webhook_id: int, **given: Any) -> t
         "ended_ms": now_ms() - 59_000,
         "status": 200,
         "resends": 0,
+        "sent_later": None,
         **given,
     }
     return tuple(values[name] for name in _DELIVERY)

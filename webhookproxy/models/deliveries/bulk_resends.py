@@ -1,7 +1,8 @@
 """Bulk resends: many deliveries of one webhook queued again, in the background, in small steps.
 
-Stored events that the webhook was not sent are queued in the same way. A request is a row. The process that owns the sockets queues the wanted deliveries in the order of
-their numbers (see delivery.outcomes.resending), and notes its progress in the row.
+Stored events that the webhook was not sent are queued in the same way. A request is a row. The
+process that owns the sockets queues what is wanted in the order of the numbers (see
+delivery.outcomes.resending), and notes its progress in the row.
 """
 
 from __future__ import annotations

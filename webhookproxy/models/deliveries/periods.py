@@ -41,11 +41,11 @@ def first_delivery(session: Session, moment_ms: int) -> int:
     Deliveries are numbered in the order of their events. Only those that a user asked for later
     have higher numbers, so they are read past, in rounds. They count from when they were made.
     """
-    after, lowest = (first_event(session, moment_ms), 0), 0
-    limit = 1
+    after, limit = (first_event(session, moment_ms), 0), 1
+    lowest: int | None = None
     while rows := session.execute(_deliveries_after(*after, limit)).all():
         for row in rows:
-            lowest = min(lowest or row.id, row.id)
+            lowest = min(lowest or row.id, int(row.id))
             if not row.sent_later:
                 return lowest
         after, limit = (rows[-1].event_id, rows[-1].id), _ROUND

@@ -39,6 +39,9 @@ _TURN = 100_000
 
 # Of a marker nothing can be sent, and of an event without its personal data nothing may be.
 _NEVER = (*MARKERS, EventNote.MASKED)
+# The states that a request is stored with: those of deliveries of which nothing was sent. A server
+# of an earlier version finds no missed delivery in them.
+STATES = (DeliveryState.FILTERED,)
 # States of a delivery that exists, although nothing was sent.
 _UNSENT = (DeliveryState.FILTERED, DeliveryState.CANCELLED)
 
@@ -103,7 +106,7 @@ class StoredEvents:
         return passes
 
     def _passes(self, event_id: int, test: Compiled) -> bool:
-        """Return whether the filter lets an event through; as at intake, one that is no JSON too."""
+        """Return whether the filter lets an event through; one that is no JSON, as at intake."""
         payload = self._session.scalar(select(Event.payload).where(Event.id == event_id)) or ""
         before, self._characters = self._characters, self._characters + len(payload)
         if before // _TURN != self._characters // _TURN:
@@ -164,9 +167,7 @@ def queue_stored(
     """
     rows = session.execute(
         select(Event.id, Event.order_key, Delivery.id.label("delivery_id"))
-        .outerjoin(
-            Delivery, and_(Delivery.event_id == Event.id, Delivery.webhook_id == webhook.id)
-        )
+        .outerjoin(Delivery, and_(Delivery.event_id == Event.id, Delivery.webhook_id == webhook.id))
         .where(Event.id.in_(event_ids), func.coalesce(Event.note, "").not_in(_NEVER))
         .where(or_(Delivery.id.is_(None), _can_be_sent()))
         .order_by(Event.id)
@@ -178,9 +179,7 @@ def queue_stored(
         later = update(Delivery).where(Delivery.id.in_(queued))
         session.execute(later.values(sent_later=True, condition=None))
     new = [row for row in rows if row.delivery_id is None]
-    added = [
-        _new(number + at, row.id, row.order_key, webhook) for at, row in enumerate(new)
-    ]
+    added = [_new(number + at, row.id, row.order_key, webhook) for at, row in enumerate(new)]
     if added:
         _add(session, webhook, added)
     # One that nobody wanted would be purged long before its delivery.

@@ -155,7 +155,12 @@ def who_words(entry: AuditEntry) -> str:
 
 
 def bulk_words(detail: str) -> str:
-    """Return how many deliveries were to be resent ("12" or ">12"), and how many were queued."""
+    """Return how many deliveries were asked for ("12" or ">12"), and how many were queued.
+
+    The id of the one event stays as it is.
+    """
+    if detail.startswith("evt_"):
+        return detail
     queued, _, total = detail.rpartition(" of ")
     much = f"mais de {total[1:]}" if total.startswith(">") else total
     return f"{queued} de {much} entregas" if queued else f"entregas: {much}"
@@ -169,10 +174,8 @@ def detail_words(entry: AuditEntry) -> str:
         named = ", ".join(_FIELDS.get(name, name) for name in names.split())
         before, _, after = renamed.partition(" -> ")
         return (named or "salvou sem mudar nada") + (f": “{before}” → “{after}”" if after else "")
-    if action in (Action.BULK_RESEND, Action.BULK_RESEND_CANCELLED):
+    if action in (Action.BULK_RESEND, Action.BULK_RESEND_CANCELLED, Action.SEND_STORED):
         return bulk_words(detail)
-    if action is Action.SEND_STORED and not detail.startswith("evt_"):
-        return f"eventos: {'mais de ' if detail.startswith('>') else ''}{detail.removeprefix('>')}"
     if action is Action.KEYS_ROTATED and detail.isdigit():
         return f"segredos cifrados de novo: {detail}"
     if action is Action.HOST_CHANGED:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from webhookproxy.delivery.outcomes.resending import queue_capacity
 from webhookproxy.extensions import db
-from webhookproxy.models import RefusalGroup, Webhook
+from webhookproxy.models import Event, RefusalGroup, Webhook
 from webhookproxy.models.deliveries.bulk_resends import (
     BulkResend,
     BulkState,
@@ -19,7 +20,7 @@ from webhookproxy.models.deliveries.bulk_resends import (
     hold,
     running,
 )
-from webhookproxy.models.deliveries.missed import count
+from webhookproxy.models.deliveries.missed import Counted, Wanted, count
 from webhookproxy.models.types import to_ms
 from webhookproxy.rules import Refused
 from webhookproxy.web.deliveries.bulk_words import asked_words, shown_bulk, span_words
@@ -43,7 +44,9 @@ def ask(webhook_id: int) -> str | Response:
     asked = ResendRequest.read(request.form if is_asked else request.args, company.timezone)
     group = _group_or_404(asked.group, webhook_id)
     if is_asked and not asked.problem:
-        return _begin(webhook, asked)
+        wanted = asked.wanted(webhook_id)
+        back = url_for("bulk_resends.ask", webhook_id=webhook_id) + asked.query
+        return start(webhook, wanted, count(db.session(), wanted), back)
     counted = None if asked.problem else count(db.session(), asked.wanted(webhook_id))
     return render_template(
         "deliveries/resends/ask.html",
@@ -69,10 +72,9 @@ def _group_or_404(group_id: int | None, webhook_id: int) -> RefusalGroup | None:
     return group
 
 
-def _begin(webhook: Webhook, asked: ResendRequest) -> Response:
-    wanted, who = asked.wanted(webhook.id), actor()
-    webhook_id, company_id = webhook.id, webhook.company_id
-    counted = count(db.session(), wanted)
+def start(webhook: Webhook, wanted: Wanted, counted: Counted, back: str) -> Response:
+    """Begin a bulk resend and go to its page; if it is refused, say why and go `back`."""
+    who, webhook_id, company_id = actor(), webhook.id, webhook.company_id
     try:
         bulk_id = write(lambda session: begin(session, wanted, counted, who), company_id)
     except Refused as refused:
@@ -80,8 +82,7 @@ def _begin(webhook: Webhook, asked: ResendRequest) -> Response:
         # The second of two clicks sees what the first one began.
         found = running(db.session(), webhook_id)
         if found is None:
-            address = url_for("bulk_resends.ask", webhook_id=webhook_id) + asked.query
-            return redirect(address, code=303)
+            return redirect(back, code=303)
         bulk_id = found.id
     return redirect(url_for("bulk_resends.show", resend_id=bulk_id), code=303)
 
@@ -110,10 +111,11 @@ def stop(resend_id: int) -> str | Response:
     if request.method == "GET":
         return render_template("deliveries/resends/cancel.html", bulk=bulk, webhook=webhook)
     who = actor()
+    name = "envio" if bulk.stored else "reenvio"
     if write(lambda session: cancel(session, resend_id, who), webhook.company_id):
-        flash("O reenvio foi cancelado: nada mais entra na fila.")
+        flash(f"O {name} foi cancelado: nada mais entra na fila.")
     else:
-        flash("Este reenvio já tinha terminado: não havia o que cancelar.", "warning")
+        flash(f"Este {name} já tinha terminado: não havia o que cancelar.", "warning")
     return redirect(url_for("bulk_resends.show", resend_id=resend_id), code=303)
 
 
@@ -122,6 +124,10 @@ def _bulk_or_404(resend_id: int) -> tuple[BulkResend, Webhook]:
     if bulk is None:
         abort(404)
     return bulk, webhook_or_404(bulk.webhook_id)
+
+
+def _public_id(event_id: int) -> str | None:
+    return db.session.scalar(select(Event.public_id).where(Event.id == event_id))
 
 
 def _facts(resend_id: int) -> dict[str, Any]:
@@ -140,5 +146,7 @@ def _facts(resend_id: int) -> dict[str, Any]:
         "company": company,
         "shown": shown_bulk(bulk, hold(webhook), has_room=has_room),
         "asked": asked_words(bulk, company.timezone, group),
+        "event_id": None if bulk.event_id is None else _public_id(bulk.event_id),
+        "title": "Envio do que já tinha chegado a" if bulk.stored else "Reenvio para",
         "takes": span_words(max(0, bulk.total - bulk.queued - bulk.skipped), webhook.rate_limit),
     }

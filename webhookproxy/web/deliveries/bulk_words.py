@@ -79,7 +79,9 @@ def _state_words(
     if on_the_way:
         return "Tudo na fila", "hourglass", "blue", "As últimas saem assim que chegar a vez delas."
     if bulk.failed:
-        return "Terminado", "circle-check", "amber", "Parte falhou de novo: veja o que a URL disse."
+        again = "" if bulk.stored else " de novo"
+        said = f"Parte falhou{again}: veja o que a URL disse."
+        return "Terminado", "circle-check", "amber", said
     return "Terminado", "circle-check", "green", "Tudo o que entrou na fila foi entregue."
 
 
@@ -88,11 +90,20 @@ def asked_words(bulk: BulkResend, timezone: str, group: RefusalGroup | None = No
 
     `group` is the group of refusals that was asked for, if it still exists.
     """
+    if bulk.stored:
+        return _stored_words(bulk, timezone)
     by_state = {state.value: name.lower() for name, state in STATES.values()}
     states = " e ".join(by_state[state] for state in bulk.states)
     since = "" if bulk.since_ms is None else f" desde {clock(bulk.since_ms, timezone)}"
     answer = f", só as de “{refusal_words(group)}”" if group is not None else ""
     return f"{states}{since}" + (f", só {bulk.event}" if bulk.event else "") + answer
+
+
+def _stored_words(bulk: BulkResend, timezone: str) -> str:
+    if bulk.event_id is not None:
+        return "um evento que já tinha chegado"
+    since = "" if bulk.since_ms is None else f" desde {clock(bulk.since_ms, timezone)}"
+    return f"o que já tinha chegado{since}" + (f", só {bulk.event}" if bulk.event else "")
 
 
 def span_words(count: int, rate_limit: float | None) -> str:

@@ -59,7 +59,7 @@ class ResendRequest:
         states = states if "desde" in given else _USUAL
         event = given.get("evento", "").strip()[:200]
         group = digits(given["grupo"], 18) if given.get("grupo") else None
-        since_ms, problem = _moment(since, typed, timezone)
+        since_ms, problem = read_since(since, typed, timezone)
         if not states:
             problem = "Marque ao menos uma: recusadas, expiradas ou canceladas."
         # A browser's time field cannot show what is no time.
@@ -99,7 +99,8 @@ def request_for_group(group_id: int) -> ResendRequest:
     return ResendRequest(since="tudo", states=("recusada",), group=group_id)
 
 
-def _moment(since: str, typed: str, timezone: str) -> tuple[int | None, str]:
+def read_since(since: str, typed: str, timezone: str) -> tuple[int | None, str]:
+    """Return the moment that a choice means, None for the beginning, or what is wrong with it."""
     if since == "tudo":
         return None, ""
     if since != TYPED:

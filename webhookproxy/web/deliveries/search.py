@@ -71,6 +71,7 @@ class Found:
     status: int | None
     condition: str | None
     resends: int
+    sent_later: bool | None
     event_id: int
     event: str
     received_ms: int
@@ -82,7 +83,7 @@ _TOLD_BY = "id, webhook_id, state"
 _OF_EVENT = "COALESCE((SELECT e.{column} FROM events e WHERE e.id = d.event_id), {missing})"
 _SHOWN = (
     "d.id, d.webhook_id, d.order_key, d.state, d.reason, d.born_ms, d.first_attempt_ms, d.due_ms,"
-    " d.ended_ms, d.attempts, d.status, d.condition, d.resends, d.event_id, "
+    " d.ended_ms, d.attempts, d.status, d.condition, d.resends, d.sent_later, d.event_id, "
     + _OF_EVENT.format(column="name", missing="''")
     + ", "
     + _OF_EVENT.format(column="received_ms", missing="-1")

@@ -28,6 +28,7 @@ class Due:
     status: int | None
     ended_ms: int | None
     is_there: bool
+    sent_later: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def _dues(session: Session, event_ids: Sequence[int]) -> defaultdict[int, list[D
             Delivery.event_id,
             Delivery.state,
             Delivery.resends,
+            Delivery.sent_later,
             Delivery.status,
             Delivery.ended_ms,
             Webhook.name,
@@ -100,7 +102,7 @@ def _dues(session: Session, event_ids: Sequence[int]) -> defaultdict[int, list[D
         found[row.event_id].append(
             Due(
                 *(row.id, row.name, DeliveryState(row.state), row.resends),
-                *(row.status, row.ended_ms, row.deleted_at is None),
+                *(row.status, row.ended_ms, row.deleted_at is None, row.sent_later),
             )
         )
     return found

@@ -46,6 +46,7 @@ class Outcome:
     """The fate of an event at one webhook: its delivery, or why it has none.
 
     `webhook` None: it is about the event as a whole. `answer` is the beginning of the answer.
+    `may_send` says that nothing was sent of it, and that it can be.
     """
 
     words: Words
@@ -56,6 +57,7 @@ class Outcome:
     next_ms: int | None = None
     answer: str = ""
     may_resend: bool = False
+    may_send: bool = False
 
     @property
     def state(self) -> str:
@@ -134,6 +136,9 @@ def _due(event: Event, webhook: Webhook, delivery: Delivery, answer: str, timezo
         and delivery.state != DeliveryState.FILTERED
         and event.note != EventNote.MASKED
         and webhook.deleted_at is None,
+        may_send=delivery.state == DeliveryState.FILTERED
+        and event.note != EventNote.MASKED
+        and webhook.deleted_at is None,
     )
 
 
@@ -141,7 +146,8 @@ def _absent(event: Event, webhook: Webhook, timezone: str) -> Outcome:
     reason = _why_absent(event, webhook)
     since = webhook.created_at if reason is NoDeliveryReason.CREATED_LATER else webhook.saved_at
     words = NO_DELIVERY_WORDS[reason].filled(since=clock(since, timezone))
-    return Outcome(words=words, webhook=webhook, no_delivery=reason)
+    may_send = event.note not in (*MARKERS, EventNote.MASKED)
+    return Outcome(words=words, webhook=webhook, no_delivery=reason, may_send=may_send)
 
 
 def _why_absent(event: Event, webhook: Webhook) -> NoDeliveryReason:

@@ -23,6 +23,7 @@ from webhookproxy.web.connection.panel import shown
 from webhookproxy.web.deliveries.listing import find_deliveries
 from webhookproxy.web.deliveries.resend_request import SINCE, STATES, ResendRequest
 from webhookproxy.web.deliveries.search import Wanted
+from webhookproxy.web.deliveries.send_stored import StoredRequest
 from webhookproxy.web.deliveries.words import shown_words
 from webhookproxy.web.outages.listing import latest_outages
 from webhookproxy.web.shared import figures, live
@@ -91,6 +92,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "charts": delivery_charts(window, ended, took, webhook.id),
         "running": running(session, webhook.id),
         "resend": ResendRequest(),
+        "stored": StoredRequest(),
         "since_words": SINCE,
         "state_words": STATES,
         "outages": latest_outages(session, [webhook], company.timezone, OUTAGE_DAYS, 1),

@@ -5,17 +5,21 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
+
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
     op.add_column("deliveries", sa.Column("sent_later", sa.Boolean()))
-    stored = sa.Column("stored", sa.Boolean(), nullable=False, server_default=sa.false())
-    op.add_column("bulk_resends", stored)
-    op.add_column("bulk_resends", sa.Column("event_id", sa.BigInteger()))
+    no = sa.false()
+    op.add_column(
+        "bulk_resends", sa.Column("stored", sa.Boolean(), nullable=False, server_default=no)
+    )
+    op.add_column("bulk_resends", sa.Column("event_id", ID))
 
 
 def downgrade() -> None:
