@@ -182,7 +182,7 @@ def queue_stored(
     added = [_new(number + at, row.id, row.order_key, webhook) for at, row in enumerate(new)]
     if added:
         _add(session, webhook, added)
-    # One that nobody wanted would be purged long before its delivery.
+    # An unwanted event would be purged long before its delivery.
     wanted = update(Event).where(Event.id.in_([row.id for row in rows]))
     session.execute(wanted.where(Event.note == EventNote.UNWANTED).values(note=None))
     session.expire_all()
