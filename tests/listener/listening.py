@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 from tests.support.application import make_company, rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.engine.hand_over import HandOver
 from webhookproxy.engine.relay import Relay
+from webhookproxy.listener.handover.agreement import Agreement
 from webhookproxy.listener.intake import Feed
 from webhookproxy.logs.console import Console
 from webhookproxy.models.companies import (
@@ -44,6 +46,7 @@ class Listening:
         self.status = self.relay.status
         self.intake = self.relay.intake
         self.registry = self.relay.registry
+        self.hand_over = HandOver(Agreement(store, self.relay.reading), self.registry)
 
     def begin(self) -> None:
         """Become the owner."""
@@ -54,7 +57,7 @@ class Listening:
 
     def end(self) -> None:
         """Close the sockets and let go."""
-        assert self.relay.stop(5.0, drain=True)
+        assert self.relay.stop(5.0, self.hand_over)
         self.ownership.release()
 
     def company(self, token: str, **fields: Any) -> int:

@@ -187,7 +187,8 @@ class Ownership:
     def __init__(self, store: Store, lock: Lock) -> None:
         self._store = store
         self._lock = lock
-        self._holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:12]}"
+        # The name of this process among those of the installation.
+        self.holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:12]}"
         self.fence: int | None = None
         # Whether no other process has owned the sockets since this one last did.
         self.continued = False
@@ -201,7 +202,7 @@ class Ownership:
                 if not self._store.run(is_current):
                     raise SchemaBehind
                 self.fence, self.continued = self._store.run(
-                    partial(_raise_fence, holder=self._holder)
+                    partial(_raise_fence, holder=self.holder)
                 )
             except Exception:
                 self._lock.free()
@@ -239,6 +240,11 @@ class Ownership:
         self._lock.free()
 
 
+def database_clock(dialect: str) -> str:
+    """Return an SQL expression: the time of a database, in milliseconds since 1970."""
+    return _CLOCK[dialect]
+
+
 def lock_for(url: str, silence_ms: int = SILENCE_MS) -> Lock:
     """Return the lock that goes with a database; see AdvisoryLock for `silence_ms`."""
     parsed = make_url(url)
@@ -261,7 +267,7 @@ def refuse_shared_sessions(url: str) -> None:
 
 def _raise_fence(connection: Connection, *, holder: str) -> tuple[int, bool]:
     """Raise the fence; return it, and whether the last holder was the same process."""
-    clock = _CLOCK[connection.dialect.name]
+    clock = database_clock(connection.dialect.name)
     query = text(f"SELECT holder FROM leases WHERE shard = {SHARD}")
     continued = connection.execute(query).scalar() == holder
     statement = text(
@@ -275,13 +281,13 @@ def _raise_fence(connection: Connection, *, holder: str) -> tuple[int, bool]:
 
 
 def _beat(connection: Connection, *, failing_since_ms: int | None) -> None:
-    clock = _CLOCK[connection.dialect.name]
+    clock = database_clock(connection.dialect.name)
     statement = f"UPDATE leases SET heartbeat_at = {clock}, failing_since = :since"
     connection.execute(text(f"{statement} WHERE shard = {SHARD}"), {"since": failing_since_ms})
 
 
 def owner_seen_ms(connection: Connection) -> int | None:
     """Return the age of the owner's heartbeat, in milliseconds; None if there never was one."""
-    clock = _CLOCK[connection.dialect.name]
+    clock = database_clock(connection.dialect.name)
     query = f"SELECT {clock} - heartbeat_at FROM leases WHERE shard = {SHARD}"
     return connection.execute(text(query)).scalar()

@@ -33,6 +33,7 @@ class Heartbeat:
         failing_since: Callable[[], float | None],
         on_taken: Callable[[], None],
         on_lost: Callable[[], None],
+        another_is_chosen: Callable[[], bool],
     ) -> None:
         # The fence of the lease that this process has; None while it has none.
         self.fence: int | None = None
@@ -42,6 +43,7 @@ class Heartbeat:
         self._failing_since = failing_since
         self._on_taken = on_taken
         self._on_lost = on_lost
+        self._another_is_chosen = another_is_chosen
         self._guarded = Guarded(self.lose)
         self._row_guarded = Guarded(self.lose)
         self._row: gevent.Greenlet[..., None] | None = None
@@ -63,6 +65,10 @@ class Heartbeat:
             self._guarded.run(self._step)
             self._wake.wait(TICK)
             self._wake.clear()
+
+    def hurry(self) -> None:
+        """Ask for the lease now: its owner is about to give it back."""
+        self._wake.set()
 
     def begin(self) -> None:
         """Write the lease's row from now on: the new owner has read what the last one wrote."""
@@ -97,7 +103,7 @@ class Heartbeat:
             self._beat()
 
     def _take(self) -> None:
-        taken = self._ownership.take()
+        taken = not self._another_is_chosen() and self._ownership.take()
         if taken and self._given_back.is_set():
             self.fence = self._ownership.fence
             self._said_waiting = False

@@ -16,10 +16,13 @@ from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.database.store import Store
 from webhookproxy.engine.background_jobs import Job, background_jobs
 from webhookproxy.engine.guarded import Guarded
+from webhookproxy.engine.hand_over import HandOver
 from webhookproxy.engine.health import Counts, Health, LoopWatch
 from webhookproxy.engine.heartbeat import Heartbeat
 from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.relay import Relay
+from webhookproxy.engine.successor import Successor
+from webhookproxy.listener.handover.agreement import Agreement
 from webhookproxy.logs.console import Console
 
 logger = logging.getLogger(__name__)
@@ -43,11 +46,16 @@ class Engine:
         self._relay = Relay(app, store, console, self._lose)
         self._jobs = background_jobs(app, self._relay)
         self._wake = Event()
+        ownership = Ownership(store, lock_for(app.config["OWN_SESSION_URL"]))
+        agreement = Agreement(store, self._relay.reading)
+        self._hand_over = HandOver(agreement, self._relay.registry)
+        self._successor = Successor(self._relay, agreement, ownership.holder)
         self._heartbeat = Heartbeat(
-            Ownership(store, lock_for(app.config["OWN_SESSION_URL"])),
+            ownership,
             self._relay.failing_since,
             self._wake.set,
             self._close_sockets,
+            self._successor.another_is_chosen,
         )
         self._guarded = Guarded(self._heartbeat.lose)
         # The fence that the relay runs with; None while it does not run.
@@ -92,6 +100,7 @@ class Engine:
             # A step that hangs must not keep the sockets from being closed.
             loop.join(min(STEP_SECONDS, timeout))
             loop.kill(block=False)
+        self._successor.give_up()
         ended = self._stand_down(max(0.0, until - time.monotonic()))
         gevent.killall(list(self._greenlets.values()), block=False)
         self._stopped.set()
@@ -117,7 +126,7 @@ class Engine:
     def _run(self) -> None:
         while not self._stopping:
             self._guarded.run(self._step)
-            self._wake.wait(TICK)
+            self._wake.wait(self._successor.pause or TICK)
             self._wake.clear()
 
     def _step(self) -> None:
@@ -128,15 +137,22 @@ class Engine:
             self._stand_up(fence)
         elif fence is not None:
             self._relay.follow_changes()
+        else:
+            self._successor.step()
+            if self._successor.is_ahead:
+                self._heartbeat.hurry()
 
     def _stand_up(self, fence: int) -> None:
         """Start what only the owner runs."""
         self._running = fence
+        ahead = self._successor.is_ahead
         try:
-            self._relay.status.start(fence)
+            self._relay.status.start(fence, self._successor.take_over())
             self._heartbeat.begin()
             self._relay.start(fence, continued=self._heartbeat.continued)
         except Exception:
+            if ahead:
+                self._relay.close_ahead()
             # Half an owner would be none: the lease is taken again, and all begins from there.
             self._stand_down(timeout=1.0)
             raise
@@ -145,7 +161,9 @@ class Engine:
         """Finish what is in hand and close the sockets, and let the next process own them."""
         until = time.monotonic() + timeout
         drain = self._running is not None and not self._heartbeat.lost
-        ended = self._relay.stop(timeout, drain=drain)
+        if drain and self._running is not None:
+            self._hand_over.offer(self._running)
+        ended = self._relay.stop(timeout, self._hand_over if drain else None)
         self._running = None
         self._heartbeat.give_back(max(1.0, until - time.monotonic()))
         return ended

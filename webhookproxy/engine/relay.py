@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, joinedload
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Store
 from webhookproxy.delivery.lanes.pool import Lanes
+from webhookproxy.engine.hand_over import HandOver
 from webhookproxy.extensions import db
 from webhookproxy.listener.handshakes import Handshakes
 from webhookproxy.listener.intake import Intake
@@ -23,11 +24,12 @@ from webhookproxy.listener.registry import Registry
 from webhookproxy.listener.routes import Routes
 from webhookproxy.listener.status import StatusWriter
 from webhookproxy.logs.console import Console
-from webhookproxy.models import Company, Webhook
+from webhookproxy.models import Company, Connection, Webhook
 from webhookproxy.models.installation.changes import changes_since, delivery_actions_between
 from webhookproxy.models.webhooks import secrets_later
 from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.guard import Policy
+from webhookproxy.reasons import ConnectionState
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +76,33 @@ class Relay:
         self.fence: int | None = None
         self._revision = 0
 
+    def open_ahead(self) -> None:
+        """Open a socket for each company that the owner has one of, beside it.
+
+        What they bring waits for `start`; nothing is written until then.
+        """
+        self.status.hold()
+        self.intake.hold()
+        self.registry.begin(ahead=True)
+        connected = select(Connection.company_id).where(
+            Connection.state == ConnectionState.CONNECTED.value
+        )
+        with Session(self.reading) as session:
+            for company_id in session.scalars(connected).all():
+                company = session.get(Company, company_id, options=[joinedload(Company.connection)])
+                if company is not None and company.should_connect and company.deleted_at is None:
+                    # Also what is read now goes only to who asked for it.
+                    rows = _webhooks(session, company_id)
+                    live = [each for each in rows if each.deleted_at is None]
+                    self.routes.apply(company_id, live)
+                    self.registry.apply(company)
+                gevent.sleep(0)
+
+    def close_ahead(self) -> None:
+        """Close the sockets that were opened ahead, and forget what they brought."""
+        self.registry.stop(1.0)
+        self.intake.hold()
+
     def start(self, fence: int, *, continued: bool) -> None:
         """Begin as the owner with this fence, and follow every company.
 
@@ -91,6 +120,7 @@ class Relay:
                 self._follow(session, company_id)
                 # SQLite does not yield: thousands of companies must not hold up a heartbeat.
                 gevent.sleep(0)
+        self.intake.release()
 
     def follow_changes(self) -> None:
         """Read again what any process changed since the last look."""
@@ -104,11 +134,12 @@ class Relay:
             # Only now: what the database did not give is asked for again at the next tick.
             self._revision = revision
 
-    def stop(self, timeout: float, *, drain: bool) -> bool:
+    def stop(self, timeout: float, hand_over: HandOver | None) -> bool:
         """Finish what is in hand and close the sockets; return whether all ended in time.
 
-        `drain`: the lease is still this process's. Then the receivers are waited for first, while
-        the sockets go on being read and stored; else the sockets close first.
+        With `hand_over` the lease is still this process's. Then the receivers are waited for
+        first, and for a successor to open its sockets, while ours go on being read and stored.
+        Without it the sockets close first.
         """
         until = time.monotonic() + timeout
         self.is_running = False
@@ -116,10 +147,13 @@ class Relay:
         def left(reserve: float = 0.0) -> float:
             return max(0.0, until - reserve - time.monotonic())
 
-        if drain:
+        if hand_over is not None:
             ended = self.lanes.stop(left(SOCKETS_SECONDS))
-            ended = self.registry.stop(min(left(), 1.0)) and ended
-            ended = self.intake.drain(left(0.5)) and ended
+            handed = hand_over.companies(left(SOCKETS_SECONDS))
+            ended = self.registry.stop(min(left(), 1.0), handed) and ended
+            stored = self.intake.drain(left(0.5))
+            hand_over.close(handed if stored else frozenset())
+            ended = stored and ended
         else:
             ended = self.registry.stop(min(left(), 1.0))
             ended = self.lanes.stop(left(1.0)) and ended

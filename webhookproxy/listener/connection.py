@@ -72,9 +72,9 @@ class Supervisor:
         self._greenlet.name = f"company_{self.company_id}"
         self._greenlet.link_exception(self._died)
 
-    def start(self, reason: ConnectionReason) -> None:
-        """Begin to connect, and say why."""
-        self._began_ms = now_ms()
+    def start(self, reason: ConnectionReason, *, ahead: bool = False) -> None:
+        """Begin to connect, and say why; `ahead`: another process has a socket still."""
+        self._began_ms = 0 if ahead else now_ms()
         self._tell(ConnectionState.CONNECTING, reason)
         self._greenlet.start()
 
@@ -95,6 +95,22 @@ class Supervisor:
         else:
             self._greenlet.kill(block=False)
         self._tell(state, reason, gap=gap)
+
+    def hand_over(self) -> None:
+        """Have the socket closed without a word: another process has one. Never waits."""
+        self._stopping.set()
+        if self._socket is not None:
+            self._socket.interrupt()
+
+    def take_over(self) -> None:
+        """Say how it is now, as no other process has a socket any more."""
+        if self.state is ConnectionState.CONNECTED:
+            self._tell(self.state, ConnectionReason.ACCEPTED, gap="close")
+            self._console.connected(self.company_id)
+        elif self.state is ConnectionState.TOKEN_REFUSED:
+            self._tell(self.state, ConnectionReason.REFUSED, gap="open")
+        else:
+            self._tell(ConnectionState.RECONNECTING, ConnectionReason.OWNER_GONE, gap="open")
 
     def join(self, timeout: float) -> bool:
         """Wait until the greenlet ended; return whether it did within `timeout` seconds."""

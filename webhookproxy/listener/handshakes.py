@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gevent
+from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
 from webhookproxy.network.dial import Resolver
@@ -30,10 +31,13 @@ class Handshakes:
         self.resolver = resolver
         self._turns = BoundedSemaphore(HANDSHAKES_MAX)
         self._drops: deque[float] = deque(maxlen=CROWD)
+        self._allowed = Event()
+        self._allowed.set()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for a turn to open a socket, and have it for TURN_SECONDS at most."""
+        self._allowed.wait()
         self._turns.acquire()
         over = gevent.spawn_later(TURN_SECONDS, self._turns.release)
         try:
@@ -42,6 +46,13 @@ class Handshakes:
             if not over.ready():
                 over.kill(block=False)
                 self._turns.release()
+
+    def allow(self, allowed: bool) -> None:
+        """Let sockets be opened, or have them wait until this is called again."""
+        if allowed:
+            self._allowed.set()
+        else:
+            self._allowed.clear()
 
     def count_drop(self) -> bool:
         """Count a dropped connection; return whether a crowd dropped within the last second."""

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Protocol
 
 import gevent
@@ -115,6 +116,16 @@ class Buffer:
         self._characters -= len(taken.text)
         return taken
 
+    def since(self, index: int) -> list[Taken]:
+        """Return what was put after the first `index` events, which are still there."""
+        return list(islice(self._waiting, index, None))
+
+    def replace(self, events: Iterable[Taken]) -> None:
+        """Forget everything, and put these. Never yields."""
+        self.clear()
+        for each in events:
+            self.put(each)
+
     def clear(self) -> None:
         """Forget everything."""
         self._waiting.clear()
@@ -158,6 +169,8 @@ class Intake:
         self._outlet = outlet
         self._broadcast = broadcast
         self._on_fenced = on_fenced
+        # Whether this process is not the owner: what it takes waits, see hold().
+        self._on_hold = False
         # A group that was read but could not be committed: this process was no longer the owner.
         self._held: list[Arrival] = []
         # Wall seconds of the first group that could not be committed; None while all can.
@@ -167,13 +180,20 @@ class Intake:
         self._idle = Signal()
         self._idle.set()
 
+    def hold(self) -> None:
+        """Take events that wait for `start` and `release`: another process is the owner still."""
+        self._on_hold = True
+        self.buffer.clear()
+        self._held.clear()
+
     def start(self, fence: int, *, continued: bool) -> None:
         """Begin as the owner with this fence.
 
         What was taken before and is not committed yet is committed now if `continued`: no other
         process owned the sockets in between. If one did, its sockets brought these events too.
+        What was taken on hold is committed from `release` on.
         """
-        if not continued:
+        if not continued and not self._on_hold:
             lost = self.waiting
             self.buffer.clear()
             self._held.clear()
@@ -181,6 +201,11 @@ class Intake:
                 logger.error("%d events are given up: another process took over", lost)
         self._fence = fence
         self.journal.start(fence)
+        self._kick()
+
+    def release(self) -> None:
+        """Commit from now on what was taken on hold."""
+        self._on_hold = False
         self._kick()
 
     def take(self, taken: Taken) -> None:
@@ -198,7 +223,7 @@ class Intake:
         return bool(self._idle.wait(timeout))
 
     def _kick(self) -> None:
-        if self._writer is None and self.waiting:
+        if self._writer is None and self.waiting and not self._on_hold:
             self._idle.clear()
             self._writer = gevent.spawn(self._write)
             self._writer.name = "intake"

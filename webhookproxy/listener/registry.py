@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from webhookproxy.events.contract import token_mask
 from webhookproxy.listener.connection import Supervisor, address_of
@@ -31,6 +32,8 @@ class Registry:
         self._console = console
         self._supervisors: dict[int, Supervisor] = {}
         self._stopping = False
+        # Whether another process is the owner still, and sockets are opened beside its own.
+        self._ahead = False
 
     def apply(self, company: Company) -> None:
         """Make the fact match the wish for one company; idempotent."""
@@ -62,31 +65,54 @@ class Registry:
         states = [each.state for each in self._supervisors.values()]
         return len(states), states.count(ConnectionState.CONNECTED)
 
-    def ask_stop(self) -> None:
+    def ask_stop(self, but: Collection[int] = ()) -> None:
         """Have every socket closed and none opened; each company has a gap from now. Never waits.
 
-        The next owner ends these gaps when it connects.
+        The next owner ends these gaps when it connects. Those of the companies `but` it leaves.
         """
         if self._stopping:
             return
         self._stopping = True
         for each in self._supervisors.values():
+            if each.company_id in but:
+                continue
             refused = each.state is ConnectionState.TOKEN_REFUSED
             state = each.state if refused else ConnectionState.RECONNECTING
             each.ask_stop(state, ConnectionReason.OWNER_GONE, gap="open")
 
-    def stop(self, timeout: float) -> bool:
-        """Close every socket; return whether all closed within `timeout` seconds."""
-        self.ask_stop()
+    def connected(self) -> dict[int, str]:
+        """Return the companies that have a socket, and its id."""
+        return {
+            each.company_id: each.feed.socket_id
+            for each in self._supervisors.values()
+            if each.state is ConnectionState.CONNECTED
+        }
+
+    def stop(self, timeout: float, handed: Collection[int] = ()) -> bool:
+        """Close every socket; return whether all closed within `timeout` seconds.
+
+        Of the companies `handed` another process has a socket: they have no gap.
+        """
+        for company_id in handed:
+            if (supervisor := self._supervisors.get(company_id)) is not None:
+                supervisor.hand_over()
+        self.ask_stop(but=handed)
         until = time.monotonic() + timeout
         supervisors = list(self._supervisors.values())
         ended = [each.join(max(0.0, until - time.monotonic())) for each in supervisors]
         self._supervisors.clear()
         return all(ended)
 
-    def begin(self) -> None:
-        """Allow supervisors again after stop()."""
+    def begin(self, *, ahead: bool = False) -> None:
+        """Allow supervisors after stop(); `ahead`: beside those of another process.
+
+        Supervisors that were begun ahead say how they are, once this is called without it.
+        """
         self._stopping = False
+        self._ahead = ahead
+        self.handshakes.allow(True)
+        for each in self._supervisors.values():
+            each.take_over()
 
     def _start(self, company: Company, reason: ConnectionReason, *, accepted_before: bool) -> None:
         if self._stopping:
@@ -105,7 +131,7 @@ class Registry:
             self._console,
             accepted_before=accepted_before,
         )
-        supervisor.start(reason)
+        supervisor.start(reason, ahead=self._ahead)
 
     def _stop(
         self,

@@ -144,6 +144,8 @@ class Taken:
     length: int = 0
     # Whether the server appends an offset to its events; see payload.read_with_value.
     has_offset: bool = False
+    # Whether the last owner of the sockets may have stored the same event; see handover.align.
+    may_be_repeat: bool = False
 
 
 def read(taken: Taken, routes: Routes) -> Arrival:
@@ -172,7 +174,9 @@ def _read(taken: Taken, routes: Routes) -> Arrival:
         event = _marker("", error.error_class, error.length, error.head)
         return _arrival(taken, event, EventNote.UNREADABLE)
     interested = routes.interested(taken.company_id, event.name)
-    note = None if interested else EventNote.UNWANTED
+    note = EventNote.MAY_BE_REPEAT if taken.may_be_repeat else None
+    if not interested:
+        note = EventNote.UNWANTED
     return _arrival(taken, event, note, sift(interested, event, value))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
 import gevent
 from gevent.event import Event
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
@@ -40,7 +41,9 @@ _OPEN_GAP = text(
     " WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE company_id = :company_id AND ended_at IS NULL)"
 )
 _CLOSE_GAP = text(
-    "UPDATE gaps SET ended_at = :at WHERE company_id = :company_id AND ended_at IS NULL"
+    # A socket that its successor's outlived was closed later than the new one was opened.
+    "UPDATE gaps SET ended_at = CASE WHEN started_at > :at THEN started_at ELSE :at END"
+    " WHERE company_id = :company_id AND ended_at IS NULL"
 )
 # A company that was connected when the last owner died has been without a socket since that
 # owner last said that it lives; one that was being connected, since that began.
@@ -50,9 +53,9 @@ _INHERIT_GAPS = text(
     " THEN COALESCE(l.heartbeat_at, c.since) ELSE c.since END, :reason, :note"
     " FROM connections c JOIN companies o ON o.id = c.company_id AND o.should_connect"
     " AND o.deleted_at IS NULL LEFT JOIN leases l ON l.shard = 0"
-    " WHERE c.state <> :disconnected AND NOT EXISTS"
+    " WHERE c.state <> :disconnected AND c.company_id NOT IN :handed AND NOT EXISTS"
     " (SELECT 1 FROM gaps g WHERE g.company_id = c.company_id AND g.ended_at IS NULL)"
-)
+).bindparams(bindparam("handed", expanding=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +83,31 @@ class StatusWriter:
         self._fence = 0
         self._store = store
         self._broadcast = broadcast
+        # Whether this process is not the owner, and only opens sockets beside it.
+        self._held = False
         self._waiting: list[Status] = []
         self._writer: gevent.Greenlet[..., None] | None = None
         self._idle = Event()
         self._idle.set()
 
-    def start(self, fence: int) -> None:
+    def hold(self) -> None:
+        """Forget every state until `start`: they are another process's to write."""
+        self._held = True
+
+    def start(self, fence: int, handed: Collection[int] = ()) -> None:
         """Begin as the owner with this fence: open the gaps that the last owner's death left.
 
-        Called before anything connects, and before the new owner's first heartbeat.
+        `handed` are the companies that have a socket since before the last owner closed its own.
+        Called before the first state is put, and before the new owner's first heartbeat.
         """
         self._fence = fence
+        self._held = False
         values = {
             "reason": ConnectionReason.OWNER_GONE.value,
             "note": OWNER_DIED,
             "connected": ConnectionState.CONNECTED.value,
             "disconnected": ConnectionState.DISCONNECTED.value,
+            "handed": list(handed),
         }
         self._store.run(
             lambda connection: connection.execute(_INHERIT_GAPS, values) and None, fence=fence
@@ -103,6 +115,8 @@ class StatusWriter:
 
     def put(self, status: Status) -> None:
         """Have a state written soon."""
+        if self._held:
+            return
         self._waiting.append(status)
         if len(self._waiting) > WAITING_MAX:
             # While the database takes nothing, the newest states are what matters.

@@ -17,6 +17,7 @@ from webhookproxy.models.deliveries.refusals import RefusalGroup
 from webhookproxy.models.deliveries.tables import Attempt, Delivery, HourlyDeliveries
 from webhookproxy.models.events import Event, HourlyEvents
 from webhookproxy.models.installation.changes import Change, Revision
+from webhookproxy.models.installation.handovers import Handover
 from webhookproxy.models.installation.keycheck import KeyCheck
 from webhookproxy.models.installation.leases import Lease
 from webhookproxy.models.installation.submissions import Submission
@@ -44,6 +45,7 @@ __all__ = [
     "Gap",
     "Grant",
     "GuestLink",
+    "Handover",
     "HourlyDeliveries",
     "HourlyEvents",
     "KeyCheck",

@@ -98,6 +98,7 @@ class EventNote(StrEnum):
     TOO_LARGE = "too_large"
     UNREADABLE = "unreadable"
     MASKED = "masked"
+    MAY_BE_REPEAT = "may_be_repeat"
 
 
 # Only a marker of such an event is stored, and nothing can be sent.

@@ -213,6 +213,14 @@ EVENT_WORDS: Mapping[EventNote, Words] = MappingProxyType(
             then="O evento continua na lista, com os dados ocultos, e não será mais enviado.",
             you=NOTHING_TO_DO,
         ),
+        EventNote.MAY_BE_REPEAT: Words(
+            english="This event may be a repeat: two processes listened while one replaced the"
+            " other, and equal events around that moment cannot be told apart.",
+            what="Este evento pode ser repetição: chegou enquanto um processo substituía o outro, "
+            "e um evento igual acabava de ser guardado.",
+            then="Na dúvida, enviamos: repetir é melhor que perder.",
+            you="Se o receptor não pode receber o mesmo fato duas vezes, confira este.",
+        ),
         EventNote.UNWANTED: Words(
             english="No webhook asked for this event.",
             what="Nenhum webhook desta empresa pediu este evento.",

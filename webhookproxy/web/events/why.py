@@ -166,7 +166,7 @@ def _about_the_event(
     event: Event, found: Sequence[Outcome], deliveries: Mapping[int, Delivery]
 ) -> Sequence[Outcome]:
     """Return what no webhook's outcome says about the event; nothing if all is said."""
-    if event.note is None and not deliveries:
+    if event.note in (None, EventNote.MAY_BE_REPEAT) and not deliveries:
         # It had deliveries, or a note would say that no webhook asked for it.
         reason = NoDeliveryReason.WEBHOOK_REMOVED
     elif not found:

@@ -1,0 +1,98 @@
+"""The owner's side of a handover: it goes on until its successor has sockets of its own."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import gevent
+from gevent.event import Event
+from sqlalchemy.exc import SQLAlchemyError
+
+from webhookproxy.database.store import StoreUnavailable
+from webhookproxy.listener.handover.agreement import Agreement, State
+from webhookproxy.listener.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.1
+# A process that waits asks twice a second; nobody who claims the place by then will.
+CLAIM_SECONDS = 1.5
+# How long the successor may take to open its sockets.
+OPEN_SECONDS = 9.0
+# After the successor has said that it stands: what was emitted before is still under way to us.
+UNDER_WAY_SECONDS = 0.3
+
+
+class HandOver:
+    """Offers the place of an owner that ends, and tells when its sockets can be closed."""
+
+    def __init__(self, agreement: Agreement, registry: Registry) -> None:
+        self._agreement = agreement
+        self._registry = registry
+        self._fence = 0
+        self._offered_at = 0.0
+        self._found = State()
+        self._over = Event()
+        self._greenlet: gevent.Greenlet[..., None] | None = None
+
+    def offer(self, fence: int) -> None:
+        """Offer the place, if a process waits for it, and follow what becomes of it."""
+        self._fence = fence
+        self._over.clear()
+        try:
+            if not self._agreement.read().waited:
+                return
+            self._agreement.offer(fence)
+        except (SQLAlchemyError, StoreUnavailable):
+            # Without a database nobody can be told anything: the next owner finds the gap.
+            return
+        self._offered_at = time.monotonic()
+        self._greenlet = gevent.spawn(self._follow)
+        self._greenlet.name = "engine_hand_over"
+
+    def companies(self, seconds: float) -> frozenset[int]:
+        """Return the companies of which the successor has a socket, as soon as it has them all.
+
+        Empty without a successor. Waits `seconds` at most.
+        """
+        if self._greenlet is None:
+            return frozenset()
+        self._over.wait(seconds)
+        self._greenlet.kill(block=False)
+        self._greenlet = None
+        standing = self._found.standing
+        handed = frozenset(self._registry.connected()) & (standing or frozenset())
+        if handed:
+            gevent.sleep(min(UNDER_WAY_SECONDS, seconds))
+            # A socket that ended meanwhile has a gap of its own.
+            handed &= frozenset(self._registry.connected())
+        return handed
+
+    def close(self, handed: frozenset[int]) -> None:
+        """Say for which companies there was no hole; called once all their events are stored."""
+        if self._found.successor is None:
+            return
+        try:
+            self._agreement.hand(self._fence, handed)
+        except (SQLAlchemyError, StoreUnavailable):
+            logger.warning("the successor could not be told: it records a gap")
+
+    def _follow(self) -> None:
+        while not self._over.is_set():
+            try:
+                self._found = self._agreement.read()
+            except SQLAlchemyError:
+                self._found = State()
+            self._judge(time.monotonic() - self._offered_at)
+            gevent.sleep(LOOK_SECONDS)
+
+    def _judge(self, waited: float) -> None:
+        found = self._found
+        opening = found.successor is not None and found.fence == self._fence
+        # Some servers close a token's first socket when a second one comes: two processes that
+        # reconnect would close each other's without end.
+        self._registry.handshakes.allow(not opening)
+        stands = opening and found.standing is not None
+        if stands or waited > (OPEN_SECONDS if opening else CLAIM_SECONDS):
+            self._over.set()

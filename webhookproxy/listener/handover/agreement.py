@@ -1,0 +1,137 @@
+"""What the owner of the sockets and its successor tell each other: one row of the database.
+
+In this order: a process that waits says so; the owner that ends offers its place; one of those
+that wait claims it, opens its sockets and says of which companies it has one; the owner closes its
+own and says for which companies there was no hole. All times are on the database's clock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, text
+
+from webhookproxy.database.lease import SHARD, database_clock
+from webhookproxy.database.store import Store
+
+# A process that waits, or opens its sockets, and was not heard of for this time is gone.
+SILENT_MS = 3_000
+WAITING_MS = 5_000
+# An offer is taken up within this time, or never: a stopping process has no more.
+OFFER_MS = 16_000
+
+_READ = (
+    "SELECT fence, waiting_at >= {now} - :waiting AS waited, offered_at >= {now} - :offer"
+    " AS offered, CASE WHEN seen_at >= {now} - :silent THEN successor END AS successor,"
+    " standing, handed FROM handovers WHERE shard = :shard"
+)
+_WAIT = (
+    "INSERT INTO handovers (shard, fence, waiting_at) VALUES (:shard, 0, {now})"
+    " ON CONFLICT (shard) DO UPDATE SET waiting_at = {now}"
+)
+_OFFER = (
+    "UPDATE handovers SET offered_at = {now}, fence = :fence, handed = NULL,"
+    " successor = CASE WHEN fence = :fence THEN successor END,"
+    " standing = CASE WHEN fence = :fence THEN standing END WHERE shard = :shard"
+)
+_CLAIM = (
+    "UPDATE handovers SET successor = :holder, seen_at = {now}, standing = NULL, handed = NULL,"
+    " fence = :fence WHERE shard = :shard"
+    " AND (successor IS NULL OR successor = :holder OR fence <> :fence OR seen_at IS NULL"
+    " OR seen_at < {now} - :silent)"
+)
+_SEEN = (
+    "UPDATE handovers SET seen_at = {now}, standing = COALESCE(:standing, standing)"
+    " WHERE shard = :shard AND successor = :holder AND fence = :fence"
+)
+_HAND = "UPDATE handovers SET handed = :handed WHERE shard = :shard AND fence = :fence"
+_LEAVE = (
+    "UPDATE handovers SET successor = NULL, standing = NULL"
+    " WHERE shard = :shard AND successor = :holder"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What was said so far; what is too old is left out."""
+
+    # The owner that it is about.
+    fence: int = 0
+    # Whether a process waits to own the sockets, and whether the owner offers its place.
+    waited: bool = False
+    offered: bool = False
+    # Who opens its sockets.
+    successor: str | None = None
+    # The companies of which it has a socket; None until it has.
+    standing: frozenset[int] | None = None
+    # The companies whose old socket was closed after the new one stood; None until then.
+    handed: frozenset[int] | None = None
+
+
+class Agreement:
+    """Reads and writes the row. Every method raises what the database raises."""
+
+    def __init__(self, store: Store, reading: Engine) -> None:
+        self._store = store
+        self._reading = reading
+        self._now = database_clock(reading.dialect.name)
+
+    def read(self) -> State:
+        """Return what was said so far."""
+        values = {
+            "shard": SHARD, "waiting": WAITING_MS, "offer": OFFER_MS, "silent": SILENT_MS,
+        }  # fmt: skip
+        with self._reading.connect() as connection:
+            row = connection.execute(text(_READ.format(now=self._now)), values).first()
+        if row is None:
+            return State()
+        return State(
+            row.fence,
+            bool(row.waited),
+            bool(row.offered),
+            row.successor,
+            None if row.successor is None else _numbers(row.standing),
+            _numbers(row.handed),
+        )
+
+    def wait(self) -> None:
+        """Say that this process would own the sockets."""
+        self._run(_WAIT, {})
+
+    def offer(self, fence: int) -> None:
+        """Say, as the owner with this fence, that it ends; a claim made before stays."""
+        self._run(_OFFER, {"fence": fence})
+
+    def claim(self, holder: str, fence: int) -> bool:
+        """Ask to follow the owner with this fence; return False if another does."""
+        return self._run(_CLAIM, {"holder": holder, "fence": fence, "silent": SILENT_MS})
+
+    def seen(self, holder: str, fence: int, standing: Iterable[int] | None = None) -> bool:
+        """Say that the successor lives, and of which companies it has a socket, if it knows.
+
+        Returns False if the place is no longer its own.
+        """
+        text_of = None if standing is None else json.dumps(sorted(standing))
+        return self._run(_SEEN, {"holder": holder, "fence": fence, "standing": text_of})
+
+    def hand(self, fence: int, companies: Iterable[int]) -> None:
+        """Say, as the owner, for which companies there was no hole."""
+        self._run(_HAND, {"fence": fence, "handed": json.dumps(sorted(companies))})
+
+    def leave(self, holder: str) -> None:
+        """Give the place back, so that another process can claim it."""
+        self._run(_LEAVE, {"holder": holder})
+
+    def _run(self, statement: str, values: dict[str, object]) -> bool:
+        query = text(statement.format(now=self._now))
+
+        def job(connection: Connection) -> bool:
+            return connection.execute(query, {"shard": SHARD, **values}).rowcount > 0
+
+        return self._store.run(job)
+
+
+def _numbers(stored: str | None) -> frozenset[int] | None:
+    return None if stored is None else frozenset(json.loads(stored))

@@ -1,0 +1,106 @@
+"""What the sockets that were opened ahead brought, beside what the owner stored meanwhile."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+import gevent
+from sqlalchemy import Engine, text
+
+from webhookproxy.listener.handover.align import is_known, join
+from webhookproxy.listener.intake import Buffer
+from webhookproxy.listener.routes import Routes, Taken, read
+
+# Rows read at a time, and events looked at between two turns of the others.
+GROUP = 500
+
+_NEWEST = text("SELECT COALESCE(MAX(id), 0) FROM events")
+_STORED = text(
+    "SELECT id, company_id, name, payload FROM events WHERE id > :after ORDER BY id LIMIT :most"
+)
+
+
+class Stretches:
+    """Both stretches of each company since the sockets began to be opened.
+
+    An event is kept as one number that its name and its payload have: payloads are long.
+    """
+
+    def __init__(self, reading: Engine, buffer: Buffer, routes: Routes) -> None:
+        self._reading = reading
+        self._buffer = buffer
+        self._routes = routes
+        self._stored: defaultdict[int, list[int]] = defaultdict(list)
+        self._brought: defaultdict[int, list[int]] = defaultdict(list)
+        # The socket that each stretch is of: a new one begins a new stretch.
+        self._sockets: dict[int, str] = {}
+        self._looked_at = 0
+        with reading.connect() as connection:
+            self._last = int(connection.execute(_NEWEST).scalar_one())
+
+    def look(self) -> None:
+        """Look at what came since the last look."""
+        self._look_at_brought()
+        while self._look_at_stored() == GROUP:
+            gevent.sleep(0)
+
+    def count(self, company_id: int) -> int:
+        """Return how many events the socket of a company brought."""
+        return len(self._brought[company_id])
+
+    def is_known(self, company_id: int) -> bool:
+        """Return whether what its socket brought can be told from what comes later."""
+        return is_known(self._brought[company_id])
+
+    def settle(self, least: dict[int, int]) -> int:
+        """Take out of the buffer what the last owner stored; return how many events that is.
+
+        `least`: how many events of each company the last owner must have stored, if it closed its
+        socket in peace. Of what may be a repeat every event says so.
+        """
+        self.look()
+        joins = {
+            company_id: join(self._stored[company_id], brought, least.get(company_id, 0))
+            for company_id, brought in self._brought.items()
+        }
+        seen: Counter[int] = Counter()
+        # The socket may have brought more since, which is kept.
+        kept: list[Taken] = []
+        known = 0
+        for taken in self._buffer.since(0):
+            if taken.socket_id != self._sockets.get(taken.company_id, taken.socket_id):
+                # An earlier socket's, which ended while the owner had its own.
+                known += 1
+                continue
+            place = seen[taken.company_id]
+            seen[taken.company_id] += 1
+            found = joins.get(taken.company_id)
+            if found is not None and place < found.known:
+                known += 1
+            elif found is not None and place < found.known + found.doubtful:
+                kept.append(replace(taken, may_be_repeat=True))
+            else:
+                kept.append(taken)
+        self._buffer.replace(kept)
+        return known
+
+    def _look_at_brought(self) -> None:
+        for number, taken in enumerate(self._buffer.since(self._looked_at)):
+            if self._sockets.get(taken.company_id) != taken.socket_id:
+                self._sockets[taken.company_id] = taken.socket_id
+                self._brought[taken.company_id].clear()
+            event = read(taken, self._routes).event
+            self._brought[taken.company_id].append(hash((event.name, event.payload)))
+            self._looked_at += 1
+            if number % GROUP == GROUP - 1:
+                gevent.sleep(0)
+
+    def _look_at_stored(self) -> int:
+        with self._reading.connect() as connection:
+            values = {"after": self._last, "most": GROUP}
+            rows = connection.execute(_STORED, values).all()
+        for row in rows:
+            self._stored[row.company_id].append(hash((row.name, row.payload)))
+            self._last = row.id
+        return len(rows)

@@ -1,0 +1,33 @@
+"""A handover: what the owner of the sockets and its successor tell each other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webhookproxy.extensions import Base
+from webhookproxy.models.types import Id, Instant
+
+
+class Handover(Base):
+    """One row for each shard, see `webhookproxy/listener/handover/agreement.py`.
+
+    Every time is on the database's clock.
+    """
+
+    __tablename__ = "handovers"
+
+    shard: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    # The owner that it is about.
+    fence: Mapped[int] = mapped_column(Id)
+    # When a process last said that it waits to own the sockets.
+    waiting_at: Mapped[datetime | None] = mapped_column(Instant)
+    # When the owner offered its place.
+    offered_at: Mapped[datetime | None] = mapped_column(Instant)
+    successor: Mapped[str | None] = mapped_column(String(80))
+    seen_at: Mapped[datetime | None] = mapped_column(Instant)
+    # Numbers of companies, as JSON: whose new socket is open, and whose old one closed after that.
+    standing: Mapped[str | None] = mapped_column(Text)
+    handed: Mapped[str | None] = mapped_column(Text)
