@@ -14,7 +14,7 @@ from tests.listener.listening import Listening
 from tests.support.application import store_of, wait_until
 from webhookproxy.database import connections, store
 from webhookproxy.events import payload
-from webhookproxy.listener import intake, routes
+from webhookproxy.listener import buffer, intake, routes
 from webhookproxy.listener.routes import Arrival
 from webhookproxy.models.deliveries.tables import Due
 
@@ -94,7 +94,7 @@ def test_a_former_owner_stores_nothing_and_is_told(half: Listening) -> None:
 def test_after_another_owner_what_waited_is_given_up_and_the_sockets_are_read_again(
     half: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "BUFFER_EVENTS", 5)
+    monkeypatch.setattr(buffer, "BUFFER_EVENTS", 5)
     raise_the_fence(half, by=2)
     for number in range(10):
         half.feed().event(f'["x",{number}]')

@@ -11,7 +11,7 @@ from tests.listener.listening import Listening
 from tests.support.application import wait_until
 from tests.support.receiver import Behaviour, Receiver, hang
 from tests.support.socket_server import CONNECT, OPEN, text_frame, websocket
-from webhookproxy.listener import packets
+from webhookproxy.listener.wire import packets
 
 TOKEN = "packets-token-0001"
 DIGITS = "7" * 101

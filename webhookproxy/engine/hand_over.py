@@ -33,12 +33,14 @@ class HandOver:
         self._fence = 0
         self._offered_at = 0.0
         self._found = State()
+        # The companies that had a socket before the successor opened its own.
+        self._had: frozenset[int] = frozenset()
         self._over = Event()
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
     def offer(self, fence: int) -> None:
         """Offer the place, if a process waits for it, and follow what becomes of it."""
-        self._fence = fence
+        self._fence, self._had = fence, frozenset(self._registry.connected())
         self._over.clear()
         try:
             if not self._agreement.read().waited:
@@ -73,8 +75,12 @@ class HandOver:
         """Say for which companies there was no hole; called once all their events are stored."""
         if self._found.successor is None:
             return
+        ended = self._had & (self._found.standing or frozenset()) - handed
         try:
             self._agreement.hand(self._fence, handed)
+            if ended:
+                logger.info("3C Plus ended the sockets of %d companies for new ones", len(ended))
+                self._agreement.note_one_socket(ended)
         except (SQLAlchemyError, StoreUnavailable):
             logger.warning("the successor could not be told: it records a gap")
 

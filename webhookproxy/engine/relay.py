@@ -85,7 +85,9 @@ class Relay:
         self.intake.hold()
         self.registry.begin(ahead=True)
         connected = select(Connection.company_id).where(
-            Connection.state == ConnectionState.CONNECTED.value
+            Connection.state == ConnectionState.CONNECTED.value,
+            # A second socket would end the owner's: these are opened when it is closed.
+            Connection.one_socket_at.is_(None),
         )
         with Session(self.reading) as session:
             for company_id in session.scalars(connected).all():

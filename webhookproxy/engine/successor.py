@@ -148,4 +148,3 @@ class Successor:
             stretches.is_known(each) or now - self._connected[each] > KNOWN_SECONDS
             for each in connected
         )
-

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import gevent
 from gevent.event import Event
 
-from webhookproxy.listener.frames import BoundedSocket
-from webhookproxy.listener.protocol import Client, Engine, Owner
+from webhookproxy.listener.wire.frames import BoundedSocket
+from webhookproxy.listener.wire.protocol import Client, Engine, Owner
 from webhookproxy.logs.redaction import one_line, redact, without_pieces
 from webhookproxy.network.dial import DialError, Resolver, connect, wrap
 from webhookproxy.network.guard import Policy, check_socket_url

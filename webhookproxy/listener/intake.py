@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import islice
 from typing import Protocol
 
 import gevent
@@ -14,6 +12,7 @@ from gevent.event import Event as Signal
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.listener.buffer import Buffer
 from webhookproxy.listener.journal import Journal
 from webhookproxy.listener.routes import Arrival, Routes, Taken, read
 from webhookproxy.logs.console import Console
@@ -23,12 +22,6 @@ from webhookproxy.reasons import EVENT_WORDS, MARKERS, EventNote
 
 logger = logging.getLogger(__name__)
 
-# What may wait for the store: beyond either bound the sockets are not read, and TCP pushes back.
-BUFFER_EVENTS = 20_000
-BUFFER_CHARACTERS = 64 * 1024 * 1024
-# A full buffer takes events again when it is filled to this part: soon, because a socket that is
-# not read for long may be lost.
-ACCEPT_AGAIN = 0.95
 GROUP_EVENTS = 250
 GROUP_CHARACTERS = 2 * 1024 * 1024
 GROUP_DELIVERIES = 1_000
@@ -89,58 +82,6 @@ class Feed:
                 has_offset,
             )
         )
-
-
-class Buffer:
-    """Events that wait to be stored, in order; it says when no more may be read."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[Taken] = deque()
-        self._characters = 0
-        self._accepting = Signal()
-        self._accepting.set()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def put(self, taken: Taken) -> None:
-        """Append an event; a full buffer takes it too, but says that it is full."""
-        self._waiting.append(taken)
-        self._characters += len(taken.text)
-        if len(self._waiting) >= BUFFER_EVENTS or self._characters >= BUFFER_CHARACTERS:
-            self._accepting.clear()
-
-    def pop(self) -> Taken:
-        """Remove and return the oldest event; there must be one."""
-        taken = self._waiting.popleft()
-        self._characters -= len(taken.text)
-        return taken
-
-    def since(self, index: int) -> list[Taken]:
-        """Return what was put after the first `index` events, which are still there."""
-        return list(islice(self._waiting, index, None))
-
-    def replace(self, events: Iterable[Taken]) -> None:
-        """Forget everything, and put these. Never yields."""
-        self.clear()
-        for each in events:
-            self.put(each)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._waiting.clear()
-        self._characters = 0
-        self._accepting.set()
-
-    def accept_again(self) -> None:
-        """Let the sockets be read again, once a group or so fits in."""
-        few = len(self) < BUFFER_EVENTS * ACCEPT_AGAIN
-        if few and self._characters < BUFFER_CHARACTERS * ACCEPT_AGAIN:
-            self._accepting.set()
-
-    def wait_until_accepting(self, timeout: float) -> bool:
-        """Wait while it is full, `timeout` seconds at most; return whether it is not."""
-        return self._accepting.is_set() or bool(self._accepting.wait(timeout))
 
 
 class Outlet(Protocol):

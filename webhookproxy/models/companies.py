@@ -88,6 +88,8 @@ class Connection(Base):
     events: Mapped[int] = mapped_column(Id, default=0)
     last_event_at: Mapped[datetime | None] = mapped_column(Instant)
     malformed: Mapped[int] = mapped_column(Id, default=0)
+    # When 3C Plus was seen to end the socket because a second one with the same token came.
+    one_socket_at: Mapped[datetime | None] = mapped_column(Instant)
     company: Mapped[Company] = relationship(back_populates="connection")
 
 

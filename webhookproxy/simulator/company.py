@@ -33,6 +33,8 @@ class Company:
         self.world = world
         self.links: dict[str, Link] = {}
         self.refused = False
+        # Whether a new socket ends those that are open, as some servers do.
+        self.one_socket = False
         self.handshakes = 0
         self.accepted = 0
         self._silent_until = 0.0

@@ -42,6 +42,7 @@ class Control:
             "close": self.close,
             "silence": self.silence,
             "refuse": self.refuse,
+            "one_socket": self.one_socket,
             "pings": self.pings,
         }
         self.questions: dict[str, Command] = {"state": self.state, "emitted": self.emitted}
@@ -157,6 +158,12 @@ class Control:
         if refused and kick:
             await self._simulator.kick(company)
         return answer
+
+    async def one_socket(self, *, token: str, only: bool = True) -> dict[str, Any]:
+        """End a token's open sockets whenever a new one comes, or let them live beside it."""
+        company = self._simulator.company(token)
+        company.one_socket = only
+        return _sockets([company])
 
     async def pings(self, *, interval: int, timeout: int) -> dict[str, Any]:
         """Announce other ping times, in whole seconds, to the sockets that connect from now on."""

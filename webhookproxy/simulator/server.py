@@ -44,6 +44,7 @@ class Simulator:
         self._seed = SystemRandom().getrandbits(64) if settings.seed is None else settings.seed
         self.companies: dict[str, Company] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
+        self._kicks: set[asyncio.Task[None]] = set()
         # Only CRITICAL: the libraries' own lines can show a handshake's address, token included.
         log = logging.getLogger("webhookproxy.simulator")
         log.setLevel(logging.CRITICAL)
@@ -86,11 +87,16 @@ class Simulator:
         if company.refused or not self._accepts(token, query):
             raise ConnectionRefusedError("Authentication error")
         company.accepted += 1
+        earlier = list(company.links) if company.one_socket else []
         engine_id = self.sio.manager.eio_sid_from_sid(sid, "/")
         # From here to the CONNECT packet nothing yields, so no event can overtake it.
         company.links[sid] = Link(
             engine_id, self.sio.eio.sockets[engine_id], environ["asgi.scope"][LINE]
         )
+        for each in earlier:
+            # Not from here: nothing may yield before the CONNECT packet.
+            self._kicks.add(kick := asyncio.create_task(self.sio.disconnect(each)))
+            kick.add_done_callback(self._kicks.discard)
         if self._settings.rate > 0 and token not in self._lives:
             self._lives[token] = asyncio.create_task(self._live(company))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pytest
 from flask import Flask
 
 from tests.support.application import make_company, make_webhook, rows, wait_until
-from tests.support.receiver import Receiver
+from tests.support.receiver import OK, Receiver, hang
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 
@@ -85,8 +86,109 @@ def test_a_deploy_with_a_successor_loses_and_doubles_nothing(
             emitted = stream.end()
             receiver.wait_for(sum(emitted.values()), 20)
             second.wait_until_settled()
-            print(second.output)
             assert "without a hole" in second.output
     assert payloads(receiver) == emitted
     assert rows(any_app, "SELECT COUNT(*) FROM gaps")[0][0] == 0
     assert simulator.state(token)["accepted"] == 2
+
+
+@pytest.mark.slow
+def test_a_server_that_ends_the_first_socket_of_a_token_costs_one_recorded_hole(
+    app: Flask,
+    sqlite_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    company = make_company(app, simulator.url, token, connected=True)
+    make_webhook(app, company, receiver.url())
+    simulator.control("one_socket", token=token)
+    with ServerProcess(sqlite_url, tmp_path) as first:
+        first.wait_for_sockets(1)
+        with ServerProcess(sqlite_url, tmp_path) as second, streaming(simulator, token) as stream:
+            receiver.wait_for(20, 10)
+            first.terminate()
+            wait_until(lambda: second.health()["owner"], 10, "the second server owns the sockets")
+            receiver.wait_for(len(receiver.requests) + 20, 20)
+            stream.end()
+            second.wait_until_settled()
+    came = payloads(receiver)
+    assert not came - stream.emitted
+    (gap,) = rows(app, "SELECT started_at, ended_at FROM gaps")
+    # What fell between the two sockets, of which the simulator has the second one at once.
+    assert gap.ended_at is not None
+    assert sum((stream.emitted - came).values()) <= 2
+    assert simulator.state(token)["accepted"] == 2
+    assert rows(app, "SELECT one_socket_at FROM connections")[0][0] is not None
+
+
+@pytest.mark.slow
+def test_a_successor_that_dies_while_it_opens_its_sockets_leaves_the_stop_as_it_was(
+    app: Flask,
+    sqlite_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> None:
+    company = make_company(app, simulator.url, token, connected=True)
+    make_webhook(app, company, receiver.url())
+    with ServerProcess(sqlite_url, tmp_path) as first:
+        first.wait_for_sockets(1)
+        with ServerProcess(sqlite_url, tmp_path) as second, streaming(simulator, token) as stream:
+            receiver.wait_for(20, 10)
+            first.signal(signal.SIGTERM)
+            wait_until(lambda: "opening sockets" in second.output, 10, "the second opens sockets")
+            second.kill()
+            assert first.wait() == 0
+            with ServerProcess(sqlite_url, tmp_path) as third:
+                third.wait_for_sockets(1)
+                receiver.wait_for(len(receiver.requests) + 20, 20)
+                stream.end()
+                third.wait_until_settled()
+    came = payloads(receiver)
+    assert not came - stream.emitted
+    (gap,) = rows(app, "SELECT reason, ended_at FROM gaps")
+    assert (gap.reason, gap.ended_at is None) == ("owner_gone", False)
+
+
+@pytest.mark.slow
+def test_an_owner_that_is_killed_while_it_hands_over_loses_nothing_that_both_heard(
+    app: Flask,
+    sqlite_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    token: str,
+) -> None:
+    company = make_company(app, simulator.url, token, connected=True)
+    # The first server waits for this receiver, so the handover is still going on.
+    with Receiver(lambda _request: hang()) as slow, Receiver() as quick:
+        make_webhook(app, company, slow.url(), events=("y",))
+        make_webhook(app, company, quick.url(), events=("x",))
+        with ServerProcess(sqlite_url, tmp_path) as first:
+            first.wait_for_sockets(1)
+            with (
+                ServerProcess(sqlite_url, tmp_path) as second,
+                streaming(simulator, token) as stream,
+            ):
+                simulator.control("emit", token=token, event="y", args=[{}])
+                slow.wait_for(1, 10)
+                first.signal(signal.SIGTERM)
+                wait_until(lambda: "opening sockets" in second.output, 10, "it opens sockets")
+                simulator.wait_for_sockets(token, 2)
+                # Events that both hear.
+                had = sum(stream.emitted.values())
+                wait_until(
+                    lambda: sum(stream.emitted.values()) > had + RATE, 10, "a second's events"
+                )
+                slow.answer = OK
+                first.kill()
+                wait_until(lambda: second.health()["owner"], 10, "the second owns the sockets")
+                emitted = stream.end()
+                wait_until(
+                    lambda: not emitted - payloads(quick), 20, "all that was emitted has come"
+                )
+                second.wait_until_settled()
+            more = payloads(quick) - emitted
+    assert sum(more.values()) <= 80, more

@@ -26,7 +26,7 @@ from webhookproxy.delivery.outcomes import results
 from webhookproxy.engine import heartbeat as heartbeat_module
 from webhookproxy.engine.liveness import storing
 from webhookproxy.extensions import db
-from webhookproxy.listener import intake
+from webhookproxy.listener import buffer, intake
 from webhookproxy.reasons import StoringReason
 
 Fault = Callable[[Flask], Callable[[], None]]
@@ -92,7 +92,7 @@ def reason_elsewhere(app: Flask) -> StoringReason:
 def test_while_the_database_takes_nothing_it_is_said_and_what_came_is_stored_afterwards(
     app: Flask, stream: Stream, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
-    monkeypatch.setattr(intake, "BUFFER_EVENTS", 60)
+    monkeypatch.setattr(buffer, "BUFFER_EVENTS", 60)
     monkeypatch.setattr(intake, "GROUP_EVENTS", 10)
     with running(app) as engine:
         wait_until_connected(engine)

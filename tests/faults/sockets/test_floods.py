@@ -17,7 +17,7 @@ from tests.support.receiver import Receiver
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database import connections
-from webhookproxy.listener import intake
+from webhookproxy.listener import buffer, intake
 
 
 @pytest.mark.usefixtures("impatient")
@@ -26,7 +26,7 @@ def test_f20_f21_while_the_store_is_blocked_the_socket_is_not_read_and_nothing_i
     ears: Listening,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(intake, "BUFFER_EVENTS", 40)
+    monkeypatch.setattr(buffer, "BUFFER_EVENTS", 40)
     monkeypatch.setattr(intake, "GROUP_EVENTS", 10)
     token = "blocked-token-0001"
     ears.connected(token)

@@ -21,7 +21,7 @@ from tests.support.receiver import Receiver, hang
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.socket_server import CONNECT, OPEN, websocket
 from webhookproxy.database import connections
-from webhookproxy.listener import connection, intake
+from webhookproxy.listener import buffer, connection, intake
 from webhookproxy.listener.client import Address, Socket
 from webhookproxy.listener.token_check import Ignoring
 from webhookproxy.network.dial import Resolver
@@ -85,7 +85,7 @@ def test_a_supervisor_that_meets_a_bug_leaves_a_gap(
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A buffer that is soon full, and a locked database that is soon noticed."""
-    monkeypatch.setattr(intake, "BUFFER_EVENTS", 20)
+    monkeypatch.setattr(buffer, "BUFFER_EVENTS", 20)
     monkeypatch.setattr(intake, "GROUP_EVENTS", 10)
     monkeypatch.setattr(connections, "LOCK_WAIT_MS", 50)
     monkeypatch.setattr(intake, "RETRY_SECONDS", 0.05)

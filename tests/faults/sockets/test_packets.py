@@ -13,7 +13,8 @@ from tests.support.application import make_webhook, wait_until
 from tests.support.receiver import Behaviour, Received, Receiver, hang
 from tests.support.socket_server import CONNECT, OPEN, text_frame, websocket
 from webhookproxy.events.payload import MAX_PAYLOAD_BYTES
-from webhookproxy.listener import connection, frames
+from webhookproxy.listener import connection
+from webhookproxy.listener.wire import frames
 
 
 def test_f17_bytes_are_stored_as_base64(ears: Listening) -> None:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, bindparam, text
 
 from webhookproxy.database.lease import SHARD, database_clock
 from webhookproxy.database.store import Store
@@ -47,6 +47,7 @@ _SEEN = (
     " WHERE shard = :shard AND successor = :holder AND fence = :fence"
 )
 _HAND = "UPDATE handovers SET handed = :handed WHERE shard = :shard AND fence = :fence"
+_ONE_SOCKET = "UPDATE connections SET one_socket_at = {now} WHERE company_id IN :companies"
 _LEAVE = (
     "UPDATE handovers SET successor = NULL, standing = NULL"
     " WHERE shard = :shard AND successor = :holder"
@@ -119,6 +120,13 @@ class Agreement:
     def hand(self, fence: int, companies: Iterable[int]) -> None:
         """Say, as the owner, for which companies there was no hole."""
         self._run(_HAND, {"fence": fence, "handed": json.dumps(sorted(companies))})
+
+    def note_one_socket(self, companies: Iterable[int]) -> None:
+        """Note of which companies the server ended our socket because of the successor's."""
+        query = text(_ONE_SOCKET.format(now=self._now))
+        query = query.bindparams(bindparam("companies", expanding=True))
+        values = {"companies": sorted(companies)}
+        self._store.run(lambda connection: connection.execute(query, values) and None)
 
     def leave(self, holder: str) -> None:
         """Give the place back, so that another process can claim it."""

@@ -28,7 +28,9 @@ def join(older: Sequence[Hashable], newer: Sequence[Hashable], least: int = 0) -
     """Return how the stretch of the newer socket goes on from that of the older one.
 
     `least` is how many events of the newer socket the older one must have brought: it was open
-    for longer. Where several answers fit, an event is kept rather than dropped.
+    for longer. Where several answers fit, an event is kept rather than dropped. With 0 nothing is
+    known of the older socket, as after its owner was killed: then a text that both have once
+    counts as one event.
     """
     lengths = [each for each in _overlaps(older, newer) if each >= least]
     if not lengths:

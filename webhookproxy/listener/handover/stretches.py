@@ -8,8 +8,8 @@ from dataclasses import replace
 import gevent
 from sqlalchemy import Engine, text
 
+from webhookproxy.listener.buffer import Buffer
 from webhookproxy.listener.handover.align import is_known, join
-from webhookproxy.listener.intake import Buffer
 from webhookproxy.listener.routes import Routes, Taken, read
 
 # Rows read at a time, and events looked at between two turns of the others.

@@ -14,6 +14,7 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    op.add_column("connections", sa.Column("one_socket_at", sa.BigInteger()))
     op.create_table(
         "handovers",
         sa.Column("shard", ID, primary_key=True, autoincrement=False),
@@ -29,3 +30,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("handovers")
+    op.drop_column("connections", "one_socket_at")

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import engineio
 import socketio
 
-from webhookproxy.listener.frames import KEPT, MESSAGE_MAX
-from webhookproxy.listener.packets import PACKET, is_ours, with_attachments
+from webhookproxy.listener.wire.frames import KEPT, MESSAGE_MAX
+from webhookproxy.listener.wire.packets import PACKET, is_ours, with_attachments
 
 # An event announces how many binary frames follow it; 3C Plus sends none at all.
 ATTACHMENTS_MAX = 1_000

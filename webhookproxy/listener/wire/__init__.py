@@ -1,0 +1,1 @@
+"""Frames of a WebSocket, packets of Socket.IO, and the client library that is held in bounds."""
