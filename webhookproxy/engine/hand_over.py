@@ -16,7 +16,7 @@ from webhookproxy.listener.registry import Registry
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.1
-# A process that waits asks twice a second; nobody who claims the place by then will.
+# A process that waits asks twice a second; no one who claims the place by then will.
 CLAIM_SECONDS = 1.5
 # How long the successor may take to open its sockets.
 OPEN_SECONDS = 9.0
@@ -47,7 +47,7 @@ class HandOver:
                 return
             self._agreement.offer(fence)
         except (SQLAlchemyError, StoreUnavailable):
-            # Without a database nobody can be told anything: the next owner finds the gap.
+            # Without a database no one can be told anything: the next owner finds the gap.
             return
         self._offered_at = time.monotonic()
         self._greenlet = gevent.spawn(self._follow)

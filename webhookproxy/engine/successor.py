@@ -85,7 +85,7 @@ class Successor:
         if stretches is None:
             return frozenset()
         found = self._agreement.read()
-        # Without the owner's word it was killed, and nobody knows how far its sockets read.
+        # Without the owner's word it was killed, and no one knows how far its sockets read.
         handed = found.handed if found.handed is not None else frozenset()
         known = stretches.settle({each: self._least.get(each, 0) for each in handed})
         logger.info(
@@ -100,7 +100,7 @@ class Successor:
         if self._fence is None:
             return
         self._fence = self._stretches = None
-        # If the database is away, the owner sees that nobody says any more that he lives.
+        # If the database is away, the owner sees that no one says any more that he lives.
         with suppress(SQLAlchemyError, StoreUnavailable):
             self._agreement.leave(self._holder)
         self._relay.close_ahead()

@@ -1,4 +1,4 @@
-"""Two stretches of one stream are joined: none is lost, and twice only where nobody could know."""
+"""Two stretches of one stream are joined: none is lost, and twice only where no one could know."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From one owner of the sockets to the next without a time in which nobody listens."""
+"""From one owner of the sockets to the next without a time in which no one listens."""
