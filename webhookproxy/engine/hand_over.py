@@ -39,7 +39,7 @@ class HandOver:
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
     def offer(self, fence: int) -> None:
-        """Offer the place, if a process waits for it, and follow what becomes of it."""
+        """Offer the place, if a process waits for it, and look what a successor does."""
         self._fence, self._had = fence, frozenset(self._registry.connected())
         self._over.clear()
         try:

@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 WAIT_SECONDS = 2.0
 LOOK_SECONDS = 0.1
 BEAT_SECONDS = 0.5
-# For so long the sockets may take to open, and so long a socket that is open waits for an event
-# that can be told from the others.
+# How long the sockets may take to open, and how long one that is open waits for an event that can
+# be told from the others.
 OPEN_SECONDS = 8.0
 KNOWN_SECONDS = 3.0
 # An owner that offered its place and did not end after this time will not.
