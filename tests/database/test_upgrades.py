@@ -122,26 +122,24 @@ def of_type(column: sa.Column[Any], number: int) -> Any:
 def fill(app: Flask) -> dict[str, list[dict[str, Any]]]:
     """Put rows into every table; return them by table."""
     written: dict[str, list[dict[str, Any]]] = {}
-    for table in reflected(app):
+    tables = reflected(app)
+    for table in tables:
         numbers = range(FIRST, FIRST + ROWS)
         written[table.name] = [
             {column.name: value(table, column, number) for column in table.columns}
             for number in numbers
         ]
-    tables = {table.name: table for table in reflected(app)}
 
     def job(connection: sa.Connection) -> None:
-        for name, made in written.items():
-            connection.execute(tables[name].insert(), made)
+        for table in tables:
+            connection.execute(table.insert(), written[table.name])
 
     store_of(app).run(job)
     return written
 
 
-def kept(app: Flask, name: str) -> list[dict[str, Any]]:
+def kept(app: Flask, table: sa.Table) -> list[dict[str, Any]]:
     """Return the rows that the test put into a table, in order."""
-    table = next((each for each in reflected(app) if each.name == name), None)
-    assert table is not None, f"the table {name} is gone: say in this test where its rows went"
     keys = list(table.primary_key.columns)
     # Migrations make no rows with a key of text.
     ours = keys[0] >= FIRST if isinstance(keys[0].type, sa.Integer) else sa.true()
@@ -176,19 +174,25 @@ def test_a_revision_after_the_newest_keeps_every_row(app: Flask, tmp_path: Path)
     (later / "versions/later.py").write_text(LATER.format(newest=REVISIONS[-1]), encoding="utf-8")
     with app.app_context():
         flask_migrate.upgrade(directory=str(later))
-    assert_kept(app, written)
-    assert [row["greeting"] for row in kept(app, "companies")] == ["oi"] * ROWS
+    tables = assert_kept(app, written)
+    assert [row["greeting"] for row in kept(app, tables["companies"])] == ["oi"] * ROWS
 
 
-def assert_kept(app: Flask, written: dict[str, list[dict[str, Any]]]) -> None:
-    """Check that every row exists, with the same value in every column that still exists."""
+def assert_kept(app: Flask, written: dict[str, list[dict[str, Any]]]) -> dict[str, sa.Table]:
+    """Check that every row exists, with the same value in every column that still exists.
+
+    Return the tables as they are now.
+    """
+    tables = {table.name: table for table in reflected(app)}
     for name, made in written.items():
-        found = kept(app, name)
+        assert name in tables, f"the table {name} is gone: say in this test where its rows went"
+        found = kept(app, tables[name])
         assert len(found) == ROWS, name
         for before, after in zip(made, found, strict=True):
             for column in sorted(before.keys() & after.keys()):
                 if (name, column) not in CHANGED:
                     assert after[column] == before[column], f"{name}.{column}"
+    return tables
 
 
 def read_all(app: Flask, filled: set[str]) -> None:

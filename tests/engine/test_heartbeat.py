@@ -22,12 +22,6 @@ from webhookproxy.engine import heartbeat
 from webhookproxy.engine.relay import Relay
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
     """Yield an event: until it is set, following a change waits as for a slow database."""

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from flask import Flask
 
 from tests.engine.test_lifecycle import emit, running, wait_until_connected
 from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
 from tests.support.receiver import Receiver
 from tests.support.simulator_process import SimulatorProcess
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
 
 
 def test_a_secret_that_no_key_opens_costs_only_its_webhook(
