@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.api.conftest import Make, Program
-from tests.api.walk import operations
+from tests.api.walk import body_of, operations
 from tests.support.application import make_company
 from tests.web.conftest import Place
 
@@ -87,7 +87,7 @@ def test_the_operator_of_another_company_finds_nothing_there(
 ) -> None:
     for endpoint, method, path in operations(app, place):
         if "company_" in path or "_1" in path:
-            answer = carla.ask(method, path, json={} if method != "GET" else None)
+            answer = carla.ask(method, path, json=body_of(endpoint))
             assert answer.status_code in (403, 404), (endpoint, answer.text)
     assert [each["id"] for each in carla.get("/companies")["items"]] == [
         f"company_{place.other_company}"
@@ -116,7 +116,7 @@ def test_every_operation_asks_for_its_scope_and_carries_the_headers(
 ) -> None:
     reader = program("lena@exemplo.com.br", place.company, reader=True)
     for endpoint, method, path in operations(app, place):
-        answer = reader.ask(method, path, json=None if method == "GET" else {})
+        answer = reader.ask(method, path, json=body_of(endpoint))
         if method != "GET":
             assert answer.status_code == 403, endpoint
         assert answer.headers["Cache-Control"] == "no-store"

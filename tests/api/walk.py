@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from flask import Flask
 
 from tests.web.conftest import Place
 from tests.web.support.addresses import is_of_api
+
+# What an operation needs, if that is anything.
+_BODIES: dict[str, dict[str, Any]] = {
+    "rotate_webhook_secret": {"secret": "canary-secret-of-a-walk"},
+    "resend_some": {"ids": ["delivery_1"]},
+}
+
+
+def body_of(endpoint: str) -> dict[str, Any] | None:
+    """Return a body that an operation takes; None if it needs none."""
+    return _BODIES.get(endpoint.partition(".")[2])
 
 
 def operations(app: Flask, place: Place) -> Iterator[tuple[str, str, str]]:

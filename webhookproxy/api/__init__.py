@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webhookproxy.api.reads import catalogue, companies, history, webhooks
+from webhookproxy.api.actions import companies as company_actions
+from webhookproxy.api.actions import deliveries as delivery_actions
+from webhookproxy.api.actions import webhooks as webhook_actions
+from webhookproxy.api.reads import (
+    catalogue,
+    companies,
+    deliveries,
+    events,
+    history,
+    status,
+    webhooks,
+)
 from webhookproxy.api.shared import access, description
 
 SUBJECTS = (
-    companies.operations,
-    webhooks.operations,
-    history.operations,
-    catalogue.operations,
+    *(companies.operations, company_actions.operations),
+    *(webhooks.operations, webhook_actions.operations),
+    events.operations,
+    *(deliveries.operations, delivery_actions.operations),
+    *(history.operations, catalogue.operations, status.operations),
 )
 
 

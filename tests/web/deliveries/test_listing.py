@@ -18,9 +18,9 @@ from tests.support.application import application, make_company, make_webhook, s
 from tests.web.support.deliveries import delivery_row, event_row, insert
 from webhookproxy.extensions import db
 from webhookproxy.models.deliveries.periods import first_delivery, first_event
-from webhookproxy.web.deliveries import search as delivery_search
+from webhookproxy.search import deliveries as delivery_search
+from webhookproxy.search.deliveries import Wanted
 from webhookproxy.web.deliveries.listing import STATES, Page, find_deliveries
-from webhookproxy.web.deliveries.search import Wanted
 
 MANY = 200_000
 ENDED = ("delivered", "refused", "expired", "cancelled", "simulated")

@@ -13,7 +13,7 @@ from tests.support.application import rows, store_of
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser
 from webhookproxy.database.store import StoreUnavailable
-from webhookproxy.web.shared import payload_views as viewings
+from webhookproxy.models import payload_views as viewings
 from webhookproxy.web.webhooks import shown_once
 
 _EVENT = (

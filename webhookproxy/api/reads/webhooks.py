@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from webhookproxy.api.reads.companies import CompanyPath
-from webhookproxy.api.shared.access import company_of, webhook_of
+from webhookproxy.api.shared.access import caller, company_of, webhook_of
 from webhookproxy.api.shared.ids import CompanyId, Time, WebhookId
 from webhookproxy.api.shared.operations import Given, Operations
 from webhookproxy.api.shared.paging import Page, PageQuery, cursor_of
+from webhookproxy.events.masked import masked_text
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
 from webhookproxy.models.webhooks import secrets_later
@@ -137,8 +138,8 @@ def _answer(webhook: Webhook, has_authorization: bool, has_secret: bool) -> Webh
         # A query or a long path segment may be the receiver's secret.
         url=masked_url(webhook.url),
         events=webhook.events,
-        filters=webhook.filters or {},
-        format=webhook.format,
+        filters=_filters(webhook),
+        format=_format(webhook),
         state=webhook.state,
         parallelism=webhook.parallelism,
         timeout=webhook.timeout,
@@ -162,6 +163,25 @@ def _answer(webhook: Webhook, has_authorization: bool, has_secret: bool) -> Webh
         last_error_at=health.last_error_at,
         trouble=_trouble(webhook, now),
     )
+
+
+def _filters(webhook: Webhook) -> dict[str, list[dict[str, str]]]:
+    """Return the conditions; a value that may be personal is hidden from who may not see it."""
+    found = webhook.filters or {}
+    if caller().sees_personal:
+        return found
+    return {
+        name: [{**each, "value": masked_text(each.get("value", ""))} for each in conditions]
+        for name, conditions in found.items()
+    }
+
+
+def _format(webhook: Webhook) -> dict[str, Any] | None:
+    """Return the format; its fixed texts are hidden from who may not see what is personal."""
+    found = webhook.format
+    if found is None or caller().sees_personal:
+        return found
+    return {name: found[name] for name in ("kind", "encoding") if name in found}
 
 
 def _trouble(webhook: Webhook, now: datetime) -> TroubleAnswer | None:

@@ -24,7 +24,8 @@ def description(subjects: Sequence[Operations]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
     for subject in subjects:
-        paths.update({rule: _plain(item) for rule, item in subject.paths.items()})
+        for rule, item in subject.paths.items():
+            paths.setdefault(rule, {}).update(_plain(item))
         schemas.update({name: _plain(each) for name, each in subject.components_schemas.items()})
     for model in (Problem, Mistake):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -34,7 +35,7 @@ def description(subjects: Sequence[Operations]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "webhookproxy", "version": __version__, "description": _WORDS},
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag.name} for subject in subjects for tag in subject.abp_tags],
+        "tags": [{"name": name} for name in dict.fromkeys(map(_subject, subjects))],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(schemas.items())),
@@ -56,6 +57,10 @@ def blueprint_of(subjects: Sequence[Operations]) -> Blueprint:
         return Response(text(), mimetype="application/json")
 
     return blueprint
+
+
+def _subject(operations: Operations) -> str:
+    return str(operations.abp_tags[0].name)
 
 
 def _plain(found: Any) -> dict[str, Any]:

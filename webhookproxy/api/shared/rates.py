@@ -15,6 +15,8 @@ from webhookproxy.api.shared.problems import ApiProblem
 from webhookproxy.network.addresses import counted_as
 
 # Requests from one address whose token is missing, wrong or over.
+# As many as a user's address may send from the pages.
+_TESTS = RateLimitItemPerMinute(20)
 _STRANGERS = RateLimitItemPerMinute(120)
 
 
@@ -27,6 +29,12 @@ def count(token_id: int) -> None:
     g.rate_left = (remaining, wait)
     if not has_room:
         raise ApiProblem(429, headers={"Retry-After": str(wait)})
+
+
+def count_test(token_id: int) -> None:
+    """Count a test of a token. Raises ApiProblem after too many in a minute."""
+    if not _limiter().hit(_TESTS, "test", str(token_id)):
+        raise ApiProblem(429, headers={"Retry-After": "60"})
 
 
 def count_stranger() -> None:

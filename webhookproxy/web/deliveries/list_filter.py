@@ -11,8 +11,8 @@ from werkzeug.datastructures import MultiDict
 
 from webhookproxy.models import Company, Webhook
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
+from webhookproxy.search.deliveries import Wanted
 from webhookproxy.web.deliveries.listing import STATES
-from webhookproxy.web.deliveries.search import Wanted
 from webhookproxy.web.shared.access import company_or_404, visible_companies, webhook_or_404
 from webhookproxy.web.shared.address import (
     CHOICES_MAX,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from webhookproxy.reasons import WAITING
-from webhookproxy.web.deliveries.search import Found, Search, Wanted
+from webhookproxy.search.deliveries import Found, Search, Wanted
 
 PAGE = 50
 

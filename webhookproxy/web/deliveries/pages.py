@@ -27,11 +27,11 @@ from webhookproxy.models.deliveries.actions import (
 from webhookproxy.models.deliveries.tables import find_delivery
 from webhookproxy.reasons import MISSED
 from webhookproxy.rules import Refused
+from webhookproxy.search.deliveries import Found
 from webhookproxy.web.deliveries.facts import public_ids_of, request_of, situation, webhooks_of
 from webhookproxy.web.deliveries.list_filter import Filter
 from webhookproxy.web.deliveries.listing import STATES, find_deliveries
 from webhookproxy.web.deliveries.resend_request import request_for
-from webhookproxy.web.deliveries.search import Found
 from webhookproxy.web.deliveries.words import next_ms, shown_words
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import actor, delivery_or_404, readers, sees_personal

@@ -17,7 +17,7 @@ from webhookproxy.reasons import (
     words_of_attempt,
 )
 from webhookproxy.rules.webhooks import WebhookState
-from webhookproxy.web.deliveries.search import Found
+from webhookproxy.search.deliveries import Found
 from webhookproxy.web.shared.access import sees_personal
 from webhookproxy.web.shared.formats import clock
 

@@ -15,13 +15,13 @@ from webhookproxy.models.audit import Action, AuditEntry
 from webhookproxy.models.call_facts import facts_of_events
 from webhookproxy.reasons import DELIVERY_LABELS, DeliveryState
 from webhookproxy.search.asking import ask
+from webhookproxy.search.deliveries import Wanted
 from webhookproxy.search.question import Question
 from webhookproxy.web.admin.audit import Chosen
 from webhookproxy.web.admin.audit_words import ACTIONS, detail_words, who_words
 from webhookproxy.web.deliveries.facts import public_ids_of, webhooks_of
 from webhookproxy.web.deliveries.list_filter import Choice
 from webhookproxy.web.deliveries.listing import find_deliveries
-from webhookproxy.web.deliveries.search import Wanted
 from webhookproxy.web.deliveries.words import shown_words
 from webhookproxy.web.events.arrivals import arrivals_of
 from webhookproxy.web.events.call_words import may_be_shown, telephone

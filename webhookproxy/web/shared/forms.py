@@ -15,10 +15,7 @@ from wtforms import Field, HiddenField
 # The published types are of WTForms 3.2, which did not have it yet.
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]
 
-from webhookproxy.broadcast import Broadcast
-from webhookproxy.database.store import Store
-from webhookproxy.engine.lifecycle import Engine
-from webhookproxy.extensions import db
+from webhookproxy.engine.writing import write_and_tell
 from webhookproxy.models.installation.submissions import once
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Problems, Refused
@@ -168,21 +165,10 @@ def write(job: Callable[[Session], T], *company_ids: int) -> T:
 
     Raises what the job raises, Conflict and StoreUnavailable; then nothing was written.
     """
-    store: Store = current_app.extensions["store"]
     try:
-        value = store.session(job)
+        return write_and_tell(current_app, job, *company_ids)
     except StaleDataError:
         raise Conflict from None
-    finally:
-        # What this request read before may be old now.
-        db.session.expire_all()
-    engine: Engine | None = current_app.extensions.get("engine")
-    if engine is not None:
-        engine.wake()
-    broadcast: Broadcast = current_app.extensions["broadcast"]
-    for company_id in company_ids:
-        broadcast.tell(company_id)
-    return value
 
 
 def policy() -> Policy:

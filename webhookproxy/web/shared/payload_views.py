@@ -1,60 +1,17 @@
-"""Views of payloads: the audit gets one an hour for each person and subject."""
+"""Views of payloads on pages, for the audit."""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections import OrderedDict
-
 from flask import current_app
-from sqlalchemy.orm import Session
 
-from webhookproxy.database.store import Store, StoreUnavailable
-from webhookproxy.models.audit import Action, record
-from webhookproxy.web.shared.access import account, actor, refuse_other_sites
-
-logger = logging.getLogger(__name__)
-
-QUIET_SECONDS = 3600.0
-# Beyond this the oldest view is forgotten, and would be written down again.
-REMEMBERED_MAX = 10_000
-
-_Key = tuple[int, str]
+from webhookproxy.models import payload_views
+from webhookproxy.web.shared.access import actor, refuse_other_sites
 
 
 def note_view(subject: str, company_id: int) -> None:
-    """Write down that this person sees a payload, unless that was done within the last hour.
+    """Write down that this person sees a payload, see models.payload_views.
 
-    `subject` is the public id of the event or delivery that was opened. While nothing can be
-    written the page is shown all the same, and the next view is written down. Answers 403 to a
-    link on another site.
+    Answers 403 to a link on another site.
     """
     refuse_other_sites()
-    key, now = (account().id, subject), time.monotonic()
-    seen = _remembered()
-    since = seen.get(key)
-    if since is not None and now - since < QUIET_SECONDS:
-        return
-    who = actor()
-
-    def job(session: Session) -> None:
-        record(session, who, Action.PAYLOAD_VIEWED, company_id=company_id, subject=subject)
-
-    store: Store = current_app.extensions["store"]
-    try:
-        store.session(job)
-    except StoreUnavailable:
-        logger.warning("user_%s looked at %s, which the audit could not take", who.user_id, subject)
-        return
-    seen[key] = now
-    seen.move_to_end(key)
-    while len(seen) > REMEMBERED_MAX:
-        seen.popitem(last=False)
-
-
-def _remembered() -> OrderedDict[_Key, float]:
-    # One process serves the pages; after a restart a view may be written down again.
-    seen: OrderedDict[_Key, float] = current_app.extensions.setdefault(
-        "payload_views", OrderedDict()
-    )
-    return seen
+    payload_views.note_view(current_app, actor(), subject, company_id)

@@ -16,13 +16,13 @@ from webhookproxy.models.audit import Action, record_webhook
 from webhookproxy.models.call_facts import facts_of_events
 from webhookproxy.models.deliveries.bulk_resends import running
 from webhookproxy.models.webhooks import delete_webhook, find_webhook
+from webhookproxy.search.deliveries import Wanted
 from webhookproxy.troubles.rates import rates
 from webhookproxy.web.charts.pages import delivery_charts
 from webhookproxy.web.charts.windows import chosen_window, ended_by_slot, latency_by_slot
 from webhookproxy.web.connection.panel import shown
 from webhookproxy.web.deliveries.listing import find_deliveries
 from webhookproxy.web.deliveries.resend_request import SINCE, STATES, ResendRequest
-from webhookproxy.web.deliveries.search import Wanted
 from webhookproxy.web.deliveries.send_stored import StoredRequest
 from webhookproxy.web.deliveries.words import shown_words
 from webhookproxy.web.outages.listing import latest_outages
