@@ -79,7 +79,7 @@ def _act(
     return answer_of(delivery, event)
 
 
-class SomeBody(Given):
+class SeveralBody(Given):
     """Deliveries to send again."""
 
     ids: Annotated[list[DeliveryId], Field(min_length=1, max_length=SOME)]
@@ -93,22 +93,22 @@ class NotResent(BaseModel):
     message_en: str
 
 
-class SomeAnswer(BaseModel):
-    """What became queued, what waited already, and what is refused."""
+class SeveralAnswer(BaseModel):
+    """The deliveries that are queued, those that waited already, and those that are refused."""
 
     queued: list[DeliveryId]
     waiting: list[DeliveryId]
     refused: list[NotResent]
 
 
-@operations.acts("/deliveries/resend", SomeAnswer, "Reenvia até 50 entregas")
-def resend_some(body: SomeBody) -> SomeAnswer:
+@operations.acts("/deliveries/resend", SeveralAnswer, "Reenvia até 50 entregas")
+def resend_some(body: SeveralBody) -> SeveralAnswer:
     """Queue some deliveries again; if one may not be seen, none is queued."""
     who = caller().actor
     companies = {each: delivery_of(each)[1].company_id for each in sorted(set(body.ids))}
 
-    def job(session: Session) -> SomeAnswer:
-        done = SomeAnswer(queued=[], waiting=[], refused=[])
+    def job(session: Session) -> SeveralAnswer:
+        done = SeveralAnswer(queued=[], waiting=[], refused=[])
         for number, company_id in companies.items():
             try:
                 found = resend(session, find_delivery(session, number))

@@ -88,7 +88,7 @@ def simulate_webhook(path: WebhookPath) -> WebhookAnswer:
 
 
 class ResumeBody(Given):
-    """What becomes of the deliveries that wait."""
+    """Whether the deliveries that wait are sent or cancelled."""
 
     discard: bool = False
 
