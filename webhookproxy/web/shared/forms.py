@@ -15,7 +15,7 @@ from wtforms import Field, HiddenField
 # The published types are of WTForms 3.2, which did not have it yet.
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]
 
-from webhookproxy.engine.writing import write_and_tell
+from webhookproxy.api.shared.writing import write_and_tell
 from webhookproxy.models.installation.submissions import once
 from webhookproxy.network.guard import Policy
 from webhookproxy.rules import Problems, Refused
