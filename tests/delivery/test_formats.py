@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from tests.delivery.acting import ids
 from tests.delivery.lanes_world import Sending
 from tests.support.application import rows
-from tests.support.receiver import OK, Plain, Received, Receiver
+from tests.support.receiver import OK, Behaviour, Plain, Received, Receiver, hang
 from webhookproxy.events.formats.definition import Encoding, Format, FormatKind
 from webhookproxy.models.deliveries.actions import resend
 from webhookproxy.models.deliveries.tables import Delivery
@@ -87,6 +88,25 @@ def test_an_edit_between_two_attempts_keeps_the_bytes(any_half: Sending) -> None
     assert again.headers["X-Webhook-Event-Id"] == one.headers["X-Webhook-Event-Id"]
     query = "SELECT format_number FROM attempts WHERE delivery_id = :id ORDER BY number"
     assert [row[0] for row in rows(half.app, query, id=delivery)] == [1, 1, 1, 2]
+
+
+def test_a_crash_in_the_first_attempt_after_an_edit_keeps_the_bytes(any_half: Sending) -> None:
+    half = any_half
+    answers: Iterator[Plain | Behaviour] = iter([hang(), OK, OK])
+    with Receiver(lambda _: next(answers)) as receiver:
+        webhook = half.webhook(receiver.url())
+        half.arrive(1)
+        receiver.wait_for(1)
+        half.edit(webhook, format=NATIVE)
+        half.wait_for("SELECT 1 FROM deliveries WHERE format_number = 0")
+        half.crash()
+        half.wait_for_ends(webhook, 1)
+        half.arrive(1)
+        half.wait_for_ends(webhook, 2)
+    one, two, three = receiver.requests
+    assert one.body == two.body
+    assert list(json.loads(one.body)) == ["event", "payload", "meta"]
+    assert list(json.loads(three.body)) == ["call-was-created"]
 
 
 def test_what_began_in_the_default_format_stays_in_it(any_half: Sending) -> None:

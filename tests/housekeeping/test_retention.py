@@ -15,6 +15,7 @@ from tests.housekeeping.test_steps import URL, count, end, store_old, sweep
 from tests.support import application as world
 from tests.support.application import rows
 from tests.support.databases import QUICK_ON_SQLITE
+from webhookproxy.events.formats.definition import Format, FormatKind
 from webhookproxy.housekeeping import purge
 from webhookproxy.housekeeping.purge import Purge
 from webhookproxy.housekeeping.retention import COUNTERS_DAYS, DAY_MS, HOUR_MS
@@ -191,6 +192,19 @@ def test_groups_of_refusals_stay_for_the_days_of_the_events(half: Sending) -> No
     sweep(half)
     found = rows(half.app, "SELECT day FROM refusal_groups ORDER BY day")
     assert [row.day for row in found] == [today - days, today]
+
+
+def test_a_format_of_before_stays_while_a_delivery_was_sent_in_it(half: Sending) -> None:
+    webhook = half.webhook("http://127.0.0.1:9999/", format=Format(FormatKind.NATIVE), **PAUSED)
+    half.arrive(1)
+    half.execute("UPDATE deliveries SET attempts = 1, format_number = 2")
+    for kind in (FormatKind.PAYLOAD, FormatKind.CALL, FormatKind.NATIVE):
+        half.edit(webhook, format=Format(kind))
+    numbers = "SELECT number FROM past_formats ORDER BY number"
+    half.execute("UPDATE past_formats SET replaced_at = 1 WHERE number < 3")
+    sweep(half)
+    # The third was replaced a moment ago, and may be in a request that is under way.
+    assert [row.number for row in rows(half.app, numbers)] == [2, 3]
 
 
 def test_a_long_pass_ends_with_a_line_that_says_how_long_the_writer_was_held(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from webhookproxy.events.catalog import is_event_name
 from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.events.newer_version import NewerVersion
 from webhookproxy.events.payload_paths import BadPath, parse_path
 from webhookproxy.rules import Problems
 
@@ -119,13 +120,19 @@ def stored_filters(filters: Filters | None) -> dict[str, list[dict[str, str]]] |
 
 
 def read_filters(stored: Mapping[str, Sequence[Mapping[str, str]]] | None) -> Checked | None:
-    """Return the filters from the database's form; None if nothing is filtered."""
+    """Return the filters from the database's form; None if nothing is filtered.
+
+    Raises NewerVersion for an operator that is unknown.
+    """
     if not stored:
         return None
-    return {
-        name: tuple(
-            Condition(each["path"], Operator(each["operator"]), each["value"])
-            for each in conditions
-        )
-        for name, conditions in stored.items()
-    }
+    try:
+        return {
+            name: tuple(
+                Condition(each["path"], Operator(each["operator"]), each["value"])
+                for each in conditions
+            )
+            for name, conditions in stored.items()
+        }
+    except (KeyError, ValueError) as error:
+        raise NewerVersion from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.events.newer_version import NewerVersion
 from webhookproxy.events.payload_paths import BadPath, parse_path
 from webhookproxy.rules import Problems
 from webhookproxy.rules.filters import PATH_MAX, VALUE_MAX
@@ -110,16 +111,13 @@ def stored_success_rule(rule: Condition | None) -> dict[str, str] | None:
 
 
 def read_success_rule(stored: Mapping[str, str] | None) -> Condition | None:
-    """Return the rule from the database's form. Raises ValueError for one that is unknown.
-
-    A newer version may have stored it.
-    """
+    """Return the rule from the database's form. Raises NewerVersion for one that is unknown."""
     if stored is None:
         return None
     try:
         rule = Condition(stored["path"], Operator(stored["operator"]), stored["value"])
-    except (KeyError, TypeError) as error:
-        raise ValueError("a stored rule of success of another version") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise NewerVersion from error
     if rule.operator not in (*OF_FIELD, *OF_TEXT):
-        raise ValueError("a stored rule of success of another version")
+        raise NewerVersion
     return rule

@@ -49,6 +49,13 @@ def test_what_ended_is_queued_again_once(run: Run, app: Flask) -> None:
     assert world.rows(app, "SELECT created FROM webhook_health") == [(2,)]
 
 
+def test_what_ended_is_queued_in_the_format_of_now_if_that_is_asked(run: Run, app: Flask) -> None:
+    end(app)
+    execute(app, "UPDATE webhooks SET format_number = 7")
+    run("delivery", "resend", "1", "--new-format")
+    assert world.rows(app, "SELECT format_number, reason FROM deliveries") == [(7, "resent")]
+
+
 def test_what_waits_is_to_be_tried_now(run: Run, app: Flask) -> None:
     assert run("delivery", "retry", "1").stdout == "delivery_1 is tried now.\n"
     assert world.rows(app, "SELECT due_ms FROM deliveries") == [(None,)]

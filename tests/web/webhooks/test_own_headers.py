@@ -105,3 +105,9 @@ def test_what_a_newer_version_stored_is_said_and_not_guessed(
     execute(app, newer)
     page = ana.get(f"/webhooks/webhook_{webhook}").text
     assert page.count("de outra versão deste programa") == 3
+    for path in ("editar", "formato", "filtros"):
+        refused = ana.get(f"/webhooks/webhook_{webhook}/{path}", 409).text
+        assert "Salvo por uma versão mais nova" in refused, path
+    runner = app.test_cli_runner()
+    shown = runner.invoke(args=["webhook", "show", str(webhook)])
+    assert (shown.exit_code, "A newer version of this program" in shown.stderr) == (1, True)

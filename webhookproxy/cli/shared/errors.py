@@ -15,6 +15,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from webhookproxy.config.keys import KeyringError
 from webhookproxy.database.schema import is_current, revision_of
 from webhookproxy.database.store import StoreUnavailable
+from webhookproxy.events.newer_version import NewerVersion
 from webhookproxy.extensions import db
 from webhookproxy.logs.redaction import Redaction
 from webhookproxy.rules import Refused
@@ -62,7 +63,7 @@ def _in_sentences() -> Iterator[None]:
         raise BadInput(str(refused)) from None
     except UnicodeError:
         raise BadInput("A value is not UTF-8 text: type it again.") from None
-    except KeyringError as error:
+    except (KeyringError, NewerVersion) as error:
         raise click.ClickException(str(error)) from None
     except (IntegrityError, StaleDataError):
         raise click.ClickException(

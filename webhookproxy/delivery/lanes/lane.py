@@ -63,6 +63,8 @@ class Lane:
     def configure(self, webhook: Webhook) -> None:
         """Go on with new settings: the circuit closes and what waits is tried at once."""
         old, self._settings = self._settings, LaneSettings(self._services, webhook)
+        if self._settings.format_number != old.format_number:
+            self._services.note_formats(self._window.in_hand.all(), old.format_number)
         old.sender.close()
         self._pace = Pace(webhook.rate_limit)
         self._health.close()

@@ -11,11 +11,13 @@ from functools import partial
 import gevent
 from gevent.pool import Group
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.delivery.lanes.alarm import Alarm
+from webhookproxy.delivery.outcomes.ledger import note_formats
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.results import Results
 from webhookproxy.delivery.outcomes.retry import Kind
@@ -89,6 +91,22 @@ class LaneServices:
         """
         work = partial(self._pause, webhook_id, version, reason)
         self.spawn(work, f"pause webhook_{webhook_id}")
+
+    def note_formats(self, delivery_ids: list[int], number: int) -> None:
+        """Note the format in which deliveries are being sent for the first time.
+
+        A crash would otherwise repeat them in the webhook's newer one. It is done soon, in a
+        greenlet of its own.
+        """
+
+        def note() -> None:
+            try:
+                self.store.run(lambda connection: note_formats(connection, delivery_ids, number))
+            except (StoreUnavailable, SQLAlchemyError) as error:
+                logger.warning("a format was not noted: %s", type(error).__name__)
+
+        if delivery_ids:
+            self.spawn(note, "note_formats")
 
     def report(self, due: Due, outcome: Outcome, next_in: float | None, shown_url: str) -> None:
         """Print an attempt's lines; `next_in`: seconds until the next, None if there is none."""

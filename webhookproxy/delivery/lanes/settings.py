@@ -14,6 +14,7 @@ class LaneSettings:
     def __init__(self, services: LaneServices, webhook: Webhook) -> None:
         self.sender = services.sender(webhook)
         self.version = webhook.version
+        self.format_number = webhook.format_number or 0
         self.state = WebhookState(webhook.state)
         self.parallelism = webhook.parallelism
         self._max_age_ms = round(min(webhook.max_age, services.retention_hours) * 3_600_000)

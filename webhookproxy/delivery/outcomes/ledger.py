@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
@@ -232,6 +232,13 @@ def _write_formats(connection: Connection, group: list[Result]) -> None:
         if each.outcome is not None and each.outcome.format_number is not None
     ]
     update_rows(connection, _FORMATS, ("BIGINT", "INT"), sent)
+
+
+def note_formats(connection: Connection, delivery_ids: Iterable[int], number: int) -> None:
+    """Note the format of deliveries whose first attempt is under way."""
+    untried = "attempts = 0 AND format_number IS NULL"
+    query = f"UPDATE deliveries SET format_number = :number WHERE id IN ({{ids}}) AND {untried}"
+    connection.execute(text(query.format(ids=numbers(delivery_ids))), {"number": number})
 
 
 def _written(connection: Connection, group: list[Result]) -> bool:

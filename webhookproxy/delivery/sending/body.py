@@ -15,6 +15,7 @@ from webhookproxy.events.formats.definition import (
 )
 from webhookproxy.events.formats.rendering import render
 from webhookproxy.events.formats.stored import read_format
+from webhookproxy.events.newer_version import NewerVersion
 from webhookproxy.models.deliveries.tables import Due, Facts
 from webhookproxy.models.events import Event
 from webhookproxy.models.webhooks import Webhook
@@ -69,7 +70,7 @@ class Bodies:
         try:
             stored = self._stored[number] if number in self._stored else self._past(number)
             found = read_format(stored)
-        except (LookupError, ValueError):
+        except (LookupError, NewerVersion):
             # In another format the same id would have other bytes.
             raise Unrenderable(
                 Fault.NO_FORMAT, "O formato em que este evento foi enviado não está mais guardado."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from webhookproxy.events.conditions import Compiled, Condition, Operator, read_payload
+from webhookproxy.events.newer_version import NewerVersion
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.rules.success import OF_FIELD, read_success_rule
 
@@ -24,7 +25,7 @@ class SuccessTest:
         """Return the test of a webhook; None if any 2xx is a success."""
         try:
             rule = read_success_rule(webhook.success_rule)
-        except ValueError:
+        except NewerVersion:
             # The version that stored it is not this one; earlier versions have no rules at all.
             logger.warning("webhook_%d: its rule of success is of another version", webhook.id)
             return None

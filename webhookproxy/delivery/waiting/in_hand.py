@@ -41,6 +41,10 @@ class InHand:
         """Return whether a row of this key is being sent."""
         return key in self._sending.values()
 
+    def all(self) -> list[int]:
+        """Return the rows that are being sent, or whose result is not committed."""
+        return [*self._sending, *self.unsettled]
+
     def heads(self) -> dict[str, int]:
         """Return the keys of what is being sent, each with its row.
 

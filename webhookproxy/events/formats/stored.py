@@ -17,6 +17,7 @@ from webhookproxy.events.formats.definition import (
     RowStep,
     StepKind,
 )
+from webhookproxy.events.newer_version import NewerVersion
 
 
 def stored_format(given: Format) -> dict[str, Any] | None:
@@ -36,9 +37,9 @@ def stored_format(given: Format) -> dict[str, Any] | None:
 
 
 def read_format(stored: Mapping[str, Any] | None) -> Format:
-    """Return the format from the database's form. Raises ValueError for one that is unknown.
+    """Return the format from the database's form. Raises NewerVersion for one that is unknown.
 
-    A newer version may have stored it: then nothing may be sent in the default format instead.
+    Nothing may be sent in the default format instead.
     """
     if stored is None:
         return Format()
@@ -52,8 +53,8 @@ def read_format(stored: Mapping[str, Any] | None) -> Format:
             if less is None
             else Less(Kept(less["kept"]), tuple(less["paths"]), tuple(less["masked"])),
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError("a stored format of another version") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise NewerVersion from error
 
 
 def _stored_row(row: Row) -> dict[str, Any]:

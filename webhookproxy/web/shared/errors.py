@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from webhookproxy.api.shared.problems import answer as problem
 from webhookproxy.api.shared.problems import asks_api
 from webhookproxy.database.store import StoreUnavailable
+from webhookproxy.events.newer_version import NewerVersion
 from webhookproxy.logs.redaction import hide_typed
 from webhookproxy.web.shared.access import FromOtherSite
 from webhookproxy.web.shared.drafts import SECRET_FIELDS
@@ -32,6 +33,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(StoreUnavailable, lambda _error: page(503))
     app.register_error_handler(SQLAlchemyError, _database)
+    app.register_error_handler(NewerVersion, lambda _error: page(409))
     app.register_error_handler(Exception, _unexpected)
 
 

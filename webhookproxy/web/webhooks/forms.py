@@ -131,12 +131,12 @@ class WebhookForm(StoredForm):
         description="Alguns sistemas respondem 200 também quando recusam, com o erro no corpo.",
     )
     success_path = StringField(
-        "Campo da resposta (opcional)",
+        "Campo da resposta",
         description="Como ok, result.id ou errors[0].",
         render_kw={**_OFF, "autocapitalize": "off"},
     )
     success_text = StringField(
-        "Valor ou texto (opcional)",
+        "Valor ou texto",
         description="Lemos até 16 KB da resposta. Maiúsculas e minúsculas valem igual no texto.",
         render_kw=_OFF,
     )

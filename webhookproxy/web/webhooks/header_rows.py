@@ -11,8 +11,8 @@ from wtforms.utils import unset_value
 from webhookproxy.rules.headers import HEADERS_MAX, Header
 from webhookproxy.web.shared.drafts import HEADER_VALUES
 
-# Blank rows that are seen at once; the others unfold.
-BLANK = 2
+# How many blank rows are seen at once; the others unfold.
+BLANK = 1
 
 
 class HeaderRows(Field):

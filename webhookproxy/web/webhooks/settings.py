@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from webhookproxy.events.formats.definition import LABELS, Encoding, Format
 from webhookproxy.events.formats.stored import read_format
+from webhookproxy.events.newer_version import NewerVersion
 from webhookproxy.models import Webhook
 from webhookproxy.rules.filters import read_filters
 from webhookproxy.rules.headers import read_headers
@@ -34,7 +35,7 @@ def settings_of(webhook: Webhook) -> dict[str, Any]:
 def _read(read: Callable[[], T]) -> T | None:
     try:
         return read()
-    except ValueError:
+    except NewerVersion:
         return None
 
 
