@@ -323,6 +323,7 @@ class Simulation:
             rate_limit=None,
             max_age=72.0,
             paused_ms=0,
+            format_number=0,
             paused_at=None,
             discard_until=None,
             health=_NO_HEALTH,
