@@ -161,14 +161,14 @@ def test_one_mistake_changes_nothing_and_every_mistake_is_told(
     with pytest.raises(Refused) as refused:
         apply_file(companies)
     assert [each.field for each in refused.value.problems] == [
-        "companies.acme.webhooks.crm.url",
-        "companies.acme.webhooks.new.authorization",
-        "companies.acme.webhooks.bad.url",
-        "companies.acme.webhooks.bad.success_rule.path",
-        "companies.acme.webhooks.bad.parallelism",
-        "companies.none.token",
-        "companies.none.webhooks.a.timeout",
-        "companies.same.token",
+        "companies/acme/webhooks/crm/url",
+        "companies/acme/webhooks/new/authorization",
+        "companies/acme/webhooks/bad/url",
+        "companies/acme/webhooks/bad/success_rule/path",
+        "companies/acme/webhooks/bad/parallelism",
+        "companies/none/token",
+        "companies/none/webhooks/a/timeout",
+        "companies/same/token",
     ]
     assert (stored(app), counts(app)) == before
 
@@ -256,7 +256,7 @@ def test_headers_stay_or_are_named_one_by_one(app: Flask, apply_file: Apply) -> 
     with pytest.raises(Refused) as refused:
         headers({"X-Api-Key": "stored", "X-New": "stored", "Host": "x"})
     assert {each.field for each in refused.value.problems} == {
-        "companies.acme.webhooks.crm.headers"
+        "companies/acme/webhooks/crm/headers"
     }
     assert headers(None) == ["~ acme/crm webhook_1: headers cleared"]
 

@@ -74,7 +74,7 @@ def read_file(text: str, resolve: Resolve, most_days: int) -> dict[str, Declared
         path = below("companies", key)
         webhooks = {
             name: _declared(
-                below(f"{path}.webhooks", name), name, each, given_webhook, resolve, problems
+                below(f"{path}/webhooks", name), name, each, given_webhook, resolve, problems
             )
             for name, each in fields.pop("webhooks", {}).items()
         }
@@ -118,7 +118,7 @@ def _declared(
         if fields.get("headers"):
             # For the rules a blank value is the stored one.
             fields["headers"] = {
-                name: "" if text == STORED else _resolved(f"headers.{name}", text, resolve)
+                name: "" if text == STORED else _resolved(below("headers", name), text, resolve)
                 for name, text in fields["headers"].items()
             }
         given = give(fields)
@@ -139,4 +139,4 @@ def take_below(path: str, refused: Refused, problems: Problems) -> None:
     """Note the problems of an entry's fields, with their paths."""
     for problem in refused.problems:
         field = PLACES.get(problem.field, problem.field)
-        problems.add(below(path, field), problem.english, problem.portuguese)
+        problems.add(f"{path}/{field}", problem.english, problem.portuguese)

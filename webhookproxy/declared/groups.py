@@ -45,7 +45,9 @@ class ListOf:
         if not isinstance(value, list):
             problems.add(path, "This must be a list.", "Isto deve ser uma lista.")
             return []
-        return [self.shape.read(each, f"{path}[{at}]", problems) for at, each in enumerate(value)]
+        return [
+            self.shape.read(each, below(path, str(at)), problems) for at, each in enumerate(value)
+        ]
 
     def schema(self) -> Schema:
         """See Shape."""

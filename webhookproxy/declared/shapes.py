@@ -1,6 +1,6 @@
 """The shapes of single declared values: each reads a plain value, and describes what it accepts.
 
-A problem names the path of its value, like `companies.acme.webhooks.crm.timeout`. Only the kinds
+A problem names the path of its value, like `companies/acme/webhooks/crm/timeout`. Only the kinds
 of values are checked here: the limits belong to the rules.
 """
 
@@ -25,8 +25,9 @@ class Shape(Protocol):
 
 
 def below(path: str, name: str) -> str:
-    """Return the path of a field."""
-    return f"{path}.{name}" if path else name
+    """Return the path of a field; as in a JSON pointer "/" divides, and stands as ~1 in a name."""
+    written = name.replace("~", "~0").replace("/", "~1")
+    return f"{path}/{written}" if path else written
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,9 @@ WEBHOOK = Record(
 )
 # Where the rules speak of a field by another name.
 PLACES = {
-    "success": "success_rule.operator",
-    "success_path": "success_rule.path",
-    "success_text": "success_rule.value",
+    "success": "success_rule/operator",
+    "success_path": "success_rule/path",
+    "success_text": "success_rule/value",
 }
 
 

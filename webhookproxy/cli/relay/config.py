@@ -149,8 +149,8 @@ def _tried(companies: Companies, file: Path, delete: Collection[int] = ()) -> li
 def _unchanged(refused: Refused, file: Path) -> BadInput:
     """Return the error for a file with mistakes, after a line for each of them."""
     for problem in refused.problems:
-        where = f"{problem.field}: " if problem.field else ""
-        note(f"{where}{problem.english}")
+        where = problem.field.replace("/", ".")
+        note(f"{where}: {problem.english}" if where else problem.english)
     count = len(refused.problems)
     mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
     return BadInput(f"{file} has {mistakes}: nothing was changed.")
