@@ -17,10 +17,12 @@ from webhookproxy.api.reads import (
     webhooks,
 )
 from webhookproxy.api.shared import access, description
+from webhookproxy.api.writes import companies as company_writes
+from webhookproxy.api.writes import webhooks as webhook_writes
 
 SUBJECTS = (
-    *(companies.operations, company_actions.operations),
-    *(webhooks.operations, webhook_actions.operations),
+    *(companies.operations, company_actions.operations, company_writes.operations),
+    *(webhooks.operations, webhook_actions.operations, webhook_writes.operations),
     events.operations,
     *(deliveries.operations, delivery_actions.operations),
     *(history.operations, catalogue.operations, status.operations),

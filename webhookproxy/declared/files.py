@@ -11,8 +11,8 @@ from webhookproxy.declared.companies import SECRETS as COMPANY_SECRETS
 from webhookproxy.declared.groups import MapOf, Record
 from webhookproxy.declared.references import Resolve
 from webhookproxy.declared.shapes import Schema, Whole, below
-from webhookproxy.declared.webhooks import PLACES, WEBHOOK, given_webhook
 from webhookproxy.declared.webhooks import SECRETS as WEBHOOK_SECRETS
+from webhookproxy.declared.webhooks import WEBHOOK, given_webhook, in_places
 from webhookproxy.declared.yaml_text import read_yaml
 from webhookproxy.rules import Problems, Refused
 
@@ -137,6 +137,5 @@ def _resolved(name: str, text: str, resolve: Resolve) -> str:
 
 def take_below(path: str, refused: Refused, problems: Problems) -> None:
     """Note the problems of an entry's fields, with their paths."""
-    for problem in refused.problems:
-        field = PLACES.get(problem.field, problem.field)
-        problems.add(f"{path}/{field}", problem.english, problem.portuguese)
+    for each in in_places(refused).problems:
+        problems.add(f"{path}/{each.field}", each.english, each.portuguese)

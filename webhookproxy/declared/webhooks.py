@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from webhookproxy.declared.formats import (
@@ -16,6 +17,7 @@ from webhookproxy.declared.formats import (
 from webhookproxy.declared.groups import ListOf, MapOf, OrNull, Record
 from webhookproxy.declared.shapes import Number, Text, Whole
 from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.rules import Refused
 from webhookproxy.rules.success import OF_FIELD, OF_TEXT
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState
 
@@ -57,11 +59,18 @@ WEBHOOK = Record(
     },
 )
 # Where the rules speak of a field by another name.
-PLACES = {
+_PLACES = {
     "success": "success_rule/operator",
     "success_path": "success_rule/path",
     "success_text": "success_rule/value",
 }
+
+
+def in_places(refused: Refused) -> Refused:
+    """Return the problems of a webhook's rules by the places of declared data."""
+    return Refused(
+        [replace(each, field=_PLACES.get(each.field, each.field)) for each in refused.problems]
+    )
 
 
 def _given_rule(read: Mapping[str, str] | None) -> Condition | None:

@@ -37,9 +37,11 @@ class ConnectionState(BaseModel):
 
 
 class CompanyAnswer(BaseModel):
-    """A company; its token never leaves the server."""
+    """A company; `version` is that of its settings, and its token never leaves the server."""
 
     id: CompanyId
+    version: str
+    file_key: str | None
     name: str
     threec_id: str
     agent_id: str
@@ -92,6 +94,8 @@ def answer_of(company: Company, owner: Owner) -> CompanyAnswer:
     """Return a company as the API answers it."""
     return CompanyAnswer(
         id=company.id,
+        version=str(company.version),
+        file_key=company.file_key,
         name=company.name,
         threec_id=company.threec_id,
         agent_id=company.agent_id,

@@ -52,10 +52,15 @@ class TroubleAnswer(BaseModel):
 
 
 class WebhookAnswer(BaseModel):
-    """A webhook. Of its secrets only whether there are some; long parts of the URL are cut."""
+    """A webhook; `version` is that of its settings.
+
+    Of its secrets it has only whether there are some; long parts of the URL are cut.
+    """
 
     id: WebhookId
     company_id: CompanyId
+    version: str
+    file_key: str | None
     name: str
     url: str
     events: list[str] | None
@@ -68,6 +73,8 @@ class WebhookAnswer(BaseModel):
     max_age: float
     has_authorization: bool
     has_secret: bool
+    has_headers: bool
+    success_rule: dict[str, str] | None
     signs_twice_until: Time | None
     created_at: Time
     saved_at: Time
@@ -101,7 +108,7 @@ def list_webhooks(path: CompanyPath, query: PageQuery) -> WebhookPage:
     rows = list(db.session.scalars(wanted))
     shown, has_secrets = rows[: query.limit], _with_secrets([each.id for each in rows])
     return WebhookPage(
-        items=[_answer(webhook, *has_secrets[webhook.id]) for webhook in shown],
+        items=[_answer(webhook, has_secrets[webhook.id]) for webhook in shown],
         next_cursor=cursor_of(shown[-1].id) if len(rows) > query.limit else None,
     )
 
@@ -114,26 +121,33 @@ def show_webhook(path: WebhookPath) -> WebhookAnswer:
 
 def answer_of(webhook: Webhook) -> WebhookAnswer:
     """Return a webhook as the API answers it."""
-    return _answer(webhook, *_with_secrets([webhook.id])[webhook.id])
+    return _answer(webhook, _with_secrets([webhook.id])[webhook.id])
 
 
-def _with_secrets(ids: list[int]) -> dict[int, tuple[bool, bool]]:
-    """Return whether each webhook has an authorization and a secret, without decrypting any."""
+def _with_secrets(ids: list[int]) -> dict[int, dict[str, bool]]:
+    """Return whether each webhook has each kind of secret, without decrypting any."""
     columns = (
         Webhook.id,
-        Webhook.authorization.is_not(None).label("authorization"),
-        Webhook.secret.is_not(None).label("secret"),
+        *(
+            getattr(Webhook, kind).is_not(None).label(f"has_{kind}")
+            for kind in ("authorization", "secret", "headers")
+        ),
     )
-    rows = db.session.execute(select(*columns).where(Webhook.id.in_(ids)))
-    return {row.id: (bool(row.authorization), bool(row.secret)) for row in rows}
+    rows = db.session.execute(select(*columns).where(Webhook.id.in_(ids))).mappings()
+    return {
+        row["id"]: {name: bool(found) for name, found in row.items() if name != "id"}
+        for row in rows
+    }
 
 
-def _answer(webhook: Webhook, has_authorization: bool, has_secret: bool) -> WebhookAnswer:
+def _answer(webhook: Webhook, has_secrets: dict[str, bool]) -> WebhookAnswer:
     health, now = webhook.health, datetime.now(UTC)
     until = webhook.previous_secret_until
     return WebhookAnswer(
         id=webhook.id,
         company_id=webhook.company_id,
+        version=str(webhook.version),
+        file_key=webhook.file_key,
         name=webhook.name,
         # A query or a long path segment may be the receiver's secret.
         url=masked_url(webhook.url),
@@ -145,8 +159,8 @@ def _answer(webhook: Webhook, has_authorization: bool, has_secret: bool) -> Webh
         timeout=webhook.timeout,
         rate_limit=webhook.rate_limit,
         max_age=webhook.max_age,
-        has_authorization=has_authorization,
-        has_secret=has_secret,
+        **has_secrets,
+        success_rule=webhook.success_rule,
         signs_twice_until=until if until is not None and until > now else None,
         created_at=webhook.created_at,
         saved_at=webhook.saved_at,

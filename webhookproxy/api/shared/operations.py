@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from flask import Response, request
@@ -42,6 +43,8 @@ _ALWAYS = {
         (403, "Sem o escopo"),
         (404, "Não encontrado"),
         (408, "O pedido demorou demais"),
+        (409, "Mudou ao mesmo tempo"),
+        (412, "Alguém salvou uma versão mais nova"),
         (413, "O corpo é grande demais"),
         (415, "O corpo não é JSON"),
         (422, "O pedido tem erros"),
@@ -104,6 +107,8 @@ class Operations(APIBlueprint):
         self, method: str, rule: str, answers: Answers, summary: str, operation: _Operation
     ) -> Callable[[V], V]:
         good: Any = {"content": {"*/*": {}}} if answers is None else answers
+        if operation.status == HTTPStatus.NO_CONTENT:
+            good = {"description": "Feito"}
         register = getattr(self, method.lower())(
             rule,
             summary=summary,
@@ -124,13 +129,15 @@ class Operations(APIBlueprint):
         func: Callable[..., Any], *takes: type[BaseModel] | None, **_: Any
     ) -> Callable[..., Response]:
         """Return the view: it asks for the scope, reads what is given, and writes the answer."""
-        _header, _cookie, path, query, _form, body, _raw = takes
+        header, _cookie, path, query, _form, body, _raw = takes
         operation: _Operation = getattr(func, _MARK)
 
         @wraps(func)
         def view(**found: str) -> Response:
             require(operation.scope)
             given: dict[str, BaseModel] = {}
+            if header is not None:
+                given["header"] = _read_header(header)
             if path is not None:
                 given["path"] = _read_path(path, found)
             if query is not None:
@@ -154,6 +161,15 @@ def _read_path(path: type[BaseModel], found: dict[str, str]) -> BaseModel:
     except ValidationError:
         # An id of another kind is no id of anything here.
         raise ApiProblem(404) from None
+
+
+def _read_header(header: type[BaseModel]) -> BaseModel:
+    names = [field.alias or name for name, field in header.model_fields.items()]
+    values = {name: request.headers[name] for name in names if name in request.headers}
+    try:
+        return header.model_validate(values)
+    except ValidationError as error:
+        raise ApiProblem(422, mistakes_of(error, "query")) from None
 
 
 def _read_query(query: type[BaseModel]) -> BaseModel:
@@ -191,4 +207,7 @@ def _written(made: BaseModel, status: int) -> Response:
         text = json.dumps(plain, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
         text = json.dumps(plain, allow_nan=False).encode()
-    return Response(text, status, mimetype="application/json")
+    answer = Response(text, status, mimetype="application/json")
+    if (version := plain.get("version")) is not None:
+        answer.set_etag(version)
+    return answer

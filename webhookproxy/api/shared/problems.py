@@ -35,6 +35,10 @@ _WORDS: Mapping[int, tuple[str, str]] = MappingProxyType(
         ),
         408: ("O pedido demorou demais para chegar.", "The request took too long to arrive."),
         409: ("Isto mudou ao mesmo tempo: leia e tente de novo.", "Changed meanwhile: read again."),
+        412: (
+            "Alguém salvou uma versão mais nova: leia de novo e repita com o ETag novo.",
+            "Someone saved a newer version: read it again, and repeat with the new ETag.",
+        ),
         413: ("O corpo é grande demais: o limite é 1 MB.", "The body is too large: at most 1 MB."),
         415: (
             "Envie JSON, com Content-Type: application/json.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -39,3 +40,27 @@ def once(session: Session, key: str, act: Callable[[], int]) -> tuple[int, bool]
     made = act()
     session.add(Submission(key=key, made=made, at=now))
     return made, True
+
+
+class KeyReused(Exception):
+    """A key of the sender's choosing came before, with something else."""
+
+
+def once_with_key(
+    session: Session, key: str, content: str, act: Callable[[], int]
+) -> tuple[int, bool]:
+    """Carry out a request with a key of its sender's choosing, see once.
+
+    Raises KeyReused if the key came before with other content. There is a row for the key and one
+    for both, because hashes are all that is kept.
+    """
+    own, both = _hash(key), _hash(key, content)
+    if session.get(Submission, own) is None:
+        session.add(Submission(key=own, made=0, at=datetime.now(UTC)))
+    elif session.get(Submission, both) is None:
+        raise KeyReused
+    return once(session, both, act)
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

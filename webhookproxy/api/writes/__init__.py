@@ -1,0 +1,1 @@
+"""Companies and webhooks are created, edited and deleted, as declared data."""
