@@ -93,11 +93,11 @@ def test_a_delivery_is_cancelled_resent_and_tried(beto: Program) -> None:
     assert beto.post(f"{address}/cancel")["state"] == "cancelled"
     assert beto.post(f"{address}/resend")["state"] == "queued"
     assert beto.post(f"{address}/retry")["state"] == "queued"
-    some = beto.post("/deliveries/resend", ids=["delivery_1"])
+    some = beto.post("/resends", ids=["delivery_1"])
     assert some == {"queued": [], "waiting": ["delivery_1"], "refused": []}
-    beto.post("/deliveries/resend", 404, ids=["delivery_1", "delivery_2"])
+    beto.post("/resends", 404, ids=["delivery_1", "delivery_2"])
     for ids in ([], [1], ["webhook_1"], ["delivery_1"] * 51, "delivery_1"):
-        assert beto.post("/deliveries/resend", 422, ids=ids)["errors"]
+        assert beto.post("/resends", 422, ids=ids)["errors"]
 
 
 @pytest.mark.usefixtures("filled")
@@ -158,5 +158,5 @@ def test_personal_data_is_masked_without_the_scope_and_a_view_is_audited(
     ],
 )
 def test_a_bad_body_is_a_problem(beto: Program, given: dict[str, Any], status: int) -> None:
-    answer = beto.ask("POST", "/deliveries/resend", **given)
+    answer = beto.ask("POST", "/resends", **given)
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")

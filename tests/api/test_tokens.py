@@ -86,5 +86,5 @@ def test_too_many_requests_are_refused_and_the_headers_say_what_is_left(
     assert answers[0].headers["RateLimit"].startswith('"token";r=2;')
     refused = [each for each in answers if each.status_code == 429]
     assert refused
-    assert refused[0].headers["Retry-After"] == "1"
+    assert int(refused[0].headers["Retry-After"]) in (1, 2)
     assert refused[0].mimetype == "application/problem+json"

@@ -22,6 +22,8 @@ from webhookproxy.models.audit import Action, record
 from webhookproxy.models.deliveries import bulk_resends
 from webhookproxy.models.deliveries.actions import Resent, cancel, resend, try_now
 from webhookproxy.models.deliveries.missed import Wanted, count
+from webhookproxy.models.deliveries.stored import STATES as STORED
+from webhookproxy.models.deliveries.stored import count_stored
 from webhookproxy.models.deliveries.tables import find_delivery
 from webhookproxy.models.types import from_ms, to_ms
 from webhookproxy.reasons import DeliveryState
@@ -101,7 +103,7 @@ class SeveralAnswer(BaseModel):
     refused: list[NotResent]
 
 
-@operations.acts("/deliveries/resend", SeveralAnswer, "Reenvia até 50 entregas")
+@operations.acts("/resends", SeveralAnswer, "Reenvia até 50 entregas")
 def resend_some(body: SeveralBody) -> SeveralAnswer:
     """Queue some deliveries again; if one may not be seen, none is queued."""
     who = caller().actor
@@ -153,6 +155,27 @@ class BulkAnswer(BaseModel):
     done: float
     asked_at: Time
     ended_at: Time | None
+
+
+class StoredBody(Given):
+    """Events that arrived before, and that a webhook was not sent; `since` null: all of them."""
+
+    since: AwareDatetime | None = None
+    event: Annotated[str, Field(max_length=MAX_NAME_LENGTH)] = ""
+
+
+@operations.acts(
+    "/webhooks/<webhook>/send-stored", BulkAnswer, "Envia o que já tinha chegado", status=201
+)
+def send_stored(path: WebhookPath, body: StoredBody) -> BulkAnswer:
+    """Send a webhook the events since a time that it asks for and was not sent."""
+    webhook, who = webhook_of(path.webhook), caller().actor
+    since_ms = None if body.since is None else to_ms(body.since)
+    wanted = Wanted(webhook.id, STORED, body.event, since_ms, stored=True)
+    counted = count_stored(db.session(), webhook, wanted)
+    company_id = webhook.company_id
+    made = write(lambda session: bulk_resends.begin(session, wanted, counted, who), company_id)
+    return _bulk(made)
 
 
 class ResendPath(Given):

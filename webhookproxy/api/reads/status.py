@@ -13,6 +13,7 @@ from webhookproxy.api.reads.companies import ConnectionState, connection_of
 from webhookproxy.api.shared.access import caller
 from webhookproxy.api.shared.ids import CompanyId, Time, WebhookId
 from webhookproxy.api.shared.operations import Operations
+from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import read_owner, storing
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
@@ -74,8 +75,8 @@ def show_status() -> Status:
     companies, owner = found[:COMPANIES_MAX], read_owner(session)
     webhooks = {each.id: each for each in live_webhooks(session, [c.id for c in companies])}
     troubles = troubles_of(webhooks.values(), datetime.now(UTC))
-    engine = current_app.extensions.get("engine")
-    stored = storing(session, here=engine is None or engine.health.failing_since() is None)
+    engine: Engine | None = current_app.extensions.get("engine")
+    stored = storing(session, here=engine is None or engine.health().storing)
     return Status(
         version=__version__,
         is_storing=stored.ok,

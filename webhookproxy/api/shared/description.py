@@ -27,6 +27,7 @@ def description(subjects: Sequence[Operations]) -> dict[str, Any]:
         for rule, item in subject.paths.items():
             paths.setdefault(rule, {}).update(_plain(item))
         schemas.update({name: _plain(each) for name, each in subject.components_schemas.items()})
+    _free_bodies(paths, schemas)
     for model in (Problem, Mistake):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
@@ -57,6 +58,16 @@ def blueprint_of(subjects: Sequence[Operations]) -> Blueprint:
         return Response(text(), mimetype="application/json")
 
     return blueprint
+
+
+def _free_bodies(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Say that a body may be left out if no field of it is required."""
+    for methods in paths.values():
+        for operation in methods.values():
+            body = operation.get("requestBody")
+            if body is not None:
+                name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+                body["required"] = bool(schemas[name].get("required"))
 
 
 def _subject(operations: Operations) -> str:
