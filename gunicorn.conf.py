@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 _host = os.environ.get("BIND") or "127.0.0.1"
 bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT') or 5000}"
+# A server that takes over listens beside the one that it replaces (`bin/serve --take-over`).
+reuse_port = True
 worker_class = "webhookproxy.serving.worker.Worker"
 # Every process opens every socket, so there is one, whatever WEB_CONCURRENCY says.
 workers = 1
@@ -36,6 +41,13 @@ control_socket_disable = True
 
 
 def on_starting(server: Arbiter) -> None:
+    """Refuse a port that another server has, and keep the settings that must not change."""
+    if os.environ.get("TAKE_OVER", "0") == "0":
+        _refuse_taken(server.cfg.address)
+    on_reload(server)
+
+
+def on_reload(server: Arbiter) -> None:
     """Set again what GUNICORN_CMD_ARGS or the command line must not change."""
     fixed = (workers, worker_class, max_requests, accesslog)
     names = ("workers", "worker_class", "max_requests", "accesslog")
@@ -46,11 +58,30 @@ def on_starting(server: Arbiter) -> None:
     server.log.access = _print_nothing
 
 
+def _refuse_taken(addresses: list[tuple[str, int] | str]) -> None:
+    """End with a sentence if another server has the port: two may share one only on purpose."""
+    for address in addresses:
+        # The path of a Unix socket, or the number of one that systemd opened.
+        if not isinstance(address, tuple):
+            continue
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        with socket.socket(family) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(address)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    continue
+                print(  # noqa: T201
+                    f"Another server listens on {address[0]} port {address[1]}: end that one, give "
+                    "another PORT, or replace it with `bin/serve --take-over`.",
+                    file=sys.stderr,
+                )
+                raise SystemExit(1) from None
+
+
 def _print_nothing(*_request: object) -> None:
     pass
-
-
-on_reload = on_starting
 
 
 def post_worker_init(worker: Worker) -> None:

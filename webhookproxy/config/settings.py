@@ -117,6 +117,14 @@ SETTINGS: tuple[Setting, ...] = (
         parse.number(0, 65_535),
     ),
     Setting(
+        "TAKE_OVER",
+        "0",
+        "0 or 1",
+        "1 asks the server that runs on this database to end once this one has sockets of its own; "
+        "`bin/serve --take-over` sets it.",
+        parse.switch,
+    ),
+    Setting(
         "LOG_LEVEL",
         "INFO",
         "DEBUG, INFO, WARNING or ERROR",

@@ -38,8 +38,27 @@ class HandOver:
         self._over = Event()
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
+    def look(self, fence: int) -> bool:
+        """Look, as the owner, whether another process asks for the place, and offer it.
+
+        Returns whether a successor has sockets of its own, so that this process can end. One that
+        ends before it has them leaves everything as it was.
+        """
+        if self._greenlet is None and self._agreement.read().asked:
+            self.offer(fence)
+        if self._greenlet is None or not self._over.is_set():
+            return False
+        if self._found.standing is not None:
+            return True
+        self._greenlet = None
+        self._agreement.withdraw(fence)
+        logger.info("no other process opened sockets: this one goes on")
+        return False
+
     def offer(self, fence: int) -> None:
         """Offer the place, if a process waits for it, and look what a successor does."""
+        if self._greenlet is not None:
+            return
         self._fence, self._had = fence, frozenset(self._registry.connected())
         self._over.clear()
         try:
@@ -63,6 +82,8 @@ class HandOver:
         self._over.wait(seconds)
         self._greenlet.kill(block=False)
         self._greenlet = None
+        # It may have ended since it had its sockets.
+        self._read()
         standing = self._found.standing
         handed = frozenset(self._registry.connected()) & (standing or frozenset())
         if handed:
@@ -86,12 +107,15 @@ class HandOver:
 
     def _follow(self) -> None:
         while not self._over.is_set():
-            try:
-                self._found = self._agreement.read()
-            except SQLAlchemyError:
-                self._found = State()
+            self._read()
             self._judge(time.monotonic() - self._offered_at)
             gevent.sleep(LOOK_SECONDS)
+
+    def _read(self) -> None:
+        try:
+            self._found = self._agreement.read()
+        except SQLAlchemyError:
+            self._found = State()
 
     def _judge(self, waited: float) -> None:
         found = self._found

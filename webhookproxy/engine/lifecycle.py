@@ -41,7 +41,13 @@ LOST_SECONDS = 2.0
 class Engine:
     """Everything of this process that is not a page."""
 
-    def __init__(self, app: Flask, store: Store, console: Console) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        store: Store,
+        console: Console,
+        on_replaced: Callable[[], None] = lambda: None,
+    ) -> None:
         self._broadcast: Broadcast = app.extensions["broadcast"]
         self._relay = Relay(app, store, console, self._lose)
         self._jobs = background_jobs(app, self._relay)
@@ -49,7 +55,10 @@ class Engine:
         ownership = Ownership(store, lock_for(app.config["OWN_SESSION_URL"]))
         agreement = Agreement(store, self._relay.reading)
         self._hand_over = HandOver(agreement, self._relay.registry)
-        self._successor = Successor(self._relay, agreement, ownership.holder)
+        # Called when another process has sockets of its own and this one can end.
+        self._on_replaced = on_replaced
+        takes_over: bool = app.config["TAKE_OVER"]
+        self._successor = Successor(self._relay, agreement, ownership.holder, takes_over=takes_over)
         self._heartbeat = Heartbeat(
             ownership,
             self._relay.failing_since,
@@ -137,6 +146,8 @@ class Engine:
             self._stand_up(fence)
         elif fence is not None:
             self._relay.follow_changes()
+            if self._hand_over.look(fence):
+                self._on_replaced()
         else:
             self._successor.step()
             if self._successor.is_ahead:

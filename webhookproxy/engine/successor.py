@@ -30,10 +30,14 @@ END_SECONDS = 30.0
 class Successor:
     """Waits for an owner's offer, and then has sockets of its own, whose events wait."""
 
-    def __init__(self, relay: Relay, agreement: Agreement, holder: str) -> None:
+    def __init__(
+        self, relay: Relay, agreement: Agreement, holder: str, *, takes_over: bool
+    ) -> None:
         self._relay = relay
         self._agreement = agreement
         self._holder = holder
+        # Whether the owner is asked to end, once.
+        self._takes_over = takes_over
         self._said_waiting = -WAIT_SECONDS
         self._beaten = 0.0
         # Until when another process counts as chosen.
@@ -66,6 +70,8 @@ class Successor:
         elif found.offered and found.successor is None and found.handed is None:
             if self._agreement.claim(self._holder, found.fence):
                 self._begin(found.fence)
+        elif self._takes_over:
+            self._agreement.ask()
         elif time.monotonic() - self._said_waiting >= WAIT_SECONDS:
             self._said_waiting = time.monotonic()
             self._agreement.wait()
@@ -81,7 +87,7 @@ class Successor:
         Returns the companies that had no hole. Called before the relay starts.
         """
         stretches, self._stretches = self._stretches, None
-        self._fence = None
+        self._fence, self._takes_over = None, False
         if stretches is None:
             return frozenset()
         found = self._agreement.read()

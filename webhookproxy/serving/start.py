@@ -40,7 +40,7 @@ def serve(app: Flask, bound: tuple[str, int] | None, stop_worker: Callable[[], N
         logger.warning("%s", warning)
     close_to_others(app.config["SQLALCHEMY_DATABASE_URI"], Path(app.instance_path))
     store: Store = app.extensions["store"]
-    engine = app.extensions["engine"] = Engine(app, store, lines)
+    engine = app.extensions["engine"] = Engine(app, store, lines, lambda: on_signal())
     engine.start()
     address = pages_address(app.config, bound)
     where = "a Unix socket" if bound is None else f"{bound[0]} port {bound[1]}"

@@ -124,7 +124,7 @@ def test_a_server_that_ends_the_first_socket_of_a_token_costs_one_recorded_hole(
 
 
 @pytest.mark.slow
-def test_a_successor_that_dies_while_it_opens_its_sockets_leaves_the_stop_as_it_was(
+def test_a_server_that_takes_over_ends_the_other_which_goes_on_if_the_new_one_dies(
     app: Flask,
     sqlite_url: str,
     tmp_path: Path,
@@ -134,23 +134,22 @@ def test_a_successor_that_dies_while_it_opens_its_sockets_leaves_the_stop_as_it_
 ) -> None:
     company = make_company(app, simulator.url, token, connected=True)
     make_webhook(app, company, receiver.url())
-    with ServerProcess(sqlite_url, tmp_path) as first:
+    with ServerProcess(sqlite_url, tmp_path) as first, streaming(simulator, token) as stream:
         first.wait_for_sockets(1)
-        with ServerProcess(sqlite_url, tmp_path) as second, streaming(simulator, token) as stream:
-            receiver.wait_for(20, 10)
-            first.signal(signal.SIGTERM)
-            wait_until(lambda: "opening sockets" in second.output, 10, "the second opens sockets")
+        with ServerProcess(sqlite_url, tmp_path, TAKE_OVER="1") as second:
+            simulator.wait_for_sockets(token, 2)
             second.kill()
+        wait_until(lambda: "this one goes on" in first.output, 20, "the first goes on")
+        assert first.health()["owner"]
+        with ServerProcess(sqlite_url, tmp_path, TAKE_OVER="1") as third:
             assert first.wait() == 0
-            with ServerProcess(sqlite_url, tmp_path) as third:
-                third.wait_for_sockets(1)
-                receiver.wait_for(len(receiver.requests) + 20, 20)
-                stream.end()
-                third.wait_until_settled()
-    came = payloads(receiver)
-    assert not came - stream.emitted
-    (gap,) = rows(app, "SELECT reason, ended_at FROM gaps")
-    assert (gap.reason, gap.ended_at is None) == ("owner_gone", False)
+            third.wait_for_sockets(1)
+            receiver.wait_for(len(receiver.requests) + 20, 20)
+            emitted = stream.end()
+            receiver.wait_for(sum(emitted.values()), 20)
+            third.wait_until_settled()
+    assert payloads(receiver) == emitted
+    assert rows(app, "SELECT COUNT(*) FROM gaps")[0][0] == 0
 
 
 @pytest.mark.slow

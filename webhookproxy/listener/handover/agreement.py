@@ -1,8 +1,9 @@
 """What the owner of the sockets and its successor tell each other: one row of the database.
 
-In this order: a process that waits says so; the owner that ends offers its place; one of those
-that wait claims it, opens its sockets and says of which companies it has one; the owner closes its
-own and says for which companies there was no hole. All times are on the database's clock.
+In this order: a process that waits says so, and may ask the owner to end; the owner that ends
+offers its place; one of those that wait claims it, opens its sockets and says of which companies
+it has one; the owner closes its own and says for which companies there was no hole. All times are
+on the database's clock.
 """
 
 from __future__ import annotations
@@ -24,12 +25,17 @@ OFFER_MS = 16_000
 
 _READ = (
     "SELECT fence, waiting_at >= {now} - :waiting AS waited, offered_at >= {now} - :offer"
-    " AS offered, CASE WHEN seen_at >= {now} - :silent THEN successor END AS successor,"
+    " AS offered, asked_at >= {now} - :silent AS asked,"
+    " CASE WHEN seen_at >= {now} - :silent THEN successor END AS successor,"
     " standing, handed FROM handovers WHERE shard = :shard"
 )
 _WAIT = (
     "INSERT INTO handovers (shard, fence, waiting_at) VALUES (:shard, 0, {now})"
     " ON CONFLICT (shard) DO UPDATE SET waiting_at = {now}"
+)
+_ASK = (
+    "INSERT INTO handovers (shard, fence, waiting_at, asked_at) VALUES (:shard, 0, {now}, {now})"
+    " ON CONFLICT (shard) DO UPDATE SET waiting_at = {now}, asked_at = {now}"
 )
 _OFFER = (
     "UPDATE handovers SET offered_at = {now}, fence = :fence, handed = NULL,"
@@ -48,6 +54,10 @@ _SEEN = (
 )
 _HAND = "UPDATE handovers SET handed = :handed WHERE shard = :shard AND fence = :fence"
 _ONE_SOCKET = "UPDATE connections SET one_socket_at = {now} WHERE company_id IN :companies"
+_WITHDRAW = (
+    "UPDATE handovers SET offered_at = NULL, successor = NULL, standing = NULL"
+    " WHERE shard = :shard AND fence = :fence"
+)
 _LEAVE = (
     "UPDATE handovers SET successor = NULL, standing = NULL"
     " WHERE shard = :shard AND successor = :holder"
@@ -60,9 +70,11 @@ class State:
 
     # The owner that it is about.
     fence: int = 0
-    # Whether a process waits to own the sockets, and whether the owner offers its place.
+    # Whether a process waits to own the sockets, whether the owner offers its place, and whether
+    # one that waits asks it to.
     waited: bool = False
     offered: bool = False
+    asked: bool = False
     # Who opens its sockets.
     successor: str | None = None
     # The companies of which it has a socket; None until it has.
@@ -92,6 +104,7 @@ class Agreement:
             row.fence,
             bool(row.waited),
             bool(row.offered),
+            bool(row.asked),
             row.successor,
             None if row.successor is None else _numbers(row.standing),
             _numbers(row.handed),
@@ -100,6 +113,14 @@ class Agreement:
     def wait(self) -> None:
         """Say that this process would own the sockets."""
         self._run(_WAIT, {})
+
+    def ask(self) -> None:
+        """Ask the owner to end, once this process has sockets of its own."""
+        self._run(_ASK, {})
+
+    def withdraw(self, fence: int) -> None:
+        """Say, as the owner, that it stays."""
+        self._run(_WITHDRAW, {"fence": fence})
 
     def offer(self, fence: int) -> None:
         """Say, as the owner with this fence, that it ends; a claim made before stays."""

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("shard", ID, primary_key=True, autoincrement=False),
         sa.Column("fence", ID, nullable=False),
         sa.Column("waiting_at", sa.BigInteger()),
+        sa.Column("asked_at", sa.BigInteger()),
         sa.Column("offered_at", sa.BigInteger()),
         sa.Column("successor", sa.String(80)),
         sa.Column("seen_at", sa.BigInteger()),

@@ -24,6 +24,8 @@ class Handover(Base):
     fence: Mapped[int] = mapped_column(Id)
     # When a process last said that it waits to own the sockets.
     waiting_at: Mapped[datetime | None] = mapped_column(Instant)
+    # When a process that waits last asked the owner to end.
+    asked_at: Mapped[datetime | None] = mapped_column(Instant)
     # When the owner offered its place.
     offered_at: Mapped[datetime | None] = mapped_column(Instant)
     successor: Mapped[str | None] = mapped_column(String(80))
