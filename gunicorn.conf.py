@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -106,5 +107,11 @@ def post_worker_init(worker: Worker) -> None:
     # Of a Unix socket it is a path.
     bound = worker.sockets[0].getsockname()
     address = (str(bound[0]), int(bound[1])) if isinstance(bound, tuple) else None
-    serve(application, address, stop_worker=lambda: worker.handle_exit(0, None))
+    serve(
+        application,
+        address,
+        stop_worker=lambda: worker.handle_exit(0, None),
+        # The master would start another worker.
+        stop_server=lambda: os.kill(worker.ppid, signal.SIGTERM),
+    )
     worker.watch(application.extensions["proxies"].address)

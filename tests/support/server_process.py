@@ -24,6 +24,7 @@ ANSWER_SECONDS = 25.0
 _ROOT = Path(__file__).resolve().parents[2]
 # The settings of the developer's shell must not reach the server.
 _FOREIGN = (
+    "TAKE_OVER",
     "DYNO",
     "PUBLIC_URL",
     "TRUSTED_HOSTS",

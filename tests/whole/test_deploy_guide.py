@@ -39,6 +39,7 @@ BLOCKS = {
     "docker compose up -d --build": DOCKER,
     "COMPOSE_PROFILES=postgresql": "compose",
     "docker compose exec -T relay flask backup --keep 7 instance/copias": DOCKER,
+    "bin/serve --take-over": "tests/faults/server/test_hand_over.py replaces a running server",
     "heroku create": ACCOUNT,
     "ports: [{containerPort: 5000}]": "kubernetes",
     "0 3 * * * cd $HOME/webhookproxy": "try",

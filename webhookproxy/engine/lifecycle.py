@@ -57,6 +57,7 @@ class Engine:
         self._hand_over = HandOver(agreement, self._relay.registry)
         # Called when another process has sockets of its own and this one can end.
         self._on_replaced = on_replaced
+        self._replaced = False
         takes_over: bool = app.config["TAKE_OVER"]
         self._successor = Successor(self._relay, agreement, ownership.holder, takes_over=takes_over)
         self._heartbeat = Heartbeat(
@@ -146,7 +147,8 @@ class Engine:
             self._stand_up(fence)
         elif fence is not None:
             self._relay.follow_changes()
-            if self._hand_over.look(fence):
+            if self._hand_over.look(fence) and not self._replaced:
+                self._replaced = True
                 self._on_replaced()
         else:
             self._successor.step()

@@ -106,7 +106,6 @@ class Supervisor:
         """Say how it is now, as no other process has a socket any more."""
         if self.state is ConnectionState.CONNECTED:
             self._tell(self.state, ConnectionReason.ACCEPTED, gap="close")
-            self._console.connected(self.company_id)
         elif self.state is ConnectionState.TOKEN_REFUSED:
             self._tell(self.state, ConnectionReason.REFUSED, gap="open")
         else:

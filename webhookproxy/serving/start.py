@@ -29,10 +29,16 @@ logger = logging.getLogger(__name__)
 CODE_SECONDS = 5.0
 
 
-def serve(app: Flask, bound: tuple[str, int] | None, stop_worker: Callable[[], None]) -> Engine:
+def serve(
+    app: Flask,
+    bound: tuple[str, int] | None,
+    stop_worker: Callable[[], None],
+    stop_server: Callable[[], None],
+) -> Engine:
     """Start the engine of this process; the signals to stop drain it, then call `stop_worker`.
 
-    `bound` is the address on which the server listens; None stands for a Unix socket.
+    `stop_server` sends such a signal: it is called when another server has taken over. `bound` is
+    the address on which the server listens; None stands for a Unix socket.
     """
     lines = install(app.config["LOG_LEVEL"], app.config["LOG_LINES_PER_SECOND"])
     warning = ephemeral_disk_warning(app.config)
@@ -40,7 +46,7 @@ def serve(app: Flask, bound: tuple[str, int] | None, stop_worker: Callable[[], N
         logger.warning("%s", warning)
     close_to_others(app.config["SQLALCHEMY_DATABASE_URI"], Path(app.instance_path))
     store: Store = app.extensions["store"]
-    engine = app.extensions["engine"] = Engine(app, store, lines, lambda: on_signal())
+    engine = app.extensions["engine"] = Engine(app, store, lines, stop_server)
     engine.start()
     address = pages_address(app.config, bound)
     where = "a Unix socket" if bound is None else f"{bound[0]} port {bound[1]}"

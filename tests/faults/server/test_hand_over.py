@@ -134,14 +134,16 @@ def test_a_server_that_takes_over_ends_the_other_which_goes_on_if_the_new_one_di
 ) -> None:
     company = make_company(app, simulator.url, token, connected=True)
     make_webhook(app, company, receiver.url())
-    with ServerProcess(sqlite_url, tmp_path) as first, streaming(simulator, token) as stream:
+    with ServerProcess(sqlite_url, tmp_path) as first:
         first.wait_for_sockets(1)
         with ServerProcess(sqlite_url, tmp_path, TAKE_OVER="1") as second:
             simulator.wait_for_sockets(token, 2)
             second.kill()
         wait_until(lambda: "this one goes on" in first.output, 20, "the first goes on")
-        assert first.health()["owner"]
-        with ServerProcess(sqlite_url, tmp_path, TAKE_OVER="1") as third:
+        with (
+            streaming(simulator, token) as stream,
+            ServerProcess(sqlite_url, tmp_path, TAKE_OVER="1") as third,
+        ):
             assert first.wait() == 0
             third.wait_for_sockets(1)
             receiver.wait_for(len(receiver.requests) + 20, 20)

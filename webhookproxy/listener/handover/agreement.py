@@ -44,7 +44,7 @@ _OFFER = (
 )
 _CLAIM = (
     "UPDATE handovers SET successor = :holder, seen_at = {now}, standing = NULL, handed = NULL,"
-    " fence = :fence WHERE shard = :shard"
+    " asked_at = NULL, fence = :fence WHERE shard = :shard"
     " AND (successor IS NULL OR successor = :holder OR fence <> :fence OR seen_at IS NULL"
     " OR seen_at < {now} - :silent)"
 )
