@@ -15,6 +15,7 @@ from sqlalchemy import text
 from tests.engine.test_lifecycle import running
 from tests.support.application import KEYS, application, make_company, rows, wait_until
 from tests.support.pooler import pooled
+from tests.support.postgresql import OWN
 from webhookproxy.database.lease import lock_for
 from webhookproxy.extensions import db
 
@@ -25,7 +26,8 @@ MOST = 10
 def connections(app: Flask) -> int:
     """Return how many connections there are to the application's database, without this one."""
     query = (
-        "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
+        "SELECT COUNT(*) AS n FROM pg_stat_activity"
+        f" WHERE datname = current_database() AND application_name <> '{OWN}'"
         " AND pid <> pg_backend_pid()"
     )
     return int(rows(app, query)[0].n)

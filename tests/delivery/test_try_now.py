@@ -15,6 +15,7 @@ from tests.delivery.acting import (
 from tests.delivery.lanes_world import Sending, numbers
 from tests.support.application import rows
 from tests.support.receiver import OK, Plain, Receiver
+from webhookproxy.delivery.lanes import pace
 from webhookproxy.models.deliveries.actions import Cancelled, Resent, Tried, cancel, resend, try_now
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
@@ -95,6 +96,7 @@ def test_whoever_asks_now_does_not_wait_for_a_retry_after(
     half: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     never_again(monkeypatch)
+    monkeypatch.setattr(pace, "SLOWEST", 20.0)
     first: Plain = (429, {"Retry-After": "600"}, b"")
     with Receiver(lambda each: OK if each.number > 1 else first) as receiver:
         webhook = half.webhook(receiver.url())

@@ -18,7 +18,7 @@ from tests.support.application import make_company, make_webhook, rows, store_of
 from tests.support.receiver import Receiver, hang
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database.lease import Ownership, lock_for
-from webhookproxy.engine import heartbeat
+from webhookproxy.engine import heartbeat, lifecycle
 from webhookproxy.engine.relay import Relay
 
 
@@ -44,7 +44,10 @@ def seen(app: Flask) -> int:
 
 
 @pytest.mark.usefixtures("hanging")
-def test_the_heart_beats_while_a_step_of_the_engine_hangs(app: Flask) -> None:
+def test_the_heart_beats_while_a_step_of_the_engine_hangs(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "STEP_SECONDS", 0.2)
     with running(app) as engine:
         wait_until(lambda: engine.health().owner)
         gevent.sleep(0)

@@ -12,6 +12,7 @@ from tests.support.application import rows
 from tests.support.receiver import OK, Behaviour, Plain, Received, Receiver, raw, reset
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
+from webhookproxy.network.http import client
 from webhookproxy.network.http.client import Client
 from webhookproxy.network.http.errors import StaleLink
 from webhookproxy.network.http.message import prepared
@@ -38,7 +39,8 @@ class Late:
 
 
 @pytest.fixture
-def way() -> Iterator[Client]:
+def way(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setattr(client, "BODY_SECONDS", 0.2)
     way = Client(Policy(allow_private=True), Resolver())
     yield way
     way.close()
