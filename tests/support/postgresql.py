@@ -51,7 +51,7 @@ class Server:
             self.close()
             self._run(f'DROP DATABASE IF EXISTS "{_SHARED}" WITH (FORCE)')
             self._run(f'CREATE DATABASE "{_SHARED}" TEMPLATE "{self._template}"')
-            self._own = self._connect(_SHARED, application_name=OWN)
+            self._own = self._connect(_SHARED, OWN)
         url = self._url(_SHARED)
         yield url
         self.terminate_sessions(url)
@@ -100,8 +100,8 @@ class Server:
         url = make_url(self._uri).set(drivername="postgresql+psycopg", database=name)
         return url.render_as_string(hide_password=False)
 
-    def _connect(self, name: str, **options: str) -> psycopg.Connection:
-        return psycopg.connect(self._uri, dbname=name, autocommit=True, **options)
+    def _connect(self, name: str, called: str | None = None) -> psycopg.Connection:
+        return psycopg.connect(self._uri, dbname=name, autocommit=True, application_name=called)
 
     def _run(self, statement: str) -> None:
         with psycopg.connect(self._uri, autocommit=True) as connection:
