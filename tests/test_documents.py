@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -37,17 +38,17 @@ def our_commands(tmp_path: Path) -> list[str]:
         }
     )
 
-    def walk(command: click.Command, name: str) -> list[str]:
-        if not isinstance(command, click.Group):
-            return [name]
-        return [
-            found
-            for part, each in command.commands.items()
-            for found in walk(each, f"{name} {part}")
-        ]
+    context = click.Context(app.cli)
 
-    commands = app.cli.commands.items()
-    return [found for name, each in commands if name not in NOT_OURS for found in walk(each, name)]
+    def walk(group: click.Group, before: str = "") -> Iterator[str]:
+        for name in group.list_commands(context):
+            each = group.get_command(context, name)
+            if isinstance(each, click.Group) and name not in NOT_OURS:
+                yield from walk(each, f"{before}{name} ")
+            elif name not in NOT_OURS:
+                yield f"{before}{name}"
+
+    return list(walk(app.cli))
 
 
 def test_the_page_of_settings_has_each_with_its_default_unit_and_reason() -> None:

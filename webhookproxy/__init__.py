@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "create_app"]
 
 
-def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+def create_app(overrides: Mapping[str, Any] | None = None, *, pages: bool = True) -> Flask:
     """Build the application. It runs nothing: the server starts the engine, a command its job.
 
-    `overrides` wins over the environment. Raises ConfigError if a setting is wrong or unsafe.
+    `overrides` wins over the environment. Without `pages` it answers no request, and a command does
+    not wait until pages and API are imported. Raises ConfigError if a setting is wrong or unsafe.
     """
     # Imported here: the simulator, the key generator and gunicorn's master, which gevent does not
     # patch, import this package without all this.
     from flask import Flask
 
-    from webhookproxy import api, cli, web
+    from webhookproxy import cli
     from webhookproxy.broadcast import Broadcast
     from webhookproxy.config import settings as config
     from webhookproxy.config.keys import Keyring
     from webhookproxy.database import connections as database
     from webhookproxy.database.store import Store
-    from webhookproxy.extensions import db, migrate
     from webhookproxy.models.types import use_keyring
     from webhookproxy.network.guard import Policy
     from webhookproxy.search.index.place import SearchPlace
@@ -41,7 +41,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     use_keyring(Keyring(app.config["DATA_KEYS"]))
 
     database.init_app(app)
-    migrate.init_app(app, db)
     app.extensions["policy"] = Policy(
         allow_private=app.config["ALLOW_PRIVATE_TARGETS"], allow_http=app.config["ALLOW_HTTP"]
     )
@@ -50,7 +49,10 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
 
     app.extensions["broadcast"] = Broadcast()
 
-    api.init_app(app)
-    web.init_app(app)
+    if pages:
+        from webhookproxy import api, web
+
+        api.init_app(app)
+        web.init_app(app)
     cli.init_app(app)
     return app

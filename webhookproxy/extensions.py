@@ -1,12 +1,8 @@
-"""The Flask extensions, and the base class of every model."""
+"""The database as Flask knows it, and the base class of every model."""
 
 from __future__ import annotations
 
-from flask_compress import Compress
-from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf import CSRFProtect
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
@@ -30,7 +26,3 @@ class Base(DeclarativeBase):
 # `db` is for reading (pages, `flask shell`): its SQLite connections refuse to write. Every write
 # goes through webhookproxy.database.store.
 db = SQLAlchemy(model_class=Base)
-login_manager = LoginManager()
-csrf = CSRFProtect()
-compress = Compress()
-migrate = Migrate(directory="webhookproxy/migrations", render_as_batch=True)

@@ -26,6 +26,7 @@ from bench.retention import insert_old
 from bench.rows import Row, at_most
 from bench.rows import text as table
 from webhookproxy import create_app
+from webhookproxy.database.migrate import migrations
 from webhookproxy.delivery.outcomes import ledger
 from webhookproxy.delivery.outcomes.ledger import Health, Result, write_group
 from webhookproxy.delivery.outcomes.outcome import Outcome
@@ -65,6 +66,7 @@ def prepared(folder: Path, events: int) -> Flask:
     app = create_app({**keys, "DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite'}"})
     store, policy = app.extensions["store"], app.extensions["policy"]
     with app.app_context():
+        migrations(app)
         flask_migrate.upgrade()
     company = CompanyInput(name="Bench", token="t" * 40, socket_url="https://socket.3c.plus")
     store.session(lambda session: create_company(session, company, policy) and None)

@@ -23,6 +23,7 @@ from tests.support.application import application, make_company, rows, store_of
 from webhookproxy.database import migrating
 from webhookproxy.database.schema import NEWEST
 from webhookproxy.extensions import Base, db
+from webhookproxy.models import schema
 from webhookproxy.models.types import Instant, Secret, keyring
 
 VERSIONS = Path(__file__).resolve().parents[2] / "webhookproxy/migrations"
@@ -94,7 +95,7 @@ def value(table: sa.Table, column: sa.Column[Any], number: int) -> Any:
     """Return a value for a column, different in each row; every second nullable one is NULL."""
     if column.nullable and number % 2:
         return None
-    modelled = Base.metadata.tables.get(table.name)
+    modelled = schema().tables.get(table.name)
     known = None if modelled is None else modelled.columns.get(column.name)
     if known is not None and isinstance(known.type, Secret):
         return keyring().encrypt(f"segredo {number}")
@@ -198,6 +199,7 @@ def assert_kept(app: Flask, written: dict[str, list[dict[str, Any]]]) -> dict[st
 def read_all(app: Flask, filled: set[str]) -> None:
     """Read every row and column through the models, which decrypt secrets and make instants."""
     with app.app_context():
+        schema()
         for mapper in Base.registry.mappers:
             rows = db.session.scalars(sa.select(mapper.class_)).all()
             if mapper.local_table.description in filled:

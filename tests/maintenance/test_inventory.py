@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, String, Table
 
-import webhookproxy.models  # noqa: F401 - fills the metadata
-from webhookproxy.extensions import Base
 from webhookproxy.maintenance.personal_rows import SETTINGS
+from webhookproxy.models import schema
 from webhookproxy.models.types import Secret
 
 # When the rows of a table go.
@@ -145,11 +144,11 @@ def texts(table: Table) -> set[str]:
 
 
 def test_it_is_decided_when_the_rows_of_each_table_go() -> None:
-    assert set(RETENTION) == set(Base.metadata.tables)
+    assert set(RETENTION) == set(schema().tables)
 
 
 def test_it_is_decided_what_becomes_of_a_persons_number_in_each_text() -> None:
-    found = set[str]().union(*map(texts, Base.metadata.tables.values()))
+    found = set[str]().union(*map(texts, schema().tables.values()))
     decided = [MASKED, REPORTED, NO_NUMBER]
     assert found == set[str]().union(*decided)
     assert sum(map(len, decided)) == len(found)

@@ -31,11 +31,11 @@ from tests.support.receiver import Receiver
 from webhookproxy.config.keys import ConfigError
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.events.contract import signature
-from webhookproxy.extensions import Base, db
+from webhookproxy.extensions import db
 from webhookproxy.maintenance import rotation
 from webhookproxy.maintenance.keycheck import check_keys
 from webhookproxy.maintenance.rotation import Rotated, rotate_keys
-from webhookproxy.models import Company, SecondFactor, Webhook
+from webhookproxy.models import Company, SecondFactor, Webhook, schema
 from webhookproxy.models.accounts.people import create_user
 from webhookproxy.models.accounts.second_factors import begin
 from webhookproxy.models.types import Secret
@@ -46,7 +46,7 @@ NEW = "n" * 40
 URL = "http://127.0.0.1:4009/"
 SECRET_COLUMNS = [
     f"{table.name}.{column.name}"
-    for table in Base.metadata.tables.values()
+    for table in schema().tables.values()
     for column in table.columns
     if isinstance(column.type, Secret)
 ]

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from webhookproxy import create_app
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.config.keys import Keyring
+from webhookproxy.database.migrate import migrations
 from webhookproxy.database.store import Store
 from webhookproxy.extensions import db
 from webhookproxy.models.accounts.people import create_user
@@ -109,6 +110,7 @@ def application(url: str, folder: Path, **overrides: Any) -> Iterator[Flask]:
     given = {**KEYS, "DATABASE_URL": url, "ALLOW_PRIVATE_TARGETS": "1", **overrides}
     app = create_app({"INSTANCE_PATH": str(folder), **given})
     app.jinja_env.bytecode_cache = _compiled
+    migrations(app)
     with _ending(app):
         yield app
 

@@ -12,7 +12,7 @@ from sqlalchemy.sql.expression import TableClause
 
 from webhookproxy.config.keys import Keyring, KeyringError
 from webhookproxy.database.store import Store
-from webhookproxy.extensions import Base
+from webhookproxy.models import schema
 from webhookproxy.models.companies import Company, fingerprint_text
 from webhookproxy.models.installation.keycheck import KeyCheck
 from webhookproxy.models.types import Secret, keyring
@@ -41,7 +41,7 @@ def rotate_keys(store: Store) -> Rotated:
     Secrets that no key opens are counted and left unchanged.
     """
     total = Rotated()
-    for each in sorted(Base.metadata.tables.values(), key=_check_row_last):
+    for each in sorted(schema().tables.values(), key=_check_row_last):
         after: int | None = 0
         while _secrets(each) and after is not None:
             after, batch = store.run(partial(_rotate_batch, each=each, after=after))

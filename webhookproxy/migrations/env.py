@@ -10,12 +10,11 @@ from flask import current_app
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-import webhookproxy.models  # noqa: F401 - fills the metadata
 from webhookproxy.database.connections import lift_limits
 from webhookproxy.database.migrating import with_lock_attempts
 from webhookproxy.database.schema import NEWEST, revision_of
 from webhookproxy.database.store import Store
-from webhookproxy.extensions import Base
+from webhookproxy.models import schema
 
 # bin/serve tries again after this code (EX_TEMPFAIL).
 NOT_NOW = 75
@@ -40,7 +39,7 @@ def run() -> None:
             return
         context.configure(
             connection=connection,
-            target_metadata=Base.metadata,
+            target_metadata=schema(),
             render_as_batch=True,
             compare_type=True,
             # What one of them builds outside a transaction must not find another half done.

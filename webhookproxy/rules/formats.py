@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from webhookproxy.events.formats.body_names import BadName, Body, parse_name
 from webhookproxy.events.formats.definition import (
+    PLACE,
     Encoding,
     Format,
     FormatKind,
@@ -17,7 +18,6 @@ from webhookproxy.events.formats.definition import (
     RowStep,
     StepKind,
 )
-from webhookproxy.events.formats.mapping import PLACE
 from webhookproxy.events.payload_paths import BadPath, parse_path
 from webhookproxy.rules import Problems
 from webhookproxy.rules.filters import PATH_MAX

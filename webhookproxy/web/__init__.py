@@ -8,8 +8,8 @@ import gevent
 from flask import Flask, before_render_template
 from whitenoise import WhiteNoise
 
-from webhookproxy.extensions import compress, csrf
 from webhookproxy.network.proxies import Proxies
+from webhookproxy.request_extensions import compress, csrf
 from webhookproxy.web import guide, health, panel, theme
 from webhookproxy.web.admin import audit, password_links, privacy, users
 from webhookproxy.web.alerts import confirming as alert_confirming

@@ -26,8 +26,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from webhookproxy.api.shared.access import require
 from webhookproxy.api.shared.mistakes import is_not_json, mistakes_of
 from webhookproxy.api.shared.problems import MEDIA_TYPE, PREFIX, ApiProblem
-from webhookproxy.extensions import csrf
 from webhookproxy.models.accounts.api_tokens import Scope
+from webhookproxy.request_extensions import csrf
 from webhookproxy.rules import Refused
 
 V = TypeVar("V", bound=Callable[..., Any])

@@ -33,7 +33,15 @@ from webhookproxy.models.webhooks import (
 from webhookproxy.network.guard import check_url, masked_url
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState, changed_webhook
 
-group = Group("webhook", help="The webhooks that get a company's events.")
+group = Group(
+    "webhook",
+    help="The webhooks that get a company's events.",
+    lazy={
+        "rotate-secret": "webhookproxy.cli.relay.secrets:rotate_secret_command",
+        "send-stored": "webhookproxy.cli.relay.stored:send_stored",
+        "test": "webhookproxy.cli.relay.trial:test",
+    },
+)
 
 
 @group.command("create")

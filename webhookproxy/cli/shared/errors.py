@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm.exc import StaleDataError
 
+from webhookproxy.cli.shared.lazy import LazyGroup
 from webhookproxy.config.keys import KeyringError
 from webhookproxy.database.schema import is_current, revision_of
 from webhookproxy.database.store import StoreUnavailable
@@ -47,7 +47,7 @@ class Command(_InSentences):
             return super().invoke(ctx)
 
 
-class Group(_InSentences, AppGroup):
+class Group(_InSentences, LazyGroup):
     """A group of such commands."""
 
     command_class = Command

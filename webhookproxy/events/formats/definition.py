@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+
+# A path between braces, in the text of a row of *montado*.
+PLACE = re.compile(r"\{([^{}]*)\}")
 
 
 class FormatKind(StrEnum):

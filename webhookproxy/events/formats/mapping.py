@@ -6,7 +6,6 @@ has `nome`, `id`, `recebido_em`, `empresa` and `webhook`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Any
@@ -18,6 +17,7 @@ from webhookproxy.events.contract import Source
 from webhookproxy.events.formats.body_names import BadName, Body, parse_name
 from webhookproxy.events.formats.call_summary import summarise
 from webhookproxy.events.formats.definition import (
+    PLACE,
     Encoding,
     Fault,
     Format,
@@ -37,7 +37,6 @@ from webhookproxy.events.formats.values import (
 from webhookproxy.events.payload_paths import MISSING, BadPath, Step, find, parse_path
 
 SUMMARY, EVENT = "resumo", "evento"
-PLACE = re.compile(r"\{([^{}]*)\}")
 
 
 def mapped(wanted: Format, source: Source) -> Any:

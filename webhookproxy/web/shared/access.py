@@ -17,11 +17,12 @@ from werkzeug.wrappers import Response
 
 from webhookproxy.api.shared.problems import asks_api
 from webhookproxy.database.store import Store, StoreUnavailable
-from webhookproxy.extensions import db, login_manager
+from webhookproxy.extensions import db
 from webhookproxy.models import Company, Delivery, Event, Grant, User, Webhook
 from webhookproxy.models.accounts.people import granted_companies
 from webhookproxy.models.accounts.sign_ins import signed_in, touch_sign_in
 from webhookproxy.models.audit import Actor
+from webhookproxy.request_extensions import login_manager
 from webhookproxy.search.company_names import companies_named
 from webhookproxy.web.shared import drafts
 from webhookproxy.web.shared.address import PublicId
