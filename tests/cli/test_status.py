@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +13,18 @@ from sqlalchemy import Connection, text
 
 from tests.cli.conftest import Run
 from tests.support import application as world
-from tests.support.application import make_company
+from tests.support.application import KEYS, make_company
 
+ROOT = Path(__file__).parent.parent.parent
+# Prints what `flask status` prints, and the modules that it imported.
+IMPORTED = """
+import runpy, sys
+sys.argv = ["flask", "status"]
+try:
+    runpy.run_module("flask", run_name="__main__")
+finally:
+    print(*sys.modules, sep="\\n")
+"""
 NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
 
@@ -161,3 +175,32 @@ def test_no_row_that_grows_with_the_traffic_is_read(run: Run, app: Flask) -> Non
     world.make_webhook(app, make_company(app), "http://127.0.0.1:4009/")
     execute(app, "DROP TABLE events", "DROP TABLE deliveries", "DROP TABLE attempts")
     assert status(run)["webhooks"][0]["waiting"] == 0
+
+
+@pytest.mark.slow
+def test_status_imports_no_pages_no_migrations_and_no_other_command(sqlite_url: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORTED],
+        cwd=ROOT,
+        env={**os.environ, **KEYS, "DATABASE_URL": sqlite_url},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    first, *modules = run.stdout.splitlines()
+    assert first.startswith("There are no companies yet")
+    rooms = {tuple(name.split(".")[:2]) for name in modules}
+    for name in ("alembic", "argon2", "flask_login", "flask_wtf", "phonenumbers", "psycopg"):
+        assert (name,) not in {room[:1] for room in rooms}, name
+    for name in ("requests", "socketio", "uvicorn", "prometheus_client"):
+        assert (name,) not in {room[:1] for room in rooms}, name
+    for name in ("alerts", "demo", "delivery", "listener", "maintenance", "simulator", "web"):
+        imported = [each for each in modules if each.startswith(f"webhookproxy.{name}.")]
+        assert imported in ([], ["webhookproxy.maintenance.keycheck"]), imported
+    tables = [each for each in modules if each.startswith("webhookproxy.models.")]
+    assert not any(".accounts" in each or ".alerts" in each for each in tables), tables
+    assert {each for each in modules if each.startswith("webhookproxy.cli.")} == {
+        "webhookproxy.cli.shared",
+        *(f"webhookproxy.cli.shared.{each}" for each in ("errors", "lazy", "output")),
+        "webhookproxy.cli.status",
+    }

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,6 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from tests.support.application import TOKEN, application, make_company, make_webhook, rows, store_of
-from webhookproxy import models
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Webhook, schema
 from webhookproxy.models.companies import delete_company, edit_company, find_company
@@ -174,27 +170,3 @@ def test_a_database_that_cannot_be_opened_is_one_sentence_without_its_address(
             flask_migrate.upgrade()
         assert "cannot be opened" in str(stopped.value)
         assert "canary" not in str(stopped.value)
-
-
-def test_a_table_is_never_imported_without_those_that_it_refers_to() -> None:
-    """A command has only the tables that it names, and a write needs those behind their keys."""
-    homes = {
-        getattr(models, name).__tablename__: getattr(models, name).__module__
-        for name in models.__all__
-    }
-    for table, home in homes.items():
-        behind = _imports(home)
-        for key in schema().tables[table].foreign_keys:
-            other = homes[key.column.table.name]
-            assert other in behind, f"{home} must import {other}: its table refers to it"
-
-
-def _imports(module: str) -> set[str]:
-    """Return a module of the tables and all that come with it when it is imported."""
-    found, left = set[str](), [module]
-    while left:
-        if (name := left.pop()) not in found:
-            found.add(name)
-            source = getsource(sys.modules[name])
-            left += re.findall(r"^from (webhookproxy\.models\.\S+) import", source, re.MULTILINE)
-    return found

@@ -64,6 +64,7 @@ class ReusableApplication:
         settings = {**KEYS, "ALLOW_PRIVATE_TARGETS": "1", "INSTANCE_PATH": str(folder)}
         self._url = url
         self._app = create_app({**settings, "DATABASE_URL": url})
+        migrations(self._app)
         if url.startswith("sqlite"):
             event.listen(store_of(self._app).engine, "connect", _forget_power_cuts)
         self._config, self._extensions = dict(self._app.config), dict(self._app.extensions)

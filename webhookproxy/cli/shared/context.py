@@ -9,6 +9,7 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.store import Store
+from webhookproxy.models import schema
 from webhookproxy.network.guard import Policy
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ def write(job: Callable[[Session], T]) -> T:
     The job runs in another thread, without app context, and must return plain values. Raises the
     job's errors, and StoreUnavailable.
     """
+    # Rows refer to tables that the command does not name, and SQLAlchemy wants to know them.
+    schema()
     store: Store = current_app.extensions["store"]
     return store.session(job)
 
