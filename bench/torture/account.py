@@ -19,7 +19,7 @@ MARGIN_MS = 1_000
 
 @dataclass
 class Account:
-    """The numbers of a torture; `lost`, `untold`, `disorder` and `needless` must be zero."""
+    """The numbers of a torture; the lists of what went wrong must be empty."""
 
     sent: int = 0
     unheard: int = 0
@@ -36,11 +36,15 @@ class Account:
     untold: list[str] = field(default_factory=list)
     # Doubled although it was not being sent when a process ended.
     needless: list[str] = field(default_factory=list)
+    messages: int = 0
+    repeated: int = 0
+    # Of the messages to users.
+    wrong: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
         """Return whether the promises held."""
-        return not (self.lost or self.disorder or self.needless or self.untold)
+        return not (self.lost or self.disorder or self.needless or self.untold or self.wrong)
 
     def lines(self) -> list[str]:
         """Return the account as a Markdown table."""
@@ -58,15 +62,20 @@ class Account:
             "out of order": len(self.disorder),
             "lost": len(self.lost),
             "sent without a socket, and in no recorded gap": len(self.untold),
+            "messages to users": self.messages,
+            "sent again, because a process ended": self.repeated,
+            "closing what was not opened, repeated without need, or with a secret": len(self.wrong),
         }
         table = [f"| {name} | {number:,} |" for name, number in numbers.items()]
-        wrong = [*self.lost, *self.untold, *self.disorder, *self.needless]
+        wrong = [*self.lost, *self.untold, *self.disorder, *self.needless, *self.wrong]
         return ["| | |", "|---|---|", *table, *wrong[:20]]
 
 
 def take(stage: Stage, sent: list[Sent], faults: Faults) -> Account:
     """Return the account, after the stream has ended and nothing waits."""
     account = Account(sent=len(sent), in_flight=faults.in_flight.total())
+    account.messages, account.repeated = len(stage.told.receipts), stage.told.repeated
+    account.wrong += stage.told.faults(faults.ends)
     stored = _stored(stage, account)
     _check_stored(stage, account, sent, stored)
     for log in stage.logs:

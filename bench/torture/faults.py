@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import gevent
 
+from bench.torture.alerts import ANSWER
 from bench.torture.stage import Fault, Stage
 from tests.support import postgresql
 from tests.support.application import rows, wait_until
@@ -29,12 +30,12 @@ SILENT = 30
 def _refuse_a_third(request: Received) -> Plain:
     """Refuse the events of the keys 0, 3, 6 ...; the everyday receiver says 500 for them."""
     key: int = json.loads(request.body)["payload"]["agent"]["id"]
-    return (500, {}, b"no telephone") if key % 3 == 0 else OK
+    return (500, {}, ANSWER.encode()) if key % 3 == 0 else OK
 
 
 RECEIVER_FAULTS: dict[str, Fault] = {
     "a third": _refuse_a_third,
-    "500": lambda _: (500, {}, b"no"),
+    "500": lambda _: (500, {}, ANSWER.encode()),
     "429": lambda _: (429, {"Retry-After": "1"}, b""),
     "429 garbage": lambda _: (429, {"Retry-After": "soon\xff"}, b""),
     "redirect": lambda _: (302, {"Location": "http://[::1"}, b"x" * 50_000),
@@ -60,6 +61,8 @@ class Faults:
     slowest_takeover: float = 0.0
     # The faults, and when each was caused (monotonic).
     history: list[tuple[float, str]] = field(default_factory=list)
+    # When a process ended, or lost its database (monotonic).
+    ends: list[float] = field(default_factory=list)
 
     def throw(self, *, deadly: bool) -> None:
         """Cause one fault; a deadly one ends the process that owns the sockets with SIGKILL."""
@@ -216,6 +219,7 @@ class Faults:
 
     def _gone(self, server: ServerProcess) -> None:
         self.stage.servers.remove(server)
+        self.ends.append(time.monotonic())
         self._note_in_flight()
 
     def _note_in_flight(self) -> None:
@@ -230,6 +234,7 @@ class Faults:
         self._note_in_flight()
         fence = self._fence()
         server.terminate_sessions(self.stage.url)
+        self.ends.append(time.monotonic())
         # For two seconds the owner may believe that it still is the owner.
         wait_until(lambda: self._fence() > fence, OWNER_SECONDS, "a server owns the sockets again")
         self.wait_for_owner()

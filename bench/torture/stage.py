@@ -17,6 +17,7 @@ import gevent
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from bench.torture.alerts import SECRET, TOKEN, Told, add_users
 from tests.support import application as world
 from tests.support import postgresql
 from tests.support.application import application, make_company, make_webhook, rows, store_of
@@ -32,7 +33,6 @@ PINGS = {"interval": 2, "timeout": 3}
 # Of each company's webhooks, one sends in parallel, and one in strict order.
 PARALLELISM = (8, 1)
 TIMEOUT = 5.0
-SECRET = "canary-secret-of-the-torture"
 
 _numbers = count()
 
@@ -76,6 +76,7 @@ class Stage:
     stack: ExitStack
     tokens: dict[int, str] = field(default_factory=dict)
     logs: list[Log] = field(default_factory=list)
+    told: Told = field(default_factory=Told)
     servers: list[ServerProcess] = field(default_factory=list)
     # While it is set, all events have one key and come ten times as often.
     one_key: bool = False
@@ -175,12 +176,18 @@ def stage(database: str) -> Iterator[Stage]:
         simulator.control("pings", **PINGS)
         made = Stage(app, url, folder, simulator, server, stack)
         for number in range(1, COMPANIES + 1):
-            _add_company(made, stack, f"torture-token-{number:04}")
+            _add_company(made, stack, f"{TOKEN}-{number:04}")
+        stack.enter_context(made.told.receiver)
+        made.told.receiver.answer = made.told.answer
+        url = made.told.receiver.url()
+        store_of(app).session(lambda session: add_users(session, made.tokens, url))
         yield made
 
 
 def _add_company(made: Stage, stack: ExitStack, token: str) -> None:
-    company = make_company(made.app, made.simulator.url, token, name=token, connected=True)
+    # Messages may have the name.
+    name = f"Company {len(made.tokens) + 1}"
+    company = make_company(made.app, made.simulator.url, token, name=name, connected=True)
     made.tokens[company] = token
     for parallelism in PARALLELISM:
         log = Log()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import gevent
 
+from bench.torture.alerts import PHONE
 from bench.torture.stage import Stage
 
 RATE = 12.0
@@ -52,7 +53,7 @@ class Stream:
             seq += 1
             key = 0 if self.stage.one_key else self.random.randrange(KEYS)
             at_ms = round(time.time() * 1000)
-            stamped = {"agent": {"id": key}, "seq": seq, "company": company}
+            stamped = {"agent": {"id": key}, "seq": seq, "company": company, "phone": PHONE}
             answer = self.stage.simulator.control(
                 "emit", token=token, event="agent-is-idle", args=[stamped]
             )
