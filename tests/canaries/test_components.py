@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from tests.alerts.world import Alerting
 from tests.canaries.marks import (
     AUTH,
     BOT,
@@ -29,6 +31,7 @@ from tests.canaries.marks import (
     SLACK_KEY,
     TOKEN,
     TOPIC,
+    TOPIC_TOKEN,
     URL,
     URL_KEY,
     assert_no_secret_is_stored,
@@ -50,6 +53,7 @@ from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.socket_server import OPEN, websocket
 from webhookproxy.alerts.addresses import add_address
+from webhookproxy.alerts.message import Message
 from webhookproxy.models.accounts.people import create_user
 from webhookproxy.models.signing_secrets import rotate_secret
 from webhookproxy.models.webhooks import find_webhook
@@ -141,7 +145,7 @@ def make_addresses(app: Flask, stack: ExitStack) -> dict[str, str]:
         "email": "ana@exemplo.com.br",
         "telegram": f"{BOT} -1001234567890",
         "slack": server.url(f"/services/{SLACK_KEY}"),
-        "ntfy": TOPIC,
+        "ntfy": f"{TOPIC} {TOPIC_TOKEN}",
         "webhook": server.url(f"/{SLACK_KEY}?key={SLACK_KEY}"),
     }
 
@@ -202,6 +206,27 @@ def test_no_failure_of_a_server_shows_or_stores_a_secret(
     assert "call-was-created" in server.output
     assert rows(app, "SELECT 1 FROM attempts WHERE answer LIKE '%Authorization%'")
     assert rows(app, "SELECT 1 FROM attempts WHERE answer_headers LIKE '%set-cookie: …%'")
+    assert_prints_nothing(f"{messages_about(app)}")
+
+
+def messages_about(app: Flask) -> list[Message]:
+    """Return what a user is told of all that went wrong, an hour later."""
+    alerting = Alerting(app, datetime.now(UTC))
+    alerting.execute("UPDATE alert_addresses SET confirmed_at = 0 WHERE kind = 'email'")
+    # There were too few events for a circuit to open.
+    alerting.execute(
+        "UPDATE webhook_health SET circuit_opened_at = :now, failing_since = :now"
+        " WHERE last_error IS NOT NULL",
+        now=alerting.now,
+    )
+    alerting.execute(
+        "UPDATE connections SET refused_since = :now WHERE company_id = 1", now=alerting.now
+    )
+    messages = alerting.run(minutes=60, step=10)
+    facts: list[Any] = [each.data.get("alerts", []) for each in messages]
+    expected = {"connection_lost", "token_refused", "webhook_failing", "webhook_paused"}
+    assert {alert["condition"] for alerts in facts for alert in alerts} >= expected
+    return messages
 
 
 COMMANDS: list[tuple[str, ...]] = [

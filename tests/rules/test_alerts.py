@@ -20,6 +20,7 @@ BOT = "123456789:AAAAbbbbCCCCddddEEEEffffGGGGhhhh-_1"
         ("telegram", f"{BOT} @avisos", f"{BOT} @avisos", "bot 123456789, …sos"),
         ("slack", f"{SLACK}/services/T/B/x", f"{SLACK}/services/T/B/x", "hooks.slack.com"),
         ("ntfy", "minha_empresa-1", "minha_empresa-1", "mi…"),
+        ("ntfy", " avisos  tk_Ab12 ", "avisos tk_Ab12", "av…"),
         ("webhook", "https://N8N.example/w/1?k=2", "https://n8n.example/w/1?k=2", "n8n.example"),
     ],
 )
@@ -56,7 +57,9 @@ def test_an_address_is_stored_whole_and_shown_in_part(
         ("slack", "http://hooks.slack.com/services/T/B/x", "https"),
         ("slack", "https://x@hooks.slack.com/services/T/B/x", "usuário"),
         ("slack", SLACK, "incompleta"),
-        ("ntfy", "a b", "tópico"),
+        ("ntfy", "a b", "tk_"),
+        ("ntfy", "a tk_á", "tk_"),
+        ("ntfy", "a tk_b\r\nX: y", "tk_"),
         ("ntfy", "../x", "tópico"),
         ("ntfy", "a" * 65, "tópico"),
         ("webhook", "https://169.254.169.254/", "interna"),

@@ -83,8 +83,8 @@ def addresses(email: str, as_json: bool) -> None:
 def add(email: str, kind: str, address: str) -> None:
     """Add an address, which gets a link that confirms it; print its id.
 
-    ADDRESS is an e-mail, a bot's token and a chat, a URL, or a topic; "-" reads it from standard
-    input.
+    ADDRESS is an e-mail, a bot's token and a chat, a URL, or a topic and its access token; "-"
+    reads it from standard input.
     """
     typed = with_stdin({"ADDRESS": address})["ADDRESS"] or ""
     config, rules = dict(current_app.config), policy()

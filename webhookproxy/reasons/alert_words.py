@@ -168,7 +168,8 @@ ALERT_ERROR_WORDS: Mapping[AlertError, Words] = MappingProxyType(
             english="The ntfy server does not let us write to this topic.",
             what="O servidor do ntfy não nos deixa escrever neste tópico.",
             then=_NEXT,
-            you="Use um tópico que não seja reservado a outra conta.",
+            you="Cadastre-o com um token de acesso que possa escrever nele, ou use um tópico que "
+            "não seja reservado.",
         ),
         AlertError.THROTTLED: Words(
             english="The service asks for fewer messages.",

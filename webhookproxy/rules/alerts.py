@@ -19,6 +19,8 @@ _BOT_TOKEN = re.compile(r"([0-9]{5,20}):[A-Za-z0-9_-]{20,80}")
 _CHAT = re.compile(r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
 # docs.ntfy.sh/publish: what an ntfy server takes.
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# docs.ntfy.sh/config: what a server's `ntfy token add` makes.
+_TOPIC_TOKEN = re.compile(r"tk_[A-Za-z0-9]{1,64}")
 
 
 class AddressKind(StrEnum):
@@ -43,7 +45,8 @@ class AddressInput:
 def check_address(kind: str, typed: str, policy: Policy, slack_url: str) -> AddressInput:
     """Return the address; raise Refused if it is none of its kind.
 
-    `typed` is an e-mail address, a bot's token and a chat with a space between, a URL, or a topic.
+    `typed` is an e-mail address, a bot's token and a chat with a space between, a URL, or a topic
+    that an access token may follow.
     `slack_url` is the only server that an address for Slack may lead to.
     """
     text = typed.strip()
@@ -123,13 +126,23 @@ def _slack(text: str, policy: Policy, slack_url: str) -> AddressInput:
 
 
 def _ntfy(text: str) -> AddressInput:
-    if not _TOPIC.fullmatch(text):
+    topic, _, token = text.partition(" ")
+    token = token.strip()
+    if token and not _TOPIC_TOKEN.fullmatch(token):
+        raise Refused.one(
+            "target",
+            "After the topic comes nothing, or a space and an access token of the ntfy server, "
+            "which begins with tk_.",
+            "Depois do tópico não vem nada, ou um espaço e o token de acesso do servidor ntfy, "
+            "que começa com tk_.",
+        )
+    if not _TOPIC.fullmatch(topic):
         raise Refused.one(
             "target",
             "A topic of ntfy has 1 to 64 letters, digits, - or _.",
             "Um tópico do ntfy tem de 1 a 64 letras sem acento, números, - ou _.",
         )
-    return AddressInput(AddressKind.NTFY, text, f"{text[:2]}…")
+    return AddressInput(AddressKind.NTFY, f"{topic} {token}".strip(), f"{topic[:2]}…")
 
 
 def _url(text: str, policy: Policy) -> Target:

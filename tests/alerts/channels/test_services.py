@@ -100,6 +100,13 @@ def test_ntfy_gets_title_text_and_link(channels: Channels, receiver: Receiver) -
         "message": TEXT,
         "click": TOLD.link,
     }
+    assert "Authorization" not in got.headers
+    channels.send("ntfy", "canary-topic tk_canary", None, TOLD)
+    got = receiver.requests[-1]
+    assert (body(got)["topic"], got.headers["Authorization"]) == (
+        "canary-topic",
+        "Bearer tk_canary",
+    )
 
 
 def test_our_own_post_is_signed_and_has_the_facts(channels: Channels, receiver: Receiver) -> None:
@@ -210,7 +217,7 @@ def test_a_server_that_is_no_service_ends_in_a_reason(
 ) -> None:
     monkeypatch.setattr(posting, "SECONDS", 0.1 if reason is AlertError.TOO_SLOW else 10.0)
     receiver.greeting = greeting
-    error = refusal(channels, "ntfy", "canary-topic")
+    error = refusal(channels, "ntfy", "canary-topic tk_canary")
     assert (error.reason, error.is_final) == (reason, False)
 
 

@@ -49,16 +49,20 @@ def slack(_settings: Mapping[str, Any], target: str, _secret: str | None, told: 
 
 
 def ntfy(settings: Mapping[str, Any], target: str, _secret: str | None, told: Message) -> Post:
-    """Return the publishing as JSON (docs.ntfy.sh/publish); the target is a topic."""
+    """Return the publishing as JSON (docs.ntfy.sh/publish); a target is topic and access token."""
+    topic, _, token = target.partition(" ")
     content: dict[str, object] = {
-        "topic": target,
+        "topic": topic,
         "title": one_line(told.subject),
         "message": body_of(told, _TEXT_MAX),
     }
     if told.link:
         content["click"] = told.link
     refusals = dict.fromkeys((401, 403), AlertError.TOPIC_REFUSED)
-    return _post(f"{settings['NTFY_URL']}/", content, refusals)
+    post = _post(f"{settings['NTFY_URL']}/", content, refusals)
+    if token:
+        post.headers["Authorization"] = f"Bearer {token}"
+    return post
 
 
 def own_post(_settings: Mapping[str, Any], target: str, secret: str | None, told: Message) -> Post:

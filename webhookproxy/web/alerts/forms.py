@@ -26,7 +26,7 @@ class AddressForm(StoredForm):
     def take(self, refused: Refused) -> None:
         """Show what is wrong; a secret that was typed is not sent back."""
         super().take(refused)
-        if self.kind.data in (AddressKind.TELEGRAM, AddressKind.SLACK):
+        if self.kind.data in (AddressKind.TELEGRAM, AddressKind.SLACK, AddressKind.NTFY):
             self.target.data = ""
 
 

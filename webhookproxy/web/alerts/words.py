@@ -27,7 +27,8 @@ KIND_HELP: Mapping[AddressKind, str] = MappingProxyType(
         AddressKind.EMAIL: "como ana@empresa.com.br",
         AddressKind.TELEGRAM: "o token do bot, um espaço e o chat: 123456:ABC… -1001234",
         AddressKind.SLACK: "a URL do “Incoming Webhook”, copiada do Slack",
-        AddressKind.NTFY: "o tópico, como avisos-da-empresa",
+        AddressKind.NTFY: "o tópico, como avisos-da-empresa; se o servidor pede um token de "
+        "acesso, um espaço e o token: avisos-da-empresa tk_…",
         AddressKind.WEBHOOK: "a URL que recebe alert.opened e alert.closed (n8n, Make, o seu "
         "sistema)",
     }
