@@ -82,6 +82,16 @@ def test_the_number_of_problems_is_in_the_title_and_the_icon_marked(
     assert re.search(r'rel="icon" [^>]* href="/static/icon-problem\.svg', page)
     # Drawn again with the live part, this keeps the title up to date.
     assert 'data-open-problems="1"' in page
+    # The other pages have it too, from one look in a few seconds.
+    page = beto.get("/conta").text
+    assert "<title>(1) " in page
+    assert re.search(r'rel="icon" [^>]* href="/static/icon-problem\.svg', page)
+    assert "title.js" not in page
+    connect(app, place.company)
+    execute(app, "UPDATE webhook_health SET circuit_opened_at = NULL, failures = 0")
+    assert "<title>(1) " in beto.get("/conta").text
+    app.extensions["open_problems"].clear()
+    assert "<title>(" not in beto.get("/conta").text
 
 
 def test_a_paused_webhook_is_not_counted_as_well(app: Flask, beto: Browser, place: Place) -> None:

@@ -18,6 +18,7 @@ from webhookproxy.web.alerts import watches as alert_watches
 from webhookproxy.web.alerts.pages import blueprint as alerts
 from webhookproxy.web.catalogue.pages import blueprint as catalogue
 from webhookproxy.web.companies import editing as company_editing
+from webhookproxy.web.companies import open_problems
 from webhookproxy.web.companies.pages import blueprint as companies
 from webhookproxy.web.connection import alarms
 from webhookproxy.web.connection.panel import blueprint as connection
@@ -89,6 +90,7 @@ def init_app(app: Flask) -> None:
     # sent to log in, although the form's token expired with it.
     access.init_app(app)
     alarms.init_app(app)
+    open_problems.init_app(app)
     csrf.init_app(app)
     compress.init_app(app)
     before_render_template.connect(_let_others_run, app)
