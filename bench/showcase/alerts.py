@@ -23,7 +23,7 @@ _ADDRESSES = (
 
 
 def fill(session: Session, webhooks: dict[str, Webhook], users: Sequence[User]) -> None:
-    """Write addresses, an alert that goes on and two that ended, and their messages."""
+    """Write addresses, an alert that goes on and three that ended, and their messages."""
     now = datetime.now(UTC)
     first, other = users
     for position, (channel, label, is_confirmed, last) in enumerate(_ADDRESSES, 1):
@@ -34,11 +34,14 @@ def fill(session: Session, webhooks: dict[str, Webhook], users: Sequence[User]) 
     lasting = _alert(session, Condition.CONNECTION_LOST, hook.company_id, None, now, 0.6, None)
     ended = _alert(session, Condition.WEBHOOK_FAILING, hook.company_id, hook.id, now, 1.9, 12)
     _alert(session, Condition.SILENCE, hook.company_id, None, now, 30, 3)
+    server = _alert(session, Condition.DISK_FULL, None, None, now, 50, 95)
     tell = (
         (first, lasting, Part.OPENED, MessageKind.OPENED, 2, AlertError.BOT_BLOCKED),
         (first, ended, Part.OPENED, MessageKind.OPENED, 2, None),
         (other, ended, Part.OPENED, MessageKind.OPENED, 4, None),
         (first, ended, Part.CLOSED, MessageKind.CLOSED, 2, None),
+        (first, server, Part.OPENED, MessageKind.OPENED, 2, None),
+        (first, server, Part.CLOSED, MessageKind.CLOSED, 2, None),
     )
     for number, (user, alert, part, kind, address_id, error) in enumerate(tell):
         told_at = alert.opened_at + timedelta(minutes=5 if part is Part.OPENED else 14)
@@ -82,7 +85,7 @@ def _address(
 def _alert(
     session: Session,
     condition: Condition,
-    company_id: int,
+    company_id: int | None,
     webhook_id: int | None,
     now: datetime,
     hours: float,

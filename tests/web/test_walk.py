@@ -24,6 +24,7 @@ FOR_ADMINISTRATORS = {
     "users.delete",
     "users.reset_second_factor",
     "password_links.make",
+    "alert_history.installation",
     "audit.index",
     "exports.entries",
     "privacy.show",

@@ -57,11 +57,11 @@ class Unsent(NamedTuple):
 
 
 def told_of_company(
-    session: Session, company_id: int, most: int, user_id: int | None = None
+    session: Session, company_id: int | None, most: int, user_id: int | None = None
 ) -> Sequence[Telling]:
     """Return what was told of a company in the last 30 days, the newest first, at most `most`.
 
-    With `user_id` only what was told to that user.
+    None is the installation. With `user_id` only what was told to that user.
     """
     query = (
         select(

@@ -86,3 +86,23 @@ def test_the_panel_says_that_an_alert_did_not_reach_the_user(
     execute(app, reached, now=now + 1)
     assert "Um aviso não chegou a você" not in beto.get("/").text
     assert "Um aviso não chegou a você" in lena.get("/").text
+
+
+def test_administrators_see_what_was_told_of_the_server(
+    app: Flask, ana: Browser, beto: Browser, place: Place
+) -> None:
+    address = "/avisos/servidor"
+    beto.get(address, 403)
+    assert address not in beto.get("/avisos").text
+    assert address in ana.get("/avisos").text
+    assert "Nada deu errado no servidor" in ana.get(address).text
+    tell(app, place)
+    execute(
+        app,
+        "UPDATE alerts SET condition = 'disk_full', company_id = NULL WHERE id = 1",
+    )
+    page = ana.get(address).text
+    for said in ("Disco quase cheio", "avisado a você", "avisado a beto@exemplo.com.br"):
+        assert said in page
+    # Companies have pages of their own.
+    assert "Webhook falhando" not in page

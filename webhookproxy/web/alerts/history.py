@@ -1,4 +1,4 @@
-"""What was told of a company, to whom and when, and what could not be sent."""
+"""What was told of a company or the server, to whom and when, and what could not be sent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import Blueprint, render_template
 from sqlalchemy import or_, select
@@ -16,12 +17,13 @@ from webhookproxy.alerts.telling.words import cause
 from webhookproxy.alerts.told import LISTED_FOR, Telling, told_last, told_of_company
 from webhookproxy.alerts.told import unsent as unsent_messages
 from webhookproxy.extensions import db
-from webhookproxy.models import Alert, Company, Webhook
+from webhookproxy.models import Alert, Webhook
 from webhookproxy.models.alerts.messages import MessageKind, Part
 from webhookproxy.reasons import Words
 from webhookproxy.rules.alerts import AddressKind
+from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.web.alerts.words import KIND_NAMES, PART_NAMES, error_words
-from webhookproxy.web.shared.access import account, company_or_404, readers
+from webhookproxy.web.shared.access import account, administrators, company_or_404, readers
 
 blueprint = Blueprint("alert_history", __name__)
 
@@ -65,17 +67,30 @@ class ToldAlert:
 def show(company_id: int) -> str:
     """List the alerts of a company, the newest first."""
     company = company_or_404(company_id)
-    rows = _listed(db.session(), company)
-    given = {"company": company, "rows": rows[:SHOWN], "is_cut": len(rows) > SHOWN}
-    return render_template("alerts/history.html", **given)
+    return render_template(
+        "alerts/history.html", company=company, timezone=company.timezone, **_listed(company.id)
+    )
 
 
-def _listed(session: Session, company: Company) -> list[ToldAlert]:
+@blueprint.get("/avisos/servidor")
+@administrators
+def installation() -> str:
+    """List the alerts of the installation, the newest first."""
+    return render_template("alerts/installation.html", timezone=DEFAULT_TIMEZONE, **_listed(None))
+
+
+def _listed(company_id: int | None) -> dict[str, Any]:
+    """Return the alerts for a page, as far as it lists them, and whether there are more."""
+    rows = _told_alerts(db.session(), company_id)
+    return {"rows": rows[:SHOWN], "is_cut": len(rows) > SHOWN}
+
+
+def _told_alerts(session: Session, company_id: int | None) -> list[ToldAlert]:
     query = (
         select(Alert, Webhook.name)
         .outerjoin(Webhook, Webhook.id == Alert.webhook_id)
         .where(
-            Alert.company_id == company.id,
+            Alert.company_id == company_id,
             or_(Alert.closed_at.is_(None), Alert.since > datetime.now(UTC) - LISTED_FOR),
         )
         .order_by(Alert.since.desc(), Alert.id.desc())
@@ -84,7 +99,7 @@ def _listed(session: Session, company: Company) -> list[ToldAlert]:
     # An administrator sees what was told to all users.
     user_id = None if account().is_admin else account().id
     told: dict[int, list[Told]] = defaultdict(list)
-    messages = told_of_company(session, company.id, MESSAGES_SHOWN, user_id)
+    messages = told_of_company(session, company_id, MESSAGES_SHOWN, user_id)
     for each in reversed(messages):
         told[each.alert_id].append(_told(each))
     # What was told of older ones was cut off: do not say that no one was told.
