@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,8 @@ from tests.web.support.addresses import make_addresses
 from webhookproxy.models.accounts.api_tokens import Scope, make_api_token
 from webhookproxy.models.accounts.people import create_user
 
-EXAMPLES = 10
+ROOT = Path(__file__).parents[2]
+EXAMPLES = 15
 # The rows that exist; other ids are made up.
 CONFIG = """
 [parameters]
@@ -52,7 +55,7 @@ def ask_everything(port: int, token: str, folder: Path) -> subprocess.CompletedP
     options = {
         "--header": f"Authorization: Bearer {token}",
         "--checks": CHECKS,
-        "--phases": "coverage,fuzzing",
+        "--phases": "fuzzing",
         "--max-examples": str(EXAMPLES),
         "--seed": "1",
         "--generation-database": "none",
@@ -68,6 +71,36 @@ def ask_everything(port: int, token: str, folder: Path) -> subprocess.CompletedP
         text=True,
         timeout=110,
     )
+
+
+def blocks(kind: str) -> list[str]:
+    """Return the blocks of the page for programs that are in this language."""
+    text = (ROOT / "docs/uso/api.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{kind}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def printed(command: list[str], known: dict[str, str]) -> str:
+    """Return what a command prints, which must succeed."""
+    done = subprocess.run(command, capture_output=True, timeout=30, env=known, text=True)
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_what_the_page_for_programs_shows_works(sqlite_url: str, tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        with application(sqlite_url, tmp_path) as app:
+            token = filled(app, receiver.url())
+        with ServerProcess(sqlite_url, tmp_path, API_REQUESTS_PER_SECOND="1000") as server:
+            address = f"http://127.0.0.1:{server.port}"
+            known = {**os.environ, "SERVIDOR": address, "TOKEN": token}
+            for block in blocks("sh"):
+                assert printed(["sh", "-euc", block], known)
+            program = [sys.executable, "-c", *blocks("python")]
+            assert printed(program, known) == "company_1 Empresa disconnected\n"
+        assert "call-was-connected" in {
+            each.headers["x-webhook-event"] for each in receiver.requests
+        }
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from tests.web.support.browser import Browser
 FOR_READERS = {
     "panel.show",
     "guide.show",
+    "api_guide.show",
     "companies.index",
     "companies.show",
     "month.show",

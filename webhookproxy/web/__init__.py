@@ -10,7 +10,7 @@ from whitenoise import WhiteNoise
 
 from webhookproxy.network.proxies import Proxies
 from webhookproxy.request_extensions import compress, csrf
-from webhookproxy.web import guide, health, panel, theme
+from webhookproxy.web import api_guide, guide, health, panel, theme
 from webhookproxy.web.admin import audit, password_links, privacy, users
 from webhookproxy.web.alerts import confirming as alert_confirming
 from webhookproxy.web.alerts import history as alert_history
@@ -47,6 +47,7 @@ STATIC_SECONDS = 31_536_000
 _BLUEPRINTS = (
     *(login, second_step.blueprint, second_factor.blueprint, tokens.blueprint),
     *(panel.blueprint, health.blueprint, metrics, theme.blueprint, guide.blueprint, exports),
+    *(api_guide.blueprint,),
     *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
     *(
         webhooks,

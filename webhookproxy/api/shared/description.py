@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +18,8 @@ _WORDS = (
 )
 
 
-def description(subjects: Sequence[Operations]) -> dict[str, Any]:
+@lru_cache(maxsize=1)
+def description(subjects: tuple[Operations, ...]) -> dict[str, Any]:
     """Return the whole description."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
@@ -45,17 +45,14 @@ def description(subjects: Sequence[Operations]) -> dict[str, Any]:
     }
 
 
-def blueprint_of(subjects: Sequence[Operations]) -> Blueprint:
+def blueprint_of(subjects: tuple[Operations, ...]) -> Blueprint:
     """Return the page of the description; it tells of no installation, so it needs no token."""
     blueprint = Blueprint("api_description", __name__, url_prefix=PREFIX)
 
-    @lru_cache(maxsize=1)
-    def text() -> str:
-        return json.dumps(description(subjects), ensure_ascii=False)
-
     @blueprint.get("/openapi.json")
     def show() -> Response:
-        return Response(text(), mimetype="application/json")
+        text = json.dumps(description(subjects), ensure_ascii=False)
+        return Response(text, mimetype="application/json")
 
     return blueprint
 
