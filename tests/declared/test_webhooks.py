@@ -23,10 +23,10 @@ from webhookproxy.events.formats.definition import (
     RowStep,
     StepKind,
 )
+from webhookproxy.recipes.reading import recipes
 from webhookproxy.rules import Problems
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput, WebhookState
-from webhookproxy.web.formats.recipes import recipes
 
 URL = "https://crm.example.com/hook"
 FORMATS = [
@@ -45,7 +45,7 @@ FORMATS = [
             Row("x", RowKind.TEXT, text="{a}: não\n{b}"),
         ),
     ),
-    *(recipe.format for recipe in recipes().values()),
+    *(recipe.sample().format for recipe in recipes().values()),
 ]
 CONDITIONS = tuple(
     Condition("call.status", each, "" if each is Operator.EXISTS else "0.10") for each in Operator

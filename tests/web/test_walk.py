@@ -15,6 +15,8 @@ FOR_ADMINISTRATORS = {
     "company_editing.edit",
     "company_editing.delete",
     "webhook_editing.create",
+    "recipes.index",
+    "recipes.use",
     "webhooks.delete",
     "guest_links.show",
     "guest_links.revoke",

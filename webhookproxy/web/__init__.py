@@ -29,6 +29,7 @@ from webhookproxy.web.events import by_telephone, call, call_words, words
 from webhookproxy.web.events.pages import blueprint as events
 from webhookproxy.web.exports.pages import blueprint as exports
 from webhookproxy.web.filters.pages import blueprint as filters
+from webhookproxy.web.formats import recipes
 from webhookproxy.web.formats.pages import blueprint as body_formats
 from webhookproxy.web.guests import links as guest_links
 from webhookproxy.web.guests.pages import blueprint as guests
@@ -56,6 +57,7 @@ _BLUEPRINTS = (
         secret.blueprint,
         filters,
         body_formats,
+        recipes.blueprint,
     ),
     *(refusals.blueprint, outages),
     *(deliveries, attempts.blueprint, bulk_resends.blueprint, resend_selection.blueprint),

@@ -63,6 +63,7 @@ def make_addresses(app: Flask, company: int, webhook: int) -> dict[str, str]:
         "resend_id": 1,
         "guest_id": 1,
         "address_id": 1,
+        "key": "bitrix24",
     }
     with app.test_request_context():
         urls = app.url_map.bind("localhost")

@@ -20,9 +20,9 @@ from webhookproxy.events.formats.definition import (
 from webhookproxy.events.formats.less import QUALIFICATION_LISTS
 from webhookproxy.events.formats.stored import stored_format
 from webhookproxy.events.payload_paths import BadPath, parse_path
+from webhookproxy.recipes.reading import recipes
 from webhookproxy.rules import Refused
 from webhookproxy.rules.formats import ROWS_MAX, check_format
-from webhookproxy.web.formats.recipes import recipes
 from webhookproxy.web.formats.rows import RowDraft, name_for
 
 
@@ -125,7 +125,7 @@ class Draft:
         recipe = recipes().get(key)
         if recipe is None:
             abort(400)
-        made = Draft.of(recipe.format)
+        made = Draft.of(recipe.sample().format)
         self.kind, self.encoding, self.rows = made.kind, made.encoding, made.rows
 
     def _leave_out(self, paths: tuple[str, ...]) -> None:

@@ -23,11 +23,11 @@ from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
 from webhookproxy.models.audit import record_webhook_edit
 from webhookproxy.models.webhooks import edit_webhook, find_webhook
+from webhookproxy.recipes.reading import recipes
 from webhookproxy.rules import Refused
 from webhookproxy.web.filters.sample import find_sample
 from webhookproxy.web.formats.draft import Draft, seal
 from webhookproxy.web.formats.preview import Preview, preview
-from webhookproxy.web.formats.recipes import recipes
 from webhookproxy.web.shared import drafts, figures
 from webhookproxy.web.shared.access import account, actor, company_or_404, webhook_or_404
 from webhookproxy.web.shared.forms import Conflict, policy, write

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.delivery.sending.body import source_of
 from webhookproxy.events import contract
+from webhookproxy.events.conditions import Compiled, read_payload
 from webhookproxy.events.formats.definition import Encoding, Format, Unrenderable
 from webhookproxy.events.formats.rendering import render
 from webhookproxy.models import Event
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.reasons import MARKERS
+from webhookproxy.rules.filters import read_filters
 from webhookproxy.search.asking import ask
 from webhookproxy.search.index.place import SearchPlace
 from webhookproxy.search.question import Question
@@ -32,7 +34,8 @@ SHOWN_MAX = 4_000
 class Shown:
     """An event in the format: its body and bytes, or why it has none.
 
-    `before` is the bytes of the default format.
+    `before` is the bytes of the default format. `kept_back` is the condition of the webhook's
+    filter that does not hold, in words: then it is not sent at all.
     """
 
     public_id: str
@@ -43,6 +46,7 @@ class Shown:
     size: int = 0
     cut: bool = False
     why: str = ""
+    kept_back: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +56,29 @@ class Preview:
     shown: tuple[Shown, ...]
 
     @property
+    def left_out(self) -> int:
+        """Return how many events the filter does not let through."""
+        return sum(bool(each.kept_back) for each in self.shown)
+
+    @property
     def failed(self) -> int:
-        """Return how many events have no body in the format."""
-        return sum(bool(each.why) for each in self.shown)
+        """Return how many events that pass the filter have no body in the format."""
+        return sum(bool(each.why and not each.kept_back) for each in self.shown)
+
+    @property
+    def sent(self) -> int:
+        """Return how many events would be sent."""
+        return len(self.shown) - self.left_out - self.failed
 
     @property
     def before(self) -> int:
-        """Return the bytes in the default format of those that have a body in this one."""
-        return sum(each.before for each in self.shown if not each.why)
+        """Return the bytes in the default format of those that would be sent."""
+        return sum(each.before for each in self.shown if not (each.why or each.kept_back))
 
     @property
     def size(self) -> int:
-        """Return the bytes of all bodies."""
-        return sum(each.size for each in self.shown)
+        """Return the bytes of all bodies that would be sent."""
+        return sum(each.size for each in self.shown if not each.kept_back)
 
     @property
     def saved(self) -> int:
@@ -74,8 +88,13 @@ class Preview:
 
 def preview(session: Session, place: SearchPlace, webhook: Webhook, wanted: Format) -> Preview:
     """Return the newest events that the webhook asks for, in the format."""
+    filters = read_filters(webhook.filters) or {}
+    tests = {name: Compiled(conditions) for name, conditions in filters.items()}
     return Preview(
-        tuple(_shown(event, webhook.id, wanted) for event in _events(session, place, webhook))
+        tuple(
+            _shown(event, webhook.id, wanted, tests.get(event.name))
+            for event in _events(session, place, webhook)
+        )
     )
 
 
@@ -96,17 +115,30 @@ def _events(session: Session, place: SearchPlace, webhook: Webhook) -> Iterator[
         gevent.sleep(0)
 
 
-def _shown(event: Event, webhook_id: int, wanted: Format) -> Shown:
+def _shown(event: Event, webhook_id: int, wanted: Format, test: Compiled | None) -> Shown:
     source = source_of(event, webhook_id)
     before = len(contract.body(source))
     about = (event.public_id, event.name, event.received_ms, before)
     try:
         body, _ = render(wanted, source)
     except Unrenderable as refused:
-        return Shown(*about, why=refused.detail)
+        return Shown(*about, why=refused.detail, kept_back=_kept_back(event, test))
     text = body[: SHOWN_MAX * 4].decode("utf-8", "ignore")
     if wanted.encoding is Encoding.FORM:
         text = text.replace("&", "&\n")
     elif len(body) <= SHOWN_MAX:
         text = pretty(text)
-    return Shown(*about, text[:SHOWN_MAX], len(body), len(text) > SHOWN_MAX)
+    is_cut = len(text) > SHOWN_MAX
+    return Shown(*about, text[:SHOWN_MAX], len(body), is_cut, kept_back=_kept_back(event, test))
+
+
+def _kept_back(event: Event, test: Compiled | None) -> str:
+    """Return the condition that an event does not meet, in words; "" if it is sent."""
+    if test is None:
+        return ""
+    try:
+        failing = test.failing(read_payload(event.payload))
+    except ValueError:
+        # As at intake, a payload that is no JSON is sent.
+        return ""
+    return "" if failing is None else failing.words()
