@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -203,3 +204,14 @@ def test_a_recipe_takes_the_place_of_what_the_form_had() -> None:
     assert draft.checked() == recipes()["bitrix24"].sample().format
     with pytest.raises(BadRequest):
         draft.change(MultiDict({"recipe": "nothing"}))
+
+
+def test_the_flow_to_import_takes_what_its_recipe_sends() -> None:
+    text = Path("docs/uso/n8n-ligacoes.json").read_text(encoding="utf-8")
+    flow = json.loads(text)
+    nodes = {each["name"]: each for each in flow["nodes"]}
+    (webhook,) = (each for each in flow["nodes"] if each["type"] == "n8n-nodes-base.webhook")
+    assert webhook["parameters"]["httpMethod"] == "POST"
+    assert webhook["parameters"]["responseMode"] == "onReceived"
+    targets = flow["connections"][webhook["name"]]["main"][0]
+    assert [each["node"] for each in targets if each["node"] in nodes] == list(nodes)[1:]
