@@ -37,5 +37,4 @@ except ConfigError as error:
     # gunicorn's code for an application that cannot be loaded. With any other code its master would
     # start the worker again, without end.
     sys.exit(4)
-gc.freeze()
 gc.enable()
