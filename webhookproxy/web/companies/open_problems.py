@@ -17,7 +17,6 @@ KEPT_SECONDS = 10.0
 
 def init_app(app: Flask) -> None:
     """Give the number to the template of every page."""
-    app.extensions["open_problems"] = {}
     # A function: only a page that does not know the number asks for it.
     app.add_template_global(_open_problem_count, "open_problem_count")
 
@@ -27,7 +26,7 @@ def _open_problem_count() -> int:
     account = g.get("account")
     if account is None:
         return 0
-    kept: dict[int, tuple[float, int]] = current_app.extensions["open_problems"]
+    kept: dict[int, tuple[float, int]] = current_app.extensions.setdefault("open_problems", {})
     now = time.monotonic()
     for user_id, (looked_at, _) in list(kept.items()):
         if now - looked_at >= KEPT_SECONDS:
