@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.support.application import application, make_company, make_webhook, store_of
+from tests.support.application import application, make_company, make_webhook, rows, store_of
 from tests.support.receiver import Receiver
 from tests.support.server_process import ServerProcess
 from tests.web.support.addresses import make_addresses
@@ -29,6 +29,17 @@ CONFIG = """
 "path.resend" = "resend_1"
 "path.event" = "evt_1"
 "query.cursor" = ""
+
+# The others need theirs until the end.
+[[operations]]
+include-name = "DELETE /api/v1/companies/{company}"
+[operations.parameters]
+"path.company" = "company_2"
+
+[[operations]]
+include-name = "DELETE /api/v1/webhooks/{webhook}"
+[operations.parameters]
+"path.webhook" = "webhook_2"
 """
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
@@ -41,6 +52,8 @@ def filled(app: Flask, url: str) -> str:
     """Make a disconnected company with a webhook and an event; return an administrator's token."""
     company = make_company(app)
     make_addresses(app, company, make_webhook(app, company, url, secret="canary-secret-0001"))
+    make_webhook(app, company, url)
+    make_company(app, token="canary-token-of-the-company-0002")
 
     def job(session: object) -> str:
         user = create_user(session, "ana@exemplo.com.br", "x", admin=True)  # type: ignore[arg-type]
@@ -113,3 +126,7 @@ def test_no_answer_is_undescribed_and_none_is_an_error(sqlite_url: str, tmp_path
             done = ask_everything(server.port, token, tmp_path)
             assert done.returncode == 0, done.stdout[-20_000:]
             assert "Traceback" not in server.output
+        with application(sqlite_url, tmp_path) as app:
+            for table in ("companies", "webhooks"):
+                kept = f"SELECT id FROM {table} WHERE id = 1 AND deleted_at IS NULL"
+                assert rows(app, kept) == [(1,)]
