@@ -17,6 +17,7 @@ from webhookproxy.reasons import (
     DISK_WORDS,
     EVENT_WORDS,
     NO_DELIVERY_WORDS,
+    PLATFORM_WORDS,
     STORING_WORDS,
     AlertError,
     ConnectionReason,
@@ -26,6 +27,7 @@ from webhookproxy.reasons import (
     DiskReason,
     EventNote,
     NoDeliveryReason,
+    PlatformTrouble,
     StoringReason,
     Words,
     delivery_words,
@@ -39,6 +41,7 @@ ALL_WORDS = list(
         ((f"connection {code}", words) for code, words in CONNECTION_WORDS.items()),
         ((f"storing {code}", words) for code, words in STORING_WORDS.items()),
         ((f"disk {code}", words) for code, words in DISK_WORDS.items()),
+        ((f"platform {code}", words) for code, words in PLATFORM_WORDS.items()),
         ((f"alert {code}", words) for code, words in ALERT_ERROR_WORDS.items()),
     )
 )
@@ -49,6 +52,7 @@ def test_no_code_is_without_words() -> None:
     assert set(EVENT_WORDS) == set(EventNote)
     assert set(NO_DELIVERY_WORDS) == set(NoDeliveryReason)
     assert set(CONNECTION_WORDS) == set(ConnectionReason)
+    assert set(PLATFORM_WORDS) == set(PlatformTrouble)
     assert set(STORING_WORDS) == set(StoringReason)
     assert set(DISK_WORDS) == set(DiskReason)
     assert set(ALERT_ERROR_WORDS) == set(AlertError)

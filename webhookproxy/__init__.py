@@ -42,7 +42,9 @@ def create_app(overrides: Mapping[str, Any] | None = None, *, pages: bool = True
 
     database.init_app(app)
     app.extensions["policy"] = Policy(
-        allow_private=app.config["ALLOW_PRIVATE_TARGETS"], allow_http=app.config["ALLOW_HTTP"]
+        allow_private=app.config["ALLOW_PRIVATE_TARGETS"],
+        allow_http=app.config["ALLOW_HTTP"],
+        rest_hosts=frozenset(app.config["REST_HOSTS"]),
     )
     app.extensions["store"] = Store(app.config["OWN_SESSION_URL"])
     app.extensions["search"] = SearchPlace(app.config["OWN_SESSION_URL"])

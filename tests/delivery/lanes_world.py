@@ -143,7 +143,7 @@ class Sending:
         dues: list[Due] = []
         while count > 0:
             group = [self._arrival(key, name, chars) for _ in range(min(count, 500))]
-            dues += self.journal.write(group, self._fence, again=False)
+            dues += self.journal.write(group, self._fence, again=False).dues
             count -= len(group)
         return dues
 

@@ -15,8 +15,8 @@ from tests.support.application import store_of, wait_until
 from webhookproxy.database import connections, store
 from webhookproxy.events import payload
 from webhookproxy.listener import buffer, intake, routes
+from webhookproxy.listener.journal import Written
 from webhookproxy.listener.routes import Arrival
-from webhookproxy.models.deliveries.tables import Due
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
     write = half.intake.journal.write
     sizes: list[int] = []
 
-    def failing(arrivals: list[Arrival], fence: int, *, again: bool) -> list[Due]:
+    def failing(arrivals: list[Arrival], fence: int, *, again: bool) -> Written:
         sizes.append(len(arrivals))
         if sizes == [3]:
             raise ValueError("the group cannot be stored")

@@ -59,7 +59,7 @@ def arrive(half: Sending, *payloads: Any, offer: bool = True) -> None:
     for payload in payloads:
         event = read(f'["new-message-whatsapp",{json.dumps(payload)}]', hide_credentials=False)
         arrivals.append(as_arrival(half, event))
-    dues = half.journal.write(arrivals, half._fence, again=False)
+    dues = half.journal.write(arrivals, half._fence, again=False).dues
     if offer:
         half.lanes.offer(dues)
 

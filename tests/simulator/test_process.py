@@ -15,6 +15,7 @@ from tests.simulator.client import SECONDS, connected
 from tests.support.simulator_process import SimulatorProcess, run_simulator
 from webhookproxy.simulator.control import Control
 from webhookproxy.simulator.endpoint import Endpoint
+from webhookproxy.simulator.rest import Rest
 from webhookproxy.simulator.server import Settings, Simulator
 
 
@@ -57,7 +58,8 @@ def test_commands_from_another_machine_are_refused() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    endpoint = Endpoint(Control(Simulator(Settings())))
+    simulator = Simulator(Settings())
+    endpoint = Endpoint(Control(simulator), Rest(simulator))
     scope = {"type": "http", "method": "POST", "path": "/control/drop", "query_string": b""}
     # Driven by hand: nothing in it waits, and this process may have no asyncio loop.
     with pytest.raises(StopIteration):

@@ -71,6 +71,14 @@ SETTINGS: tuple[Setting, ...] = (
         parse.switch,
     ),
     Setting(
+        "REST_HOSTS",
+        "",
+        "host names separated by commas",
+        "Hosts that may be asked for calls with a company's token, besides those under 3c.plus: "
+        "for tests and simulators.",
+        parse.hosts,
+    ),
+    Setting(
         "PUBLIC_URL",
         "",
         "address",

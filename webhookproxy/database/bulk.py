@@ -40,14 +40,16 @@ def execute(connection: Connection, statement: str, values: Row = ()) -> Any:
 
 def insert_rows(
     connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row], tail: str = ""
-) -> None:
-    """Insert rows; `tail` follows the values, such as an ON CONFLICT clause."""
+) -> int:
+    """Insert rows; `tail` follows the values, such as an ON CONFLICT clause. Return how many."""
     head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
+    inserted = 0
     for chunk in _chunks(rows):
         text = _statement(
-            f"{head} {{values}} {tail}", ("",) * len(columns), len(chunk), _mark(connection)
+            f"{head} {{values}} {tail}", ("",) * len(columns), len(chunk), mark(connection)
         )
-        execute(connection, text, tuple(chain.from_iterable(chunk)))
+        inserted += execute(connection, text, tuple(chain.from_iterable(chunk))).rowcount
+    return inserted
 
 
 def update_rows(
@@ -59,11 +61,12 @@ def update_rows(
     `casts` are the columns' SQL types, which PostgreSQL cannot guess from parameters.
     """
     for chunk in _chunks(rows):
-        text = _statement(statement, tuple(casts), len(chunk), _mark(connection))
+        text = _statement(statement, tuple(casts), len(chunk), mark(connection))
         execute(connection, text, tuple(chain.from_iterable(chunk)))
 
 
-def _mark(connection: Connection) -> str:
+def mark(connection: Connection) -> str:
+    """Return the driver's own mark of a value in a statement."""
     return "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
 

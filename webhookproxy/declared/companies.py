@@ -28,6 +28,8 @@ COMPANY = Record(
         "timezone": Text(f"For the times on the pages ({DEFAULT_TIMEZONE})."),
         "retention_days": OrNull(Whole("How long events are kept (the setting RETENTION_DAYS).")),
         "hide_credentials": Flag("Replace credentials in payloads (true)."),
+        "recover_calls": Flag("Ask 3C Plus for the calls of gaps afterwards (true)."),
+        "rest_url": Text("The REST of 3C Plus (https://app.3c.plus)."),
     },
 )
 
@@ -51,7 +53,10 @@ def declared_company(stored: CompanyInput) -> dict[str, Any]:
     if expires is not None:
         declared["token_expires"] = f"{expires.astimezone(ZoneInfo(DEFAULT_TIMEZONE)):%Y-%m-%d}"
     default = CompanyInput("", "", "")
-    for name in ("agent_id", "threec_id", "timezone", "retention_days", "hide_credentials"):
+    for name in (
+        *("agent_id", "threec_id", "timezone", "retention_days", "hide_credentials"),
+        *("recover_calls", "rest_url"),
+    ):
         if getattr(stored, name) != getattr(default, name):
             declared[name] = getattr(stored, name)
     return declared

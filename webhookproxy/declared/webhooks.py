@@ -15,7 +15,7 @@ from webhookproxy.declared.formats import (
     given_format,
 )
 from webhookproxy.declared.groups import ListOf, MapOf, OrNull, Record
-from webhookproxy.declared.shapes import Number, Text, Whole
+from webhookproxy.declared.shapes import Flag, Number, Text, Whole
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.rules import Refused
 from webhookproxy.rules.success import OF_FIELD, OF_TEXT
@@ -56,6 +56,7 @@ WEBHOOK = Record(
         "timeout": Number("Seconds for a whole POST, 1 to 60 (15)."),
         "rate_limit": OrNull(Number("POSTs a second, at most; null: no limit (default).")),
         "max_age": Number("Hours in which an event is tried, 1 to 168 (72)."),
+        "takes_recovered": Flag("Send recovered calls too (true)."),
     },
 )
 # Where the rules speak of a field by another name.
@@ -107,6 +108,7 @@ def declared_webhook(stored: WebhookInput) -> dict[str, Any]:
         "timeout": plain_number(stored.timeout),
         "rate_limit": None if stored.rate_limit is None else plain_number(stored.rate_limit),
         "max_age": plain_number(stored.max_age),
+        "takes_recovered": stored.takes_recovered,
     }
     changed = {
         name: value

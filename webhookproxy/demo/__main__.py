@@ -104,6 +104,8 @@ def settings(stack: ExitStack) -> dict[str, str]:
         **clean,
         "DATABASE_URL": f"sqlite:///{folder / 'demo.sqlite'}",
         "ALLOW_PRIVATE_TARGETS": "1",
+        # The simulator has the calls of its companies on record, too.
+        "REST_HOSTS": "127.0.0.1",
         "PYTHONWARNINGS": "",
     }
 

@@ -22,6 +22,9 @@ from webhookproxy.engine.relay import Relay
 from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.http.client import Client
+from webhookproxy.platform.rest import shared_rest
+from webhookproxy.recovery.recovering import Recovering
+from webhookproxy.recovery.writing import Writer
 from webhookproxy.search.index.indexer import Indexer
 from webhookproxy.troubles.outages import Outages
 
@@ -40,6 +43,7 @@ class BackgroundJobs(NamedTuple):
     housekeeping: Housekeeping
     indexer: Indexer
     resending: Resending
+    recovering: Recovering
     outages: Outages
     dead_mans_switch: DeadMansSwitch
     watcher: Watcher
@@ -67,6 +71,9 @@ def background_jobs(
     )
     journal = relay.intake.journal
     resending = Resending(store, reading, relay.lanes.attend, journal.reserved, days, clock)
+    rest = shared_rest(app.extensions)
+    writer = Writer(relay.intake, relay.routes, relay.lanes.attend, clock)
+    recovering = Recovering(store, reading, rest, writer, app.extensions["policy"], clock)
     outages = Outages(store, reading, app.extensions["broadcast"].tell, clock)
     client = Client(app.extensions["policy"], shared_resolver(), max_idle=0)
     looking = partial(look, reading, relay.failing_since)
@@ -79,5 +86,5 @@ def background_jobs(
     outbox = Outbox(store, reading, channels, base, clock)
     last_word = LastWord(store, reading, channels, base, looking, lambda: relay.is_running, clock)
     return BackgroundJobs(
-        housekeeping, indexer, resending, outages, switch, watcher, outbox, last_word
+        housekeeping, indexer, resending, recovering, outages, switch, watcher, outbox, last_word
     )

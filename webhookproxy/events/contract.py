@@ -30,6 +30,8 @@ JSON_TYPE = "application/json"
 # JSON first: with anything else first, Laravel answers a refusal with a redirect to a page.
 ACCEPT = "application/json, */*;q=0.8"
 NO_IDS: Mapping[str, str] = MappingProxyType({})
+# Of an event that was made from what 3C Plus has on record of a call; `meta` has it too.
+RECOVERED: Mapping[str, str] = MappingProxyType({"X-Webhook-Recovered": "1"})
 _VISIBLE_ASCII = string.ascii_letters + string.digits + string.punctuation
 
 
@@ -106,6 +108,7 @@ class Source(NamedTuple):
     webhook_id: int
     company_id: int
     event_id: str
+    recovered: bool = False
 
 
 def body(source: Source) -> bytes:
@@ -113,13 +116,17 @@ def body(source: Source) -> bytes:
 
     The payload goes in as it is: it is not parsed, and not checked, here.
     """
-    event, payload, socket_id, token_mask, received_ms, webhook_id, company_id, event_id = source
+    (
+        event, payload, socket_id, token_mask, received_ms, webhook_id, company_id, event_id,
+        recovered,
+    ) = source  # fmt: skip
+    more = ',"recovered":true' if recovered else ""
     text = (
         f'{{"event":{repeated_json(event)},"payload":{payload},'
         f'"meta":{{"socketId":{repeated_json(socket_id)},"token_mask":{repeated_json(token_mask)},'
         f'"received_at":"{timestamp(received_ms)}","source":"{SOURCE}",'
         f'"webhook_id":"webhook_{webhook_id}","company_id":"company_{company_id}",'
-        f'"event_id":{_json_text(event_id)}}}}}'
+        f'"event_id":{_json_text(event_id)}{more}}}}}'
     )
     # A lone surrogate can only be inside a string, where its backslash form is its JSON escape.
     return text.encode("utf-8", "backslashreplace")

@@ -98,7 +98,7 @@ class Deleted:
 
         def job(connection: Connection) -> bool:
             where = f"company_id = {int(company_id)}"
-            for table in ("hourly_events", "gaps"):
+            for table in ("hourly_events", "gaps", "call_histories", "recoveries"):
                 if remove_rows(connection, table=table, where=where) == purge.BATCH:
                     return True
             for table, column in (

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from webhookproxy.database.store import Store
 from webhookproxy.housekeeping.purge import Purge, Walk, remove_rows
 from webhookproxy.models.minutes import MINUTE_MS
+from webhookproxy.models.recovery.call_histories import KEPT_DAYS
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -25,6 +26,8 @@ REFUSALS = "refusal_groups"
 # A chart shows the last hour by the minute.
 MINUTES = "minute_counts"
 MINUTES_MS = 2 * HOUR_MS
+# 3C Plus is asked for 30 days: what it may answer with must be known.
+HISTORIES = "call_histories"
 # A format that a webhook had before goes when no delivery was sent in it.
 FORMATS = "past_formats"
 _UNWANTED = "note = 'unwanted'"
@@ -39,6 +42,8 @@ _COUNTERS = (
     ("hourly_deliveries", "webhook_id", "hour < {limit}", HOUR_MS),
     (MINUTES, "owner_id", "minute < {limit}", MINUTE_MS),
     ("gaps", "company_id", "started_at < {limit} AND ended_at < {limit}", 1),
+    ("recoveries", "company_id", "ended_ms < {limit}", 1),
+    (HISTORIES, "company_id", "seen_ms < {limit}", 1),
     ("outages", "webhook_id", "began_at < {limit} AND ended_at < {limit}", 1),
     # One that was replaced this moment may be in a request that is under way.
     (
@@ -139,7 +144,12 @@ class OldCounters:
         if found is None:
             self._table, self._owner = self._table + 1, 0
             return None
-        kept_ms = {REFUSALS: self._days * DAY_MS, MINUTES: MINUTES_MS, FORMATS: HOUR_MS}
+        kept_ms = {
+            REFUSALS: self._days * DAY_MS,
+            MINUTES: MINUTES_MS,
+            FORMATS: HOUR_MS,
+            HISTORIES: KEPT_DAYS * DAY_MS,
+        }
         limit = (now_ms - kept_ms.get(table, COUNTERS_DAYS * DAY_MS)) // unit_ms
         where = f"{owner} = {int(found)} AND {old.format(limit=limit)}"
         if connection.execute(text(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1")).first():

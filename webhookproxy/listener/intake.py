@@ -13,7 +13,7 @@ from gevent.event import Event as Signal
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.listener.buffer import Buffer
-from webhookproxy.listener.journal import Journal
+from webhookproxy.listener.journal import Journal, Written
 from webhookproxy.listener.routes import Arrival, Routes, Taken, read
 from webhookproxy.logs.console import Console
 from webhookproxy.logs.redaction import one_line
@@ -216,7 +216,7 @@ class Intake:
         again = False
         while True:
             try:
-                dues = self.journal.write(arrivals, fence, again=again)
+                written = self.journal.write(arrivals, fence, again=again)
             except StoreUnavailable:
                 again = True
                 self.failing_since = self.failing_since or time.time()
@@ -230,7 +230,7 @@ class Intake:
                 return self._commit_singly(arrivals, fence)
             else:
                 self.failing_since = None
-                self._pass_on(arrivals, dues)
+                self.pass_on(written)
                 return True
 
     def _commit_singly(self, arrivals: list[Arrival], fence: int) -> bool:
@@ -246,10 +246,11 @@ class Intake:
             return True
         return self._commit([arrival.as_marker()], fence)
 
-    def _pass_on(self, arrivals: list[Arrival], dues: list[Due]) -> None:
+    def pass_on(self, written: Written) -> None:
         """Say that events were committed: whatever fails in it, they are not stored again."""
+        arrivals = written.arrivals
         try:
-            self._outlet.offer(dues)
+            self._outlet.offer(written.dues)
             for company_id in {arrival.company_id for arrival in arrivals}:
                 self._broadcast.tell(company_id)
             for arrival in arrivals:

@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from gevent.lock import Semaphore
 from sqlalchemy import Connection, text
 
-from webhookproxy.database.bulk import Row, insert_rows, update_rows
+from webhookproxy.database.bulk import insert_rows, numbers, update_rows
 from webhookproxy.database.store import Store, StoreUnavailable
-from webhookproxy.listener.routes import Arrival, Route
-from webhookproxy.models.deliveries.tables import Due, Facts, count_ended
+from webhookproxy.listener.routes import Arrival
+from webhookproxy.listener.rows import (
+    DELIVERY_COLUMNS,
+    EVENT_COLUMNS,
+    FILTERED_COLUMNS,
+    RECOVERED_COLUMNS,
+    Rows,
+    kept_back,
+    numbered,
+)
+from webhookproxy.models.deliveries.tables import OPEN, Due, count_ended
 from webhookproxy.models.minutes import EVENTS, MINUTE_MS, count_minutes
-from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
+from webhookproxy.models.recovery.call_histories import claim_histories, note_histories
+from webhookproxy.reasons import DeliveryState, EventNote
 
 _HOUR_MS = 3_600_000
 
-_EVENT_COLUMNS = (
-    "id",
-    "public_id",
-    "company_id",
-    "name",
-    "payload",
-    "order_key",
-    "socket_id",
-    "token_mask",
-    "received_ms",
-    "hidden",
-    "note",
-)
-_DELIVERY_COLUMNS = (
-    "id",
-    "event_id",
-    "webhook_id",
-    "order_key",
-    "state",
-    "reason",
-    "tries",
-    "attempts",
-    "born_ms",
-)
-_FILTERED_COLUMNS = (*_DELIVERY_COLUMNS, "ended_ms", "condition")
 _CREATED = (
     "WITH v (id, created) AS (VALUES {values}) UPDATE webhook_health"
     " SET created = webhook_health.created + v.created FROM v WHERE webhook_id = v.id"
@@ -53,6 +38,13 @@ _RECEIVED = (
     " SET events = connections.events + v.events, last_event_at = v.last,"
     " malformed = connections.malformed + v.malformed FROM v WHERE company_id = v.id"
 )
+
+
+class Written(NamedTuple):
+    """The events of a group that were written, and what is due of them, in order."""
+
+    arrivals: list[Arrival]
+    dues: list[Due]
 
 
 class Reserved(NamedTuple):
@@ -76,12 +68,19 @@ class Journal:
         self._numbering = Semaphore()
         # Whether a group was perhaps committed: then its numbers are perhaps taken.
         self._is_unsure = False
+        # Whether recovered events were perhaps committed: the last numbers are read again.
+        self._is_behind = False
+
+    @property
+    def fence(self) -> int:
+        """Return the fence of the present owner."""
+        return self._fence
 
     def start(self, fence: int) -> None:
         """Go on numbering where the last owner stopped; the fence keeps that one out."""
         with self._numbering:
             self._event_id, self._delivery_id = self._store.run(_last_ids, fence=fence)
-            self._fence, self._is_unsure = fence, False
+            self._fence, self._is_unsure, self._is_behind = fence, False, False
 
     @contextmanager
     def reserved(self, count: int) -> Iterator[Reserved]:
@@ -93,124 +92,124 @@ class Journal:
         with self._numbering:
             if self._is_unsure:
                 raise StoreUnavailable("a group of events is being written again")
+            self._count_again(self._fence)
             first = self._delivery_id + 1
             self._delivery_id += count
             yield Reserved(first, self._fence)
 
-    def write(self, arrivals: list[Arrival], fence: int, *, again: bool) -> list[Due]:
-        """Commit the events; what is due of them, in order.
+    def write(
+        self,
+        arrivals: list[Arrival],
+        fence: int,
+        *,
+        again: bool = False,
+        also: Callable[[Connection, list[Arrival]], None] | None = None,
+    ) -> Written:
+        """Commit the events, and what `also` writes with them.
 
-        `again`: an earlier try of this very group may have been committed without our hearing of
-        it. Raises what the store raises; the numbers are taken only if it was committed.
+        All of them come from sockets, or all were recovered. Of the recovered ones only those are
+        written that the ledger does not have, so they are simply tried again. `again`: an earlier
+        try of this very group from sockets may have been committed without our hearing of it.
+        Raises what the store raises; the numbers are taken only if it was committed.
         """
+        is_recovered = arrivals[0].is_recovered
         with self._numbering:
+            if is_recovered and self._is_unsure:
+                raise StoreUnavailable("a group of events is being written again")
             try:
-                dues = self._write(arrivals, fence, again=again)
+                self._count_again(fence)
+                written = self._write(arrivals, fence, again=again, also=also)
             except StoreUnavailable:
-                self._is_unsure = True
+                self._is_behind = self._is_behind or is_recovered
+                self._is_unsure = self._is_unsure or not is_recovered
                 raise
             self._is_unsure = False
-            return dues
+            return written
 
-    def _write(self, arrivals: list[Arrival], fence: int, *, again: bool) -> list[Due]:
-        event_rows, delivery_rows, filtered_rows, dues = self._rows(arrivals)
+    def _count_again(self, fence: int) -> None:
+        """Read the last numbers, if events were perhaps written that are not counted here."""
+        if self._is_behind:
+            event_id, delivery_id = self._store.run(_last_ids, fence=fence)
+            self._event_id = max(self._event_id, event_id)
+            self._delivery_id = max(self._delivery_id, delivery_id)
+            self._is_behind = False
 
-        def job(connection: Connection) -> None:
+    def _write(
+        self,
+        arrivals: list[Arrival],
+        fence: int,
+        *,
+        again: bool,
+        also: Callable[[Connection, list[Arrival]], None] | None,
+    ) -> Written:
+        ready = self._numbered(arrivals)
+
+        def job(connection: Connection) -> tuple[list[Arrival], Rows]:
             if again and _known(connection, arrivals[0].public_id):
-                return
-            insert_rows(connection, "events", _EVENT_COLUMNS, event_rows)
-            if delivery_rows:
-                insert_rows(connection, "deliveries", _DELIVERY_COLUMNS, delivery_rows)
-            if filtered_rows:
-                insert_rows(connection, "deliveries", _FILTERED_COLUMNS, filtered_rows)
-                _count_filtered(connection, arrivals)
-            _count(connection, arrivals)
+                return arrivals, _still_open(connection, ready)
+            judged = _judged(connection, arrivals)
+            rows = ready if judged is arrivals else self._numbered(judged)
+            _insert(connection, judged, rows)
+            if also is not None:
+                also(connection, judged)
+            return judged, rows
 
-        self._store.run(job, fence=fence, late=True)
-        self.stored += len(event_rows)
-        self._event_id += len(event_rows)
-        self._delivery_id += len(delivery_rows) + len(filtered_rows)
-        return dues
+        written, rows = self._store.run(job, fence=fence, late=True)
+        self.stored += len(rows.events)
+        self._event_id += len(rows.events)
+        self._delivery_id += len(rows.deliveries) + len(rows.filtered)
+        return Written(written, rows.dues)
 
-    def _rows(self, arrivals: list[Arrival]) -> tuple[list[Row], list[Row], list[Row], list[Due]]:
-        """Events, what is due of them, what was filtered; numbered in the order of the events."""
-        event_id, delivery_id = self._event_id, self._delivery_id
-        event_rows: list[Row] = []
-        delivery_rows: list[Row] = []
-        filtered_rows: list[Row] = []
-        dues: list[Due] = []
-        for arrival in arrivals:
-            event_id += 1
-            event_rows.append(_event_row(event_id, arrival))
-            facts = arrival.facts() if arrival.routes else None
-            for route in arrival.routes:
-                delivery_id += 1
-                born_ms = route.born_ms(arrival.received_ms)
-                delivery_rows.append(_delivery_row(delivery_id, event_id, route, arrival, born_ms))
-                if facts is not None:
-                    dues.append(_due(delivery_id, route, arrival, born_ms, facts))
-            for route, condition in arrival.filtered:
-                delivery_id += 1
-                filtered_rows.append(
-                    _filtered_row(delivery_id, event_id, route, arrival, condition)
-                )
-        return event_rows, delivery_rows, filtered_rows, dues
+    def _numbered(self, arrivals: list[Arrival]) -> Rows:
+        return numbered(arrivals, self._event_id, self._delivery_id)
 
 
-def _event_row(event_id: int, arrival: Arrival) -> Row:
-    event = arrival.event
-    return (
-        event_id,
-        arrival.public_id,
-        arrival.company_id,
-        event.name,
-        event.payload,
-        event.order_key,
-        arrival.socket_id,
-        arrival.token_mask,
-        arrival.received_ms,
-        min(event.hidden, 32_767),
-        None if arrival.note is None else arrival.note.value,
-    )
+def _judged(connection: Connection, arrivals: list[Arrival]) -> list[Arrival]:
+    """Return the events to write, and to whom they are due, after a look into the ledger.
+
+    The very list if that changes nothing.
+    """
+    histories = [each for each in arrivals if each.history_id]
+    if not histories:
+        return arrivals
+    if histories[0].is_recovered:
+        now_ms = histories[0].received_ms
+        claimed = claim_histories(connection, [each.history for each in histories], now_ms)
+        return [each for each in arrivals if each.history in claimed]
+    seen = [(each.history, each.received_ms) for each in histories]
+    had = note_histories(connection, seen)
+    if not had:
+        return arrivals
+    judged = []
+    for arrival in arrivals:
+        is_known = arrival.history in had
+        # The next one in this very group is an update.
+        had.discard(arrival.history)
+        judged.append(arrival.without_those_that_had_it() if is_known else arrival)
+    return judged
 
 
-def _delivery_row(
-    delivery_id: int, event_id: int, route: Route, arrival: Arrival, born_ms: int
-) -> Row:
-    return (
-        delivery_id,
-        event_id,
-        route.webhook_id,
-        arrival.event.order_key,
-        DeliveryState.QUEUED.value,
-        DeliveryReason.WAITING_TURN.value,
-        0,
-        0,
-        born_ms,
-    )
+def _insert(connection: Connection, arrivals: list[Arrival], rows: Rows) -> None:
+    if not arrivals:
+        return
+    columns = RECOVERED_COLUMNS if arrivals[0].is_recovered else EVENT_COLUMNS
+    insert_rows(connection, "events", columns, rows.events)
+    if rows.deliveries:
+        insert_rows(connection, "deliveries", DELIVERY_COLUMNS, rows.deliveries)
+    if rows.filtered:
+        insert_rows(connection, "deliveries", FILTERED_COLUMNS, rows.filtered)
+        _count_filtered(connection, arrivals)
+    _count(connection, arrivals)
 
 
-def _due(delivery_id: int, route: Route, arrival: Arrival, born_ms: int, facts: Facts) -> Due:
-    key = arrival.event.order_key
-    return Due(delivery_id, route.webhook_id, key, 0, 0, born_ms, None, None, facts)
-
-
-def _filtered_row(
-    delivery_id: int, event_id: int, route: Route, arrival: Arrival, condition: str
-) -> Row:
-    return (
-        delivery_id,
-        event_id,
-        route.webhook_id,
-        arrival.event.order_key,
-        DeliveryState.FILTERED.value,
-        DeliveryReason.FILTERED_OUT.value,
-        0,
-        0,
-        route.born_ms(arrival.received_ms),
-        arrival.received_ms,
-        condition,
-    )
+def _still_open(connection: Connection, rows: Rows) -> Rows:
+    """Return the rows with those dues that were committed: one may have been recovered before."""
+    if not rows.dues:
+        return rows
+    ids = numbers(due.id for due in rows.dues)
+    query = text(f"SELECT id FROM deliveries WHERE id IN ({ids}) AND {OPEN}")
+    still = set(connection.execute(query).scalars())
+    return rows._replace(dues=[due for due in rows.dues if due.id in still])
 
 
 def _known(connection: Connection, public_id: str) -> bool:
@@ -261,7 +260,7 @@ def _count_filtered(connection: Connection, arrivals: list[Arrival]) -> None:
     """Count what was filtered by the hour; it never waited, so the totals do not know it."""
     minutes: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
     for arrival in arrivals:
-        for route, _ in arrival.filtered:
+        for route, _, _ in kept_back(arrival):
             minute = arrival.received_ms // MINUTE_MS
             minutes[route.webhook_id, minute, DeliveryState.FILTERED.value, 0] += 1
     count_ended(connection, minutes)

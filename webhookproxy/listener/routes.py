@@ -11,6 +11,7 @@ from typing import Any
 from webhookproxy.events import contract, payload
 from webhookproxy.events.conditions import Compiled, read_payload
 from webhookproxy.events.payload import Event
+from webhookproxy.events.recovery.histories import HISTORY, history_id
 from webhookproxy.models.deliveries.tables import Facts
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
@@ -36,6 +37,7 @@ class Route:
     paused_ms: int
     filters: Checked | None = None
     test: Compiled | None = None
+    takes_recovered: bool = False
 
     def born_ms(self, now_ms: int) -> int:
         """Now on the webhook's own clock, which stands while it is paused."""
@@ -54,6 +56,7 @@ def route_of(webhook: Webhook) -> Route:
         None if webhook.events is None else frozenset(webhook.events),
         optional_ms(webhook.paused_at),
         webhook.paused_ms,
+        takes_recovered=webhook.takes_recovered,
     )
     try:
         read = replace(route, filters=read_filters(webhook.filters))
@@ -79,11 +82,28 @@ class Arrival:
     routes: tuple[Route, ...]
     # The webhooks whose filter left it out, and the condition that did not hold, in words.
     filtered: tuple[tuple[Route, str], ...] = ()
+    # Of a call's history: the id that 3C Plus gave it.
+    history_id: str = ""
+    is_recovered: bool = False
+    # The webhooks that were sent the same history when it was recovered.
+    had_it: tuple[Route, ...] = ()
+
+    @property
+    def history(self) -> tuple[int, str]:
+        """Return the company and the id of the history, as the ledger knows it."""
+        return self.company_id, self.history_id
+
+    def without_those_that_had_it(self) -> Arrival:
+        """Return the same arrival, due only to webhooks that do not take recovered calls."""
+        due = tuple(route for route in self.routes if not route.takes_recovered)
+        had = tuple(route for route in self.routes if route.takes_recovered)
+        return replace(self, routes=due, had_it=had)
 
     def as_marker(self) -> Arrival:
         """Return the same arrival, of which only a marker can be stored."""
         marker = _marker("", "NotStorable", len(self.event.payload), "")
-        return replace(self, event=marker, note=EventNote.UNREADABLE, routes=(), filtered=())
+        nothing: dict[str, Any] = {"routes": (), "filtered": (), "history_id": ""}
+        return replace(self, event=marker, note=EventNote.UNREADABLE, **nothing)
 
     def facts(self) -> Facts:
         """What the body of a POST is built from."""
@@ -95,6 +115,7 @@ class Arrival:
             self.socket_id,
             self.token_mask,
             self.received_ms,
+            self.is_recovered,
         )
 
 
@@ -146,6 +167,8 @@ class Taken:
     has_offset: bool = False
     # Whether the last owner of the sockets may have stored the same event; see handover.align.
     may_be_repeat: bool = False
+    # Made of a recovered call, with the ordering key of the call's other events.
+    recovered_key: str = ""
 
 
 def read(taken: Taken, routes: Routes) -> Arrival:
@@ -174,10 +197,17 @@ def _read(taken: Taken, routes: Routes) -> Arrival:
         event = _marker("", error.error_class, error.length, error.head)
         return _arrival(taken, event, EventNote.UNREADABLE)
     interested = routes.interested(taken.company_id, event.name)
+    if taken.recovered_key:
+        event = replace(event, order_key=taken.recovered_key)
+        interested = tuple(route for route in interested if route.takes_recovered)
     note = EventNote.MAY_BE_REPEAT if taken.may_be_repeat else None
     if not interested:
         note = EventNote.UNWANTED
-    return _arrival(taken, event, note, sift(interested, event, value))
+    arrival = _arrival(taken, event, note, sift(interested, event, value))
+    if event.name != HISTORY:
+        return arrival
+    is_recovered = bool(taken.recovered_key)
+    return replace(arrival, history_id=history_id(value), is_recovered=is_recovered)
 
 
 Sifted = tuple[tuple[Route, ...], tuple[tuple[Route, str], ...]]

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, text
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.models.companies import OWNER_DIED
+from webhookproxy.models.recovery.recoveries import LOOKS_MS, RecoveryState
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,13 @@ _CLOSE_GAP = text(
     # A socket that its successor's outlived was closed later than the new one was opened.
     "UPDATE gaps SET ended_at = CASE WHEN started_at > :at THEN started_at ELSE :at END"
     " WHERE company_id = :company_id AND ended_at IS NULL"
+)
+# The calls of a gap are asked for once it is over.
+_RECOVER_GAP = text(
+    "INSERT INTO recoveries (company_id, gap_id, asked_ms, since_ms, until_ms, state, next_ms)"
+    " SELECT g.company_id, g.id, :at, g.started_at, :at, :state, :at + :wait"
+    " FROM gaps g JOIN companies c ON c.id = g.company_id AND c.recover_calls"
+    " WHERE g.company_id = :company_id AND g.ended_at IS NULL AND g.started_at < :at"
 )
 # A company that was connected when the last owner died has been without a socket since that
 # owner last said that it lives; one that was being connected, since that began.
@@ -175,6 +183,8 @@ class StatusWriter:
         if status.gap == "open":
             connection.execute(_OPEN_GAP, values)
         elif status.gap == "close":
+            recover = {"state": RecoveryState.RUNNING.value, "wait": LOOKS_MS[0]}
+            connection.execute(_RECOVER_GAP, {**values, **recover})
             connection.execute(_CLOSE_GAP, values)
         connection.execute(
             _STATE,

@@ -55,7 +55,11 @@ RESENDS = Place("bulk_resends", {"id": 0}, ("event",))
 
 # Texts that people typed: the table, the word before a row's number, and the columns.
 SETTINGS = (
-    ("companies", "company", ("name", "file_key", "threec_id", "agent_id", "socket_url")),
+    (
+        "companies",
+        "company",
+        ("name", "file_key", "threec_id", "agent_id", "socket_url", "rest_url"),
+    ),
     (
         "webhooks",
         "webhook",

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from webhookproxy.models.minutes import MinuteCount
     from webhookproxy.models.outages import Outage
     from webhookproxy.models.past_formats import PastFormat
+    from webhookproxy.models.recovery.call_histories import CallHistory
+    from webhookproxy.models.recovery.recoveries import Recovery
     from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "BulkResend",
+    "CallHistory",
     "Change",
     "Company",
     "Connection",
@@ -65,6 +68,7 @@ __all__ = [
     "PasswordLink",
     "PastFormat",
     "PendingSignIn",
+    "Recovery",
     "RecoveryCode",
     "RefusalGroup",
     "Revision",
@@ -88,6 +92,7 @@ _MODULES = {
     "Attempt": "deliveries.tables",
     "AuditEntry": "audit",
     "BulkResend": "deliveries.bulk_resends",
+    "CallHistory": "recovery.call_histories",
     "Change": "installation.changes",
     "Company": "companies",
     "Connection": "companies",
@@ -106,6 +111,7 @@ _MODULES = {
     "PasswordLink": "accounts.password_links",
     "PastFormat": "past_formats",
     "PendingSignIn": "accounts.sign_ins",
+    "Recovery": "recovery.recoveries",
     "RecoveryCode": "accounts.second_factors",
     "RefusalGroup": "deliveries.refusals",
     "Revision": "installation.changes",

@@ -43,7 +43,7 @@ DETAIL_MAX = 500
 PAGE = 50
 
 _SECRETS = ("token", "authorization", "secret", "headers")
-_ADDRESSES = ("url", "socket_url")
+_ADDRESSES = ("url", "socket_url", "rest_url")
 # A telephone or a CPF typed as an e-mail could never be removed.
 _NUMBER = re.compile(r"\d[\d .()/-]{8,}\d")
 
@@ -66,6 +66,7 @@ class Action(StrEnum):
     CONNECT = "connect"
     DISCONNECT = "disconnect"
     DIAGNOSED = "diagnosed"
+    CALLS_RECOVERED = "calls_recovered"
     WEBHOOK_CREATED = "webhook_created"
     WEBHOOK_CHANGED = "webhook_changed"
     WEBHOOK_DELETED = "webhook_deleted"

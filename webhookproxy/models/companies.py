@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, select
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, false, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webhookproxy.extensions import Base
@@ -44,6 +44,9 @@ class Company(Base):
     timezone: Mapped[str] = mapped_column(String(64))
     hide_credentials: Mapped[bool] = mapped_column(default=True)
     should_connect: Mapped[bool] = mapped_column(default=False)
+    # Whether calls that no socket brought are asked for, and where: empty is the default.
+    recover_calls: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    rest_url: Mapped[str] = mapped_column(String(2048), server_default="", default="")
     # When the token ends, as its owner said: 3C Plus does not tell.
     token_expires_at: Mapped[datetime | None] = mapped_column(Instant)
     # None means the setting RETENTION_DAYS, which is also the maximum.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, SmallInteger, String, Text
+from sqlalchemy import Index, SmallInteger, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webhookproxy.extensions import Base
@@ -38,6 +38,8 @@ class Event(Base):
     received_ms: Mapped[int] = mapped_column(Id)
     hidden: Mapped[int] = mapped_column(SmallInteger)
     note: Mapped[str | None] = mapped_column(String(12))
+    # Made from what 3C Plus has on record of a call, because no socket brought it.
+    recovered: Mapped[bool] = mapped_column(server_default=false(), default=False)
 
 
 class HourlyEvents(Base):

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select, text
+from sqlalchemy import JSON, ForeignKey, Index, String, false, select, text
 from sqlalchemy.orm import Mapped, Session, defer, joinedload, mapped_column, relationship
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -26,6 +26,7 @@ _LIVE = "deleted_at IS NULL"
 # The fields that a row and a WebhookInput have in the same form.
 _PLAIN_FIELDS = (
     "name", "url", "authorization", "secret", "parallelism", "timeout", "rate_limit", "max_age",
+    "takes_recovered",
 )  # fmt: skip
 
 
@@ -59,6 +60,8 @@ class Webhook(Base):
     headers: Mapped[str | None] = mapped_column(Secret)
     # What the answer must say besides a 2xx; None: nothing.
     success_rule: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    # Whether events of recovered calls are sent too.
+    takes_recovered: Mapped[bool] = mapped_column(server_default=false(), default=False)
     state: Mapped[str] = mapped_column(String(12), default=WebhookState.ACTIVE.value)
     parallelism: Mapped[int] = mapped_column(default=8)
     timeout: Mapped[float] = mapped_column(default=15.0)

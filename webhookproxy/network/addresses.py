@@ -70,10 +70,12 @@ class Policy:
     `allow_private` (ALLOW_PRIVATE_TARGETS): loopback, private addresses and plain http, for
     development and tests; never link-local addresses, where clouds keep their credentials.
     `allow_http` (ALLOW_HTTP): webhooks may be plain http to public addresses.
+    `rest_hosts` (REST_HOSTS): hosts that count as the REST of 3C Plus, besides its own.
     """
 
     allow_private: bool = False
     allow_http: bool = False
+    rest_hosts: frozenset[str] = frozenset()
 
 
 def address_allowed(address: str, policy: Policy) -> bool:

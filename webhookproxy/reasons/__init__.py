@@ -15,6 +15,7 @@ from webhookproxy.reasons.codes import (
     DiskReason,
     EventNote,
     NoDeliveryReason,
+    PlatformTrouble,
     StoringReason,
 )
 from webhookproxy.reasons.connection_words import CONNECTION_WORDS, NEVER_CONNECTED, gap_words
@@ -25,6 +26,7 @@ from webhookproxy.reasons.delivery_words import (
     words_of_attempt,
 )
 from webhookproxy.reasons.no_delivery_words import NO_DELIVERY_WORDS
+from webhookproxy.reasons.platform_words import PLATFORM_WORDS
 from webhookproxy.reasons.store_words import DISK_WORDS, STORING_WORDS
 from webhookproxy.reasons.words import CONNECTION_LABELS, DELIVERY_LABELS, Words
 
@@ -41,6 +43,7 @@ __all__ = [
     "MISSED",
     "NEVER_CONNECTED",
     "NO_DELIVERY_WORDS",
+    "PLATFORM_WORDS",
     "STORING_WORDS",
     "WAITING",
     "AlertError",
@@ -51,6 +54,7 @@ __all__ = [
     "DiskReason",
     "EventNote",
     "NoDeliveryReason",
+    "PlatformTrouble",
     "StoringReason",
     "Words",
     "delivery_words",

@@ -66,6 +66,7 @@ class DeliveryReason(StrEnum):
     DISCARDED = "discarded"
     EXPUNGED = "expunged"
     FILTERED_OUT = "filtered_out"
+    ALREADY_RECOVERED = "already_recovered"
     UNRENDERABLE = "unrenderable"
     SIMULATION = "simulation"
 
@@ -105,10 +106,25 @@ class EventNote(StrEnum):
 MARKERS = (EventNote.TOO_LARGE, EventNote.UNREADABLE)
 
 
+class PlatformTrouble(StrEnum):
+    """Why 3C Plus does not say which calls there were."""
+
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    REFUSED = "refused"
+    THROTTLED = "throttled"
+    EMPTY = "empty"
+    FAILING = "failing"
+    NOT_UNDERSTOOD = "not_understood"
+    NOT_REACHED = "not_reached"
+    NO_ADDRESS = "no_address"
+
+
 class NoDeliveryReason(StrEnum):
     """Why an event has no delivery to a webhook; found out for a page, and never stored."""
 
     NOT_ASKED = "not_asked"
+    NOT_RECOVERED = "not_recovered"
     CREATED_LATER = "created_later"
     ASKED_LATER = "asked_later"
     NOT_SENDABLE = "not_sendable"

@@ -168,6 +168,12 @@ DELIVERY_WORDS: Mapping[DeliveryReason, Words] = MappingProxyType(
             then="O evento fica registrado, mas não é enviado.",
             you="Se queria recebê-lo, mude o filtro do webhook: vale para os próximos eventos.",
         ),
+        DeliveryReason.ALREADY_RECOVERED: Words(
+            english="The call was recovered before, so its event was sent already.",
+            what="Já recuperada: esta ligação já tinha sido buscada na 3C Plus e enviada daqui.",
+            then="O evento que chegou depois fica registrado, mas não é enviado.",
+            you="Se quem recebe precisa deste também, envie mesmo assim.",
+        ),
         DeliveryReason.UNRENDERABLE: Words(
             english="The event has no body in the webhook's format, so nothing was sent.",
             what="Não dá para montar o corpo deste evento no formato do webhook.",

@@ -16,6 +16,13 @@ NO_DELIVERY_WORDS: Mapping[NoDeliveryReason, Words] = MappingProxyType(
             then="Ele recebe só os tipos de evento que foram escolhidos nele.",
             you="Para receber os próximos, marque este tipo de evento no webhook.",
         ),
+        NoDeliveryReason.NOT_RECOVERED: Words(
+            english="The webhook does not take recovered calls.",
+            what="Esta ligação foi recuperada da 3C Plus depois de uma lacuna, e este webhook não "
+            "recebe ligações recuperadas.",
+            then="As que chegam pela conexão são enviadas a ele normalmente.",
+            you="Para receber as próximas, marque isso no webhook.",
+        ),
         NoDeliveryReason.CREATED_LATER: Words(
             english="The webhook was created after this event.",
             what="O webhook foi criado depois deste evento: ele existe desde {since}.",

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from webhookproxy.network.guard import Policy, UrlRefused, check_socket_url
 from webhookproxy.rules import Problem, Problems, Refused, check_name, keeps_secrets, refuse_secrets
+from webhookproxy.rules.platform import check_rest_url, rest_base
 
 # The longest token seen has 60 characters; a future one may be a JWT.
 TOKEN_MAX = 4096
@@ -54,6 +55,10 @@ class CompanyInput:
     retention_days: int | None = None
     # When the token ends, as its owner knows: alerts warn before.
     token_expires_at: datetime | None = None
+    # Whether the calls of gaps are asked for at the REST of 3C Plus, and where that is (empty: the
+    # default, see rules.platform).
+    recover_calls: bool = True
+    rest_url: str = ""
 
 
 def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Policy) -> CompanyInput:
@@ -73,11 +78,29 @@ def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Poli
             "guardado era para o servidor antigo.",
         )
         refuse_secrets(elsewhere, "socket_url", lambda: check_company(changed, policy))
+    if "token" not in given and changed.rest_url.strip() != stored.rest_url:
+        _refuse_other_rest(stored, changed, policy)
     is_new = changed.token != stored.token
     if is_new and changed.token_expires_at == stored.token_expires_at:
         # The day of the old token says nothing of the new one.
         return replace(changed, token_expires_at=None)
     return changed
+
+
+def _refuse_other_rest(stored: CompanyInput, changed: CompanyInput, policy: Policy) -> None:
+    """Raise Refused if a stored token would go to another REST server."""
+    before = rest_base(stored.socket_url, stored.rest_url, policy)
+    after = rest_base(changed.socket_url, changed.rest_url.strip(), policy)
+    if not after or keeps_secrets(before, after, same_path=False):
+        return
+    elsewhere = Problem(
+        "token",
+        "The new REST address is another server: give --token again, because the one that is set "
+        "was meant for the old one.",
+        "O novo endereço REST é de outro servidor: informe o token de novo, porque o guardado era "
+        "para o servidor antigo.",
+    )
+    refuse_secrets(elsewhere, "rest_url", lambda: check_company(changed, policy))
 
 
 def read_expiry(typed: str) -> datetime | None:
@@ -124,11 +147,17 @@ def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
         socket_url = check_socket_url(given.socket_url.strip(), policy).url
     except UrlRefused as refused:
         problems.add("socket_url", refused.english, refused.portuguese)
+    rest_url = given.rest_url
+    try:
+        rest_url = check_rest_url(given.rest_url, policy)
+    except UrlRefused as refused:
+        problems.add("rest_url", refused.english, refused.portuguese)
     problems.raise_any()
     return replace(
         given,
         name=name,
         socket_url=socket_url,
+        rest_url=rest_url,
         threec_id=given.threec_id.strip(),
         agent_id=given.agent_id.strip(),
         retention_days=given.retention_days or None,

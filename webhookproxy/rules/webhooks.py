@@ -59,6 +59,7 @@ class WebhookInput:
     format: Format = STANDARD
     headers: tuple[Header, ...] = ()
     success_rule: Condition | None = None
+    takes_recovered: bool = True
 
 
 _SECRETS = {

@@ -14,6 +14,7 @@ import uvicorn
 
 from webhookproxy.simulator.control import Control
 from webhookproxy.simulator.endpoint import Endpoint
+from webhookproxy.simulator.rest import Rest
 from webhookproxy.simulator.server import Settings, Simulator
 
 _BAD_INPUT = 2
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _serve(settings: Settings, bound: socket.socket) -> None:
     simulator = Simulator(settings)
     config = uvicorn.Config(
-        simulator.application(Endpoint(Control(simulator))),
+        simulator.application(Endpoint(Control(simulator), Rest(simulator))),
         # Its lines show addresses, which contain tokens.
         log_config=None,
         log_level="critical",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webhookproxy.simulator.records import HISTORY, Records
 from webhookproxy.simulator.samples import compact
 from webhookproxy.simulator.wire import Line, RawFrame
 from webhookproxy.simulator.world import World
@@ -40,6 +41,7 @@ class Company:
         self._silent_until = 0.0
         self._seq = 0
         self._unheard = 0
+        self.records = Records()
         self._emitted: Counter[str] = Counter()
         self._remembered: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
 
@@ -53,7 +55,12 @@ class Company:
         self._silent_until = time.monotonic() + seconds
 
     async def emit(self, name: str, arguments: Sequence[str]) -> None:
-        """Send the event `name`, its arguments given as JSON texts, to every socket."""
+        """Send the event `name`, its arguments given as JSON texts, to every socket.
+
+        The history of a call is on record then, heard or not.
+        """
+        if name == HISTORY and arguments:
+            self.records.add(arguments[0])
         await self.send([f"42[{','.join((compact(name), *arguments))}]"], name)
 
     async def send(self, frames: Sequence[str | bytes], name: str | None = None) -> None:
@@ -91,4 +98,5 @@ class Company:
             "seq": self._seq,
             "emitted": dict(self._emitted),
             "unheard": self._unheard,
+            "rest": self.records.state(),
         }

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from webhookproxy.simulator.company import Company
+from webhookproxy.simulator.records import Oddities
 from webhookproxy.simulator.samples import SAMPLES, compact
 from webhookproxy.simulator.server import Simulator
 
@@ -44,6 +45,7 @@ class Control:
             "refuse": self.refuse,
             "one_socket": self.one_socket,
             "pings": self.pings,
+            "rest": self.rest,
         }
         self.questions: dict[str, Command] = {"state": self.state, "emitted": self.emitted}
 
@@ -170,6 +172,15 @@ class Control:
         engine = self._simulator.sio.eio
         engine.ping_interval, engine.ping_timeout = interval, timeout
         return _sockets(self._companies(None))
+
+    async def rest(self, *, token: str, count: int = 1_000_000, **oddities: Any) -> dict[str, Any]:
+        """Answer the next `count` requests for calls oddly; without an oddity, well again.
+
+        See `records.Oddities`.
+        """
+        company = self._simulator.company(token)
+        company.records.oddities = Oddities(left=count, **oddities)
+        return company.records.state()
 
     async def state(self, *, token: str | None = None) -> dict[str, Any]:
         """Return the sockets, handshakes and counts per masked token."""

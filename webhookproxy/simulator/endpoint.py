@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from webhookproxy.simulator.control import Command, CommandError, Control
+from webhookproxy.simulator.rest import API, Rest
 from webhookproxy.simulator.wire import Receive, Scope, Send
 
 _PREFIX = "/control/"
@@ -29,23 +30,37 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "pings": (bool, "true or false"),
     "refused": (bool, "true or false"),
     "kick": (bool, "true or false"),
+    "status": (int, "a whole number, 0 or more"),
+    "page_size": (int, "a whole number above 0"),
+    "retry_after": ((int, float), "a number, 0 or more"),
+    "late": ((int, float), "a number, 0 or more"),
+    "texts": (bool, "true or false"),
+    "empty": (bool, "true or false"),
+    "twice": (bool, "true or false"),
+    "cut": (bool, "true or false"),
+    "role": (str, "a text"),
 }
 _WHOLE_IN_QUERY = ("since",)
-_ABOVE_ZERO = ("interval", "timeout", "rate")
+_ABOVE_ZERO = ("interval", "timeout", "rate", "page_size")
 
 
 class Endpoint:
     """The ASGI application for everything that is not Socket.IO."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, rest: Rest) -> None:
         self._control = control
+        self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a command that cannot be done is a 4xx with `{"error": why}`."""
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
-        status, answer = await self._answer(scope, await _body(receive))
+        body = await _body(receive)
+        if scope["path"].startswith(API):
+            await self._rest.answer(scope, send)
+            return
+        status, answer = await self._answer(scope, body)
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})

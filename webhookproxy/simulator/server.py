@@ -84,7 +84,7 @@ class Simulator:
         token = query.get("token", [""])[0]
         company = self.company(token)
         company.handshakes += 1
-        if company.refused or not self._accepts(token, query):
+        if company.refused or not self.accepts(token, is_agent="agent_id" in query):
             raise ConnectionRefusedError("Authentication error")
         company.accepted += 1
         earlier = list(company.links) if company.one_socket else []
@@ -100,10 +100,11 @@ class Simulator:
         if self._settings.rate > 0 and token not in self._lives:
             self._lives[token] = asyncio.create_task(self._live(company))
 
-    def _accepts(self, token: str, query: dict[str, list[str]]) -> bool:
+    def accepts(self, token: str, *, is_agent: bool) -> bool:
+        """Return whether a token is one of the platform's; `is_agent`: an agent came with it."""
         if self._settings.accept:
             return token in self._settings.accept
-        if token.startswith(_AGENT_TOKEN) and "agent_id" not in query:
+        if token.startswith(_AGENT_TOKEN) and not is_agent:
             return False
         return len(token) >= _SHORTEST_TOKEN
 

@@ -62,6 +62,7 @@ def test_a_created_webhook_prints_only_its_id_and_gets_every_event(run: Run) -> 
         "timeout": 15.0,
         "rate_limit": None,
         "max_age": 72.0,
+        "takes_recovered": True,
         "filters": {},
     }
 

@@ -180,7 +180,7 @@ def test_numbers_of_a_group_that_may_be_committed_are_not_given_away(half: Sendi
     half.store.run = before  # type: ignore[method-assign]
     with pytest.raises(StoreUnavailable), half.journal.reserved(1):
         pass
-    (due,) = half.journal.write(group, half._fence, again=True)
+    (due,) = half.journal.write(group, half._fence, again=True).dues
     assert ids(half, webhook) == [due.id]
     with half.journal.reserved(3) as numbers_:
         assert numbers_.first == due.id + 1

@@ -152,6 +152,10 @@ def without_delivery(app: Flask, company: int) -> Iterator[tuple[NoDeliveryReaso
     webhook = webhook_of(app, company, events=("agent-is-idle",))
     yield NoDeliveryReason.NOT_ASKED, arrive(app, company, 3, "unwanted")
     execute(app, "UPDATE webhooks SET events = NULL WHERE id = :id", id=webhook)
+    recovered = arrive(app, company, 9, "unwanted")
+    execute(app, "UPDATE events SET recovered = TRUE WHERE id = 9")
+    execute(app, "UPDATE webhooks SET takes_recovered = FALSE")
+    yield NoDeliveryReason.NOT_RECOVERED, recovered
     yield NoDeliveryReason.MISSING, arrive(app, company, 4, "unwanted")
     yield NoDeliveryReason.NOT_SENDABLE, arrive(app, company, 5, "too_large")
     yield NoDeliveryReason.NOT_SENDABLE, arrive(app, company, 6, "unreadable")

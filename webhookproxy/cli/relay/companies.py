@@ -38,7 +38,11 @@ from webhookproxy.rules.companies import (
     read_expiry,
 )
 
-group = Group("company", help="The companies whose events come in.")
+group = Group(
+    "company",
+    help="The companies whose events come in.",
+    lazy={"recover": "webhookproxy.cli.relay.recovery:recover"},
+)
 
 _COLUMNS = ("id", "name", "threec_id", "token_mask", "socket_url", "agent_id", "wished", "state")
 _ABOUT_API = "API token of a manager; - reads it from standard input, so that no list shows it."
@@ -51,6 +55,16 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
             "--hide-credentials/--show-credentials",
             default=None,
             help="Whether credentials in payloads are replaced (default: hidden).",
+        ),
+        click.option(
+            "--recover/--no-recover",
+            "recover_calls",
+            default=None,
+            help="Whether the calls of gaps are asked for afterwards (default: they are).",
+        ),
+        click.option(
+            "--rest-url",
+            help="REST of 3C Plus (default https://app.3c.plus); a new one needs --token again.",
         ),
         click.option(
             "--timezone", help=f"For the times on the pages (default {DEFAULT_TIMEZONE})."

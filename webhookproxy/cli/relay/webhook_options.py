@@ -25,6 +25,12 @@ _STDIN = "- reads it from standard input, so that no list shows it."
 def options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options; None, or nothing, stands for an absent one."""
     for option in (
+        click.option(
+            "--recovered/--no-recovered",
+            "takes_recovered",
+            default=None,
+            help="Whether recovered calls are sent too (default: they are).",
+        ),
         click.option("--simulated", is_flag=True, help="Do everything but the POST."),
         click.option("--max-age", type=Number(float), help="Hours an event is retried (72)."),
         click.option("--rate", type=Number(float), help="POSTs a second, at most."),

@@ -86,7 +86,7 @@ def list_webhooks(company: int, as_json: bool) -> None:
         table.append([*({**row, "events": events, "filters": filters or "none"}).values()])
     headings = (
         "ID", "NAME", "URL", "EVENTS", "STATE", "AUTH", "SECRET",
-        "PARALLELISM", "TIMEOUT S", "RATE/S", "MAX AGE H", "FILTERS",
+        "PARALLELISM", "TIMEOUT S", "RATE/S", "MAX AGE H", "RECOVERED", "FILTERS",
     )  # fmt: skip
     empty = f"company_{company} has no webhooks yet: `flask webhook create` makes one."
     print_table(headings, table, empty)
@@ -232,6 +232,7 @@ def _row(webhook: Webhook) -> dict[str, Any]:
         "timeout": webhook.timeout,
         "rate_limit": webhook.rate_limit,
         "max_age": webhook.max_age,
+        "takes_recovered": webhook.takes_recovered,
         "filters": webhook.filters or {},
     }
 

@@ -51,7 +51,8 @@ class Bodies:
     def of(self, due: Due) -> Body:
         """Return the body, the same bytes at every attempt. Raises Unrenderable."""
         if not self.newest and due.format_number is None:
-            return Body(standard_body(due))
+            ids = contract.RECOVERED if due.facts.recovered else contract.NO_IDS
+            return Body(standard_body(due), ids=ids)
         return self.in_format(due, due.format_of(self.newest))
 
     def in_format(self, due: Due, number: int) -> Body:
@@ -59,9 +60,9 @@ class Bodies:
         wanted = self._format(number)
         source = source_of(due.facts, due.webhook_id)
         content, content_type = render(wanted, source)
-        if wanted.kind is FormatKind.STANDARD:
-            return Body(content, content_type, number=number)
-        ids = contract.ids_beside(source.event_id, source.company_id)
+        ids = dict(contract.RECOVERED if source.recovered else contract.NO_IDS)
+        if wanted.kind is not FormatKind.STANDARD:
+            ids |= contract.ids_beside(source.event_id, source.company_id)
         return Body(content, content_type, ids, number)
 
     def _format(self, number: int) -> Format:
@@ -102,4 +103,5 @@ def source_of(event: Facts | Event, webhook_id: int) -> Source:
         webhook_id=webhook_id,
         company_id=event.company_id,
         event_id=event.public_id,
+        recovered=event.recovered,
     )

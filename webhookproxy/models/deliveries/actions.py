@@ -34,6 +34,14 @@ RESENDABLE = (
 )
 
 
+def resendable(state: str, reason: str) -> bool:
+    """Return whether a delivery that ended so can be sent again.
+
+    What a filter left out cannot; what was kept back because it had been recovered can.
+    """
+    return state in RESENDABLE or reason == DeliveryReason.ALREADY_RECOVERED
+
+
 class Resent(StrEnum):
     """The result of resend(): the delivery is queued again, or it waits already."""
 
@@ -75,7 +83,9 @@ def resend(session: Session, delivery: Delivery, *, in_newest_format: bool = Fal
     webhook = _webhook_of(session, delivery)
     _refuse_discarding(webhook, delivery)
     _refuse_masked(session, delivery)
-    if not queue_again(session, webhook, [delivery.id], RESENDABLE):
+    was_recovered = delivery.reason == DeliveryReason.ALREADY_RECOVERED
+    states = (*RESENDABLE, DeliveryState.FILTERED) if was_recovered else RESENDABLE
+    if not queue_again(session, webhook, [delivery.id], states):
         if delivery.state in WAITING:
             return Resent.ALREADY_WAITING
         raise Refused.one(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webhookproxy.extensions import Base
@@ -29,3 +29,6 @@ class Lease(Base):
     # The highest numbers of removed rows: a number is never used twice.
     last_event_id: Mapped[int] = mapped_column(Id, default=0)
     last_delivery_id: Mapped[int] = mapped_column(Id, default=0)
+    # The ledger of histories lacks those of events after this number, which came before there was
+    # a ledger; None: it has them all.
+    histories_after: Mapped[int | None] = mapped_column(Id, server_default=text("0"))

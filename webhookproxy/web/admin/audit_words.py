@@ -27,6 +27,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.CONNECT: ("Conectou", "plug-connected"),
         Action.DISCONNECT: ("Desconectou", "plug-connected-x"),
         Action.DIAGNOSED: ("Fez o diagnóstico", "stethoscope"),
+        Action.CALLS_RECOVERED: ("Recuperou ligações", "history"),
         Action.WEBHOOK_CREATED: ("Criou o webhook", "plus"),
         Action.WEBHOOK_CHANGED: ("Mudou o webhook", "pencil"),
         Action.WEBHOOK_DELETED: ("Excluiu o webhook", "trash"),

@@ -59,6 +59,7 @@ class CompanyForm(StoredForm):
         "timezone",
         "retention_days",
         "token_expires",
+        "rest_url",
     )
     CONFLICT = (
         "Outra pessoa salvou esta empresa enquanto você editava. O que ela salvou está ao lado de "
@@ -90,6 +91,12 @@ class CompanyForm(StoredForm):
     other_host = StringField(
         "Outro servidor", description="Só se escolher “outro” acima, como https://socket.exemplo."
     )
+    recover_calls = BooleanField("Recuperar as ligações das lacunas", default=True)
+    rest_url = StringField(
+        "Endereço REST da 3C Plus (opcional)",
+        description="Onde perguntamos pelas ligações; vazio é https://app.3c.plus. Só se a sua "
+        "empresa tem um domínio próprio, como https://suaempresa.3c.plus.",
+    )
     timezone = SelectField("Fuso horário", description="Para as horas mostradas nas páginas.")
     retention_days = StringField(
         "Dias de guarda (opcional)",
@@ -117,6 +124,8 @@ class CompanyForm(StoredForm):
         self.token_expires.data = _day(company.token_expires_at)
         self.retention_days.data = str(company.retention_days or "")
         self.hide_credentials.data = company.hide_credentials
+        self.recover_calls.data = company.recover_calls
+        self.rest_url.data = company.rest_url
 
     def typed(self) -> dict[str, Any]:
         """Return the fields to store; a blank token is not among them. See StoredForm."""
@@ -129,6 +138,8 @@ class CompanyForm(StoredForm):
             "agent_id": str(self.agent_id.data or ""),
             "timezone": str(self.timezone.data or ""),
             "hide_credentials": bool(self.hide_credentials.data),
+            "recover_calls": bool(self.recover_calls.data),
+            "rest_url": str(self.rest_url.data or ""),
             "retention_days": self._days(),
             "token_expires_at": self._expiry(),
             **({"token": token} if token else {}),

@@ -10,6 +10,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.models import Gap
+from webhookproxy.models.recovery.recoveries import asked_of_gaps
+from webhookproxy.web.connection.recovery_words import recovery_words
 
 DAY = timedelta(days=1)
 GAPS_MAX = 50
@@ -26,6 +28,8 @@ class ShownGap:
     why: str
     left: float
     width: float
+    # How many of its calls were recovered, in words; empty if no one asked for them.
+    calls: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +44,28 @@ def gaps_of_a_day(session: Session, company_id: int) -> Gaps:
     """Return the gaps of the last 24 hours, GAPS_MAX at most."""
     now = datetime.now(UTC)
     began = now - DAY
-    rows = session.scalars(
+    gaps = session.scalars(
         select(Gap)
         .where(Gap.company_id == company_id, or_(Gap.ended_at.is_(None), Gap.ended_at > began))
         .order_by(Gap.started_at.desc())
         .limit(GAPS_MAX + 1)
     ).all()
+    rows = gaps[:GAPS_MAX]
+    asked = asked_of_gaps(session, [gap.id for gap in rows])
     found = []
-    for gap in rows[:GAPS_MAX]:
+    for gap in rows:
         first, last = max(gap.started_at, began), gap.ended_at or now
         left, width = ((first - began) / DAY * 100, max(LEAST, (last - first) / DAY * 100))
         # One that is just over must not be drawn beyond the end.
         left = min(left, 100 - width)
         found.append(
-            ShownGap(gap.started_at, gap.ended_at, gap.why, round(left, 2), round(width, 2))
+            ShownGap(
+                gap.started_at,
+                gap.ended_at,
+                gap.why,
+                round(left, 2),
+                round(width, 2),
+                recovery_words(asked.get(gap.id)),
+            )
         )
-    return Gaps(found, len(rows) > GAPS_MAX)
+    return Gaps(found, len(gaps) > GAPS_MAX)

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.models import Attempt, Delivery, Event, Webhook
+from webhookproxy.models.deliveries.actions import resendable
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import (
     DELIVERY_WORDS,
@@ -132,11 +133,11 @@ def _due(event: Event, webhook: Webhook, delivery: Delivery, answer: str, timezo
         since_ms=since_ms(delivery, webhook, event.received_ms),
         next_ms=None if webhook.deleted_at else next_ms(delivery, webhook),
         answer=answer,
-        may_resend=not waits(delivery)
-        and delivery.state != DeliveryState.FILTERED
+        may_resend=resendable(delivery.state, delivery.reason)
         and event.note != EventNote.MASKED
         and webhook.deleted_at is None,
         may_send=delivery.state == DeliveryState.FILTERED
+        and delivery.reason != DeliveryReason.ALREADY_RECOVERED
         and event.note != EventNote.MASKED
         and webhook.deleted_at is None,
     )
@@ -155,6 +156,8 @@ def _why_absent(event: Event, webhook: Webhook) -> NoDeliveryReason:
         return NoDeliveryReason.NOT_SENDABLE
     if webhook.events is not None and event.name not in webhook.events:
         return NoDeliveryReason.NOT_ASKED
+    if event.recovered and not webhook.takes_recovered:
+        return NoDeliveryReason.NOT_RECOVERED
     if event.received_ms < to_ms(webhook.created_at):
         return NoDeliveryReason.CREATED_LATER
     if event.received_ms < to_ms(webhook.saved_at) + GRACE_MS:

@@ -140,6 +140,7 @@ class WebhookForm(StoredForm):
         description="Lemos até 16 KB da resposta. Maiúsculas e minúsculas valem igual no texto.",
         render_kw=_OFF,
     )
+    takes_recovered = BooleanField("Enviar também as ligações recuperadas", default=True)
     parallelism = StringField(
         "Paralelismo",
         default="8",
@@ -182,6 +183,7 @@ class WebhookForm(StoredForm):
             self.success.data = rule.operator.value
             self.success_path.data, self.success_text.data = rule.path, rule.value
         chosen = webhook.events or []
+        self.takes_recovered.data = webhook.takes_recovered
         self.which.data = "todos" if webhook.events is None else "escolhidos"
         self.events.data = [name for name in chosen if name in CATALOG]
         self.more_events.data = "\n".join(name for name in chosen if name not in CATALOG)
@@ -231,6 +233,7 @@ class WebhookForm(StoredForm):
                 str(self.success_text.data or ""),
                 self.unread,
             ),
+            "takes_recovered": bool(self.takes_recovered.data),
             **self._numbers(),
             **self._secret("authorization"),
             **self._secret("secret"),

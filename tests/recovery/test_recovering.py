@@ -1,0 +1,138 @@
+"""Calls that no socket brought come back once, whatever 3C Plus answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.recovery.world import World
+from tests.support.application import rows, store_of
+from webhookproxy.models.deliveries.actions import Resent, resend
+from webhookproxy.models.deliveries.tables import find_delivery
+
+
+def test_missing_calls_come_back_as_the_socket_sends_them(world: World) -> None:
+    webhook = world.webhook()
+    world.webhook(takes_recovered=False)
+    world.hear_history("heard")
+    world.record("heard", "lost-1", "lost-2")
+    found = world.run(world.gap())
+    assert (found.recovered, found.look, found.trouble) == (2, 3, None)
+    assert sorted(world.histories()) == ["heard", "lost-1", "lost-2"]
+    event = world.half.events()[-1]
+    assert (event.recovered, event.socket_id) == (True, "")
+    assert event.order_key == f"call:{json.loads(event.payload)['callHistory']['_id']}"
+    due = [each.webhook_id for each in world.half.dues if each.facts.recovered]
+    assert due == [webhook, webhook]
+
+
+def test_the_history_that_comes_later_is_not_sent_again_but_its_update_is(world: World) -> None:
+    webhook, other = world.webhook(), world.webhook(takes_recovered=False)
+    world.record("late")
+    world.run(world.gap())
+    world.half.dues.clear()
+    world.hear_history("late", "late")
+    world.hear_history("late")
+    assert [each.webhook_id for each in world.half.dues].count(other) == 3
+    assert [each.webhook_id for each in world.half.dues].count(webhook) == 2
+    query = "SELECT webhook_id, state FROM deliveries WHERE reason = 'already_recovered'"
+    assert [tuple(each) for each in rows(world.app, query)] == [(webhook, "filtered")]
+
+
+ODDITIES = {
+    "numbers are texts": {"texts": True},
+    "every call is listed twice": {"twice": True},
+    "page sizes are ignored": {"page_size": 2},
+    "answers are empty": {"empty": True, "count": 3},
+    "answers are cut": {"cut": True, "count": 2},
+    "a 429 with Retry-After": {"status": 429, "retry_after": 1, "count": 1},
+    "a 422 for too many": {"status": 422, "count": 2},
+    "a 524": {"status": 524, "count": 2},
+    "listed a minute late": {"late": 60, "count": 1},
+}
+
+
+@pytest.mark.parametrize("oddity", ODDITIES.values(), ids=ODDITIES)
+def test_each_call_comes_back_once_whatever_is_odd(world: World, oddity: dict[str, object]) -> None:
+    names = world.record(*(f"call-{number}" for number in range(5)))
+    world.odd(**oddity)
+    found = world.run(world.gap())
+    assert sorted(world.histories()) == names
+    assert (found.recovered, found.listed, found.trouble) == (5, 5, None)
+
+
+@pytest.mark.parametrize(("status", "trouble"), [(401, "unauthorized"), (403, "forbidden")])
+def test_a_token_that_may_not_ends_the_recovery(world: World, status: int, trouble: str) -> None:
+    world.record("lost")
+    world.odd(status=status)
+    found = world.run(world.gap(), "stopped")
+    assert (found.trouble, found.recovered) == (trouble, 0)
+    assert world.simulator.state(world.token)["rest"]["requests"] == 1
+
+
+def test_nothing_is_recovered_before_a_user_confirms_the_count(world: World) -> None:
+    world.record("a", "b", "c")
+    asked = world.ask()
+    counted = world.run(asked, "counted")
+    assert (counted.listed, counted.missing, world.histories()) == (3, 3, [])
+    assert world.confirm(asked)
+    assert not world.confirm(asked)
+    assert world.run(asked).recovered == 3
+
+
+def test_a_gap_is_followed_by_three_looks(world: World) -> None:
+    recovery = world.gap()
+    world.record("first")
+    ends_ms = world.recovery(recovery).until_ms
+    looks: list[tuple[int, int]] = []
+    while (found := world.recovery(recovery)).state == "running":
+        if not looks or found.look != looks[-1][0]:
+            looks.append((found.look, found.next_ms - ends_ms))
+        world.ahead = max(world.ahead, found.next_ms / 1000 - world.now() + world.ahead)
+        world.recovering.step()
+    assert [at for _, at in looks[1:]] == [300_000, 900_000]
+    assert found.recovered == 1
+
+
+def test_an_address_that_is_nobodys_of_3c_plus_never_sees_a_token(world: World) -> None:
+    world.execute("UPDATE companies SET rest_url = 'https://example.com'")
+    found = world.run(world.gap(), "stopped")
+    assert (found.trouble, world.simulator.state(world.token)["rest"]["requests"]) == (
+        "no_address",
+        0,
+    )
+
+
+def test_the_next_calls_wait_until_the_webhook_began_with_the_last(world: World) -> None:
+    world.webhook()
+    world.record(*(f"call-{number:03}" for number in range(20)))
+    recovery = world.gap()
+    for _ in range(10):
+        world.recovering.step()
+    assert world.recovery(recovery).recovered == 16
+    assert world.run(recovery).recovered == 20
+
+
+def test_what_was_stored_before_there_was_a_ledger_is_not_recovered(world: World) -> None:
+    world.hear_history("old")
+    world.execute("DELETE FROM call_histories")
+    world.execute("UPDATE leases SET histories_after = 0")
+    world.record("old", "lost")
+    world.recovering.filling.is_done = False
+    found = world.run(world.gap())
+    assert (found.recovered, sorted(world.histories())) == (1, ["lost", "old"])
+
+
+def test_what_was_kept_back_is_sent_on_demand(world: World) -> None:
+    world.webhook()
+    world.record("late")
+    world.run(world.gap())
+    world.hear_history("late")
+    query = "SELECT id, state, reason FROM deliveries WHERE reason = 'already_recovered'"
+    (kept,) = rows(world.app, query)
+    resent = store_of(world.app).session(
+        lambda session: resend(session, find_delivery(session, kept.id))
+    )
+    assert resent is Resent.QUEUED
+    assert rows(world.app, query) == []

@@ -1,0 +1,81 @@
+"""The ledger of the histories of calls that arrived: what is in it is never recovered again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Index, String, false, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webhookproxy.database.bulk import Row, execute, insert_rows, mark
+from webhookproxy.extensions import Base
+from webhookproxy.models.types import Id
+
+# How long a history is known. 3C Plus is asked for 30 days at most, so each of those is known.
+KEPT_DAYS = 31
+# For how long the first history that the socket brings is taken for a recovered one.
+SAME_MS = 24 * 3_600_000
+
+# A company and the id of a history.
+Key = tuple[int, str]
+
+_COLUMNS = ("company_id", "history_id", "seen_ms")
+_IGNORE = "ON CONFLICT (company_id, history_id) DO NOTHING"
+
+
+class CallHistory(Base):
+    """One history of a call, by the id that 3C Plus gave it; in milliseconds since 1970.
+
+    `recovered` is set from its recovery until the socket brings it too.
+    """
+
+    __tablename__ = "call_histories"
+    __table_args__ = (Index("ix_call_histories_company_id_seen_ms", "company_id", "seen_ms"),)
+
+    company_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    history_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seen_ms: Mapped[int] = mapped_column(Id)
+    recovered: Mapped[bool] = mapped_column(server_default=false(), default=False)
+
+
+def note_histories(connection: Connection, seen: Sequence[tuple[Key, int]]) -> set[Key]:
+    """Note histories that the socket brought, each with its time.
+
+    Return those that were recovered before, in the last 24 hours: each is returned only once, and
+    what comes later is an update.
+    """
+    rows: list[Row] = [(*key, at_ms) for key, at_ms in seen]
+    if insert_rows(connection, "call_histories", _COLUMNS, rows, _IGNORE) == len(rows):
+        return set()
+    query = text(
+        "UPDATE call_histories SET recovered = FALSE WHERE company_id = :company"
+        " AND history_id = :history AND recovered RETURNING seen_ms"
+    )
+    found: set[Key] = set()
+    for key, at_ms in seen:
+        before = connection.execute(query, {"company": key[0], "history": key[1]}).scalar()
+        if before is not None and at_ms - before <= SAME_MS:
+            found.add(key)
+    return found
+
+
+def claim_histories(connection: Connection, keys: Sequence[Key], now_ms: int) -> set[Key]:
+    """Note histories that are about to be recovered; return those that no one noted before."""
+    claimed: set[Key] = set()
+    for key in keys:
+        row: Row = (*key, now_ms, True)
+        if insert_rows(connection, "call_histories", (*_COLUMNS, "recovered"), [row], _IGNORE):
+            claimed.add(key)
+    return claimed
+
+
+def known_histories(connection: Connection, company_id: int, ids: Sequence[str]) -> set[str]:
+    """Return those of a company's ids that are in the ledger."""
+    if not ids:
+        return set()
+    value = mark(connection)
+    query = (
+        f"SELECT history_id FROM call_histories WHERE company_id = {value}"
+        f" AND history_id IN ({', '.join([value] * len(ids))})"
+    )
+    return {row[0] for row in execute(connection, query, (company_id, *ids)).fetchall()}

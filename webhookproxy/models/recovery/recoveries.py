@@ -1,0 +1,108 @@
+"""Recoveries: times for which 3C Plus is asked for the calls that no socket brought.
+
+A request is a row. The process that owns the sockets works through it (see `recovery`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import Index, SmallInteger, String, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from webhookproxy.extensions import Base
+from webhookproxy.models.events import HourlyEvents
+from webhookproxy.models.types import Id, partial_index
+from webhookproxy.reasons import PlatformTrouble
+
+HOUR_MS = 3_600_000
+# So far back calls are asked for: the ledger has all of those days.
+MOST_MS = 30 * 24 * HOUR_MS
+# When the calls of a gap are asked for, after its end: histories arrive late.
+LOOKS_MS = (2 * 60_000, 5 * 60_000, 15 * 60_000)
+
+UNDER_WAY = "state IN ('counting', 'running')"
+
+
+class RecoveryState(StrEnum):
+    """Counting before a user confirms, counted, fetching, over, or ended by what 3C Plus said."""
+
+    COUNTING = "counting"
+    COUNTED = "counted"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+
+
+class Recovery(Base):
+    """A request and its progress. Times are milliseconds since 1970.
+
+    `look` counts the times that 3C Plus was asked, `period` and `page` are the place in the present
+    one. `listed` and `missing` are of the last whole look, `recovered` of all.
+    """
+
+    __tablename__ = "recoveries"
+    __table_args__ = (
+        Index("ix_recoveries_company_id_id", "company_id", "id"),
+        Index("ix_recoveries_gap_id", "gap_id"),
+        partial_index("ix_recoveries_under_way", "next_ms", where=UNDER_WAY),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    company_id: Mapped[int] = mapped_column(Id)
+    gap_id: Mapped[int | None] = mapped_column(Id)
+    # Empty if no one asked: a gap ended.
+    asked_by: Mapped[str] = mapped_column(String(254), server_default="", default="")
+    asked_ms: Mapped[int] = mapped_column(Id)
+    since_ms: Mapped[int] = mapped_column(Id)
+    until_ms: Mapped[int] = mapped_column(Id)
+    state: Mapped[str] = mapped_column(String(10))
+    look: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
+    period: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
+    page: Mapped[int] = mapped_column(server_default=text("1"), default=1)
+    next_ms: Mapped[int] = mapped_column(Id)
+    failures: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
+    # A PlatformTrouble: the last, while it lasts, or the one that ended it.
+    trouble: Mapped[str | None] = mapped_column(String(20))
+    listed: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    missing: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    recovered: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    ended_ms: Mapped[int | None] = mapped_column(Id)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether 3C Plus will be asked again."""
+        return self.state in (RecoveryState.COUNTING, RecoveryState.RUNNING)
+
+    def begin_look(self, at_ms: int) -> None:
+        """Have 3C Plus be asked from the beginning of the time, at this moment."""
+        self.period, self.page, self.next_ms = 0, 1, at_ms
+        self.listed = self.missing = 0
+
+    def end(
+        self, state: RecoveryState, now_ms: int, trouble: PlatformTrouble | None = None
+    ) -> None:
+        """Ask no more."""
+        self.state, self.ended_ms = state.value, now_ms
+        self.trouble = None if trouble is None else trouble.value
+
+
+def asked_of_gaps(session: Session, gap_ids: list[int]) -> dict[int, Recovery]:
+    """Return the newest request of each gap."""
+    if not gap_ids:
+        return {}
+    query = select(Recovery).where(Recovery.gap_id.in_(gap_ids)).order_by(Recovery.id)
+    return {each.gap_id: each for each in session.scalars(query) if each.gap_id is not None}
+
+
+def first_event_ms(session: Session, company_id: int) -> int | None:
+    """Return the beginning of the hour of a company's first event; None without events."""
+    query = (
+        select(HourlyEvents.hour)
+        .where(HourlyEvents.company_id == company_id)
+        .order_by(HourlyEvents.hour)
+        .limit(1)
+    )
+    hour = session.scalar(query)
+    return None if hour is None else hour * HOUR_MS

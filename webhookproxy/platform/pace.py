@@ -1,0 +1,49 @@
+"""How fast 3C Plus is asked: one pace for each company, over everything that asks for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import gevent
+
+# Half of the "30 requests a minute" that an integrator noted, and no more than one at a time.
+SECONDS = 2.5
+# What 3C Plus may ask for.
+HOLD_MAX = 300.0
+# Companies that are remembered: those that may be asked at once are forgotten beyond it.
+REMEMBERED = 2_000
+
+
+class Pace:
+    """When each company may be asked for again, on the monotonic clock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._free_at: dict[int, float] = {}
+
+    def free_in(self, company_id: int) -> float:
+        """Return in how many seconds a company may be asked for."""
+        return max(0.0, self._free_at.get(company_id, 0.0) - self._clock())
+
+    def take(self, company_id: int, patience: float) -> bool:
+        """Wait for the next turn of a company and take it; False if it is not within `patience`."""
+        now = self._clock()
+        begins = max(now, self._free_at.get(company_id, 0.0))
+        if begins - now > patience:
+            return False
+        # Taken before the wait: another greenlet gets the turn after this one.
+        self._forget(now)
+        self._free_at[company_id] = begins + SECONDS
+        if begins > now:
+            gevent.sleep(begins - now)
+        return True
+
+    def hold(self, company_id: int, seconds: float) -> None:
+        """Ask for nothing of a company for some seconds: 3C Plus wants it so."""
+        until = self._clock() + min(seconds, HOLD_MAX)
+        self._free_at[company_id] = max(until, self._free_at.get(company_id, 0.0))
+
+    def _forget(self, now: float) -> None:
+        if len(self._free_at) >= REMEMBERED:
+            self._free_at = {each: at for each, at in self._free_at.items() if at > now}

@@ -1,0 +1,226 @@
+"""Asks 3C Plus for the calls of gaps, page by page, and writes the events of the missing ones.
+
+The ledger, the events and the place in the pages are one transaction: the next owner of the sockets
+goes on from there, and no call is recovered twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import gevent
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.events.contract import token_mask
+from webhookproxy.events.recovery.histories import Row, id_of, missing
+from webhookproxy.listener.routes import Arrival
+from webhookproxy.models.companies import Company
+from webhookproxy.models.recovery.call_histories import known_histories
+from webhookproxy.network.guard import Policy
+from webhookproxy.platform.rest import AT_ONCE, PlatformError, Rest
+from webhookproxy.recovery.filling import Filling
+from webhookproxy.recovery.progress import Progress, Task, write_page, write_recovered
+from webhookproxy.recovery.writing import BATCH, Origin, Writer
+from webhookproxy.rules.platform import rest_base
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two steps: while calls are written, while an answer or a turn is waited for, and
+# while nothing is under way.
+PAUSE_WRITING = 0.02
+PAUSE_WAITING = 0.25
+PAUSE_IDLE = 2.0
+# Pages of one period: a server that ignores the page gives the same calls without end.
+PAGES_MAX = 2_000
+# After a bug of ours in a company's step.
+AFTER_BUG_SECONDS = 60.0
+
+
+@dataclass
+class _Page:
+    """The calls of a page that are still to be written."""
+
+    period: int
+    page: int
+    rows: list[Row] = field(default_factory=list)
+    listed: int = 0
+    missing: int = 0
+
+
+@dataclass
+class _Hand:
+    """What this process knows of a recovery that its row does not say.
+
+    `seen` are the calls of the period's earlier pages, `due` the deliveries of the last batch.
+    """
+
+    page: _Page | None = None
+    period: int = -1
+    seen: set[str] = field(default_factory=set)
+    due: list[int] = field(default_factory=list)
+
+
+class Recovering:
+    """Works in steps; `pause` is the number of seconds to wait before the next."""
+
+    def __init__(
+        self,
+        store: Store,
+        reading: Engine,
+        rest: Rest,
+        writer: Writer,
+        policy: Policy,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.pause = PAUSE_IDLE
+        self.filling = Filling(store, reading)
+        self._reading = reading
+        self._rest = rest
+        self._writer = writer
+        self._policy = policy
+        self._clock = clock
+        self._progress = Progress(store, reading)
+        self._hands: dict[int, _Hand] = {}
+        self._rests_until: dict[int, float] = {}
+
+    def step(self) -> bool:
+        """Go on with the recoveries of a few companies; return whether anything was written."""
+        fence = self._writer.fence
+        if not self.filling.is_done:
+            self.filling.step(fence)
+            self.pause = PAUSE_WRITING
+            return True
+        due = self._progress.due(round(self._clock() * 1000))
+        self._hands = {each: hand for each, hand in self._hands.items() if each in dict(due)}
+        chosen = self._chosen(due)
+        self.pause = PAUSE_WAITING if due else PAUSE_IDLE
+        wrote = self._run_at_once(chosen, fence) if chosen else False
+        if wrote:
+            self.pause = PAUSE_WRITING
+        return wrote
+
+    def _chosen(self, due: list[tuple[int, int]]) -> list[int]:
+        """Return a recovery of each of the first companies that may go on now."""
+        chosen: dict[int, int] = {}
+        now = time.monotonic()
+        for recovery_id, company_id in due:
+            if company_id in chosen or self._rests_until.get(company_id, 0.0) > now:
+                continue
+            hand = self._hands.get(recovery_id)
+            needs_turn = hand is None or hand.page is None
+            if needs_turn and self._rest.pace.free_in(company_id) > 0:
+                continue
+            chosen[company_id] = recovery_id
+            if len(chosen) == AT_ONCE:
+                break
+        return list(chosen.values())
+
+    def _run_at_once(self, chosen: list[int], fence: int) -> bool:
+        """Run a step of each; return whether one wrote. Raises what the database raised."""
+        wrote: list[bool] = []
+        errors: list[Exception] = []
+
+        def run(recovery_id: int) -> None:
+            try:
+                wrote.append(self._go_on(recovery_id, fence))
+            except (Fenced, StoreUnavailable, SQLAlchemyError) as error:
+                errors.append(error)
+            except Exception:  # a bug of ours, or a token that no key opens: others go on
+                logger.exception("recovery %d failed, and is tried again", recovery_id)
+                self._rest_after_bug(recovery_id)
+
+        greenlets = []
+        for recovery_id in chosen:
+            greenlet = gevent.spawn(run, recovery_id)
+            greenlet.name = f"recovery_{recovery_id}"
+            greenlets.append(greenlet)
+        try:
+            # Each ends by itself. Only a stop of the server ends one before: whatever is committed
+            # then has its numbers read again by the next owner.
+            gevent.joinall(greenlets)
+        finally:
+            gevent.killall(greenlets, block=False)
+        if errors:
+            raise errors[0]
+        return any(wrote)
+
+    def _rest_after_bug(self, recovery_id: int) -> None:
+        company_id = dict(self._progress.due(round(self._clock() * 1000))).get(recovery_id)
+        if company_id is not None:
+            self._rests_until[company_id] = time.monotonic() + AFTER_BUG_SECONDS
+
+    def _go_on(self, recovery_id: int, fence: int) -> bool:
+        """Fetch a page, or write some calls of it; return whether calls were written."""
+        now_ms = round(self._clock() * 1000)
+        task = self._progress.task(recovery_id, now_ms, self._base_of)
+        if task is None:
+            return False
+        if not task.is_wanted:
+            self._progress.stopped(task, now_ms, fence)
+            return False
+        if task.period is None:
+            self._hands.pop(recovery_id, None)
+            self._progress.look_is_done(task, now_ms, fence)
+            return False
+        hand = self._hands.setdefault(recovery_id, _Hand())
+        if hand.period != task.recovery.period:
+            hand.period, hand.page, hand.seen = task.recovery.period, None, set()
+        if self._progress.not_begun(hand.due):
+            # The webhooks still have the last few: a live event must not wait for more.
+            return False
+        if hand.page is None:
+            self._fetch(task, hand, now_ms, fence)
+            return False
+        return self._write(task, hand, hand.page, fence)
+
+    def _fetch(self, task: Task, hand: _Hand, now_ms: int, fence: int) -> None:
+        """Ask for the next page, and find out which of its calls are missing."""
+        found = task.recovery
+        if task.period is None:
+            return
+        try:
+            rows = self._rest.calls(task.access, task.period, found.page)
+        except PlatformError as error:
+            logger.warning(
+                "company_%d: 3C Plus was asked for calls: %s", found.company_id, error.trouble.value
+            )
+            self._progress.failed(task, error, now_ms, fence)
+            return
+        fresh = missing(rows, hand.seen)
+        hand.seen.update(map(id_of, fresh))
+        if not fresh or found.page > PAGES_MAX:
+            # An empty page is the end. A short one may not be: sizes are ignored now and then.
+            self._progress.period_is_done(task, fence)
+            return
+        with self._reading.connect() as connection:
+            known = known_histories(connection, found.company_id, [id_of(row) for row in fresh])
+        gone = missing(fresh, known)
+        if task.is_counting or not gone:
+            self._progress.page_is_done(task, len(fresh), len(gone), fence)
+            return
+        hand.page = _Page(found.period, found.page, gone, len(fresh), len(gone))
+
+    def _write(self, task: Task, hand: _Hand, page: _Page, fence: int) -> bool:
+        """Write the next few calls of a page; the last of them with the place of the next page."""
+        batch, rest = page.rows[:BATCH], page.rows[BATCH:]
+
+        def also(connection: Connection, written: list[Arrival]) -> None:
+            write_recovered(connection, task, len(written))
+            if not rest:
+                write_page(connection, task, page.listed, page.missing)
+
+        access = task.access
+        origin = Origin(access.company_id, token_mask(access.token), task.hide_credentials)
+        hand.due = self._writer.write(origin, batch, fence, also)
+        page.rows = rest
+        if not rest:
+            hand.page = None
+        return True
+
+    def _base_of(self, company: Company) -> str:
+        return rest_base(company.socket_url, company.rest_url, self._policy)

@@ -1,0 +1,37 @@
+"""A recovery of calls in words, beside its gap and in the list of requests."""
+
+from __future__ import annotations
+
+from webhookproxy.models.recovery.recoveries import Recovery, RecoveryState
+from webhookproxy.reasons import PLATFORM_WORDS, PlatformTrouble
+from webhookproxy.web.shared.formats import plural
+
+# What 3C Plus has no record of.
+NOT_BACK = "eventos de agente e de fila não voltam"
+
+
+def recovery_words(recovery: Recovery | None) -> str:
+    """Return how many calls came back, in one sentence; empty if no one asked for them."""
+    if recovery is None:
+        return ""
+    trouble = ""
+    if recovery.trouble is not None:
+        trouble = " " + PLATFORM_WORDS[PlatformTrouble(recovery.trouble)].what
+    return _words(recovery) + trouble
+
+
+def _words(recovery: Recovery) -> str:
+    so_far = plural(recovery.recovered, "ligação recuperada", "ligações recuperadas")
+    if recovery.state == RecoveryState.COUNTING:
+        return "Contando as ligações que faltam aqui…"
+    if recovery.state == RecoveryState.COUNTED:
+        missing = plural(recovery.missing, "ligação falta aqui", "ligações faltam aqui")
+        listed = plural(recovery.listed, "ligação", "ligações")
+        return f"{missing}, de {listed} na 3C Plus."
+    if recovery.state == RecoveryState.RUNNING:
+        return f"{so_far} até agora; perguntamos de novo à 3C Plus em alguns minutos."
+    if recovery.state == RecoveryState.STOPPED:
+        return f"{so_far}, e paramos de perguntar."
+    if not recovery.recovered:
+        return f"Nenhuma ligação faltou; {NOT_BACK}."
+    return f"{so_far}; {NOT_BACK}."
