@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, String, Table
 
-from webhookproxy.maintenance.personal_rows import SETTINGS
+from webhookproxy.maintenance.personal_rows import SEALED, SETTINGS
 from webhookproxy.models import schema
 from webhookproxy.models.types import Secret
 
@@ -68,8 +68,14 @@ MASKED = {
     "events.payload",
     "hourly_events.name",
 }
-# What people typed or chose: `flask privacy find` names it, and they decide.
-REPORTED = {f"{table}.{column}" for table, _, columns in SETTINGS for column in columns}
+# What people typed or chose: `flask privacy find` names it, and they decide. What is encrypted is
+# looked into too.
+REPORTED = {
+    f"{table}.{column}"
+    for table, _, columns in SETTINGS
+    for column in columns
+    if column not in SEALED
+}
 # Codes and hashes; answers without their digits; what 3C Plus said of a token; and who did what,
 # which the law wants kept.
 NO_NUMBER = {

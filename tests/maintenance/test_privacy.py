@@ -242,9 +242,14 @@ def test_an_expunge_that_is_cut_short_says_how_far_it_came_and_is_run_again(
 
 
 def test_settings_are_reported_and_left_alone(half: Sending) -> None:
-    webhook = half.webhook(f"{URL}?to={PHONE}", name=f"Ana {SHOWN}", state=WebhookState.PAUSED)
+    webhook = half.webhook(
+        f"{URL}?to={PHONE}",
+        name=f"Ana {SHOWN}",
+        state=WebhookState.PAUSED,
+        headers=(("X-Owner", PHONE),),
+    )
     found = find(half.reading, number())
-    assert found.settings == [f"webhook_{webhook} name", f"webhook_{webhook} url"]
+    assert found.settings == [f"webhook_{webhook} {field}" for field in ("name", "url", "headers")]
     run_expunge(half)
     assert find(half.reading, number()).settings == found.settings
 

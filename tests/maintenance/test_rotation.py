@@ -64,7 +64,14 @@ def filled(database_url: str, tmp_path: Path) -> str:
     with keyed(database_url, tmp_path, OLD) as app:
         for number in range(5):
             company = make_company(app, token=f"{TOKEN}-{number}")
-            make_webhook(app, company, URL, authorization="canary-auth", secret="canary-secret")
+            make_webhook(
+                app,
+                company,
+                URL,
+                authorization="canary-auth",
+                secret="canary-secret",
+                headers=(("X-Key", "canary-own"),),
+            )
         store_of(app).session(begin_second_factor)
     return database_url
 
@@ -93,11 +100,11 @@ def execute(app: Flask, statement: str, **values: Any) -> None:
 def test_after_a_rotation_the_new_key_alone_opens_everything(filled: str, tmp_path: Path) -> None:
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
         before = stored(app)
-        # 5 tokens, 5 times 2 of the webhooks, a second factor, the row that checks the keys.
-        assert rotate_keys(store_of(app)) == Rotated(done=17)
+        # 5 tokens, 5 times 3 of the webhooks, a second factor, the row that checks the keys.
+        assert rotate_keys(store_of(app)) == Rotated(done=22)
         after = stored(app)
         assert not {*chain(*before.values())} & {*chain(*after.values())}
-        assert rotate_keys(store_of(app)) == Rotated(already=17)
+        assert rotate_keys(store_of(app)) == Rotated(already=22)
         assert stored(app) == after
     with keyed(filled, tmp_path, NEW) as app, app.app_context():
         check_keys(app)
@@ -106,6 +113,7 @@ def test_after_a_rotation_the_new_key_alone_opens_everything(filled: str, tmp_pa
         webhook = db.session.get_one(Webhook, 1)
         assert pyotp.TOTP(db.session.get_one(SecondFactor, 1).key).now()
         assert (webhook.authorization, webhook.secret) == ("canary-auth", "canary-secret")
+        assert webhook.headers == "X-Key: canary-own"
 
 
 def test_a_token_is_still_known_when_the_old_key_is_gone(filled: str, tmp_path: Path) -> None:
@@ -140,8 +148,8 @@ def test_a_rotation_that_is_cut_short_goes_on_where_it_stopped(
         check_keys(app)
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
         again = rotate_keys(store_of(app))
-        assert (again.done + again.already, again.closed) == (17, 0)
-        assert 0 < again.already < 17
+        assert (again.done + again.already, again.closed) == (22, 0)
+        assert 0 < again.already < 22
     with keyed(filled, tmp_path, NEW) as app:
         check_keys(app)
 
@@ -201,7 +209,7 @@ def test_what_no_key_opens_is_left_and_told(filled: str, tmp_path: Path) -> None
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
         assert result.exit_code == 1
         assert result.stdout == (
-            "16 secrets are encrypted with the newest key now, 0 were before.\n"
+            "21 secrets are encrypted with the newest key now, 0 were before.\n"
         )
         assert result.stderr.startswith("Error: None of the DATA_KEYS opens 1 stored secrets")
         assert result.stderr.count("\n") == 1
@@ -211,13 +219,13 @@ def test_what_no_key_opens_is_left_and_told(filled: str, tmp_path: Path) -> None
 def test_the_command_says_how_many_and_that_the_old_key_may_go(filled: str, tmp_path: Path) -> None:
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
-        assert result.stdout.startswith("17 secrets are encrypted with the newest key now")
+        assert result.stdout.startswith("22 secrets are encrypted with the newest key now")
         assert "You can remove the older keys" in result.stderr
         (entry,) = rows(app, "SELECT who, action, detail FROM audit WHERE action = 'keys_rotated'")
-        assert tuple(entry) == ("cli", "keys_rotated", "17")
+        assert tuple(entry) == ("cli", "keys_rotated", "22")
     with keyed(filled, tmp_path, NEW) as app:
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
-        assert result.stdout.endswith("17 were before.\n")
+        assert result.stdout.endswith("22 were before.\n")
         assert result.stderr == ""
 
 

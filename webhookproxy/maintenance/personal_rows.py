@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 
 from webhookproxy.maintenance.personal import PersonalNumber
 from webhookproxy.models.deliveries.tables import KEPT_BACK
+from webhookproxy.models.types import keyring
 
 # Rows read at a time, and written in one transaction at most; fewer if their texts are long.
 BATCH = 100
@@ -53,6 +54,9 @@ CONDITIONS = Place("deliveries", {"id": 0}, ("condition",), where=KEPT_BACK)
 HOURS = Place("hourly_events", {"company_id": 0, "hour": 0, "name": ""}, ("name",))
 RESENDS = Place("bulk_resends", {"id": 0}, ("event",))
 
+# Columns whose texts are encrypted.
+SEALED = ("headers",)
+
 # Texts that people typed: the table, the word before a row's number, and the columns.
 SETTINGS = (
     (
@@ -63,7 +67,7 @@ SETTINGS = (
     (
         "webhooks",
         "webhook",
-        ("name", "file_key", "url", "events", "filters", "body_format", "success_rule"),
+        ("name", "file_key", "url", "events", "filters", "body_format", "success_rule", "headers"),
     ),
     ("past_formats", "past_format", ("body_format",)),
     ("users", "user", ("email",)),
@@ -142,6 +146,8 @@ def _look(number: PersonalNumber, place: Place, rows: list[Mapping[str, Any]]) -
         masked, apart = {}, False
         for column in place.texts:
             written = row[column] or ""
+            if column in SEALED and written:
+                written = keyring().decrypt(written)
             if column == "payload":
                 hidden = number.mask_json(written)
                 apart = number.is_apart(hidden)

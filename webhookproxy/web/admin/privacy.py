@@ -35,6 +35,7 @@ _SETTINGS = {
     "events": "eventos",
     "filters": "filtros",
     "body_format": "formato do corpo",
+    "headers": "headers próprios",
     "success_rule": "o que conta como sucesso",
 }
 # Where a setting is changed by hand, by the word before the number.
