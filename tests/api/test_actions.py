@@ -160,3 +160,14 @@ def test_personal_data_is_masked_without_the_scope_and_a_view_is_audited(
 def test_a_bad_body_is_a_problem(beto: Program, given: dict[str, Any], status: int) -> None:
     answer = beto.ask("POST", "/resends", **given)
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+@pytest.mark.usefixtures("filled")
+def test_an_odd_payload_is_answered_and_a_long_one_is_left_out(app: Flask, beto: Program) -> None:
+    for payload in ('{"a": NaN}', '{"a": "\\ud800"}', "not json", '{"a": 123456789012345678901}'):
+        run(app, f"UPDATE events SET payload = '{payload}'".replace(":", "\\:"))
+        assert beto.get("/events/evt_1")["is_too_long"] is False
+        assert beto.ask("GET", "/events/evt_1/payload").text == payload
+    run(app, f"UPDATE events SET payload = '[{'1,' * 40_000}1]'")
+    answer = beto.get("/events/evt_1")
+    assert (answer["payload"], answer["is_too_long"]) == (None, True)

@@ -31,7 +31,7 @@ class Field:
     name: str
     kind: str
     is_required: bool
-    text: str
+    text: str = ""
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ def _shown(method: str, path: str, operation: dict[str, Any], schemas: dict[str,
             each["name"],
             _kind(each["schema"], schemas),
             each.get("required", False),
-            each.get("description", ""),
+            each.get("description", "").replace("`", ""),
         )
         for each in operation.get("parameters", ())
         if each["in"] == "query"
@@ -94,7 +94,7 @@ def _fields(content: dict[str, Any], schemas: dict[str, Any]) -> list[Field]:
     schema = _of(schema, schemas)
     required = schema.get("required", ())
     return [
-        Field(name, _kind(each, schemas), name in required, each.get("description", ""))
+        Field(name, _kind(each, schemas), name in required)
         for name, each in schema.get("properties", {}).items()
     ]
 

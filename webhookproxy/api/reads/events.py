@@ -28,6 +28,9 @@ from webhookproxy.search.question import Question
 
 operations = Operations("events", "Eventos")
 
+# Characters of a payload that is read, masked and written within one turn of the event loop.
+PAYLOAD_MAX = 64_000
+
 
 class EventPath(Given):
     """The event of an address."""
@@ -72,10 +75,14 @@ class Due(BaseModel):
 
 
 class WholeEvent(EventAnswer):
-    """An event with its payload, which is masked for a token without the scope `payloads`."""
+    """An event with its payload, which is masked for a token without the scope `payloads`.
+
+    `is_too_long`: the payload is left out here, and /payload has it.
+    """
 
     payload: Any
     is_masked: bool
+    is_too_long: bool
     deliveries: list[Due]
 
 
@@ -121,10 +128,12 @@ def show_event(path: EventPath) -> WholeEvent:
     """Show one event with its payload and its deliveries."""
     event = event_of(path.event)
     wanted = select(Delivery).where(Delivery.event_id == event.id).order_by(Delivery.id)
+    is_too_long = len(event.payload) > PAYLOAD_MAX
     return WholeEvent(
         **_facts(event),
-        payload=_payload(event),
+        payload=None if is_too_long else _payload(event),
         is_masked=not caller().sees_personal,
+        is_too_long=is_too_long,
         deliveries=[
             Due(id=each.id, webhook_id=each.webhook_id, state=each.state, reason=each.reason)
             for each in db.session.scalars(wanted)
