@@ -21,7 +21,6 @@ from tests.support.application import (
     application,
     make_company,
     make_webhook,
-    migrate,
     rows,
     store_of,
 )
@@ -38,14 +37,16 @@ HOOK = "http://127.0.0.1:4001/"
 
 
 @pytest.fixture
-def other_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> str:
+def other_url(
+    request: pytest.FixtureRequest, database_url: str, migrated: bytes, tmp_path: Path
+) -> str:
     """Return a database of the other kind than `database_url`."""
     if database_url.startswith("sqlite"):
         url: str = request.getfixturevalue("postgresql_url")
         return url
-    url = f"sqlite:///{tmp_path / 'other.sqlite'}"
-    migrate(url)
-    return url
+    path = tmp_path / "other.sqlite"
+    path.write_bytes(migrated)
+    return f"sqlite:///{path}"
 
 
 def command(app: Flask, *words: str) -> str:

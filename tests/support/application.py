@@ -17,6 +17,7 @@ from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
 
 from webhookproxy import create_app
 from webhookproxy.broadcast import Broadcast
@@ -52,6 +53,24 @@ class CompiledTemplates(BytecodeCache):
 
 
 _compiled = CompiledTemplates()
+_compile_builder = Rule._compile_builder
+_builders: dict[tuple[str, bool], Callable[..., tuple[str, str]]] = {}
+
+
+def _compile_once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+    """Compile what makes the address of a route once for all applications of this process.
+
+    It is most of what building an application takes, and depends on nothing but the route.
+    """
+    if rule.defaults:
+        return _compile_builder(rule, append_unknown)
+    key = repr((rule.rule, rule._trace)), append_unknown
+    if key not in _builders:
+        _builders[key] = _compile_builder(rule, append_unknown)
+    return _builders[key]
+
+
+Rule._compile_builder = _compile_once  # type: ignore[assignment, method-assign]
 
 
 class ReusableApplication:
