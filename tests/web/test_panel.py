@@ -17,7 +17,7 @@ from tests.web.support.sockets import arrived, connection, execute, owner
 from webhookproxy.config.keys import Keyring
 from webhookproxy.extensions import db
 from webhookproxy.web import panel
-from webhookproxy.web.companies import problems
+from webhookproxy.web.companies import open_problems, problems
 
 SOON_MS = 1000
 
@@ -70,8 +70,9 @@ def test_all_connected_is_all_right(app: Flask, beto: Browser, place: Place) -> 
 
 
 def test_the_number_of_problems_is_in_the_title_and_the_icon_marked(
-    app: Flask, beto: Browser, place: Place
+    app: Flask, beto: Browser, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(open_problems, "KEPT_SECONDS", 1_000.0)
     connect(app, place.company)
     page = beto.get("/").text
     assert "<title>Painel · webhookproxy</title>" in page
@@ -87,7 +88,6 @@ def test_the_number_of_problems_is_in_the_title_and_the_icon_marked(
     assert "<title>(1) " in page
     assert re.search(r'rel="icon" [^>]* href="/static/icon-problem\.svg', page)
     assert "title.js" not in page
-    connect(app, place.company)
     execute(app, "UPDATE webhook_health SET circuit_opened_at = NULL, failures = 0")
     assert "<title>(1) " in beto.get("/conta").text
     app.extensions["open_problems"].clear()
@@ -163,6 +163,7 @@ def test_many_companies_are_read_a_few_at_a_time_and_without_their_secrets(
     app: Flask, ana: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(problems, "AT_ONCE", 2)
+    monkeypatch.setattr(open_problems, "KEPT_SECONDS", 1_000.0)
     for number in range(5):
         company = make_company(app, token=f"canary-token-of-the-company-{number:04}")
         fail(app, make_webhook(app, company, "http://127.0.0.1:9999/crm", secret="canary-secret"))

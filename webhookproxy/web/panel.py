@@ -14,6 +14,7 @@ from webhookproxy.rules.companies import DEFAULT_TIMEZONE
 from webhookproxy.web.alerts.history import unsent
 from webhookproxy.web.charts.pages import arrival_charts
 from webhookproxy.web.charts.windows import HOUR, chosen_window, ended_by_slot, events_by_slot
+from webhookproxy.web.companies.open_problems import remember
 from webhookproxy.web.companies.problems import Problem, answered, grouped, state_of
 from webhookproxy.web.shared import figures, live
 from webhookproxy.web.shared.access import LOOKED_AT, list_companies, readers, visible_companies
@@ -80,6 +81,7 @@ def _facts() -> dict[str, Any]:
 
 def _problems(session: Session, problems: Sequence[Problem]) -> dict[str, Any]:
     """Return a few problems in full, and more of them as groups with the worst of each."""
+    remember(len(problems))
     groups = grouped(problems)
     told = problems if len(problems) <= IN_FULL else []
     return {
