@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -33,25 +32,13 @@ from webhookproxy.rules.webhooks import WebhookInput, WebhookState
 SOCKET = "http://127.0.0.1:4000/"
 HOOK = "http://127.0.0.1:4001/"
 
-Apply = Callable[..., list[str]]
 
-
-@pytest.fixture
-def app(any_app: Flask) -> Flask:
-    return any_app
-
-
-@pytest.fixture
-def apply_file(app: Flask) -> Apply:
-    """Return a function that applies the companies of a file, and returns what changed in words."""
+def apply_file(app: Flask, companies: dict[str, Any], delete: tuple[int, ...] = ()) -> list[str]:
+    """Apply the companies of a file; return what changed in words."""
     terms = Terms(CLI, app.extensions["policy"], SOCKET)
-
-    def apply_file(companies: dict[str, Any], delete: tuple[int, ...] = ()) -> list[str]:
-        read = read_file(write_yaml({"version": 1, "companies": companies}), str, 90)
-        changes = store_of(app).session(lambda session: apply(session, read, terms, delete))
-        return [_words(each) for each in changes]
-
-    return apply_file
+    read = read_file(write_yaml({"version": 1, "companies": companies}), str, 90)
+    changes = store_of(app).session(lambda session: apply(session, read, terms, delete))
+    return [_words(each) for each in changes]
 
 
 def _words(change: Change) -> str:
@@ -93,42 +80,44 @@ def counts(app: Flask) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_a_file_creates_changes_and_leaves_alone(app: Flask, apply_file: Apply) -> None:
+def test_a_file_creates_changes_and_leaves_alone(any_app: Flask) -> None:
     crm = {"url": HOOK, "secret": "canary-s", "timeout": 5, "events": ["call-was-connected"]}
     erp = {"name": "ERP", "url": f"{HOOK}erp"}
-    assert apply_file(acme({"crm": crm, "erp": erp})) == [
+    assert apply_file(any_app, acme({"crm": crm, "erp": erp})) == [
         "+ acme company_1",
         f"+ acme/crm webhook_1: {HOOK}",
         f"+ acme/erp webhook_2: {HOOK}erp",
     ]
-    before = counts(app)
-    assert apply_file(acme({"crm": crm, "erp": erp})) == []
-    assert counts(app) == before
+    before = counts(any_app)
+    assert apply_file(any_app, acme({"crm": crm, "erp": erp})) == []
+    assert counts(any_app) == before
 
+    bahia = {"timezone": "America/Bahia"}
     # The field that left the file has its default again; the secret stays.
     del crm["timeout"], crm["secret"]
     crm["events"] = ["call-was-connected", "agent-is-idle"]
-    assert apply_file(acme({"crm": crm, "erp": erp}, timezone="America/Bahia")) == [
+    assert apply_file(any_app, acme({"crm": crm, "erp": erp}, **bahia)) == [
         "~ acme company_1: timezone America/Sao_Paulo -> America/Bahia",
         "~ acme/crm webhook_1: events 1 -> 2, timeout 5.0 -> 15.0",
     ]
     assert (
-        apply_file(acme({"crm": {**crm, "secret": "stored"}, "erp": erp}, timezone="America/Bahia"))
+        apply_file(
+            any_app,
+            acme({"crm": {**crm, "secret": "stored"}, "erp": erp}, **bahia),
+        )
         == []
     )
     # What a page changed is changed back; what it only switched stays.
-    edit(app, 2, url=f"{HOOK}other", rate_limit=3.0)
-    store_of(app).session(
+    edit(any_app, 2, url=f"{HOOK}other", rate_limit=3.0)
+    store_of(any_app).session(
         lambda session: switch_webhook(session, find_webhook(session, 2), WebhookState.PAUSED)
     )
-    assert apply_file(
-        acme({"crm": {**crm, "secret": None}, "erp": erp}, timezone="America/Bahia")
-    ) == [
+    assert apply_file(any_app, acme({"crm": {**crm, "secret": None}, "erp": erp}, **bahia)) == [
         "~ acme/crm webhook_1: secret cleared",
         f"~ acme/erp webhook_2: url {HOOK}other -> {HOOK}erp, rate_limit 3.0 -> none",
     ]
-    assert rows(app, "SELECT state FROM webhooks ORDER BY id") == [("active",), ("paused",)]
-    actions = [row[0] for row in rows(app, "SELECT action FROM audit ORDER BY id")]
+    assert rows(any_app, "SELECT state FROM webhooks ORDER BY id") == [("active",), ("paused",)]
+    actions = [row[0] for row in rows(any_app, "SELECT action FROM audit ORDER BY id")]
     assert actions[:3] == ["company_created", "webhook_created", "webhook_created"]
     assert actions[3:] == [
         *("company_changed", "webhook_changed"),
@@ -136,11 +125,9 @@ def test_a_file_creates_changes_and_leaves_alone(app: Flask, apply_file: Apply) 
     ]
 
 
-def test_one_mistake_changes_nothing_and_every_mistake_is_told(
-    app: Flask, apply_file: Apply
-) -> None:
-    apply_file(acme({"crm": {"url": HOOK, "secret": "canary-s"}}))
-    before = stored(app), counts(app)
+def test_one_mistake_changes_nothing_and_every_mistake_is_told(any_app: Flask) -> None:
+    apply_file(any_app, acme({"crm": {"url": HOOK, "secret": "canary-s"}}))
+    before = stored(any_app), counts(any_app)
     companies = {
         **acme(
             {
@@ -159,7 +146,7 @@ def test_one_mistake_changes_nothing_and_every_mistake_is_told(
         "free": {"token": "canary-other"},
     }
     with pytest.raises(Refused) as refused:
-        apply_file(companies)
+        apply_file(any_app, companies)
     assert [each.field for each in refused.value.problems] == [
         "companies/acme/webhooks/crm/url",
         "companies/acme/webhooks/new/authorization",
@@ -170,10 +157,10 @@ def test_one_mistake_changes_nothing_and_every_mistake_is_told(
         "companies/none/webhooks/a/timeout",
         "companies/same/token",
     ]
-    assert (stored(app), counts(app)) == before
+    assert (stored(any_app), counts(any_app)) == before
 
 
-def test_what_was_there_is_managed_from_now_on_by_its_name(app: Flask, apply_file: Apply) -> None:
+def test_what_was_there_is_managed_from_now_on_by_its_name(app: Flask) -> None:
     company = make_company(app, SOCKET, name="Acme")
     first, second = (make_webhook(app, company, f"{HOOK}{n}", name="CRM") for n in (1, 2))
     with app.app_context():
@@ -181,17 +168,15 @@ def test_what_was_there_is_managed_from_now_on_by_its_name(app: Flask, apply_fil
     assert list(file["companies"]) == ["acme"]
     assert list(file["companies"]["acme"]["webhooks"]) == ["crm", "crm-2"]
     managed = "managed by this file from now on"
-    assert apply_file(file["companies"]) == [
+    assert apply_file(app, file["companies"]) == [
         f"~ acme company_{company}: {managed}",
         f"~ acme/crm webhook_{first}: {managed}",
         f"~ acme/crm-2 webhook_{second}: {managed}",
     ]
-    assert apply_file(file["companies"]) == []
+    assert apply_file(app, file["companies"]) == []
 
 
-def test_export_wipe_apply_gives_the_same_but_for_numbers_and_secrets(
-    app: Flask, apply_file: Apply
-) -> None:
+def test_export_wipe_apply_gives_the_same_but_for_numbers_and_secrets(app: Flask) -> None:
     webhooks = {
         "crm": {
             "url": HOOK,
@@ -203,7 +188,7 @@ def test_export_wipe_apply_gives_the_same_but_for_numbers_and_secrets(
         },
         "erp": {"url": f"{HOOK}erp", "format": {"encoding": "form"}, "state": "simulated"},
     }
-    apply_file(acme(webhooks, name="Açaí", retention_days=3, token_expires="2027-01-31"))
+    apply_file(app, acme(webhooks, name="Açaí", retention_days=3, token_expires="2027-01-31"))
     before = stored(app)
     with app.app_context():
         companies = exported(db.session(), by_reference=True)["companies"]
@@ -217,35 +202,33 @@ def test_export_wipe_apply_gives_the_same_but_for_numbers_and_secrets(
     companies["acme"]["webhooks"]["crm"] |= {"secret": "canary-s", "authorization": "canary-a"}
     store_of(app).session(lambda session: delete_company(session, find_company(session, 1)))
     assert stored(app) == []
-    assert [each[0] for each in apply_file(companies)] == ["+", "+", "+"]
+    assert [each[0] for each in apply_file(app, companies)] == ["+", "+", "+"]
     assert stored(app) == before
 
 
-def test_a_webhook_that_left_the_file_is_deleted_only_when_asked(
-    app: Flask, apply_file: Apply
-) -> None:
-    apply_file(acme({"crm": {"url": HOOK}, "erp": {"url": HOOK}}))
+def test_a_webhook_that_left_the_file_is_deleted_only_when_asked(app: Flask) -> None:
+    apply_file(app, acme({"crm": {"url": HOOK}, "erp": {"url": HOOK}}))
     by_hand = make_webhook(app, 1, HOOK, name="by hand")
     left = acme({"crm": {"url": HOOK}})
-    assert apply_file(left) == ["? acme/erp webhook_2"]
-    assert apply_file({}, delete=(2,)) == []
-    assert apply_file(left, delete=(2, by_hand)) == ["- acme/erp webhook_2"]
+    assert apply_file(app, left) == ["? acme/erp webhook_2"]
+    assert apply_file(app, {}, delete=(2,)) == []
+    assert apply_file(app, left, delete=(2, by_hand)) == ["- acme/erp webhook_2"]
     assert rows(app, "SELECT id FROM webhooks WHERE deleted_at IS NULL ORDER BY id") == [
         (1,),
         (by_hand,),
     ]
     # The key is free again.
-    assert apply_file(acme({"crm": {"url": HOOK}, "erp": {"url": HOOK}})) == [
+    assert apply_file(app, acme({"crm": {"url": HOOK}, "erp": {"url": HOOK}})) == [
         f"+ acme/erp webhook_{by_hand + 1}: {HOOK}"
     ]
 
 
-def test_headers_stay_or_are_named_one_by_one(app: Flask, apply_file: Apply) -> None:
+def test_headers_stay_or_are_named_one_by_one(app: Flask) -> None:
     def headers(value: Any) -> list[str]:
-        return apply_file(acme({"crm": {"url": HOOK, "headers": value}}))
+        return apply_file(app, acme({"crm": {"url": HOOK, "headers": value}}))
 
     headers({"X-Api-Key": "canary-h", "X-Other": "canary-o"})
-    assert apply_file(acme({"crm": {"url": HOOK}})) == []
+    assert apply_file(app, acme({"crm": {"url": HOOK}})) == []
     assert headers({"X-Api-Key": "stored", "X-Other": "stored"}) == []
     with app.app_context():
         crm = exported(db.session(), by_reference=False)["companies"]["acme"]["webhooks"]["crm"]
@@ -261,19 +244,21 @@ def test_headers_stay_or_are_named_one_by_one(app: Flask, apply_file: Apply) -> 
     assert headers(None) == ["~ acme/crm webhook_1: headers cleared"]
 
 
-def test_a_new_token_keeps_the_day_that_the_file_says(apply_file: Apply) -> None:
+def test_a_new_token_keeps_the_day_that_the_file_says(app: Flask) -> None:
     day = {"token_expires": "2027-01-31"}
-    apply_file({"acme": {"token": "canary-1", **day}})
-    assert apply_file({"acme": {"token": "canary-2", **day}}) == ["~ acme company_1: token set"]
-    assert apply_file({"acme": {"token": "canary-2", **day}}) == []
+    apply_file(app, {"acme": {"token": "canary-1", **day}})
+    assert apply_file(app, {"acme": {"token": "canary-2", **day}}) == [
+        "~ acme company_1: token set"
+    ]
+    assert apply_file(app, {"acme": {"token": "canary-2", **day}}) == []
 
 
-def test_two_applies_at_once_create_each_entry_once(app: Flask) -> None:
-    terms = Terms(CLI, app.extensions["policy"], SOCKET)
+def test_two_applies_at_once_create_each_entry_once(any_app: Flask) -> None:
+    terms = Terms(CLI, any_app.extensions["policy"], SOCKET)
     companies = acme({f"w{each}": {"url": HOOK} for each in range(5)})
     read = read_file(write_yaml({"version": 1, "companies": companies}), str, 90)
     # Each has its own connection, as two commands have.
-    stores = [Store(app.config["OWN_SESSION_URL"]) for _ in range(2)]
+    stores = [Store(any_app.config["OWN_SESSION_URL"]) for _ in range(2)]
     try:
         both = [gevent.spawn(each.session, lambda s: apply(s, read, terms)) for each in stores]
         gevent.joinall(both, timeout=20, raise_error=True)
@@ -281,24 +266,24 @@ def test_two_applies_at_once_create_each_entry_once(app: Flask) -> None:
         for store in stores:
             store.close()
     assert sorted(len(each.value or ()) for each in both) == [0, 6]
-    assert rows(app, "SELECT COUNT(*) FROM webhooks") == [(5,)]
+    assert rows(any_app, "SELECT COUNT(*) FROM webhooks") == [(5,)]
 
 
-def test_other_processes_are_told_of_each_change(app: Flask, apply_file: Apply) -> None:
-    apply_file(acme({"crm": {"url": HOOK}}))
+def test_other_processes_are_told_of_each_change(app: Flask) -> None:
+    apply_file(app, acme({"crm": {"url": HOOK}}))
     before = rows(app, "SELECT MAX(number) FROM changes")[0][0]
-    apply_file(acme({"crm": {"url": f"{HOOK}new"}}))
+    apply_file(app, acme({"crm": {"url": f"{HOOK}new"}}))
     told = rows(app, f"SELECT company_id FROM changes WHERE number > {before}")
     assert told == [(1,)]
 
 
-def test_a_copied_key_is_refused_by_the_database(app: Flask, apply_file: Apply) -> None:
-    apply_file(acme({"crm": {"url": HOOK}}))
+def test_a_copied_key_is_refused_by_the_database(any_app: Flask) -> None:
+    apply_file(any_app, acme({"crm": {"url": HOOK}}))
 
     def job(session: Session) -> None:
         given = WebhookInput("other", HOOK)
-        create_webhook(session, 1, given, app.extensions["policy"]).file_key = "crm"
+        create_webhook(session, 1, given, any_app.extensions["policy"]).file_key = "crm"
         session.flush()
 
     with pytest.raises(IntegrityError):
-        store_of(app).session(job)
+        store_of(any_app).session(job)
