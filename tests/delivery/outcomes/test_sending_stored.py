@@ -157,7 +157,7 @@ def test_an_event_at_the_border_is_neither_lost_nor_sent_twice(
             steps.step()
             return len(receiver.requests) >= 7
 
-        wait_until(all_arrived, 10)
+        wait_until(all_arrived, 20)
         assert bulk(half, number)["state"] == "running"
         half.skew = 61
         go_on_until(half, is_over(half, number))
