@@ -116,8 +116,8 @@ def test_a_server_that_ends_the_first_socket_of_a_token_costs_one_recorded_hole(
     came = payloads(receiver)
     assert not came - stream.emitted
     (gap,) = rows(app, "SELECT started_at, ended_at FROM gaps")
-    # What fell between the two sockets, of which the simulator has the second one at once: without a
-    # handover it would be a second and more.
+    # What fell between the two sockets, of which the simulator has the second one at once. Without
+    # a handover it would be a second and more.
     assert gap.ended_at is not None
     assert sum((stream.emitted - came).values()) <= RATE // 2
     assert simulator.state(token)["accepted"] == 2
