@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.application import store_of
 from tests.web.conftest import Place, place  # noqa: F401 - a fixture
+from tests.web.support.addresses import make_addresses
 from webhookproxy.api.shared.problems import PREFIX
 from webhookproxy.models.accounts.api_tokens import Scope, make_api_token
 from webhookproxy.models.accounts.people import create_user, grant_only
@@ -66,6 +67,12 @@ def program(app: Flask) -> Make:
         return Program(app, store_of(app).session(job))
 
     return make
+
+
+@pytest.fixture
+def filled(app: Flask, place: Place) -> None:  # noqa: F811
+    """An event of the company, its delivery and a bulk resend."""
+    make_addresses(app, place.company, place.webhook)
 
 
 @pytest.fixture

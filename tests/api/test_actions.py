@@ -13,14 +13,7 @@ from tests.api.conftest import Make, Program
 from tests.support.application import make_webhook, rows, store_of
 from tests.support.receiver import Receiver
 from tests.web.conftest import Place
-from tests.web.support.addresses import make_addresses
 from webhookproxy.models.accounts.api_tokens import Scope
-
-
-@pytest.fixture
-def filled(app: Flask, place: Place) -> None:
-    """An event, its delivery and a bulk resend."""
-    make_addresses(app, place.company, place.webhook)
 
 
 def run(app: Flask, *statements: str) -> None:

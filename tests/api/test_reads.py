@@ -82,6 +82,7 @@ def test_what_is_unknown_is_not_found_as_json(ana: Program, place: Place) -> Non
     assert "GET" in refused.headers["Allow"]
 
 
+@pytest.mark.usefixtures("filled")
 def test_the_operator_of_another_company_finds_nothing_there(
     app: Flask, place: Place, carla: Program
 ) -> None:
@@ -94,6 +95,7 @@ def test_the_operator_of_another_company_finds_nothing_there(
     ]
 
 
+@pytest.mark.usefixtures("filled")
 def test_no_answer_has_a_secret_or_a_number_too_large_for_json(
     app: Flask, place: Place, ana: Program
 ) -> None:
@@ -111,6 +113,7 @@ def test_no_answer_has_a_secret_or_a_number_too_large_for_json(
         assert [each for each in ids(found) if not isinstance(each, str)] == [], endpoint
 
 
+@pytest.mark.usefixtures("filled")
 def test_every_operation_asks_for_its_scope_and_carries_the_headers(
     app: Flask, place: Place, program: Make
 ) -> None:

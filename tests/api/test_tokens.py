@@ -3,6 +3,7 @@ from __future__ import annotations
 from flask import Flask
 
 from tests.api.conftest import Make, Program
+from tests.api.walk import body_of, operations
 from tests.support.application import rows
 from tests.web.conftest import Place
 from tests.web.deliveries.test_words import execute
@@ -24,6 +25,8 @@ def test_only_a_good_token_in_the_header_opens_anything(app: Flask, ana: Program
             assert answer.status_code == 401
             assert answer.mimetype == "application/problem+json"
             assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
             assert "Set-Cookie" not in answer.headers
     assert ana.get("/companies")["items"] == []
 
@@ -33,7 +36,9 @@ def test_a_login_opens_no_operation_and_a_token_no_page(app: Flask, ana: Program
     assert page.status_code == 303
 
 
-def test_a_token_is_dead_at_once_when_it_or_its_user_ends(app: Flask, program: Make) -> None:
+def test_a_token_is_dead_at_once_when_it_or_its_user_ends(
+    app: Flask, place: Place, program: Make
+) -> None:
     ends = (
         "UPDATE api_tokens SET revoked_at = created_at",
         "UPDATE api_tokens SET expires_at = created_at",
@@ -44,7 +49,9 @@ def test_a_token_is_dead_at_once_when_it_or_its_user_ends(app: Flask, program: M
         found = program(f"beto{number}@exemplo.com.br", admin=True)
         found.get("/companies")
         execute(app, statement)
-        found.get("/companies", 401)
+        for endpoint, method, path in operations(app, place):
+            answer = found.ask(method, path, json=body_of(endpoint))
+            assert answer.status_code == 401, (statement, endpoint)
 
 
 def test_a_token_may_what_its_user_may_now(app: Flask, beto: Program, place: Place) -> None:
@@ -64,6 +71,11 @@ def test_a_token_for_one_company_sees_no_other(program: Make, place: Place) -> N
     ana.get(f"/companies/company_{place.other_company}", 404)
     ana.get(f"/webhooks/webhook_{place.other_webhook}", 404)
     ana.get(f"/webhooks/webhook_{place.webhook}")
+    both = (place.company, place.other_company)
+    beto = program("beto@exemplo.com.br", *both, only=(place.other_company,))
+    for found in (beto.get("/companies")["items"], beto.get("/status")["companies"]):
+        assert [each["id"] for each in found] == [f"company_{place.other_company}"]
+    beto.get(f"/companies/company_{place.company}", 404)
 
 
 def test_the_use_is_noted_once_a_minute(app: Flask, ana: Program) -> None:
