@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.api.conftest import Make, Program
-from tests.support.application import rows
+from tests.support.application import rows, store_of
 from tests.web.conftest import Place
 from webhookproxy.api.shared.problems import PREFIX
 from webhookproxy.extensions import db
@@ -123,6 +123,16 @@ def test_a_key_creates_once_and_is_for_one_request(
     kept = str(rows(app, "SELECT * FROM submissions"))
     assert "canary" not in kept
     assert send(ana, "POST", path, NEW, Idempotency_Key="x" * 256).status_code == 422
+
+
+def test_what_only_a_newer_program_knows_is_not_changed(
+    app: Flask, place: Place, ana: Program
+) -> None:
+    newer = 'UPDATE webhooks SET success_rule = \'{"new": "x"}\''
+    store_of(app).run(lambda connection: connection.exec_driver_sql(newer) and None)
+    answer = send(ana, "PATCH", f"/webhooks/webhook_{place.webhook}", {"name": "Um"})
+    assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
+    assert "volte à versão mais nova" in answer.text
 
 
 def test_nothing_is_saved_over_a_newer_version(place: Place, ana: Program) -> None:

@@ -15,6 +15,7 @@ from webhookproxy.delivery.outcomes.retry import Kind
 from webhookproxy.delivery.sending.success import SuccessTest
 from webhookproxy.events.conditions import WORDS_MAX, Condition, Operator
 from webhookproxy.events.newer_version import NewerVersion
+from webhookproxy.network.http.text import readable
 from webhookproxy.reasons import DeliveryReason, words_of_attempt
 from webhookproxy.rules import Problems, Refused
 from webhookproxy.rules.success import (
@@ -75,12 +76,15 @@ _JSON = st.recursive(
 ).map(json.dumps)
 
 
+_TYPES = st.sampled_from(["", "application/json; charset=latin-1", "text/html"])
+
+
 @settings(max_examples=40)
-@given(_RULES, st.one_of(_JSON, st.text(max_size=60), st.binary(max_size=60).map(repr)))
-def test_any_answer_meets_any_rule_or_not_and_nothing_is_raised(
-    rule: Condition, answer: str
+@given(_RULES, _TYPES, st.one_of(_JSON.map(str.encode), st.binary(max_size=60)))
+def test_any_bytes_meet_any_rule_or_not_and_nothing_is_raised(
+    rule: Condition, content_type: str, content: bytes
 ) -> None:
-    said = SuccessTest(rule).failing(answer)
+    said = SuccessTest(rule).failing(readable({"Content-Type": content_type}, content))
     assert said is None or 0 < len(said) <= WORDS_MAX
 
 

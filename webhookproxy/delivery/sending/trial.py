@@ -39,7 +39,7 @@ class TrialResult:
 
     @property
     def accepted(self) -> bool:
-        """Whether the receiver answered with a 2xx."""
+        """Whether the receiver's answer counts as success."""
         return self.outcome.kind is Kind.SUCCESS
 
 

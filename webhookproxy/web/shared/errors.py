@@ -24,6 +24,10 @@ _OTHER_HOST = (
     "Este servidor não atende por este nome. Use o endereço combinado; se for este, inclua-o em "
     "PUBLIC_URL ou TRUSTED_HOSTS e reinicie.\n"
 )
+_NEWER = (
+    "Uma versão mais nova deste programa salvou algo que esta não conhece: volte à versão mais "
+    "nova."
+)
 
 
 def init_app(app: Flask) -> None:
@@ -33,7 +37,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(StoreUnavailable, lambda _error: page(503))
     app.register_error_handler(SQLAlchemyError, _database)
-    app.register_error_handler(NewerVersion, lambda _error: page(409))
+    app.register_error_handler(NewerVersion, _newer_version)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -81,6 +85,10 @@ def _http(error: HTTPException) -> Response:
 def _database(error: SQLAlchemyError) -> Response:
     logger.error("a page could not read the database: %s", type(error).__name__)
     return page(503)
+
+
+def _newer_version(error: NewerVersion) -> Response:
+    return problem(409, words=(_NEWER, str(error))) if asks_api() else page(409)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -128,7 +128,8 @@ class WebhookForm(StoredForm):
         choices=choices(CHOICES),
         default=ANY,
         validate_choice=False,
-        description="Alguns sistemas respondem 200 também quando recusam, com o erro no corpo.",
+        description="Alguns sistemas respondem 200 também quando recusam, com o erro no corpo. "
+        "Com a regra errada, a URL recebe o mesmo evento de novo: confira-a com “Enviar teste”.",
     )
     success_path = StringField(
         "Campo da resposta",
