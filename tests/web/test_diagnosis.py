@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -398,3 +399,24 @@ def test_the_headline_says_how_many_problems_there_are(
     connect(app, company)
     page = ana.post(address(company), 200, teste="sim").text
     assert verdict(page).startswith("3 problemas, a começar por: ")
+
+
+@pytest.mark.parametrize(
+    ("role", "mark", "says"),
+    [
+        ("gestor", "Certo", "O token é de Integração, gestor, da organização Empresa simulada"),
+        ("supervisor", "Nota", "Só virão os eventos das equipes dele."),
+        ("agent", "Atenção", "Só virão os eventos deste agente."),
+    ],
+)
+def test_it_says_whose_the_token_is(
+    app: Flask, ana: Browser, simulator: SimulatorProcess, role: str, mark: str, says: str
+) -> None:
+    owner(app)
+    policy = app.extensions["policy"]
+    app.extensions["policy"] = replace(policy, rest_hosts=frozenset({"127.0.0.1"}))
+    token = f"diagnosis-{role}-0001"
+    company = make_company(app, simulator.url, token)
+    simulator.control("rest", token=token, role=role)
+    found = steps(ana.post(address(company)).text, "token")
+    assert says in found["Dono do token"][1]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -46,7 +47,16 @@ _CLOSE_GAP = text(
     "UPDATE gaps SET ended_at = CASE WHEN started_at > :at THEN started_at ELSE :at END"
     " WHERE company_id = :company_id AND ended_at IS NULL"
 )
-# The calls of a gap are asked for once it is over.
+# The calls of a gap are asked for once it is over; those of gaps that follow each other soon, at
+# once.
+_TOGETHER_MS = 30 * 60_000
+_RECOVER_WITH_THE_LAST = text(
+    "UPDATE recoveries SET until_ms = :at, next_ms = :at + :wait WHERE company_id = :company_id"
+    " AND state = :state AND asked_by = '' AND look = 0 AND next_ms > :at"
+    " AND since_ms > :at - :most"
+    " AND EXISTS (SELECT 1 FROM gaps g WHERE g.company_id = :company_id AND g.ended_at IS NULL"
+    " AND g.started_at < :at)"
+)
 _RECOVER_GAP = text(
     "INSERT INTO recoveries (company_id, gap_id, asked_ms, since_ms, until_ms, state, next_ms)"
     " SELECT g.company_id, g.id, :at, g.started_at, :at, :state, :at + :wait"
@@ -183,8 +193,7 @@ class StatusWriter:
         if status.gap == "open":
             connection.execute(_OPEN_GAP, values)
         elif status.gap == "close":
-            recover = {"state": RecoveryState.RUNNING.value, "wait": LOOKS_MS[0]}
-            connection.execute(_RECOVER_GAP, {**values, **recover})
+            _recover(connection, values)
             connection.execute(_CLOSE_GAP, values)
         connection.execute(
             _STATE,
@@ -203,3 +212,10 @@ class StatusWriter:
                 "fence": self._fence,
             },
         )
+
+
+def _recover(connection: Connection, values: Mapping[str, Any]) -> None:
+    """Have the calls of a company's open gap, which ends now, be asked for."""
+    given = {**values, "state": RecoveryState.RUNNING.value, "wait": LOOKS_MS[0]}
+    if not connection.execute(_RECOVER_WITH_THE_LAST, {**given, "most": _TOGETHER_MS}).rowcount:
+        connection.execute(_RECOVER_GAP, given)

@@ -5,6 +5,7 @@ A request is a row. The process that owns the sockets works through it (see `rec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from sqlalchemy import Index, SmallInteger, String, select, text
@@ -20,6 +21,9 @@ HOUR_MS = 3_600_000
 MOST_MS = 30 * 24 * HOUR_MS
 # When the calls of a gap are asked for, after its end: histories arrive late.
 LOOKS_MS = (2 * 60_000, 5 * 60_000, 15 * 60_000)
+
+# Requests of a company among which those of its gaps are looked for.
+LOOKED_AT = 200
 
 UNDER_WAY = "state IN ('counting', 'running')"
 
@@ -88,12 +92,23 @@ class Recovery(Base):
         self.trouble = None if trouble is None else trouble.value
 
 
-def asked_of_gaps(session: Session, gap_ids: list[int]) -> dict[int, Recovery]:
-    """Return the newest request of each gap."""
-    if not gap_ids:
-        return {}
-    query = select(Recovery).where(Recovery.gap_id.in_(gap_ids)).order_by(Recovery.id)
-    return {each.gap_id: each for each in session.scalars(query) if each.gap_id is not None}
+def recoveries_of(
+    session: Session, company_id: int, gaps: Sequence[tuple[int, int]]
+) -> list[Recovery | None]:
+    """Return the newest request that covers each gap, a pair of its begin and its end."""
+    if not gaps:
+        return []
+    query = (
+        select(Recovery)
+        .where(Recovery.company_id == company_id, Recovery.until_ms >= min(gaps)[0])
+        .order_by(Recovery.id.desc())
+        .limit(LOOKED_AT)
+    )
+    found = session.scalars(query).all()
+    return [
+        next((each for each in found if each.since_ms <= begin and end <= each.until_ms), None)
+        for begin, end in gaps
+    ]
 
 
 def first_event_ms(session: Session, company_id: int) -> int | None:

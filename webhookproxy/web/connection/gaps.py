@@ -10,7 +10,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.models import Gap
-from webhookproxy.models.recovery.recoveries import asked_of_gaps
+from webhookproxy.models.recovery.recoveries import recoveries_of
+from webhookproxy.models.types import to_ms
 from webhookproxy.web.connection.recovery_words import recovery_words
 
 DAY = timedelta(days=1)
@@ -51,9 +52,9 @@ def gaps_of_a_day(session: Session, company_id: int) -> Gaps:
         .limit(GAPS_MAX + 1)
     ).all()
     rows = gaps[:GAPS_MAX]
-    asked = asked_of_gaps(session, [gap.id for gap in rows])
+    spans = [(to_ms(gap.started_at), to_ms(gap.ended_at or now)) for gap in rows]
     found = []
-    for gap in rows:
+    for gap, recovery in zip(rows, recoveries_of(session, company_id, spans), strict=True):
         first, last = max(gap.started_at, began), gap.ended_at or now
         left, width = ((first - began) / DAY * 100, max(LEAST, (last - first) / DAY * 100))
         # One that is just over must not be drawn beyond the end.
@@ -65,7 +66,7 @@ def gaps_of_a_day(session: Session, company_id: int) -> Gaps:
                 gap.why,
                 round(left, 2),
                 round(width, 2),
-                recovery_words(asked.get(gap.id)),
+                recovery_words(recovery),
             )
         )
     return Gaps(found, len(gaps) > GAPS_MAX)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gevent.pool import Group
 
@@ -13,7 +14,9 @@ from webhookproxy.listener.client import Address
 from webhookproxy.listener.token_check import check_token
 from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.guard import Policy, UrlRefused
-from webhookproxy.reasons import ConnectionReason
+from webhookproxy.platform.rest import PlatformError
+from webhookproxy.platform.token_owner import TokenOwner, token_owner
+from webhookproxy.reasons import ConnectionReason, PlatformTrouble
 
 # All are asked side by side, and the page waits no longer than this.
 DEADLINE_SECONDS = 30.0
@@ -40,19 +43,36 @@ class Tried:
 
 @dataclass(slots=True)
 class Found:
-    """The answers. `token` is None if it was not asked about, or if no answer came."""
+    """The answers. `token` and `owner` are None if no one was asked, or if no answer came."""
 
     token: ConnectionReason | None = None
+    owner: TokenOwner | PlatformTrouble | None = None
     urls: dict[int, Tried] = field(default_factory=dict)
 
 
-def ask(address: Address | None, ways: Sequence[Way], policy: Policy) -> Found:
-    """Ask all of them at once, without the database, and end within DEADLINE_SECONDS."""
+def ask(
+    address: Address | None,
+    ways: Sequence[Way],
+    policy: Policy,
+    me: Callable[[], Mapping[str, Any]] | None,
+) -> Found:
+    """Ask all of them at once, without the database, and end within DEADLINE_SECONDS.
+
+    `me` asks 3C Plus whose the token is; None if it is not known where.
+    """
     found, group, resolver = Found(), Group(), shared_resolver()
 
     def token(address: Address) -> None:
         found.token = check_token(address, policy, resolver)
 
+    def owner(me: Callable[[], Mapping[str, Any]]) -> None:
+        try:
+            found.owner = token_owner(me())
+        except PlatformError as error:
+            found.owner = error.trouble
+
+    if me is not None:
+        group.spawn(owner, me)
     if address is not None:
         group.spawn(token, address)
     for way in ways:

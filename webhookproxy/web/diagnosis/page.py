@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, current_app, render_template, request, url_for
 from sqlalchemy.orm import Session
 
 from webhookproxy.delivery.sending.trial import prepare_trial
@@ -16,12 +19,15 @@ from webhookproxy.models import Company, Webhook
 from webhookproxy.models.audit import Action, record_company, record_webhook
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.network.guard import masked_url
+from webhookproxy.platform.rest import Access, shared_rest
 from webhookproxy.reasons import ConnectionState
+from webhookproxy.rules.platform import rest_base
 from webhookproxy.troubles.now import trouble_of
 from webhookproxy.web.connection.panel import shown_now
 from webhookproxy.web.diagnosis.events import connection_step, events_steps, why_no_post
 from webhookproxy.web.diagnosis.findings import TROUBLES, Check, Mark, explanation
 from webhookproxy.web.diagnosis.live import Found, Way, ask
+from webhookproxy.web.diagnosis.token_owner import owner_step
 from webhookproxy.web.diagnosis.words import token_step, trouble_steps, url_steps
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import actor, company_or_404
@@ -48,11 +54,19 @@ def check(company_id: int) -> str:
     sending = request.form.get("teste") == "sim"
     allowed = policy()
     address, ways = _address(company), _ways(company, sending=sending)
+    me = _me(company)
     _note(company, ways)
     # Hold no transaction while waiting for the answers.
     db.session.rollback()
-    found = ask(address, ways, allowed)
+    found = ask(address, ways, allowed, me)
     return _page(company_or_404(company_id), found, sending=sending)
+
+
+def _me(company: Company) -> Callable[[], Mapping[str, Any]] | None:
+    """Return what asks 3C Plus whose the token is; None without an address of its REST."""
+    base = rest_base(company.socket_url, company.rest_url, policy())
+    access = Access(company.id, base, company.token, company.agent_id)
+    return partial(shared_rest(current_app.extensions).me, access) if base else None
 
 
 def _address(company: Company) -> Address | None:
@@ -128,9 +142,11 @@ def _checks(
     shown = shown_now(session, [company])[company.id]
     healths = with_answers(session, [shown_webhook(each, company.timezone) for each in webhooks])
     asked = None if found is None else found.token
+    token = token_step(shown, company.timezone, asked)
+    owner = owner_step(company, None if found is None else found.owner)
     connection = connection_step(company, shown)
     return [
-        Check("token", "Token inválido?", [token_step(shown, company.timezone, asked)]),
+        Check("token", "Token inválido?", [token, *([] if owner is None else [owner])]),
         *(_url_check(each, found, sending=sending) for each in healths[:WEBHOOKS_MAX]),
         Check(
             "eventos",

@@ -1,0 +1,44 @@
+"""Whose the token is, as 3C Plus says it: what that means for the events that arrive."""
+
+from __future__ import annotations
+
+from webhookproxy.models import Company
+from webhookproxy.platform.token_owner import TokenOwner
+from webhookproxy.reasons import PLATFORM_WORDS, PlatformTrouble
+from webhookproxy.web.diagnosis.findings import Mark, Step
+
+NAME = "Dono do token"
+_FOR_ALL = "Com o token de um gestor chegam os eventos da organização inteira."
+
+
+def owner_step(company: Company, answer: TokenOwner | PlatformTrouble | None) -> Step | None:
+    """Return what 3C Plus said of the token; None if it was not asked."""
+    if answer is None:
+        return None
+    if isinstance(answer, PlatformTrouble):
+        words = PLATFORM_WORDS[answer]
+        return Step(Mark.NOTE, NAME, f"Não sabemos de quem é o token. {words.what}")
+    about = _about(answer)
+    if answer.role == "agente":
+        return Step(Mark.ODD, NAME, f"{about} Só virão os eventos deste agente.", _FOR_ALL)
+    if answer.role == "supervisor":
+        return Step(Mark.NOTE, NAME, f"{about} Só virão os eventos das equipes dele.", _FOR_ALL)
+    if company.threec_id.isdigit() and answer.company_id not in ("", company.threec_id):
+        return Step(
+            Mark.ODD,
+            NAME,
+            f"{about} O ID 3C Plus cadastrado aqui é {company.threec_id}, de outra organização.",
+            "Confira se o token é mesmo desta empresa.",
+        )
+    return Step(Mark.GOOD, NAME, about)
+
+
+def _about(owner: TokenOwner) -> str:
+    parts = [part for part in (owner.name, owner.role) if part]
+    known = ", ".join(parts) or "alguém que a 3C Plus não nomeia"
+    organisation = " ".join(part for part in (owner.company, _id(owner)) if part)
+    return f"O token é de {known}{f', da organização {organisation}' if organisation else ''}."
+
+
+def _id(owner: TokenOwner) -> str:
+    return f"(ID {owner.company_id})" if owner.company_id else ""
