@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
 
+from tests.conftest import Reusable
 from tests.listener.listening import listening
 from tests.recovery.world import World
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.platform import pace
 
 
-@pytest.fixture
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgresql, pytest.mark.slow])]
+)
 def world(
-    any_app: Flask, simulator: SimulatorProcess, token: str, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    reusable: Reusable,
+    simulator: SimulatorProcess,
+    token: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
     monkeypatch.setattr(pace, "SECONDS", 0.0)
-    with listening(any_app, simulator) as half:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    with reusable(url).as_new() as app, listening(app, simulator) as half:
         yield World(half, token)

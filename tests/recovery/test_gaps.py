@@ -75,9 +75,11 @@ WORDS = {
         "missing": 3,
         "listed": 1_204,
     },
-    "0 ligações recuperadas até agora": {"state": RecoveryState.RUNNING},
+    "2, 5 e 15 minutos depois": {"state": RecoveryState.RUNNING, "look": 0},
+    "0 ligações recuperadas até agora": {"state": RecoveryState.RUNNING, "look": 1},
     "A 3C Plus está com uma falha.": {
         "state": RecoveryState.RUNNING,
+        "look": 0,
         "trouble": PlatformTrouble.FAILING,
     },
     "é preciso o de um gestor": {

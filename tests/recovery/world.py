@@ -83,9 +83,9 @@ class World:
 
     def gap(self, minutes_ago: float = 1.0, lasted: float = 0.5) -> int:
         """Have a gap that is over; return the number of its recovery."""
-        until = round(self.now() * 1000 - (minutes_ago - lasted) * MINUTE_MS)
+        until = round(time.time() * 1000 - (minutes_ago - lasted) * MINUTE_MS)
         values = {"company": self.company, "since": until - round(lasted * MINUTE_MS)}
-        given = {**values, "until": until, "now": round(self.now() * 1000)}
+        given = {**values, "until": until, "now": round(time.time() * 1000)}
         self.execute(
             "INSERT INTO recoveries (company_id, asked_ms, since_ms, until_ms, state, next_ms)"
             " VALUES (:company, :until, :since, :until, 'running', :now)",

@@ -405,7 +405,7 @@ def test_the_headline_says_how_many_problems_there_are(
     ("role", "mark", "says"),
     [
         ("gestor", "Certo", "O token é de Integração, gestor, da organização Empresa simulada"),
-        ("supervisor", "Nota", "Só virão os eventos das equipes dele."),
+        ("supervisor", "Bom saber", "Só virão os eventos das equipes dele."),
         ("agent", "Atenção", "Só virão os eventos deste agente."),
     ],
 )
@@ -418,5 +418,6 @@ def test_it_says_whose_the_token_is(
     token = f"diagnosis-{role}-0001"
     company = make_company(app, simulator.url, token)
     simulator.control("rest", token=token, role=role)
-    found = steps(ana.post(address(company)).text, "token")
+    found = steps(ana.post(address(company), 200).text, "token")
+    assert found["Dono do token"][0] == mark
     assert says in found["Dono do token"][1]

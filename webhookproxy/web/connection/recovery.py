@@ -25,10 +25,10 @@ blueprint = Blueprint("recovery", __name__)
 
 # The times that can be asked for: their words, and the hours.
 SINCE = {
-    "hora": ("a última hora", 1),
-    "dia": ("as últimas 24 horas", 24),
-    "semana": ("os últimos 7 dias", 7 * 24),
-    "mes": ("os últimos 30 dias", 30 * 24),
+    "hora": ("na última hora", 1),
+    "dia": ("nas últimas 24 horas", 24),
+    "semana": ("nos últimos 7 dias", 7 * 24),
+    "mes": ("nos últimos 30 dias", 30 * 24),
 }
 # Requests of a company that the page shows.
 SHOWN = 20
