@@ -1,4 +1,4 @@
-"""One pace for each company, whoever asks."""
+"""One pace for each company, over the engine and the pages."""
 
 from __future__ import annotations
 
