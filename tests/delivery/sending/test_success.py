@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 
+import gevent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from webhookproxy.delivery.outcomes.retry import Kind
 from webhookproxy.delivery.sending.success import SuccessTest
 from webhookproxy.events.conditions import WORDS_MAX, Condition, Operator
 from webhookproxy.events.newer_version import NewerVersion
+from webhookproxy.network.http import client
 from webhookproxy.network.http.text import readable
 from webhookproxy.reasons import DeliveryReason, words_of_attempt
 from webhookproxy.rules import Problems, Refused
@@ -159,6 +162,19 @@ def test_the_rule_reads_up_to_16_kb_and_a_success_keeps_its_beginning(make: Make
     assert "passa de 16 KB" in (longer.detail or "")
     cut = raw(b'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"ok":')
     assert ask(make, lambda _got: cut, OK).reason is DeliveryReason.ANSWER_FAILED
+
+
+def test_the_rule_waits_for_a_body_that_comes_late(
+    make: MakeSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(sock: socket.socket) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n")
+        gevent.sleep(0.05)
+        sock.sendall(b'{"ok":true}')
+
+    # Without a rule the status alone decides, and no one waits.
+    monkeypatch.setattr(client, "BODY_SECONDS", 0.0)
+    assert ask(make, lambda _got: late, OK).kind is Kind.SUCCESS
 
 
 def test_own_headers_are_sent_and_hidden_in_what_comes_back(make: MakeSender) -> None:

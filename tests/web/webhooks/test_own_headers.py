@@ -97,6 +97,19 @@ def test_the_rule_is_changed_and_said_and_its_mistakes_lead_to_their_fields(
     assert "sucesso é qualquer 2xx" in ana.get(page).text
 
 
+def test_what_another_user_saved_meanwhile_is_beside_its_field(
+    ana: Browser, beto: Browser, webhook: int
+) -> None:
+    edit = f"/webhooks/webhook_{webhook}/editar"
+    seen = ana.fields(edit)
+    changed = {"header_name-1": "", "header_name-4": "X-New", "header_value-4": "n"}
+    beto.send(edit, {**beto.fields(edit), **changed, "success": "qualquer"}, 303)
+    page = ana.send(edit, {**seen, "name": "Outro"}, 200).text
+    assert "Salvo por outra pessoa: <strong>X-Api-Key, X-New</strong>" in page
+    assert "Salvo por outra pessoa: <strong>Qualquer resposta 2xx</strong>" in page
+    ana.send(edit, {**form_fields(page), "header_value-1": "two"}, 303)
+
+
 def test_what_a_newer_version_stored_is_said_and_not_guessed(
     app: Flask, ana: Browser, webhook: int
 ) -> None:
