@@ -114,3 +114,18 @@ def test_what_somebody_cancelled_is_resent_only_if_that_is_said(refuse: Refuse, 
     execute(app, "UPDATE deliveries SET state = 'cancelled', ended_ms = 1")
     assert "would send 0 deliveries" in refuse("delivery", "resend-missed", "1")
     assert "would send 1 deliveries" in refuse("delivery", "resend-missed", "1", "--cancelled")
+
+
+def test_what_had_arrived_is_counted_then_sent(run: Run, refuse: Refuse, app: Flask) -> None:
+    execute(app, "DELETE FROM deliveries")
+    command = ("webhook", "send-stored", "1")
+    assert "would send 1 events to webhook_1" in refuse(*command, "--since", "1970-01-01T00:00Z")
+    assert "is not a time" in refuse(*command, "--since", "ontem")
+    assert "in the future" in refuse(*command, "--since", "2999-01-01T00:00")
+    assert world.rows(app, "SELECT 1 FROM bulk_resends") == []
+    # The event came in the first millisecond of 1970, and the company's clock is behind.
+    done = run(*command, "--since", "1969-12-31T21:00", "--yes")
+    assert done.stdout == "resend_1 of 1 events to webhook_1 is begun.\n"
+    assert "No server is running now" in done.stderr
+    (entry,) = world.rows(app, "SELECT detail, who FROM audit WHERE action = 'send_stored'")
+    assert tuple(entry) == ("1", "cli")

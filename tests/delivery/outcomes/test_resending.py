@@ -291,7 +291,7 @@ def test_nothing_is_written_that_could_be_lost_between_two_transactions(
         monkeypatch.setattr(resending, "queue_again", queue)
         # Dead after the commit, before a lane was told: the change log tells the next owner.
         Resending(
-            half.store, half.reading, lambda _: None, half.journal.reserved, 7, half.clock
+            half.store, half.reading, lambda *_: None, half.journal.reserved, 7, half.clock
         ).step()
         half.notice()
         go_on_until(half, is_over(half, number))

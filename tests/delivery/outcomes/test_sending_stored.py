@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import pytest
 from sqlalchemy.orm import Session
 
 from tests.delivery.acting import ids
-from tests.delivery.lanes_world import Sending, attempt, numbers
+from tests.delivery.lanes_world import Sending, attempt, by_key, numbers
 from tests.delivery.outcomes.test_resending import bulk, go_on_until, is_over, the_job
 from tests.support.application import make_webhook, rows, wait_until
 from tests.support.receiver import Receiver
@@ -162,6 +163,35 @@ def test_an_event_at_the_border_is_neither_lost_nor_sent_twice(
         half.skew = 61
         go_on_until(half, is_over(half, number))
         assert len(numbers(receiver.requests)) == len(set(numbers(receiver.requests))) == 7
+
+
+def test_live_events_that_arrive_meanwhile_are_sent_once_and_keep_their_numbers(
+    any_half: Sending,
+) -> None:
+    """The socket's greenlet writes its groups while stored events get numbers."""
+    half = any_half
+    # More of one call than a lane reads at once, and more than a step queues.
+    half.store_events(90, key="one-call")
+    half.store_events(60)
+    with Receiver() as receiver:
+        webhook = half.webhook(receiver.url(), parallelism=64)
+        number = ask(half, webhook)
+
+        def arrive() -> None:
+            for _ in range(30):
+                half.arrive(2)
+                gevent.sleep(0)
+
+        live = gevent.spawn(arrive)
+        go_on_until(half, is_over(half, number))
+        live.get(timeout=20)
+        half.wait_for_ends(webhook, 210)
+        sent = numbers(receiver.requests)
+        assert len(sent) == len(set(sent)) == 210
+        of_the_call = by_key(receiver.requests)["one-call"]
+        assert of_the_call == sorted(of_the_call)
+        assert len(set(ids(half, webhook))) == 210
+        half.check_totals(webhook)
 
 
 def test_numbers_of_a_group_that_may_be_committed_are_not_given_away(half: Sending) -> None:

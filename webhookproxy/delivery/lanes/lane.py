@@ -72,8 +72,12 @@ class Lane:
         self._mail.post(partial(self._window.ask_reset, forgive=True, strict=strict))
         self.kick()
 
-    def attend(self, asked: list[int]) -> None:
-        """Follow what users did with deliveries; try those of `asked` now."""
+    def attend(self, asked: list[int], highest: int = 0) -> None:
+        """Follow what users did with deliveries; try those of `asked` now.
+
+        `highest` is the number of the newest delivery that was made for stored events, if any was.
+        """
+        self._window.reach(highest)
         if asked:
             # The user knows more now than the receiver did at its last Retry-After.
             self._pace.release()

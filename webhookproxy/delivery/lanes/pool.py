@@ -66,11 +66,12 @@ class Lanes:
                     lane.configure(webhook)
             self._versions[webhook.id] = webhook.version
 
-    def attend(self, acts: Mapping[int, list[int]]) -> None:
+    def attend(self, acts: Mapping[int, list[int]], highest: int = 0) -> None:
         """Take up what people did with deliveries of these webhooks; see Lane.attend."""
+        self._highest = max(self._highest, highest)
         for webhook_id, asked in acts.items():
             if (lane := self._lanes.get(webhook_id)) is not None:
-                lane.attend(asked)
+                lane.attend(asked, highest)
 
     def offer(self, dues: Iterable[Due]) -> None:
         """Hand over deliveries that were just committed, in the order of their numbers."""

@@ -104,7 +104,7 @@ class Resending:
         self,
         store: Store,
         reading: Engine,
-        attend: Callable[[Mapping[int, list[int]]], None],
+        attend: Callable[[Mapping[int, list[int]], int], None],
         reserved: Callable[[int], AbstractContextManager[Reserved]],
         retention_days: int,
         clock: Callable[[], float] = time.time,
@@ -150,16 +150,20 @@ class Resending:
                 return False
             webhook_id = webhook.id
         write = partial(_write, bulk_id=bulk_id, coming=coming, is_gone=is_gone)
-        if queued := self._write(write, coming):
-            self._attend({webhook_id: []})
+        queued, highest = self._write(write, coming)
+        if queued:
+            self._attend({webhook_id: []}, highest)
             pace.queued(queued)
         return coming is not None
 
-    def _write(self, write: Callable[..., int], coming: _Next | None) -> int:
+    def _write(self, write: Callable[..., int], coming: _Next | None) -> tuple[int, int]:
+        """Return how many were queued, and the highest number of those that are new."""
         if coming is None or not coming.stored:
-            return self._store.session(write)
+            return self._store.session(write), 0
         with self._reserved(len(coming.ids)) as numbers:
-            return self._store.session(partial(write, number=numbers.first), fence=numbers.fence)
+            write = partial(write, number=numbers.first)
+            queued = self._store.session(write, fence=numbers.fence)
+        return queued, numbers.first + len(coming.ids) - 1
 
     def _forget(self) -> None:
         """Once an hour, remove bulk resends that ended before the retention time."""

@@ -50,6 +50,10 @@ class Walk:
         self.highest = row.id
         return is_next
 
+    def reach(self, highest: int) -> None:
+        """Take notice that rows up to this number exist."""
+        self.highest = max(self.highest, highest)
+
     def more(self) -> bool:
         """Return whether find() may bring something, without looking."""
         return bool(self._keys.unread or self._fresh) or self._cursor < self.highest

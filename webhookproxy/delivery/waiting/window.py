@@ -37,6 +37,10 @@ class Window:
         if self._walk.offer(Row(due.id, due.order_key, due.due_ms, due.tries)):
             self.stock.put(due)
 
+    def reach(self, highest: int) -> None:
+        """Take notice that rows up to this number exist: they were committed, and not offered."""
+        self._walk.reach(highest)
+
     @property
     def resetting(self) -> bool:
         """Whether a reset was asked for and waits for results to be committed."""
