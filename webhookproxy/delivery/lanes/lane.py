@@ -77,12 +77,11 @@ class Lane:
 
         `highest` is the number of the newest delivery that was made for stored events, if any was.
         """
-        self._window.reach(highest)
         if asked:
             # The user knows more now than the receiver did at its last Retry-After.
             self._pace.release()
             self._probes.ask(asked)
-        self._mail.post(self._window.look_again)
+        self._mail.post(partial(self._window.look_again, highest))
         self.kick()
 
     def discard(self, until: int) -> None:

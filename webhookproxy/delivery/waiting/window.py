@@ -37,10 +37,6 @@ class Window:
         if self._walk.offer(Row(due.id, due.order_key, due.due_ms, due.tries)):
             self.stock.put(due)
 
-    def reach(self, highest: int) -> None:
-        """Take notice that rows up to this number exist: they were committed, and not offered."""
-        self._walk.reach(highest)
-
     @property
     def resetting(self) -> bool:
         """Whether a reset was asked for and waits for results to be committed."""
@@ -95,8 +91,12 @@ class Window:
         self.in_hand.settle(delivery_id)
         self._reset()
 
-    def look_again(self) -> None:
-        """Read all rows again, because some were resent or ended; rows in hand stay in hand."""
+    def look_again(self, highest: int = 0) -> None:
+        """Read all rows again, because some were resent or ended; rows in hand stay in hand.
+
+        Rows up to `highest` exist, also if they were not offered.
+        """
+        self._walk.reach(highest)
         # Should one of these fail, it must not keep a row waiting that now comes before it.
         self.in_hand.doubt()
         self.ask_reset(forgive=False)
