@@ -22,14 +22,14 @@ def body_of(endpoint: str) -> dict[str, Any] | None:
     return _BODIES.get(endpoint.partition(".")[2])
 
 
-def operations(app: Flask, place: Place) -> Iterator[tuple[str, str, str]]:
+def operations(app: Flask, place: Place, event: str = "evt_1") -> Iterator[tuple[str, str, str]]:
     """Yield the endpoint, the method and the path under /api/v1 of each operation."""
     values = {
         "company": f"company_{place.company}",
         "webhook": f"webhook_{place.webhook}",
         "delivery": "delivery_1",
         "resend": "resend_1",
-        "event": "evt_1",
+        "event": event,
         "name": "call-was-connected",
     }
     with app.test_request_context():

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask
 
+from tests.api.walk import operations
 from tests.canaries.marks import AUTH, OWN_HEADER, PHONE, PHONE_SHOWN, SECRET, TOKEN, URL_KEY
 from tests.canaries.stage import (
     ANA,
@@ -24,6 +25,7 @@ from tests.canaries.stage import (
     filled,
 )
 from tests.support.application import rows, store_of
+from tests.web.conftest import Place
 from tests.web.support.addresses import is_of_api
 from tests.web.support.browser import form_fields
 from tests.web.support.served import Heard, Served
@@ -39,6 +41,7 @@ IDS: dict[str, Any] = {
     "guest_id": 1,
     "address_id": 1,
     "token_id": 1,
+    "key": "bitrix24",
     # No link's: the real one is opened apart.
     "token": "AAAAAAAAAAAAAAAAAAAAAA",
 }
@@ -135,7 +138,8 @@ def reader(stage: Stage, ana: Served) -> None:
     shown = {each.endpoint for each in heard if each.status == 200}
     assert {"events.show", "events.index", "deliveries.show", "webhooks.show"} <= shown
     for phone in (PHONE, PHONE_SHOWN, "91234"):
-        assert [each.path for each in heard if phone in each.text] == []
+        found = [each.path for each in heard if phone in each.text]
+        assert found == [], (phone, found)
 
 
 def every_form(stage: Stage, ana: Served) -> None:
@@ -240,20 +244,17 @@ def tokens(stage: Stage, ana: Served) -> None:
     token = stage.secret_from(ana.send("/conta/tokens", fields, 200).text)
     program = stage.browser().client
     known = rows(stage.app, "SELECT public_id FROM events ORDER BY id LIMIT 1")[0][0]
-    ids = {"company": "company_1", "webhook": "webhook_1", "delivery": "delivery_1"}
-    values = {**ids, "event": known, "name": "call-was-connected"}
-    with stage.app.test_request_context():
-        urls = stage.app.url_map.bind("localhost")
-        found = [
-            urls.build(rule.endpoint, {name: values[name] for name in rule.arguments})
-            for rule in stage.app.url_map.iter_rules()
-            if is_of_api(rule) and "GET" in (rule.methods or ())
-        ]
+    found = [
+        f"/api/v1{path}"
+        for _, method, path in operations(stage.app, Place(1, 1, 2, 2), known)
+        if method == "GET"
+    ]
     for address in found:
         program.get(address)
         program.get(address, headers={"Authorization": f"Bearer {WRONG}"})
         answer = program.get(address, headers={"Authorization": f"Bearer {token}"})
-        assert answer.status_code in (200, 403, 429), address
+        # No resend has been asked for yet, and a token without `payloads` gets no payload.
+        assert answer.status_code in (200, 403, 404, 429), address
 
 
 def users(ana: Served) -> None:
