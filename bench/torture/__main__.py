@@ -14,6 +14,7 @@ import time
 
 import gevent
 
+from bench.torture import holes
 from bench.torture.account import Account, take
 from bench.torture.faults import Faults
 from bench.torture.stage import stage
@@ -31,7 +32,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--holes", type=int, default=0, metavar="N")
     given = parser.parse_args()
+    if given.holes:
+        return holes.main(given.database, given.holes)
     print(f"{given.database}, {given.minutes:g} minutes, seed {given.seed}", flush=True)
     account, faults, settled = run(given.database, given.minutes * 60, given.seed)
     for line in account.lines():

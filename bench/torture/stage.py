@@ -81,9 +81,9 @@ class Stage:
     # While it is set, all events have one key and come ten times as often.
     one_key: bool = False
 
-    def start_server(self) -> ServerProcess:
+    def start_server(self, **settings: str) -> ServerProcess:
         """Start one more server, and wait until it answers."""
-        server = self.stack.enter_context(ServerProcess(self.url, self.folder))
+        server = self.stack.enter_context(ServerProcess(self.url, self.folder, **settings))
         self.servers.append(server)
         return server
 
@@ -160,7 +160,7 @@ class Stage:
 
 
 @contextmanager
-def stage(database: str) -> Iterator[Stage]:
+def stage(database: str, companies: int = COMPANIES) -> Iterator[Stage]:
     """Yield the stage on an empty database of this kind."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
@@ -175,7 +175,7 @@ def stage(database: str) -> Iterator[Stage]:
         simulator = stack.enter_context(SimulatorProcess())
         simulator.control("pings", **PINGS)
         made = Stage(app, url, folder, simulator, server, stack)
-        for number in range(1, COMPANIES + 1):
+        for number in range(1, companies + 1):
             _add_company(made, stack, f"{TOKEN}-{number:04}")
         stack.enter_context(made.told.receiver)
         made.told.receiver.answer = made.told.answer

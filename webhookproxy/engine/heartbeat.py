@@ -48,7 +48,8 @@ class Heartbeat:
         self._row_guarded = Guarded(self.lose)
         self._row: gevent.Greenlet[..., None] | None = None
         self._begun = False
-        self._said_waiting = False
+        # Whether another process had the lease when this one last asked for it.
+        self.waits = False
         self._next = 0.0
         self._wake = Event()
         self._given_back = Event()
@@ -104,14 +105,11 @@ class Heartbeat:
 
     def _take(self) -> None:
         taken = not self._another_is_chosen() and self._ownership.take()
+        self.waits = not taken
         if taken and self._given_back.is_set():
             self.fence = self._ownership.fence
-            self._said_waiting = False
             logger.info("this process owns the sockets now")
             self._on_taken()
-        elif not taken and not self._said_waiting:
-            self._said_waiting = True
-            logger.info("another process owns the sockets: this one serves pages and waits")
 
     def _beat(self) -> None:
         if not self._ownership.held():

@@ -150,7 +150,7 @@ class Engine:
             if self._hand_over.look(fence) and not self._replaced:
                 self._replaced = True
                 self._on_replaced()
-        else:
+        elif self._heartbeat.waits:
             self._successor.step()
             if self._successor.is_ahead:
                 self._heartbeat.hurry()

@@ -38,7 +38,8 @@ class Successor:
         self._holder = holder
         # Whether the owner is asked to end, once.
         self._takes_over = takes_over
-        self._said_waiting = -WAIT_SECONDS
+        # When this process last said that it waits, monotonic; None if it did not.
+        self._said_waiting: float | None = None
         self._beaten = 0.0
         # Until when another process counts as chosen.
         self._another_until = 0.0
@@ -72,9 +73,10 @@ class Successor:
                 self._begin(found.fence)
         elif self._takes_over:
             self._agreement.ask()
-        elif time.monotonic() - self._said_waiting >= WAIT_SECONDS:
-            self._said_waiting = time.monotonic()
+            self._say_waiting()
+        elif self._said_waiting is None or time.monotonic() - self._said_waiting >= WAIT_SECONDS:
             self._agreement.wait()
+            self._say_waiting()
 
     @property
     def is_ahead(self) -> bool:
@@ -87,7 +89,7 @@ class Successor:
         Returns the companies that had no hole. Called before the relay starts.
         """
         stretches, self._stretches = self._stretches, None
-        self._fence, self._takes_over = None, False
+        self._fence, self._takes_over, self._said_waiting = None, False, None
         if stretches is None:
             return frozenset()
         found = self._agreement.read()
@@ -111,6 +113,11 @@ class Successor:
             self._agreement.leave(self._holder)
         self._relay.close_ahead()
         logger.info("the sockets that were opened ahead are closed: the owner stays")
+
+    def _say_waiting(self) -> None:
+        if self._said_waiting is None:
+            logger.info("another process owns the sockets: this one serves pages and waits")
+        self._said_waiting = time.monotonic()
 
     def _begin(self, fence: int) -> None:
         logger.info("the owner of the sockets ends: opening sockets beside its own")

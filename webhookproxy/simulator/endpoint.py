@@ -30,6 +30,7 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "pings": (bool, "true or false"),
     "refused": (bool, "true or false"),
     "kick": (bool, "true or false"),
+    "only": (bool, "true or false"),
     "status": (int, "a whole number, 0 or more"),
     "page_size": (int, "a whole number above 0"),
     "retry_after": ((int, float), "a number, 0 or more"),

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import signal
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import gevent
 import pytest
 from flask import Flask
 
@@ -17,51 +12,7 @@ from tests.support.application import make_company, make_webhook, rows, wait_unt
 from tests.support.receiver import OK, Receiver, hang
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
-
-# Events a second, and which share of them is the same text, byte for byte.
-RATE = 50
-EQUAL = 10
-
-
-class Stream:
-    """Emits events to a company until it is ended; each tenth is the same text."""
-
-    def __init__(self, simulator: SimulatorProcess, token: str) -> None:
-        self._simulator = simulator
-        self._token = token
-        self._ended = False
-        self.emitted: Counter[str] = Counter()
-        self._greenlet = gevent.spawn(self._run)
-
-    def end(self) -> Counter[str]:
-        """Emit no more; return how often each payload was emitted."""
-        self._ended = True
-        self._greenlet.get(timeout=20)
-        return self.emitted
-
-    def _run(self) -> None:
-        number = 0
-        while not self._ended:
-            number += 1
-            payload = {"agent": 7} if number % EQUAL == 0 else {"number": number}
-            self._simulator.control("emit", token=self._token, event="x", args=[payload])
-            self.emitted[json.dumps(payload)] += 1
-            gevent.sleep(1 / RATE)
-
-
-@contextmanager
-def streaming(simulator: SimulatorProcess, token: str) -> Iterator[Stream]:
-    """Yield a stream of events of a company; it ends at the end."""
-    stream = Stream(simulator, token)
-    try:
-        yield stream
-    finally:
-        stream.end()
-
-
-def payloads(receiver: Receiver) -> Counter[str]:
-    """Return how often each payload came."""
-    return Counter(json.dumps(json.loads(each.body)["payload"]) for each in receiver.requests)
+from tests.support.streaming import RATE, payloads, streaming
 
 
 @pytest.mark.slow
@@ -103,7 +54,7 @@ def test_a_server_that_ends_the_first_socket_of_a_token_costs_one_recorded_hole(
 ) -> None:
     company = make_company(app, simulator.url, token, connected=True)
     make_webhook(app, company, receiver.url())
-    simulator.control("one_socket", token=token)
+    simulator.control("one_socket", token=token, only=True)
     with ServerProcess(sqlite_url, tmp_path) as first:
         first.wait_for_sockets(1)
         with ServerProcess(sqlite_url, tmp_path) as second, streaming(simulator, token) as stream:
