@@ -30,6 +30,7 @@ def test_a_deploy_with_a_successor_loses_and_doubles_nothing(
         first.wait_for_sockets(1)
         with ServerProcess(database_url, tmp_path) as second, streaming(simulator, token) as stream:
             receiver.wait_for(20)
+            wait_until(lambda: "and waits" in second.output, 20, "the second waits")
             assert first.terminate() == 0
             wait_until(lambda: second.health()["owner"], 20, "the second server owns the sockets")
             came = len(receiver.requests)
@@ -59,6 +60,7 @@ def test_a_server_that_ends_the_first_socket_of_a_token_costs_one_recorded_hole(
         first.wait_for_sockets(1)
         with ServerProcess(sqlite_url, tmp_path) as second, streaming(simulator, token) as stream:
             receiver.wait_for(20)
+            wait_until(lambda: "and waits" in second.output, 20, "the second waits")
             first.terminate()
             wait_until(lambda: second.health()["owner"], 20, "the second server owns the sockets")
             receiver.wait_for(len(receiver.requests) + 20)
@@ -127,6 +129,7 @@ def test_an_owner_that_is_killed_while_it_hands_over_loses_nothing_that_both_hea
             ):
                 simulator.control("emit", token=token, event="y", args=[{}])
                 slow.wait_for(1)
+                wait_until(lambda: "and waits" in second.output, 20, "the second waits")
                 first.signal(signal.SIGTERM)
                 wait_until(lambda: "opening sockets" in second.output, 20, "it opens sockets")
                 simulator.wait_for_sockets(token, 2)
