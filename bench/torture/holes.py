@@ -23,7 +23,7 @@ SECONDS = 30.0
 
 @dataclass
 class Result:
-    """What became of the events of one scenario."""
+    """How many events of one scenario were lost and doubled."""
 
     name: str
     emitted: int
@@ -89,7 +89,7 @@ def main(database: str, rounds: int) -> int:
 
 
 def run(made: Stage, name: str, rounds: int) -> Result:
-    """Return what became of the events of a scenario."""
+    """Return how many events of a scenario were lost and doubled."""
     replace, one_socket = SCENARIOS[name]
     token = "canary-token-of-the-holes"
     with Receiver() as receiver:

@@ -1,4 +1,4 @@
-"""A stream of events in which some are the same text, and what became of it."""
+"""A stream of events in which some are the same text, and what of it came."""
 
 from __future__ import annotations
 
