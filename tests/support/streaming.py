@@ -1,4 +1,4 @@
-"""A stream of events in which some are the same text, and what of it came."""
+"""A stream of events in which some are the same text, and which of them came."""
 
 from __future__ import annotations
 
