@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.torture.stage import Stage, stage
+from tests.faults.server.streaming import payloads, streaming
 from tests.support.application import make_company, make_webhook, rows, wait_until
 from tests.support.receiver import Receiver
 from tests.support.server_process import ServerProcess
-from tests.support.streaming import payloads, streaming
 
 # Events between two replacements.
 BETWEEN = 50

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from tests.faults.server.streaming import RATE, payloads, streaming
 from tests.support.application import make_company, make_webhook, rows, wait_until
 from tests.support.receiver import OK, Receiver, hang
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
-from tests.support.streaming import RATE, payloads, streaming
 
 
 @pytest.mark.slow
