@@ -77,6 +77,7 @@ def ask_everything(port: int, token: str, folder: Path) -> subprocess.CompletedP
         [
             *(*program, "run", f"http://127.0.0.1:{port}/api/v1/openapi.json"),
             *("--no-color", "--continue-on-failure"),
+            *("--exclude-operation-id", "follow_events"),  # its answer does not end
             *(word for option in options.items() for word in option),
         ],
         cwd=folder,

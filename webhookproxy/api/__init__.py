@@ -14,6 +14,7 @@ from webhookproxy.api.reads import (
     events,
     history,
     status,
+    stream,
     webhooks,
 )
 from webhookproxy.api.shared import access, description
@@ -23,7 +24,7 @@ from webhookproxy.api.writes import webhooks as webhook_writes
 SUBJECTS = (
     *(companies.operations, company_actions.operations, company_writes.operations),
     *(webhooks.operations, webhook_actions.operations, webhook_writes.operations),
-    events.operations,
+    *(events.operations, stream.operations),
     *(deliveries.operations, delivery_actions.operations),
     *(history.operations, catalogue.operations, status.operations),
 )

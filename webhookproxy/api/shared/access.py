@@ -93,6 +93,15 @@ def require(right: Scope) -> None:
         raise ApiProblem(403, words=words)
 
 
+def ask_again(right: Scope) -> None:
+    """Look at the request's token again, for an answer that lasts. Raises ApiProblem."""
+    found = _caller()
+    if found is None:
+        raise ApiProblem(401)
+    g.caller = found
+    require(right)
+
+
 def init_app(app: Flask) -> None:
     """Ask every request to the API for its token, before anything else is read of it."""
     app.before_request(_authenticate)
