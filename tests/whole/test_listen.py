@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import gevent
 import pytest
 from gevent.server import StreamServer
 from sqlalchemy.orm import Session
