@@ -35,7 +35,7 @@ sys.exit(main())
 
 
 class Drops:
-    """A way to a server that ends every connection after so many bytes of its answer."""
+    """A way to a server that ends every connection after a number of bytes."""
 
     def __init__(self, port: int, after: int) -> None:
         self._port, self._after = port, after
