@@ -146,3 +146,15 @@ def test_what_was_kept_back_is_sent_on_demand(world: World) -> None:
     )
     assert resent is Resent.QUEUED
     assert rows(world.app, query) == []
+
+
+def test_a_slow_webhook_holds_up_only_its_own_company(world: World) -> None:
+    world.webhook()
+    world.record(*(f"call-{number:03}" for number in range(20)))
+    slow = world.gap()
+    while world.recovery(slow).recovered < 16:
+        world.recovering.step()
+    # Its webhook has not begun with the last calls: the company rests, whatever is asked.
+    world.recovering.step()
+    assert world.recovering._chosen([(slow, world.company)]) == []
+    assert world.recovering._chosen([(slow, world.company), (99, 99)]) == [99]

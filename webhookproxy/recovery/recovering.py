@@ -37,8 +37,12 @@ PAUSE_WAITING = 0.25
 PAUSE_IDLE = 2.0
 # Pages of one period: a server that ignores the page gives the same calls without end.
 PAGES_MAX = 2_000
+# How long a company rests whose webhooks still have the last calls, so that others get their turn.
+BUSY_SECONDS = 0.5
 # After a bug of ours in a company's step.
 AFTER_BUG_SECONDS = 60.0
+# Pages that are held at once, waiting to be written.
+PAGES_HELD = 16
 
 
 @dataclass
@@ -96,7 +100,8 @@ class Recovering:
             self.pause = PAUSE_WRITING
             return True
         due = self._progress.due(round(self._clock() * 1000))
-        self._hands = {each: hand for each, hand in self._hands.items() if each in dict(due)}
+        under_way = dict(due)
+        self._hands = {each: hand for each, hand in self._hands.items() if each in under_way}
         chosen = self._chosen(due)
         self.pause = PAUSE_WAITING if due else PAUSE_IDLE
         wrote = self._run_at_once(chosen, fence) if chosen else False
@@ -108,13 +113,16 @@ class Recovering:
         """Return a recovery of each of the first companies that may go on now."""
         chosen: dict[int, int] = {}
         now = time.monotonic()
+        self._rests_until = {each: at for each, at in self._rests_until.items() if at > now}
+        room = PAGES_HELD - sum(hand.page is not None for hand in self._hands.values())
         for recovery_id, company_id in due:
-            if company_id in chosen or self._rests_until.get(company_id, 0.0) > now:
+            if company_id in chosen or company_id in self._rests_until:
                 continue
             hand = self._hands.get(recovery_id)
             needs_turn = hand is None or hand.page is None
-            if needs_turn and self._rest.pace.free_in(company_id) > 0:
+            if needs_turn and (room <= 0 or self._rest.pace.free_in(company_id) > 0):
                 continue
+            room -= needs_turn
             chosen[company_id] = recovery_id
             if len(chosen) == AT_ONCE:
                 break
@@ -172,6 +180,7 @@ class Recovering:
             hand.period, hand.page, hand.seen = task.recovery.period, None, set()
         if self._progress.not_begun(hand.due):
             # The webhooks still have the last few: a live event must not wait for more.
+            self._rests_until[task.access.company_id] = time.monotonic() + BUSY_SECONDS
             return False
         if hand.page is None:
             self._fetch(task, hand, now_ms, fence)
