@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.recovery.world import World
+from tests.recovery.world import HISTORY, World, history
 from tests.support.application import rows, store_of
 from webhookproxy.models.deliveries.actions import Resent, resend
 from webhookproxy.models.deliveries.tables import find_delivery
@@ -158,3 +158,14 @@ def test_a_slow_webhook_holds_up_only_its_own_company(world: World) -> None:
     world.recovering.step()
     assert world.recovering._chosen([(slow, world.company)]) == []
     assert world.recovering._chosen([(slow, world.company), (99, 99)]) == [99]
+
+
+def test_a_recovered_call_joins_its_other_events(world: World) -> None:
+    sid = "a1b2c3d4e5f6"
+    call = {"call": {"telephony_id": "TEL77", "sid": sid}}
+    world.hear(json.dumps(["call-was-created", call]))
+    lost = history("lost")
+    lost["callHistory"]["sid"] = sid
+    world.simulator.control("emit", token=world.token, event=HISTORY, args=[lost])
+    world.run(world.gap())
+    assert [each.order_key for each in world.half.events()][-2:] == ["call:TEL77"] * 2

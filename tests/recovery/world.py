@@ -18,6 +18,7 @@ from webhookproxy.network.dial import shared_resolver
 from webhookproxy.network.http.client import Client
 from webhookproxy.platform.pace import Pace
 from webhookproxy.platform.rest import Rest
+from webhookproxy.recovery.call_keys import CallKeys
 from webhookproxy.recovery.recovering import Recovering
 from webhookproxy.recovery.writing import Writer
 
@@ -43,6 +44,7 @@ class World:
             relay.reading,
             Rest(Client(policy, shared_resolver()), self.pace),
             Writer(relay.intake, relay.routes, relay.lanes.attend),
+            CallKeys(relay.reading, app.extensions["search"]),
             policy,
             self.now,
         )

@@ -23,6 +23,7 @@ from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.http.client import Client
 from webhookproxy.platform.rest import shared_rest
+from webhookproxy.recovery.call_keys import CallKeys
 from webhookproxy.recovery.recovering import Recovering
 from webhookproxy.recovery.writing import Writer
 from webhookproxy.search.index.indexer import Indexer
@@ -73,7 +74,8 @@ def background_jobs(
     resending = Resending(store, reading, relay.lanes.attend, journal.reserved, days, clock)
     rest = shared_rest(app.extensions)
     writer = Writer(relay.intake, relay.routes, relay.lanes.attend, clock)
-    recovering = Recovering(store, reading, rest, writer, app.extensions["policy"], clock)
+    keys = CallKeys(reading, app.extensions["search"])
+    recovering = Recovering(store, reading, rest, writer, keys, app.extensions["policy"], clock)
     outages = Outages(store, reading, app.extensions["broadcast"].tell, clock)
     client = Client(app.extensions["policy"], shared_resolver(), max_idle=0)
     looking = partial(look, reading, relay.failing_since)

@@ -23,6 +23,7 @@ from webhookproxy.models.companies import Company
 from webhookproxy.models.recovery.call_histories import known_histories
 from webhookproxy.network.guard import Policy
 from webhookproxy.platform.rest import AT_ONCE, PlatformError, Rest
+from webhookproxy.recovery.call_keys import CallKeys
 from webhookproxy.recovery.filling import Filling
 from webhookproxy.recovery.progress import Progress, Task, write_page, write_recovered
 from webhookproxy.recovery.writing import BATCH, Origin, Writer
@@ -78,6 +79,7 @@ class Recovering:
         reading: Engine,
         rest: Rest,
         writer: Writer,
+        keys: CallKeys,
         policy: Policy,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -86,6 +88,7 @@ class Recovering:
         self._reading = reading
         self._rest = rest
         self._writer = writer
+        self._keys = keys
         self._policy = policy
         self._clock = clock
         self._progress = Progress(store, reading)
@@ -225,7 +228,8 @@ class Recovering:
 
         access = task.access
         origin = Origin(access.company_id, token_mask(access.token), task.hide_credentials)
-        hand.due = self._writer.write(origin, batch, fence, also)
+        keys = self._keys.of(access.company_id, batch)
+        hand.due = self._writer.write(origin, batch, keys, fence, also)
         page.rows = rest
         if not rest:
             hand.page = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from webhookproxy.database.store import StoreUnavailable
-from webhookproxy.events.recovery.histories import Row
+from webhookproxy.events.recovery.histories import Row, id_of
 from webhookproxy.events.recovery.rebuilt import order_key_of, packet_of
 from webhookproxy.listener.intake import Intake
 from webhookproxy.listener.routes import Arrival, Routes, Taken, read
@@ -52,16 +52,18 @@ class Writer:
         self,
         origin: Origin,
         rows: Sequence[Row],
+        keys: Mapping[str, str],
         fence: int,
         also: Callable[[Connection, list[Arrival]], None],
     ) -> list[int]:
         """Write the events of at most BATCH calls, with what `also` writes; return what is due.
 
+        `keys` are the ordering keys of calls of which other events are stored.
         The ledger decides which of them the socket brought meanwhile, and whether an earlier try
         was committed without our hearing of it. Raises what the store raises.
         """
         now_ms = round(self._clock() * 1000)
-        arrivals = [read(_taken(origin, row, now_ms), self._routes) for row in rows]
+        arrivals = [read(_taken(origin, row, keys, now_ms), self._routes) for row in rows]
         try:
             written = self._intake.journal.write(arrivals, fence, also=also)
         except StoreUnavailable:
@@ -76,7 +78,7 @@ class Writer:
         return [due.id for due in written.dues]
 
 
-def _taken(origin: Origin, row: Row, now_ms: int) -> Taken:
+def _taken(origin: Origin, row: Row, keys: Mapping[str, str], now_ms: int) -> Taken:
     return Taken(
         origin.company_id,
         origin.token_mask,
@@ -84,5 +86,5 @@ def _taken(origin: Origin, row: Row, now_ms: int) -> Taken:
         "",
         packet_of(row),
         now_ms,
-        recovered_key=order_key_of(row),
+        recovered_key=keys.get(id_of(row)) or order_key_of(row),
     )

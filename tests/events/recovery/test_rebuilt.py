@@ -96,4 +96,4 @@ def test_a_packet_is_read_as_those_of_the_socket_are() -> None:
 
 def test_the_ordering_key_is_that_of_the_call_or_of_its_history() -> None:
     assert order_key_of(ROW) == "call:68a1"
-    assert order_key_of({**ROW, "telephony_id": "TEL1"}) == "TEL1"
+    assert order_key_of({**ROW, "telephony_id": "TEL1"}) == "call:TEL1"

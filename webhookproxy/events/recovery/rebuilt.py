@@ -57,7 +57,7 @@ def order_key_of(row: Row) -> str:
     """Return the ordering key of a call whose other events are not known here."""
     telephony_id = row.get("telephony_id")
     if isinstance(telephony_id, str) and 0 < len(telephony_id) <= 100:
-        return telephony_id
+        return f"call:{telephony_id}"
     return f"call:{id_of(row)}"
 
 
