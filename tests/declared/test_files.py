@@ -29,6 +29,8 @@ WHOLE: dict[str, Any] = {
             "token": "t",
             "token_expires": "2026-12-31",
             "socket_url": "https://socket.example.com/",
+            "rest_url": "https://acme.3c.plus/api/v1",
+            "recover_calls": False,
             "agent_id": "7",
             "threec_id": "12",
             "timezone": "America/Bahia",
@@ -49,6 +51,7 @@ WHOLE: dict[str, Any] = {
                     "timeout": 15,
                     "rate_limit": 2.5,
                     "max_age": 72,
+                    "takes_recovered": True,
                     "format": {
                         "kind": "montado",
                         "encoding": "json",

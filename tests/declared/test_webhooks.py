@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,9 +65,17 @@ WEBHOOKS = [
         timeout=2.5,
         rate_limit=0.1,
         max_age=168.0,
+        takes_recovered=False,
         filters={"call-was-connected": CONDITIONS},
     ),
 ]
+
+
+def test_everything_that_pages_and_commands_set_is_declared() -> None:
+    assert set(WEBHOOK.fields) == {each.name for each in fields(WebhookInput)}
+    renamed = {"token_expires_at": "token_expires"}
+    names = {renamed.get(each.name, each.name) for each in fields(CompanyInput)}
+    assert set(COMPANY.fields) == names
 
 
 def through_yaml(declared: Any) -> Any:
@@ -101,6 +109,8 @@ def test_a_webhook_is_written_without_its_secrets_and_without_defaults() -> None
             timezone="America/Manaus",
             hide_credentials=False,
             retention_days=7,
+            recover_calls=False,
+            rest_url="https://acme.3c.plus/api/v1",
             token_expires_at=datetime(2027, 1, 31, tzinfo=ZoneInfo("America/Sao_Paulo")),
         ),
     ],

@@ -29,10 +29,10 @@ POLICY = Policy(allow_private=False, allow_http=False)
 @pytest.mark.parametrize(
     ("given", "english", "portuguese"),
     [
-        ({}, "--auth and --secret", "a autorização e o segredo"),
-        ({"secret": "s"}, "give --auth again", "a autorização"),
-        ({"authorization": ""}, "give --secret again", "o segredo"),
-        ({"authorization": "a", "name": "ERP"}, "give --secret again", "o segredo"),
+        ({}, "the authorization (--auth) and the secret (--secret)", "a autorização e o segredo"),
+        ({"secret": "s"}, "(--auth) again", "a autorização"),
+        ({"authorization": ""}, "(--secret) again", "o segredo"),
+        ({"authorization": "a", "name": "ERP"}, "(--secret) again", "o segredo"),
     ],
 )
 def test_a_new_host_demands_every_secret_that_is_set(

@@ -9,7 +9,7 @@ from typing import Any
 from webhookproxy.network.guard import masked_url
 
 _SECRETS = ("token", "authorization", "secret", "headers")
-_ADDRESSES = ("url", "socket_url")
+_ADDRESSES = ("url", "socket_url", "rest_url")
 _SHORT = (str, int, float, type(None))
 
 
@@ -53,7 +53,7 @@ def _phrase(name: str, old: Any, new: Any) -> str:
     if name in _SECRETS:
         return f"{name} {'set' if new else 'cleared'}"
     if name in _ADDRESSES:
-        shown, now = masked_url(old), masked_url(new)
+        shown, now = (masked_url(each) if each else "none" for each in (old, new))
         return f"{name} {shown} -> {now}" if shown != now else name
     if name == "events":
         return f"events {_count(old)} -> {_count(new)}"

@@ -72,8 +72,8 @@ def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Poli
     if "token" not in given and not kept:
         elsewhere = Problem(
             "token",
-            "The new socket URL leads to another server: give --token again, because the one that "
-            "is set was meant for the old one.",
+            "The new socket URL leads to another server: give the token (--token) again, because "
+            "the one that is set was meant for the old one.",
             "O novo endereço do socket é de outro servidor: informe o token de novo, porque o "
             "guardado era para o servidor antigo.",
         )
@@ -95,8 +95,8 @@ def _refuse_other_rest(stored: CompanyInput, changed: CompanyInput, policy: Poli
         return
     elsewhere = Problem(
         "token",
-        "The new REST address is another server: give --token again, because the one that is set "
-        "was meant for the old one.",
+        "The new REST address is another server: give the token (--token) again, because the one "
+        "that is set was meant for the old one.",
         "O novo endereço REST é de outro servidor: informe o token de novo, porque o guardado era "
         "para o servidor antigo.",
     )

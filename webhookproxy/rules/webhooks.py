@@ -63,9 +63,9 @@ class WebhookInput:
 
 
 _SECRETS = {
-    "authorization": ("--auth", "a autorização"),
-    "secret": ("--secret", "o segredo"),
-    "headers": ("--header", "os headers"),
+    "authorization": ("the authorization (--auth)", "a autorização"),
+    "secret": ("the secret (--secret)", "o segredo"),
+    "headers": ("the headers (--header)", "os headers"),
 }
 
 

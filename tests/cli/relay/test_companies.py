@@ -175,7 +175,7 @@ def test_nothing_on_standard_input_is_refused(refuse: Refuse) -> None:
 def test_a_new_socket_host_demands_the_token_again(run: Run, refuse: Refuse) -> None:
     run("company", "create", "Empresa", "--token", TOKEN, "--socket-url", LOOPBACK)
     words = ("company", "edit", "1", "--socket-url", "http://127.0.0.2:4000")
-    assert "give --token again" in refuse(*words)
+    assert "the token (--token) again" in refuse(*words)
     run("company", "edit", "1", "--socket-url", f"{LOOPBACK}/", "--name", "Outra")
     run(*words, "--token", "-", stdin=TOKEN)
     stored = json.loads(run("company", "list", "--json").stdout)[0]["socket_url"]

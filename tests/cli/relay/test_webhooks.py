@@ -244,8 +244,8 @@ def test_the_number_of_a_deleted_webhook_is_not_given_again(run: Run, app: Flask
 def test_a_new_host_demands_the_secrets_again(run: Run, refuse: Refuse) -> None:
     run("webhook", "create", "1", "CRM", URL, "--auth", AUTH, "--secret", SECRET)
     words = ("webhook", "edit", "1", "--url", "http://127.0.0.2:4009/hook")
-    assert "--auth and --secret" in refuse(*words)
-    assert "give --secret again" in refuse(*words, "--auth", AUTH)
+    assert "(--auth) and the secret (--secret)" in refuse(*words)
+    assert "the secret (--secret) again" in refuse(*words, "--auth", AUTH)
     assert stored(run)["url"] == URL
     run(*words, "--auth", AUTH, "--secret", "")
     assert (stored(run)["url"], stored(run)["secret"]) == ("http://127.0.0.2:4009/hook", False)

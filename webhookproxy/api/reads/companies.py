@@ -50,6 +50,8 @@ class CompanyAnswer(BaseModel):
     hide_credentials: bool
     retention_days: int | None
     token_expires_at: Time | None
+    rest_url: str
+    recover_calls: bool
     created_at: Time
     connection: ConnectionState
 
@@ -104,6 +106,8 @@ def answer_of(company: Company, owner: Owner) -> CompanyAnswer:
         hide_credentials=company.hide_credentials,
         retention_days=company.retention_days,
         token_expires_at=company.token_expires_at,
+        rest_url=company.rest_url,
+        recover_calls=company.recover_calls,
         created_at=company.created_at,
         connection=connection_of(company, owner),
     )

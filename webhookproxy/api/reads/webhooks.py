@@ -71,6 +71,7 @@ class WebhookAnswer(BaseModel):
     timeout: float
     rate_limit: float | None
     max_age: float
+    takes_recovered: bool
     has_authorization: bool
     has_secret: bool
     has_headers: bool
@@ -159,6 +160,7 @@ def _answer(webhook: Webhook, has_secrets: dict[str, bool]) -> WebhookAnswer:
         timeout=webhook.timeout,
         rate_limit=webhook.rate_limit,
         max_age=webhook.max_age,
+        takes_recovered=webhook.takes_recovered,
         **has_secrets,
         success_rule=webhook.success_rule,
         signs_twice_until=until if until is not None and until > now else None,
