@@ -29,7 +29,7 @@ class Pipe:
         self.reader, self.writer = os.pipe()
         self.console = Console(self.writer, level, lines_per_second)
 
-    def lines(self, timeout: float = 5.0) -> list[str]:
+    def lines(self, timeout: float = 20.0) -> list[str]:
         """Close the console and return all lines."""
         assert self.console.close(timeout)
         # gevent's close needs its loop, which the blocking read below would stop.
