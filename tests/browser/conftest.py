@@ -95,7 +95,7 @@ def database_url(empty_database: bytes, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def simulator() -> Iterator[SimulatorProcess]:
     with SimulatorProcess() as simulator:
         yield simulator
