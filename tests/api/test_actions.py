@@ -148,6 +148,7 @@ def test_personal_data_is_masked_without_the_scope_and_a_view_is_audited(
         ({"data": "[" * 100_000, "content_type": "application/json"}, 400),
         ({"data": b"x" * 10_000_000, "content_type": "application/json"}, 413),
         ({"json": {"ids": ["delivery_1"], "ids ": 1}}, 422),
+        ({"data": '{"ids": ["\\ud800"]}', "content_type": "application/json"}, 400),
     ],
 )
 def test_a_bad_body_is_a_problem(beto: Program, given: dict[str, Any], status: int) -> None:
@@ -164,3 +165,11 @@ def test_an_odd_payload_is_answered_and_a_long_one_is_left_out(app: Flask, beto:
     run(app, f"UPDATE events SET payload = '[{'1,' * 40_000}1]'")
     answer = beto.get("/events/evt_1")
     assert (answer["payload"], answer["is_too_long"]) == (None, True)
+
+
+def test_a_nul_is_refused_where_it_stands(place: Place, beto: Program) -> None:
+    address = f"/webhooks/webhook_{place.webhook}"
+    for path, field in (("resends", "event"), ("test", "event"), ("rotate-secret", "secret")):
+        refused = beto.post(f"{address}/{path}", 422, **{field: "a\0b"})
+        assert [each["path"] for each in refused["errors"]] == [f"/{field}"]
+    assert beto.ask("GET", "/events/evt_%00").status_code == 404

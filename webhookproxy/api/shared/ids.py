@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
 from webhookproxy.events.contract import timestamp
 from webhookproxy.models.types import to_ms
@@ -58,7 +58,7 @@ ResendId = Annotated[
     PlainSerializer(partial(_write, "resend"), return_type=str),
     _schema("resend"),
 ]
-EventId = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^evt_[A-Za-z0-9]{1,36}$"})]
+EventId = Annotated[str, Field(pattern="^evt_[A-Za-z0-9]{1,36}$")]
 
 
 def _rfc3339(at: datetime) -> str:

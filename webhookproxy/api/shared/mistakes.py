@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -60,6 +60,7 @@ _TIME = (
     "Deve ser uma hora como 2026-01-31T10:00:00Z.",
     "Must be a time such as 2026-01-31T10:00:00Z.",
 )
+_NUL = ("Não pode ter o caractere NUL.", "Must not have the character NUL.")
 _OTHER = ("Não é um valor aceito aqui.", "This value is not accepted here.")
 
 
@@ -76,6 +77,19 @@ def mistakes_of(error: ValidationError, where: str) -> list[Mistake]:
 def is_not_json(error: ValidationError) -> bool:
     """Return whether the text was no JSON at all."""
     return any(each["type"] == "json_invalid" for each in error.errors(include_url=False))
+
+
+def nul_in(value: Any, place: tuple[int | str, ...] = ()) -> list[Mistake]:
+    """Return a mistake for each text in a body that has a NUL, which PostgreSQL cannot store."""
+    if isinstance(value, str):
+        path = _path(place, "body")
+        return [Mistake(path=path, message=_NUL[0], message_en=_NUL[1])] if "\0" in value else []
+    inside: Iterable[tuple[int | str, Any]] = ()
+    if isinstance(value, dict):
+        inside = value.items()
+    elif isinstance(value, list):
+        inside = enumerate(value)
+    return [each for name, part in inside for each in nul_in(part, (*place, name))]
 
 
 def _words(kind: str, context: Mapping[str, Any]) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from webhookproxy.api.shared.access import require
-from webhookproxy.api.shared.mistakes import is_not_json, mistakes_of
+from webhookproxy.api.shared.mistakes import is_not_json, mistakes_of, nul_in
 from webhookproxy.api.shared.problems import MEDIA_TYPE, PREFIX, ApiProblem
 from webhookproxy.models.accounts.api_tokens import Scope
 from webhookproxy.request_extensions import csrf
@@ -193,11 +193,14 @@ def _read_body(body: type[BaseModel]) -> BaseModel:
     if text and request.mimetype != "application/json":
         raise ApiProblem(415)
     try:
-        return body.model_validate_json(text or b"{}", strict=True)
+        made = body.model_validate_json(text or b"{}", strict=True)
     except ValidationError as error:
         if is_not_json(error):
             raise ApiProblem(400) from None
         raise ApiProblem(422, mistakes_of(error, "body")) from None
+    if mistakes := nul_in(made.model_dump(mode="json")):
+        raise ApiProblem(422, mistakes)
+    return made
 
 
 def _written(made: BaseModel, status: int) -> Response:
