@@ -25,7 +25,7 @@ def test_the_default_is_stored_as_nothing() -> None:
 
 
 def test_a_format_of_another_version_is_not_taken_for_the_default() -> None:
-    with pytest.raises(ValueError, match="xml"):
+    with pytest.raises(ValueError, match="newer version"):
         read_format({"kind": "xml", "encoding": "json"})
 
 
