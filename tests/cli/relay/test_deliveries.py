@@ -73,6 +73,17 @@ def test_what_comes_before_is_said_to_be_tried(run: Run, app: Flask) -> None:
     assert said == "delivery_1 is tried now: it comes before delivery_2.\n"
 
 
+def test_what_has_ended_does_not_stop_the_retry_of_others(app: Flask) -> None:
+    execute(
+        app,
+        "INSERT INTO deliveries (id, event_id, webhook_id, order_key, state, reason, tries,"
+        " attempts, born_ms, ended_ms) VALUES (2, 2, 1, 'other', 'refused', 'status', 1, 1, 1, 1)",
+    )
+    done = app.test_cli_runner().invoke(args=["delivery", "retry", "2", "1"])
+    assert (done.exit_code, done.stdout) == (2, "delivery_1 is tried now.\n")
+    assert "`flask delivery resend delivery_2`" in done.stderr
+
+
 def test_what_cannot_be_done_is_a_sentence(refuse: Refuse, run: Run, app: Flask) -> None:
     assert "There is no delivery_9" in refuse("delivery", "resend", "9")
     assert "write it as delivery_1" in refuse("delivery", "retry", "webhook_1")

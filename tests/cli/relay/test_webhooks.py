@@ -272,6 +272,17 @@ def test_pausing_and_resuming_say_when_it_was_so_already(run: Run) -> None:
     assert run("webhook", "resume", "1").stdout == "webhook_1 is active.\n"
 
 
+def test_many_are_paused_at_once_or_none(run: Run, refuse: Refuse) -> None:
+    for number in range(2):
+        run("webhook", "create", "company_1", f"W{number}", URL)
+    assert "no webhook_9" in refuse("webhook", "pause", "1", "webhook_9", "2")
+    assert json.loads(run("webhook", "show", "1", "--json").stdout)["state"] == "active"
+    said = run("webhook", "pause", "2", "1", "webhook_2").stdout
+    assert said == "webhook_2 is paused.\nwebhook_1 is paused.\n"
+    assert "WEBHOOK... is missing" in refuse("webhook", "resume")
+    assert "1001 ids are too many" in refuse("webhook", "pause", *map(str, range(1, 1_002)))
+
+
 def test_deleting_leaves_a_tombstone_and_needs_yes(run: Run, refuse: Refuse, app: Flask) -> None:
     run("webhook", "create", "1", "CRM", URL)
     assert "waiting deliveries (0)" in refuse("webhook", "delete", "1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from webhookproxy.cli.relay.reach import lookup_warning
 from webhookproxy.cli.shared.context import policy, write
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
-from webhookproxy.cli.shared.values import COMPANY, Number, with_stdin
+from webhookproxy.cli.shared.values import COMPANY, Number, one_or_more, with_stdin
 from webhookproxy.engine.liveness import read_owner, shown_state
 from webhookproxy.events.contract import token_mask
 from webhookproxy.extensions import db
@@ -176,19 +176,19 @@ def edit(company: int, token: str | None, **fields: Any) -> None:
 
 
 @group.command("connect")
-@click.argument("company", type=COMPANY)
-def connect(company: int) -> None:
-    """Connect a company; the running server does it, now and after every restart."""
-    _wish(company, connected=True)
+@one_or_more("companies", COMPANY)
+def connect(companies: Sequence[int]) -> None:
+    """Connect companies; the running server does it, now and after every restart."""
+    _wish(companies, connected=True)
     if not read_owner(db.session()).alive:
-        note("No server is running now: the company connects when one runs.")
+        note("No server is running now: companies connect when one runs.")
 
 
 @group.command("disconnect")
-@click.argument("company", type=COMPANY)
-def disconnect(company: int) -> None:
-    """Disconnect a company; 3C Plus never repeats the events of that time."""
-    _wish(company, connected=False)
+@one_or_more("companies", COMPANY)
+def disconnect(companies: Sequence[int]) -> None:
+    """Disconnect companies; 3C Plus never repeats the events of that time."""
+    _wish(companies, connected=False)
 
 
 @group.command("delete")
@@ -207,17 +207,17 @@ def delete(company: int, yes: bool) -> None:
     click.echo(f"company_{company} is deleted; its data is being removed.")
 
 
-def _wish(company: int, *, connected: bool) -> None:
-    def job(session: Session) -> bool:
+def _wish(companies: Sequence[int], *, connected: bool) -> None:
+    def one(session: Session, company: int) -> bool:
         changed = wish_connection(session, find_company(session, company), connected=connected)
         if changed:
             action = Action.CONNECT if connected else Action.DISCONNECT
             record_company(session, CLI, action, company)
         return changed
 
-    new = write(job)
     state = "connected" if connected else "disconnected"
-    click.echo(f"company_{company} {'is to be' if new else 'was already to be'} {state}.")
+    for company, new in write(lambda session: [(each, one(session, each)) for each in companies]):
+        click.echo(f"company_{company} {'is to be' if new else 'was already to be'} {state}.")
 
 
 def _socket_warning(socket_url: str | None) -> str | None:

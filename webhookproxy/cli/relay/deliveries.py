@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import click
 from sqlalchemy.orm import Session
@@ -10,11 +11,11 @@ from sqlalchemy.orm import Session
 from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import note
-from webhookproxy.cli.shared.values import DELIVERY, RESEND, WEBHOOK, Number
+from webhookproxy.cli.shared.values import DELIVERY, RESEND, WEBHOOK, Number, one_or_more
 from webhookproxy.engine.liveness import read_owner
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import CLI
-from webhookproxy.models.deliveries.actions import Resent, Tried, resend, try_now
+from webhookproxy.models.deliveries.actions import Resent, Tried, TriedNow, resend, try_now
 from webhookproxy.models.deliveries.bulk_resends import begin, cancel
 from webhookproxy.models.deliveries.missed import Wanted, count
 from webhookproxy.models.deliveries.tables import find_delivery
@@ -25,17 +26,18 @@ group = Group("delivery", help="Deliveries, each of one event to one webhook: re
 
 
 @group.command("resend")
-@click.argument("delivery", type=DELIVERY)
+@one_or_more("deliveries", DELIVERY)
 @click.option("--new-format", is_flag=True, help="In the webhook's format of now, not as sent.")
-def resend_delivery(delivery: int, new_format: bool) -> None:
-    """Send a finished delivery again, with the same event_id and the same bytes."""
+def resend_delivery(deliveries: Sequence[int], new_format: bool) -> None:
+    """Send finished deliveries again, with the same event_id and the same bytes."""
 
-    def job(session: Session) -> Resent:
+    def one(session: Session, delivery: int) -> Resent:
         return resend(session, find_delivery(session, delivery), in_newest_format=new_format)
 
-    done = write(job)
-    queued = done is Resent.QUEUED
-    click.echo(f"delivery_{delivery} {'is queued again' if queued else 'was waiting already'}.")
+    done = write(lambda session: [(each, one(session, each)) for each in deliveries])
+    for delivery, resent in done:
+        queued = resent is Resent.QUEUED
+        click.echo(f"delivery_{delivery} {'is queued again' if queued else 'was waiting already'}.")
     _say_whether_it_goes_out()
 
 
@@ -74,19 +76,30 @@ def stop_resend(resend: int) -> None:
 
 
 @group.command("retry")
-@click.argument("delivery", type=DELIVERY)
-def retry_delivery(delivery: int) -> None:
-    """Try a waiting delivery now, or the earlier one that must come first."""
-    done = write(lambda session: try_now(session, find_delivery(session, delivery)))
-    if done.outcome is Tried.ALREADY_ENDED:
+@one_or_more("deliveries", DELIVERY)
+def retry_delivery(deliveries: Sequence[int]) -> None:
+    """Try waiting deliveries now, or the earlier ones that must come first.
+
+    Those that have ended meanwhile do not stop the others; the exit code is 2 then.
+    """
+
+    def one(session: Session, delivery: int) -> TriedNow:
+        return try_now(session, find_delivery(session, delivery))
+
+    done = write(lambda session: [(each, one(session, each)) for each in deliveries])
+    ended = [f"delivery_{each}" for each, tried in done if tried.outcome is Tried.ALREADY_ENDED]
+    for each, tried in done:
+        if tried.outcome is not Tried.ALREADY_ENDED:
+            earlier = tried.outcome is Tried.EARLIER
+            why = f": it comes before delivery_{each}" if earlier else ""
+            click.echo(f"delivery_{tried.delivery_id} is tried now{why}.")
+    if len(ended) < len(done):
+        _say_whether_it_goes_out()
+    if ended:
+        names = " ".join(ended)
         raise BadInput(
-            f"delivery_{delivery} does not wait: `flask delivery resend delivery_{delivery}` sends "
-            "it again."
+            f"What has ended does not wait: `flask delivery resend {names}` sends it again."
         )
-    earlier = done.outcome is Tried.EARLIER
-    why = f": it comes before delivery_{delivery}" if earlier else ""
-    click.echo(f"delivery_{done.delivery_id} is tried now{why}.")
-    _say_whether_it_goes_out()
 
 
 def _say_whether_it_goes_out() -> None:

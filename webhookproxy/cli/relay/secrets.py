@@ -6,7 +6,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.orm import Session
 
-from webhookproxy.cli.relay.webhooks import change_webhook
+from webhookproxy.cli.relay.webhooks import change_webhooks
 from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Command
 from webhookproxy.cli.shared.output import note
@@ -27,7 +27,7 @@ def rotate_secret_command(webhook: int, secret: str | None, finish: bool) -> Non
     if finish:
         if secret is not None:
             raise BadInput("--finish and --secret contradict each other: give one of them.")
-        ended = change_webhook(webhook, Action.SECRET_ROTATED, end_rotation, "finished")
+        ((_, ended),) = change_webhooks((webhook,), Action.SECRET_ROTATED, end_rotation, "finished")
         state = "now signs" if ended else "signed already"
         click.echo(f"webhook_{webhook} {state} with one secret.")
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,7 +14,7 @@ from webhookproxy.cli.relay.webhook_options import given_fields, given_format, o
 from webhookproxy.cli.shared.context import policy, write
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
-from webhookproxy.cli.shared.values import COMPANY, WEBHOOK
+from webhookproxy.cli.shared.values import COMPANY, WEBHOOK, one_or_more
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.events.formats.definition import Format
 from webhookproxy.extensions import db
@@ -152,45 +152,48 @@ def edit(webhook: int, all_events: bool, no_rate: bool, **fields: Any) -> None:
 
 
 @group.command("pause")
-@click.argument("webhook", type=WEBHOOK)
-def pause(webhook: int) -> None:
-    """Keep the events of a webhook without sending them."""
+@one_or_more("webhooks", WEBHOOK)
+def pause(webhooks: Sequence[int]) -> None:
+    """Keep the events of webhooks without sending them."""
 
     def switch(session: Session, found: Webhook) -> bool:
         return switch_webhook(session, found, WebhookState.PAUSED)
 
-    new = change_webhook(webhook, Action.WEBHOOK_PAUSED, switch)
-    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} paused.")
+    for webhook, new in change_webhooks(webhooks, Action.WEBHOOK_PAUSED, switch):
+        click.echo(f"webhook_{webhook} {'is' if new else 'was already'} paused.")
 
 
 @group.command("resume")
-@click.argument("webhook", type=WEBHOOK)
+@one_or_more("webhooks", WEBHOOK)
 @click.option("--discard", is_flag=True, help="Cancel the waiting deliveries.")
-def resume(webhook: int, discard: bool) -> None:
+def resume(webhooks: Sequence[int], discard: bool) -> None:
     """Send again, the waiting deliveries first; ends a simulation too."""
 
     def switch(session: Session, found: Webhook) -> bool:
         return resume_webhook(session, found, discard=discard)
 
-    new = change_webhook(webhook, Action.WEBHOOK_RESUMED, switch)
-    click.echo(f"webhook_{webhook} {'is' if new else 'was already'} active.")
-    if discard and not new:
-        note("Nothing was discarded: only a paused webhook discards.")
+    for webhook, new in change_webhooks(webhooks, Action.WEBHOOK_RESUMED, switch):
+        click.echo(f"webhook_{webhook} {'is' if new else 'was already'} active.")
+        if discard and not new:
+            note("Nothing was discarded: only a paused webhook discards.")
 
 
-def change_webhook(
-    webhook: int, action: Action, change: Callable[[Session, Webhook], bool], detail: str = ""
-) -> bool:
-    """Change a webhook, and record it if something changed; return whether it did."""
+def change_webhooks(
+    webhooks: Sequence[int],
+    action: Action,
+    change: Callable[[Session, Webhook], bool],
+    detail: str = "",
+) -> list[tuple[int, bool]]:
+    """Change webhooks, and record those that changed; return for each whether it did."""
 
-    def job(session: Session) -> bool:
+    def one(session: Session, webhook: int) -> bool:
         found = find_webhook(session, webhook)
         changed = change(session, found)
         if changed:
             record_webhook(session, CLI, action, found.company_id, webhook, detail)
         return changed
 
-    return write(job)
+    return write(lambda session: [(each, one(session, each)) for each in webhooks])
 
 
 @group.command("delete")

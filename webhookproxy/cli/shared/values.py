@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from webhookproxy.cli.shared.errors import BadInput
+
+F = TypeVar("F", bound=Callable[..., object])
 
 
 class PublicId(click.ParamType[int]):
@@ -18,7 +20,7 @@ class PublicId(click.ParamType[int]):
     name = "id"
 
     def __init__(self, kind: str) -> None:
-        self._kind = kind
+        self.kind = kind
         # Eighteen digits fit every database's integer.
         self._form = re.compile(rf"(?:{kind}_)?([1-9][0-9]{{0,17}})", re.ASCII)
 
@@ -26,7 +28,7 @@ class PublicId(click.ParamType[int]):
         """Return the number; raise BadParameter if it is not such an id."""
         match = self._form.fullmatch(str(value))
         if match is None:
-            self.fail(f"is not an id of a {self._kind}: write it as {self._kind}_1.", param, ctx)
+            self.fail(f"is not an id of a {self.kind}: write it as {self.kind}_1.", param, ctx)
         return int(match[1])
 
 
@@ -61,6 +63,26 @@ class Number(click.ParamType[float]):
         if self._low is None or self._high is None:
             return f"must be {kind}"
         return f"must be {kind} from {self._low} to {self._high}"
+
+
+# Ids that one command takes: they are changed in one transaction, which must not last long.
+IDS_MAX = 1_000
+
+
+def one_or_more(name: str, kind: PublicId) -> Callable[[F], F]:
+    """Return the argument of a command that takes ids, each once; BadInput beyond IDS_MAX.
+
+    Such a command changes all of them or none, and prints a line for each.
+    """
+
+    def once(_ctx: click.Context, _param: click.Parameter, given: tuple[int, ...]) -> Sequence[int]:
+        ids = tuple(dict.fromkeys(given))
+        if len(ids) > IDS_MAX:
+            raise BadInput(f"{len(ids)} ids are too many for one command: give {IDS_MAX} at most.")
+        return ids
+
+    metavar = f"{kind.kind.upper()}..."
+    return click.argument(name, type=kind, nargs=-1, required=True, metavar=metavar, callback=once)
 
 
 COMPANY = PublicId("company")
