@@ -164,6 +164,10 @@ def creations(ana: Served) -> None:
     fields = {**filled(ana.fields(address)), "name": "Novo", "which": "todos", "url": url}
     fields["header_name-0"] = "X-Api-Key"
     ana.send(address, {**fields, "authorization": f"Token {AUTH}"}, 303)
+    recipe = "/empresas/company_2/receitas/pipedrive"
+    answers = {**ana.fields(recipe), "token": OWN_HEADER}
+    ana.send(recipe, {**answers, "name": ""}, 200)
+    ana.send(recipe, answers, 303)
 
 
 def edits(ana: Served) -> None:
