@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,11 +48,11 @@ class Listening:
         self.registry = self.relay.registry
         self.hand_over = HandOver(Agreement(store, self.relay.reading), self.registry)
 
-    def begin(self) -> None:
-        """Become the owner."""
+    def begin(self, handed: Collection[int] = ()) -> None:
+        """Become the owner; of `handed` it has sockets since before the last one ended."""
         assert self.ownership.take()
         assert self.ownership.fence is not None
-        self.status.start(self.ownership.fence)
+        self.status.start(self.ownership.fence, handed)
         self.relay.start(self.ownership.fence, continued=False)
 
     def end(self) -> None:
@@ -145,12 +145,13 @@ class Listening:
 
 
 @contextmanager
-def listening(app: Flask, simulator: SimulatorProcess) -> Iterator[Listening]:
-    """A listening half that owns the sockets."""
+def listening(app: Flask, simulator: SimulatorProcess, *, owns: bool = True) -> Iterator[Listening]:
+    """A listening half that owns the sockets, or does not yet."""
     with Path(os.devnull).open("wb") as nowhere:
         console = Console(nowhere.fileno(), logging.INFO, 200)
         half = Listening(app, simulator, console)
-        half.begin()
+        if owns:
+            half.begin()
         try:
             yield half
         finally:

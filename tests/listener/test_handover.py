@@ -1,10 +1,18 @@
-"""Two stretches of one stream are joined: none is lost, and twice only where no one could know."""
+"""Two stretches of one stream are joined: none is lost, and twice only where no one could know.
+
+And a hole that opens while no process writes is recorded afterwards.
+"""
 
 from __future__ import annotations
 
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
+from tests.listener.listening import listening
+from tests.support.application import store_of, wait_until
+from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.listener.handover.align import Join, is_known, join
 
 TEXTS = st.lists(st.sampled_from("aaaabcdefgh"), min_size=1, max_size=40)
@@ -65,3 +73,28 @@ def test_of_texts_that_never_repeat_nothing_is_in_doubt(
     opened = data.draw(st.integers(0, len(emitted)))
     closed = data.draw(st.integers(opened, len(emitted)))
     assert join(emitted[:closed], emitted[opened:]) == Join(closed - opened)
+
+
+def test_a_socket_that_is_lost_after_the_owner_was_told_of_it_leaves_a_gap(
+    app: Flask, simulator: SimulatorProcess, token: str
+) -> None:
+    with listening(app, simulator) as owner:
+        company = owner.connected(token)
+        with listening(app, simulator, owns=False) as next_one:
+            relay = next_one.relay
+            relay.open_ahead()
+            wait_until(lambda: relay.registry.connected(), 20, "the next one has a socket")
+            relay.registry.stand()
+            owner.end()
+            # Its own gap, which a successor in peace does not leave.
+            store_of(app).run(
+                lambda connection: connection.execute(text("DELETE FROM gaps")) and None
+            )
+            first = relay.registry.connected()[company]
+            simulator.control("drop", token=token)
+            wait_until(
+                lambda: relay.registry.connected().get(company, first) != first, 20, "another"
+            )
+            next_one.begin(handed=[company])
+            next_one.wait_for_state(company, "connected")
+            wait_until(lambda: next_one.gaps(company) == [("dropped", True)], 20, "its gap")

@@ -36,6 +36,8 @@ STEP_SECONDS = 2.0
 # The sockets of a former owner are closed at once. What it was sending gets a second to end: no
 # one else may own the sockets yet, and then what was answered is not sent again.
 LOST_SECONDS = 2.0
+# How long a new owner waits with its first heartbeat for what its sockets brought before.
+AHEAD_SECONDS = 5.0
 
 
 class Engine:
@@ -161,8 +163,14 @@ class Engine:
         ahead = self._successor.is_ahead
         try:
             self._relay.status.start(fence, self._successor.take_over())
-            self._heartbeat.begin()
+            if not ahead:
+                self._heartbeat.begin()
             self._relay.start(fence, continued=self._heartbeat.continued)
+            if ahead:
+                # If this process dies, the gap begins at the last heartbeat: not before what was
+                # heard ahead is stored.
+                self._relay.intake.drain(AHEAD_SECONDS)
+                self._heartbeat.begin()
         except Exception:
             if ahead:
                 self._relay.close_ahead()

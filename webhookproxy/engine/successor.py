@@ -140,7 +140,8 @@ class Successor:
         standing = None
         if not self._stands and self._is_ready(stretches, opened_for):
             self._stands = True
-            standing = list(self._relay.registry.connected())
+            standing = self._relay.registry.stand()
+            stretches.stand(standing)
             # Counted after the socket was seen open, and before the owner can hear of it.
             self._least = {each: stretches.count(each) for each in standing}
         if standing is not None or time.monotonic() - self._beaten >= BEAT_SECONDS:

@@ -66,6 +66,10 @@ class Supervisor:
         # When the company began to be without a socket, in wall milliseconds; 0 once its gap is
         # open or it is connected.
         self._began_ms = 0
+        # Whether another process has a socket still, and when ours was lost meanwhile, in wall
+        # milliseconds; 0 if it was not.
+        self._ahead = False
+        self._lost_ahead_ms = 0
         # For how many seconds events had not been read when the connection ended.
         self._unheard = 0.0
         self._greenlet = gevent.Greenlet(self._run)
@@ -74,6 +78,7 @@ class Supervisor:
 
     def start(self, reason: ConnectionReason, *, ahead: bool = False) -> None:
         """Begin to connect, and say why; `ahead`: another process has a socket still."""
+        self._ahead = ahead
         self._began_ms = 0 if ahead else now_ms()
         self._tell(ConnectionState.CONNECTING, reason)
         self._greenlet.start()
@@ -102,8 +107,18 @@ class Supervisor:
         if self._socket is not None:
             self._socket.interrupt()
 
+    def stand(self) -> None:
+        """Count from now on: the other process may close its socket at any moment."""
+        self._lost_ahead_ms = 0
+
     def take_over(self) -> None:
         """Say how it is now, as no other process has a socket any more."""
+        self._ahead = False
+        if self._lost_ahead_ms:
+            # Maybe both sockets were lost, and this one is open again already.
+            state, self._began_ms = self.state, self._lost_ahead_ms
+            self._tell(ConnectionState.RECONNECTING, ConnectionReason.DROPPED, gap="open")
+            self.state = state
         if self.state is ConnectionState.CONNECTED:
             self._tell(self.state, ConnectionReason.ACCEPTED, gap="close")
         elif self.state is ConnectionState.TOKEN_REFUSED:
@@ -190,6 +205,8 @@ class Supervisor:
         self._console.connected(self.company_id)
 
     def _tell_lost(self, reason: ConnectionReason, delay: float) -> None:
+        if self._ahead and not self._lost_ahead_ms:
+            self._lost_ahead_ms = now_ms() - round(self._unheard * 1000)
         refused = reason is ConnectionReason.REFUSED
         state = ConnectionState.TOKEN_REFUSED if refused else ConnectionState.RECONNECTING
         logger.warning(

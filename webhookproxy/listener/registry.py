@@ -88,6 +88,12 @@ class Registry:
             if each.state is ConnectionState.CONNECTED
         }
 
+    def stand(self) -> list[int]:
+        """Return the companies that have a socket, which counts from now on; see begin()."""
+        for each in self._supervisors.values():
+            each.stand()
+        return list(self.connected())
+
     def stop(self, timeout: float, handed: Collection[int] = ()) -> bool:
         """Close every socket; return whether all closed within `timeout` seconds.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 
 import gevent
@@ -33,8 +34,11 @@ class Stretches:
         self._routes = routes
         self._stored: defaultdict[int, list[int]] = defaultdict(list)
         self._brought: defaultdict[int, list[int]] = defaultdict(list)
-        # The socket that each stretch is of: a new one begins a new stretch.
+        # The socket that each stretch is of, and where it begins in the buffer: until the owner is
+        # told of the sockets, a new one begins a new stretch, as the owner heard what was between.
         self._sockets: dict[int, str] = {}
+        self._begins: dict[int, int] = {}
+        self._standing: frozenset[int] = frozenset()
         self._looked_at = 0
         with reading.connect() as connection:
             self._last = int(connection.execute(_NEWEST).scalar_one())
@@ -44,6 +48,10 @@ class Stretches:
         self._look_at_brought()
         while self._look_at_stored() == GROUP:
             gevent.sleep(0)
+
+    def stand(self, companies: Iterable[int]) -> None:
+        """Keep all that comes for these from now on: the owner may have closed its sockets."""
+        self._standing = frozenset(companies)
 
     def count(self, company_id: int) -> int:
         """Return how many events the socket of a company brought."""
@@ -68,8 +76,8 @@ class Stretches:
         # The socket may have brought more since, which is kept.
         kept: list[Taken] = []
         known = 0
-        for taken in self._buffer.since(0):
-            if taken.socket_id != self._sockets.get(taken.company_id, taken.socket_id):
+        for number, taken in enumerate(self._buffer.since(0)):
+            if number < self._begins.get(taken.company_id, 0):
                 # An earlier socket's, which ended while the owner had its own.
                 known += 1
                 continue
@@ -87,11 +95,14 @@ class Stretches:
 
     def _look_at_brought(self) -> None:
         for number, taken in enumerate(self._buffer.since(self._looked_at)):
-            if self._sockets.get(taken.company_id) != taken.socket_id:
-                self._sockets[taken.company_id] = taken.socket_id
-                self._brought[taken.company_id].clear()
+            company_id = taken.company_id
+            is_new = self._sockets.get(company_id) != taken.socket_id
+            if is_new and company_id not in self._standing:
+                self._sockets[company_id] = taken.socket_id
+                self._begins[company_id] = self._looked_at
+                self._brought[company_id].clear()
             event = read(taken, self._routes).event
-            self._brought[taken.company_id].append(hash((event.name, event.payload)))
+            self._brought[company_id].append(hash((event.name, event.payload)))
             self._looked_at += 1
             if number % GROUP == GROUP - 1:
                 gevent.sleep(0)
