@@ -74,7 +74,7 @@ class Supervisor:
         self._unheard = 0.0
         self._greenlet = gevent.Greenlet(self._run)
         self._greenlet.name = f"company_{self.company_id}"
-        self._greenlet.link_exception(self._died)
+        self._greenlet.link_exception(_log_death)
 
     def start(self, reason: ConnectionReason, *, ahead: bool = False) -> None:
         """Begin to connect, and say why; `ahead`: another process has a socket still."""
@@ -245,10 +245,9 @@ class Supervisor:
         if gap == "open":
             self._began_ms = 0
 
-    def _died(self, greenlet: gevent.Greenlet[..., None]) -> None:
-        logger.error(
-            "the supervisor of company_%d died", self.company_id, exc_info=greenlet.exc_info
-        )
+
+def _log_death(greenlet: gevent.Greenlet[..., None]) -> None:
+    logger.error("the supervisor of %s died", greenlet.name, exc_info=greenlet.exc_info)
 
 
 def address_of(company: Company) -> Address:
