@@ -206,9 +206,7 @@ class _Application:
     def _create_webhook(self, company_id: int, key: str, where: str, declared: Declared) -> None:
         _refuse_kept(declared.kept)
         given = _new_webhook(declared)
-        webhook = create_webhook(self._session, company_id, given, self._terms.policy)
-        webhook.file_key = key
-        self._session.flush()
+        webhook = create_webhook(self._session, company_id, given, self._terms.policy, key)
         self._record(Action.WEBHOOK_CREATED, webhook)
         shown = (masked_url(webhook.url),)
         self.changes.append(Change(Kind.NEW, "webhook", where, webhook.id, shown))

@@ -173,11 +173,16 @@ class WebhookHealth(Base):
 
 
 def create_webhook(
-    session: Session, company_id: int, given: WebhookInput, policy: Policy
+    session: Session,
+    company_id: int,
+    given: WebhookInput,
+    policy: Policy,
+    file_key: str | None = None,
 ) -> Webhook:
     """Create a webhook of a company; raise Refused with all problems of the fields."""
     clean = check_webhook(given, policy)
     webhook = Webhook(company_id=company_id, health=WebhookHealth(), paused_ms=0, format_number=0)
+    webhook.file_key = file_key
     _fill(session, webhook, clean)
     session.add(webhook)
     session.flush()
