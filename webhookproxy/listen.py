@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import requests
 
-# The server says something every ten seconds.
+# The server says something every five seconds.
 SILENCE_SECONDS = 35.0
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0

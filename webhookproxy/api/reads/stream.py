@@ -31,8 +31,9 @@ RIGHTS_SECONDS = 2.0
 LOOK_SECONDS = 1.0
 # However many events arrive, they are read this often at most.
 PAUSE_SECONDS = 0.1
-# Proxies end a connection that says nothing, and a reader notices one that is dead.
-BEAT_SECONDS = 10.0
+# Proxies end a connection that says nothing, a reader notices one that is dead, and the server a
+# reader that is gone: its place is free after two beats.
+BEAT_SECONDS = 5.0
 _OPEN = "api_streams"
 
 operations = Operations("stream", "Eventos ao vivo")
