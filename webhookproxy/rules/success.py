@@ -21,10 +21,10 @@ OF_TEXT = (Operator.CONTAINS, Operator.LACKS)
 ANY = "qualquer"
 CHOICES: Mapping[str, str] = {
     ANY: "Qualquer resposta 2xx",
-    Operator.EQUAL: "2xx, e um campo da resposta (JSON) é igual a um valor",
-    Operator.EXISTS: "2xx, e um campo existe na resposta (JSON)",
-    Operator.CONTAINS: "2xx, e o texto da resposta contém um texto",
-    Operator.LACKS: "2xx, e o texto da resposta não contém um texto",
+    Operator.EQUAL: "2xx, se um campo é igual a",
+    Operator.EXISTS: "2xx, se um campo existe",
+    Operator.CONTAINS: "2xx, se o texto contém",
+    Operator.LACKS: "2xx, se o texto não contém",
 }
 
 

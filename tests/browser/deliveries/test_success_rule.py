@@ -34,9 +34,7 @@ def test_a_header_and_a_rule_are_set_on_a_phone_without_javascript_and_tried(
     hands.fill("Nome do header 1", "X-Api-Key")
     hands.fill("Valor do header 1", "canary-of-the-header")
     expect(page.get_by_label("Campo da resposta")).to_be_hidden()
-    hands.choose(
-        "O que conta como sucesso", "2xx, e um campo da resposta (JSON) é igual a um valor"
-    )
+    hands.choose("O que conta como sucesso", "2xx, se um campo é igual a")
     hands.fill("Campo da resposta", "ok")
     hands.fill("Valor ou texto", "true")
     hands.press("Salvar")

@@ -133,7 +133,7 @@ class WebhookForm(StoredForm):
     )
     success_path = StringField(
         "Campo da resposta",
-        description="Como ok, result.id ou errors[0].",
+        description="Do JSON dela, como ok, result.id ou errors[0].",
         render_kw={**_OFF, "autocapitalize": "off"},
     )
     success_text = StringField(
