@@ -169,3 +169,14 @@ def test_a_recovered_call_joins_its_other_events(world: World) -> None:
     world.simulator.control("emit", token=world.token, event=HISTORY, args=[lost])
     world.run(world.gap())
     assert [each.order_key for each in world.half.events()][-2:] == ["call:TEL77"] * 2
+
+
+def test_what_the_socket_brings_before_it_is_written_is_not_recovered(world: World) -> None:
+    world.record("both", "lost")
+    recovery = world.gap()
+    while world.simulator.state(world.token)["rest"]["requests"] == 0:
+        world.recovering.step()
+    # The page was read, and both were missing then.
+    world.hear_history("both")
+    assert world.run(recovery).recovered == 1
+    assert sorted(world.histories()) == ["both", "lost"]

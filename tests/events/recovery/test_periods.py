@@ -57,3 +57,10 @@ def test_a_time_over_midnight_has_a_period_for_each_day() -> None:
 def test_a_gap_is_looked_at_wider_than_it_was(first: int, now: int, begin: int, end: int) -> None:
     found = widened(60 * MINUTE_MS, 70 * MINUTE_MS, first * MINUTE_MS, now * MINUTE_MS)
     assert found == (begin * MINUTE_MS, end * MINUTE_MS)
+
+
+def test_where_the_clocks_were_set_back_the_hour_is_asked_for_whole() -> None:
+    # 23:30 the first time, and 23:10 the second.
+    begin, moment = (datetime(2019, 2, 17, *each, tzinfo=UTC) for each in ((1, 30), (2, 10)))
+    found = periods(ms(begin), ms(moment + timedelta(minutes=5)))
+    assert [each for each in found if each.start <= "2019-02-16 23:10:00" <= each.end] == found

@@ -1,0 +1,50 @@
+"""Missing calls are counted first, and recovered when an operator of the company confirms it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from flask import Flask
+
+from tests.support.application import rows
+from tests.web.conftest import Place
+from tests.web.support.browser import Browser
+from tests.web.support.sockets import execute
+
+
+def test_calls_are_counted_and_then_recovered(
+    app: Flask, beto: Browser, carla: Browser, lena: Browser, place: Place
+) -> None:
+    address = f"/empresas/company_{place.company}/recuperar"
+    assert "Não sabemos em que endereço" in beto.get(address).text
+    app.extensions["policy"] = replace(
+        app.extensions["policy"], rest_hosts=frozenset({"127.0.0.1"})
+    )
+    beto.post(address, 303, desde="dia")
+    assert "Esta empresa ainda não tem eventos" in beto.get(address).text
+    execute(
+        app,
+        "INSERT INTO hourly_events (company_id, hour, name, count)"
+        " VALUES (:company, :hour, 'x', 1)",
+        company=place.company,
+        hour=int(time.time() // 3600) - 48,
+    )
+    beto.post(address, 400, desde="sempre")
+    beto.post(address, 303, desde="dia")
+    page = beto.get(address).text
+    assert "Contando as ligações que faltam aqui…" in page
+    assert "Recuperar 3 ligações" not in page
+    # A second request waits for the first.
+    beto.post(address, 303, desde="hora")
+    assert "Já há uma recuperação desta empresa em andamento" in beto.get(address).text
+    execute(app, "UPDATE recoveries SET state = 'counted', missing = 3, listed = 9")
+    assert "Recuperar 3 ligações" in beto.get(address).text
+    for other in (carla, lena):
+        other.post(f"{address}/confirmar", 404 if other is carla else 403, pedido="1")
+    beto.post(f"{address}/confirmar", 404, pedido="2")
+    beto.post(f"{address}/confirmar", 303, pedido="1")
+    (found,) = rows(app, "SELECT state, asked_by FROM recoveries")
+    assert tuple(found) == ("running", "beto@exemplo.com.br")
+    (noted,) = rows(app, "SELECT who, detail FROM audit WHERE action = 'calls_recovered'")
+    assert tuple(noted) == ("beto@exemplo.com.br", "3")
