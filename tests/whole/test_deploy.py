@@ -184,6 +184,9 @@ def test_options_of_the_environment_change_neither_the_one_worker_nor_what_is_pr
         wait_until(lambda: status_of(url) == 200, 30, "the server answers")
         for _ in range(5):
             requests.get(f"{url}/eventos?busca=11987654321", timeout=20)
+        # A proxy may say where the pages are mounted; a visitor on this machine may not.
+        forged = {"SCRIPT_NAME": "/forged", "Script-Name": "/forged"}
+        assert "/forged" not in requests.get(f"{url}/entrar", headers=forged, timeout=20).text
         assert len(psutil.Process(web.pid).children()) == 1
         web.send_signal(signal.SIGTERM)
         assert web.wait(60) == 0

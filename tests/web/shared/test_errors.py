@@ -20,6 +20,7 @@ from webhookproxy.web import panel
 from webhookproxy.web.companies import pages as companies
 from webhookproxy.web.shared import access, drafts
 from webhookproxy.web.shared.forms import Form
+from webhookproxy.web.shared.request_limits import ANONYMOUS_FIELDS, FIELDS
 from webhookproxy.web.webhooks import editing
 
 
@@ -74,6 +75,13 @@ def test_a_body_over_a_megabyte_is_refused_with_a_page(address: str, ana: Browse
 def test_a_body_of_less_than_a_megabyte_is_read(ana: Browser) -> None:
     answer = ana.post("/empresas/nova", 200, name="x" * 900_000)
     assert "x" * 900_000 in answer.text
+
+
+def test_a_form_of_more_fields_than_any_of_ours_is_refused(ana: Browser, visitor: Browser) -> None:
+    fields = {f"field_{number}": "" for number in range(ANONYMOUS_FIELDS + 1)}
+    visitor.send("/entrar", fields, 413)
+    ana.send("/empresas/nova", fields, 400)
+    ana.send("/empresas/nova", {f"field_{number}": "" for number in range(FIELDS + 1)}, 413)
 
 
 @pytest.mark.usefixtures("ana")
