@@ -11,15 +11,17 @@ import pytest
 from flask import Flask
 from gevent.event import Event
 from gevent.monkey import get_original
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from tests.engine.test_lifecycle import emit, running, wait_until_connected
 from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
 from tests.support.receiver import Receiver, hang
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.engine import heartbeat, lifecycle
 from webhookproxy.engine.relay import Relay
+from webhookproxy.listener.status import Status, StatusWriter
 
 
 @pytest.fixture
@@ -101,6 +103,32 @@ def test_a_slow_writer_does_not_keep_the_lock_from_being_looked_after(
             return False
 
         assert store_of(app).run(held_up)
+
+
+def test_no_heartbeat_is_written_before_what_happened_to_the_sockets(
+    app: Flask, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "heartbeat-token-0001"
+    make_company(app, simulator.url, token, connected=True)
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
+    write = StatusWriter._write_group
+    refused: list[object] = []
+
+    def refuse(writer: StatusWriter, connection: Connection, group: list[Status]) -> None:
+        if len(refused) < 3:
+            # If this process died now, the next one would know only the last heartbeat.
+            refused.append(connection.execute(text("SELECT heartbeat_at FROM leases")).scalar())
+            raise StoreUnavailable
+        write(writer, connection, group)
+
+    with running(app) as engine:
+        wait_until_connected(engine)
+        wait_until(lambda: seen(app) > 0)
+        monkeypatch.setattr(StatusWriter, "_write_group", refuse)
+        simulator.control("drop", token=token)
+        wait_until(lambda: rows(app, "SELECT COUNT(*) FROM gaps")[0][0] == 1)
+    # One may have been on its way already.
+    assert len(set(refused[1:])) == 1
 
 
 def test_sigterm_waits_for_a_receiver_with_its_sockets_open_and_stores_what_comes(

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 # How often a process that does not own the sockets asks for the lease, in seconds.
 TICK = 0.5
 BEAT_SECONDS = 2.0
+# How long a heartbeat waits for the states of connections that are not written yet.
+SETTLE_SECONDS = 4.0
 
 
 class Heartbeat:
@@ -34,6 +36,7 @@ class Heartbeat:
         on_taken: Callable[[], None],
         on_lost: Callable[[], None],
         another_is_chosen: Callable[[], bool],
+        settled: Callable[[float], bool],
     ) -> None:
         # The fence of the lease that this process has; None while it has none.
         self.fence: int | None = None
@@ -44,6 +47,7 @@ class Heartbeat:
         self._on_taken = on_taken
         self._on_lost = on_lost
         self._another_is_chosen = another_is_chosen
+        self._settled = settled
         self._guarded = Guarded(self.lose)
         self._row_guarded = Guarded(self.lose)
         self._row: gevent.Greenlet[..., None] | None = None
@@ -120,6 +124,9 @@ class Heartbeat:
             self._row.name = "engine_lease_row"
 
     def _write_row(self) -> None:
+        # The gap that a death leaves begins at the last heartbeat: what happened to the sockets
+        # before it must be written. One that cannot be written at all must not end the heartbeats.
+        self._settled(SETTLE_SECONDS)
         try:
             self._ownership.write(self._failing_since())
         except StoreUnavailable:

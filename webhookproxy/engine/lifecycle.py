@@ -68,6 +68,7 @@ class Engine:
             self._wake.set,
             self._close_sockets,
             self._successor.another_is_chosen,
+            self._relay.status.drain,
         )
         self._guarded = Guarded(self._heartbeat.lose)
         # The fence that the relay runs with; None while it does not run.
