@@ -15,6 +15,7 @@ from tests.api.conftest import Make, Program
 from tests.support.application import make_webhook, rows, store_of
 from tests.web.conftest import Place
 from webhookproxy.api.reads import stream
+from webhookproxy.events import contract
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.events.contract import new_event_id
 from webhookproxy.events.formats.definition import Format, FormatKind
@@ -26,6 +27,12 @@ from webhookproxy.models.webhooks import delete_webhook, find_webhook
 
 # After now: ids never go back.
 NOW_MS = 1_900_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def _ids_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the ids of this year for the other tests of the process."""
+    monkeypatch.setattr(contract, "_event_ids", contract._EventIds())
 
 
 def arrive(app: Flask, company: int, *numbers: int, **columns: Any) -> list[str]:
