@@ -152,6 +152,8 @@ def test_postgresql_makes_room_once_for_each_time_that_it_outgrew_what_it_had(
         kept = count(half, "events")
         assert 0.5 * grown < kept < 0.95 * grown
         assert state(half, limit).alarm
+        # PostgreSQL's own tables may have grown meanwhile, and each vacuum adds a little.
+        outgrown = state(half).data_bytes > one._mark
         rounds()
-        assert count(half, "events") == kept
+        assert (count(half, "events") < kept) == outgrown
         assert before[0] not in left(half)
