@@ -64,7 +64,8 @@ def read_yaml(text: str) -> Any:
         )
     try:
         _check_events(text)
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        # The loader is a SafeLoader.
+        return yaml.load(text, _Loader)  # noqa: S506 # nosec B506
     except yaml.MarkedYAMLError as error:
         line = _line(error.problem_mark or error.context_mark)
         raise _refused(

@@ -162,7 +162,7 @@ def _filled_preferences() -> PreferencesForm:
     return form
 
 
-def _page(form: AddressForm, when: PreferencesForm, secret: str = "") -> str:
+def _page(form: AddressForm, when: PreferencesForm, secret: str | None = None) -> str:
     rows = addresses_of(db.session(), account().id)
     return render_template(
         "alerts/index.html",
