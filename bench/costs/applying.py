@@ -17,6 +17,7 @@ from flask import Flask
 from bench.rows import at_most
 from bench.rows import text as table
 from webhookproxy import create_app
+from webhookproxy.database.migrate import migrations
 from webhookproxy.declared.applying import Terms, apply
 from webhookproxy.declared.files import read_file
 from webhookproxy.declared.yaml_text import write_yaml
@@ -55,6 +56,7 @@ def _prepared(folder: Path) -> Flask:
     keys = {"SECRET_KEY": "s" * 40, "DATA_KEYS": "d" * 40, "INSTANCE_PATH": str(folder)}
     app = create_app({**keys, "DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite'}"})
     with app.app_context():
+        migrations(app)
         flask_migrate.upgrade()
     return app
 
