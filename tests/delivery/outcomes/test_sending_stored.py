@@ -22,7 +22,7 @@ from webhookproxy.models.audit import CLI
 from webhookproxy.models.deliveries.bulk_resends import begin, cancel
 from webhookproxy.models.deliveries.missed import Counted, Wanted
 from webhookproxy.models.deliveries.periods import first_delivery
-from webhookproxy.models.deliveries.stored import STATES, count_stored
+from webhookproxy.models.deliveries.stored import STATES, count_stored, following_stored
 from webhookproxy.models.webhooks import find_webhook
 
 
@@ -136,6 +136,27 @@ def test_markers_and_events_without_personal_data_are_never_sent(half: Sending) 
     with Session(half.reading) as session:
         found = count_stored(session, find_webhook(session, webhook), since)
     assert (found.count, found.oldest_ms, found.newest_ms) == (0, None, None)
+
+
+def test_a_recovered_call_goes_only_to_a_webhook_that_takes_it_and_only_once(
+    half: Sending,
+) -> None:
+    # The first is a call that was recovered; the second is the same one, which came after all.
+    half.store_events(1)
+    had_it = half.webhook("http://127.0.0.1:4001/", takes_recovered=True)
+    half.store_events(1)
+    half.execute("UPDATE events SET recovered = TRUE WHERE id = 1")
+    half.execute("UPDATE deliveries SET state = 'filtered', reason = 'already_recovered'")
+    assert counted(half, had_it)[1].count == 1
+    refuses = half.webhook("http://127.0.0.1:4002/", takes_recovered=False)
+    wanted, found = counted(half, refuses)
+    assert (found.count, found.oldest_ms) == (1, found.newest_ms)
+    with Session(half.reading) as session:
+        webhook = find_webhook(session, refuses)
+        assert following_stored(session, webhook, wanted, 0, found.upto, 10) == ([2], 2, True)
+    # One event that a user chose goes all the same.
+    assert counted(half, refuses, event_id=1)[1].count == 1
+    assert counted(half, had_it, event_id=2)[1].count == 1
 
 
 def test_an_event_at_the_border_is_neither_lost_nor_sent_twice(

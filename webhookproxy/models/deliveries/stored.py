@@ -2,8 +2,9 @@
 
 An event is sent later if the webhook asks for it today, its filter lets it through, and nothing was
 sent of it: it has no delivery to this webhook, or one that was filtered, or one that was cancelled
-before its first attempt. An event and its deliveries are committed together, so no event that is
-being stored now is taken for one without a delivery.
+before its first attempt. A call that it got when it was recovered counts as sent. An event and its
+deliveries are committed together, so no event that is being stored now is taken for one without a
+delivery.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ STATES = (DeliveryState.FILTERED,)
 _UNSENT = (DeliveryState.FILTERED, DeliveryState.CANCELLED)
 
 _ROWS = text(
-    "SELECT e.id, e.name, e.note, d.state, d.attempts, d.sent_later FROM events e"
+    "SELECT e.id, e.name, e.note, e.recovered, d.state, d.reason, d.attempts, d.sent_later"
+    " FROM events e"
     " LEFT JOIN deliveries d ON d.event_id = e.id AND d.webhook_id = :webhook"
     " WHERE e.company_id = :company AND e.id > :after AND e.id <= :upto"
     f" ORDER BY e.id LIMIT {ROUND}"
@@ -71,6 +73,7 @@ class StoredEvents:
         self._wanted = wanted
         self._given = {"webhook": webhook.id, "company": webhook.company_id, "upto": upto}
         self._names = None if webhook.events is None else frozenset(webhook.events)
+        self._takes_recovered = webhook.takes_recovered
         filters = read_filters(webhook.filters) or {}
         self._tests = {name: Compiled(conditions) for name, conditions in filters.items()}
         self._characters = 0
@@ -97,13 +100,21 @@ class StoredEvents:
         # One event that a user chose goes whatever the webhook asks for.
         if self._wanted.event_id is not None:
             return True
-        if self._names is not None and row.name not in self._names:
-            return False
-        if self._wanted.event and row.name != self._wanted.event:
+        if not self._is_asked_for(row):
             return False
         passes = row.name not in self._tests or self._passes(row.id, self._tests[row.name])
         self.left_out += not passes
         return passes
+
+    def _is_asked_for(self, row: Row[Any]) -> bool:
+        """Return whether the webhook and the request ask for an event."""
+        if row.recovered and not self._takes_recovered:
+            return False
+        # The webhook got the same call when it was recovered.
+        if row.reason == DeliveryReason.ALREADY_RECOVERED:
+            return False
+        is_named = self._names is None or row.name in self._names
+        return is_named and self._wanted.event in ("", row.name)
 
     def _passes(self, event_id: int, test: Compiled) -> bool:
         """Return whether the filter lets an event through; one that is no JSON, as at intake."""
