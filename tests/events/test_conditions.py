@@ -227,7 +227,10 @@ def test_a_payload_is_read_as_it_is_stored_also_what_orjson_does_not_take() -> N
     assert read_payload('{"a":[1,null]}') == {"a": [1, None]}
     huge = read_payload('{"a":"\\ud800","n":1,"big":' + "9" * 5000 + "}")
     assert Compiled([Condition("n", Operator.EQUAL, "1")]).failing(huge) is None
+    test = Compiled([Condition("n", Operator.EQUAL, "1")])
+    assert test.failing_text('{"n":2}') is not None
     for text in ("", "{", "[" * 100_000):
+        assert test.failing_text(text) is None
         with pytest.raises(ValueError):  # noqa: PT011 - json and orjson say it in their own words
             read_payload(text)
 

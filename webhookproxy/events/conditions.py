@@ -117,6 +117,16 @@ class Compiled:
                 return condition
         return None
 
+    def failing_text(self, payload: str) -> Condition | None:
+        """Return the first condition that a stored payload does not meet; None if all hold.
+
+        None too if it cannot be read: such an event is sent, as at intake.
+        """
+        try:
+            return self.failing(read_payload(payload))
+        except ValueError:
+            return None
+
 
 def text_of(value: Any) -> str:
     """Return a payload's value as the text of a condition, so that "igual" holds for it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from webhookproxy.events.catalog import is_event_name
-from webhookproxy.events.conditions import Condition, Operator
+from webhookproxy.events.conditions import Compiled, Condition, Operator
 from webhookproxy.events.newer_version import NewerVersion
 from webhookproxy.events.payload_paths import BadPath, parse_path
 from webhookproxy.rules import Problems
@@ -18,6 +18,7 @@ VALUE_MAX = 120
 
 Filters = Mapping[str, Sequence[Condition]]
 Checked = dict[str, tuple[Condition, ...]]
+Stored = Mapping[str, Sequence[Mapping[str, str]]]
 
 
 def check_filters(filters: Filters | None) -> Checked | None:
@@ -119,7 +120,7 @@ def stored_filters(filters: Filters | None) -> dict[str, list[dict[str, str]]] |
     }
 
 
-def read_filters(stored: Mapping[str, Sequence[Mapping[str, str]]] | None) -> Checked | None:
+def read_filters(stored: Stored | None) -> Checked | None:
     """Return the filters from the database's form; None if nothing is filtered.
 
     Raises NewerVersion for an operator that is unknown.
@@ -136,3 +137,9 @@ def read_filters(stored: Mapping[str, Sequence[Mapping[str, str]]] | None) -> Ch
         }
     except (KeyError, ValueError) as error:
         raise NewerVersion from error
+
+
+def compiled_filters(stored: Stored | None) -> dict[str, Compiled]:
+    """Return the filters from the database's form, ready for many payloads; see read_filters."""
+    filters = read_filters(stored) or {}
+    return {name: Compiled(conditions) for name, conditions in filters.items()}

@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.delivery.sending.body import source_of
-from webhookproxy.events.conditions import read_payload
 from webhookproxy.events.contract import ids_beside
 from webhookproxy.events.formats.definition import Format, FormatKind, Unrenderable
 from webhookproxy.events.formats.rendering import render
@@ -86,7 +85,7 @@ class Look:
         if self._route.events is not None and event.name not in self._route.events:
             return False
         test = self._route.for_event(event.name).test
-        return test is None or test.failing(read_payload(event.payload)) is None
+        return test is None or test.failing_text(event.payload) is None
 
     def _data(self, event: Event) -> tuple[str, dict[str, object]]:
         webhook_id = 0 if self._route is None else self._route.webhook_id

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.delivery.sending.body import source_of
 from webhookproxy.events import contract
-from webhookproxy.events.conditions import Compiled, read_payload
+from webhookproxy.events.conditions import Compiled
 from webhookproxy.events.formats.definition import Encoding, Format, Unrenderable
 from webhookproxy.events.formats.rendering import render
 from webhookproxy.models import Event
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.reasons import MARKERS
-from webhookproxy.rules.filters import read_filters
+from webhookproxy.rules.filters import compiled_filters
 from webhookproxy.search.asking import ask
 from webhookproxy.search.index.place import SearchPlace
 from webhookproxy.search.question import Question
@@ -88,8 +88,7 @@ class Preview:
 
 def preview(session: Session, place: SearchPlace, webhook: Webhook, wanted: Format) -> Preview:
     """Return the newest events that the webhook asks for, in the format."""
-    filters = read_filters(webhook.filters) or {}
-    tests = {name: Compiled(conditions) for name, conditions in filters.items()}
+    tests = compiled_filters(webhook.filters)
     return Preview(
         tuple(
             _shown(event, webhook.id, wanted, tests.get(event.name))
@@ -119,26 +118,16 @@ def _shown(event: Event, webhook_id: int, wanted: Format, test: Compiled | None)
     source = source_of(event, webhook_id)
     before = len(contract.body(source))
     about = (event.public_id, event.name, event.received_ms, before)
+    failing = None if test is None else test.failing_text(event.payload)
+    kept_back = "" if failing is None else failing.words()
     try:
         body, _ = render(wanted, source)
     except Unrenderable as refused:
-        return Shown(*about, why=refused.detail, kept_back=_kept_back(event, test))
+        return Shown(*about, why=refused.detail, kept_back=kept_back)
     text = body[: SHOWN_MAX * 4].decode("utf-8", "ignore")
     if wanted.encoding is Encoding.FORM:
         text = text.replace("&", "&\n")
     elif len(body) <= SHOWN_MAX:
         text = pretty(text)
     is_cut = len(text) > SHOWN_MAX
-    return Shown(*about, text[:SHOWN_MAX], len(body), is_cut, kept_back=_kept_back(event, test))
-
-
-def _kept_back(event: Event, test: Compiled | None) -> str:
-    """Return the condition that an event does not meet, in words; "" if it is sent."""
-    if test is None:
-        return ""
-    try:
-        failing = test.failing(read_payload(event.payload))
-    except ValueError:
-        # As at intake, a payload that is no JSON is sent.
-        return ""
-    return "" if failing is None else failing.words()
+    return Shown(*about, text[:SHOWN_MAX], len(body), is_cut, kept_back=kept_back)
