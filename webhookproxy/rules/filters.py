@@ -111,13 +111,7 @@ def stored_filters(filters: Filters | None) -> dict[str, list[dict[str, str]]] |
     """Return the filters as the database keeps them."""
     if not filters:
         return None
-    return {
-        name: [
-            {"path": each.path, "operator": each.operator.value, "value": each.value}
-            for each in conditions
-        ]
-        for name, conditions in filters.items()
-    }
+    return {name: [stored_condition(each) for each in found] for name, found in filters.items()}
 
 
 def read_filters(stored: Stored | None) -> Checked | None:
@@ -127,19 +121,24 @@ def read_filters(stored: Stored | None) -> Checked | None:
     """
     if not stored:
         return None
-    try:
-        return {
-            name: tuple(
-                Condition(each["path"], Operator(each["operator"]), each["value"])
-                for each in conditions
-            )
-            for name, conditions in stored.items()
-        }
-    except (KeyError, ValueError) as error:
-        raise NewerVersion from error
+    return {name: tuple(map(read_condition, found)) for name, found in stored.items()}
 
 
 def compiled_filters(stored: Stored | None) -> dict[str, Compiled]:
     """Return the filters from the database's form, ready for many payloads; see read_filters."""
     filters = read_filters(stored) or {}
     return {name: Compiled(conditions) for name, conditions in filters.items()}
+
+
+def stored_condition(condition: Condition) -> dict[str, str]:
+    """Return a condition as the database keeps it."""
+    path, operator, value = condition.path, condition.operator.value, condition.value
+    return {"path": path, "operator": operator, "value": value}
+
+
+def read_condition(stored: Mapping[str, str]) -> Condition:
+    """Return the condition from the database's form. Raises NewerVersion if it is unknown."""
+    try:
+        return Condition(stored["path"], Operator(stored["operator"]), stored["value"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise NewerVersion from error

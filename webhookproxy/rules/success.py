@@ -12,7 +12,7 @@ from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.events.newer_version import NewerVersion
 from webhookproxy.events.payload_paths import BadPath, parse_path
 from webhookproxy.rules import Problems
-from webhookproxy.rules.filters import PATH_MAX, VALUE_MAX
+from webhookproxy.rules.filters import PATH_MAX, VALUE_MAX, read_condition, stored_condition
 
 # Those on a field, and those on the text.
 OF_FIELD = (Operator.EQUAL, Operator.EXISTS)
@@ -105,19 +105,14 @@ def success_words(rule: Condition | None) -> str:
 
 def stored_success_rule(rule: Condition | None) -> dict[str, str] | None:
     """Return a rule as the database keeps it; None for none."""
-    if rule is None:
-        return None
-    return {"path": rule.path, "operator": rule.operator.value, "value": rule.value}
+    return None if rule is None else stored_condition(rule)
 
 
 def read_success_rule(stored: Mapping[str, str] | None) -> Condition | None:
     """Return the rule from the database's form. Raises NewerVersion for one that is unknown."""
     if stored is None:
         return None
-    try:
-        rule = Condition(stored["path"], Operator(stored["operator"]), stored["value"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise NewerVersion from error
+    rule = read_condition(stored)
     if rule.operator not in (*OF_FIELD, *OF_TEXT):
         raise NewerVersion
     return rule
