@@ -93,8 +93,13 @@ class BulkResend(Base):
         """The deliveries that are resent."""
         states = tuple(DeliveryState(state) for state in self.states)
         return Wanted(
-            *(self.webhook_id, states, self.event, self.since_ms, self.refusal_group_id),
-            *(self.stored, self.event_id),
+            self.webhook_id,
+            states,
+            event=self.event,
+            since_ms=self.since_ms,
+            refusal_group_id=self.refusal_group_id,
+            stored=self.stored,
+            event_id=self.event_id,
         )
 
     @property

@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from webhookproxy.delivery.outcomes.resending import queue_capacity
 from webhookproxy.extensions import db
-from webhookproxy.models import Event, RefusalGroup, Webhook
+from webhookproxy.models import RefusalGroup, Webhook
 from webhookproxy.models.deliveries.bulk_resends import (
     BulkResend,
     BulkState,
@@ -24,6 +23,7 @@ from webhookproxy.models.deliveries.missed import Counted, Wanted, count
 from webhookproxy.models.types import to_ms
 from webhookproxy.rules import Refused
 from webhookproxy.web.deliveries.bulk_words import asked_words, shown_bulk, span_words
+from webhookproxy.web.deliveries.facts import public_ids_of
 from webhookproxy.web.deliveries.resend_request import SINCE, STATES, ResendRequest
 from webhookproxy.web.deliveries.words import refusal_words
 from webhookproxy.web.shared import live
@@ -126,15 +126,13 @@ def _bulk_or_404(resend_id: int) -> tuple[BulkResend, Webhook]:
     return bulk, webhook_or_404(bulk.webhook_id)
 
 
-def _public_id(event_id: int) -> str | None:
-    return db.session.scalar(select(Event.public_id).where(Event.id == event_id))
-
-
 def _facts(resend_id: int) -> dict[str, Any]:
     bulk, webhook = _bulk_or_404(resend_id)
     company = company_or_404(webhook.company_id)
     has_room = True
-    group = None
+    group, event_id = None, None
+    if bulk.event_id is not None:
+        event_id = public_ids_of([bulk.event_id]).get(bulk.event_id)
     if bulk.refusal_group_id is not None:
         group = db.session.get(RefusalGroup, bulk.refusal_group_id)
     if bulk.state == BulkState.RUNNING:
@@ -146,7 +144,7 @@ def _facts(resend_id: int) -> dict[str, Any]:
         "company": company,
         "shown": shown_bulk(bulk, hold(webhook), has_room=has_room),
         "asked": asked_words(bulk, company.timezone, group),
-        "event_id": None if bulk.event_id is None else _public_id(bulk.event_id),
+        "event_id": event_id,
         "title": "Envio do que já tinha chegado a" if bulk.stored else "Reenvio para",
         "takes": span_words(max(0, bulk.total - bulk.queued - bulk.skipped), webhook.rate_limit),
     }

@@ -90,20 +90,15 @@ def asked_words(bulk: BulkResend, timezone: str, group: RefusalGroup | None = No
 
     `group` is the group of refusals that was asked for, if it still exists.
     """
-    if bulk.stored:
-        return _stored_words(bulk, timezone)
-    by_state = {state.value: name.lower() for name, state in STATES.values()}
-    states = " e ".join(by_state[state] for state in bulk.states)
-    since = "" if bulk.since_ms is None else f" desde {clock(bulk.since_ms, timezone)}"
-    answer = f", só as de “{refusal_words(group)}”" if group is not None else ""
-    return f"{states}{since}" + (f", só {bulk.event}" if bulk.event else "") + answer
-
-
-def _stored_words(bulk: BulkResend, timezone: str) -> str:
     if bulk.event_id is not None:
         return "um evento que já tinha chegado"
+    by_state = {state.value: name.lower() for name, state in STATES.values()}
+    what = "o que já tinha chegado"
+    if not bulk.stored:
+        what = " e ".join(by_state[state] for state in bulk.states)
     since = "" if bulk.since_ms is None else f" desde {clock(bulk.since_ms, timezone)}"
-    return f"o que já tinha chegado{since}" + (f", só {bulk.event}" if bulk.event else "")
+    answer = f", só as de “{refusal_words(group)}”" if group is not None else ""
+    return f"{what}{since}" + (f", só {bulk.event}" if bulk.event else "") + answer
 
 
 def span_words(count: int, rate_limit: float | None) -> str:
