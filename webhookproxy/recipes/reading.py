@@ -40,7 +40,7 @@ _RECIPE = Record(
     },
     required=("name", "about", "questions", "yours", "repeat", "documentation", "read"),
 )
-# Stand for the answer to a secret question where the real one is not needed.
+# The answer to a question without a usual one, where the real answer is not needed.
 _SAMPLE = "exemplo"
 
 

@@ -236,9 +236,11 @@ def _write_formats(connection: Connection, group: list[Result]) -> None:
 
 def note_formats(connection: Connection, delivery_ids: Iterable[int], number: int) -> None:
     """Note the format of deliveries whose first attempt is under way."""
-    untried = "attempts = 0 AND format_number IS NULL"
-    query = f"UPDATE deliveries SET format_number = :number WHERE id IN ({{ids}}) AND {untried}"
-    connection.execute(text(query.format(ids=numbers(delivery_ids))), {"number": number})
+    query = text(
+        f"UPDATE deliveries SET format_number = :number WHERE id IN ({numbers(delivery_ids)})"
+        " AND attempts = 0 AND format_number IS NULL"
+    )
+    connection.execute(query, {"number": number})
 
 
 def _written(connection: Connection, group: list[Result]) -> bool:
