@@ -11,6 +11,7 @@ from tests.api.conftest import Make, Program
 from tests.api.walk import body_of, operations
 from tests.support.application import make_company
 from tests.web.conftest import Place
+from tests.web.deliveries.test_words import execute
 
 
 def leaves(value: Any) -> list[Any]:
@@ -43,6 +44,25 @@ def test_every_list_is_read_page_by_page(app: Flask, ana: Program) -> None:
         found += [each["id"] for each in page["items"]]
         cursor = page["next_cursor"]
     assert found == [f"company_{number}" for number in range(1, 6)]
+
+
+def test_what_happened_is_read_page_by_page_the_newest_first(
+    app: Flask, ana: Program, place: Place
+) -> None:
+    # Two began in the same millisecond.
+    for number, began in ((1, 7), (2, 9), (3, 7), (4, 1)):
+        execute(
+            app,
+            "INSERT INTO gaps (id, company_id, started_at, ended_at, reason)"
+            f" VALUES ({number}, {place.company}, {began}, {100 + number}, 'refused')",
+        )
+    address = f"/companies/company_{place.company}/gaps"
+    found, cursor = [], ""
+    while cursor is not None:
+        page = ana.get(f"{address}?limit=1&cursor={cursor}")
+        found += [each["ended_at"] for each in page["items"]]
+        cursor = page["next_cursor"]
+    assert [each[-4:] for each in found] == ["102Z", "103Z", "101Z", "104Z"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sqlalchemy.orm import defer, joinedload
 from webhookproxy.api.shared.access import caller, company_of
 from webhookproxy.api.shared.ids import CompanyId, Time
 from webhookproxy.api.shared.operations import Given, Operations
-from webhookproxy.api.shared.paging import Page, PageQuery, cursor_of
+from webhookproxy.api.shared.paging import Page, PageQuery
 from webhookproxy.engine.liveness import Owner, read_owner, shown_state
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
@@ -78,11 +78,10 @@ def list_companies(query: PageQuery) -> CompanyPage:
         wanted = wanted.where(Company.id.in_(allowed))
     if after is not None:
         wanted = wanted.where(Company.id > after)
-    rows, owner = list(session.scalars(wanted)), read_owner(session)
-    shown = rows[: query.limit]
+    rows, owner = session.scalars(wanted).all(), read_owner(session)
+    shown, next_cursor = query.cut(rows, lambda company: (company.id,))
     return CompanyPage(
-        items=[answer_of(company, owner) for company in shown],
-        next_cursor=cursor_of(shown[-1].id) if len(rows) > query.limit else None,
+        items=[answer_of(company, owner) for company in shown], next_cursor=next_cursor
     )
 
 

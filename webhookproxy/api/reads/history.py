@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field
 from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from webhookproxy.api.reads.companies import CompanyPath
 from webhookproxy.api.shared.access import company_of
 from webhookproxy.api.shared.ids import Time, WebhookId
 from webhookproxy.api.shared.operations import Given, Operations
-from webhookproxy.api.shared.paging import PAGE_MAX, Page, PageQuery, cursor_of
+from webhookproxy.api.shared.paging import PAGE_MAX, Page, PageQuery
 from webhookproxy.extensions import db
 from webhookproxy.models import Alert, Gap
 from webhookproxy.models.outages import outages_of
-from webhookproxy.models.types import from_ms, to_ms
+from webhookproxy.models.types import to_ms
 from webhookproxy.models.webhooks import live_webhooks
 
 operations = Operations("history", "Histórico")
+
+R = TypeVar("R", Gap, Alert)
 
 
 class GapAnswer(BaseModel):
@@ -41,15 +45,7 @@ class GapPage(Page):
 def list_gaps(path: CompanyPath, query: PageQuery) -> GapPage:
     """List the times in which a company had no socket."""
     company_of(path.company)
-    wanted = select(Gap).where(Gap.company_id == path.company)
-    if (place := query.place(2)) is not None:
-        started, number = from_ms(place[0]), place[1]
-        same = and_(Gap.started_at == started, Gap.id < number)
-        wanted = wanted.where(or_(Gap.started_at < started, same))
-    newest = wanted.order_by(Gap.started_at.desc(), Gap.id.desc()).limit(query.limit + 1)
-    rows = list(db.session.scalars(newest))
-    shown = rows[: query.limit]
-    more = len(rows) > query.limit
+    shown, next_cursor = _newest(Gap, Gap.started_at, path.company, query)
     return GapPage(
         items=[
             GapAnswer(
@@ -57,8 +53,21 @@ def list_gaps(path: CompanyPath, query: PageQuery) -> GapPage:
             )
             for gap in shown
         ],
-        next_cursor=cursor_of(to_ms(shown[-1].started_at), shown[-1].id) if more else None,
+        next_cursor=next_cursor,
     )
+
+
+def _newest(
+    table: type[R], at: InstrumentedAttribute[datetime], company_id: int, query: PageQuery
+) -> tuple[Sequence[R], str | None]:
+    """Return a page of a company's rows, the newest first, and the cursor for the next one."""
+    wanted = select(table).where(table.company_id == company_id)
+    if (place := query.after_moment()) is not None:
+        moment, number = place
+        wanted = wanted.where(or_(at < moment, and_(at == moment, table.id < number)))
+    newest = wanted.order_by(at.desc(), table.id.desc()).limit(query.limit + 1)
+    rows = db.session.scalars(newest).all()
+    return query.cut(rows, lambda row: (to_ms(getattr(row, at.key)), row.id))
 
 
 class DaysQuery(Given):
@@ -143,14 +152,7 @@ class AlertPage(Page):
 def list_alerts(path: CompanyPath, query: PageQuery) -> AlertPage:
     """List the alerts of a company."""
     company_of(path.company)
-    wanted = select(Alert).where(Alert.company_id == path.company)
-    if (place := query.place(2)) is not None:
-        since, number = from_ms(place[0]), place[1]
-        same = and_(Alert.since == since, Alert.id < number)
-        wanted = wanted.where(or_(Alert.since < since, same))
-    newest = wanted.order_by(Alert.since.desc(), Alert.id.desc()).limit(query.limit + 1)
-    rows = list(db.session.scalars(newest))
-    shown, more = rows[: query.limit], len(rows) > query.limit
+    shown, next_cursor = _newest(Alert, Alert.since, path.company, query)
     return AlertPage(
         items=[
             AlertAnswer(
@@ -164,5 +166,5 @@ def list_alerts(path: CompanyPath, query: PageQuery) -> AlertPage:
             )
             for alert in shown
         ],
-        next_cursor=cursor_of(to_ms(shown[-1].since), shown[-1].id) if more else None,
+        next_cursor=next_cursor,
     )

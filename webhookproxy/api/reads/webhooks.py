@@ -13,7 +13,7 @@ from webhookproxy.api.reads.companies import CompanyPath
 from webhookproxy.api.shared.access import caller, company_of, webhook_of
 from webhookproxy.api.shared.ids import CompanyId, Time, WebhookId
 from webhookproxy.api.shared.operations import Given, Operations
-from webhookproxy.api.shared.paging import Page, PageQuery, cursor_of
+from webhookproxy.api.shared.paging import Page, PageQuery
 from webhookproxy.events.masked import masked_text
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
@@ -106,11 +106,12 @@ def list_webhooks(path: CompanyPath, query: PageQuery) -> WebhookPage:
     )
     if after is not None:
         wanted = wanted.where(Webhook.id > after)
-    rows = list(db.session.scalars(wanted))
-    shown, has_secrets = rows[: query.limit], _with_secrets([each.id for each in rows])
+    rows = db.session.scalars(wanted).all()
+    shown, next_cursor = query.cut(rows, lambda webhook: (webhook.id,))
+    has_secrets = _with_secrets([each.id for each in shown])
     return WebhookPage(
         items=[_answer(webhook, has_secrets[webhook.id]) for webhook in shown],
-        next_cursor=cursor_of(shown[-1].id) if len(rows) > query.limit else None,
+        next_cursor=next_cursor,
     )
 
 

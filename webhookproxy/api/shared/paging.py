@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field
 
 from webhookproxy.api.shared.operations import Given
 from webhookproxy.api.shared.problems import ApiProblem, Mistake
+from webhookproxy.models.types import from_ms
+
+R = TypeVar("R")
 
 PAGE_MAX = 200
 
@@ -42,6 +47,21 @@ class PageQuery(Given):
         """Return the number after which a list with one number goes on, see place."""
         numbers = self.place(1)
         return None if numbers is None else numbers[0]
+
+    def after_moment(self) -> tuple[datetime, int] | None:
+        """Return the time and the number after which a list by time goes on, see place."""
+        numbers = self.place(2)
+        return None if numbers is None else (from_ms(numbers[0]), numbers[1])
+
+    def cut(
+        self, rows: Sequence[R], place: Callable[[R], Sequence[int]]
+    ) -> tuple[Sequence[R], str | None]:
+        """Return the rows of the page, and the cursor for the next one.
+
+        `rows` has one row more than the page if the list goes on; `place` returns a row's numbers.
+        """
+        shown = rows[: self.limit]
+        return shown, cursor_of(*place(shown[-1])) if len(rows) > self.limit else None
 
 
 class Page(BaseModel):
