@@ -12,6 +12,7 @@ from tests.api.walk import body_of, operations
 from tests.support.application import make_company
 from tests.web.conftest import Place
 from tests.web.deliveries.test_words import execute
+from webhookproxy.api.shared.paging import cursor_of
 
 
 def leaves(value: Any) -> list[Any]:
@@ -63,6 +64,9 @@ def test_what_happened_is_read_page_by_page_the_newest_first(
         found += [each["ended_at"] for each in page["items"]]
         cursor = page["next_cursor"]
     assert [each[-4:] for each in found] == ["102Z", "103Z", "101Z", "104Z"]
+    # No such year.
+    problem = ana.get(f"{address}?cursor={cursor_of(10**17, 1)}", 422)
+    assert [each["path"] for each in problem["errors"]] == ["cursor"]
 
 
 @pytest.mark.parametrize(

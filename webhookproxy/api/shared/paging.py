@@ -51,7 +51,12 @@ class PageQuery(Given):
     def after_moment(self) -> tuple[datetime, int] | None:
         """Return the time and the number after which a list by time goes on, see place."""
         numbers = self.place(2)
-        return None if numbers is None else (from_ms(numbers[0]), numbers[1])
+        if numbers is None:
+            return None
+        try:
+            return from_ms(numbers[0]), numbers[1]
+        except ValueError:
+            raise _bad_cursor() from None
 
     def cut(
         self, rows: Sequence[R], place: Callable[[R], Sequence[int]]
