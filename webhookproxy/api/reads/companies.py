@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pydantic import BaseModel
-from sqlalchemy import select
-from sqlalchemy.orm import defer, joinedload
 
-from webhookproxy.api.shared.access import caller, company_of
+from webhookproxy.api.shared.access import company_of, visible_companies
 from webhookproxy.api.shared.ids import CompanyId, Time
 from webhookproxy.api.shared.operations import Given, Operations
 from webhookproxy.api.shared.paging import Page, PageQuery
@@ -66,16 +64,7 @@ class CompanyPage(Page):
 def list_companies(query: PageQuery) -> CompanyPage:
     """List the companies that the caller may see."""
     session, after = db.session(), query.after()
-    wanted = (
-        select(Company)
-        .where(Company.deleted_at.is_(None))
-        .options(joinedload(Company.connection), defer(Company.token))
-        .order_by(Company.id)
-        .limit(query.limit + 1)
-    )
-    allowed = caller().companies(session)
-    if allowed is not None:
-        wanted = wanted.where(Company.id.in_(allowed))
+    wanted = visible_companies().limit(query.limit + 1)
     if after is not None:
         wanted = wanted.where(Company.id > after)
     rows, owner = session.scalars(wanted).all(), read_owner(session)

@@ -6,17 +6,14 @@ from datetime import UTC, datetime
 
 from flask import current_app
 from pydantic import BaseModel
-from sqlalchemy import select
-from sqlalchemy.orm import defer, joinedload
 
 from webhookproxy.api.reads.companies import ConnectionState, connection_of
-from webhookproxy.api.shared.access import caller
+from webhookproxy.api.shared.access import visible_companies
 from webhookproxy.api.shared.ids import CompanyId, Time, WebhookId
 from webhookproxy.api.shared.operations import Operations
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import read_owner, storing
 from webhookproxy.extensions import db
-from webhookproxy.models import Company
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.troubles.now import troubles_of
 from webhookproxy.troubles.words import trouble_english
@@ -61,17 +58,7 @@ class Status(BaseModel):
 def show_status() -> Status:
     """Show the connections, and the webhooks with which something is wrong."""
     session = db.session()
-    wanted = (
-        select(Company)
-        .where(Company.deleted_at.is_(None))
-        .options(joinedload(Company.connection), defer(Company.token))
-        .order_by(Company.id)
-        .limit(COMPANIES_MAX + 1)
-    )
-    allowed = caller().companies(session)
-    if allowed is not None:
-        wanted = wanted.where(Company.id.in_(allowed))
-    found = list(session.scalars(wanted))
+    found = session.scalars(visible_companies().limit(COMPANIES_MAX + 1)).all()
     companies, owner = found[:COMPANIES_MAX], read_owner(session)
     webhooks = {each.id: each for each in live_webhooks(session, [c.id for c in companies])}
     troubles = troubles_of(webhooks.values(), datetime.now(UTC))

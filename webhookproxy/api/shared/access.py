@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Flask, Response, current_app, g, request
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, defer, joinedload
 
 from webhookproxy.api.shared import rates
@@ -144,14 +144,25 @@ def _note_use(token_id: int) -> None:
         return
 
 
-def company_of(company_id: int) -> Company:
-    """Return a company that the caller may see; raise ApiProblem (404) otherwise."""
+def visible_companies() -> Select[Company]:
+    """Return the query of the companies that the caller may see, the oldest first."""
+    allowed = caller().companies(db.session())
+    wanted = _companies().order_by(Company.id)
+    return wanted if allowed is None else wanted.where(Company.id.in_(allowed))
+
+
+def _companies() -> Select[Company]:
     # A token of 3C Plus is read only when it is asked for: that takes time.
-    found = db.session.scalar(
+    return (
         select(Company)
-        .where(Company.id == company_id, Company.deleted_at.is_(None))
+        .where(Company.deleted_at.is_(None))
         .options(joinedload(Company.connection), defer(Company.token))
     )
+
+
+def company_of(company_id: int) -> Company:
+    """Return a company that the caller may see; raise ApiProblem (404) otherwise."""
+    found = db.session.scalar(_companies().where(Company.id == company_id))
     if found is None or not caller().may(company_id):
         raise ApiProblem(404)
     return found
