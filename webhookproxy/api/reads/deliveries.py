@@ -118,7 +118,10 @@ def list_deliveries(path: CompanyPath, query: DeliveryQuery) -> DeliveryPage:
     edge = rows[-1].id if full else search.edge
     public_ids = _public_ids({row.event_id for row in rows})
     return DeliveryPage(
-        items=[_row(row, public_ids.get(row.event_id)) for row in rows],
+        items=[
+            DeliveryAnswer(**_facts(row, public_ids.get(row.event_id), row.event, row.received_ms))
+            for row in rows
+        ],
         next_cursor=None if edge is None else cursor_of(edge),
     )
 
@@ -128,21 +131,23 @@ def _public_ids(ids: set[int]) -> dict[int, str]:
     return {row.id: row.public_id for row in rows}
 
 
-def _row(row: Found, public_id: str | None) -> DeliveryAnswer:
-    return DeliveryAnswer(
-        id=row.id,
-        webhook_id=row.webhook_id,
-        event_id=public_id,
-        event=row.event,
-        state=row.state,
-        reason=row.reason,
-        status=row.status,
-        attempts=row.attempts,
-        resends=row.resends,
-        received_at=None if row.received_ms < 0 else from_ms(row.received_ms),
-        next_attempt_at=None if row.due_ms is None else from_ms(row.due_ms),
-        ended_at=None if row.ended_ms is None else from_ms(row.ended_ms),
-    )
+def _facts(
+    row: Found | Delivery, public_id: str | None, event: str, received_ms: int
+) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "webhook_id": row.webhook_id,
+        "event_id": public_id,
+        "event": event,
+        "state": row.state,
+        "reason": row.reason,
+        "status": row.status,
+        "attempts": row.attempts,
+        "resends": row.resends,
+        "received_at": from_ms(received_ms),
+        "next_attempt_at": None if row.due_ms is None else from_ms(row.due_ms),
+        "ended_at": None if row.ended_ms is None else from_ms(row.ended_ms),
+    }
 
 
 @operations.reads("/deliveries/<delivery>", WholeDelivery, "Mostra uma entrega e suas tentativas")
@@ -156,20 +161,7 @@ def show_delivery(path: DeliveryPath) -> WholeDelivery:
 
 def answer_of(delivery: Delivery, event: Event) -> WholeDelivery:
     """Return a delivery as the API answers it."""
-    facts: dict[str, Any] = {
-        "id": delivery.id,
-        "webhook_id": delivery.webhook_id,
-        "event_id": event.public_id,
-        "event": event.name,
-        "state": delivery.state,
-        "reason": delivery.reason,
-        "status": delivery.status,
-        "attempts": delivery.attempts,
-        "resends": delivery.resends,
-        "received_at": from_ms(event.received_ms),
-        "next_attempt_at": None if delivery.due_ms is None else from_ms(delivery.due_ms),
-        "ended_at": None if delivery.ended_ms is None else from_ms(delivery.ended_ms),
-    }
+    facts = _facts(delivery, event.public_id, event.name, event.received_ms)
     wanted = select(Attempt).where(Attempt.delivery_id == delivery.id)
     newest = db.session.scalars(wanted.order_by(Attempt.number.desc()).limit(ATTEMPTS_MAX))
     return WholeDelivery(**facts, attempt_list=[_attempt(each) for each in newest][::-1])
