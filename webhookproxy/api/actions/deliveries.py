@@ -77,8 +77,7 @@ def _act(
         act(session)
 
     write(job, company_id)
-    delivery, event, _ = delivery_of(delivery_id)
-    return answer_of(delivery, event)
+    return answer_of(*delivery_of(delivery_id))
 
 
 class SeveralBody(Given):

@@ -153,7 +153,7 @@ def _facts(
 @operations.reads("/deliveries/<delivery>", WholeDelivery, "Mostra uma entrega e suas tentativas")
 def show_delivery(path: DeliveryPath) -> WholeDelivery:
     """Show one delivery with its attempts."""
-    delivery, event, _ = delivery_of(path.delivery)
+    delivery, event = delivery_of(path.delivery)
     if caller().sees_personal:
         note_view(current_app, caller().actor, f"delivery_{delivery.id}", event.company_id)
     return answer_of(delivery, event)
@@ -190,7 +190,7 @@ def _attempt(attempt: Attempt) -> AttemptAnswer:
 )
 def show_delivery_body(path: DeliveryPath) -> Response:
     """Return the exact bytes of the body."""
-    delivery, event, _ = delivery_of(path.delivery)
+    delivery, event = delivery_of(path.delivery)
     asked = stored_request(db.session(), delivery)
     note_view(current_app, caller().actor, f"delivery_{delivery.id}", event.company_id)
     return Response(asked.body.encode(), mimetype=dict(asked.headers)["Content-Type"])

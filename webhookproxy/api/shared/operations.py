@@ -173,19 +173,10 @@ def _read_header(header: type[BaseModel]) -> BaseModel:
 
 
 def _read_query(query: type[BaseModel]) -> BaseModel:
-    lists = {name for name, field in query.model_fields.items() if _is_list(field.annotation)}
-    values = {
-        name: request.args.getlist(name) if name in lists else text
-        for name, text in request.args.items()
-    }
     try:
-        return query.model_validate(values)
+        return query.model_validate(request.args.to_dict())
     except ValidationError as error:
         raise ApiProblem(422, mistakes_of(error, "query")) from None
-
-
-def _is_list(annotation: object) -> bool:
-    return getattr(annotation, "__origin__", None) is list
 
 
 def _read_body(body: type[BaseModel]) -> BaseModel:

@@ -14,9 +14,9 @@ from limits.strategies import MovingWindowRateLimiter
 from webhookproxy.api.shared.problems import ApiProblem
 from webhookproxy.network.addresses import counted_as
 
-# Requests from one address whose token is missing, wrong or over.
-# As many as a user's address may send from the pages.
+# Tests of one token: as many as one address may send from the pages.
 _TESTS = RateLimitItemPerMinute(20)
+# Requests from one address whose token is missing, wrong or over.
 _STRANGERS = RateLimitItemPerMinute(120)
 
 
