@@ -20,7 +20,7 @@ from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.events.contract import new_event_id
 from webhookproxy.events.formats.definition import Format, FormatKind
 from webhookproxy.models import Event
-from webhookproxy.models.accounts.api_tokens import Scope, find_api_token, revoke_api_token
+from webhookproxy.models.accounts.api_tokens import Scope, find_api_token
 from webhookproxy.models.accounts.people import find_user, grant_only
 from webhookproxy.models.companies import delete_company, find_company
 from webhookproxy.models.webhooks import delete_webhook, find_webhook
@@ -164,7 +164,7 @@ def test_a_stream_needs_the_scope_a_company_and_a_free_place(
 
 
 def revoke(session: Session, _place: Place) -> None:
-    revoke_api_token(find_api_token(session, 1))
+    find_api_token(session, 1).revoke()
 
 
 def demote(session: Session, _place: Place) -> None:

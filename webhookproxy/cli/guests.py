@@ -13,7 +13,6 @@ from webhookproxy.extensions import db
 from webhookproxy.models.accounts.guest_links import (
     find_guest_link,
     guest_links,
-    revoke_guest_link,
 )
 from webhookproxy.models.audit import CLI, Action, record
 
@@ -50,7 +49,7 @@ def revoke(link: int) -> None:
 
     def job(session: Session) -> bool:
         found = find_guest_link(session, link)
-        done = revoke_guest_link(found)
+        done = found.revoke()
         if done:
             about = f"guest_{link}"
             record(

@@ -17,7 +17,6 @@ from webhookproxy.models.accounts.api_tokens import (
     Scope,
     find_api_token,
     make_api_token,
-    revoke_api_token,
 )
 from webhookproxy.models.accounts.people import find_user
 from webhookproxy.models.audit import CLI, Action, record
@@ -95,7 +94,7 @@ def revoke(token: int) -> None:
     """End a token at once."""
 
     def job(session: Session) -> bool:
-        done = revoke_api_token(find_api_token(session, token))
+        done = find_api_token(session, token).revoke()
         if done:
             record(session, CLI, Action.API_TOKEN_REVOKED, subject=f"token_{token}")
         return done

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Collection, Sequence
@@ -13,7 +12,9 @@ from sqlalchemy import JSON, ForeignKey, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
+from webhookproxy.models.accounts.link_tokens import hash_of
 from webhookproxy.models.accounts.people import User
+from webhookproxy.models.accounts.revocable import Revocable
 from webhookproxy.models.types import Id, Instant
 from webhookproxy.rules import Problems, Refused, check_name
 
@@ -37,7 +38,7 @@ class Scope(StrEnum):
     ADMINISTER = "administer"
 
 
-class ApiToken(Base):
+class ApiToken(Revocable, Base):
     """One token; only its hash is stored. `used_at` is written once a minute.
 
     `company_ids` None means every company that its user may see.
@@ -52,8 +53,6 @@ class ApiToken(Base):
     scopes: Mapped[str] = mapped_column(String(60))
     company_ids: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(Instant)
-    expires_at: Mapped[datetime] = mapped_column(Instant)
-    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
 
     @property
@@ -62,19 +61,9 @@ class ApiToken(Base):
         return frozenset(map(Scope, self.scopes.split()))
 
     @property
-    def is_valid(self) -> bool:
-        """Return whether the token opens anything now."""
-        return self.revoked_at is None and self.expires_at > datetime.now(UTC)
-
-    @property
     def use_is_due(self) -> bool:
         """Return whether no use was noted within the last minute."""
         return self.used_at is None or self.used_at < datetime.now(UTC) - NOTED_EVERY
-
-    @property
-    def ended_at(self) -> datetime:
-        """Return when the token ended or ends."""
-        return self.expires_at if self.revoked_at is None else self.revoked_at
 
 
 def rights_of(user: User) -> frozenset[Scope]:
@@ -118,7 +107,7 @@ def make_api_token(
     made = ApiToken(
         user_id=user.id,
         name=name,
-        token_hash=_hash_of(token),
+        token_hash=hash_of(token),
         scopes=" ".join(each for each in Scope if each in wanted),
         company_ids=None if company_ids is None else sorted(company_ids),
         created_at=now,
@@ -166,7 +155,7 @@ def api_tokens(session: Session, user_id: int | None = None) -> Sequence[ApiToke
 
 def api_token_of(session: Session, token: str) -> tuple[ApiToken, User] | None:
     """Return the valid token with this text, and its user; else None."""
-    hashed = _hash_of(token)
+    hashed = hash_of(token)
     row = session.execute(
         select(ApiToken, User)
         .join(User, User.id == ApiToken.user_id)
@@ -196,19 +185,6 @@ def find_api_token(session: Session, token_id: int) -> ApiToken:
     return found
 
 
-def revoke_api_token(token: ApiToken) -> bool:
-    """End a token at once; return False if it had ended."""
-    if not token.is_valid:
-        return False
-    token.revoked_at = datetime.now(UTC)
-    return True
-
-
 def _forget_old(session: Session, user_id: int, now: datetime) -> None:
     ended = func.coalesce(ApiToken.revoked_at, ApiToken.expires_at)
     session.execute(delete(ApiToken).where(ApiToken.user_id == user_id, ended < now - LISTED_AFTER))
-
-
-def _hash_of(token: str) -> str:
-    # 256 random bits cannot be guessed, so a quick hash of them is as good as a slow one.
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
 from webhookproxy.models.accounts.link_tokens import hash_of, new_token
+from webhookproxy.models.accounts.revocable import Revocable
 from webhookproxy.models.companies import Company
 from webhookproxy.models.types import Id, Instant
 from webhookproxy.rules import Problems, Refused, check_name
@@ -24,7 +25,7 @@ NOTED_EVERY = timedelta(hours=1)
 LISTED_AFTER = timedelta(days=30)
 
 
-class GuestLink(Base):
+class GuestLink(Revocable, Base):
     """One link; only the hash of its token is stored. `used_at` is written once an hour."""
 
     __tablename__ = "guest_links"
@@ -36,24 +37,12 @@ class GuestLink(Base):
     name: Mapped[str] = mapped_column(String(120))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
-    expires_at: Mapped[datetime] = mapped_column(Instant)
-    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
-
-    @property
-    def is_valid(self) -> bool:
-        """Return whether the link opens anything now."""
-        return self.revoked_at is None and self.expires_at > datetime.now(UTC)
 
     @property
     def use_is_due(self) -> bool:
         """Return whether no use was noted within the last hour."""
         return self.used_at is None or self.used_at < datetime.now(UTC) - NOTED_EVERY
-
-    @property
-    def ended_at(self) -> datetime:
-        """Return when the link ended or ends."""
-        return self.expires_at if self.revoked_at is None else self.revoked_at
 
 
 def make_guest_link(
@@ -128,14 +117,6 @@ def find_guest_link(session: Session, link_id: int) -> GuestLink:
             "Este link não existe mais.",
         )
     return link
-
-
-def revoke_guest_link(link: GuestLink) -> bool:
-    """End a link at once; return False if it had ended."""
-    if not link.is_valid:
-        return False
-    link.revoked_at = datetime.now(UTC)
-    return True
 
 
 def _forget_old(session: Session, company_id: int, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""The tokens of links that open something by themselves; only their hashes are stored."""
+"""Tokens that open something by themselves, in a link or a header; only hashes are stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BYTES = 16
 
 
 def new_token() -> str:
-    """Return a token."""
+    """Return a token for a link."""
     return secrets.token_urlsafe(_BYTES)
 
 

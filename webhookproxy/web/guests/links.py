@@ -16,7 +16,6 @@ from webhookproxy.models.accounts.guest_links import (
     find_guest_link,
     guest_links,
     make_guest_link,
-    revoke_guest_link,
 )
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.web.shared.access import actor, administrators, company_or_404
@@ -89,7 +88,7 @@ def revoke(guest_id: int) -> str | Response:
 
     def job(session: Session) -> bool:
         found = find_guest_link(session, guest_id)
-        done = revoke_guest_link(found)
+        done = found.revoke()
         if done:
             _record(session, who, Action.GUEST_LINK_REVOKED, found)
         return done

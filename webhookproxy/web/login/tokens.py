@@ -16,7 +16,6 @@ from webhookproxy.models.accounts.api_tokens import (
     api_tokens,
     find_api_token,
     make_api_token,
-    revoke_api_token,
     rights_of,
 )
 from webhookproxy.models.audit import Action, record
@@ -123,7 +122,7 @@ def revoke(token_id: int) -> str | Response:
     who = actor()
 
     def job(session: Session) -> bool:
-        done = revoke_api_token(find_api_token(session, token_id))
+        done = find_api_token(session, token_id).revoke()
         if done:
             record(session, who, Action.API_TOKEN_REVOKED, subject=f"token_{token_id}")
         return done
