@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.cli.relay.reach import lookup_warning
-from webhookproxy.cli.shared.context import policy, write
+from webhookproxy.cli.shared.context import policy, write, write_each
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY, Number, one_or_more, with_stdin
@@ -208,7 +208,7 @@ def delete(company: int, yes: bool) -> None:
 
 
 def _wish(companies: Sequence[int], *, connected: bool) -> None:
-    def one(session: Session, company: int) -> bool:
+    def job(session: Session, company: int) -> bool:
         changed = wish_connection(session, find_company(session, company), connected=connected)
         if changed:
             action = Action.CONNECT if connected else Action.DISCONNECT
@@ -216,7 +216,7 @@ def _wish(companies: Sequence[int], *, connected: bool) -> None:
         return changed
 
     state = "connected" if connected else "disconnected"
-    for company, new in write(lambda session: [(each, one(session, each)) for each in companies]):
+    for company, new in write_each(companies, job).items():
         click.echo(f"company_{company} {'is to be' if new else 'was already to be'} {state}.")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 from sqlalchemy.orm import Session
 
-from webhookproxy.cli.shared.context import write
+from webhookproxy.cli.shared.context import write, write_each
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import note
 from webhookproxy.cli.shared.values import DELIVERY, RESEND, WEBHOOK, Number, one_or_more
@@ -31,11 +31,10 @@ group = Group("delivery", help="Deliveries, each of one event to one webhook: re
 def resend_delivery(deliveries: Sequence[int], new_format: bool) -> None:
     """Send finished deliveries again, with the same event_id and the same bytes."""
 
-    def one(session: Session, delivery: int) -> Resent:
+    def job(session: Session, delivery: int) -> Resent:
         return resend(session, find_delivery(session, delivery), in_newest_format=new_format)
 
-    done = write(lambda session: [(each, one(session, each)) for each in deliveries])
-    for delivery, resent in done:
+    for delivery, resent in write_each(deliveries, job).items():
         queued = resent is Resent.QUEUED
         click.echo(f"delivery_{delivery} {'is queued again' if queued else 'was waiting already'}.")
     _say_whether_it_goes_out()
@@ -83,16 +82,18 @@ def retry_delivery(deliveries: Sequence[int]) -> None:
     Those that have ended meanwhile do not stop the others; the exit code is 2 then.
     """
 
-    def one(session: Session, delivery: int) -> TriedNow:
+    def job(session: Session, delivery: int) -> TriedNow:
         return try_now(session, find_delivery(session, delivery))
 
-    done = write(lambda session: [(each, one(session, each)) for each in deliveries])
-    ended = [f"delivery_{each}" for each, tried in done if tried.outcome is Tried.ALREADY_ENDED]
-    for each, tried in done:
-        if tried.outcome is not Tried.ALREADY_ENDED:
-            earlier = tried.outcome is Tried.EARLIER
-            why = f": it comes before delivery_{each}" if earlier else ""
-            click.echo(f"delivery_{tried.delivery_id} is tried now{why}.")
+    done = write_each(deliveries, job)
+    ended = []
+    for each, tried in done.items():
+        if tried.outcome is Tried.ALREADY_ENDED:
+            ended.append(f"delivery_{each}")
+            continue
+        earlier = tried.outcome is Tried.EARLIER
+        why = f": it comes before delivery_{each}" if earlier else ""
+        click.echo(f"delivery_{tried.delivery_id} is tried now{why}.")
     if len(ended) < len(done):
         _say_whether_it_goes_out()
     if ended:

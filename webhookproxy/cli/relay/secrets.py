@@ -27,8 +27,8 @@ def rotate_secret_command(webhook: int, secret: str | None, finish: bool) -> Non
     if finish:
         if secret is not None:
             raise BadInput("--finish and --secret contradict each other: give one of them.")
-        ((_, ended),) = change_webhooks((webhook,), Action.SECRET_ROTATED, end_rotation, "finished")
-        state = "now signs" if ended else "signed already"
+        ended = change_webhooks((webhook,), Action.SECRET_ROTATED, end_rotation, "finished")
+        state = "now signs" if ended[webhook] else "signed already"
         click.echo(f"webhook_{webhook} {state} with one secret.")
         return
     given = with_stdin({"--secret": secret})["--secret"]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.cli.relay.reach import lookup_warning
 from webhookproxy.cli.relay.webhook_options import given_fields, given_format, options
-from webhookproxy.cli.shared.context import policy, write
+from webhookproxy.cli.shared.context import policy, write, write_each
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY, WEBHOOK, one_or_more
@@ -159,7 +159,7 @@ def pause(webhooks: Sequence[int]) -> None:
     def switch(session: Session, found: Webhook) -> bool:
         return switch_webhook(session, found, WebhookState.PAUSED)
 
-    for webhook, new in change_webhooks(webhooks, Action.WEBHOOK_PAUSED, switch):
+    for webhook, new in change_webhooks(webhooks, Action.WEBHOOK_PAUSED, switch).items():
         click.echo(f"webhook_{webhook} {'is' if new else 'was already'} paused.")
 
 
@@ -172,7 +172,7 @@ def resume(webhooks: Sequence[int], discard: bool) -> None:
     def switch(session: Session, found: Webhook) -> bool:
         return resume_webhook(session, found, discard=discard)
 
-    for webhook, new in change_webhooks(webhooks, Action.WEBHOOK_RESUMED, switch):
+    for webhook, new in change_webhooks(webhooks, Action.WEBHOOK_RESUMED, switch).items():
         click.echo(f"webhook_{webhook} {'is' if new else 'was already'} active.")
         if discard and not new:
             note("Nothing was discarded: only a paused webhook discards.")
@@ -183,17 +183,17 @@ def change_webhooks(
     action: Action,
     change: Callable[[Session, Webhook], bool],
     detail: str = "",
-) -> list[tuple[int, bool]]:
+) -> dict[int, bool]:
     """Change webhooks, and record those that changed; return for each whether it did."""
 
-    def one(session: Session, webhook: int) -> bool:
+    def job(session: Session, webhook: int) -> bool:
         found = find_webhook(session, webhook)
         changed = change(session, found)
         if changed:
             record_webhook(session, CLI, action, found.company_id, webhook, detail)
         return changed
 
-    return write(lambda session: [(each, one(session, each)) for each in webhooks])
+    return write_each(webhooks, job)
 
 
 @group.command("delete")

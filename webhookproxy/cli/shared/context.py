@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from flask import current_app
@@ -25,6 +25,11 @@ def write(job: Callable[[Session], T]) -> T:
     schema()
     store: Store = current_app.extensions["store"]
     return store.session(job)
+
+
+def write_each(ids: Sequence[int], job: Callable[[Session, int], T]) -> dict[int, T]:
+    """Run a job for each id, all in one transaction; return the jobs' values by the ids."""
+    return write(lambda session: {each: job(session, each) for each in ids})
 
 
 def policy() -> Policy:
