@@ -50,11 +50,9 @@ PAGES_HELD = 16
 class _Page:
     """The calls of a page that are still to be written."""
 
-    period: int
-    page: int
-    rows: list[Row] = field(default_factory=list)
-    listed: int = 0
-    missing: int = 0
+    rows: list[Row]
+    listed: int
+    missing: int
 
 
 @dataclass
@@ -103,11 +101,11 @@ class Recovering:
             self.pause = PAUSE_WRITING
             return True
         due = self._progress.due(round(self._clock() * 1000))
-        under_way = dict(due)
-        self._hands = {each: hand for each, hand in self._hands.items() if each in under_way}
+        companies = dict(due)
+        self._hands = {each: hand for each, hand in self._hands.items() if each in companies}
         chosen = self._chosen(due)
         self.pause = PAUSE_WAITING if due else PAUSE_IDLE
-        wrote = self._run_at_once(chosen, fence) if chosen else False
+        wrote = self._run_at_once(chosen, companies, fence) if chosen else False
         if wrote:
             self.pause = PAUSE_WRITING
         return wrote
@@ -131,7 +129,7 @@ class Recovering:
                 break
         return list(chosen.values())
 
-    def _run_at_once(self, chosen: list[int], fence: int) -> bool:
+    def _run_at_once(self, chosen: list[int], companies: dict[int, int], fence: int) -> bool:
         """Run a step of each; return whether one wrote. Raises what the database raised."""
         wrote: list[bool] = []
         errors: list[Exception] = []
@@ -143,7 +141,7 @@ class Recovering:
                 errors.append(error)
             except Exception:  # a bug of ours, or a token that no key opens: others go on
                 logger.exception("recovery %d failed, and is tried again", recovery_id)
-                self._rest_after_bug(recovery_id)
+                self._rests_until[companies[recovery_id]] = time.monotonic() + AFTER_BUG_SECONDS
 
         greenlets = []
         for recovery_id in chosen:
@@ -159,11 +157,6 @@ class Recovering:
         if errors:
             raise errors[0]
         return any(wrote)
-
-    def _rest_after_bug(self, recovery_id: int) -> None:
-        company_id = dict(self._progress.due(round(self._clock() * 1000))).get(recovery_id)
-        if company_id is not None:
-            self._rests_until[company_id] = time.monotonic() + AFTER_BUG_SECONDS
 
     def _go_on(self, recovery_id: int, fence: int) -> bool:
         """Fetch a page, or write some calls of it; return whether calls were written."""
@@ -215,7 +208,7 @@ class Recovering:
         if task.is_counting or not gone:
             self._progress.page_is_done(task, len(fresh), len(gone), fence)
             return
-        hand.page = _Page(found.period, found.page, gone, len(fresh), len(gone))
+        hand.page = _Page(gone, len(fresh), len(gone))
 
     def _write(self, task: Task, hand: _Hand, page: _Page, fence: int) -> bool:
         """Write the next few calls of a page; the last of them with the place of the next page."""
