@@ -130,13 +130,10 @@ class Agreement:
         """Ask to follow the owner with this fence; return False if another does."""
         return self._run(_CLAIM, {"holder": holder, "fence": fence, "silent": SILENT_MS})
 
-    def seen(self, holder: str, fence: int, standing: Iterable[int] | None = None) -> bool:
-        """Say that the successor lives, and of which companies it has a socket, if it knows.
-
-        Returns False if the place is no longer its own.
-        """
+    def seen(self, holder: str, fence: int, standing: Iterable[int] | None = None) -> None:
+        """Say that the successor lives, and of which companies it has a socket, if it knows."""
         text_of = None if standing is None else json.dumps(sorted(standing))
-        return self._run(_SEEN, {"holder": holder, "fence": fence, "standing": text_of})
+        self._run(_SEEN, {"holder": holder, "fence": fence, "standing": text_of})
 
     def hand(self, fence: int, companies: Iterable[int]) -> None:
         """Say, as the owner, for which companies there was no hole."""

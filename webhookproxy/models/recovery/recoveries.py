@@ -14,7 +14,6 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from webhookproxy.extensions import Base
 from webhookproxy.models.events import HourlyEvents
 from webhookproxy.models.types import Id, partial_index
-from webhookproxy.reasons import PlatformTrouble
 
 HOUR_MS = 3_600_000
 # So far back calls are asked for: the ledger has all of those days.
@@ -83,13 +82,6 @@ class Recovery(Base):
         """Have 3C Plus be asked from the beginning of the time, at this moment."""
         self.period, self.page, self.next_ms = 0, 1, at_ms
         self.listed = self.missing = 0
-
-    def end(
-        self, state: RecoveryState, now_ms: int, trouble: PlatformTrouble | None = None
-    ) -> None:
-        """Ask no more."""
-        self.state, self.ended_ms = state.value, now_ms
-        self.trouble = None if trouble is None else trouble.value
 
 
 def recoveries_of(
