@@ -18,7 +18,7 @@ from webhookproxy.network.dial import shared_resolver
 from webhookproxy.network.http.client import Client
 from webhookproxy.network.http.errors import NoAnswer, StaleLink
 from webhookproxy.network.http.message import prepared
-from webhookproxy.platform.pace import Pace
+from webhookproxy.platform.pace import HOLD_MAX, Pace
 from webhookproxy.reasons import DeliveryReason, PlatformTrouble
 from webhookproxy.version import __version__
 
@@ -106,13 +106,10 @@ class Rest:
     def _exchange(self, access: Access, path: str) -> bytes:
         """Send one request, and another if that met a connection that turned out to be closed."""
         try:
-            return self._send(access, path)
-        except StaleLink:
-            pass
-        except NoAnswer as error:
-            raise _not_reached(error) from None
-        try:
-            return self._send(access, path)
+            try:
+                return self._send(access, path)
+            except StaleLink:
+                return self._send(access, path)
         except NoAnswer as error:
             raise _not_reached(error) from None
 
@@ -179,4 +176,4 @@ def _seconds(retry_after: str | None) -> float:
         seconds = float(retry_after or _AFTER_THROTTLED)
     except ValueError:
         return _AFTER_THROTTLED
-    return min(max(seconds, 0.0), 300.0) if math.isfinite(seconds) else _AFTER_THROTTLED
+    return min(max(seconds, 0.0), HOLD_MAX) if math.isfinite(seconds) else _AFTER_THROTTLED

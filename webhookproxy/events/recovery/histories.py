@@ -50,7 +50,7 @@ def rows_of(content: bytes) -> list[Row]:
     found = answer.get("data") if isinstance(answer, dict) else answer
     if not isinstance(found, list):
         raise NotUnderstood("The answer has no list of calls.")
-    by_id = {usable_id(row.get("id", row.get("_id"))): row for row in found if _is_call(row)}
+    by_id = {id_of(row): row for row in found if _is_call(row)}
     return sorted(by_id.values(), key=_moment)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
+
+from webhookproxy.events.formats.moments import ZONE as BRASILIA
 
 MINUTE_MS = 60_000
 # A call that began before a gap may have its history in it, and the other way round.
 BEFORE_MS = 15 * MINUTE_MS
 AFTER_MS = 5 * MINUTE_MS
 
-_BRASILIA = ZoneInfo("America/Sao_Paulo")
 _FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -49,24 +49,24 @@ def periods(since_ms: int, until_ms: int) -> list[Period]:
 def _texts(begin: datetime, end: datetime) -> list[str]:
     """Return the local times of both ends, and of what is between them if the clock was set."""
     moments = [begin, end]
-    if begin.astimezone(_BRASILIA).utcoffset() != end.astimezone(_BRASILIA).utcoffset():
+    if begin.astimezone(BRASILIA).utcoffset() != end.astimezone(BRASILIA).utcoffset():
         # The first and the last moment of the hour that the clock jumped over or went through
         # twice are found by going through the minutes.
         count = int((end - begin).total_seconds()) // 60
         moments += [begin + timedelta(minutes=each) for each in range(1, count + 1)]
         # A second less than a minute may be hidden between two of them.
         return [
-            f"{each.astimezone(_BRASILIA):%Y-%m-%d %H:%M}:{second}"
+            f"{each.astimezone(BRASILIA):%Y-%m-%d %H:%M}:{second}"
             for each in moments
             for second in ("00", "59")
         ]
-    return [f"{each.astimezone(_BRASILIA):{_FORMAT}}" for each in moments]
+    return [f"{each.astimezone(BRASILIA):{_FORMAT}}" for each in moments]
 
 
 def _next_day(moment: datetime) -> datetime:
     """Return the beginning of the next day in Brasília, in UTC."""
-    day = moment.astimezone(_BRASILIA).date() + timedelta(days=1)
-    local = datetime(day.year, day.month, day.day, tzinfo=_BRASILIA)
+    day = moment.astimezone(BRASILIA).date() + timedelta(days=1)
+    local = datetime(day.year, day.month, day.day, tzinfo=BRASILIA)
     following = local.astimezone(UTC)
     # Where the day began at 1 h, midnight is an hour of the day before.
     return following if following > moment else following + timedelta(hours=1)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 
+from webhookproxy.events.formats.moments import ZONE as BRASILIA
 from webhookproxy.events.recovery.histories import HISTORY, Row, id_of
 
-_BRASILIA = ZoneInfo("America/Sao_Paulo")
 _CLOCK = re.compile(r"(-?)([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})")
 # An address that carries a token in its query.
@@ -127,7 +126,7 @@ def _flag(value: Any) -> Any:
 
 def _call_date(row: Row) -> Any:
     """Return the moment of the call as the socket writes it, in UTC."""
-    for name, zone in (("call_date_rfc3339", UTC), ("call_date", _BRASILIA)):
+    for name, zone in (("call_date_rfc3339", UTC), ("call_date", BRASILIA)):
         try:
             moment = datetime.fromisoformat(row[name])
         except (KeyError, TypeError, ValueError):
