@@ -182,10 +182,11 @@ class Engine:
     def _stand_down(self, timeout: float) -> bool:
         """Finish what is in hand and close the sockets, and let the next process own them."""
         until = time.monotonic() + timeout
-        drain = self._running is not None and not self._heartbeat.lost
-        if drain and self._running is not None:
-            self._hand_over.offer(self._running)
-        ended = self._relay.stop(timeout, self._hand_over if drain else None)
+        hand_over = None
+        if self._running is not None and not self._heartbeat.lost:
+            hand_over = self._hand_over
+            hand_over.offer(self._running)
+        ended = self._relay.stop(timeout, hand_over)
         self._running = None
         self._heartbeat.give_back(max(1.0, until - time.monotonic()))
         return ended
