@@ -98,3 +98,18 @@ def test_a_socket_that_is_lost_after_the_owner_was_told_of_it_leaves_a_gap(
             next_one.begin(handed=[company])
             next_one.wait_for_state(company, "connected")
             wait_until(lambda: next_one.gaps(company) == [("dropped", True)], 20, "its gap")
+
+
+def test_a_token_that_no_key_opens_costs_no_other_company_its_socket(
+    app: Flask, simulator: SimulatorProcess, token: str
+) -> None:
+    with listening(app, simulator) as owner:
+        broken, company = owner.connected(token), owner.connected(f"{token}-of-another")
+        unreadable = text("UPDATE companies SET token = 'no key opens this' WHERE id = :id")
+        store_of(app).run(
+            lambda connection: connection.execute(unreadable, {"id": broken}) and None
+        )
+        with listening(app, simulator, owns=False) as next_one:
+            next_one.relay.open_ahead()
+            wait_until(lambda: next_one.registry.connected(), 20, "the other one has a socket")
+            assert set(next_one.registry.connected()) == {company}

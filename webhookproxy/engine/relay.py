@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import gevent
 from flask import Flask
@@ -91,13 +92,8 @@ class Relay:
         )
         with Session(self.reading) as session:
             for company_id in session.scalars(connected).all():
-                company = session.get(Company, company_id, options=[joinedload(Company.connection)])
-                if company is not None and company.should_connect and company.deleted_at is None:
-                    # Also what is read now goes only to who asked for it.
-                    rows = _webhooks(session, company_id)
-                    live = [each for each in rows if each.deleted_at is None]
-                    self.routes.apply(company_id, live)
-                    self.registry.apply(company)
+                with _others_go_on("company", company_id):
+                    self._open_ahead(session, company_id)
                 gevent.sleep(0)
 
     def close_ahead(self) -> None:
@@ -168,18 +164,23 @@ class Relay:
         times = (self.intake.failing_since, self.store.failing_since)
         return min((each for each in times if each is not None), default=None)
 
+    def _open_ahead(self, session: Session, company_id: int) -> None:
+        company = session.get(Company, company_id, options=[joinedload(Company.connection)])
+        if company is not None and company.should_connect and company.deleted_at is None:
+            # Also what is read now goes only to who asked for it.
+            rows = _webhooks(session, company_id)
+            live = [each for each in rows if each.deleted_at is None]
+            self.routes.apply(company_id, live)
+            self.registry.apply(company)
+
     def _follow(self, session: Session, company_id: int) -> None:
         """Make everything match one company as it is stored now."""
-        try:
+        with _others_go_on("company", company_id):
             company = session.get(Company, company_id, options=[joinedload(Company.connection)])
             if company is None or company.deleted_at is not None:
                 self.registry.forget(company_id)
             if company is not None:
                 self._apply(session, company)
-        except SQLAlchemyError:
-            raise
-        except Exception:  # such as a secret that no key opens: the others must not wait for it
-            logger.exception("company_%d cannot be followed", company_id)
 
     def _apply(self, session: Session, company: Company) -> None:
         rows = _webhooks(session, company.id)
@@ -190,12 +191,23 @@ class Relay:
         self.registry.apply(company)
         self.lanes.apply([], [each.id for each in rows if each not in live])
         for webhook in live:
-            try:
+            # What is due to one that cannot be followed waits.
+            with _others_go_on("webhook", webhook.id):
                 self.lanes.apply([webhook], [])
-            except SQLAlchemyError:
-                raise
-            except Exception:  # such as a secret that no key opens: what is due to it waits
-                logger.exception("webhook_%d cannot be followed", webhook.id)
+
+
+@contextmanager
+def _others_go_on(kind: str, number: int) -> Iterator[None]:
+    """Say it if one cannot be followed, such as one with a secret that no key opens.
+
+    Raises what the database raises: that is no fault of this one.
+    """
+    try:
+        yield
+    except SQLAlchemyError:
+        raise
+    except Exception:
+        logger.exception("%s_%d cannot be followed", kind, number)
 
 
 def _webhooks(session: Session, company_id: int) -> Sequence[Webhook]:
