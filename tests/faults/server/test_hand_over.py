@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from tests.faults.server.streaming import RATE, payloads, streaming
+from tests.faults.server.streaming import RATE, Stream, payloads, streaming
+from tests.faults.server.test_owners import two_servers
 from tests.support.application import make_company, make_webhook, rows, wait_until
 from tests.support.receiver import OK, Receiver, hang
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
+
+
+@contextmanager
+def owner_and_successor(
+    url: str, folder: Path, simulator: SimulatorProcess, token: str
+) -> Iterator[tuple[ServerProcess, ServerProcess, Stream]]:
+    """Yield the owner of a company's socket, a server that waits for its place, and a stream."""
+    with two_servers(url, folder) as (first, second), streaming(simulator, token) as stream:
+        wait_until(lambda: "and waits" in second.output, 20, "the second waits")
+        yield first, second, stream
 
 
 @pytest.mark.slow
@@ -26,19 +39,15 @@ def test_a_deploy_with_a_successor_loses_and_doubles_nothing(
 ) -> None:
     company = make_company(any_app, simulator.url, token, connected=True)
     make_webhook(any_app, company, receiver.url())
-    with ServerProcess(database_url, tmp_path) as first:
-        first.wait_for_sockets(1)
-        with ServerProcess(database_url, tmp_path) as second, streaming(simulator, token) as stream:
-            receiver.wait_for(20)
-            wait_until(lambda: "and waits" in second.output, 20, "the second waits")
-            assert first.terminate() == 0
-            wait_until(lambda: second.health()["owner"], 20, "the second server owns the sockets")
-            came = len(receiver.requests)
-            receiver.wait_for(came + 20)
-            emitted = stream.end()
-            receiver.wait_for(sum(emitted.values()))
-            second.wait_until_settled()
-            assert "without a hole" in second.output
+    with owner_and_successor(database_url, tmp_path, simulator, token) as (first, second, stream):
+        receiver.wait_for(20)
+        assert first.terminate() == 0
+        wait_until(lambda: second.health()["owner"], 20, "the second server owns the sockets")
+        receiver.wait_for(len(receiver.requests) + 20)
+        emitted = stream.end()
+        receiver.wait_for(sum(emitted.values()))
+        second.wait_until_settled()
+        assert "without a hole" in second.output
     assert payloads(receiver) == emitted
     assert rows(any_app, "SELECT COUNT(*) FROM gaps")[0][0] == 0
     assert simulator.state(token)["accepted"] == 2
@@ -56,16 +65,13 @@ def test_a_server_that_ends_the_first_socket_of_a_token_costs_one_recorded_hole(
     company = make_company(app, simulator.url, token, connected=True)
     make_webhook(app, company, receiver.url())
     simulator.control("one_socket", token=token, only=True)
-    with ServerProcess(sqlite_url, tmp_path) as first:
-        first.wait_for_sockets(1)
-        with ServerProcess(sqlite_url, tmp_path) as second, streaming(simulator, token) as stream:
-            receiver.wait_for(20)
-            wait_until(lambda: "and waits" in second.output, 20, "the second waits")
-            first.terminate()
-            wait_until(lambda: second.health()["owner"], 20, "the second server owns the sockets")
-            receiver.wait_for(len(receiver.requests) + 20)
-            stream.end()
-            second.wait_until_settled()
+    with owner_and_successor(sqlite_url, tmp_path, simulator, token) as (first, second, stream):
+        receiver.wait_for(20)
+        first.terminate()
+        wait_until(lambda: second.health()["owner"], 20, "the second server owns the sockets")
+        receiver.wait_for(len(receiver.requests) + 20)
+        stream.end()
+        second.wait_until_settled()
     came = payloads(receiver)
     assert not came - stream.emitted
     (gap,) = rows(app, "SELECT started_at, ended_at FROM gaps")
@@ -121,30 +127,20 @@ def test_an_owner_that_is_killed_while_it_hands_over_loses_nothing_that_both_hea
     with Receiver(lambda _request: hang()) as slow, Receiver() as quick:
         make_webhook(app, company, slow.url(), events=("y",))
         make_webhook(app, company, quick.url(), events=("x",))
-        with ServerProcess(sqlite_url, tmp_path) as first:
-            first.wait_for_sockets(1)
-            with (
-                ServerProcess(sqlite_url, tmp_path) as second,
-                streaming(simulator, token) as stream,
-            ):
-                simulator.control("emit", token=token, event="y", args=[{}])
-                slow.wait_for(1)
-                wait_until(lambda: "and waits" in second.output, 20, "the second waits")
-                first.signal(signal.SIGTERM)
-                wait_until(lambda: "opening sockets" in second.output, 20, "it opens sockets")
-                simulator.wait_for_sockets(token, 2)
-                # Events that both hear.
-                had = sum(stream.emitted.values())
-                wait_until(
-                    lambda: sum(stream.emitted.values()) > had + RATE, 20, "a second's events"
-                )
-                slow.answer = OK
-                first.kill()
-                wait_until(lambda: second.health()["owner"], 20, "the second owns the sockets")
-                emitted = stream.end()
-                wait_until(
-                    lambda: not emitted - payloads(quick), 20, "all that was emitted has come"
-                )
-                second.wait_until_settled()
+        with owner_and_successor(sqlite_url, tmp_path, simulator, token) as (first, second, stream):
+            simulator.control("emit", token=token, event="y", args=[{}])
+            slow.wait_for(1)
+            first.signal(signal.SIGTERM)
+            wait_until(lambda: "opening sockets" in second.output, 20, "it opens sockets")
+            simulator.wait_for_sockets(token, 2)
+            # Events that both hear.
+            had = sum(stream.emitted.values())
+            wait_until(lambda: sum(stream.emitted.values()) > had + RATE, 20, "a second's events")
+            slow.answer = OK
+            first.kill()
+            wait_until(lambda: second.health()["owner"], 20, "the second owns the sockets")
+            emitted = stream.end()
+            wait_until(lambda: not emitted - payloads(quick), 20, "all that was emitted has come")
+            second.wait_until_settled()
             more = payloads(quick) - emitted
     assert sum(more.values()) <= 80, more

@@ -27,9 +27,10 @@ SECRET = "canary-secret-of-the-webhooks"
 @contextmanager
 def two_servers(url: str, folder: Path) -> Iterator[tuple[ServerProcess, ServerProcess]]:
     """Yield the owner of one company's socket, and a server that waits."""
-    with ServerProcess(url, folder) as first, ServerProcess(url, folder) as second:
+    with ServerProcess(url, folder) as first:
         first.wait_for_sockets(1)
-        yield first, second
+        with ServerProcess(url, folder) as second:
+            yield first, second
 
 
 def distinct(receiver: Receiver) -> int:
