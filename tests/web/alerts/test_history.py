@@ -104,5 +104,7 @@ def test_administrators_see_what_was_told_of_the_server(
     page = ana.get(address).text
     for said in ("Disco quase cheio", "avisado a você", "avisado a beto@exemplo.com.br"):
         assert said in page
+    assert '<a href="/avisos" aria-current="page">' in page
+    assert '<a href="/empresas">' in page
     # Companies have pages of their own.
     assert "Webhook falhando" not in page

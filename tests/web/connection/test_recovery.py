@@ -17,7 +17,9 @@ def test_calls_are_counted_and_then_recovered(
     app: Flask, beto: Browser, carla: Browser, lena: Browser, place: Place
 ) -> None:
     address = f"/empresas/company_{place.company}/recuperar"
-    assert "Não sabemos em que endereço" in beto.get(address).text
+    page = beto.get(address).text
+    assert "Não sabemos em que endereço" in page
+    assert '<a href="/empresas" aria-current="page">' in page
     app.extensions["policy"] = replace(
         app.extensions["policy"], rest_hosts=frozenset({"127.0.0.1"})
     )

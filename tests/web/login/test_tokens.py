@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from flask import Flask
 
 from tests.support.application import rows
@@ -18,6 +20,7 @@ def test_a_token_is_shown_once_and_revoked(
     text = page.split(f'tabindex="0">{PREFIX}')[1].split("<")[0]
     listed = beto.get(TOKENS).text
     assert text not in listed
+    assert re.search(r'<a href="/conta"[^>]* aria-current="page">', listed)
     assert "faturamento" in listed
     assert "Ler, Operar" in listed
     assert rows(app, "SELECT scopes, company_ids FROM api_tokens") == [
