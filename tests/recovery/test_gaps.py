@@ -77,6 +77,12 @@ WORDS = {
     },
     "2, 5 e 15 minutos depois": {"state": RecoveryState.RUNNING, "look": 0},
     "0 ligações recuperadas até agora": {"state": RecoveryState.RUNNING, "look": 1},
+    "1 ligação recuperada até agora; ainda estamos buscando as outras.": {
+        "state": RecoveryState.RUNNING,
+        "look": 2,
+        "recovered": 1,
+        "asked_by": "ana@exemplo.com.br",
+    },
     "A 3C Plus está com uma falha.": {
         "state": RecoveryState.RUNNING,
         "look": 0,

@@ -30,6 +30,8 @@ def _words(recovery: Recovery) -> str:
         return f"{missing}, de {listed} na 3C Plus."
     if recovery.state == RecoveryState.RUNNING and not recovery.look and not recovery.recovered:
         return "Buscamos as ligações na 3C Plus 2, 5 e 15 minutos depois da lacuna."
+    if recovery.state == RecoveryState.RUNNING and recovery.asked_by:
+        return f"{so_far} até agora; ainda estamos buscando as outras."
     if recovery.state == RecoveryState.RUNNING:
         return f"{so_far} até agora; perguntamos de novo à 3C Plus em alguns minutos."
     if recovery.state == RecoveryState.STOPPED:
