@@ -16,7 +16,11 @@ from tests.web.support.sockets import execute
 def test_calls_are_counted_and_then_recovered(
     app: Flask, beto: Browser, carla: Browser, lena: Browser, place: Place
 ) -> None:
-    address = f"/empresas/company_{place.company}/recuperar"
+    company = f"/empresas/company_{place.company}"
+    address = f"{company}/recuperar"
+    # Also on a day without a gap.
+    assert f'<a href="{address}">Recuperar ligações' in beto.get(company).text
+    assert address not in lena.get(company).text
     page = beto.get(address).text
     assert "Não sabemos em que endereço" in page
     assert '<a href="/empresas" aria-current="page">' in page
