@@ -12,9 +12,9 @@ from webhookproxy.api.shared.problems import PREFIX, Mistake, Problem
 from webhookproxy.version import __version__
 
 _WORDS = (
-    "Tudo o que as páginas mostram e fazem, para programas. Um token de API vai no cabeçalho "
-    "`Authorization: Bearer whp_…`. Erros são problemas da RFC 9457; horas são RFC 3339 em UTC; "
-    "ids são textos com o seu tipo, como `webhook_7`."
+    "Empresas, webhooks, eventos, entregas e o que houve com eles, para programas. Um token de API "
+    "vai no cabeçalho `Authorization: Bearer whp_…`. Erros são problemas da RFC 9457; horas são "
+    "RFC 3339 em UTC; ids são textos com o seu tipo, como `webhook_7`."
 )
 
 

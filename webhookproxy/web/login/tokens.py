@@ -28,8 +28,11 @@ blueprint = Blueprint("api_tokens", __name__)
 SCOPES = {
     Scope.READ: ("Ler", "empresas, webhooks, eventos e entregas, com os dados pessoais escondidos"),
     Scope.PAYLOADS: ("Ver conteúdos", "o conteúdo dos eventos e as respostas das URLs, inteiros"),
-    Scope.OPERATE: ("Operar", "conectar, testar, pausar, retomar, reenviar e trocar segredos"),
-    Scope.ADMINISTER: ("Administrar", "criar, mudar e excluir empresas e webhooks"),
+    Scope.OPERATE: (
+        "Operar",
+        "conectar, testar, pausar, reenviar, mudar webhooks, trocar segredos",
+    ),
+    Scope.ADMINISTER: ("Administrar", "criar e excluir empresas e webhooks, e mudar empresas"),
 }
 _DAYS = {7: "7 dias", 30: "30 dias", 90: "90 dias", 365: "1 ano"}
 
