@@ -39,9 +39,12 @@ INSIDE = (
     Screen("empresas", "/empresas"),
     Screen("empresa", "/empresas/company_1"),
     Screen("diagnostico", "/empresas/company_5/diagnostico"),
+    Screen("recuperar", "/empresas/company_1/recuperar"),
     Screen("mes", "/empresas/company_1/mes"),
     Screen("catalogo", "/empresas/company_1/catalogo"),
     Screen("empresa-formulario", "/empresas/company_1/editar"),
+    Screen("receitas", "/empresas/company_1/receitas"),
+    Screen("receita", "/empresas/company_1/receitas/bitrix24"),
     Screen("webhook", "/webhooks/webhook_2"),
     Screen("webhook-formulario", "/webhooks/webhook_1/editar"),
     Screen(
@@ -63,6 +66,8 @@ INSIDE = (
     Screen("auditoria", "/auditoria"),
     Screen("privacidade", "/privacidade"),
     Screen("segundo-fator", "/conta/segundo-fator"),
+    Screen("tokens", "/conta/tokens"),
+    Screen("api", "/api"),
 )
 
 
