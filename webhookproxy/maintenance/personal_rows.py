@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 
 from webhookproxy.maintenance.personal import PersonalNumber
 from webhookproxy.models.deliveries.tables import KEPT_BACK
+from webhookproxy.models.events import newest_event
 from webhookproxy.models.types import keyring
 
 # Rows read at a time, and written in one transaction at most; fewer if their texts are long.
@@ -102,7 +103,7 @@ def rows_with(reading: Engine, number: PersonalNumber, place: Place) -> Iterator
 def events_until_now(reading: Engine) -> Place:
     """Return the events that are there now: more arrive while they are read."""
     with reading.connect() as connection:
-        last = int(connection.execute(text("SELECT COALESCE(MAX(id), 0) FROM events")).scalar_one())
+        last = newest_event(connection)
     texts, also = ("payload", "order_key", "name"), ("company_id", "public_id")
     return Place("events", {"id": 0}, texts, also, f"id <= {last}")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, SmallInteger, String, Text, false
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Connection, Index, SmallInteger, String, Text, false, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, partial_index
@@ -11,6 +11,8 @@ from webhookproxy.models.types import Id, partial_index
 # The tables that grow with the traffic (events, deliveries, attempts and the hourly counters) have
 # no foreign keys, and times as plain milliseconds: one process writes them in groups, with its own
 # statements, and the purge empties them in its own order.
+
+_NEWEST = text("SELECT COALESCE(MAX(id), 0) FROM events")
 
 
 class Event(Base):
@@ -51,3 +53,8 @@ class HourlyEvents(Base):
     hour: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     count: Mapped[int] = mapped_column(Id)
+
+
+def newest_event(source: Session | Connection) -> int:
+    """Return the number of the newest event of all companies; 0 without one."""
+    return int(source.execute(_NEWEST).scalar_one())

@@ -9,8 +9,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from webhookproxy.events.recovery.histories import Row, id_of
+from webhookproxy.models.events import newest_event
 from webhookproxy.search.asking import ask
-from webhookproxy.search.index.place import SearchPlace, newest_event
+from webhookproxy.search.index.place import SearchPlace
 from webhookproxy.search.index.tables import read_state
 from webhookproxy.search.question import Question
 

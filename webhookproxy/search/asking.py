@@ -13,8 +13,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from webhookproxy.models.events import newest_event
 from webhookproxy.search import events
-from webhookproxy.search.index.place import SearchPlace, newest_event
+from webhookproxy.search.index.place import SearchPlace
 from webhookproxy.search.index.tables import read_state
 from webhookproxy.search.lists import Span, Values, count_upto, having, page, values_of
 from webhookproxy.search.question import Answer, Question

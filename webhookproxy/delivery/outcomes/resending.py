@@ -23,8 +23,9 @@ from webhookproxy.models.companies import Company
 from webhookproxy.models.deliveries.actions import queue_again
 from webhookproxy.models.deliveries.bulk_resends import BulkResend, BulkState, hold
 from webhookproxy.models.deliveries.missed import following
-from webhookproxy.models.deliveries.stored import following_stored, newest_event, queue_stored
+from webhookproxy.models.deliveries.stored import following_stored, queue_stored
 from webhookproxy.models.deliveries.tables import OPEN, Delivery
+from webhookproxy.models.events import newest_event
 from webhookproxy.models.webhooks import Webhook, secrets_later
 from webhookproxy.reasons import WAITING, DeliveryState
 

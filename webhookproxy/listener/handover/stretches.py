@@ -12,11 +12,11 @@ from sqlalchemy import Engine, text
 from webhookproxy.listener.buffer import Buffer
 from webhookproxy.listener.handover.align import is_known, join
 from webhookproxy.listener.routes import Routes, Taken, read
+from webhookproxy.models.events import newest_event
 
 # Rows read at a time, and events looked at between two turns of the others.
 GROUP = 500
 
-_NEWEST = text("SELECT COALESCE(MAX(id), 0) FROM events")
 _STORED = text(
     "SELECT id, company_id, name, payload FROM events WHERE id > :after ORDER BY id LIMIT :most"
 )
@@ -41,7 +41,7 @@ class Stretches:
         self._standing: frozenset[int] = frozenset()
         self._looked_at = 0
         with reading.connect() as connection:
-            self._last = int(connection.execute(_NEWEST).scalar_one())
+            self._last = newest_event(connection)
 
     def look(self) -> None:
         """Look at what came since the last look."""

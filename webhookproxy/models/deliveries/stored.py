@@ -23,7 +23,7 @@ from webhookproxy.models.deliveries.actions import queue_again
 from webhookproxy.models.deliveries.missed import Counted, Wanted
 from webhookproxy.models.deliveries.periods import first_event
 from webhookproxy.models.deliveries.tables import Delivery
-from webhookproxy.models.events import Event
+from webhookproxy.models.events import Event, newest_event
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.webhooks import Webhook, WebhookHealth
 from webhookproxy.reasons import MARKERS, DeliveryReason, DeliveryState, EventNote
@@ -157,11 +157,6 @@ def following_stored(
     events = StoredEvents(session, webhook, wanted, after, upto)
     ids = list(islice(events.walk(ROUND, STEP_CHARACTERS), limit))
     return ids, events.at, events.is_over
-
-
-def newest_event(session: Session) -> int:
-    """Return the number of the newest event of all companies; 0 without one."""
-    return session.scalar(select(func.max(Event.id))) or 0
 
 
 def queue_stored(

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from webhookproxy.models.events import newest_event
 from webhookproxy.search.index import indexing
-from webhookproxy.search.index.place import SearchPlace, newest_event
+from webhookproxy.search.index.place import SearchPlace
 
 logger = logging.getLogger(__name__)
 

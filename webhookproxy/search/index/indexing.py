@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import text
 
 from webhookproxy.database.bulk import numbers
-from webhookproxy.search.index.place import SearchPlace, Work, newest_event
+from webhookproxy.models.events import newest_event
+from webhookproxy.search.index.place import SearchPlace, Work
 from webhookproxy.search.index.tables import table
 from webhookproxy.search.index.writing import Found, chunks
 from webhookproxy.search.terms import terms_of

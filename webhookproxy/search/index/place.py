@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.connections import one_connection
+from webhookproxy.models.events import newest_event
 from webhookproxy.search.index import engines, tables
 from webhookproxy.search.index.tables import State
 from webhookproxy.search.index.writing import Writer
@@ -31,12 +32,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _EVENT_AT = text("SELECT public_id FROM events WHERE id = :id")
-_NEWEST = text("SELECT COALESCE(MAX(id), 0) FROM events")
-
-
-def newest_event(source: Session | Connection) -> int:
-    """Return the highest id of an event, or 0."""
-    return int(source.execute(_NEWEST).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
