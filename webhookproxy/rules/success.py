@@ -73,6 +73,13 @@ def check_success_rule(rule: Condition | None, problems: Problems) -> None:
 
 
 def _check_path(path: str, problems: Problems) -> None:
+    if not path:
+        problems.add(
+            "success_path",
+            "Give the rule of success a field of the answer, like ok, result.id or errors[0].",
+            "Informe o campo da resposta, como ok, result.id ou errors[0].",
+        )
+        return
     try:
         if len(path) > PATH_MAX or not path.isprintable():
             raise BadPath(path)

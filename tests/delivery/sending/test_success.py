@@ -109,6 +109,8 @@ def test_a_rule_that_cannot_be_is_refused(choice: str, path: str, text: str, fie
     with pytest.raises(Refused) as refused:
         problems.raise_any()
     assert [each.field for each in refused.value.problems] == [field]
+    # What is missing is asked for, and not quoted.
+    assert "''" not in refused.value.problems[0].portuguese
 
 
 @pytest.mark.parametrize("stored", [{}, {"path": "a", "operator": "x", "value": ""}, {"path": 1}])
