@@ -75,6 +75,11 @@ def _make_link(page: Page) -> None:
     _submit(page)
 
 
+def _make_token(page: Page) -> None:
+    page.get_by_label("Para quê").fill("script do faturamento")
+    _submit(page)
+
+
 def _try_filter(page: Page) -> None:
     page.get_by_role("button", name="Testar com os últimos").click()
 
@@ -125,6 +130,10 @@ INSIDE = (
     Stop("empresa desconectada", "/empresas/company_6"),
     Stop("diagnóstico: nada de errado", "/empresas/company_2/diagnostico"),
     Stop("diagnóstico: muda", "/empresas/company_5/diagnostico"),
+    Stop("recuperar ligações", "/empresas/company_1/recuperar"),
+    Stop("receitas", "/empresas/company_1/receitas"),
+    Stop("receita", "/empresas/company_1/receitas/google-sheets", _unfold),
+    Stop("receita: erros", "/empresas/company_1/receitas/bitrix24", _submit),
     Stop("mês", "/empresas/company_1/mes"),
     Stop("mês: antes da empresa", "/empresas/company_1/mes?mes=2024-02"),
     Stop("diagnóstico: desconectada", "/empresas/company_6/diagnostico"),
@@ -179,6 +188,7 @@ INSIDE = (
     Stop("reenvio: nada combina", "/webhooks/webhook_1/reenviar?desde=1h&situacao=expirada"),
     Stop("reenvio: hora errada", "/webhooks/webhook_1/reenviar?desde=outro&hora=x"),
     Stop("reenvio: webhook pausado", "/webhooks/webhook_3/reenviar?desde=tudo&situacao=recusada"),
+    Stop("enviar o que já chegou", "/webhooks/webhook_1/enviar?desde=tudo"),
     Stop("reenvio andando", "/reenvios/resend_1"),
     Stop("reenvio terminado", "/reenvios/resend_2"),
     Stop("reenvio: cancelar", "/reenvios/resend_1/cancelar"),
@@ -194,10 +204,15 @@ INSIDE = (
     Stop("avisos: erros", "/avisos", _send_no_address),
     Stop("avisos: o que", "/avisos/acompanhar"),
     Stop("avisos: o que de uma empresa", "/avisos/acompanhar/company_1"),
+    Stop("avisos do servidor", "/avisos/servidor"),
     Stop("avisos de uma empresa", "/empresas/company_1/avisos"),
     Stop("avisos de uma empresa: nenhum", "/empresas/company_6/avisos"),
     Stop("conta", "/conta"),
     Stop("conta com erros", "/conta", _submit),
+    Stop("tokens: erros", "/conta/tokens", _submit),
+    Stop("tokens: criado", "/conta/tokens", _make_token),
+    Stop("tokens: revogar", "/conta/tokens/token_1/revogar"),
+    Stop("API", "/api", _unfold),
     Stop("nada aqui", "/empresas/company_99"),
 )
 
