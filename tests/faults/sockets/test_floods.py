@@ -84,6 +84,13 @@ def test_f22_the_same_event_sent_twice_is_stored_and_due_twice_with_ids_of_its_o
 
 # The events of a minute at the rated load, as fast as the sockets take them.
 FLOOD = 150_000
+# A slow machine takes a part within the time that the simulator has for an answer.
+PART = 10_000
+
+
+def flood(simulator: SimulatorProcess, token: str) -> None:
+    for _ in range(FLOOD // PART):
+        simulator.control("burst", token=token, count=PART)
 
 
 def count(app: Flask) -> int:
@@ -109,14 +116,14 @@ def test_f19_a_flood_into_a_server_costs_bounded_memory_and_it_answers(
             server.wait_for_sockets(1)
             before, most = memory(server), 0
             answers: list[float] = []
-            flood = gevent.spawn(simulator.control, "burst", token=token, count=FLOOD)
-            while not flood.ready():
+            flooding = gevent.spawn(flood, simulator, token)
+            while not flooding.ready():
                 asked = time.monotonic()
                 assert server.health()["status"] == 200
                 answers.append(time.monotonic() - asked)
                 most = max(most, memory(server) - before)
                 gevent.sleep(0.2)
-            flood.get()
+            flooding.get()
             wait_until(lambda: count(app) == FLOOD, 60, "all is stored")
             assert simulator.state(token)["handshakes"] == 1
     order = rows(app, "SELECT json_extract(payload, '$.seq') AS seq FROM events ORDER BY id")
