@@ -70,6 +70,12 @@ def test_a_company_is_created_changed_and_deleted(ana: Program) -> None:
     changed = send(ana, "PATCH", company, given).json
     assert (changed["name"], changed["timezone"]) == ("Nova", "America/Bahia")
     assert changed["token_expires_at"] == "2027-01-31T03:00:00.000Z"
+    assert (changed["recover_calls"], changed["rest_url"]) == (True, "")
+    elsewhere = {"rest_url": "https://acme.3c.plus"}
+    assert places_of(send(ana, "PATCH", company, elsewhere)) == ["/token"]
+    elsewhere["token"] = "canary-token-of-the-program"
+    changed = send(ana, "PATCH", company, elsewhere).json
+    assert changed["rest_url"] == "https://acme.3c.plus/"
     assert send(ana, "DELETE", company).status_code == 204
     assert send(ana, "GET", company).status_code == 404
 

@@ -160,6 +160,14 @@ def test_one_mistake_changes_nothing_and_every_mistake_is_told(any_app: Flask) -
     assert (stored(any_app), counts(any_app)) == before
 
 
+def test_a_stored_token_goes_to_no_other_server(app: Flask) -> None:
+    apply_file(app, acme({}))
+    moved = acme({}, token="stored", rest_url="https://acme.3c.plus")
+    with pytest.raises(Refused) as refused:
+        apply_file(app, moved)
+    assert [each.field for each in refused.value.problems] == ["companies/acme/token"]
+
+
 def test_what_was_there_is_managed_from_now_on_by_its_name(app: Flask) -> None:
     company = make_company(app, SOCKET, name="Acme")
     first, second = (make_webhook(app, company, f"{HOOK}{n}", name="CRM") for n in (1, 2))

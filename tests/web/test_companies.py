@@ -242,3 +242,28 @@ def test_the_timezones_of_brazil_come_first_and_by_their_names(ana: Browser) -> 
     brazil, others = page.index('<optgroup label="Brasil">'), page.index('label="Outros"')
     assert brazil < page.index(">Brasília (São Paulo)</option>") < others
     assert page.index(">Europe/Lisbon</option>") > others
+
+
+def test_another_rest_address_asks_for_the_token_again(
+    app: Flask, ana: Browser, place: Place
+) -> None:
+    address = f"/empresas/company_{place.company}/editar"
+    moved = {**ana.fields(address), "rest_url": "https://acme.3c.plus"}
+    assert "informe o token de novo" in ana.send(address, moved, 200).text
+    ana.send(address, {**moved, "token": NEW_TOKEN}, 303)
+    query = "SELECT rest_url FROM companies WHERE id = :id"
+    assert rows(app, query, id=place.company) == [("https://acme.3c.plus/",)]
+
+
+def test_the_server_that_3c_plus_leaves_is_offered_no_more_and_its_companies_are_told(
+    app: Flask, ana: Browser, beto: Browser, place: Place
+) -> None:
+    left = "https://socket.3c.fluxoti.com"
+    assert left not in ana.get("/empresas/nova").text
+    address = f"/empresas/company_{place.company}"
+    assert "fluxoti" not in ana.get(address).text
+    execute(app, "UPDATE companies SET socket_url = :left", left=f"{left}/")
+    assert f'value="{left}/"' in ana.get(f"{address}/editar").text
+    assert "A 3C Plus está deixando" in ana.get(f"{address}/editar").text
+    assert f"{address}/editar#servidor" in ana.get(address).text
+    assert "Peça a um administrador que mude o servidor" in beto.get(address).text

@@ -15,6 +15,7 @@ from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionReason, ConnectionState, gap_words
 from webhookproxy.rules import Refused
 from webhookproxy.rules.companies import CompanyInput, check_company
+from webhookproxy.rules.platform import is_left_host
 
 
 class Company(Base):
@@ -60,6 +61,11 @@ class Company(Base):
 
     # StaleDataError refuses to overwrite another user's newer version.
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy declares it so
+
+    @property
+    def is_at_left_host(self) -> bool:
+        """Whether its socket is at an address that 3C Plus is leaving."""
+        return is_left_host(self.socket_url)
 
     def input(self) -> CompanyInput:
         """Return the fields that would store this company again."""

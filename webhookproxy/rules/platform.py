@@ -10,6 +10,8 @@ from webhookproxy.network.guard import Policy, UrlRefused, check_url
 DEFAULT_REST = "https://app.3c.plus"
 _REST_DOMAINS = ("3c.plus",)
 _SOCKET_DOMAINS = ("3c.plus", "3cplus.com.br", "fluxoti.com")
+# 3C Plus is leaving it: its REST there has answered 404 since August 2026.
+_LEFT_DOMAINS = ("fluxoti.com",)
 
 
 def rest_base(socket_url: str, rest_url: str, policy: Policy) -> str:
@@ -26,6 +28,11 @@ def rest_base(socket_url: str, rest_url: str, policy: Policy) -> str:
     else:
         base = socket_url
     return base.rstrip("/") if _is_allowed(base, policy) else ""
+
+
+def is_left_host(socket_url: str) -> bool:
+    """Return whether a socket is at an address that 3C Plus is leaving."""
+    return _is_under(_host(socket_url), _LEFT_DOMAINS)
 
 
 def check_rest_url(url: str, policy: Policy) -> str:

@@ -32,6 +32,8 @@ def test_the_list_as_json_shows_a_mask_instead_of_the_token(run: Run) -> None:
             "socket_url": f"{LOOPBACK}/",
             "agent_id": "5",
             "retention_days": None,
+            "recover_calls": True,
+            "rest_url": "",
             "wished": False,
             "state": "disconnected",
         }

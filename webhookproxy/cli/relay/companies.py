@@ -138,6 +138,8 @@ def list_companies(as_json: bool) -> None:
             "socket_url": each.socket_url,
             "agent_id": each.agent_id,
             "retention_days": each.retention_days,
+            "recover_calls": each.recover_calls,
+            "rest_url": each.rest_url,
             "wished": each.should_connect,
             "state": shown_state(each.connection, owner, wished=each.should_connect)[0].value,
         }

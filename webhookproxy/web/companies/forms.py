@@ -29,7 +29,6 @@ KNOWN_HOSTS = (
     "https://socket.3c.plus",
     "https://new-socket.3cplus.com.br",
     "https://new-socket.3c.plus",
-    "https://socket.3c.fluxoti.com",
 )
 OTHER_HOST = "outro"
 
