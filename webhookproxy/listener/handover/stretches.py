@@ -7,19 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import gevent
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
+from webhookproxy.listener.alignment.join import is_known, join
 from webhookproxy.listener.buffer import Buffer
-from webhookproxy.listener.handover.align import is_known, join
+from webhookproxy.listener.handover.stored import GROUP, Stored, number_of
 from webhookproxy.listener.routes import Routes, Taken, read
-from webhookproxy.models.events import newest_event
-
-# Rows read at a time, and events looked at between two turns of the others.
-GROUP = 500
-
-_STORED = text(
-    "SELECT id, company_id, name, payload FROM events WHERE id > :after ORDER BY id LIMIT :most"
-)
 
 
 class Stretches:
@@ -29,7 +22,7 @@ class Stretches:
     """
 
     def __init__(self, reading: Engine, buffer: Buffer, routes: Routes) -> None:
-        self._reading = reading
+        self._since = Stored(reading)
         self._buffer = buffer
         self._routes = routes
         self._stored: defaultdict[int, list[int]] = defaultdict(list)
@@ -40,8 +33,6 @@ class Stretches:
         self._begins: dict[int, int] = {}
         self._standing: frozenset[int] = frozenset()
         self._looked_at = 0
-        with reading.connect() as connection:
-            self._last = newest_event(connection)
 
     def look(self) -> None:
         """Look at what came since the last look."""
@@ -102,16 +93,13 @@ class Stretches:
                 self._begins[company_id] = self._looked_at
                 self._brought[company_id].clear()
             event = read(taken, self._routes).event
-            self._brought[company_id].append(hash((event.name, event.payload)))
+            self._brought[company_id].append(number_of(event.name, event.payload))
             self._looked_at += 1
             if number % GROUP == GROUP - 1:
                 gevent.sleep(0)
 
     def _look_at_stored(self) -> int:
-        with self._reading.connect() as connection:
-            values = {"after": self._last, "most": GROUP}
-            rows = connection.execute(_STORED, values).all()
-        for row in rows:
-            self._stored[row.company_id].append(hash((row.name, row.payload)))
-            self._last = row.id
-        return len(rows)
+        group = self._since.group()
+        for company_id, number in group:
+            self._stored[company_id].append(number)
+        return len(group)
