@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import string
 from dataclasses import astuple
+from enum import StrEnum
 from itertools import chain
+from typing import Any
 
 import pytest
+from sqlalchemy.orm import InstrumentedAttribute
 
+from webhookproxy.models import Connection, Delivery, Event, Gap
 from webhookproxy.reasons import (
     ALERT_ERROR_WORDS,
     CONNECTION_LABELS,
@@ -33,6 +37,15 @@ from webhookproxy.reasons import (
     delivery_words,
 )
 
+# The codes that are stored, and the column that takes them: SQLite would take longer ones.
+STORED: list[tuple[type[StrEnum], InstrumentedAttribute[Any]]] = [
+    (EventNote, Event.note),
+    (ConnectionReason, Connection.reason),
+    (ConnectionReason, Gap.reason),
+    (ConnectionState, Connection.state),
+    (DeliveryState, Delivery.state),
+    (DeliveryReason, Delivery.reason),
+]
 ALL_WORDS = list(
     chain(
         ((f"delivery {code}", words) for code, words in DELIVERY_WORDS.items()),
@@ -122,3 +135,15 @@ def test_a_delivery_that_ended_is_not_promised_another_attempt(
 def test_a_delivery_that_waits_says_when_it_is_tried_again() -> None:
     words = delivery_words(DeliveryState.RETRYING, DeliveryReason.REFUSED_STATUS)
     assert "{when}" in words.then
+
+
+@pytest.mark.parametrize(("codes", "column"), STORED, ids=lambda each: str(each))
+def test_every_stored_code_fits_its_column(
+    codes: type[StrEnum], column: InstrumentedAttribute[Any]
+) -> None:
+    longest = getattr(column.type, "length", None)
+    assert longest is None or all(len(code.value) <= longest for code in codes)
+
+
+def test_the_note_that_was_too_long_is_still_read() -> None:
+    assert EventNote("may_be_repeat") is EventNote.MAY_BE_REPEAT

@@ -99,7 +99,12 @@ class EventNote(StrEnum):
     TOO_LARGE = "too_large"
     UNREADABLE = "unreadable"
     MASKED = "masked"
-    MAY_BE_REPEAT = "may_be_repeat"
+    MAY_BE_REPEAT = "may_repeat"
+
+    @classmethod
+    def _missing_(cls, value: object) -> EventNote | None:
+        # So it was written before: too long for the column, which only SQLite lets pass.
+        return cls.MAY_BE_REPEAT if value == "may_be_repeat" else None
 
 
 # Only a marker of such an event is stored, and nothing can be sent.
