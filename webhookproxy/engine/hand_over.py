@@ -33,8 +33,10 @@ class HandOver:
         self._fence = 0
         self._offered_at = 0.0
         self._found = State()
-        # The companies that had a socket before the successor opened its own.
+        # The companies that had a socket before the successor opened its own, and those of them
+        # that lost it to the successor's.
         self._had: frozenset[int] = frozenset()
+        self._ended: frozenset[int] = frozenset()
         self._over = Event()
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
@@ -51,6 +53,7 @@ class HandOver:
         if self._found.standing is not None:
             return True
         self._greenlet = None
+        self._registry.handshakes.allow(True)
         self._agreement.withdraw(fence)
         logger.info("no other process opened sockets: this one goes on")
         return False
@@ -84,24 +87,24 @@ class HandOver:
         self._greenlet = None
         # It may have ended since it had its sockets.
         self._read()
-        standing = self._found.standing
-        handed = frozenset(self._registry.connected()) & (standing or frozenset())
-        if handed:
+        standing = self._found.standing or frozenset()
+        if handed := self._registry.heard() & standing:
             gevent.sleep(min(UNDER_WAY_SECONDS, seconds))
             # A socket that ended meanwhile has a gap of its own.
-            handed &= frozenset(self._registry.connected())
+            handed &= self._registry.heard()
+        self._ended = self._had & standing & self._registry.lost()
         return handed
 
     def close(self, handed: frozenset[int]) -> None:
         """Say for which companies there was no hole; called once all their events are stored."""
         if self._found.successor is None:
             return
-        ended = self._had & (self._found.standing or frozenset()) - handed
+        ended = self._ended
+        if ended:
+            logger.info("3C Plus ended the sockets of %d companies for new ones", len(ended))
         try:
             self._agreement.hand(self._fence, handed)
-            if ended:
-                logger.info("3C Plus ended the sockets of %d companies for new ones", len(ended))
-                self._agreement.note_one_socket(ended)
+            self._agreement.note_one_socket(ended, handed)
         except (SQLAlchemyError, StoreUnavailable):
             logger.warning("the successor could not be told: it records a gap")
 

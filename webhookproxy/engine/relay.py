@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import gevent
 from flask import Flask
 from sqlalchemy import Engine as Database
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
@@ -37,6 +38,9 @@ logger = logging.getLogger(__name__)
 # At a stop: how long before its end receivers are no longer waited for, so that the sockets close
 # and the last events are committed in time.
 SOCKETS_SECONDS = 3.0
+# A socket may have ended beside its successor's for another reason, so after this time a second one
+# is tried again.
+ONE_SOCKET_LASTS = timedelta(days=7)
 
 
 class Relay:
@@ -85,10 +89,11 @@ class Relay:
         self.status.hold()
         self.intake.hold()
         self.registry.begin(ahead=True)
+        old = datetime.now(UTC) - ONE_SOCKET_LASTS
         connected = select(Connection.company_id).where(
             Connection.state == ConnectionState.CONNECTED.value,
             # A second socket would end the owner's: these are opened when it is closed.
-            Connection.one_socket_at.is_(None),
+            or_(Connection.one_socket_at.is_(None), Connection.one_socket_at < old),
         )
         with Session(self.reading) as session:
             for company_id in session.scalars(connected).all():

@@ -23,8 +23,9 @@ BEAT_SECONDS = 0.5
 # be told from the others.
 OPEN_SECONDS = 8.0
 KNOWN_SECONDS = 3.0
-# An owner that offered its place and did not end after this time will not.
-END_SECONDS = 30.0
+# An owner that offered its place and did not end after this time will not. One that is frozen
+# loses PostgreSQL's lock after 30 s of silence; see lease.SILENCE_MS.
+END_SECONDS = 45.0
 
 
 class Successor:
@@ -45,6 +46,7 @@ class Successor:
         self._another_until = 0.0
         # The owner that is followed; None while none is.
         self._fence: int | None = None
+        self._owner: str | None = None
         self._began = 0.0
         self._stretches: Stretches | None = None
         # How many events each socket had brought when the owner was told of it.
@@ -70,7 +72,7 @@ class Successor:
             self._go_on(found)
         elif found.offered and found.successor is None and found.handed is None:
             if self._agreement.claim(self._holder, found.fence):
-                self._begin(found.fence)
+                self._begin(found)
         elif self._takes_over:
             self._agreement.ask()
             self._say_waiting()
@@ -95,13 +97,13 @@ class Successor:
         found = self._agreement.read()
         # Without the owner's word it was killed, and no one knows how far its sockets read.
         handed = found.handed if found.handed is not None else frozenset()
-        known = stretches.settle({each: self._least.get(each, 0) for each in handed})
+        settled = stretches.settle({each: self._least.get(each, 0) for each in handed})
         logger.info(
             "took the sockets of %d companies over without a hole; %d events were stored already",
-            len(handed),
-            known,
+            len(handed - settled.torn),
+            settled.known,
         )
-        return handed
+        return handed - settled.torn
 
     def give_up(self) -> None:
         """Close the sockets that were opened ahead, if any."""
@@ -119,9 +121,9 @@ class Successor:
             logger.info("another process owns the sockets: this one serves pages and waits")
         self._said_waiting = time.monotonic()
 
-    def _begin(self, fence: int) -> None:
+    def _begin(self, found: State) -> None:
         logger.info("the owner of the sockets ends: opening sockets beside its own")
-        self._fence, self._began = fence, time.monotonic()
+        self._fence, self._owner, self._began = found.fence, found.owner, time.monotonic()
         self._stands, self._least, self._connected = False, {}, {}
         self._stretches = Stretches(
             self._relay.reading, self._relay.intake.buffer, self._relay.routes
@@ -133,7 +135,9 @@ class Successor:
         if stretches is None or fence is None:
             return
         opened_for = time.monotonic() - self._began
-        if found.successor not in (None, self._holder) or opened_for > END_SECONDS:
+        # Its owner stays, or another process was quicker, if this one was frozen for a while.
+        another_owns = found.owner not in (self._owner, self._holder)
+        if found.chosen != self._holder or another_owns or opened_for > END_SECONDS:
             self.give_up()
             return
         stretches.look()

@@ -66,10 +66,11 @@ class Supervisor:
         # When the company began to be without a socket, in wall milliseconds; 0 once its gap is
         # open or it is connected.
         self._began_ms = 0
-        # Whether another process has a socket still, and when ours was lost meanwhile, in wall
-        # milliseconds; 0 if it was not.
+        # Whether another process has a socket still.
         self._ahead = False
-        self._lost_ahead_ms = 0
+        # When ours was lost meanwhile, in wall milliseconds; 0 if it was not, or if the other one
+        # was still to go on for as long as ours needed.
+        self.lost_ahead_ms = 0
         # For how many seconds events had not been read when the connection ended.
         self._unheard = 0.0
         self._greenlet = gevent.Greenlet(self._run)
@@ -101,22 +102,23 @@ class Supervisor:
             self._greenlet.kill(block=False)
         self._tell(state, reason, gap=gap)
 
+    @property
+    def has_read_all(self) -> bool:
+        """Whether nothing lies unread in the socket, such as while too much waits for the store."""
+        return self._socket is not None and not self._socket.unheard_for()
+
     def hand_over(self) -> None:
         """Have the socket closed without a word: another process has one. Never waits."""
         self._stopping.set()
         if self._socket is not None:
             self._socket.interrupt()
 
-    def stand(self) -> None:
-        """Count from now on: the other process may close its socket at any moment."""
-        self._lost_ahead_ms = 0
-
     def take_over(self) -> None:
         """Say how it is now, as no other process has a socket any more."""
         self._ahead = False
-        if self._lost_ahead_ms:
+        if self.lost_ahead_ms:
             # Maybe both sockets were lost, and this one is open again already.
-            state, self._began_ms = self.state, self._lost_ahead_ms
+            state, self._began_ms = self.state, self.lost_ahead_ms
             self._tell(ConnectionState.RECONNECTING, ConnectionReason.DROPPED, gap="open")
             self.state = state
         if self.state is ConnectionState.CONNECTED:
@@ -205,8 +207,8 @@ class Supervisor:
         self._console.connected(self.company_id)
 
     def _tell_lost(self, reason: ConnectionReason, delay: float) -> None:
-        if self._ahead and not self._lost_ahead_ms:
-            self._lost_ahead_ms = now_ms() - round(self._unheard * 1000)
+        if self._ahead and not self.lost_ahead_ms:
+            self.lost_ahead_ms = now_ms() - round(self._unheard * 1000)
         refused = reason is ConnectionReason.REFUSED
         state = ConnectionState.TOKEN_REFUSED if refused else ConnectionState.RECONNECTING
         logger.warning(

@@ -88,10 +88,21 @@ class Registry:
             if each.state is ConnectionState.CONNECTED
         }
 
+    def heard(self) -> frozenset[int]:
+        """Return the companies that have a socket of which everything was read."""
+        return frozenset(each for each in self.connected() if self._supervisors[each].has_read_all)
+
+    def lost(self) -> frozenset[int]:
+        """Return the companies that lost their socket, though one is wished as before."""
+        supervisors = self._supervisors.values()
+        lost = [each for each in supervisors if each.state is ConnectionState.RECONNECTING]
+        return frozenset(each.company_id for each in lost)
+
     def stand(self) -> list[int]:
         """Return the companies that have a socket, which counts from now on; see begin()."""
         for each in self._supervisors.values():
-            each.stand()
+            # The other process may close its socket at any moment from now on.
+            each.lost_ahead_ms = 0
         return list(self.connected())
 
     def stop(self, timeout: float, handed: Collection[int] = ()) -> bool:

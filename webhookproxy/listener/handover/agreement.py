@@ -3,7 +3,8 @@
 In this order: a process that waits says so, and may ask the owner to end; the owner that ends
 offers its place; one of those that wait claims it, opens its sockets and says of which companies
 it has one; the owner closes its own and says for which companies there was no hole. All times are
-on the database's clock.
+on the database's clock. One that is far ahead was said before that clock was set back, and counts
+as too old.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ WAITING_MS = 5_000
 OFFER_MS = 16_000
 
 _READ = (
-    "SELECT fence, waiting_at >= {now} - :waiting AS waited, offered_at >= {now} - :offer"
-    " AS offered, asked_at >= {now} - :silent AS asked,"
-    " CASE WHEN seen_at >= {now} - :silent THEN successor END AS successor,"
-    " standing, handed FROM handovers WHERE shard = :shard"
+    "SELECT fence, ABS({now} - waiting_at) <= :waiting AS waited,"
+    " ABS({now} - offered_at) <= :offer AS offered, ABS({now} - asked_at) <= :silent AS asked,"
+    " CASE WHEN ABS({now} - seen_at) <= :silent THEN successor END AS successor,"
+    " successor AS chosen, standing, handed,"
+    " (SELECT l.holder FROM leases l WHERE l.shard = :shard) AS owner"
+    " FROM handovers WHERE shard = :shard"
 )
 _WAIT = (
     "INSERT INTO handovers (shard, fence, waiting_at) VALUES (:shard, 0, {now})"
@@ -46,14 +49,17 @@ _CLAIM = (
     "UPDATE handovers SET successor = :holder, seen_at = {now}, standing = NULL, handed = NULL,"
     " asked_at = NULL, fence = :fence WHERE shard = :shard"
     " AND (successor IS NULL OR successor = :holder OR fence <> :fence OR seen_at IS NULL"
-    " OR seen_at < {now} - :silent)"
+    " OR ABS({now} - seen_at) > :silent)"
 )
 _SEEN = (
     "UPDATE handovers SET seen_at = {now}, standing = COALESCE(:standing, standing)"
     " WHERE shard = :shard AND successor = :holder AND fence = :fence"
 )
 _HAND = "UPDATE handovers SET handed = :handed WHERE shard = :shard AND fence = :fence"
-_ONE_SOCKET = "UPDATE connections SET one_socket_at = {now} WHERE company_id IN :companies"
+_ONE_SOCKET = (
+    "UPDATE connections SET one_socket_at = CASE WHEN company_id IN :ended THEN {now} END"
+    " WHERE company_id IN :ended OR one_socket_at IS NOT NULL AND company_id IN :handed"
+)
 _WITHDRAW = (
     "UPDATE handovers SET offered_at = NULL, successor = NULL, standing = NULL"
     " WHERE shard = :shard AND fence = :fence"
@@ -75,12 +81,15 @@ class State:
     waited: bool = False
     offered: bool = False
     asked: bool = False
-    # Who opens its sockets.
+    # Who opens its sockets; `chosen` names it also if it was not heard of for a while.
     successor: str | None = None
+    chosen: str | None = None
     # The companies of which it has a socket; None until it has.
     standing: frozenset[int] | None = None
     # The companies whose old socket was closed after the new one stood; None until then.
     handed: frozenset[int] | None = None
+    # Who has the lease, or had it last.
+    owner: str | None = None
 
 
 class Agreement:
@@ -106,8 +115,10 @@ class Agreement:
             bool(row.offered),
             bool(row.asked),
             row.successor,
+            row.chosen,
             None if row.successor is None else _numbers(row.standing),
             _numbers(row.handed),
+            row.owner,
         )
 
     def wait(self) -> None:
@@ -139,11 +150,15 @@ class Agreement:
         """Say, as the owner, for which companies there was no hole."""
         self._run(_HAND, {"fence": fence, "handed": json.dumps(sorted(companies))})
 
-    def note_one_socket(self, companies: Iterable[int]) -> None:
-        """Note of which companies the server ended our socket because of the successor's."""
-        query = text(_ONE_SOCKET.format(now=self._now))
-        query = query.bindparams(bindparam("companies", expanding=True))
-        values = {"companies": sorted(companies)}
+    def note_one_socket(self, ended: Iterable[int], handed: Iterable[int]) -> None:
+        """Note of which companies the server ended our socket because of the successor's.
+
+        Of those that were handed over it did not, whatever was noted before.
+        """
+        query = text(_ONE_SOCKET.format(now=self._now)).bindparams(
+            bindparam("ended", expanding=True), bindparam("handed", expanding=True)
+        )
+        values = {"ended": sorted(ended), "handed": sorted(handed)}
         self._store.run(lambda connection: connection.execute(query, values) and None)
 
     def leave(self, holder: str) -> None:

@@ -9,8 +9,10 @@ from webhookproxy.models.events import newest_event
 # Rows read at a time.
 GROUP = 500
 
+# No socket brought what was recovered.
 _STORED = text(
-    "SELECT id, company_id, name, payload FROM events WHERE id > :after ORDER BY id LIMIT :most"
+    "SELECT id, company_id, name, payload FROM events WHERE id > :after AND NOT recovered"
+    " ORDER BY id LIMIT :most"
 )
 
 

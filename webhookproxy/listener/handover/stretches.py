@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import gevent
 from sqlalchemy import Engine
@@ -13,6 +13,18 @@ from webhookproxy.listener.alignment.join import is_known, join
 from webhookproxy.listener.buffer import Buffer
 from webhookproxy.listener.handover.stored import GROUP, Stored, number_of
 from webhookproxy.listener.routes import Routes, Taken, read
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many events the last owner had stored.
+
+    `torn` are the companies of which it had not stored what its socket had to bring: that socket
+    was dead, and no one knows since when.
+    """
+
+    known: int
+    torn: frozenset[int]
 
 
 class Stretches:
@@ -52,8 +64,8 @@ class Stretches:
         """Return whether what its socket brought can be told from what comes later."""
         return is_known(self._brought[company_id])
 
-    def settle(self, least: dict[int, int]) -> int:
-        """Take out of the buffer what the last owner stored; return how many events that is.
+    def settle(self, least: dict[int, int]) -> Settled:
+        """Take out of the buffer what the last owner stored.
 
         `least`: how many events of each company the last owner must have stored, if it closed its
         socket in peace. Of what may be a repeat every event says so.
@@ -82,7 +94,8 @@ class Stretches:
             else:
                 kept.append(taken)
         self._buffer.replace(kept)
-        return known
+        torn = [each for each, count in least.items() if count and not joins[each].known]
+        return Settled(known, frozenset(torn))
 
     def _look_at_brought(self) -> None:
         for number, taken in enumerate(self._buffer.since(self._looked_at)):

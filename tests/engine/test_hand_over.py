@@ -1,0 +1,258 @@
+"""An owner and its successor in one process, step by step: what goes wrong between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from tests.listener.listening import Listening, listening
+from tests.support.application import rows, store_of, wait_until
+from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.engine import hand_over, relay, successor
+from webhookproxy.engine.successor import Successor
+from webhookproxy.listener import connection
+from webhookproxy.listener.handover.agreement import Agreement
+from webhookproxy.listener.handover.stretches import Stretches
+
+HOUR_MS = 3_600_000
+
+
+class Following:
+    """A listening half that waits for the owner's place."""
+
+    def __init__(self, half: Listening, holder: str) -> None:
+        self.half = half
+        self.agreement = Agreement(store_of(half.app), half.relay.reading)
+        self.successor = Successor(half.relay, self.agreement, holder, takes_over=False)
+
+    def follow(self, owner: Listening) -> None:
+        """Claim the place that the owner offers, and wait for sockets of its own."""
+        self.successor.step()
+        assert owner.ownership.fence is not None
+        owner.hand_over.offer(owner.ownership.fence)
+        self.successor.step()
+        assert self.successor.is_ahead
+
+    def stand(self) -> None:
+        """Go on until the owner is told of the sockets."""
+
+        def stands() -> bool:
+            self.successor.step()
+            return self.agreement.read().standing is not None
+
+        wait_until(stands, 20, "the successor stands")
+
+
+@contextmanager
+def following(owner: Listening, holder: str = "next") -> Iterator[Following]:
+    with listening(owner.app, owner.simulator, owns=False) as half:
+        made = Following(half, holder)
+        try:
+            yield made
+        finally:
+            made.successor.give_up()
+            owner.hand_over.companies(0.0)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No event comes by which the sockets could be told apart."""
+    monkeypatch.setattr(successor, "KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(hand_over, "UNDER_WAY_SECONDS", 0.0)
+
+
+@pytest.fixture
+def owner(app: Flask, simulator: SimulatorProcess) -> Iterator[Listening]:
+    with listening(app, simulator) as half:
+        yield half
+
+
+def change(app: Flask, statement: str, **values: Any) -> None:
+    store_of(app).run(lambda connection: connection.execute(text(statement), values) and None)
+
+
+def one_socket_at(app: Flask) -> list[int | None]:
+    query = "SELECT one_socket_at FROM connections ORDER BY company_id"
+    return [row.one_socket_at for row in rows(app, query)]
+
+
+def emit(simulator: SimulatorProcess, token: str, *numbers: int) -> None:
+    for number in numbers:
+        simulator.control("emit", token=token, event="x", args=[{"number": number}])
+
+
+def test_an_owner_that_stays_opens_sockets_again_and_its_successor_closes_its_own(
+    owner: Listening, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = owner.connected(token)
+    monkeypatch.setattr(hand_over, "OPEN_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "BACKOFF_FIRST", 0.01)
+    with following(owner) as next_one:
+        next_one.follow(owner)
+        fence = owner.ownership.fence
+        assert fence is not None
+
+        def stays() -> bool:
+            assert not owner.hand_over.look(fence)
+            return not next_one.agreement.read().offered
+
+        wait_until(stays, 20, "the owner stays")
+        next_one.successor.step()
+        assert not next_one.successor.is_ahead
+    first = owner.registry.connected()[company]
+    owner.simulator.control("drop", token=token)
+    wait_until(lambda: owner.registry.connected().get(company, first) != first, 20, "a new socket")
+
+
+def test_a_successor_that_was_frozen_while_another_became_the_owner_closes_its_sockets(
+    app: Flask, owner: Listening, token: str
+) -> None:
+    owner.connected(token)
+    with following(owner) as next_one:
+        next_one.follow(owner)
+        change(app, "UPDATE leases SET holder = 'a third one', fence = fence + 1")
+        next_one.successor.step()
+        assert not next_one.successor.is_ahead
+        change(app, "UPDATE leases SET fence = fence - 1")
+
+
+@pytest.mark.parametrize("said", ["seen_at", "waiting_at", "offered_at", "asked_at"])
+def test_what_was_said_before_the_clock_was_set_back_does_not_count(
+    said: str, app: Flask, owner: Listening
+) -> None:
+    agreement = Agreement(store_of(app), owner.relay.reading)
+    agreement.ask()
+    agreement.offer(1)
+    assert agreement.claim("next", 1)
+    agreement.ask()
+    assert _said(agreement) == (True, True, True, True)
+    change(app, f"UPDATE handovers SET {said} = {said} + {HOUR_MS}")
+    order = ("seen_at", "waiting_at", "offered_at", "asked_at")
+    assert _said(agreement) == tuple(each != said for each in order)
+    assert agreement.claim("another", 1) is (said == "seen_at")
+
+
+def _said(agreement: Agreement) -> tuple[bool, ...]:
+    found = agreement.read()
+    return (found.successor is not None, found.waited, found.offered, found.asked)
+
+
+def test_a_call_that_was_recovered_meanwhile_hides_no_event_from_the_successor(
+    app: Flask, owner: Listening, token: str
+) -> None:
+    company = owner.connected(token)
+    with following(owner) as next_one:
+        buffer, relay = next_one.half.intake.buffer, next_one.half.relay
+        next_one.follow(owner)
+        stretches = Stretches(relay.reading, buffer, relay.routes)
+        wait_until(lambda: next_one.half.registry.connected(), 20, "the next one has a socket")
+        emit(owner.simulator, token, 1, 2)
+        owner.wait_for_events(2)
+        wait_until(lambda: len(buffer) == 2, 20, "both heard both")
+        change(app, "UPDATE events SET id = 3 WHERE id = 2")
+        change(
+            app,
+            "INSERT INTO events (id, public_id, company_id, name, payload, order_key, socket_id,"
+            " token_mask, received_ms, hidden, recovered) SELECT 2, 'recovered', company_id, name,"
+            " '{}', '', '', '', received_ms, 0, true FROM events WHERE id = 1",
+        )
+        settled = stretches.settle({company: 2})
+        assert (settled.known, settled.torn, len(buffer)) == (2, frozenset(), 0)
+
+
+def test_an_owner_whose_socket_was_dead_leaves_a_gap(owner: Listening, token: str) -> None:
+    company = owner.connected(token)
+    with following(owner) as next_one:
+        next_one.follow(owner)
+        wait_until(lambda: next_one.half.registry.connected(), 20, "the next one has a socket")
+        # As if the owner's socket brought nothing of it.
+        next_one.half.feed(company).event('42["x",{"number":1}]')
+        next_one.stand()
+        next_one.agreement.hand(owner.ownership.fence or 0, [company])
+        assert next_one.successor.take_over() == frozenset()
+        (kept,) = next_one.half.intake.buffer.since(0)
+        assert kept.may_be_repeat
+
+
+def test_what_is_not_stored_in_time_says_nothing_of_3c_plus(
+    app: Flask, owner: Listening, token: str
+) -> None:
+    owner.connected(token)
+    with following(owner) as next_one:
+        next_one.follow(owner)
+        next_one.stand()
+        assert owner.hand_over.companies(20.0)
+        owner.hand_over.close(frozenset())
+        assert one_socket_at(app) == [None]
+
+
+def test_only_a_socket_that_3c_plus_ended_is_noted(
+    app: Flask, owner: Listening, token: str
+) -> None:
+    names = ("disconnected", "edited", "deleted", "ended", "handed")
+    companies = {name: owner.connected(f"{token}-{name}") for name in names}
+    with following(owner) as next_one:
+        next_one.follow(owner)
+        next_one.stand()
+        owner.wish(companies["disconnected"], connected=False)
+        owner.edit(companies["edited"], token=f"{token}-of-another")
+        owner.delete(companies["deleted"])
+        owner.simulator.control("drop", token=f"{token}-ended")
+        left = {companies["handed"]}
+        wait_until(lambda: owner.registry.connected().keys() == left, 20, "one socket is left")
+        assert owner.hand_over.companies(20.0) == left
+        owner.hand_over.close(frozenset(left))
+    noted = rows(app, "SELECT company_id FROM connections WHERE one_socket_at IS NOT NULL")
+    assert [row.company_id for row in noted] == [companies["ended"]]
+
+
+def test_a_socket_with_unread_events_is_not_handed_over(owner: Listening, token: str) -> None:
+    owner.connected(token)
+    buffer = owner.intake.buffer
+    with following(owner) as next_one:
+        next_one.follow(owner)
+        next_one.stand()
+        buffer._accepting.clear()
+        emit(owner.simulator, token, 1)
+        wait_until(lambda: not owner.registry.heard(), 20, "an event lies unread")
+        assert owner.hand_over.companies(20.0) == frozenset()
+        buffer.clear()
+
+
+def test_a_second_socket_is_tried_again_after_days_and_what_it_shows_is_noted(
+    app: Flask, owner: Listening, token: str
+) -> None:
+    owner.connected(token)
+    lasts_ms = relay.ONE_SOCKET_LASTS // timedelta(milliseconds=1)
+    for age_ms, opens in ((0, 0), (lasts_ms - 60_000, 0), (lasts_ms + 60_000, 1)):
+        now_ms = owner.connection(1).since
+        change(app, "UPDATE connections SET one_socket_at = :at", at=now_ms - age_ms)
+        with following(owner) as next_one:
+            next_one.half.relay.open_ahead()
+            assert next_one.half.registry.counts()[0] == opens
+            next_one.half.relay.close_ahead()
+    Agreement(store_of(app), owner.relay.reading).note_one_socket([], [1])
+    assert one_socket_at(app) == [None]
+
+
+def test_whoever_connects_or_changes_the_token_forgets_that_only_one_socket_was_allowed(
+    app: Flask, owner: Listening, token: str
+) -> None:
+    company = owner.connected(token)
+    agreement = Agreement(store_of(app), owner.relay.reading)
+    forgetting: list[tuple[Callable[[], None], bool]] = [
+        (lambda: owner.edit(company, name="Another name"), False),
+        (lambda: owner.edit(company, token=f"{token}-the-next"), True),
+        (lambda: owner.wish(company, connected=False), False),
+        (lambda: owner.wish(company, connected=True), True),
+    ]
+    for act, forgets in forgetting:
+        agreement.note_one_socket([company], [])
+        act()
+        assert (one_socket_at(app) == [None]) is forgets
