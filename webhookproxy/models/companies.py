@@ -76,6 +76,8 @@ class Company(Base):
 class Connection(Base):
     """The actual state of a company's connection; only the process that owns it writes it.
 
+    Only `one_socket_at` is also taken back by whoever connects the company again.
+
     The state is valid only while `fence` is the lease's and the lease's heartbeat is fresh.
     """
 
@@ -162,7 +164,10 @@ def create_company(session: Session, given: CompanyInput, policy: Policy) -> Com
 def edit_company(session: Session, company: Company, given: CompanyInput, policy: Policy) -> None:
     """Replace the fields of a company; a new token, host or agent needs a new socket."""
     clean = check_company(given, policy)
-    company.token_fingerprint = _refuse_taken(session, clean, but=company.id)
+    mark = _refuse_taken(session, clean, but=company.id)
+    if mark != company.token_fingerprint:
+        company.connection.one_socket_at = None
+    company.token_fingerprint = mark
     for name, value in asdict(clean).items():
         setattr(company, name, value)
     session.flush()
@@ -178,6 +183,9 @@ def wish_connection(session: Session, company: Company, *, connected: bool) -> b
     if company.should_connect == connected:
         return False
     company.should_connect = connected
+    if connected:
+        # What was seen of the server may have changed since.
+        company.connection.one_socket_at = None
     session.flush()
     note_change(session, company.id)
     return True

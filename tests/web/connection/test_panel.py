@@ -211,3 +211,14 @@ def test_gaps_of_a_day_are_listed_and_drawn(app: Flask, beto: Browser, place: Pl
     assert "1 lacuna nas últimas 24 horas" in page
     assert "60 min" in page
     assert "ela não reenvia" in page
+
+
+def test_a_company_with_one_socket_only_is_told_what_that_costs(
+    app: Flask, beto: Browser, place: Place
+) -> None:
+    owner(app)
+    said = "A 3C Plus aceita uma conexão por token"
+    connection(app, place.company, "connected", "accepted")
+    assert said not in panel_of(beto, place)
+    connection(app, place.company, "connected", "accepted", one_socket_at=now_ms() - HOUR_MS)
+    assert said in panel_of(beto, place)
