@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,8 @@ class Stream:
         self._token = token
         self._ended = False
         self.emitted: Counter[str] = Counter()
+        # When each payload was emitted, in wall milliseconds.
+        self.times: defaultdict[str, list[int]] = defaultdict(list)
         self._greenlet = gevent.spawn(self._run)
 
     def end(self) -> Counter[str]:
@@ -38,8 +41,10 @@ class Stream:
         while not self._ended:
             number += 1
             payload = {"agent": 7} if number % EQUAL == 0 else {"number": number}
+            text = json.dumps(payload)
+            self.times[text].append(round(time.time() * 1000))
             self._simulator.control("emit", token=self._token, event="x", args=[payload])
-            self.emitted[json.dumps(payload)] += 1
+            self.emitted[text] += 1
             gevent.sleep(1 / RATE)
 
 
