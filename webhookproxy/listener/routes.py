@@ -165,7 +165,7 @@ class Taken:
     length: int = 0
     # Whether the server appends an offset to its events; see payload.read_with_value.
     has_offset: bool = False
-    # Whether the last owner of the sockets may have stored the same event; see handover.align.
+    # Whether the last owner of the sockets may have stored the same event; see alignment.join.
     may_be_repeat: bool = False
     # Made of a recovered call, with the ordering key of the call's other events.
     recovered_key: str = ""
