@@ -39,20 +39,18 @@ _numbers = count(1)
 class ServerProcess:
     """A context manager: a server on a free port that answers; killed at the end if still there.
 
-    `folder` takes a file with what it prints; `program` has the version that runs; `environment`
-    are settings by name.
+    `folder` takes a file with what it prints; `environment` are settings by name.
     """
 
-    def __init__(
-        self, database_url: str, folder: Path, *, program: Path = _ROOT, **environment: str
-    ) -> None:
+    def __init__(self, database_url: str, folder: Path, **environment: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
         given = {"DATABASE_URL": database_url, "ALLOW_PRIVATE_TARGETS": "1", **KEYS, **environment}
         self.port = free_port()
         # Links in messages have it.
         self._environment = {**inherited, "PORT": str(self.port), **given}
         self._printed = folder / f"server-{next(_numbers)}.txt"
-        self._program = program
+        # The folder of the version that runs.
+        self.program = _ROOT
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -60,7 +58,7 @@ class ServerProcess:
         with self._printed.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, *command, "wsgi:app"],
-                cwd=self._program,
+                cwd=self.program,
                 env=self._environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -58,7 +58,9 @@ def test_the_version_before_serves_on_the_newest_tables_until_this_one_takes_ove
     assert newest == [], "it is not the version before"
     company = make_company(app, simulator.url, token, connected=True)
     make_webhook(app, company, receiver.url())
-    with ServerProcess(sqlite_url, tmp_path, program=previous) as old:
+    old = ServerProcess(sqlite_url, tmp_path)
+    old.program = previous
+    with old:
         old.wait_for_sockets(1)
         with streaming(simulator, token) as stream:
             receiver.wait_for(20)
