@@ -76,7 +76,7 @@ class Company(Base):
 class Connection(Base):
     """The actual state of a company's connection; only the process that owns it writes it.
 
-    Only `one_socket_at` is also taken back by whoever connects the company again.
+    Only `one_socket_at` is also removed by those who connect the company again.
 
     The state is valid only while `fence` is the lease's and the lease's heartbeat is fresh.
     """
