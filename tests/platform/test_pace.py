@@ -56,3 +56,12 @@ def test_companies_that_may_be_asked_for_are_forgotten(
         assert paced.take(company, patience=0)
         clock.now += 10
     assert len(paced._free_at) <= 3
+
+
+def test_a_new_owner_waits_as_if_each_company_had_been_asked_for_now(clock: Clock) -> None:
+    paced = Pace(clock)
+    paced.hold_all()
+    assert [paced.free_in(company) for company in (1, 2)] == [2.5, 2.5]
+    assert not paced.take(1, patience=1)
+    assert paced.take(1, patience=10)
+    assert (clock.now, paced.free_in(1)) == (102.5, 2.5)

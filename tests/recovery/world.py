@@ -72,6 +72,12 @@ class World:
             self.simulator.control("emit", token=self.token, event=HISTORY, args=[history(name)])
         return list(names)
 
+    def record_of(self, calls: dict[str, float]) -> None:
+        """Put calls on record that no socket brings, each as of some seconds ago."""
+        now = time.time()
+        dated = {name: now - seconds for name, seconds in calls.items()}
+        self.simulator.control("record", token=self.token, calls=dated)
+
     def hear(self, *packets: str) -> None:
         """Have the socket bring packets."""
         before = len(self.half.events())

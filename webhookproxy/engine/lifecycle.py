@@ -73,6 +73,8 @@ class Engine:
         self._guarded = Guarded(self._heartbeat.lose)
         # The fence that the relay runs with; None while it does not run.
         self._running: int | None = None
+        # Whether all of it does: what a job stores before has no webhooks yet.
+        self._is_up = False
         self._stopping = False
         self._stopped = Event()
         self._loop = LoopWatch()
@@ -172,6 +174,7 @@ class Engine:
                 # heard ahead is stored.
                 self._relay.intake.drain(AHEAD_SECONDS)
                 self._heartbeat.begin()
+            self._is_up = True
         except Exception:
             if ahead:
                 self._relay.close_ahead()
@@ -182,6 +185,7 @@ class Engine:
     def _stand_down(self, timeout: float) -> bool:
         """Finish what is in hand and close the sockets, and let the next process own them."""
         until = time.monotonic() + timeout
+        self._is_up = False
         hand_over = None
         if self._running is not None and not self._heartbeat.lost:
             hand_over = self._hand_over
@@ -205,7 +209,7 @@ class Engine:
         guarded = Guarded(self._heartbeat.lose)
         while not self._stopping:
             # The last word is for a time when there may be no owner.
-            if self._running is not None or isinstance(job, LastWord):
+            if self._is_up or isinstance(job, LastWord):
                 guarded.run(job.step)
             gevent.sleep(job.pause)
 

@@ -21,15 +21,17 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._free_at: dict[int, float] = {}
+        # When those may be asked for that are not in it.
+        self._others_free_at = 0.0
 
     def free_in(self, company_id: int) -> float:
         """Return in how many seconds a company may be asked for."""
-        return max(0.0, self._free_at.get(company_id, 0.0) - self._clock())
+        return max(0.0, self._next(company_id) - self._clock())
 
     def take(self, company_id: int, patience: float) -> bool:
         """Wait for the next turn of a company and take it; False if it is not within `patience`."""
         now = self._clock()
-        begins = max(now, self._free_at.get(company_id, 0.0))
+        begins = max(now, self._next(company_id))
         if begins - now > patience:
             return False
         # Taken before the wait: another greenlet gets the turn after this one.
@@ -43,6 +45,13 @@ class Pace:
         """Ask for nothing of a company for some seconds: 3C Plus wants it so."""
         until = self._clock() + min(seconds, HOLD_MAX)
         self._free_at[company_id] = max(until, self._free_at.get(company_id, 0.0))
+
+    def hold_all(self) -> None:
+        """Let every company's next turn begin as late as if each was asked for now."""
+        self._others_free_at = self._clock() + SECONDS
+
+    def _next(self, company_id: int) -> float:
+        return max(self._free_at.get(company_id, 0.0), self._others_free_at)
 
     def _forget(self, now: float) -> None:
         if len(self._free_at) >= REMEMBERED:

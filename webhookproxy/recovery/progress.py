@@ -13,6 +13,7 @@ from webhookproxy.database.bulk import numbers
 from webhookproxy.database.store import Store
 from webhookproxy.events.recovery.periods import Period, periods, widened
 from webhookproxy.models.companies import Company
+from webhookproxy.models.deliveries.tables import OPEN
 from webhookproxy.models.recovery.recoveries import (
     LOOKS_MS,
     MOST_MS,
@@ -34,6 +35,9 @@ _NOT_BEGUN = (
     " JOIN webhook_health h ON h.webhook_id = w.id"
     " WHERE d.id IN ({ids}) AND d.state = 'queued' AND d.attempts = 0"
     " AND w.state = 'active' AND w.deleted_at IS NULL AND h.circuit_opened_at IS NULL"
+    # One behind an earlier delivery of its key that failed holds up no other key.
+    " AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.webhook_id = d.webhook_id"
+    f" AND e.order_key = d.order_key AND e.id < d.id AND e.{OPEN} AND e.attempts > 0)"
 )
 
 
@@ -74,7 +78,7 @@ class Progress:
         with self._reading.connect() as connection:
             return [(row.id, row.company_id) for row in connection.execute(query)]
 
-    def task(self, recovery_id: int, now_ms: int, base_of: Callable[[Company], str]) -> Task | None:
+    def task(self, recovery_id: int, base_of: Callable[[Company], str]) -> Task | None:
         """Return a recovery that is still under way."""
         with Session(self._reading, expire_on_commit=False) as session:
             found = session.get(Recovery, recovery_id)
@@ -86,7 +90,7 @@ class Progress:
                 return Task(found, access, hide_credentials=True, is_wanted=False, period=None)
             access = Access(company.id, base_of(company), company.token, company.agent_id)
             wanted = bool(found.asked_by) or company.recover_calls
-            period = _period(found, first_event_ms(session, company.id), now_ms)
+            period = _period(found, first_event_ms(session, company.id))
             return Task(found, access, company.hide_credentials, wanted, period)
 
     def not_begun(self, delivery_ids: list[int]) -> int:
@@ -170,12 +174,14 @@ def _change(task: Task) -> Any:
     return update(Recovery).where(Recovery.id == task.recovery.id, text(UNDER_WAY))
 
 
-def _period(found: Recovery, first_ms: int | None, now_ms: int) -> Period | None:
+def _period(found: Recovery, first_ms: int | None) -> Period | None:
     """Return the period that is asked for next; None if all are done."""
     if first_ms is None:
         return None
+    # The end stays while the pages are read: calls of now would move the others from page to page.
+    asked_ms = found.asked_ms if found.asked_by else found.until_ms + LOOKS_MS[found.look]
     begin, end = widened(
-        found.since_ms, found.until_ms, max(first_ms, found.asked_ms - MOST_MS), now_ms
+        found.since_ms, found.until_ms, max(first_ms, found.asked_ms - MOST_MS), asked_ms
     )
     all_of_them = periods(begin, end) if begin < end else []
     return all_of_them[found.period] if found.period < len(all_of_them) else None

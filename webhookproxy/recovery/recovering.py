@@ -50,6 +50,7 @@ PAGES_HELD = 16
 class _Page:
     """The calls of a page that are still to be written."""
 
+    number: int
     rows: list[Row]
     listed: int
     missing: int
@@ -59,13 +60,12 @@ class _Page:
 class _Hand:
     """What this process knows of a recovery that its row does not say.
 
-    `seen` are the calls of the period's earlier pages, `due` the deliveries of the last batch.
+    `place` is the look and its period, `seen` are the calls of the period's earlier pages.
     """
 
+    place: tuple[int, int]
     page: _Page | None = None
-    period: int = -1
     seen: set[str] = field(default_factory=set)
-    due: list[int] = field(default_factory=list)
 
 
 class Recovering:
@@ -90,12 +90,17 @@ class Recovering:
         self._policy = policy
         self._clock = clock
         self._progress = Progress(store, reading)
+        self._fence: int | None = None
         self._hands: dict[int, _Hand] = {}
+        # The deliveries of each company's last calls, whichever recovery wrote them.
+        self._last_due: dict[int, list[int]] = {}
         self._rests_until: dict[int, float] = {}
 
     def step(self) -> bool:
         """Go on with the recoveries of a few companies; return whether anything was written."""
         fence = self._writer.fence
+        if fence != self._fence:
+            self._begin(fence)
         if not self.filling.is_done:
             self.filling.step(fence)
             self.pause = PAUSE_WRITING
@@ -109,6 +114,13 @@ class Recovering:
         if wrote:
             self.pause = PAUSE_WRITING
         return wrote
+
+    def _begin(self, fence: int) -> None:
+        """Begin as a new owner: another one may have gone on, and may have asked this moment."""
+        self._fence = fence
+        self._hands.clear()
+        self._last_due.clear()
+        self._rest.pace.hold_all()
 
     def _chosen(self, due: list[tuple[int, int]]) -> list[int]:
         """Return a recovery of each of the first companies that may go on now."""
@@ -161,7 +173,7 @@ class Recovering:
     def _go_on(self, recovery_id: int, fence: int) -> bool:
         """Fetch a page, or write some calls of it; return whether calls were written."""
         now_ms = round(self._clock() * 1000)
-        task = self._progress.task(recovery_id, now_ms, self._base_of)
+        task = self._progress.task(recovery_id, self._base_of)
         if task is None:
             return False
         if not task.is_wanted:
@@ -171,17 +183,28 @@ class Recovering:
             self._hands.pop(recovery_id, None)
             self._progress.look_is_done(task, now_ms, fence)
             return False
-        hand = self._hands.setdefault(recovery_id, _Hand())
-        if hand.period != task.recovery.period:
-            hand.period, hand.page, hand.seen = task.recovery.period, None, set()
-        if self._progress.not_begun(hand.due):
+        hand = self._hand(task)
+        company_id = task.access.company_id
+        if self._progress.not_begun(self._last_due.get(company_id, [])):
             # The webhooks still have the last few: a live event must not wait for more.
-            self._rests_until[task.access.company_id] = time.monotonic() + BUSY_SECONDS
+            self._rests_until[company_id] = time.monotonic() + BUSY_SECONDS
             return False
         if hand.page is None:
             self._fetch(task, hand, now_ms, fence)
             return False
         return self._write(task, hand, hand.page, fence)
+
+    def _hand(self, task: Task) -> _Hand:
+        """Return what is known of a recovery that is still at the same place as its row."""
+        found = task.recovery
+        place = found.look, found.period
+        hand = self._hands.get(found.id)
+        if hand is None or hand.place != place:
+            hand = self._hands[found.id] = _Hand(place)
+        if hand.page is not None and hand.page.number != found.page:
+            # Its last calls were committed, and the database could not say so.
+            hand.page = None
+        return hand
 
     def _fetch(self, task: Task, hand: _Hand, now_ms: int, fence: int) -> None:
         """Ask for the next page, and find out which of its calls are missing."""
@@ -197,7 +220,6 @@ class Recovering:
             self._progress.failed(task, error, now_ms, fence)
             return
         fresh = missing(rows, hand.seen)
-        hand.seen.update(map(id_of, fresh))
         if not fresh or found.page > PAGES_MAX:
             # An empty page is the end. A short one may not be: sizes are ignored now and then.
             self._progress.period_is_done(task, fence)
@@ -207,8 +229,10 @@ class Recovering:
         gone = missing(fresh, known)
         if task.is_counting or not gone:
             self._progress.page_is_done(task, len(fresh), len(gone), fence)
-            return
-        hand.page = _Page(gone, len(fresh), len(gone))
+        else:
+            hand.page = _Page(found.page, gone, len(fresh), len(gone))
+        # Only now: a page that the database did not take is fetched again.
+        hand.seen.update(map(id_of, fresh))
 
     def _write(self, task: Task, hand: _Hand, page: _Page, fence: int) -> bool:
         """Write the next few calls of a page; the last of them with the place of the next page."""
@@ -222,7 +246,7 @@ class Recovering:
         access = task.access
         origin = Origin(access.company_id, token_mask(access.token), task.hide_credentials)
         keys = self._keys.of(access.company_id, batch)
-        hand.due = self._writer.write(origin, batch, keys, fence, also)
+        self._last_due[access.company_id] = self._writer.write(origin, batch, keys, fence, also)
         page.rows = rest
         if not rest:
             hand.page = None

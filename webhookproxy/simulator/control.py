@@ -1,17 +1,21 @@
-"""The commands of the simulator: emit, burst, drop, kick, fall silent, refuse ..."""
+"""The commands of the simulator: emit, burst, drop, kick, fall silent, record calls ..."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import binascii
+import json
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from webhookproxy.events.catalog import CATALOG
 from webhookproxy.simulator.company import Company
-from webhookproxy.simulator.records import Oddities
+from webhookproxy.simulator.records import HISTORY, Oddities
 from webhookproxy.simulator.samples import SAMPLES, compact
 from webhookproxy.simulator.server import Simulator
 
@@ -46,6 +50,7 @@ class Control:
             "one_socket": self.one_socket,
             "pings": self.pings,
             "rest": self.rest,
+            "record": partial(_record, simulator),
         }
         self.questions: dict[str, Command] = {"state": self.state, "emitted": self.emitted}
 
@@ -197,6 +202,20 @@ class Control:
         if token not in self._simulator.companies:
             raise CommandError("no socket has come with this token yet; connect one first")
         return [self._simulator.companies[token]]
+
+
+async def _record(simulator: Simulator, *, token: str, calls: dict[str, float]) -> dict[str, Any]:
+    """Put calls on record that no socket brings: when each was, by the id of its history.
+
+    The times are seconds since 1970.
+    """
+    company = simulator.company(token)
+    sample: Any = CATALOG[HISTORY].sample["callHistory"]
+    for name, seconds in calls.items():
+        history = {**sample, "_id": name, "sid": f"sid-{name}"}
+        moment = datetime.fromtimestamp(seconds, UTC)
+        company.records.add(json.dumps({"callHistory": history}), moment)
+    return company.records.state()
 
 
 def _sample(company: Company, event: str, ids: dict[str, str]) -> str:

@@ -40,6 +40,7 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "twice": (bool, "true or false"),
     "cut": (bool, "true or false"),
     "role": (str, "a text"),
+    "calls": (dict, "times by the ids of histories, in seconds since 1970"),
 }
 _WHOLE_IN_QUERY = ("since",)
 _ABOVE_ZERO = ("interval", "timeout", "rate", "page_size")

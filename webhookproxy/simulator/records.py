@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from operator import itemgetter
 from typing import Any
 
 HISTORY = "call-history-was-created"
@@ -54,15 +55,15 @@ class Records:
         self._rows: deque[tuple[float, datetime, dict[str, Any]]] = deque(maxlen=_KEPT)
         self._asked: list[float] = []
 
-    def add(self, payload: str) -> None:
-        """Put the history of a call on record."""
+    def add(self, payload: str, moment: datetime | None = None) -> None:
+        """Put the history of a call on record, as one of now or of another moment."""
+        moment = moment or datetime.now(UTC)
         try:
-            record = json.loads(payload)["callHistory"]
-            row = _row(record, datetime.now(UTC))
+            row = _row(json.loads(payload)["callHistory"], moment)
         except (ValueError, KeyError, TypeError, AttributeError):
             # A test emits what it likes.
             return
-        self._rows.append((time.monotonic(), datetime.now(UTC), row))
+        self._rows.append((time.monotonic(), moment, row))
 
     def count_request(self) -> Oddities:
         """Note that the calls were asked for; return how this request is answered."""
@@ -76,8 +77,13 @@ class Records:
     def listed(self, start: datetime, end: datetime, oddities: Oddities) -> list[dict[str, Any]]:
         """Return the calls between two moments, the newest first, as the platform does."""
         shown = time.monotonic() - oddities.late
-        found = [row for at, moment, row in self._rows if at <= shown and start <= moment <= end]
-        found.reverse()
+        dated = [
+            (moment, row)
+            for at, moment, row in self._rows
+            if at <= shown and start <= moment <= end
+        ]
+        dated.sort(key=itemgetter(0))
+        found = [row for _, row in reversed(dated)]
         if oddities.twice:
             found = [row for row in found for _ in range(2)]
         if oddities.texts:

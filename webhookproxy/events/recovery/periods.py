@@ -22,12 +22,12 @@ class Period(NamedTuple):
     end: str
 
 
-def widened(since_ms: int, until_ms: int, first_ms: int, now_ms: int) -> tuple[int, int]:
+def widened(since_ms: int, until_ms: int, first_ms: int, asked_ms: int) -> tuple[int, int]:
     """Return the time in which the histories of the calls of a gap may be.
 
-    It does not begin before `first_ms`, and does not end after now.
+    It does not begin before `first_ms`, and does not end after 3C Plus is asked.
     """
-    return max(since_ms - BEFORE_MS, first_ms), min(until_ms + AFTER_MS, now_ms)
+    return max(since_ms - BEFORE_MS, first_ms), min(until_ms + AFTER_MS, asked_ms)
 
 
 def periods(since_ms: int, until_ms: int) -> list[Period]:

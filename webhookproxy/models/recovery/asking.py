@@ -58,6 +58,8 @@ def confirm(session: Session, recovery_id: int, actor: Actor) -> bool:
     now_ms = to_ms(datetime.now(UTC))
     much = f"{found.missing}"
     found.state, found.ended_ms = RecoveryState.RUNNING.value, None
+    # It may have been counted days ago: of older calls the ledger knows nothing any more.
+    found.asked_ms = now_ms
     found.begin_look(now_ms)
     record_company(session, actor, Action.CALLS_RECOVERED, found.company_id, much)
     return True

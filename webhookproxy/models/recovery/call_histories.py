@@ -15,6 +15,8 @@ from webhookproxy.models.types import Id
 KEPT_DAYS = 31
 # For how long the first history that the socket brings is taken for a recovered one.
 SAME_MS = 24 * 3_600_000
+# Ids that one statement looks for.
+ASKED_AT_ONCE = 500
 
 # A company and the id of a history.
 Key = tuple[int, str]
@@ -71,11 +73,14 @@ def claim_histories(connection: Connection, keys: Sequence[Key], now_ms: int) ->
 
 def known_histories(connection: Connection, company_id: int, ids: Sequence[str]) -> set[str]:
     """Return those of a company's ids that are in the ledger."""
-    if not ids:
-        return set()
     value = mark(connection)
-    query = (
-        f"SELECT history_id FROM call_histories WHERE company_id = {value}"
-        f" AND history_id IN ({', '.join([value] * len(ids))})"
-    )
-    return {row[0] for row in execute(connection, query, (company_id, *ids)).fetchall()}
+    known: set[str] = set()
+    # A page may have more calls than were asked for, and a statement has a most of values.
+    for start in range(0, len(ids), ASKED_AT_ONCE):
+        asked = ids[start : start + ASKED_AT_ONCE]
+        query = (
+            f"SELECT history_id FROM call_histories WHERE company_id = {value}"
+            f" AND history_id IN ({', '.join([value] * len(asked))})"
+        )
+        known.update(row[0] for row in execute(connection, query, (company_id, *asked)).fetchall())
+    return known
