@@ -16,6 +16,7 @@ import gevent
 
 from bench.torture import holes
 from bench.torture.account import Account, take
+from bench.torture.calls import trial
 from bench.torture.faults import Faults
 from bench.torture.stage import stage
 from bench.torture.stream import Stream
@@ -33,9 +34,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--holes", type=int, default=0, metavar="N")
+    parser.add_argument("--calls", type=int, default=0, metavar="N")
     given = parser.parse_args()
     if given.holes:
         return holes.main(given.database, given.holes)
+    if given.calls:
+        return trial.main(given.database, given.calls, given.seed)
     print(f"{given.database}, {given.minutes:g} minutes, seed {given.seed}", flush=True)
     account, faults, settled = run(given.database, given.minutes * 60, given.seed)
     for line in account.lines():

@@ -84,6 +84,8 @@ class World:
         for packet in packets:
             self.half.feed(self.company).event(packet)
         self.half.wait_for_events(before + len(packets))
+        # The lanes hear of an event after it is stored.
+        assert self.half.intake.drain(20)
 
     def hear_history(self, *names: str) -> None:
         """Have the socket bring histories."""

@@ -42,12 +42,15 @@ class ServerProcess:
     `folder` takes a file with what it prints; `environment` are settings by name.
     """
 
-    def __init__(self, database_url: str, folder: Path, **environment: str) -> None:
+    def __init__(
+        self, database_url: str, folder: Path, app: str = "wsgi:app", **environment: str
+    ) -> None:
         inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
         given = {"DATABASE_URL": database_url, "ALLOW_PRIVATE_TARGETS": "1", **KEYS, **environment}
         self.port = free_port()
         # Links in messages have it.
         self._environment = {**inherited, "PORT": str(self.port), **given}
+        self._app = app
         self._printed = folder / f"server-{next(_numbers)}.txt"
         # The folder of the version that runs.
         self.program = _ROOT
@@ -57,7 +60,7 @@ class ServerProcess:
         command = ("-m", "gunicorn", "-c", "gunicorn.conf.py", f"--bind=127.0.0.1:{self.port}")
         with self._printed.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, *command, "wsgi:app"],
+                [sys.executable, *command, self._app],
                 cwd=self.program,
                 env=self._environment,
                 stdout=output,

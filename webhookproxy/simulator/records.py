@@ -96,6 +96,7 @@ class Records:
         return {
             "calls": len(self._rows),
             "requests": len(self._asked),
+            "seconds": self._asked[-1] - self._asked[0] if self._asked else 0.0,
             "shortest_pause": min(pauses, default=None),
         }
 

@@ -1,0 +1,1 @@
+"""Calls end while sockets are cut and servers killed: `bin/torture --calls`."""
