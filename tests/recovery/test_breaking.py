@@ -227,5 +227,6 @@ def test_calls_that_are_recovered_during_a_handover_are_in_no_stretch_of_a_socke
         if number == 1:
             world.record("lost")
             world.run(world.gap())
-    assert stretches.settle({world.company: len(packets)}) == len(packets)
+    settled = stretches.settle({world.company: len(packets)})
+    assert (settled.known, settled.torn) == (len(packets), frozenset())
     assert len(brought) == 0
