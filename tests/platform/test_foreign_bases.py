@@ -1,4 +1,4 @@
-"""A base that is nobody's of 3C Plus never sees a token, whichever way it comes."""
+"""A base that is not of 3C Plus never sees a token, whichever way it comes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The account of a trial with calls: what became of each of them."""
+"""The account of a trial with calls: how each of them ended."""
 
 from __future__ import annotations
 
