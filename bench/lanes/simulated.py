@@ -119,6 +119,10 @@ class Table:
         last = keys[-1] if len(keys) == limit else None
         return Heads([self._row(self._by_key[key][0]) for key in keys], last)
 
+    def highest(self) -> int:
+        """See Rows."""
+        return self._ids[-1] if self._ids else 0
+
     def newest_heads(self, before: int) -> list[Row]:
         """See Backlog."""
         ends = bisect.bisect_left(self._ids, before)
@@ -184,7 +188,7 @@ class Simulation:
         self._greenlets = Group()
         self._answering = 0
         self.webhook = self._webhook(parallelism)
-        self.lane = Lane(self._services(), cast(Any, self.webhook), 0)
+        self.lane = Lane(self._services(), cast(Any, self.webhook))
 
     def plan(self, at: float, act: Callable[[], None]) -> None:
         """Have something done at a time."""

@@ -47,16 +47,23 @@ class Searching:
         self._last = 0
 
     def store(
-        self, payload: Any, *, name: str = "call-was-connected", company: int = 1, key: str = ""
+        self,
+        payload: Any,
+        *,
+        name: str = "call-was-connected",
+        company: int = 1,
+        key: str = "",
+        event_id: int = 0,
     ) -> int:
         """Store an event; `payload` is JSON if it is text already."""
         self._last += 1
+        number = event_id or self._last
         now = round(time.time() * 1000)
         text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
         key = key or ("" if isinstance(payload, str) else order_key(name, payload))
-        row = (self._last, new_event_id(now), company, name, text, key, "s", "abcd…", now, 0)
+        row = (number, new_event_id(now), company, name, text, key, "s", "abcd…", now, 0)
         self.write(lambda connection: insert_rows(connection, "events", _COLUMNS, [row]))
-        return self._last
+        return number
 
     def write(self, job: Any) -> Any:
         """Run a job in the application's store."""

@@ -69,6 +69,7 @@ def background_jobs(
         audit_days=config["AUDIT_DAYS"],
         max_data_bytes=config["MAX_DATA_BYTES"],
         gone=indexer.gone,
+        fence=lambda: relay.fence,
     )
     journal = relay.intake.journal
     resending = Resending(store, reading, relay.lanes.attend, journal.reserved, days, clock)

@@ -37,12 +37,19 @@ class Deleted:
     """One step at a time: first cancels what waits, then removes the rows."""
 
     def __init__(
-        self, store: Store, reading: Engine, remover: Purge, has_lane: Callable[[int], bool]
+        self,
+        store: Store,
+        reading: Engine,
+        remover: Purge,
+        has_lane: Callable[[int], bool],
+        fence: Callable[[], int | None],
     ) -> None:
         self._store = store
         self._reading = reading
         self._purge = remover
         self._has_lane = has_lane
+        # No lane here means no lane anywhere only for the owner: each write is checked.
+        self._fence = fence
         self._looked_up = 0
 
     def step(self, now_ms: int) -> bool:
@@ -87,7 +94,7 @@ class Deleted:
                     _delete(connection, table, column, webhook_id)
             return True
 
-        return self._store.run(job)
+        return self._store.run(job, fence=self._fence())
 
     def _end_company(self, company_id: int) -> bool:
         with self._reading.connect() as connection:
@@ -109,7 +116,7 @@ class Deleted:
                 _delete(connection, table, column, company_id)
             return True
 
-        return self._store.run(job)
+        return self._store.run(job, fence=self._fence())
 
 
 def _delete(connection: Connection, table: str, column: str, row_id: int) -> None:

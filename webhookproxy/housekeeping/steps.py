@@ -44,6 +44,7 @@ class Housekeeping:
         audit_days: int = 365,
         max_data_bytes: int = 0,
         gone: Callable[[list[int]], None] = ignore_ids,
+        fence: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.pause = PAUSE_IDLE
         self._store = store
@@ -53,7 +54,9 @@ class Housekeeping:
         self._ahead = clock() - time.monotonic()
         self._trusted_from = 0.0
         self._purge = Purge(store, gone)
-        self._deleted = Deleted(store, reading, self._purge, lambda each: lane(each) is not None)
+        self._deleted = Deleted(
+            store, reading, self._purge, lambda each: lane(each) is not None, fence
+        )
         self._waiting = Waiting(store, reading, lane)
         self._space = DiskSpace(store, reading, self._purge, max_data_bytes)
         self._retention = Retention(store, reading, self._purge, retention_days, unwanted_hours)

@@ -49,21 +49,20 @@ def test_a_pardon_counts_for_one_try() -> None:
 
 def test_what_is_forgiven_is_due_at_once_but_refused_rows_only_early() -> None:
     retries = Retries()
-    retries.restart(forgiven=10)
+    retries.restart(forgive=True)
     assert not retries.keep("a", row(1, "a", 60, 2, FAILED), 0.0, NOW_MS)
     assert retries.keep("b", row(2, "b", 60, 2, REFUSED), 0.0, NOW_MS)
-    assert retries.keep("c", row(11, "c", 60, 2, FAILED), 0.0, NOW_MS)
     assert list(retries.early()) == [("b", 2)]
 
 
 def test_what_failed_since_is_forgiven_no_longer() -> None:
     retries = Retries()
-    retries.restart(forgiven=10)
+    retries.restart(forgive=True)
     retries.failed(1)
     assert retries.keep("a", row(1, "a", 60, 2, FAILED), 0.0, NOW_MS)
     assert list(retries.early()) == []
     retries.ended(1)
-    retries.restart(forgiven=None)
+    retries.restart(forgive=False)
     assert not retries.keep("a", row(1, "a", 60, 2, FAILED), 0.0, NOW_MS)
 
 

@@ -36,16 +36,14 @@ LONG = 4096
 class Lane:
     """Sends a webhook's deliveries with greenlets that exist only while there is work."""
 
-    def __init__(self, services: LaneServices, webhook: Webhook, highest: int) -> None:
+    def __init__(self, services: LaneServices, webhook: Webhook) -> None:
         self.webhook_id = webhook.id
         self._services = services
         self._settings = LaneSettings(services, webhook)
         self._pace = Pace(webhook.rate_limit)
         self._backlog = services.backlog(webhook.id)
         self._backlog.discard_until = webhook.discard_until or 0
-        self._window = Window(
-            self._backlog, services.budget, strict=webhook.parallelism == 1, highest=highest
-        )
+        self._window = Window(self._backlog, services.budget, strict=webhook.parallelism == 1)
         self._mail = Mailbox()
         self._circuit = Circuit()
         self._probes = Probes(self._circuit, self._backlog, self._window)
@@ -72,16 +70,13 @@ class Lane:
         self._mail.post(partial(self._window.ask_reset, forgive=True, strict=strict))
         self.kick()
 
-    def attend(self, asked: list[int], highest: int = 0) -> None:
-        """Follow what users did with deliveries; try those of `asked` now.
-
-        `highest` is the number of the newest delivery that was made for stored events, if any was.
-        """
+    def attend(self, asked: list[int]) -> None:
+        """Follow what users did with deliveries; try those of `asked` now."""
         if asked:
             # The user knows more now than the receiver did at its last Retry-After.
             self._pace.release()
             self._probes.ask(asked)
-        self._mail.post(partial(self._window.look_again, highest))
+        self._mail.post(self._window.look_again)
         self.kick()
 
     def discard(self, until: int) -> None:

@@ -43,13 +43,11 @@ class Lanes:
         )
         self._lanes: dict[int, Lane] = {}
         self._versions: dict[int, int] = {}
-        self._highest = 0
 
     def start(self, fence: int, *, continued: bool) -> None:
         """Begin as the owner with this fence; see Results.start."""
         self.results.start(fence, continued=continued)
         self.results.drain(RESULTS_SECONDS)
-        self._highest = self._services.backlog(0).highest()
 
     def apply(self, webhooks: Iterable[Webhook], gone: Iterable[int]) -> None:
         """Make the lanes match these webhooks; `gone` are deleted ones."""
@@ -58,7 +56,7 @@ class Lanes:
         for webhook in webhooks:
             lane = self._lanes.get(webhook.id)
             if lane is None:
-                self._lanes[webhook.id] = Lane(self._services, webhook, self._highest)
+                self._lanes[webhook.id] = Lane(self._services, webhook)
             else:
                 # First of all: a lane that is resumed must not send what is to be discarded.
                 lane.discard(webhook.discard_until or 0)
@@ -66,17 +64,15 @@ class Lanes:
                     lane.configure(webhook)
             self._versions[webhook.id] = webhook.version
 
-    def attend(self, acts: Mapping[int, list[int]], highest: int = 0) -> None:
+    def attend(self, acts: Mapping[int, list[int]]) -> None:
         """Take up what people did with deliveries of these webhooks; see Lane.attend."""
-        self._highest = max(self._highest, highest)
         for webhook_id, asked in acts.items():
             if (lane := self._lanes.get(webhook_id)) is not None:
-                lane.attend(asked, highest)
+                lane.attend(asked)
 
     def offer(self, dues: Iterable[Due]) -> None:
         """Hand over deliveries that were just committed, in the order of their numbers."""
         for due in dues:
-            self._highest = due.id
             lane = self._lanes.get(due.webhook_id)
             if lane is not None:
                 lane.offer(due)

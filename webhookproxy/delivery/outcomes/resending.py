@@ -105,7 +105,7 @@ class Resending:
         self,
         store: Store,
         reading: Engine,
-        attend: Callable[[Mapping[int, list[int]], int], None],
+        attend: Callable[[Mapping[int, list[int]]], None],
         reserved: Callable[[int], AbstractContextManager[Reserved]],
         retention_days: int,
         clock: Callable[[], float] = time.time,
@@ -151,20 +151,19 @@ class Resending:
                 return False
             webhook_id = webhook.id
         write = partial(_write, bulk_id=bulk_id, coming=coming, is_gone=is_gone)
-        queued, highest = self._write(write, coming)
+        queued = self._write(write, coming)
         if queued:
-            self._attend({webhook_id: []}, highest)
+            self._attend({webhook_id: []})
             pace.queued(queued)
         return coming is not None
 
-    def _write(self, write: Callable[..., int], coming: _Next | None) -> tuple[int, int]:
-        """Return how many were queued, and the highest number of those that are new."""
+    def _write(self, write: Callable[..., int], coming: _Next | None) -> int:
+        """Return how many were queued."""
         if coming is None or not coming.stored:
-            return self._store.session(write), 0
+            return self._store.session(write)
         with self._reserved(len(coming.ids)) as numbers:
             write = partial(write, number=numbers.first)
-            queued = self._store.session(write, fence=numbers.fence)
-        return queued, numbers.first + len(coming.ids) - 1
+            return self._store.session(write, fence=numbers.fence)
 
     def _forget(self) -> None:
         """Once an hour, remove bulk resends that ended before the retention time."""

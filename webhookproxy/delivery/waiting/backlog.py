@@ -48,7 +48,7 @@ _NEWEST_HEADS = text(
 _LOAD = text(
     f"SELECT {DUE_COLUMNS} FROM {DUE_TABLES} WHERE d.id IN :ids AND {_OPEN} ORDER BY d.id"
 ).bindparams(bindparam("ids", expanding=True))
-_HIGHEST = text("SELECT COALESCE(MAX(id), 0) FROM deliveries")
+_HIGHEST = text(f"SELECT COALESCE(MAX(d.id), 0) {_MINE} AND d.id > :after")
 
 
 class Backlog:
@@ -119,9 +119,10 @@ class Backlog:
         return self._rows(_NEWEST_HEADS, before=before, after=self.discard_until)
 
     def highest(self) -> int:
-        """Return the number of the newest delivery of all webhooks."""
+        """Return the number of the newest row; 0 without one."""
+        values = {"webhook": self._webhook_id, "after": self.discard_until}
         with self._engine.connect() as connection:
-            return int(connection.execute(_HIGHEST).scalar_one())
+            return int(connection.execute(_HIGHEST, values).scalar_one())
 
     def _rows(self, query: TextClause, **values: Any) -> list[Row]:
         with self._engine.connect() as connection:

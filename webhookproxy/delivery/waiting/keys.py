@@ -42,9 +42,9 @@ class Keys:
         """Return the key under which a row keeps its order."""
         return ONLY if self.strict else order_key
 
-    def restart(self, in_hand: dict[str, int], forgiven: int | None) -> None:
-        """Forget all but the keys of what is in hand; rows up to `forgiven` are due at once."""
-        self.retries.restart(forgiven)
+    def restart(self, in_hand: dict[str, int], *, forgive: bool) -> None:
+        """Forget all but the keys of what is in hand; with `forgive` all rows are due at once."""
+        self.retries.restart(forgive=forgive)
         self.states = {key: Key(head, 0) for key, head in in_hand.items()}
         self.ready.clear()
         self.unread.clear()

@@ -31,8 +31,8 @@ class Retries:
         self._early: deque[tuple[float, int, str]] = deque()
         # Whether any of those that wait is kept.
         self._kept = False
-        # Rows up to `_forgiven` are due at once, but for those that failed again since.
-        self._forgiven = 0
+        # Whether rows are due at once, but for those that failed again since.
+        self._forgives = False
         self._failed_since: set[int] = set()
 
     def __len__(self) -> int:
@@ -41,13 +41,13 @@ class Retries:
     def __contains__(self, key: str) -> bool:
         return key in self._waits
 
-    def restart(self, forgiven: int | None) -> None:
-        """Forget what waits; rows up to `forgiven` are due at once when they are read again."""
+    def restart(self, *, forgive: bool) -> None:
+        """Forget what waits; with `forgive` it is due at once when it is read again."""
         self._waits.clear()
         self._due.clear()
         self._early.clear()
-        if forgiven is not None:
-            self._forgiven = forgiven
+        if forgive:
+            self._forgives = True
             self._failed_since.clear()
 
     def failed(self, delivery_id: int) -> None:
@@ -67,7 +67,7 @@ class Retries:
     def keep(self, key: str, row: Row, now: float, now_ms: int) -> bool:
         """Have the head of a key wait if its time has not come, and return whether it waits."""
         ahead = 0.0 if row.due_ms is None else (row.due_ms - now_ms) / 1000
-        forgiven = row.id <= self._forgiven and row.id not in self._failed_since
+        forgiven = self._forgives and row.id not in self._failed_since
         if ahead <= 0 or (forgiven and not row.refused):
             return False
         at = now + min(ahead, DUE_AHEAD_MAX)

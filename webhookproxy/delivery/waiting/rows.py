@@ -51,6 +51,9 @@ class Rows(Protocol):
     def heads(self, after: str | None, limit: int) -> Heads:
         """Return the first row of each of the next keys after one, or from the first key on."""
 
+    def highest(self) -> int:
+        """Return the number of the newest row; 0 without one."""
+
     def load(self, ids: list[int]) -> list[Due]:
         """Return those of these rows that have not ended, with payloads, in order.
 

@@ -27,13 +27,16 @@ class Walk:
     found by its key.
     """
 
-    def __init__(self, rows: Rows, keys: Keys, in_hand: InHand, highest: int) -> None:
-        self.highest = highest
+    def __init__(self, rows: Rows, keys: Keys, in_hand: InHand) -> None:
         self._rows = rows
         self._keys = keys
         self._in_hand = in_hand
-        # Every row up to `_cursor` was taken into account; rows up to `highest` exist.
+        # Every row of the webhook up to `_cursor` was taken into account; rows up to `_highest`
+        # exist. No number of another webhook counts: what its owner numbers may be far ahead.
         self._cursor = 0
+        self._highest = 0
+        # Whether there may be rows behind the cursor that were not offered.
+        self._unread = True
         self._fresh: deque[Row] = deque()
         # While it goes from key to key: after which one, and what existed when it began.
         self._last_key: str | None = None
@@ -44,23 +47,20 @@ class Walk:
         known = self._fresh[-1].id if self._fresh else self._cursor
         if row.id <= known:
             return False
-        is_next = self.highest <= known and len(self._fresh) < FRESH_MAX
+        is_next = not self._is_behind(known) and len(self._fresh) < FRESH_MAX
         if is_next:
             self._fresh.append(row)
-        self.highest = row.id
+        self._highest = row.id
         return is_next
-
-    def reach(self, highest: int) -> None:
-        """Take notice that rows up to this number exist."""
-        self.highest = max(self.highest, highest)
 
     def more(self) -> bool:
         """Return whether find() may bring something, without looking."""
-        return bool(self._keys.unread or self._fresh) or self._cursor < self.highest
+        return bool(self._keys.unread or self._fresh) or self._is_behind(self._cursor)
 
     def restart(self) -> None:
         """Begin with the first row again."""
         self._cursor = 0
+        self._unread = True
         self._fresh.clear()
         self._last_key = self._began = None
 
@@ -81,10 +81,14 @@ class Walk:
                 row = self._fresh.popleft()
                 self._cursor = row.id
                 self._admit(row, now, now_ms)
-            elif self._cursor < self.highest:
+            elif self._is_behind(self._cursor):
                 self._by_number(now, now_ms)
             else:
                 return
+
+    def _is_behind(self, known: int) -> bool:
+        """Return whether there may be rows after `known` that only the database has."""
+        return self._unread or known < self._highest
 
     def _follow(self, key: str, now: float, now_ms: int) -> None:
         """Read the next rows of a key, as far as the walk has come."""
@@ -104,16 +108,17 @@ class Walk:
         self._keys.extend(key, waiting, whole=len(rows) < FOLLOWERS_MAX, now=now, now_ms=now_ms)
 
     def _by_number(self, now: float, now_ms: int) -> None:
-        highest = self.highest
+        # What is offered during the read may come too late for it.
+        highest = self._highest
         rows = self._rows.after(self._cursor, CHUNK)
         for row in rows:
             self._admit(row, now, now_ms)
+            self._cursor = row.id
         if len(rows) < CHUNK:
             self._cursor = max(self._cursor, highest)
-            return
-        self._cursor = rows[-1].id
-        if not self._keys.ready and not self._keys.strict:
-            self._began = highest
+            self._unread = False
+        elif not self._keys.ready and not self._keys.strict:
+            self._began = max(self._cursor, self._highest, self._rows.highest())
             self._keys.pass_over()
 
     def _by_key(self, began: int, now: float, now_ms: int) -> None:
@@ -123,6 +128,7 @@ class Walk:
         self._last_key = found.last
         if found.last is None:
             self._cursor = max(self._cursor, began)
+            self._unread = False
             self._began = None
 
     def _admit(self, row: Row, now: float, now_ms: int) -> None:

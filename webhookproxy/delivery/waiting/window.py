@@ -22,12 +22,12 @@ class Window:
     Only next() reads, and may yield while it does: the lane lets nothing else in meanwhile.
     """
 
-    def __init__(self, rows: Rows, budget: Budget, *, strict: bool, highest: int) -> None:
+    def __init__(self, rows: Rows, budget: Budget, *, strict: bool) -> None:
         self.in_hand = InHand()
         self.keys = Keys(strict=strict)
         self.stock = Stock(rows, budget)
         self._rows = rows
-        self._walk = Walk(rows, self.keys, self.in_hand, highest)
+        self._walk = Walk(rows, self.keys, self.in_hand)
         # Whether all is to be read again, and then with what waits due at once.
         self._reset_asked: bool | None = None
         self._strict_asked = strict
@@ -91,12 +91,8 @@ class Window:
         self.in_hand.settle(delivery_id)
         self._reset()
 
-    def look_again(self, highest: int = 0) -> None:
-        """Read all rows again, because some were resent or ended; rows in hand stay in hand.
-
-        Rows up to `highest` exist, also if they were not offered.
-        """
-        self._walk.reach(highest)
+    def look_again(self) -> None:
+        """Read all rows again: some were resent, ended, or are new. Rows in hand stay in hand."""
         # Should one of these fail, it must not keep a row waiting that now comes before it.
         self.in_hand.doubt()
         self.ask_reset(forgive=False)
@@ -117,10 +113,9 @@ class Window:
         changes = self._strict_asked != self.keys.strict
         if self._reset_asked is None or self.in_hand.unsettled or (changes and self.in_hand):
             return
-        forgiven = self._walk.highest if self._reset_asked else None
-        self._reset_asked = None
+        forgive, self._reset_asked = self._reset_asked, None
         self.keys.strict = self._strict_asked
-        self.keys.restart(self.in_hand.heads(), forgiven)
+        self.keys.restart(self.in_hand.heads(), forgive=forgive)
         self.stock.clear()
         self._walk.restart()
 

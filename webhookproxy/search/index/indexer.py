@@ -43,6 +43,8 @@ FULL = Pace(0.01, 80)
 # Seconds between two sweeps, which compare the index with the events, and until the first.
 SWEEP_EVERY = 3600.0
 SWEEP_FIRST = 60.0
+# Seconds between two looks back: sweeps over what was indexed since the last look but one.
+LOOK_BACK_EVERY = 60.0
 # Purged events that are remembered one by one; more of them start a sweep.
 _GONE_MAX = 50_000
 
@@ -79,6 +81,9 @@ class Indexer:
         self._most = 0
         self._gone: deque[int] = deque()
         self._sweep_at = clock() + SWEEP_FIRST
+        self._look_back_at = 0.0
+        # The last events that were indexed at the last two looks back.
+        self._looked: tuple[int | None, int | None] = (None, None)
         # The last event that the running sweep compared; None between two sweeps.
         self._swept: int | None = None
         self._trouble = ""
@@ -120,7 +125,9 @@ class Indexer:
                 self._cursor, self._most = None, 0
         if self._cursor is None or self._cursor < newest:
             self._index(seconds)
-            return (self._cursor or 0) < newest
+            if (self._cursor or 0) < newest:
+                return True
+        # Also beside events that never cease.
         return self._tidy()
 
     def _index(self, seconds: float) -> None:
@@ -144,13 +151,23 @@ class Indexer:
             some = [self._gone.popleft() for _ in range(min(indexing.SWEPT, len(self._gone)))]
             self._place.run(lambda work: indexing.remove_gone(work, some))
             return bool(self._gone)
-        if self._swept is None and self._clock() < self._sweep_at:
+        after = self._next_sweep() if self._swept is None else self._swept
+        if after is None:
             return False
-        after = self._swept or 0
         self._swept = self._place.run(partial(indexing.sweep, after=after))
-        if self._swept is None:
-            self._sweep_at = self._clock() + SWEEP_EVERY
         return self._swept is not None
+
+    def _next_sweep(self) -> int | None:
+        """Return the event after which a sweep begins now; None if none is to begin."""
+        now = self._clock()
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY
+            return 0
+        if now < self._look_back_at:
+            return None
+        self._look_back_at = now + LOOK_BACK_EVERY
+        begins, self._looked = self._looked[0], (self._looked[1], self._cursor)
+        return begins
 
     def _note(self, error: Exception) -> None:
         self._cursor = None

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from webhookproxy.database.bulk import numbers
 from webhookproxy.models.events import newest_event
@@ -54,6 +54,7 @@ def pass_over(work: Work) -> int:
     """Leave the next event out; return the cursor."""
     row = work.events.execute(_NEXT, {"after": work.state.cursor, "most": 1}).first()
     if row is not None:
+        work.writer.add_without_terms(work.connection, [row.id])
         work.state.cursor, work.state.seal = row.id, row.public_id
     return work.state.cursor
 
@@ -77,7 +78,11 @@ def fill(place: SearchPlace, tell: Callable[[int, int], object] = lambda *_: Non
 
 def index_again(work: Work, ids: Collection[int]) -> None:
     """Index removed events as they are now, except those that the indexer has not reached yet."""
-    for some in chunks(each for each in ids if each <= work.state.cursor):
+    _index(work, (each for each in ids if each <= work.state.cursor))
+
+
+def _index(work: Work, ids: Iterable[int]) -> None:
+    for some in chunks(ids, _READ):
         query = text(f"{_COLUMNS} WHERE id IN ({numbers(some)}) ORDER BY id")
         found = [_found(row) for row in work.events.execute(query)]
         work.writer.add(work.connection, work.state, found)
@@ -94,14 +99,29 @@ def remove_gone(work: Work, ids: Iterable[int]) -> None:
 
 
 def sweep(work: Work, after: int) -> int | None:
-    """Compare the next SWEPT indexed events; return the last of them, or None at the end."""
+    """Compare the next SWEPT events with the index; return the last of them, or None at the end.
+
+    What is no longer stored is removed from the index. What is stored and not indexed was committed
+    after events with higher numbers, which another owner of sockets gave: it is added.
+    """
+    upto = work.state.cursor
+    indexed = _ids(work.connection, table(work.connection, "events"), "event_id", after, upto)
+    stored = _ids(work.events, "events", "id", after, upto)
+    ends = [ids[-1] for ids in (indexed, stored) if len(ids) == SWEPT]
+    end = min(ends, default=upto)
+    compared = [{each for each in ids if each <= end} for ids in (indexed, stored)]
+    if gone := compared[0] - compared[1]:
+        work.writer.remove(work.connection, work.state, gone)
+    _index(work, sorted(compared[1] - compared[0]))
+    return end if ends else None
+
+
+def _ids(source: Connection, name: str, column: str, after: int, upto: int) -> list[int]:
     query = text(
-        f"SELECT event_id FROM {table(work.connection, 'events')} WHERE event_id > :after"
-        f" ORDER BY event_id LIMIT {SWEPT}"
+        f"SELECT {column} FROM {name} WHERE {column} > :after AND {column} <= :upto"
+        f" ORDER BY {column} LIMIT {SWEPT}"
     )
-    ids = list(work.connection.execute(query, {"after": after}).scalars())
-    remove_gone(work, ids)
-    return ids[-1] if len(ids) == SWEPT else None
+    return list(source.execute(query, {"after": after, "upto": upto}).scalars())
 
 
 def _found(row: Any) -> Found:

@@ -18,7 +18,7 @@ from webhookproxy.search.index.place import SearchPlace, Work
 
 def take_out(place: SearchPlace, ids: Collection[int]) -> None:
     """Remove these events from the index, and overwrite what the disk holds of them."""
-    _do(place, partial(_remove, ids=ids))
+    _do(place, partial(_take_out, ids=ids))
 
 
 def put_back(place: SearchPlace, ids: Collection[int]) -> None:
@@ -37,6 +37,13 @@ def _do(place: SearchPlace, job: Callable[[Work], None]) -> None:
         # If it cannot be made now, the server makes it later; no one reads it until then.
         with suppress(DBAPIError):
             place.run(lambda _work: None)
+
+
+def _take_out(work: Work, ids: Collection[int]) -> None:
+    _remove(work, ids)
+    # Or a sweep would index them again before they are masked.
+    known = [each for each in ids if each <= work.state.cursor]
+    work.writer.add_without_terms(work.connection, known)
 
 
 def _replace(work: Work, ids: Collection[int]) -> None:

@@ -69,6 +69,11 @@ class Writer:
             f"{insert} SELECT * FROM unnest(%s::int[], %s::bigint[])",
         )
 
+    def add_without_terms(self, connection: Connection, ids: Iterable[int]) -> None:
+        """Add events that no search is to find: a sweep takes them for indexed."""
+        rows: list[Row] = [(each, b"") for each in ids]
+        insert_rows(connection, table(connection, "events"), ("event_id", "value_ids"), rows)
+
     def remove(self, connection: Connection, state: State, ids: Iterable[int]) -> None:
         """Remove events, and the values that no other event has."""
         delete = f"DELETE FROM {table(connection, 'hits')}"
