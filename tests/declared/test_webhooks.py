@@ -110,6 +110,7 @@ def test_a_webhook_is_written_without_its_secrets_and_without_defaults() -> None
             hide_credentials=False,
             retention_days=7,
             recover_calls=False,
+            sweep_calls=True,
             rest_url="https://acme.3c.plus/api/v1",
             token_expires_at=datetime(2027, 1, 31, tzinfo=ZoneInfo("America/Sao_Paulo")),
         ),

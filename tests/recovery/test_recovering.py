@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.recovery.world import HISTORY, World, history
-from tests.support.application import rows, store_of
+from tests.support.application import rows, store_of, wait_until
 from webhookproxy.models.deliveries.actions import Resent, resend
 from webhookproxy.models.deliveries.tables import find_delivery
 
@@ -34,6 +34,8 @@ def test_the_history_that_comes_later_is_not_sent_again_but_its_update_is(world:
     world.half.dues.clear()
     world.hear_history("late", "late")
     world.hear_history("late")
+    # What is due is passed on a moment after it is stored.
+    wait_until(lambda: len(world.half.dues) >= 5, 10, "five are due")
     assert [each.webhook_id for each in world.half.dues].count(other) == 3
     assert [each.webhook_id for each in world.half.dues].count(webhook) == 2
     query = "SELECT webhook_id, state FROM deliveries WHERE reason = 'already_recovered'"

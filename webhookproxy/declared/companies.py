@@ -29,6 +29,7 @@ COMPANY = Record(
         "retention_days": OrNull(Whole("How long events are kept (the setting RETENTION_DAYS).")),
         "hide_credentials": Flag("Replace credentials in payloads (true)."),
         "recover_calls": Flag("Ask 3C Plus for the calls of gaps afterwards (true)."),
+        "sweep_calls": Flag("Also ask every 30 minutes, for the last 3 hours (false)."),
         "rest_url": Text("The REST of 3C Plus (https://app.3c.plus)."),
     },
 )
@@ -55,7 +56,7 @@ def declared_company(stored: CompanyInput) -> dict[str, Any]:
     default = CompanyInput("", "", "")
     for name in (
         *("agent_id", "threec_id", "timezone", "retention_days", "hide_credentials"),
-        *("recover_calls", "rest_url"),
+        *("recover_calls", "sweep_calls", "rest_url"),
     ):
         if getattr(stored, name) != getattr(default, name):
             declared[name] = getattr(stored, name)

@@ -48,6 +48,8 @@ class Company(Base):
     # Whether calls that no socket brought are asked for, and where: empty is the default.
     recover_calls: Mapped[bool] = mapped_column(server_default=false(), default=False)
     rest_url: Mapped[str] = mapped_column(String(2048), server_default="", default="")
+    # Whether they are also asked for every half an hour, gap or not.
+    sweep_calls: Mapped[bool] = mapped_column(server_default=false(), default=False)
     # When the token ends, as its owner said: 3C Plus does not tell.
     token_expires_at: Mapped[datetime | None] = mapped_column(Instant)
     # None means the setting RETENTION_DAYS, which is also the maximum.

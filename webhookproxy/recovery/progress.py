@@ -17,6 +17,7 @@ from webhookproxy.models.deliveries.tables import OPEN
 from webhookproxy.models.recovery.recoveries import (
     LOOKS_MS,
     MOST_MS,
+    SWEEP_EVERY_MS,
     UNDER_WAY,
     Recovery,
     RecoveryState,
@@ -38,6 +39,11 @@ _NOT_BEGUN = (
     # One behind an earlier delivery of its key that failed holds up no other key.
     " AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.webhook_id = d.webhook_id"
     f" AND e.order_key = d.order_key AND e.id < d.id AND e.{OPEN} AND e.attempts > 0)"
+)
+
+_FOUND_NOTHING = text(
+    "DELETE FROM recoveries WHERE company_id = :company AND sweep AND id < :before"
+    " AND recovered = 0"
 )
 
 
@@ -89,7 +95,8 @@ class Progress:
                 access = Access(found.company_id, "", "")
                 return Task(found, access, hide_credentials=True, is_wanted=False, period=None)
             access = Access(company.id, base_of(company), company.token, company.agent_id)
-            wanted = bool(found.asked_by) or company.recover_calls
+            alone = company.sweep_calls if found.sweep else company.recover_calls
+            wanted = bool(found.asked_by) or alone
             period = _period(found, first_event_ms(session, company.id))
             return Task(found, access, company.hide_credentials, wanted, period)
 
@@ -128,7 +135,9 @@ class Progress:
         """Have the request be made again later, or end the recovery."""
         found, trouble = task.recovery, error.trouble
         began = max(found.asked_ms, found.until_ms)
-        if error.is_final or now_ms - began > GIVE_UP_MS:
+        # The next sweep asks for these calls again.
+        give_up_ms = SWEEP_EVERY_MS if found.sweep else GIVE_UP_MS
+        if error.is_final or now_ms - began > give_up_ms:
             self._end(task, RecoveryState.STOPPED, now_ms, fence, trouble=trouble.value)
             return
         grown = min(AGAIN_FIRST_MS * 2 ** min(found.failures, 10), AGAIN_MOST_MS)
@@ -143,8 +152,17 @@ class Progress:
     def _end(
         self, task: Task, state: RecoveryState, now_ms: int, fence: int, **values: Any
     ) -> None:
-        given = {"trouble": None, **values}
-        self._set(task, fence, state=state.value, ended_ms=now_ms, **given)
+        given = {"trouble": None, "state": state.value, "ended_ms": now_ms, **values}
+        found = task.recovery
+
+        def job(connection: Connection) -> None:
+            connection.execute(_change(task).values(**given))
+            if found.sweep:
+                connection.execute(
+                    _FOUND_NOTHING, {"company": found.company_id, "before": found.id}
+                )
+
+        self._store.run(job, fence=fence)
 
     def _set(self, task: Task, fence: int, **values: Any) -> None:
         def job(connection: Connection) -> None:
@@ -179,7 +197,8 @@ def _period(found: Recovery, first_ms: int | None) -> Period | None:
     if first_ms is None:
         return None
     # The end stays while the pages are read: calls of now would move the others from page to page.
-    asked_ms = found.asked_ms if found.asked_by else found.until_ms + LOOKS_MS[found.look]
+    asked_now = found.asked_by or found.sweep
+    asked_ms = found.asked_ms if asked_now else found.until_ms + LOOKS_MS[found.look]
     begin, end = widened(
         found.since_ms, found.until_ms, max(first_ms, found.asked_ms - MOST_MS), asked_ms
     )

@@ -26,6 +26,7 @@ from webhookproxy.platform.rest import AT_ONCE, PlatformError, Rest
 from webhookproxy.recovery.call_keys import CallKeys
 from webhookproxy.recovery.filling import Filling
 from webhookproxy.recovery.progress import Progress, Task, write_page, write_recovered
+from webhookproxy.recovery.sweeping import Sweeping
 from webhookproxy.recovery.writing import BATCH, Origin, Writer
 from webhookproxy.rules.platform import rest_base
 
@@ -83,6 +84,7 @@ class Recovering:
     ) -> None:
         self.pause = PAUSE_IDLE
         self.filling = Filling(store, reading)
+        self.sweeping = Sweeping(store, reading, clock)
         self._reading = reading
         self._rest = rest
         self._writer = writer
@@ -105,6 +107,7 @@ class Recovering:
             self.filling.step(fence)
             self.pause = PAUSE_WRITING
             return True
+        self.sweeping.step(fence)
         due = self._progress.due(round(self._clock() * 1000))
         companies = dict(due)
         self._hands = {each: hand for each, hand in self._hands.items() if each in companies}

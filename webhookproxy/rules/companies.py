@@ -59,6 +59,8 @@ class CompanyInput:
     # default, see rules.platform).
     recover_calls: bool = True
     rest_url: str = ""
+    # Whether they are also asked for every half an hour, gap or not.
+    sweep_calls: bool = False
 
 
 def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Policy) -> CompanyInput:

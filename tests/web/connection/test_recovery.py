@@ -24,6 +24,9 @@ def test_calls_are_counted_and_then_recovered(
     page = beto.get(address).text
     assert "Não sabemos em que endereço" in page
     assert '<a href="/empresas" aria-current="page">' in page
+    assert "Varredura" not in page
+    execute(app, "UPDATE companies SET sweep_calls = :yes", yes=True)
+    assert "Última: a primeira começa em até um minuto" in beto.get(address).text
     app.extensions["policy"] = replace(
         app.extensions["policy"], rest_hosts=frozenset({"127.0.0.1"})
     )

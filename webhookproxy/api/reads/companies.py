@@ -50,6 +50,7 @@ class CompanyAnswer(BaseModel):
     token_expires_at: Time | None
     rest_url: str
     recover_calls: bool
+    sweep_calls: bool
     created_at: Time
     connection: ConnectionState
 
@@ -96,6 +97,7 @@ def answer_of(company: Company, owner: Owner) -> CompanyAnswer:
         token_expires_at=company.token_expires_at,
         rest_url=company.rest_url,
         recover_calls=company.recover_calls,
+        sweep_calls=company.sweep_calls,
         created_at=company.created_at,
         connection=connection_of(company, owner),
     )

@@ -63,6 +63,12 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
             help="Whether the calls of gaps are asked for afterwards (default: they are).",
         ),
         click.option(
+            "--sweep/--no-sweep",
+            "sweep_calls",
+            default=None,
+            help="Whether they are also asked for every 30 minutes (default: they are not).",
+        ),
+        click.option(
             "--rest-url",
             help="REST of 3C Plus (default https://app.3c.plus); a new one needs --token again.",
         ),
@@ -139,6 +145,7 @@ def list_companies(as_json: bool) -> None:
             "agent_id": each.agent_id,
             "retention_days": each.retention_days,
             "recover_calls": each.recover_calls,
+            "sweep_calls": each.sweep_calls,
             "rest_url": each.rest_url,
             "wished": each.should_connect,
             "state": shown_state(each.connection, owner, wished=each.should_connect)[0].value,

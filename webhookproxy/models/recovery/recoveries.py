@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from sqlalchemy import Index, SmallInteger, String, select, text
+from sqlalchemy import Index, SmallInteger, String, false, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
@@ -20,6 +20,10 @@ HOUR_MS = 3_600_000
 MOST_MS = 30 * 24 * HOUR_MS
 # When the calls of a gap are asked for, after its end: histories arrive late.
 LOOKS_MS = (2 * 60_000, 5 * 60_000, 15 * 60_000)
+
+# A sweep: how often it is done, and the hours that it asks for.
+SWEEP_EVERY_MS = 30 * 60_000
+SWEEP_OVER_MS = 3 * HOUR_MS
 
 # Requests of a company among which those of its gaps are looked for.
 LOOKED_AT = 200
@@ -49,14 +53,17 @@ class Recovery(Base):
         Index("ix_recoveries_company_id_id", "company_id", "id"),
         Index("ix_recoveries_gap_id", "gap_id"),
         partial_index("ix_recoveries_under_way", "next_ms", where=UNDER_WAY),
+        partial_index("ix_recoveries_sweep", "company_id", "id", where="sweep"),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     company_id: Mapped[int] = mapped_column(Id)
     gap_id: Mapped[int | None] = mapped_column(Id)
-    # Empty if no one asked: a gap ended.
+    # Empty if no one asked: a gap ended, or a sweep was due.
     asked_by: Mapped[str] = mapped_column(String(254), server_default="", default="")
+    # A sweep that found nothing is kept until the next one ends.
+    sweep: Mapped[bool] = mapped_column(server_default=false(), default=False)
     asked_ms: Mapped[int] = mapped_column(Id)
     since_ms: Mapped[int] = mapped_column(Id)
     until_ms: Mapped[int] = mapped_column(Id)
@@ -92,7 +99,11 @@ def recoveries_of(
         return []
     query = (
         select(Recovery)
-        .where(Recovery.company_id == company_id, Recovery.until_ms >= min(gaps)[0])
+        .where(
+            Recovery.company_id == company_id,
+            Recovery.until_ms >= min(gaps)[0],
+            Recovery.sweep.is_(False),
+        )
         .order_by(Recovery.id.desc())
         .limit(LOOKED_AT)
     )
@@ -101,6 +112,17 @@ def recoveries_of(
         next((each for each in found if each.since_ms <= begin and end <= each.until_ms), None)
         for begin, end in gaps
     ]
+
+
+def last_sweep(session: Session, company_id: int) -> Recovery | None:
+    """Return the newest sweep of a company that is over; the one under way if it is the first."""
+    query = (
+        select(Recovery)
+        .where(Recovery.company_id == company_id, Recovery.sweep)
+        .order_by(Recovery.ended_ms.is_(None), Recovery.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
 
 
 def first_event_ms(session: Session, company_id: int) -> int | None:

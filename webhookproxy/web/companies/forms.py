@@ -91,6 +91,7 @@ class CompanyForm(StoredForm):
         "Outro servidor", description="Só se escolher “outro” acima, como https://socket.exemplo."
     )
     recover_calls = BooleanField("Recuperar as ligações das lacunas", default=True)
+    sweep_calls = BooleanField("Procurar também a cada 30 minutos (varredura)")
     rest_url = StringField(
         "Endereço REST da 3C Plus (opcional)",
         description="Onde perguntamos pelas ligações; vazio é https://app.3c.plus. Só se a sua "
@@ -124,6 +125,7 @@ class CompanyForm(StoredForm):
         self.retention_days.data = str(company.retention_days or "")
         self.hide_credentials.data = company.hide_credentials
         self.recover_calls.data = company.recover_calls
+        self.sweep_calls.data = company.sweep_calls
         self.rest_url.data = company.rest_url
 
     def typed(self) -> dict[str, Any]:
@@ -138,6 +140,7 @@ class CompanyForm(StoredForm):
             "timezone": str(self.timezone.data or ""),
             "hide_credentials": bool(self.hide_credentials.data),
             "recover_calls": bool(self.recover_calls.data),
+            "sweep_calls": bool(self.sweep_calls.data),
             "rest_url": str(self.rest_url.data or ""),
             "retention_days": self._days(),
             "token_expires_at": self._expiry(),

@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
 from webhookproxy.models import Recovery
 from webhookproxy.models.recovery.asking import ask, confirm
-from webhookproxy.models.recovery.recoveries import HOUR_MS, RecoveryState
+from webhookproxy.models.recovery.recoveries import HOUR_MS, RecoveryState, last_sweep
 from webhookproxy.models.types import to_ms
 from webhookproxy.rules import Refused
 from webhookproxy.rules.platform import rest_base
-from webhookproxy.web.connection.recovery_words import recovery_words
+from webhookproxy.web.connection.recovery_words import recovery_words, sweep_words
 from webhookproxy.web.shared.access import actor, company_or_404
 from webhookproxy.web.shared.forms import policy, write
 
@@ -46,13 +46,23 @@ class ShownRecovery(NamedTuple):
 def show(company_id: int) -> str:
     """List the last requests, and offer to count the calls that are missing."""
     company = company_or_404(company_id)
-    newest = select(Recovery).where(Recovery.company_id == company_id)
-    found = db.session.scalars(newest.order_by(Recovery.id.desc()).limit(SHOWN)).all()
+    newest = (
+        select(Recovery)
+        .where(Recovery.company_id == company_id)
+        # The last sweep has its own line, and most find nothing.
+        .where(or_(Recovery.sweep.is_(False), Recovery.recovered > 0))
+        .order_by(Recovery.id.desc())
+        .limit(SHOWN)
+    )
+    found = db.session.scalars(newest).all()
+    sweep = last_sweep(db.session(), company_id) if company.sweep_calls else None
     return render_template(
         "connection/recover.html",
         company=company,
         since=SINCE,
         has_address=bool(rest_base(company.socket_url, company.rest_url, policy())),
+        sweep=sweep,
+        sweep_words=sweep_words(sweep),
         rows=[ShownRecovery(each, recovery_words(each), _may_confirm(each)) for each in found],
         is_under_way=any(each.is_under_way for each in found),
     )

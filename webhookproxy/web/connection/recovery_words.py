@@ -20,8 +20,24 @@ def recovery_words(recovery: Recovery | None) -> str:
     return _words(recovery) + trouble
 
 
+def sweep_words(sweep: Recovery | None) -> str:
+    """Return what the last sweep found, as the end of a sentence."""
+    if sweep is None:
+        return "a primeira começa em até um minuto, com a empresa conectada."
+    listed = f"de {plural(sweep.listed, 'ligação', 'ligações')} na 3C Plus"
+    if sweep.state == RecoveryState.FINISHED and not sweep.recovered:
+        return f"nenhuma ligação faltava aqui, {listed}."
+    if sweep.state == RecoveryState.FINISHED:
+        return f"{_recovered(sweep)}, {listed}."
+    return recovery_words(sweep)
+
+
+def _recovered(recovery: Recovery) -> str:
+    return plural(recovery.recovered, "ligação recuperada", "ligações recuperadas")
+
+
 def _words(recovery: Recovery) -> str:
-    so_far = plural(recovery.recovered, "ligação recuperada", "ligações recuperadas")
+    so_far = _recovered(recovery)
     if recovery.state == RecoveryState.COUNTING:
         return "Contando as ligações que faltam aqui…"
     if recovery.state == RecoveryState.COUNTED:
@@ -30,7 +46,7 @@ def _words(recovery: Recovery) -> str:
         return f"{missing}, de {listed} na 3C Plus."
     if recovery.state == RecoveryState.RUNNING and not recovery.look and not recovery.recovered:
         return "Buscamos as ligações na 3C Plus 2, 5 e 15 minutos depois da lacuna."
-    if recovery.state == RecoveryState.RUNNING and recovery.asked_by:
+    if recovery.state == RecoveryState.RUNNING and (recovery.asked_by or recovery.sweep):
         return f"{so_far} até agora; ainda estamos buscando as outras."
     if recovery.state == RecoveryState.RUNNING:
         return f"{so_far} até agora; perguntamos de novo à 3C Plus em alguns minutos."
