@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from tests.support.server_process import free_port
 from tests.whole.installed import ROOT, environment, first_access, repository, running
 from tests.whole.test_deploy import log_in, status_of
 from webhookproxy.config.settings import load
+from webhookproxy.engine.successor import WAIT_SECONDS
 
 GUIDE = (ROOT / "docs/uso/implantacao.md").read_text(encoding="utf-8")
 HERE = "<este repositório>"
@@ -31,7 +33,7 @@ ACCOUNT = "it needs an account, and the internet"
 BLOCKS = {
     "git clone <este repositório> webhookproxy && cd webhookproxy": "try",
     "useradd --system --home-dir /var/lib/webhookproxy --shell /usr/sbin/nologin webhookproxy": "s",
-    "[Unit]\nDescription=webhookproxy\nWants": "service",
+    "[Unit]\nDescription=webhookproxy %i\nWants": "service",
     "systemctl daemon-reload": "service",
     "cd /srv/webhookproxy/atual\n(set -a": "service",
     "# $uri, e não $request: sem o que se buscou.": "nginx",
@@ -39,8 +41,10 @@ BLOCKS = {
     "docker compose up -d --build": DOCKER,
     "COMPOSE_PROFILES=postgresql": "compose",
     "docker compose exec -T relay flask backup --keep 7 instance/copias": DOCKER,
+    "git pull && docker compose build": DOCKER,
     "bin/serve --take-over": "tests/faults/server/test_hand_over.py replaces a running server",
     "heroku create": ACCOUNT,
+    "replicas: 1": "kubernetes",
     "ports: [{containerPort: 5000}]": "kubernetes",
     "0 3 * * * cd $HOME/webhookproxy": "try",
     "[Unit]\nDescription=webhookproxy: backup\n": "service",
@@ -48,7 +52,7 @@ BLOCKS = {
     "systemctl enable --now webhookproxy-backup.timer": "service",
     ".venv/bin/python -m flask backup --keep 7 copias": "try",
     "cd /srv/webhookproxy\ngit clone": "service",
-    "cd /srv/webhookproxy\nln -sfn": "service",
+    "cd /srv/webhookproxy\nsystemctl enable": "service",
     "cd /srv/webhookproxy/atual\nsystemctl stop": "service",
 }
 # Does what systemd would do with a unit of the page, as far as the page needs it.
@@ -56,10 +60,22 @@ SYSTEMCTL = """#!{python}
 import os, pathlib, re, shlex, signal, subprocess, sys, time
 root = pathlib.Path("{root}")
 verb, *rest = sys.argv[1:]
-names = [each.removesuffix(".service") for each in rest if not each.startswith("-")]
-if verb == "daemon-reload" or names[0].endswith(".timer"):
+if verb == "daemon-reload" or verb == "disable" or rest[-1].endswith(".timer"):
     sys.exit()
-unit = (root / "etc/systemd/system" / (names[0] + ".service")).read_text()
+def runs(pid):
+    # An ended process that no one has waited for is still there, without a command line.
+    left = pathlib.Path("/proc", pid.read_text(), "cmdline")
+    return left.exists() and bool(left.read_bytes())
+if verb == "stop":
+    for pid in filter(runs, root.glob(rest[-1] + ".pid")):
+        os.kill(int(pid.read_text()), signal.SIGTERM)
+        while runs(pid):
+            time.sleep(0.05)
+    sys.exit()
+name = rest[-1].removesuffix(".service")
+base, at, instance = name.partition("@")
+unit = (root / "etc/systemd/system" / (base + at + ".service")).read_text()
+unit = unit.replace("%i", instance)
 said = dict(re.findall(r"^(\\w+)=(.*)$", unit, re.M))
 folder = root / "var/lib" / said.get("StateDirectory", "webhookproxy")
 folder.mkdir(mode=0o700, exist_ok=True)
@@ -68,16 +84,8 @@ given = dict(os.environ) | dict(line.split("=", 1) for line in lines)
 words, place = shlex.split(said["ExecStart"]), said["WorkingDirectory"]
 if said.get("Type") == "oneshot":
     sys.exit(subprocess.run(words, cwd=place, env=given).returncode)
-pid = root / "pid"
-if verb in ("stop", "restart"):
-    number = int(pid.read_text())
-    os.kill(number, signal.SIGTERM)
-    # An ended process that no one has waited for is still there, without a command line.
-    left = pathlib.Path("/proc", str(number), "cmdline")
-    while left.exists() and left.read_bytes():
-        time.sleep(0.05)
-    pid.unlink()
-if verb in ("start", "restart", "enable") and not pid.exists():
+pid = root / (name + ".pid")
+if not pid.exists() or not runs(pid):
     with (root / "journal").open("ab") as log:
         started = subprocess.Popen(
             words, cwd=place, env=given, stdout=log, stderr=log, start_new_session=True
@@ -165,7 +173,7 @@ class Service:
         self.environment = {**given, "PATH": f"{root}/bin:{given['PATH']}"}
         self.repository = repository(root)
         for name, beginning in (
-            ("webhookproxy.service", "[Unit]\nDescription=webhookproxy\n"),
+            ("webhookproxy@.service", "[Unit]\nDescription=webhookproxy %i\n"),
             ("webhookproxy-backup.service", "[Unit]\nDescription=webhookproxy: backup\n"),
             ("webhookproxy-backup.timer", "[Unit]\nDescription=webhookproxy: backup every"),
         ):
@@ -190,10 +198,18 @@ class Service:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def wait(self) -> None:
-        """Wait until the server stores events."""
+    def wait(self, *ended: str) -> None:
+        """Wait until the server stores events, and those of these versions have ended."""
         url = f"http://127.0.0.1:{self.port}"
+        for version in ended:
+            wait_until(partial(self.has_ended, version), 90, f"version {version} is replaced")
         wait_until(lambda: status_of(url) == 200, 60, "the server is well")
+
+    def has_ended(self, version: str) -> bool:
+        """Return whether the server of a version has ended."""
+        pid = (self.root / f"webhookproxy@{version}.pid").read_text()
+        left = Path("/proc", pid, "cmdline")
+        return not left.exists() or not left.read_bytes()
 
     def companies(self) -> list[str]:
         """Return the names of the companies in the database."""
@@ -208,9 +224,10 @@ class Service:
         subprocess.run(["/bin/sh", "-ec", command], env=self.environment, check=True)
 
     def stop(self) -> None:
-        """Kill the server if it still runs."""
-        with suppress(FileNotFoundError, ProcessLookupError):
-            os.killpg(int((self.root / "pid").read_text()), signal.SIGKILL)
+        """Kill the servers that still run."""
+        for pid in self.root.glob("*.pid"):
+            with suppress(ProcessLookupError):
+                os.killpg(int(pid.read_text()), signal.SIGKILL)
 
     def _script(self, name: str, text: str) -> None:
         path = self.root / "bin" / name
@@ -235,11 +252,11 @@ def test_a_service_is_installed_backed_up_updated_and_taken_back(tmp_path: Path)
         assert "Antes" in service.run("cd /srv/webhookproxy/atual\n(set -a")
         service.run("systemctl enable --now webhookproxy-backup.timer")
         service.run("cd /srv/webhookproxy\ngit clone")
-        service.wait()
+        service.wait("1")
         assert (tmp_path / "srv/webhookproxy/atual").readlink() == Path("2")
         service.create("Depois")
-        service.run("cd /srv/webhookproxy\nln -sfn")
-        service.wait()
+        service.run("cd /srv/webhookproxy\nsystemctl enable")
+        service.wait("2")
         assert (tmp_path / "srv/webhookproxy/atual").readlink() == Path("1")
         assert service.companies() == ["Antes", "Depois"]
         service.run("cd /srv/webhookproxy/atual\nsystemctl stop")
@@ -260,17 +277,20 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
     service = Service(tmp_path)
-    for program in ("bin/serve", ".venv/bin/python"):
-        path = tmp_path / "srv/webhookproxy/atual" / program
+    for program in ("1/bin/serve", "atual/.venv/bin/python"):
+        path = tmp_path / "srv/webhookproxy" / program
         path.parent.mkdir(parents=True)
         path.symlink_to("/bin/true")
-    units = sorted((tmp_path / "etc/systemd/system").iterdir())
+    folder = tmp_path / "etc/systemd/system"
+    # systemd looks at a version, and not at the model of all.
+    (folder / "webhookproxy@1.service").symlink_to("webhookproxy@.service")
+    units = [*folder.glob("webhookproxy-*"), folder / "webhookproxy@1.service"]
     done = subprocess.run(
         ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False
     )
     ours = [line for line in done.stderr.splitlines() if "webhookproxy" in line]
     assert (done.returncode, ours) == (0, []), done.stderr
-    assert service.text("[Unit]\nDescription=webhookproxy\n").count("StateDirectory=") == 1
+    assert service.text("[Unit]\nDescription=webhookproxy %i\n").count("StateDirectory=") == 1
 
 
 def test_nginx_takes_the_block_of_the_page(tmp_path: Path) -> None:
@@ -334,3 +354,7 @@ def test_the_lines_for_kubernetes_ask_the_port_and_the_user_of_the_image() -> No
     assert lines["readinessProbe"]["httpGet"] == {"path": "/saude", "port": 5000}
     # A server whose database is away must not be killed.
     assert "httpGet" not in lines["livenessProbe"]
+    # The new pod is there before the old one ends, which hands its sockets over.
+    deployment = yaml.safe_load(block("replicas: 1"))
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert deployment["minReadySeconds"] > WAIT_SECONDS
