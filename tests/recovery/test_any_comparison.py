@@ -32,6 +32,8 @@ from webhookproxy.models.recovery.recoveries import LOOKS_MS
 BRASILIA = ZoneInfo("America/Sao_Paulo")
 COMPANY = 1
 SECOND_MS = 1000
+# From the beginning of a call to its history, in seconds.
+LONGEST = 14 * 60
 # Midnights in Brasília: of a month, of a year, and those of the last changes of its clocks.
 MIDNIGHTS = (
     *(datetime(2026, 12, 1, 3, tzinfo=UTC), datetime(2027, 1, 1, 3, tzinfo=UTC)),
@@ -70,8 +72,9 @@ def gaps(draw: st.DrawFn) -> tuple[int, int]:
 def calls(draw: st.DrawFn, gap: tuple[int, int], name: str) -> Call:
     since, until = gap
     last = until + LOOKS_MS[-1]
-    made = draw(st.integers(since // SECOND_MS - 600, until // SECOND_MS + 240)) * SECOND_MS
-    began = made - draw(st.integers(0, 14 * 60)) * SECOND_MS
+    seconds = st.integers(since // SECOND_MS - 600, until // SECOND_MS + 240)
+    made = draw(st.sampled_from((since, until)) | seconds.map(lambda each: each * SECOND_MS))
+    began = made - draw(st.sampled_from((0, LONGEST)) | st.integers(0, LONGEST)) * SECOND_MS
     is_in_gap = since <= made <= until
     later = st.integers(until // SECOND_MS, until // SECOND_MS + 20 * 3600)
     # An update, or the first history if that is late.
