@@ -49,8 +49,9 @@ class World:
             self.now,
         )
         self.odd()
-        # Nothing is asked for that is older than the first event.
+        # Nothing is asked for that is older than the hour of the first event.
         self.hear('["agent-is-idle",{"n":1}]')
+        self.execute("UPDATE hourly_events SET hour = hour - 1")
 
     def now(self) -> float:
         """Return the wall time, moved ahead."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Plan:
     """How long a trial is; times are in seconds.
 
-    `flood` is the number of calls in the last hole of the first company.
+    `flood` is the number of calls in the first hole of the first company.
     """
 
     cuts: int
@@ -29,7 +29,7 @@ class Plan:
         return ",".join(map(str, (*self.looks, self.pace)))
 
 
-SHORT = Plan(3, 1, 100, 10.0, (0.3, 0.8, 2.0), 0.05, 0.5, (0.1, 0.5), 60.0)
+SHORT = Plan(2, 1, 40, 5.0, (0.3, 0.6, 1.2), 0.05, 0.5, (0.1, 0.4), 120.0)
 LONG = Plan(10, 10, 10_000, 2.0, (5.0, 20.0, 60.0), 2.5, 30.0, (1.0, 15.0), 1_800.0)
 # Calls of each company that its socket brings after they were recovered.
 AGAIN = 3

@@ -16,11 +16,12 @@ from dataclasses import replace
 from typing import Any
 
 import gevent
+from sqlalchemy import text
 
 from bench.torture.calls.account import Account, take
 from bench.torture.calls.plan import AGAIN, LONG, SHORT, Company, Plan
 from bench.torture.stage import Stage, stage
-from tests.support.application import make_company, make_webhook, rows
+from tests.support.application import make_company, make_webhook, rows, store_of
 from tests.support.receiver import OK, Plain, Received, Receiver
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.simulator.records import HISTORY
@@ -43,6 +44,11 @@ ANSWERS: tuple[dict[str, Any], ...] = (
 )
 
 
+_EARLIER = text(
+    "INSERT INTO hourly_events (company_id, hour, name, count) VALUES (:company, :hour, 'x', 1)"
+)
+
+
 class Trial:
     """The processes, the calls that end meanwhile, and the faults."""
 
@@ -60,7 +66,7 @@ class Trial:
         calls = [gevent.spawn(self._call, company) for company in self.companies]
         answers = [gevent.spawn(self._answer_oddly)]
         for number in range(self._plan.cuts):
-            self._cut(self._plan.flood if number == self._plan.cuts - 1 else 0)
+            self._cut(0 if number else self._plan.flood)
             self._pause()
             if number < self._plan.kills:
                 self._made.servers.pop().kill()
@@ -77,6 +83,9 @@ class Trial:
     def _company(self, number: int) -> Company:
         made, token = self._made, f"torture-calls-{number:04}"
         company = Company(token, make_company(made.app, made.simulator.url, token, connected=True))
+        # Nothing is asked for that is older than a company's first event.
+        given = {"company": company.number, "hour": int(time.time()) // 3600 - 1}
+        store_of(made.app).run(lambda connection: connection.execute(_EARLIER, given) and None)
         for parallelism, takes in zip(PARALLELISM, (True, True, False), strict=True):
             receiver = made.stack.enter_context(Receiver())
             webhook = make_webhook(
@@ -120,11 +129,11 @@ class Trial:
             self._control("silence", company, pings=False)
         gevent.sleep(self._random.uniform(0.2, 1.0))
         if flood:
-            first = self.companies[0]
             names = [f"flood-{number}" for number in range(flood)]
-            first.calls.extend(names)
-            now = time.time()
-            self._control("record", first, calls=dict.fromkeys(names, now))
+            self.companies[0].calls.extend(names)
+            # As long before the gap as is asked for: the recoveries of later gaps do not list them.
+            began = time.time() - 14 * 60
+            self._control("record", self.companies[0], calls=dict.fromkeys(names, began))
         for company in self.companies:
             self._control("drop", company)
 
