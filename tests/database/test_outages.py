@@ -86,7 +86,7 @@ def test_an_event_that_waited_when_its_connection_was_closed_is_not_taken() -> N
     room, told = Event(), list[str]()
 
     class Full(Ignoring):
-        def event(self, text: str, *, has_offset: bool = False) -> None:  # noqa: ARG002
+        def event(self, text: str, offset: str = "") -> None:  # noqa: ARG002
             told.append(text)
 
         def wait_until_accepting(self, timeout: float) -> bool:

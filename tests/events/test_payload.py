@@ -317,30 +317,3 @@ def test_a_name_that_cannot_be_read_does_not_keep_a_payload_from_being_too_large
 def test_a_megabyte_without_a_name_is_unreadable() -> None:
     with pytest.raises(Unreadable):
         read("[" + "1," * MAX_PAYLOAD_BYTES, hide_credentials=True)
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ('["x",{"a":1.10},"Q8ZZqHL"]', '{"a":1.10}'),
-        ('["x", {"a": "b,"} , "1733000000000-0" ] ', '{"a": "b,"}'),
-        ('["x",{"a":"\\",\\"b"},"665f1c"]', '{"a":"\\",\\"b"}'),
-        # No offset: nothing follows a single object.
-        ('["x",{"a":1}]', '{"a":1}'),
-        ('["x","text"]', '"text"'),
-        ('["x",{"a":1},{"b":2},"text"]', '[{"a":1},{"b":2},"text"]'),
-        ('["x",{"a":1},7]', '[{"a":1},7]'),
-    ],
-)
-def test_the_offset_of_a_server_that_recovers_events_is_no_payload(text: str, kept: str) -> None:
-    event, value = payload.read_with_value(text, hide_credentials=True, has_offset=True)
-    assert event.payload == kept
-    assert json.loads(kept) == value
-
-
-@given(VALUES, st.text())
-def test_without_its_offset_any_object_reads_as_the_same_value(value: Any, offset: str) -> None:
-    text = json.dumps(["name", {"a": value}, offset], ensure_ascii=False)
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    event, _ = payload.read_with_value(text, hide_credentials=False, has_offset=True)
-    assert json.loads(event.payload) == {"a": value}

@@ -12,6 +12,7 @@ from tests.support.application import wait_until
 from tests.support.receiver import Behaviour, Receiver, hang
 from tests.support.socket_server import CONNECT, OPEN, text_frame, websocket
 from webhookproxy.listener.wire import packets
+from webhookproxy.listener.wire.packets import without_offset
 
 TOKEN = "packets-token-0001"
 DIGITS = "7" * 101
@@ -131,6 +132,27 @@ def test_the_offset_of_connection_state_recovery_is_removed_from_the_text(half: 
         '[{"a":1},"text"]',
         '{"f":{"_base64":"YQ=="}}',
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "offset"),
+    [
+        ('["x",{"a":1.10},"Q8ZZqHL"]', '["x",{"a":1.10}]', "Q8ZZqHL"),
+        ('["x", {"a": "b,"} , "1733000000000-0" ] ', '["x", {"a": "b,"}]', "1733000000000-0"),
+        ('["x",{"a":"\\",\\"b"},"665f1c"]', '["x",{"a":"\\",\\"b"}]', "665f1c"),
+        ('["x","a_-.9"]', '["x"]', "a_-.9"),
+        # No offset: nothing follows, or no name of an event.
+        ('["x",{"a":"Q8ZZqHL"}]', '["x",{"a":"Q8ZZqHL"}]', ""),
+        ('["x",["a","b"]]', '["x",["a","b"]]', ""),
+        ('["x",{"a":1},7]', '["x",{"a":1},7]', ""),
+        ('["x",{"a":1},"two words"]', '["x",{"a":1},"two words"]', ""),
+        ('["x",{"a":1},"\\u0041"]', '["x",{"a":1},"\\u0041"]', ""),
+        (f'["x",{{}},"{"a" * 129}"]', f'["x",{{}},"{"a" * 129}"]', ""),
+        ('["x"]', '["x"]', ""),
+    ],
+)
+def test_an_offset_is_the_last_argument_if_it_can_be_one(text: str, kept: str, offset: str) -> None:
+    assert without_offset(text) == (kept, offset)
 
 
 def test_without_connection_state_recovery_nothing_is_removed(half: Listening) -> None:

@@ -108,6 +108,7 @@ NO_NUMBER = {
     "companies.token_fingerprint",
     "connections.answer",
     "connections.reason",
+    "connections.session_offset",
     "connections.socket_id",
     "connections.state",
     "deliveries.reason",

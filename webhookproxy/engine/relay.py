@@ -115,7 +115,7 @@ class Relay:
         self.fence = fence
         self.intake.start(fence, continued=continued)
         self.lanes.start(fence, continued=continued)
-        self.registry.begin()
+        self.registry.begin(continued=continued)
         with Session(self.reading) as session:
             self._revision, _ = changes_since(session, 0)
             live = select(Company.id).where(Company.deleted_at.is_(None)).order_by(Company.id)

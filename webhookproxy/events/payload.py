@@ -29,7 +29,6 @@ _HEAD_LENGTH = 64
 _SPACE = " \t\n\r"
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _NAME = re.compile(rf"[{_SPACE}]*\[[{_SPACE}]*({_STRING})[{_SPACE}]*[,\]][{_SPACE}]*")
-_OFFSET = re.compile(rf",[{_SPACE}]*{_STRING}[{_SPACE}]*\][{_SPACE}]*\Z")
 _LITERAL = re.compile(r"true|false|null|NaN|-?Infinity|[-+.\d]+(?:[eE][-+]?\d+)?")
 
 
@@ -246,15 +245,6 @@ def _check_size(name: str, payload: str, text: str) -> None:
         raise TooLarge(name, length, _masked_head(text))
 
 
-def _without_offset(parsed: list[Any], text: str) -> tuple[list[Any], str]:
-    """Remove the text that a server with connection state recovery appends to a single object."""
-    if len(parsed) == 3 and isinstance(parsed[1], dict) and isinstance(parsed[2], str):
-        match = _OFFSET.search(text)
-        if match is not None:
-            return parsed[:2], f"{text[: match.start()]}]"
-    return parsed, text
-
-
 def read(text: str, hide_credentials: bool) -> Event:
     """Read the JSON array of an EVENT packet, exactly as received: `["agent-is-idle",{...}]`.
 
@@ -264,20 +254,14 @@ def read(text: str, hide_credentials: bool) -> Event:
     return read_with_value(text, hide_credentials)[0]
 
 
-def read_with_value(
-    text: str, hide_credentials: bool, *, has_offset: bool = False
-) -> tuple[Event, Any]:
+def read_with_value(text: str, hide_credentials: bool) -> tuple[Event, Any]:
     """Return what `read` returns, and the payload's value, which is parsed anyway.
-
-    `has_offset`: the server appends to an event the offset that it could be recovered from.
 
     Credentials are not hidden in the value. Its numbers are texts if orjson refuses the payload.
     """
     if len(text) > MAX_PAYLOAD_BYTES:
         _refuse_long(text)
     parsed, text = _parse(text)
-    if has_offset:
-        parsed, text = _without_offset(parsed, text)
     payload = _payload_text(text, len(parsed))
     hidden = 0
     if hide_credentials:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -89,16 +90,26 @@ class Socket:
         self.lost: ConnectionReason | None = None
         self.answer: str | None = None
         self._token = ""
+        self._missed: Mapping[str, str] | None = None
         self._client.on("connect", self._on_connect)
         self._client.on("connect_error", self._on_connect_error)
         self._client.ended = self._ended
 
-    def open(self, address: Address, policy: Policy, resolver: Resolver) -> None:
+    def open(
+        self,
+        address: Address,
+        policy: Policy,
+        resolver: Resolver,
+        missed: Mapping[str, str] | None = None,
+    ) -> None:
         """Connect and be accepted; raise NotConnected with the reason otherwise.
 
+        `missed` asks the server for what an earlier socket missed; see listener.sessions.
         One that was accepted may be lost already when this returns.
         """
         self._token = address.token
+        self._missed = missed
+        self._client.has_offsets = missed is not None
         try:
             with gevent.Timeout(HANDSHAKE_SECONDS):
                 self._open(address, policy, resolver)
@@ -166,6 +177,7 @@ class Socket:
                 f"{target.url.rstrip('/')}/?{urlencode(query)}",
                 transports=["websocket"],
                 wait=False,
+                auth=self._missed,
             )
         except BaseException:
             sock.close()
@@ -179,7 +191,7 @@ class Socket:
 
     def _on_connect(self) -> None:
         self._accepted = True
-        self._owner.connected(str(self._client.get_sid("/") or ""))
+        self._owner.connected(str(self._client.get_sid("/") or ""), self._client.pid)
         self._changed.set()
 
     def _on_connect_error(self, data: object = None, *_more: object) -> None:

@@ -162,7 +162,8 @@ class Supervisor:
         began = 0.0
         try:
             with self._handshakes.turn():
-                socket.open(self.address, self._handshakes.policy, self._handshakes.resolver)
+                policy, resolver = self._handshakes.policy, self._handshakes.resolver
+                socket.open(self.address, policy, resolver, self.feed.begin())
             if self._stopping.is_set():
                 return ConnectionReason.NOT_WISHED, 0.0
             began = time.monotonic()
@@ -203,7 +204,8 @@ class Supervisor:
             self._tell(self.state, ConnectionReason.WISHED, gap="open")
         self._began_ms, self._answer = 0, None
         self._accepted_before = True
-        self._tell(ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, gap="close")
+        gap = "recover" if self.feed.is_recovered else "close"
+        self._tell(ConnectionState.CONNECTED, ConnectionReason.ACCEPTED, gap=gap)
         self._console.connected(self.company_id)
 
     def _tell_lost(self, reason: ConnectionReason, delay: float) -> None:

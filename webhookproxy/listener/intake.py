@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import gevent
@@ -15,6 +15,7 @@ from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.listener.buffer import Buffer
 from webhookproxy.listener.journal import Journal, Written
 from webhookproxy.listener.routes import Arrival, Routes, Taken, read
+from webhookproxy.listener.sessions import Replayed, Session, event_key
 from webhookproxy.logs.console import Console
 from webhookproxy.logs.redaction import one_line
 from webhookproxy.models.deliveries.tables import Due
@@ -35,24 +36,54 @@ class Feed:
     """One company's way into the intake: its sockets call these methods (client.Owner)."""
 
     def __init__(
-        self, intake: Intake, company_id: int, token_mask: str, *, hide_credentials: bool
+        self,
+        intake: Intake,
+        company_id: int,
+        token_mask: str,
+        *,
+        hide_credentials: bool,
+        fingerprint: str = "",
+        session: Session | None = None,
     ) -> None:
         self.company_id = company_id
         self.token_mask = token_mask
         self.hide_credentials = hide_credentials
-        self.socket_id = ""
+        # What the last socket missed comes with its id.
+        self.socket_id = "" if session is None else one_line(session.socket_id)[:SOCKET_ID_MAX]
         self.connected_ms = 0
+        # What the server has of the last socket, if it can recover events, and whether it did when
+        # the present one was opened.
+        self.session = session
+        self.is_recovered = False
+        self._fingerprint = fingerprint
+        # Whether the socket is not accepted yet: what comes is what the last one missed.
+        self._is_opening = False
         self._intake = intake
 
-    def connected(self, socket_id: str) -> None:
-        """Note the socket's id, before its first event."""
+    def begin(self) -> Mapping[str, str] | None:
+        """Return what asks the server for what the last socket missed, before one is opened."""
+        self._is_opening, self.is_recovered = True, False
+        return None if self.session is None else self.session.begin()
+
+    def connected(self, socket_id: str, pid: str) -> None:
+        """Note the ids of the socket and of its session, before its first own event."""
+        session, self._is_opening = self.session, False
+        self.is_recovered = session is not None and session.is_recovered(socket_id, pid)
+        if not self.is_recovered:
+            self.session = Session(socket_id, pid, self._fingerprint) if pid else None
         # A database refuses zero bytes and halves of a character.
         self.socket_id = one_line(socket_id)[:SOCKET_ID_MAX]
         self.connected_ms = now_ms()
 
-    def event(self, text: str, *, has_offset: bool = False) -> None:
+    def event(self, text: str, offset: str = "") -> None:
         """Take an event: its packet's JSON array as text. Never yields."""
-        self._take(text, has_offset=has_offset)
+        replayed = Replayed.NEW
+        if self.session is not None and offset:
+            self.session.take(offset)
+        elif self.session is not None and self._is_opening:
+            replayed = self.session.take_again(event_key(text, self.hide_credentials))
+        if replayed is not Replayed.KNOWN:
+            self._take(text, may_be_repeat=replayed is Replayed.DOUBTFUL)
 
     def malformed(self, error: Exception, text: str) -> None:
         """Count a packet that the protocol library could not read. Never yields."""
@@ -67,7 +98,7 @@ class Feed:
         return self._intake.buffer.wait_until_accepting(timeout)
 
     def _take(
-        self, text: str, *, problem: str | None = None, length: int = 0, has_offset: bool = False
+        self, text: str, *, problem: str | None = None, length: int = 0, may_be_repeat: bool = False
     ) -> None:
         self._intake.take(
             Taken(
@@ -79,7 +110,8 @@ class Feed:
                 now_ms(),
                 problem,
                 length,
-                has_offset,
+                None if self.session is None else self.session.place,
+                may_be_repeat,
             )
         )
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gevent.lock import Semaphore
 from sqlalchemy import Connection, text
 
-from webhookproxy.database.bulk import insert_rows, numbers, update_rows
+from webhookproxy.database.bulk import Row, insert_rows, numbers, update_rows
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.routes import Arrival
 from webhookproxy.listener.rows import (
@@ -22,6 +22,7 @@ from webhookproxy.listener.rows import (
     kept_back,
     numbered,
 )
+from webhookproxy.listener.sessions import NOWHERE
 from webhookproxy.models.deliveries.tables import OPEN, Due, count_ended
 from webhookproxy.models.minutes import EVENTS, MINUTE_MS, count_minutes
 from webhookproxy.models.recovery.call_histories import claim_histories, note_histories
@@ -38,6 +39,16 @@ _RECEIVED = (
     " SET events = connections.events + v.events, last_event_at = v.last,"
     " malformed = connections.malformed + v.malformed FROM v WHERE company_id = v.id"
 )
+_RECEIVED_CASTS = ("BIGINT", "BIGINT", "BIGINT", "BIGINT")
+# With what came from a socket its place is stored: from there another process could ask the server
+# for what follows.
+_RECEIVED_BY_SOCKET = _RECEIVED.replace(
+    "malformed)", "malformed, session, place, replayed)", 1
+).replace(
+    " FROM v",
+    ", session = v.session, session_offset = v.place, session_replayed = v.replayed FROM v",
+)
+_RECEIVED_BY_SOCKET_CASTS = (*_RECEIVED_CASTS, "TEXT", "TEXT", "BIGINT")
 
 
 class Written(NamedTuple):
@@ -250,10 +261,22 @@ def _count(connection: Connection, arrivals: list[Arrival]) -> None:
         " DO UPDATE SET count = hourly_events.count + excluded.count",
     )
     count_minutes(connection, minutes)
-    casts = ("BIGINT", "BIGINT", "BIGINT", "BIGINT")
-    update_rows(connection, _RECEIVED, casts, [(key, *received[key]) for key in sorted(received)])
+    _count_received(connection, arrivals, received)
     if created:
         update_rows(connection, _CREATED, ("BIGINT", "BIGINT"), sorted(created.items()))
+
+
+def _count_received(
+    connection: Connection, arrivals: list[Arrival], received: dict[int, list[int]]
+) -> None:
+    counted: list[Row] = [(key, *received[key]) for key in sorted(received)]
+    if arrivals[0].is_recovered:
+        update_rows(connection, _RECEIVED, _RECEIVED_CASTS, counted)
+        return
+    last = {arrival.company_id: arrival.place for arrival in arrivals}
+    places = {key: NOWHERE if place is None else place.columns() for key, place in last.items()}
+    rows = [(*row, *places[key]) for row, key in zip(counted, sorted(received), strict=True)]
+    update_rows(connection, _RECEIVED_BY_SOCKET, _RECEIVED_BY_SOCKET_CASTS, rows)
 
 
 def _count_filtered(connection: Connection, arrivals: list[Arrival]) -> None:

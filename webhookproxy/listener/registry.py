@@ -9,6 +9,7 @@ from webhookproxy.events.contract import token_mask
 from webhookproxy.listener.connection import Supervisor, address_of
 from webhookproxy.listener.handshakes import Handshakes
 from webhookproxy.listener.intake import Feed, Intake, now_ms
+from webhookproxy.listener.sessions import Session, stored_session
 from webhookproxy.listener.status import Status, StatusWriter
 from webhookproxy.logs.console import Console
 from webhookproxy.models.companies import Company
@@ -31,6 +32,9 @@ class Registry:
         self._status = status
         self._console = console
         self._supervisors: dict[int, Supervisor] = {}
+        # What the server has of the sockets that this owner closed; None if nothing may be asked
+        # for. Of the others, what is stored counts.
+        self._sessions: dict[int, Session | None] = {}
         self._stopping = False
         # Whether another process is the owner still, and sockets are opened beside its own.
         self._ahead = False
@@ -117,14 +121,18 @@ class Registry:
         until = time.monotonic() + timeout
         supervisors = list(self._supervisors.values())
         ended = [each.join(max(0.0, until - time.monotonic())) for each in supervisors]
+        self._sessions |= {each.company_id: each.feed.session for each in supervisors}
         self._supervisors.clear()
         return all(ended)
 
-    def begin(self, *, ahead: bool = False) -> None:
+    def begin(self, *, ahead: bool = False, continued: bool = False) -> None:
         """Allow supervisors after stop(); `ahead`: beside those of another process.
 
         Supervisors that were begun ahead say how they are, once this is called without it.
+        `continued`: no other process owned the sockets since.
         """
+        if not continued:
+            self._sessions.clear()
         self._stopping = False
         self._ahead = ahead
         self.handshakes.allow(True)
@@ -139,6 +147,8 @@ class Registry:
             company.id,
             token_mask(company.token),
             hide_credentials=company.hide_credentials,
+            fingerprint=company.token_fingerprint,
+            session=self._session(company),
         )
         supervisor = self._supervisors[company.id] = Supervisor(
             feed,
@@ -160,7 +170,19 @@ class Registry:
         # Two sockets of one company would double every event: the old one ends first.
         supervisor.ask_stop(state, reason, gap)
         supervisor.join(STOP_SECONDS)
+        if supervisor.feed.session is not None:
+            supervisor.feed.session.is_over = True
+        self._sessions[supervisor.company_id] = None
         self._supervisors.pop(supervisor.company_id, None)
+
+    def _session(self, company: Company) -> Session | None:
+        """Return what the server has of the last socket of a company."""
+        if self._ahead:
+            # That socket is open still, in another process.
+            return None
+        if company.id in self._sessions:
+            return self._sessions[company.id]
+        return stored_session(company)
 
     def _tell_disconnected(self, company_id: int) -> None:
         state, reason = ConnectionState.DISCONNECTED, ConnectionReason.NOT_WISHED

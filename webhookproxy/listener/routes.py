@@ -12,6 +12,7 @@ from webhookproxy.events import contract, payload
 from webhookproxy.events.conditions import Compiled, read_payload
 from webhookproxy.events.payload import Event
 from webhookproxy.events.recovery.histories import HISTORY, history_id
+from webhookproxy.listener.sessions import Place
 from webhookproxy.models.deliveries.tables import Facts
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
@@ -87,6 +88,8 @@ class Arrival:
     is_recovered: bool = False
     # The webhooks that were sent the same history when it was recovered.
     had_it: tuple[Route, ...] = ()
+    # From where the server could send again what follows; None if it could not.
+    place: Place | None = None
 
     @property
     def history(self) -> tuple[int, str]:
@@ -163,8 +166,8 @@ class Taken:
     received_ms: int
     problem: str | None = None
     length: int = 0
-    # Whether the server appends an offset to its events; see payload.read_with_value.
-    has_offset: bool = False
+    # From where the server could send again what follows; None if it could not.
+    place: Place | None = None
     # Whether the last owner of the sockets may have stored the same event; see alignment.join.
     may_be_repeat: bool = False
     # Made of a recovered call, with the ordering key of the call's other events.
@@ -187,9 +190,7 @@ def _read(taken: Taken, routes: Routes) -> Arrival:
             raise payload.unreadable(taken.problem, taken.text)
         if taken.length:
             raise payload.oversized(taken.text, taken.length)
-        event, value = payload.read_with_value(
-            taken.text, taken.hide_credentials, has_offset=taken.has_offset
-        )
+        event, value = payload.read_with_value(taken.text, taken.hide_credentials)
     except payload.TooLarge as error:
         event = _marker(error.name, "TooLarge", error.length, error.head)
         return _arrival(taken, event, EventNote.TOO_LARGE)
@@ -257,6 +258,7 @@ def _arrival(
         taken.received_ms,
         note,
         *sifted,
+        place=taken.place,
     )
 
 

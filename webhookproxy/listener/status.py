@@ -36,6 +36,11 @@ _STATE = text(
     " next_attempt_at = :next_attempt_ms, socket_id = :socket_id, answer = :answer, fence = :fence"
     " WHERE company_id = :company_id"
 )
+# After these there is nothing to ask the server for.
+_FORGET = text(
+    "UPDATE connections SET session = NULL, session_offset = NULL, session_replayed = NULL"
+    " WHERE company_id = :company_id AND session IS NOT NULL"
+)
 # After these nothing that a token was refused before counts.
 _NEW = (ConnectionState.CONNECTED, ConnectionState.DISCONNECTED)
 _OPEN_GAP = text(
@@ -44,7 +49,8 @@ _OPEN_GAP = text(
 )
 _CLOSE_GAP = text(
     # A socket that its successor's outlived was closed later than the new one was opened.
-    "UPDATE gaps SET ended_at = CASE WHEN started_at > :at THEN started_at ELSE :at END"
+    "UPDATE gaps SET ended_at = CASE WHEN started_at > :at THEN started_at ELSE :at END,"
+    " recovered = :recovered"
     " WHERE company_id = :company_id AND ended_at IS NULL"
 )
 # The calls of a gap are asked for once it is over; those of gaps that follow each other soon, at
@@ -88,7 +94,8 @@ class Status:
     socket_id: str | None = None
     # What 3C Plus said when it refused the connection.
     answer: str | None = None
-    # What this change does to the gap: "open", "close" or nothing.
+    # What this change does to the gap: "open", "close", or nothing; "recover" also closes it, and
+    # says that the server sent again what was missed.
     gap: str | None = None
     # When the gap began, if not at `since_ms`: a dead server is noticed by its silence.
     gap_ms: int | None = None
@@ -192,9 +199,16 @@ class StatusWriter:
         }
         if status.gap == "open":
             connection.execute(_OPEN_GAP, values)
-        elif status.gap == "close":
-            _recover(connection, values)
-            connection.execute(_CLOSE_GAP, values)
+        elif status.gap is not None:
+            recovered = status.gap == "recover"
+            if not recovered:
+                _recover(connection, values)
+            connection.execute(_CLOSE_GAP, {**values, "recovered": recovered})
+        if (
+            status.state is ConnectionState.DISCONNECTED
+            or status.reason is ConnectionReason.TOKEN_CHANGED
+        ):
+            connection.execute(_FORGET, values)
         connection.execute(
             _STATE,
             {

@@ -63,23 +63,25 @@ def _secrets(each: Table) -> list[str]:
 def _rotate_batch(connection: Connection, each: Table, after: int) -> tuple[int | None, Rotated]:
     """Rotate the next rows. Return the id of the last one, None if there are no more."""
     batch, ring, secrets = Rotated(), keyring(), _secrets(each)
+    # The rows of a table that extends another one have the other's number.
+    key = next(iter(each.primary_key)).name
     more = _FINGERPRINTED if each.name == Company.__tablename__ else ()
-    plain = table(each.name, column("id"), *(column(name, Text) for name in (*secrets, *more)))
+    plain = table(each.name, column(key), *(column(name, Text) for name in (*secrets, *more)))
     last = None
-    for row in connection.execute(_next_rows(plain, after)).mappings().all():
-        last = row["id"]
+    for row in connection.execute(_next_rows(plain, key, after)).mappings().all():
+        last = row[key]
         changed = _with_newest_key(row, secrets, ring, batch)
         if more:
             changed |= _new_fingerprint(row, ring)
         if changed:
             # A value that was saved in the meantime was encrypted with the newest key.
             same = [plain.c[name] == row[name] for name in changed]
-            connection.execute(update(plain).where(plain.c.id == row["id"], *same).values(changed))
+            connection.execute(update(plain).where(plain.c[key] == last, *same).values(changed))
     return last, batch
 
 
-def _next_rows(plain: TableClause, after: int) -> Select[Any]:
-    return select(plain).where(plain.c.id > after).order_by(plain.c.id).limit(BATCH)
+def _next_rows(plain: TableClause, key: str, after: int) -> Select[Any]:
+    return select(plain).where(plain.c[key] > after).order_by(plain.c[key]).limit(BATCH)
 
 
 def _with_newest_key(

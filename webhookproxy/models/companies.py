@@ -12,7 +12,7 @@ from webhookproxy.extensions import Base
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.types import Id, Instant, Secret, keyring, partial_index
 from webhookproxy.network.guard import Policy
-from webhookproxy.reasons import ConnectionReason, ConnectionState, gap_words
+from webhookproxy.reasons import RECOVERED_GAP, ConnectionReason, ConnectionState, gap_words
 from webhookproxy.rules import Refused
 from webhookproxy.rules.companies import CompanyInput, check_company
 from webhookproxy.rules.platform import is_left_host
@@ -103,6 +103,11 @@ class Connection(Base):
     malformed: Mapped[int] = mapped_column(Id, default=0)
     # When 3C Plus was seen to end the socket because a second one with the same token came.
     one_socket_at: Mapped[datetime | None] = mapped_column(Instant)
+    # What asks a server that can recover events for those after the ones that are stored, written
+    # with them; see listener.sessions. Whoever has the session could get the events.
+    session: Mapped[str | None] = mapped_column(Secret, deferred=True)
+    session_offset: Mapped[str | None] = mapped_column(String(128))
+    session_replayed: Mapped[int | None] = mapped_column(Id)
     company: Mapped[Company] = relationship(back_populates="connection")
 
 
@@ -111,7 +116,7 @@ OWNER_DIED = "owner_died"
 
 
 class Gap(Base):
-    """A time without a socket although one was wished; its events are lost."""
+    """A time without a socket although one was wished; unless `recovered`, its events are lost."""
 
     __tablename__ = "gaps"
     __table_args__ = (Index("ix_gaps_company_id_started_at", "company_id", "started_at"),)
@@ -122,12 +127,15 @@ class Gap(Base):
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     reason: Mapped[str] = mapped_column(String(30))
     note: Mapped[str | None] = mapped_column(Text)
+    # Whether the server sent all of its events when the next socket was opened.
+    recovered: Mapped[bool] = mapped_column(server_default=false(), default=False)
 
     @property
     def why(self) -> str:
         """Why there was no socket, in one Portuguese sentence."""
         is_over, died = self.ended_at is not None, self.note == OWNER_DIED
-        return gap_words(ConnectionReason(self.reason), is_over=is_over, died=died)
+        words = gap_words(ConnectionReason(self.reason), is_over=is_over, died=died)
+        return f"{words} {RECOVERED_GAP}" if self.recovered else words
 
 
 def fingerprint_text(socket_url: str, agent_id: str, token: str) -> str:

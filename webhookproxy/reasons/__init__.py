@@ -18,7 +18,12 @@ from webhookproxy.reasons.codes import (
     PlatformTrouble,
     StoringReason,
 )
-from webhookproxy.reasons.connection_words import CONNECTION_WORDS, NEVER_CONNECTED, gap_words
+from webhookproxy.reasons.connection_words import (
+    CONNECTION_WORDS,
+    NEVER_CONNECTED,
+    RECOVERED_GAP,
+    gap_words,
+)
 from webhookproxy.reasons.delivery_words import (
     DELIVERY_WORDS,
     EVENT_WORDS,
@@ -44,6 +49,7 @@ __all__ = [
     "NEVER_CONNECTED",
     "NO_DELIVERY_WORDS",
     "PLATFORM_WORDS",
+    "RECOVERED_GAP",
     "STORING_WORDS",
     "WAITING",
     "AlertError",

@@ -149,6 +149,9 @@ _PAST: Mapping[ConnectionReason, str] = MappingProxyType(
     }
 )
 
+# What follows these words where a server with connection state recovery lost nothing.
+RECOVERED_GAP = "Recuperada pelo servidor: a 3C Plus reenviou os eventos."
+
 
 def gap_words(reason: ConnectionReason, *, is_over: bool, died: bool) -> str:
     """Return why there was no socket; `died`: its owner ended without closing it."""

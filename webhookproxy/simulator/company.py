@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhookproxy.simulator.records import HISTORY, Records
+from webhookproxy.simulator.recovery import Recovery
 from webhookproxy.simulator.samples import compact
 from webhookproxy.simulator.wire import Line, RawFrame
 from webhookproxy.simulator.world import World
@@ -42,6 +43,7 @@ class Company:
         self._seq = 0
         self._unheard = 0
         self.records = Records()
+        self.recovery = Recovery()
         self._emitted: Counter[str] = Counter()
         self._remembered: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
 
@@ -65,6 +67,8 @@ class Company:
 
     async def send(self, frames: Sequence[str | bytes], name: str | None = None) -> None:
         """Send websocket frames as they are to every socket; they are counted as `name`."""
+        if name is not None:
+            frames = [self.recovery.keep(str(frames[0])), *frames[1:]]
         if not self.links:
             self._unheard += 1
             return
@@ -98,5 +102,6 @@ class Company:
             "seq": self._seq,
             "emitted": dict(self._emitted),
             "unheard": self._unheard,
+            "recovered": self.recovery.recovered,
             "rest": self.records.state(),
         }

@@ -48,6 +48,7 @@ class Control:
             "silence": self.silence,
             "refuse": self.refuse,
             "one_socket": self.one_socket,
+            "recovery": self.recovery,
             "pings": self.pings,
             "rest": self.rest,
             "record": partial(_record, simulator),
@@ -170,6 +171,17 @@ class Control:
         """End a token's open sockets whenever a new one comes, or let them live beside it."""
         company = self._simulator.company(token)
         company.one_socket = only
+        return _sockets([company])
+
+    async def recovery(
+        self, *, token: str, seconds: float = 120, offsets: bool = True
+    ) -> dict[str, Any]:
+        """Send a token's sockets what they missed, up to `seconds` ago; 0 ends it.
+
+        Without `offsets`, events that are sent again have none, as some servers do it.
+        """
+        company = self._simulator.company(token)
+        company.recovery.seconds, company.recovery.offsets = seconds, offsets
         return _sockets([company])
 
     async def pings(self, *, interval: int, timeout: int) -> dict[str, Any]:

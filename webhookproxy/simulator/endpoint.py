@@ -39,6 +39,7 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "empty": (bool, "true or false"),
     "twice": (bool, "true or false"),
     "cut": (bool, "true or false"),
+    "offsets": (bool, "true or false"),
     "role": (str, "a text"),
     "calls": (dict, "times by the ids of histories, in seconds since 1970"),
 }

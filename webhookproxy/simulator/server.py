@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random, SystemRandom
 from typing import Any
@@ -15,7 +16,7 @@ import socketio
 from socketio.exceptions import ConnectionRefusedError  # noqa: A004
 
 from webhookproxy.simulator.company import Company, Link
-from webhookproxy.simulator.wire import LINE, Application, with_lines
+from webhookproxy.simulator.wire import LINE, Application, RawFrame, with_lines
 from webhookproxy.simulator.world import World
 
 _SHORTEST_TOKEN = 8
@@ -36,6 +37,20 @@ class Settings:
     accept: frozenset[str] = frozenset()
 
 
+class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
+    """The library's server, which can also answer a new socket with other ids than its own."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # By the library's id of the socket; for one answer.
+        self.answers: dict[str, Mapping[str, str]] = {}
+
+    async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
+        if pkt.packet_type == socketio.packet.CONNECT:
+            pkt.data = self.answers.pop(pkt.data["sid"], pkt.data)
+        await super()._send_packet(eio_sid, pkt)
+
+
 class Simulator:
     """The companies of all tokens seen, and the Socket.IO server."""
 
@@ -48,7 +63,7 @@ class Simulator:
         # Only CRITICAL: the libraries' own lines can show a handshake's address, token included.
         log = logging.getLogger("webhookproxy.simulator")
         log.setLevel(logging.CRITICAL)
-        self.sio = socketio.AsyncServer(
+        self.sio = _Server(
             async_mode="asgi",
             transports=["websocket"],
             cors_allowed_origins=[],
@@ -79,7 +94,7 @@ class Simulator:
         for link in list(company.links.values()):
             await self.sio.eio.disconnect(link.engine_id)
 
-    async def _connect(self, sid: str, environ: dict[str, Any], _auth: object = None) -> None:
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         query = parse_qs(environ["QUERY_STRING"])
         token = query.get("token", [""])[0]
         company = self.company(token)
@@ -93,6 +108,10 @@ class Simulator:
         company.links[sid] = Link(
             engine_id, self.sio.eio.sockets[engine_id], environ["asgi.scope"][LINE]
         )
+        if (opened := company.recovery.open(sid, auth)) is not None:
+            self.sio.answers[sid] = opened.answer
+            for frame in opened.missed:
+                await company.links[sid].engine.send(RawFrame(frame))
         for each in earlier:
             # Not from here: nothing may yield before the CONNECT packet.
             self._kicks.add(kick := asyncio.create_task(self.sio.disconnect(each)))
@@ -108,9 +127,10 @@ class Simulator:
             return False
         return len(token) >= _SHORTEST_TOKEN
 
-    async def _disconnect(self, sid: str, _reason: object = None) -> None:
+    async def _disconnect(self, sid: str, reason: object = None) -> None:
         for company in self.companies.values():
             company.links.pop(sid, None)
+            company.recovery.end(sid, reason)
 
     async def _live(self, company: Company) -> None:
         """Emit the world's events without end; without a listener they are lost."""

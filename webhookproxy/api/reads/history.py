@@ -27,12 +27,16 @@ R = TypeVar("R", Gap, Alert)
 
 
 class GapAnswer(BaseModel):
-    """A time without a socket although one was wished; `ended_at` null: it lasts."""
+    """A time without a socket although one was wished; `ended_at` null: it lasts.
+
+    `recovered`: the server sent its events again, so that none is lost.
+    """
 
     started_at: Time
     ended_at: Time | None
     reason: str
     why: str
+    recovered: bool
 
 
 class GapPage(Page):
@@ -49,7 +53,11 @@ def list_gaps(path: CompanyPath, query: PageQuery) -> GapPage:
     return GapPage(
         items=[
             GapAnswer(
-                started_at=gap.started_at, ended_at=gap.ended_at, reason=gap.reason, why=gap.why
+                started_at=gap.started_at,
+                ended_at=gap.ended_at,
+                reason=gap.reason,
+                why=gap.why,
+                recovered=gap.recovered,
             )
             for gap in shown
         ],

@@ -17,11 +17,25 @@ _PLACEHOLDER = re.compile(
     r'|"num"\s*:\s*(\d{1,9})\s*,\s*"_placeholder"\s*:\s*true)\s*\}'
 )
 
+# What a server with connection state recovery appends to an event, for all adapters that there are.
+_OFFSET = re.compile(r'[ \t\n\r]*,[ \t\n\r]*"([\w.:-]{1,128})"[ \t\n\r]*\][ \t\n\r]*\Z', re.ASCII)
+_OFFSET_MAX = 160
+
 
 def is_ours(packet: re.Match[str]) -> bool:
     """Return whether a packet is of the default namespace, the only one that we connect to."""
     namespace = packet["namespace"]
     return namespace is None or namespace.partition("?")[0] == "/"
+
+
+def without_offset(text: str) -> tuple[str, str]:
+    """Return an event's text without its offset, and the offset; "" if it has none.
+
+    Only for an event of a server that could recover events: such a server appends an offset to
+    each, as the last argument. It is a name of the event, without spaces and escapes.
+    """
+    match = _OFFSET.search(text, max(0, len(text) - _OFFSET_MAX))
+    return (text, "") if match is None else (f"{text[: match.start()]}]", match[1])
 
 
 def with_attachments(text: str, attachments: Sequence[bytes]) -> str:

@@ -12,10 +12,13 @@ import engineio
 import socketio
 
 from webhookproxy.listener.wire.frames import KEPT, MESSAGE_MAX
-from webhookproxy.listener.wire.packets import PACKET, is_ours, with_attachments
+from webhookproxy.listener.wire.packets import PACKET, is_ours, with_attachments, without_offset
 
 # An event announces how many binary frames follow it; 3C Plus sends none at all.
 ATTACHMENTS_MAX = 1_000
+
+# A longer id of a session is none.
+PID_MAX = 128
 
 # While an owner takes no events: how often it is asked again, and how long after the moment when a
 # PING is due it is answered unread. The library gives a connection up that sends nothing for 5 s
@@ -30,13 +33,16 @@ _PING, _PONG, _MESSAGE = 2, 3, 4
 class Owner(Protocol):
     """What a socket calls; of these only `wait_until_accepting` may yield."""
 
-    def connected(self, socket_id: str) -> None:
-        """Take the Socket.IO id, before the first event."""
+    def connected(self, socket_id: str, pid: str) -> None:
+        """Take the Socket.IO id, and the id of the session of a server that can recover events.
 
-    def event(self, text: str, *, has_offset: bool = False) -> None:
+        Called before the first event that was not missed by an earlier socket of the session.
+        """
+
+    def event(self, text: str, offset: str = "") -> None:
         """Take the packet's JSON array as text, as it came but for what stands for attachments.
 
-        `has_offset`: the server appends an offset; see payload.read_with_value.
+        `offset` is what a server that can recover events calls this one; "" without one.
         """
 
     def malformed(self, error: Exception, text: str) -> None:
@@ -158,8 +164,11 @@ class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
         )
         self.owner = owner
         self._pending: _Pending | None = None
-        # Whether the server could recover events, and so appends an offset to each.
-        self._offsets = False
+        # Whether the server could recover events, and so appends an offset to each. What an
+        # earlier socket missed comes before the server says so: then who asks for it sets this.
+        self.has_offsets = False
+        # The id of the session that the server can recover; "" if it cannot.
+        self.pid = ""
         engine: Engine = self.eio
         engine.owner = owner
         engine.client = self
@@ -190,7 +199,7 @@ class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
         self._expect_no_attachment()
         if data.startswith("2["):
             # As all of 3C Plus': of the default namespace, and without an acknowledgement.
-            self.owner.event(data[1:], has_offset=self._offsets)
+            self._take_event(data[1:], "")
             return
         packet = PACKET.fullmatch(data)
         if packet is None:
@@ -207,7 +216,10 @@ class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
 
     def _take_event(self, text: str, acknowledge: str) -> None:
         # An event that asks to be acknowledged carries no offset.
-        self.owner.event(text, has_offset=self._offsets and not acknowledge)
+        if self.has_offsets and not acknowledge:
+            self.owner.event(*without_offset(text))
+        else:
+            self.owner.event(text)
         if acknowledge:
             self.eio.send(f"3{acknowledge}[]")
 
@@ -242,7 +254,9 @@ class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
             self._take_event(text, pending.acknowledge)
 
     def _handle_connect(self, namespace: str | None, data: Any) -> None:
-        self._offsets = isinstance(data, dict) and bool(data.get("pid"))
+        pid = data.get("pid") if isinstance(data, dict) else None
+        self.has_offsets = bool(pid)
+        self.pid = pid if isinstance(pid, str) and len(pid) <= PID_MAX else ""
         super()._handle_connect(namespace, data)
 
     def _handle_disconnect(self, namespace: str | None) -> None:  # noqa: ARG002 - the library's

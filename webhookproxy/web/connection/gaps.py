@@ -31,6 +31,8 @@ class ShownGap:
     width: float
     # How many of its calls were recovered, in words; empty if no one asked for them.
     calls: str
+    # Whether the server sent all of its events again.
+    recovered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class Gaps:
 
     rows: Sequence[ShownGap]
     is_cut: bool
+
+    @property
+    def lost_events(self) -> bool:
+        """Whether one of them was not recovered by the server."""
+        return not all(gap.recovered for gap in self.rows)
 
 
 def gaps_of_a_day(session: Session, company_id: int) -> Gaps:
@@ -67,6 +74,7 @@ def gaps_of_a_day(session: Session, company_id: int) -> Gaps:
                 round(left, 2),
                 round(width, 2),
                 recovery_words(recovery),
+                gap.recovered,
             )
         )
     return Gaps(found, len(gaps) > GAPS_MAX)

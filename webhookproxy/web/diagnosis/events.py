@@ -160,7 +160,7 @@ def _gap_step(session: Session, company: Company) -> Step:
     began = clock(gap.started_at, company.timezone)
     until = "até agora" if gap.ended_at is None else f"a {clock(gap.ended_at, company.timezone)}"
     lost = "O que a 3C Plus emitiu nesse intervalo não chega: ela não reenvia."
-    return Step(Mark.NOTE, name, f"De {began} {until}: {gap.why}", lost)
+    return Step(Mark.NOTE, name, f"De {began} {until}: {gap.why}", "" if gap.recovered else lost)
 
 
 def _events(company: Company) -> tuple[str, str]:

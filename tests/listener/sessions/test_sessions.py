@@ -1,0 +1,184 @@
+"""A server with connection state recovery sends again what a lost socket missed: all, once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from tests.listener.listening import Listening, listening
+from tests.support.application import rows, store_of, wait_until
+from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.listener.sessions import Replayed, Session
+from webhookproxy.models.types import keyring
+
+
+def payloads(count: int, first: int = 0) -> Iterator[str]:
+    """Payloads of which each tenth is the same text, byte for byte."""
+    for number in range(first, first + count):
+        yield '{"agent":7}' if number % 10 == 0 else f'{{"number":{number}}}'
+
+
+def emit(half: Listening, token: str, texts: Iterable[str]) -> None:
+    for each in texts:
+        half.simulator.control("emit", token=token, event="x", args=[json.loads(each)])
+
+
+def stored(half: Listening) -> list[str]:
+    return [event.payload for event in half.events()]
+
+
+def recovered(half: Listening, company: int) -> list[bool]:
+    """Whether each gap that is over was recovered by the server."""
+    query = "SELECT recovered FROM gaps WHERE company_id = :id AND ended_at > 0 ORDER BY id"
+    return [bool(row.recovered) for row in rows(half.app, query, id=company)]
+
+
+def lose(half: Listening, company: int, token: str, missed: Iterable[str]) -> None:
+    """End the company's socket, emit what it misses, and wait for the next one."""
+    before = len(recovered(half, company))
+    half.registry.handshakes.allow(False)
+    half.simulator.control("drop", token=token)
+    half.simulator.wait_for_sockets(token, 0)
+    emit(half, token, missed)
+    half.registry.handshakes.allow(True)
+    wait_until(lambda: len(recovered(half, company)) > before, 20, "the gap is over")
+
+
+def test_what_a_lost_socket_missed_comes_once_and_the_gap_stays_on_record(
+    half: Listening, token: str
+) -> None:
+    half.simulator.control("recovery", token=token)
+    company = half.connected(token)
+    emit(half, token, payloads(20))
+    half.wait_for_events(20)
+    lose(half, company, token, payloads(20, 20))
+    emit(half, token, payloads(20, 40))
+    half.wait_for_events(60)
+    assert stored(half) == list(payloads(60))
+    assert half.gaps(company) == [("dropped", True)]
+    assert recovered(half, company) == [True]
+    assert {event.note for event in half.events()} == {"unwanted"}
+
+
+@pytest.mark.slow
+def test_events_that_are_sent_again_without_an_offset_are_told_from_those_that_were_taken(
+    half: Listening, token: str
+) -> None:
+    half.simulator.control("recovery", token=token, offsets=False)
+    company = half.connected(token)
+    emit(half, token, payloads(3))
+    half.wait_for_events(3)
+    # Nothing with an offset comes between the two, so the second socket misses the first's too.
+    lose(half, company, token, payloads(15, 3))
+    half.wait_for_events(18)
+    lose(half, company, token, payloads(5, 18))
+    half.wait_for_events(23)
+    # Another process only has what is stored.
+    half.end()
+    emit(half, token, payloads(7, 23))
+    with listening(half.app, half.simulator) as another:
+        another.wait_for_events(30)
+        emit(another, token, payloads(10, 30))
+        another.wait_for_events(40)
+        assert stored(another) == list(payloads(40))
+        assert half.simulator.state(token)["recovered"] == 3
+
+
+def test_another_process_goes_on_from_what_was_stored_with_the_events(
+    app: Flask, simulator: SimulatorProcess, token: str
+) -> None:
+    simulator.control("recovery", token=token)
+    with listening(app, simulator) as first:
+        company = first.connected(token)
+        emit(first, token, payloads(20))
+        first.wait_for_events(20)
+        row = first.connection(company)
+        assert json.loads(keyring().decrypt(row.session))[0] == row.socket_id
+    emit(first, token, payloads(20, 20))
+    with listening(app, simulator) as second:
+        second.wait_for_events(40)
+        assert stored(second) == list(payloads(40))
+        wait_until(lambda: recovered(second, company) == [True], 20, "the gap is recovered")
+        assert {event.socket_id for event in second.events()} == {row.socket_id}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0, 0.01])
+def test_a_server_that_recovers_nothing_leaves_the_gap_as_it_was(
+    half: Listening, token: str, seconds: float
+) -> None:
+    half.simulator.control("recovery", token=token, seconds=seconds)
+    company = half.connected(token)
+    emit(half, token, payloads(5))
+    half.wait_for_events(5)
+    lose(half, company, token, payloads(5, 5))
+    emit(half, token, payloads(5, 10))
+    half.wait_for_events(10)
+    assert stored(half) == [*payloads(5), *payloads(5, 10)]
+    assert recovered(half, company) == [False]
+
+
+@pytest.mark.slow
+def test_nothing_is_asked_for_after_a_disconnection_a_new_token_or_a_day(
+    half: Listening, token: str
+) -> None:
+    simulator, other = half.simulator, f"{token}-another"
+    for each in (token, other):
+        simulator.control("recovery", token=each)
+    company = half.connected(token)
+
+    def emit_one(name: str) -> None:
+        count = len(half.events())
+        emit(half, name, ["{}"])
+        half.wait_for_events(count + 1)
+        assert half.connection(company).session_offset
+
+    emit_one(token)
+    half.wish(company, connected=False)
+    half.wait_for_state(company, "disconnected")
+    assert half.connection(company).session is None
+    half.wish(company, connected=True)
+    half.wait_for_state(company, "connected")
+    emit_one(token)
+    half.edit(company, token=other)
+    simulator.wait_for_sockets(other)
+    half.edit(company, token=token)
+    simulator.wait_for_sockets(token)
+    half.wait_for_state(company, "connected")
+    emit_one(token)
+    half.end()
+    day = round(timedelta(hours=25).total_seconds() * 1000)
+    store_of(half.app).run(
+        lambda database: (
+            database.exec_driver_sql(
+                f"UPDATE connections SET last_event_at = last_event_at - {day}"
+            )
+            and None
+        )
+    )
+    with listening(half.app, simulator) as another:
+        another.wait_for_state(company, "connected")
+        assert simulator.state(token)["recovered"] == simulator.state(other)["recovered"] == 0
+
+
+def test_what_is_not_sent_again_as_it_was_taken_is_kept_and_says_so(app: Flask) -> None:  # noqa: ARG001
+    session = Session("sid", "pid", "")
+    assert session.begin() is None
+    session.take("offset")
+    assert session.begin() == {"pid": "pid", "offset": "offset"}
+    assert [session.take_again(key) for key in (1, 2, 3)] == [Replayed.NEW] * 3
+    session.begin()
+    assert [session.take_again(key) for key in (1, 3)] == [Replayed.KNOWN, Replayed.DOUBTFUL]
+    # The socket was lost before the third came: it is expected again.
+    session.begin()
+    assert [session.take_again(key) for key in (1, 3, 3, 4)] == [
+        Replayed.KNOWN,
+        Replayed.KNOWN,
+        Replayed.KNOWN,
+        Replayed.NEW,
+    ]
+    assert session.place.replayed == 4

@@ -1,0 +1,160 @@
+"""What a server keeps of a socket that was lost, and what must be known here to ask for it.
+
+A Socket.IO server with connection state recovery keeps a socket's session for a while. It gives the
+session an id, and each event an offset. To a new socket that names both it sends what came after
+that event, and then gives it the old socket's id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session as DatabaseSession
+from sqlalchemy.orm import object_session
+
+from webhookproxy.config.keys import KeyringError
+from webhookproxy.events import payload
+from webhookproxy.models.companies import Company
+from webhookproxy.models.types import keyring
+
+# A server keeps a session for minutes.
+KEPT = timedelta(hours=24)
+# So many events may follow each other without an offset; after more, nothing is asked for.
+REPLAYED_MAX = 20_000
+
+
+class Replayed(Enum):
+    """What an event is that is sent again without an offset."""
+
+    NEW = "new"
+    KNOWN = "known"
+    # It may have been taken before: the texts do not say.
+    DOUBTFUL = "doubtful"
+
+
+class Session:
+    """A socket's session: its two ids, and the place up to which its events were taken.
+
+    The place is the offset of an event, and how many events without an offset came after it. Some
+    servers add none to what they send again, so that they send these once more the next time.
+    """
+
+    def __init__(
+        self, socket_id: str, pid: str, fingerprint: str, offset: str = "", had: Sequence[int] = ()
+    ) -> None:
+        self.socket_id = socket_id
+        self._pid = pid
+        self._offset = offset
+        self._replayed = list(had)
+        # Where in these the server is, while it sends what was missed, and whether it sent the
+        # same so far.
+        self._at = 0
+        self._is_same = True
+        # Whether nothing may be asked for any more: the company was disconnected, or its token
+        # changed.
+        self.is_over = False
+        # The id of the session is as good as a token.
+        self.sealed = keyring().encrypt(json.dumps([socket_id, pid, fingerprint]))
+
+    @property
+    def place(self) -> Place:
+        """Return up to where events were taken."""
+        return Place(self, self._offset, len(self._replayed))
+
+    def begin(self) -> Mapping[str, str] | None:
+        """Return what asks a server for what was missed; None if that cannot be asked for."""
+        self._at, self._is_same = 0, True
+        if self.is_over or not self._offset or len(self._replayed) > REPLAYED_MAX:
+            return None
+        return {"pid": self._pid, "offset": self._offset}
+
+    def is_recovered(self, socket_id: str, pid: str) -> bool:
+        """Return whether a server that answers with these ids has sent what was missed."""
+        return bool(self._offset) and (socket_id, pid) == (self.socket_id, self._pid)
+
+    def take(self, offset: str) -> None:
+        """Note that an event with this offset was taken."""
+        self._offset = offset
+        self._replayed.clear()
+        self._at = 0
+
+    def take_again(self, key: int) -> Replayed:
+        """Note an event without an offset that a server sends because it was missed.
+
+        The server begins after the offset each time, in the same order: what was taken since then
+        comes first. Where it does not, an event is kept rather than dropped.
+        """
+        at, self._at = self._at, self._at + 1
+        if at >= len(self._replayed):
+            self._replayed.append(key)
+            return Replayed.NEW
+        self._is_same = self._is_same and self._replayed[at] == key
+        self._replayed[at] = key
+        return Replayed.KNOWN if self._is_same else Replayed.DOUBTFUL
+
+
+class Place(NamedTuple):
+    """A place in a session: an offset, and how many events without one were taken after it."""
+
+    session: Session
+    offset: str
+    replayed: int
+
+    def columns(self) -> tuple[str | None, str | None, int | None]:
+        """Return what is stored with the events up to this place."""
+        if self.session.is_over or not self.offset:
+            return NOWHERE
+        return self.session.sealed, self.offset, self.replayed
+
+
+# What is stored with events of a socket that has no session.
+NOWHERE = (None, None, None)
+
+
+def stored_session(company: Company) -> Session | None:
+    """Return the session of a company's last socket as it was committed with the events.
+
+    None without one, if it is too old, or if it was another token's.
+    """
+    row, database = company.connection, object_session(company)
+    if row.session_offset is None or row.last_event_at is None or database is None:
+        return None
+    if row.last_event_at < datetime.now(UTC) - KEPT:
+        return None
+    try:
+        socket_id, pid, fingerprint = json.loads(row.session or "null")
+    except (KeyringError, ValueError, TypeError):
+        # Its key is gone: what was missed is lost, and nothing else.
+        return None
+    if fingerprint != company.token_fingerprint:
+        return None
+    had = _newest_keys(database, company.id, row.session_replayed or 0)
+    return Session(socket_id, pid, fingerprint, row.session_offset, had)
+
+
+def event_key(text: str, hide_credentials: bool) -> int:
+    """Return a number that events have in common of which the same is stored."""
+    try:
+        event = payload.read(text, hide_credentials)
+    except (payload.TooLarge, payload.Unreadable):
+        return hash(text)
+    return hash((event.name, event.payload))
+
+
+_NEWEST = text(
+    "SELECT name, payload FROM events WHERE company_id = :company AND NOT recovered"
+    " ORDER BY id DESC LIMIT :count"
+)
+
+
+def _newest_keys(database: DatabaseSession, company_id: int, count: int) -> list[int]:
+    if not count:
+        return []
+    values = {"company": company_id, "count": min(count, REPLAYED_MAX)}
+    rows = database.execute(_NEWEST, values).all()
+    return [hash((row.name, row.payload)) for row in reversed(rows)]
