@@ -28,6 +28,7 @@ from tests.support.application import (
     store_of,
 )
 from tests.support.receiver import Receiver
+from webhookproxy import models
 from webhookproxy.config.keys import ConfigError
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.events.contract import signature
@@ -73,6 +74,7 @@ def filled(database_url: str, tmp_path: Path) -> str:
                 headers=(("X-Key", "canary-own"),),
             )
         store_of(app).session(begin_second_factor)
+        store_of(app).session(keep_session)
     return database_url
 
 
@@ -81,12 +83,16 @@ def begin_second_factor(session: Session) -> None:
     begin(session, user.id, "a login")
 
 
+def keep_session(session: Session) -> None:
+    session.get_one(models.Connection, 3).session = "canary-session"
+
+
 def stored(app: Flask) -> dict[str, list[str]]:
     """Return every secret as it is stored, by its column."""
     return {
         name: [
             row[0]
-            for row in rows(app, 'SELECT "{1}" FROM {0} ORDER BY id'.format(*name.split(".")))
+            for row in rows(app, 'SELECT "{1}" FROM {0} ORDER BY 1'.format(*name.split(".")))
             if row[0] is not None
         ]
         for name in SECRET_COLUMNS
@@ -100,11 +106,12 @@ def execute(app: Flask, statement: str, **values: Any) -> None:
 def test_after_a_rotation_the_new_key_alone_opens_everything(filled: str, tmp_path: Path) -> None:
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
         before = stored(app)
-        # 5 tokens, 5 times 3 of the webhooks, a second factor, the row that checks the keys.
-        assert rotate_keys(store_of(app)) == Rotated(done=22)
+        # 5 tokens, 5 times 3 of the webhooks, a second factor, a session, the row that checks the
+        # keys.
+        assert rotate_keys(store_of(app)) == Rotated(done=23)
         after = stored(app)
         assert not {*chain(*before.values())} & {*chain(*after.values())}
-        assert rotate_keys(store_of(app)) == Rotated(already=22)
+        assert rotate_keys(store_of(app)) == Rotated(already=23)
         assert stored(app) == after
     with keyed(filled, tmp_path, NEW) as app, app.app_context():
         check_keys(app)
@@ -114,6 +121,7 @@ def test_after_a_rotation_the_new_key_alone_opens_everything(filled: str, tmp_pa
         assert pyotp.TOTP(db.session.get_one(SecondFactor, 1).key).now()
         assert (webhook.authorization, webhook.secret) == ("canary-auth", "canary-secret")
         assert webhook.headers == "X-Key: canary-own"
+        assert db.session.get_one(models.Connection, 3).session == "canary-session"
 
 
 def test_a_token_is_still_known_when_the_old_key_is_gone(filled: str, tmp_path: Path) -> None:
@@ -148,8 +156,8 @@ def test_a_rotation_that_is_cut_short_goes_on_where_it_stopped(
         check_keys(app)
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
         again = rotate_keys(store_of(app))
-        assert (again.done + again.already, again.closed) == (22, 0)
-        assert 0 < again.already < 22
+        assert (again.done + again.already, again.closed) == (23, 0)
+        assert 0 < again.already < 23
     with keyed(filled, tmp_path, NEW) as app:
         check_keys(app)
 
@@ -209,7 +217,7 @@ def test_what_no_key_opens_is_left_and_told(filled: str, tmp_path: Path) -> None
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
         assert result.exit_code == 1
         assert result.stdout == (
-            "21 secrets are encrypted with the newest key now, 0 were before.\n"
+            "22 secrets are encrypted with the newest key now, 0 were before.\n"
         )
         assert result.stderr.startswith("Error: None of the DATA_KEYS opens 1 stored secrets")
         assert result.stderr.count("\n") == 1
@@ -219,13 +227,13 @@ def test_what_no_key_opens_is_left_and_told(filled: str, tmp_path: Path) -> None
 def test_the_command_says_how_many_and_that_the_old_key_may_go(filled: str, tmp_path: Path) -> None:
     with keyed(filled, tmp_path, f"{NEW},{OLD}") as app:
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
-        assert result.stdout.startswith("22 secrets are encrypted with the newest key now")
+        assert result.stdout.startswith("23 secrets are encrypted with the newest key now")
         assert "You can remove the older keys" in result.stderr
         (entry,) = rows(app, "SELECT who, action, detail FROM audit WHERE action = 'keys_rotated'")
-        assert tuple(entry) == ("cli", "keys_rotated", "22")
+        assert tuple(entry) == ("cli", "keys_rotated", "23")
     with keyed(filled, tmp_path, NEW) as app:
         result = app.test_cli_runner().invoke(args=["keys", "rotate"])
-        assert result.stdout.endswith("22 were before.\n")
+        assert result.stdout.endswith("23 were before.\n")
         assert result.stderr == ""
 
 

@@ -12,10 +12,11 @@ from gevent.event import Event as Signal
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.listener.alignment.replay import Replayed
 from webhookproxy.listener.buffer import Buffer
 from webhookproxy.listener.journal import Journal, Written
 from webhookproxy.listener.routes import Arrival, Routes, Taken, read
-from webhookproxy.listener.sessions import Replayed, Session, event_key
+from webhookproxy.listener.sessions import Session, event_key
 from webhookproxy.logs.console import Console
 from webhookproxy.logs.redaction import one_line
 from webhookproxy.models.deliveries.tables import Due

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import NamedTuple
 
 from sqlalchemy import text
@@ -19,29 +18,21 @@ from sqlalchemy.orm import object_session
 
 from webhookproxy.config.keys import KeyringError
 from webhookproxy.events import payload
+from webhookproxy.listener.alignment.replay import Replay, Replayed
 from webhookproxy.models.companies import Company
 from webhookproxy.models.types import keyring
 
 # A server keeps a session for minutes.
 KEPT = timedelta(hours=24)
-# So many events may follow each other without an offset; after more, nothing is asked for.
+# At most this number of events is remembered by their texts; after more, nothing is asked for.
 REPLAYED_MAX = 20_000
-
-
-class Replayed(Enum):
-    """What an event is that is sent again without an offset."""
-
-    NEW = "new"
-    KNOWN = "known"
-    # It may have been taken before: the texts do not say.
-    DOUBTFUL = "doubtful"
 
 
 class Session:
     """A socket's session: its two ids, and the place up to which its events were taken.
 
     The place is the offset of an event, and how many events without an offset came after it. Some
-    servers add none to what they send again, so that they send these once more the next time.
+    servers add none to what they send again, and so send these again the next time too.
     """
 
     def __init__(
@@ -50,11 +41,7 @@ class Session:
         self.socket_id = socket_id
         self._pid = pid
         self._offset = offset
-        self._replayed = list(had)
-        # Where in these the server is, while it sends what was missed, and whether it sent the
-        # same so far.
-        self._at = 0
-        self._is_same = True
+        self._replay = Replay(had)
         # Whether nothing may be asked for any more: the company was disconnected, or its token
         # changed.
         self.is_over = False
@@ -64,12 +51,12 @@ class Session:
     @property
     def place(self) -> Place:
         """Return up to where events were taken."""
-        return Place(self, self._offset, len(self._replayed))
+        return Place(self, self._offset, len(self._replay))
 
     def begin(self) -> Mapping[str, str] | None:
         """Return what asks a server for what was missed; None if that cannot be asked for."""
-        self._at, self._is_same = 0, True
-        if self.is_over or not self._offset or len(self._replayed) > REPLAYED_MAX:
+        self._replay.begin()
+        if self.is_over or not self._offset or len(self._replay) > REPLAYED_MAX:
             return None
         return {"pid": self._pid, "offset": self._offset}
 
@@ -80,22 +67,11 @@ class Session:
     def take(self, offset: str) -> None:
         """Note that an event with this offset was taken."""
         self._offset = offset
-        self._replayed.clear()
-        self._at = 0
+        self._replay.clear()
 
-    def take_again(self, key: int) -> Replayed:
-        """Note an event without an offset that a server sends because it was missed.
-
-        The server begins after the offset each time, in the same order: what was taken since then
-        comes first. Where it does not, an event is kept rather than dropped.
-        """
-        at, self._at = self._at, self._at + 1
-        if at >= len(self._replayed):
-            self._replayed.append(key)
-            return Replayed.NEW
-        self._is_same = self._is_same and self._replayed[at] == key
-        self._replayed[at] = key
-        return Replayed.KNOWN if self._is_same else Replayed.DOUBTFUL
+    def take_again(self, event: int) -> Replayed:
+        """Note an event without an offset that a server sends because it was missed."""
+        return self._replay.take(event)
 
 
 class Place(NamedTuple):

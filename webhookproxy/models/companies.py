@@ -104,7 +104,7 @@ class Connection(Base):
     # When 3C Plus was seen to end the socket because a second one with the same token came.
     one_socket_at: Mapped[datetime | None] = mapped_column(Instant)
     # What asks a server that can recover events for those after the ones that are stored, written
-    # with them; see listener.sessions. Whoever has the session could get the events.
+    # with them; see listener.sessions. The session opens the events as a token does.
     session: Mapped[str | None] = mapped_column(Secret, deferred=True)
     session_offset: Mapped[str | None] = mapped_column(String(128))
     session_replayed: Mapped[int | None] = mapped_column(Id)

@@ -48,7 +48,7 @@ class Control:
             "silence": self.silence,
             "refuse": self.refuse,
             "one_socket": self.one_socket,
-            "recovery": self.recovery,
+            "recovery": partial(_recovery, simulator),
             "pings": self.pings,
             "rest": self.rest,
             "record": partial(_record, simulator),
@@ -173,17 +173,6 @@ class Control:
         company.one_socket = only
         return _sockets([company])
 
-    async def recovery(
-        self, *, token: str, seconds: float = 120, offsets: bool = True
-    ) -> dict[str, Any]:
-        """Send a token's sockets what they missed, up to `seconds` ago; 0 ends it.
-
-        Without `offsets`, events that are sent again have none, as some servers do it.
-        """
-        company = self._simulator.company(token)
-        company.recovery.seconds, company.recovery.offsets = seconds, offsets
-        return _sockets([company])
-
     async def pings(self, *, interval: int, timeout: int) -> dict[str, Any]:
         """Announce other ping times, in whole seconds, to the sockets that connect from now on."""
         engine = self._simulator.sio.eio
@@ -228,6 +217,18 @@ async def _record(simulator: Simulator, *, token: str, calls: dict[str, float]) 
         moment = datetime.fromtimestamp(seconds, UTC)
         company.records.add(json.dumps({"callHistory": history}), moment)
     return company.records.state()
+
+
+async def _recovery(
+    simulator: Simulator, *, token: str, seconds: float = 120, offsets: bool = True
+) -> dict[str, Any]:
+    """Send a token's new sockets what was missed up to `seconds` ago; 0 ends that.
+
+    Without `offsets`, events that are sent again have none, as some servers do it.
+    """
+    company = simulator.company(token)
+    company.recovery.seconds, company.recovery.offsets = seconds, offsets
+    return _sockets([company])
 
 
 def _sample(company: Company, event: str, ids: dict[str, str]) -> str:

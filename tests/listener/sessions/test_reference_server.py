@@ -65,7 +65,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def reference(folder: Path, seconds: int) -> Iterator[Reference]:
-    """Yield a running server that keeps sessions for so long; 0 for one that keeps none."""
+    """Yield a running server that keeps sessions for these seconds; 0: it keeps none."""
     command = ["node", "server.mjs", str(seconds)]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

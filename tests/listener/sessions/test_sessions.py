@@ -12,7 +12,6 @@ from flask import Flask
 from tests.listener.listening import Listening, listening
 from tests.support.application import rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.listener.sessions import Replayed, Session
 from webhookproxy.models.types import keyring
 
 
@@ -163,22 +162,3 @@ def test_nothing_is_asked_for_after_a_disconnection_a_new_token_or_a_day(
     with listening(half.app, simulator) as another:
         another.wait_for_state(company, "connected")
         assert simulator.state(token)["recovered"] == simulator.state(other)["recovered"] == 0
-
-
-def test_what_is_not_sent_again_as_it_was_taken_is_kept_and_says_so(app: Flask) -> None:  # noqa: ARG001
-    session = Session("sid", "pid", "")
-    assert session.begin() is None
-    session.take("offset")
-    assert session.begin() == {"pid": "pid", "offset": "offset"}
-    assert [session.take_again(key) for key in (1, 2, 3)] == [Replayed.NEW] * 3
-    session.begin()
-    assert [session.take_again(key) for key in (1, 3)] == [Replayed.KNOWN, Replayed.DOUBTFUL]
-    # The socket was lost before the third came: it is expected again.
-    session.begin()
-    assert [session.take_again(key) for key in (1, 3, 3, 4)] == [
-        Replayed.KNOWN,
-        Replayed.KNOWN,
-        Replayed.KNOWN,
-        Replayed.NEW,
-    ]
-    assert session.place.replayed == 4
