@@ -10,11 +10,13 @@ down_revision = "0019"
 branch_labels = None
 depends_on = None
 
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     op.add_column("connections", sa.Column("session", sa.Text()))
     op.add_column("connections", sa.Column("session_offset", sa.String(128)))
-    op.add_column("connections", sa.Column("session_replayed", sa.BigInteger()))
+    op.add_column("connections", sa.Column("session_replayed", ID))
     op.add_column(
         "gaps", sa.Column("recovered", sa.Boolean(), nullable=False, server_default=sa.false())
     )
