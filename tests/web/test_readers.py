@@ -15,6 +15,10 @@ from tests.support.application import store_of
 from tests.web.conftest import Place
 from tests.web.support.addresses import methods
 from tests.web.support.browser import Browser
+from webhookproxy.events.call_facts import CallFacts
+from webhookproxy.events.recovery.comparison import Call, Compared
+from webhookproxy.models.recovery.comparisons import yesterday
+from webhookproxy.models.types import day_number
 
 # The pages that a reader has; all others are refused.
 FOR_READERS = {
@@ -25,6 +29,7 @@ FOR_READERS = {
     "companies.show",
     "month.show",
     "alert_history.show",
+    "comparison.show",
     "outages.index",
     "catalogue.index",
     "catalogue.show",
@@ -48,6 +53,10 @@ GIVEN: dict[str, Any] = {
     "condition": f"call.phone era {PHONE}",
     "target": f"https://crm.exemplo/?{PHONE}",
     "answer": f"invalid customer {NAME}",
+    "yesterday": day_number(yesterday()),
+    "compared": Compared(
+        1, 0, missing=[Call("x1", 1, CallFacts(telephone=PHONE, agent=NAME))], only_here=[1]
+    ).to_json(),
 }
 FILLED = """
 UPDATE events SET payload = :payload, order_key = :key, name = 'new-agent-chat';
@@ -56,6 +65,9 @@ UPDATE deliveries SET state = 'filtered', reason = 'filtered_out', ended_ms = 1,
     condition = :condition, order_key = :key;
 INSERT INTO refusal_groups (webhook_id, day, status, reason, shape, count, sample_id)
     SELECT id, :today, 422, 'refused', :answer, 3, 1 FROM webhooks;
+INSERT INTO day_comparisons
+    (company_id, day, asked_by, asked_ms, since_ms, until_ms, state, next_ms, ended_ms, result)
+    SELECT id, :yesterday, 'cli', 1, 1, 2, 'finished', 1, 1, :compared FROM companies;
 INSERT INTO attempts
     (delivery_id, number, started_ms, duration_ms, status, reason, detail, answer, probe,
      webhook_id)
@@ -110,6 +122,7 @@ def test_no_page_of_a_reader_has_anyones_personal_data(
     # The pages hide something that is there.
     for endpoint, mark in (
         ("events.show", NAME),
+        ("comparison.show", NAME),
         ("events.index", PHONE),
         ("deliveries.index", PHONE),
         ("deliveries.show", GIVEN["answer"]),

@@ -24,6 +24,7 @@ from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.http.client import Client
 from webhookproxy.platform.rest import shared_rest
 from webhookproxy.recovery.call_keys import CallKeys
+from webhookproxy.recovery.comparing import Comparing
 from webhookproxy.recovery.recovering import Recovering
 from webhookproxy.recovery.writing import Writer
 from webhookproxy.search.index.indexer import Indexer
@@ -45,6 +46,7 @@ class BackgroundJobs(NamedTuple):
     indexer: Indexer
     resending: Resending
     recovering: Recovering
+    comparing: Comparing
     outages: Outages
     dead_mans_switch: DeadMansSwitch
     watcher: Watcher
@@ -76,18 +78,22 @@ def background_jobs(
     rest = shared_rest(app.extensions)
     writer = Writer(relay.intake, relay.routes, relay.lanes.attend, clock)
     keys = CallKeys(reading, app.extensions["search"])
-    recovering = Recovering(store, reading, rest, writer, keys, app.extensions["policy"], clock)
-    outages = Outages(store, reading, app.extensions["broadcast"].tell, clock)
-    client = Client(app.extensions["policy"], shared_resolver(), max_idle=0)
+    policy = app.extensions["policy"]
+    recovering = Recovering(store, reading, rest, writer, keys, policy, clock)
+    tell = app.extensions["broadcast"].tell
+    comparing = Comparing(store, reading, rest, policy, lambda: journal.fence, tell, clock)
+    outages = Outages(store, reading, tell, clock)
+    client = Client(policy, shared_resolver(), max_idle=0)
     looking = partial(look, reading, relay.failing_since)
     switch = DeadMansSwitch(config["HEARTBEAT_URL"], client, looking)
     installation = Installation(reading, config["MAX_DATA_BYTES"], clock)
     watcher = Watcher(store, reading, installation.states, clock, lambda: relay.fence)
     # Another resolver: names without an answer must not hold up the webhooks.
-    channels = Channels(config, Client(app.extensions["policy"], Resolver()))
+    channels = Channels(config, Client(policy, Resolver()))
     base = linked_address(config)
     outbox = Outbox(store, reading, channels, base, clock)
     last_word = LastWord(store, reading, channels, base, looking, lambda: relay.is_running, clock)
     return BackgroundJobs(
-        housekeeping, indexer, resending, recovering, outages, switch, watcher, outbox, last_word
+        *(housekeeping, indexer, resending, recovering, comparing, outages, switch),
+        *(watcher, outbox, last_word),
     )

@@ -28,6 +28,8 @@ MINUTES = "minute_counts"
 MINUTES_MS = 2 * HOUR_MS
 # 3C Plus is asked for 30 days: what it may answer with must be known.
 HISTORIES = "call_histories"
+# Its days are no longer known either.
+COMPARISONS = "day_comparisons"
 # A format that a webhook had before goes when no delivery was sent in it.
 FORMATS = "past_formats"
 _UNWANTED = "note = 'unwanted'"
@@ -44,6 +46,7 @@ _COUNTERS = (
     ("gaps", "company_id", "started_at < {limit} AND ended_at < {limit}", 1),
     ("recoveries", "company_id", "ended_ms < {limit}", 1),
     (HISTORIES, "company_id", "seen_ms < {limit}", 1),
+    (COMPARISONS, "company_id", "ended_ms < {limit}", 1),
     ("outages", "webhook_id", "began_at < {limit} AND ended_at < {limit}", 1),
     # One that was replaced this moment may be in a request that is under way.
     (
@@ -149,6 +152,7 @@ class OldCounters:
             MINUTES: MINUTES_MS,
             FORMATS: HOUR_MS,
             HISTORIES: KEPT_DAYS * DAY_MS,
+            COMPARISONS: KEPT_DAYS * DAY_MS,
         }
         limit = (now_ms - kept_ms.get(table, COUNTERS_DAYS * DAY_MS)) // unit_ms
         where = f"{owner} = {int(found)} AND {old.format(limit=limit)}"

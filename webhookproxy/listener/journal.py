@@ -25,7 +25,7 @@ from webhookproxy.listener.rows import (
 from webhookproxy.listener.sessions import NOWHERE
 from webhookproxy.models.deliveries.tables import OPEN, Due, count_ended
 from webhookproxy.models.minutes import EVENTS, MINUTE_MS, count_minutes
-from webhookproxy.models.recovery.call_histories import claim_histories, note_histories
+from webhookproxy.models.recovery.call_histories import Seen, claim_histories, note_histories
 from webhookproxy.reasons import DeliveryState, EventNote
 
 _HOUR_MS = 3_600_000
@@ -158,7 +158,7 @@ class Journal:
         def job(connection: Connection) -> tuple[list[Arrival], Rows]:
             if again and _known(connection, arrivals[0].public_id):
                 return arrivals, _still_open(connection, ready)
-            judged = _judged(connection, arrivals)
+            judged = _judged(connection, arrivals, self._event_id)
             rows = ready if judged is arrivals else self._numbered(judged)
             _insert(connection, judged, rows)
             if also is not None:
@@ -175,19 +175,21 @@ class Journal:
         return numbered(arrivals, self._event_id, self._delivery_id)
 
 
-def _judged(connection: Connection, arrivals: list[Arrival]) -> list[Arrival]:
+def _judged(connection: Connection, arrivals: list[Arrival], event_id: int) -> list[Arrival]:
     """Return the events to write, and to whom they are due, after a look into the ledger.
 
-    The very list if that changes nothing.
+    The very list if that changes nothing. `event_id` is the last number that an event has.
     """
-    histories = [each for each in arrivals if each.history_id]
+    histories = [
+        (number, each) for number, each in enumerate(arrivals, event_id + 1) if each.history_id
+    ]
     if not histories:
         return arrivals
-    if histories[0].is_recovered:
-        now_ms = histories[0].received_ms
-        claimed = claim_histories(connection, [each.history for each in histories], now_ms)
+    if (first := histories[0][1]).is_recovered:
+        keys = [each.history for _, each in histories]
+        claimed = claim_histories(connection, keys, first.received_ms, event_id)
         return [each for each in arrivals if each.history in claimed]
-    seen = [(each.history, each.received_ms) for each in histories]
+    seen = [Seen(each.history, each.received_ms, number) for number, each in histories]
     had = note_histories(connection, seen)
     if not had:
         return arrivals

@@ -54,6 +54,7 @@ ATTEMPTS = Place(
 CONDITIONS = Place("deliveries", {"id": 0}, ("condition",), where=KEPT_BACK)
 HOURS = Place("hourly_events", {"company_id": 0, "hour": 0, "name": ""}, ("name",))
 RESENDS = Place("bulk_resends", {"id": 0}, ("event",))
+COMPARISONS = Place("day_comparisons", {"id": 0}, ("result",))
 
 # Columns whose texts are encrypted.
 SEALED = ("headers",)
@@ -149,9 +150,9 @@ def _look(number: PersonalNumber, place: Place, rows: list[Mapping[str, Any]]) -
             written = row[column] or ""
             if column in SEALED and written:
                 written = keyring().decrypt(written)
-            if column == "payload":
+            if column in ("payload", "result"):
                 hidden = number.mask_json(written)
-                apart = number.is_apart(hidden)
+                apart = apart or (column == "payload" and number.is_apart(hidden))
             else:
                 # The form NFKC of a letter may be longer than its column.
                 hidden = number.mask_text(written)[: len(written)]

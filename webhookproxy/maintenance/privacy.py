@@ -2,10 +2,11 @@
 
 Events keep their row: the number in the payload becomes "[oculto]", in place. A waiting delivery of
 such an event is cancelled, because every attempt must have the same bytes, which no longer exist.
-In the condition of a filtered delivery, in the names of events and in what a bulk resend asks for
-the number is masked too. Names, URLs, e-mails, filters and choices that people typed are only
-reported, as are events with the area code in a field of its own: a person must decide about them.
-Events and answers that arrive during an expunge are found by the next one.
+In the condition of a filtered delivery, in the names of events, in what a bulk resend asks for and
+in the calls of a comparison the number is masked too. Names, URLs, e-mails, filters and choices
+that people typed are only reported, as are events with the area code in a field of its own: a
+person must decide about them. Events and answers that arrive during an expunge are found by the
+next one.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from webhookproxy.database.store import Store
 from webhookproxy.maintenance.personal import PersonalNumber
 from webhookproxy.maintenance.personal_rows import (
     ATTEMPTS,
+    COMPARISONS,
     CONDITIONS,
     HOURS,
     RESENDS,
@@ -75,15 +77,16 @@ _one_at_a_time = BoundedSemaphore()
 @dataclass(slots=True)
 class Found:
     """Where the number is: `companies` counts events, `filtered` deliveries whose condition asks
-    for it, `names` hourly counts and bulk resends with it in an event's name. `settings` are like
-    "webhook_3 url". `apart` are the first of `apart_count` events that have the area code and the
-    rest of the number in two fields."""
+    for it, `names` hourly counts and bulk resends with it in an event's name, `comparisons` those
+    with a missing call of it. `settings` are like "webhook_3 url". `apart` are the first of
+    `apart_count` events that have the area code and the rest of the number in two fields."""
 
     companies: Counter[int] = field(default_factory=Counter)
     attempts: int = 0
     waiting: int = 0
     filtered: int = 0
     names: int = 0
+    comparisons: int = 0
     settings: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
     apart_count: int = 0
@@ -96,7 +99,8 @@ class Found:
     @property
     def anything(self) -> bool:
         """Return whether an expunge would mask something."""
-        return bool(self.companies or self.attempts or self.filtered or self.names)
+        rest = self.filtered or self.names or self.comparisons
+        return bool(self.companies or self.attempts or rest)
 
 
 @dataclass(slots=True)
@@ -120,6 +124,7 @@ def find(reading: Engine, number: PersonalNumber) -> Found:
         found.attempts = _number_of(masked_rows(reading, number, ATTEMPTS))
         found.filtered = _number_of(masked_rows(reading, number, CONDITIONS))
         found.names = sum(_number_of(masked_rows(reading, number, at)) for at in (HOURS, RESENDS))
+        found.comparisons = _number_of(masked_rows(reading, number, COMPARISONS))
         return found
 
 
@@ -144,7 +149,7 @@ def expunge(
                 done.cancelled += store.session(partial(_mask_events, batch=batch))
                 masking.put_back(search, ids)
                 done.events += len(batch)
-            for place in (ATTEMPTS, CONDITIONS, HOURS, RESENDS):
+            for place in (ATTEMPTS, CONDITIONS, HOURS, RESENDS, COMPARISONS):
                 for batch in masked_rows(reading, number, place):
                     store.run(partial(_mask, place=place, batch=batch))
                     done.attempts += len(batch) * (place is ATTEMPTS)

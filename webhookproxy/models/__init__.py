@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from webhookproxy.models.outages import Outage
     from webhookproxy.models.past_formats import PastFormat
     from webhookproxy.models.recovery.call_histories import CallHistory
+    from webhookproxy.models.recovery.comparisons import DayComparison
     from webhookproxy.models.recovery.recoveries import Recovery
     from webhookproxy.models.webhooks import Webhook, WebhookHealth
 
@@ -53,6 +54,7 @@ __all__ = [
     "Change",
     "Company",
     "Connection",
+    "DayComparison",
     "Delivery",
     "Event",
     "Gap",
@@ -96,6 +98,7 @@ _MODULES = {
     "Change": "installation.changes",
     "Company": "companies",
     "Connection": "companies",
+    "DayComparison": "recovery.comparisons",
     "Delivery": "deliveries.tables",
     "Event": "events",
     "Gap": "companies",

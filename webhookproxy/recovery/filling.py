@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from webhookproxy.database.store import Store
 from webhookproxy.events.recovery.histories import HISTORY, history_id
-from webhookproxy.models.recovery.call_histories import Key, note_histories
+from webhookproxy.models.recovery.call_histories import Seen, note_histories
 
 # Numbers of events that one step goes through.
 SPAN = 1_000
@@ -16,7 +16,7 @@ SPAN = 1_000
 _AFTER = text("SELECT histories_after FROM leases WHERE shard = 0")
 _ENDS = text("SELECT COALESCE(MIN(id), 0) AS first, COALESCE(MAX(id), 0) AS last FROM events")
 _HISTORIES = text(
-    "SELECT company_id, payload, received_ms FROM events"
+    "SELECT id, company_id, payload, received_ms FROM events"
     " WHERE id > :after AND id <= :upto AND name = :name ORDER BY id"
 )
 _NOTE = text("UPDATE leases SET histories_after = :after WHERE shard = 0")
@@ -42,10 +42,10 @@ class Filling:
             upto = after + SPAN
             given = {"after": after, "upto": upto, "name": HISTORY}
             found = connection.execute(_HISTORIES, given).all()
-        seen: list[tuple[Key, int]] = []
+        seen: list[Seen] = []
         for row in found:
             if key := _id_in(row.payload):
-                seen.append(((row.company_id, key), row.received_ms))
+                seen.append(Seen((row.company_id, key), row.received_ms, row.id))
             gevent.sleep(0)
         is_last = upto >= last
 

@@ -20,7 +20,7 @@ from webhookproxy.web.catalogue.pages import blueprint as catalogue
 from webhookproxy.web.companies import editing as company_editing
 from webhookproxy.web.companies import open_problems
 from webhookproxy.web.companies.pages import blueprint as companies
-from webhookproxy.web.connection import alarms, recovery
+from webhookproxy.web.connection import alarms, comparison, recovery
 from webhookproxy.web.connection.panel import blueprint as connection
 from webhookproxy.web.deliveries import attempts, bulk_resends, resend_selection, send_stored
 from webhookproxy.web.deliveries.pages import blueprint as deliveries
@@ -50,7 +50,7 @@ _BLUEPRINTS = (
     *(panel.blueprint, health.blueprint, metrics, theme.blueprint, guide.blueprint, exports),
     *(api_guide.blueprint,),
     *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
-    recovery.blueprint,
+    *(recovery.blueprint, comparison.blueprint),
     *(
         webhooks,
         webhook_editing.blueprint,

@@ -68,6 +68,7 @@ def _sentence(found: privacy.Found) -> str:
         f"attempts; {found.waiting} deliveries of those events wait."
         + f" The filters of {found.filtered} filtered deliveries ask for it." * bool(found.filtered)
         + f" {found.names} counts and resends have it in an event's name." * bool(found.names)
+        + f" {found.comparisons} comparisons list a call of it." * bool(found.comparisons)
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.models.audit import Action, Actor, record_company
 from webhookproxy.models.companies import Company, find_company
+from webhookproxy.models.recovery.comparisons import DayComparison
 from webhookproxy.models.recovery.recoveries import (
     LOOKS_MS,
     MOST_MS,
@@ -63,6 +64,22 @@ def confirm(session: Session, recovery_id: int, actor: Actor) -> bool:
     found.begin_look(now_ms)
     record_company(session, actor, Action.CALLS_RECOVERED, found.company_id, much)
     return True
+
+
+def recover_compared(session: Session, comparison_id: int, actor: Actor) -> int:
+    """Have the calls recovered that a comparison counted as missing; return the request's number.
+
+    Raises Refused as `ask` does.
+    """
+    compared = session.get_one(DayComparison, comparison_id)
+    number = ask(session, compared.company_id, compared.since_ms, compared.until_ms, actor)
+    counted = session.get_one(Recovery, number)
+    counted.state = RecoveryState.COUNTED.value
+    if (found := compared.compared) is not None:
+        counted.listed, counted.missing = found.listed, found.missing_count
+    session.flush()
+    confirm(session, number, actor)
+    return number
 
 
 def _checked(

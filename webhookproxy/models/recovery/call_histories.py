@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,14 +22,15 @@ ASKED_AT_ONCE = 500
 # A company and the id of a history.
 Key = tuple[int, str]
 
-_COLUMNS = ("company_id", "history_id", "seen_ms")
+_COLUMNS = ("company_id", "history_id", "seen_ms", "event_id")
 _IGNORE = "ON CONFLICT (company_id, history_id) DO NOTHING"
 
 
 class CallHistory(Base):
     """One history of a call, by the id that 3C Plus gave it; in milliseconds since 1970.
 
-    `recovered` is set from its recovery until the socket brings it too.
+    `recovered` is set from its recovery until the socket brings it too. `event_id` is the event
+    that brought it first; None in rows from before this column.
     """
 
     __tablename__ = "call_histories"
@@ -38,15 +40,24 @@ class CallHistory(Base):
     history_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     seen_ms: Mapped[int] = mapped_column(Id)
     recovered: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    event_id: Mapped[int | None] = mapped_column(Id)
 
 
-def note_histories(connection: Connection, seen: Sequence[tuple[Key, int]]) -> set[Key]:
-    """Note histories that the socket brought, each with its time.
+class Seen(NamedTuple):
+    """A history that the socket brought: when, and with which event."""
+
+    key: Key
+    at_ms: int
+    event_id: int
+
+
+def note_histories(connection: Connection, seen: Sequence[Seen]) -> set[Key]:
+    """Note histories that the socket brought.
 
     Return those that were recovered before, in the last 24 hours: each is returned only once, and
     what comes later is an update.
     """
-    rows: list[Row] = [(*key, at_ms) for key, at_ms in seen]
+    rows: list[Row] = [(*each.key, each.at_ms, each.event_id) for each in seen]
     if insert_rows(connection, "call_histories", _COLUMNS, rows, _IGNORE) == len(rows):
         return set()
     query = text(
@@ -54,33 +65,45 @@ def note_histories(connection: Connection, seen: Sequence[tuple[Key, int]]) -> s
         " AND history_id = :history AND recovered RETURNING seen_ms"
     )
     found: set[Key] = set()
-    for key, at_ms in seen:
+    for key, at_ms, _ in seen:
         before = connection.execute(query, {"company": key[0], "history": key[1]}).scalar()
         if before is not None and at_ms - before <= SAME_MS:
             found.add(key)
     return found
 
 
-def claim_histories(connection: Connection, keys: Sequence[Key], now_ms: int) -> set[Key]:
-    """Note histories that are about to be recovered; return those that no one noted before."""
+def claim_histories(
+    connection: Connection, keys: Sequence[Key], now_ms: int, event_id: int
+) -> set[Key]:
+    """Note histories that are about to be recovered; return those that no one noted before.
+
+    `event_id` is the last number that an event has: theirs follow.
+    """
     claimed: set[Key] = set()
     for key in keys:
-        row: Row = (*key, now_ms, True)
+        row: Row = (*key, now_ms, event_id + len(claimed) + 1, True)
         if insert_rows(connection, "call_histories", (*_COLUMNS, "recovered"), [row], _IGNORE):
             claimed.add(key)
     return claimed
 
 
-def known_histories(connection: Connection, company_id: int, ids: Sequence[str]) -> set[str]:
-    """Return those of a company's ids that are in the ledger."""
+def events_of_histories(
+    connection: Connection, company_id: int, ids: Sequence[str]
+) -> dict[str, int | None]:
+    """Return those of a company's ids that are in the ledger, each with its event."""
     value = mark(connection)
-    known: set[str] = set()
+    found: dict[str, int | None] = {}
     # A page may have more calls than were asked for, and a statement has a most of values.
     for start in range(0, len(ids), ASKED_AT_ONCE):
         asked = ids[start : start + ASKED_AT_ONCE]
         query = (
-            f"SELECT history_id FROM call_histories WHERE company_id = {value}"
+            f"SELECT history_id, event_id FROM call_histories WHERE company_id = {value}"
             f" AND history_id IN ({', '.join([value] * len(asked))})"
         )
-        known.update(row[0] for row in execute(connection, query, (company_id, *asked)).fetchall())
-    return known
+        found.update(execute(connection, query, (company_id, *asked)).fetchall())
+    return found
+
+
+def known_histories(connection: Connection, company_id: int, ids: Sequence[str]) -> set[str]:
+    """Return those of a company's ids that are in the ledger."""
+    return set(events_of_histories(connection, company_id, ids))
