@@ -131,6 +131,7 @@ INSIDE = (
     Stop("diagnóstico: nada de errado", "/empresas/company_2/diagnostico"),
     Stop("diagnóstico: muda", "/empresas/company_5/diagnostico"),
     Stop("recuperar ligações", "/empresas/company_1/recuperar"),
+    Stop("comparar com a 3C Plus", "/empresas/company_1/comparar"),
     Stop("receitas", "/empresas/company_1/receitas"),
     Stop("receita", "/empresas/company_1/receitas/google-sheets", _unfold),
     Stop("receita: erros", "/empresas/company_1/receitas/bitrix24", _submit),

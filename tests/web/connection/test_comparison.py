@@ -79,10 +79,10 @@ def test_a_day_is_compared_and_its_differences_are_acted_upon(
     assert "Já há uma comparação desta empresa em andamento" in beto.get(address).text
     store(app, compared(app, place))
     page = beto.get(address).text
-    day = f"ontem ({yesterday():%d/%m})"
+    day = f"Ontem ({yesterday():%d/%m})"
     assert (
         f"{day}: 7 ligações na 3C Plus, 1 no Webhook (1 não chegou aqui, 1 a caminho,"
-        " 1 não entregue, 1 não enviada, 1 fora do filtro, 1 já apagada aqui)." in page
+        " 1 com falha, 1 não enviada, 1 fora do filtro, 1 já apagada aqui)." in page
     )
     for said in (
         "Não chegaram aqui: 1",

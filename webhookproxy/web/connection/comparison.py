@@ -48,7 +48,7 @@ _PARTS = {"resultado": "connection/_compared.html"}
 COLUMNS = (
     (Fate.DELIVERED, "Entregues"),
     (Fate.WAITING, "A caminho"),
-    (Fate.FAILED, "Não entregues"),
+    (Fate.FAILED, "Com falha"),
     (Fate.NOT_SENT, "Não enviadas"),
     (Fate.KEPT_BACK, "Fora do filtro"),
 )

@@ -12,7 +12,7 @@ from webhookproxy.web.shared.formats import number, plural
 # The first are what the client misses; of the last nothing more is known, or it is not wanted.
 _OTHERS = (
     (Fate.WAITING, "a caminho", "a caminho"),
-    (Fate.FAILED, "não entregue", "não entregues"),
+    (Fate.FAILED, "com falha", "com falha"),
     (Fate.NOT_SENT, "não enviada", "não enviadas"),
     (Fate.KEPT_BACK, "fora do filtro", "fora do filtro"),
 )
@@ -26,7 +26,8 @@ def day_words(day: date) -> str:
 def client_sentence(day: date, found: Compared, at: AtWebhook, name: str) -> str:
     """Return what the client is told: how many calls there were, and how many the CRM got."""
     listed = plural(found.listed, "ligação", "ligações")
-    said = f"{day_words(day)}: {listed} na 3C Plus, {number(at.count(Fate.DELIVERED))} no {name}"
+    when = day_words(day).capitalize()
+    said = f"{when}: {listed} na 3C Plus, {number(at.count(Fate.DELIVERED))} no {name}"
     others = [plural(at.count(fate), one, many) for fate, one, many in _OTHERS if at.count(fate)]
     if found.missing_count:
         missing = plural(found.missing_count, "não chegou aqui", "não chegaram aqui")
