@@ -79,13 +79,19 @@ class Comparing:
         self._reading = reading
         self._rest = rest
         self._policy = policy
-        self._fence = fence
+        self._lease_fence = fence
+        self._fence: int | None = None
         self._tell = tell
         self._clock = clock
         self._lists: dict[int, _List] = {}
 
     def step(self) -> bool:
         """Ask for a page of each of the first comparisons; return False, for a pause comes next."""
+        if (fence := self._lease_fence()) != self._fence:
+            # A new owner: another process may have asked this moment.
+            self._fence = fence
+            self._lists.clear()
+            self._rest.pace.hold_all()
         now_ms = round(self._clock() * 1000)
         query = select(DayComparison).where(text("state = 'running'")).order_by(DayComparison.id)
         with Session(self._reading, expire_on_commit=False) as session:
@@ -183,5 +189,5 @@ class Comparing:
             )
             connection.execute(change.values(values))
 
-        self._store.run(job, fence=self._fence())
+        self._store.run(job, fence=self._fence)
         self._tell(asked.company_id)
