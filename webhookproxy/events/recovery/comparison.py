@@ -26,7 +26,7 @@ NAMED_OF_ALL_MAX = 500
 
 
 class Fate(StrEnum):
-    """What became of a call's history at a webhook."""
+    """The fate of a call's history at a webhook."""
 
     DELIVERED = "delivered"
     WAITING = "waiting"
@@ -79,7 +79,7 @@ class Call:
 
 @dataclass(slots=True)
 class AtWebhook:
-    """What became of the calls at one webhook, and the first that it does not have."""
+    """The fates of the calls at one webhook, and the first that it does not have."""
 
     webhook_id: int
     counts: dict[str, int] = field(default_factory=dict)

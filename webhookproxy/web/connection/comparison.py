@@ -69,7 +69,7 @@ class ShownCall:
 
 @dataclass(frozen=True, slots=True)
 class ShownWebhook:
-    """What became of the day at one webhook."""
+    """The calls of a day at one webhook, as the page shows them."""
 
     at: AtWebhook
     name: str
