@@ -23,6 +23,7 @@ from webhookproxy.events.recovery.histories import id_of, missing, rows_of
 from webhookproxy.events.recovery.periods import MINUTE_MS, Period, periods, widened
 from webhookproxy.models.recovery.call_histories import (
     CallHistory,
+    Seen,
     claim_histories,
     known_histories,
     note_histories,
@@ -131,7 +132,7 @@ def test_each_call_of_a_gap_is_sent_once_and_each_update_too(
         for at, name in sorted(events):
             if name:
                 key = (COMPANY, name)
-                sent[name] += key not in note_histories(connection, [(key, at)])
+                sent[name] += key not in note_histories(connection, [Seen(key, at, 1)])
             else:
                 sent.update(look(connection, platform, gap, at))
     assert sent == Counter({call.name: max(1, len(call.arrivals)) for call in on_record})
@@ -147,6 +148,6 @@ def look(connection: Connection, platform: Platform, gap: tuple[int, int], at: i
             seen.update(map(id_of, fresh))
             known = known_histories(connection, COMPANY, [id_of(row) for row in fresh])
             keys = [(COMPANY, id_of(row)) for row in missing(fresh, known)]
-            recovered += [name for _, name in claim_histories(connection, keys, at)]
+            recovered += [name for _, name in claim_histories(connection, keys, at, 0)]
             page += 1
     return recovered
