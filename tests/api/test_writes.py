@@ -76,6 +76,10 @@ def test_a_company_is_created_changed_and_deleted(ana: Program) -> None:
     elsewhere["token"] = "canary-token-of-the-program"
     changed = send(ana, "PATCH", company, elsewhere).json
     assert changed["rest_url"] == "https://acme.3c.plus/"
+    second = {"rest_token": "canary-second-token-of-it"}
+    assert send(ana, "PATCH", company, second).json["has_rest_token"] is True
+    assert "canary-second" not in send(ana, "GET", company).text
+    assert send(ana, "PATCH", company, {"rest_token": None}).json["has_rest_token"] is False
     assert send(ana, "DELETE", company).status_code == 204
     assert send(ana, "GET", company).status_code == 404
 

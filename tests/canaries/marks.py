@@ -18,6 +18,7 @@ from webhookproxy.extensions import db
 
 MARK = "marked-canary"
 TOKEN = f"{MARK}-token-0123456789-abcdef"
+REST_TOKEN = f"{MARK}-second-token-0123456789-abcdef"
 AUTH = f"Bearer {MARK}-authorization-1"
 OWN_HEADER = f"Token {MARK}-own-header-1"
 SECRET, OLD_SECRET = f"{MARK}-signing-secret-2", f"{MARK}-signing-secret-1"

@@ -21,6 +21,7 @@ from tests.canaries.marks import (
     OLD_SECRET,
     OWN_HEADER,
     PHONE_SHOWN,
+    REST_TOKEN,
     SECRET,
     TOKEN,
     URL_KEY,
@@ -56,6 +57,7 @@ SETTINGS = {
 # The values of every secret field, by its name.
 TYPED: Mapping[str, str] = {
     "token": TOKEN,
+    "rest_token": REST_TOKEN,
     "authorization": AUTH,
     "header_value-0": OWN_HEADER,
     "secret": SECRET,
@@ -175,7 +177,7 @@ def stage(app: Flask, url: str, folder: Path) -> Iterator[Stage]:
             stack.enter_context(Receiver()),
             stack.enter_context(Receiver(_shows_everything)),
         ]
-        make_company(app, simulator.url, TOKEN, connected=True)
+        make_company(app, simulator.url, TOKEN, connected=True, rest_token=REST_TOKEN)
         make_company(app, "http://127.0.0.1:4009", f"{TOKEN}-2", name="Outra")
         _webhooks(app, [each.url() for each in receivers])
         server = stack.enter_context(ServerProcess(url, folder, **SETTINGS))

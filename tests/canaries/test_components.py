@@ -27,6 +27,7 @@ from tests.canaries.marks import (
     OWN_HEADER,
     PHONE,
     PHONE_SHOWN,
+    REST_TOKEN,
     SECRET,
     SLACK_KEY,
     TOKEN,
@@ -174,7 +175,7 @@ def test_no_failure_of_a_server_shows_or_stores_a_secret(
 ) -> None:
     with ExitStack() as stack:
         simulator = stack.enter_context(SimulatorProcess())
-        company = make_company(app, simulator.url, TOKEN, connected=True)
+        company = make_company(app, simulator.url, TOKEN, connected=True, rest_token=REST_TOKEN)
         receivers = make_receivers(app, company, stack)
         make_sockets(app, stack)
         settings = {**make_addresses(app, stack), "LOG_LEVEL": "DEBUG"}
@@ -235,6 +236,7 @@ COMMANDS: list[tuple[str, ...]] = [
     ("company", "create", "E", f"--tokn={TOKEN}"),
     ("company", "create", "E", "--token", "x", TOKEN),
     ("company", "edit", "1", "--token", TOKEN, "--timezone", "Nowhere"),
+    ("company", "edit", "1", "--rest-token", f"{REST_TOKEN} x"),
     ("company", "edit", "1", "--socket-url", f"https://me:{TOKEN}@127.0.0.1/"),
     ("company", "edit", "1", "--socket-url", f"https://127.0.0.1/?token={TOKEN}"),
     ("company", "connect", TOKEN),

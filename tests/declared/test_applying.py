@@ -161,7 +161,12 @@ def test_one_mistake_changes_nothing_and_every_mistake_is_told(any_app: Flask) -
 
 
 def test_a_stored_token_goes_to_no_other_server(app: Flask) -> None:
-    apply_file(app, acme({}))
+    apply_file(app, acme({}, rest_token="canary-second"))
+    # What the file does not name stays, and what is not there cannot.
+    assert apply_file(app, acme({})) == []
+    assert apply_file(app, acme({}, rest_token=None)) == ["~ acme company_1: rest_token cleared"]
+    with pytest.raises(Refused):
+        apply_file(app, acme({}, rest_token="stored"))
     moved = acme({}, token="stored", rest_url="https://acme.3c.plus")
     with pytest.raises(Refused) as refused:
         apply_file(app, moved)

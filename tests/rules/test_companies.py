@@ -16,6 +16,7 @@ STORED = CompanyInput("Acme", "canary-token", "https://socket.3c.plus/")
 NAMED = CompanyInput(
     "Acme", "canary-token", "https://socket.3c.plus/", rest_url="https://rest.example.com/"
 )
+TWO = CompanyInput("Acme", "canary-token", "https://socket.3c.plus/", rest_token="canary-rest")
 
 MOVES: dict[str, tuple[CompanyInput, dict[str, Any], str]] = {
     "a domain of its own": (STORED, {"rest_url": "https://acme.3c.plus"}, "token"),
@@ -32,6 +33,26 @@ MOVES: dict[str, tuple[CompanyInput, dict[str, Any], str]] = {
     ),
     "back to the default": (NAMED, {"rest_url": ""}, "token"),
     "another port": (NAMED, {"rest_url": "https://rest.example.com:8443"}, "token"),
+    "a second token, and only the first": (
+        TWO,
+        {"rest_url": "https://acme.3c.plus", "token": "canary-again"},
+        "rest_token",
+    ),
+    "a second token, and it": (
+        TWO,
+        {"rest_url": "https://acme.3c.plus", "rest_token": "canary-again"},
+        "",
+    ),
+    "without the second token": (
+        TWO,
+        {"rest_url": "https://acme.3c.plus", "rest_token": None},
+        "token",
+    ),
+    "a second token, and a socket that leads the calls elsewhere": (
+        TWO,
+        {"socket_url": "https://rest.example.com", "token": "canary-again"},
+        "rest_token",
+    ),
     "nothing that matters": (NAMED, {"name": "Outra"}, ""),
     "a socket that leads the calls elsewhere": (
         STORED,

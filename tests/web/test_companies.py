@@ -255,6 +255,24 @@ def test_another_rest_address_asks_for_the_token_again(
     assert rows(app, query, id=place.company) == [("https://acme.3c.plus/",)]
 
 
+def test_a_second_token_is_kept_shown_as_a_mask_and_removed(
+    app: Flask, ana: Browser, place: Place
+) -> None:
+    address, second = f"/empresas/company_{place.company}/editar", "canary-second-token-0001"
+    assert "remove_rest_token" not in ana.get(address).text
+    ana.send(address, {**ana.fields(address), "rest_token": second}, 303)
+    ((stored,),) = rows(app, "SELECT rest_token FROM companies WHERE rest_token IS NOT NULL")
+    page = ana.get(address).text
+    assert second not in stored + page
+    assert "Salvo: cana…0001. Deixe em branco para manter." in page
+    ana.send(address, {**ana.fields(address), "name": "Outra"}, 303)
+    assert rows(app, "SELECT rest_token FROM companies WHERE rest_token IS NOT NULL")
+    ana.send(address, {**ana.fields(address), "remove_rest_token": "y"}, 303)
+    assert not rows(app, "SELECT rest_token FROM companies WHERE rest_token IS NOT NULL")
+    details = [row[0] for row in rows(app, "SELECT detail FROM audit ORDER BY id")]
+    assert details[-1] == "rest_token"
+
+
 def test_the_server_that_3c_plus_leaves_is_offered_no_more_and_its_companies_are_told(
     app: Flask, ana: Browser, beto: Browser, place: Place
 ) -> None:

@@ -21,6 +21,7 @@ from tests.support.simulator_process import SimulatorProcess
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser
 from tests.web.support.sockets import connection, counted, execute, owner, usually
+from webhookproxy.platform import pace
 from webhookproxy.web.diagnosis import live as diagnosis_live
 from webhookproxy.web.diagnosis import page as diagnosis
 
@@ -421,3 +422,24 @@ def test_it_says_whose_the_token_is(
     found = steps(ana.post(address(company), 200).text, "token")
     assert found["Dono do token"][0] == mark
     assert says in found["Dono do token"][1]
+
+
+def test_it_says_whose_each_token_is(
+    app: Flask, ana: Browser, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SECONDS", 0.0)
+    owner(app)
+    policy = app.extensions["policy"]
+    app.extensions["policy"] = replace(policy, rest_hosts=frozenset({"127.0.0.1"}))
+    first, second = "diagnosis-first-0001", "diagnosis-second-0001"
+    company = make_company(app, simulator.url, first, rest_token=second)
+    simulator.control("rest", token=first, role="agent")
+    simulator.control("rest", token=second, role="gestor")
+    found = steps(ana.post(address(company), 200).text, "token")
+    assert "Só virão os eventos deste agente." in found["Dono do token"][1]
+    assert found["Dono do segundo token, só para o REST"][0] == "Certo"
+    simulator.control("rest", token=second, role="supervisor")
+    found = steps(ana.post(address(company), 200).text, "token")
+    assert (
+        "Com ele não vêm as ligações de todos." in found["Dono do segundo token, só para o REST"][1]
+    )

@@ -38,7 +38,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _LOCK_KEY = 0x3C8_0000
 _TAKEN, _RELEASED = "file_key", "file_key_released"
 # What the file leaves as it is, if it does not name it.
-_STAYS = ("name", "url", "token", "authorization", "secret", "headers", "state")
+_STAYS = ("name", "url", "token", "rest_token", "authorization", "secret", "headers", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,7 @@ class _Application:
 
     def _change_company(self, company: Company, key: str, declared: DeclaredCompany) -> None:
         before, actor = company.input(), self._terms.actor
+        _refuse_kept([name for name in declared.kept if getattr(before, name) is None])
         usual = CompanyInput("", "", self._terms.socket_url)
         given = _complete(usual, declared.given)
         changed = changed_company(before, given, self._terms.policy)

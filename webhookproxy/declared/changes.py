@@ -8,7 +8,7 @@ from typing import Any
 
 from webhookproxy.network.guard import masked_url
 
-_SECRETS = ("token", "authorization", "secret", "headers")
+_SECRETS = ("token", "rest_token", "authorization", "secret", "headers")
 _ADDRESSES = ("url", "socket_url", "rest_url")
 _SHORT = (str, int, float, type(None))
 

@@ -15,8 +15,8 @@ from webhookproxy.rules.companies import (
     read_expiry,
 )
 
-# Its value goes in and never comes out.
-SECRETS = ("token",)
+# Their values go in and never come out.
+SECRETS = ("token", "rest_token")
 COMPANY = Record(
     {
         "name": Text("As the pages show it."),
@@ -30,6 +30,7 @@ COMPANY = Record(
         "hide_credentials": Flag("Replace credentials in payloads (true)."),
         "recover_calls": Flag("Ask 3C Plus for the calls of gaps afterwards (true)."),
         "sweep_calls": Flag("Also ask every 30 minutes, for the last 3 hours (false)."),
+        "rest_token": OrNull(Text("A second token, for REST only; null: that of the socket.")),
         "rest_url": Text("The REST of 3C Plus (https://app.3c.plus)."),
     },
 )

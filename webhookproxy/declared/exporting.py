@@ -35,6 +35,8 @@ def exported(session: Session, *, by_reference: bool) -> dict[str, Any]:
     for key, company in _with_keys(companies).items():
         declared = declared_company(company.input())
         declared["token"] = _secret(by_reference, key, "token")
+        if company.has_rest_token:
+            declared["rest_token"] = _secret(by_reference, key, "rest_token")
         if webhooks[company.id]:
             declared["webhooks"] = {
                 name: _webhook(webhook, f"{key}_{name}", by_reference=by_reference)

@@ -42,7 +42,7 @@ Q = TypeVar("Q")
 DETAIL_MAX = 500
 PAGE = 50
 
-_SECRETS = ("token", "authorization", "secret", "headers")
+_SECRETS = ("token", "rest_token", "authorization", "secret", "headers")
 _ADDRESSES = ("url", "socket_url", "rest_url")
 # A telephone or a CPF typed as an e-mail could never be removed.
 _NUMBER = re.compile(r"\d[\d .()/-]{8,}\d")

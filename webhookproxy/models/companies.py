@@ -6,7 +6,15 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 
 from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, false, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import (
+    Mapped,
+    Session,
+    column_property,
+    defer,
+    mapped_column,
+    relationship,
+)
+from sqlalchemy.orm.interfaces import ORMOption
 
 from webhookproxy.extensions import Base
 from webhookproxy.models.installation.changes import note_change
@@ -48,6 +56,10 @@ class Company(Base):
     # Whether calls that no socket brought are asked for, and where: empty is the default.
     recover_calls: Mapped[bool] = mapped_column(server_default=false(), default=False)
     rest_url: Mapped[str] = mapped_column(String(2048), server_default="", default="")
+    # The token that REST is asked with, if not that of the socket.
+    rest_token: Mapped[str | None] = mapped_column(Secret)
+    # Known without decrypting it.
+    has_rest_token: Mapped[bool] = column_property(rest_token.is_not(None))
     # Whether they are also asked for every half an hour, gap or not.
     sweep_calls: Mapped[bool] = mapped_column(server_default=false(), default=False)
     # When the token ends, as its owner said: 3C Plus does not tell.
@@ -63,6 +75,11 @@ class Company(Base):
 
     # StaleDataError refuses to overwrite another user's newer version.
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy declares it so
+
+    @property
+    def rest_identity(self) -> tuple[str, str]:
+        """The token and the agent with which REST is asked."""
+        return (self.rest_token, "") if self.rest_token else (self.token, self.agent_id)
 
     @property
     def is_at_left_host(self) -> bool:
@@ -136,6 +153,11 @@ class Gap(Base):
         is_over, died = self.ended_at is not None, self.note == OWNER_DIED
         words = gap_words(ConnectionReason(self.reason), is_over=is_over, died=died)
         return f"{words} {RECOVERED_GAP}" if self.recovered else words
+
+
+def tokens_later() -> list[ORMOption]:
+    """Return options to read a token when it is asked for: decrypting takes time, and may fail."""
+    return [defer(each) for each in (Company.token, Company.rest_token)]
 
 
 def fingerprint_text(socket_url: str, agent_id: str, token: str) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.database.bulk import numbers
 from webhookproxy.database.store import Store
+from webhookproxy.events.contract import token_mask
 from webhookproxy.events.recovery.periods import Period, periods, widened
 from webhookproxy.models.companies import Company
 from webhookproxy.models.deliveries.tables import OPEN
@@ -56,6 +57,7 @@ class Task:
 
     recovery: Recovery
     access: Access
+    token_mask: str
     hide_credentials: bool
     is_wanted: bool
     period: Period | None
@@ -93,12 +95,14 @@ class Progress:
             company = session.get(Company, found.company_id)
             if company is None or company.deleted_at is not None:
                 access = Access(found.company_id, "", "")
-                return Task(found, access, hide_credentials=True, is_wanted=False, period=None)
-            access = Access(company.id, base_of(company), company.token, company.agent_id)
+                return Task(found, access, "", hide_credentials=True, is_wanted=False, period=None)
+            access = Access(company.id, base_of(company), *company.rest_identity)
             alone = company.sweep_calls if found.sweep else company.recover_calls
             wanted = bool(found.asked_by) or alone
             period = _period(found, first_event_ms(session, company.id))
-            return Task(found, access, company.hide_credentials, wanted, period)
+            # Receivers know a company by the token of its socket.
+            mask = token_mask(company.token)
+            return Task(found, access, mask, company.hide_credentials, wanted, period)
 
     def not_begun(self, delivery_ids: list[int]) -> int:
         """Return how many deliveries wait for their first attempt at a webhook that is sent now."""

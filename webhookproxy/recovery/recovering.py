@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
-from webhookproxy.events.contract import token_mask
 from webhookproxy.events.recovery.histories import Row, id_of, missing
 from webhookproxy.listener.routes import Arrival
 from webhookproxy.models.companies import Company
@@ -247,7 +246,7 @@ class Recovering:
                 write_page(connection, task, page.listed, page.missing)
 
         access = task.access
-        origin = Origin(access.company_id, token_mask(access.token), task.hide_credentials)
+        origin = Origin(access.company_id, task.token_mask, task.hide_credentials)
         keys = self._keys.of(access.company_id, batch)
         self._last_due[access.company_id] = self._writer.write(origin, batch, keys, fence, also)
         page.rows = rest

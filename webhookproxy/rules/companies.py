@@ -59,6 +59,8 @@ class CompanyInput:
     # default, see rules.platform).
     recover_calls: bool = True
     rest_url: str = ""
+    # The token that REST is asked with; None: that of the socket.
+    rest_token: str | None = None
     # Whether they are also asked for every half an hour, gap or not.
     sweep_calls: bool = False
 
@@ -80,7 +82,7 @@ def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Poli
             "guardado era para o servidor antigo.",
         )
         refuse_secrets(elsewhere, "socket_url", lambda: check_company(changed, policy))
-    if "token" not in given and changed.rest_url.strip() != stored.rest_url:
+    if ("rest_token" if changed.rest_token else "token") not in given:
         _refuse_other_rest(stored, changed, policy)
     is_new = changed.token != stored.token
     if is_new and changed.token_expires_at == stored.token_expires_at:
@@ -95,12 +97,15 @@ def _refuse_other_rest(stored: CompanyInput, changed: CompanyInput, policy: Poli
     after = rest_base(changed.socket_url, changed.rest_url.strip(), policy)
     if not after or keeps_secrets(before, after, same_path=False):
         return
+    field, option, which = "token", "--token", "o token"
+    if changed.rest_token:
+        field, option, which = "rest_token", "--rest-token", "o token do REST"
     elsewhere = Problem(
-        "token",
-        "The new REST address is another server: give the token (--token) again, because the one "
-        "that is set was meant for the old one.",
-        "O novo endereço REST é de outro servidor: informe o token de novo, porque o guardado era "
-        "para o servidor antigo.",
+        field,
+        f"The new REST address is another server: give the token ({option}) again, because the "
+        "one that is set was meant for the old one.",
+        f"O novo endereço REST é de outro servidor: informe {which} de novo, porque o guardado "
+        "era para o servidor antigo.",
     )
     refuse_secrets(elsewhere, "rest_url", lambda: check_company(changed, policy))
 
@@ -135,7 +140,9 @@ def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
     """Return the fields, trimmed and normalised; raise Refused with all their problems."""
     problems = Problems()
     name = check_name(given.name, "da empresa", problems)
-    _check_token(given.token, problems)
+    _check_token("token", given.token, problems)
+    if given.rest_token is not None:
+        _check_token("rest_token", given.rest_token, problems)
     _check_short("threec_id", given.threec_id, "The 3C Plus id", "O ID 3C Plus", problems)
     _check_short("agent_id", given.agent_id, "The agent id", "O ID do agente", problems)
     if given.timezone not in timezones():
@@ -181,22 +188,22 @@ def check_retention(days: int | None, most: int) -> None:
         )
 
 
-def _check_token(token: str, problems: Problems) -> None:
+def _check_token(field: str, token: str, problems: Problems) -> None:
     if not token:
         problems.add(
-            "token",
+            field,
             "The token is empty: paste the API token of a manager (gestor) of the company.",
             "Informe o token de API de um gestor da empresa.",
         )
     elif not token.isprintable() or any(character.isspace() for character in token):
         problems.add(
-            "token",
+            field,
             "The token has spaces or control characters: paste it again without them.",
             "O token tem espaços ou caracteres de controle: cole-o de novo sem eles.",
         )
     elif len(token) > TOKEN_MAX:
         problems.add(
-            "token",
+            field,
             f"The token is longer than {TOKEN_MAX} characters: paste only the token.",
             f"O token passa de {TOKEN_MAX} caracteres: cole somente o token.",
         )

@@ -34,6 +34,7 @@ def test_the_list_as_json_shows_a_mask_instead_of_the_token(run: Run) -> None:
             "retention_days": None,
             "recover_calls": True,
             "sweep_calls": False,
+            "has_rest_token": False,
             "rest_url": "",
             "wished": False,
             "state": "disconnected",

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import gevent
 from sqlalchemy import bindparam, or_, select, text
-from sqlalchemy.orm import Session, contains_eager, defer, joinedload
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from webhookproxy.alerts.conditions import EXPIRY_DAYS, Condition
 from webhookproxy.events.silence import LEAST_MINUTES
 from webhookproxy.models import Company, Connection, Webhook
+from webhookproxy.models.companies import tokens_later
 from webhookproxy.models.types import from_ms, to_ms
 from webhookproxy.models.webhooks import secrets_later
 from webhookproxy.reasons import ConnectionState
@@ -112,7 +113,7 @@ def silences_now(session: Session, usuals: Usuals, now: datetime) -> dict[Subjec
             or_(Connection.last_event_at.is_(None), Connection.last_event_at < quiet),
             Company.id > bindparam("after"),
         )
-        .options(contains_eager(Company.connection), defer(Company.token))
+        .options(contains_eager(Company.connection), *tokens_later())
         .order_by(Company.id)
         .limit(AT_ONCE)
     )

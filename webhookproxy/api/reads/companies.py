@@ -49,6 +49,7 @@ class CompanyAnswer(BaseModel):
     retention_days: int | None
     token_expires_at: Time | None
     rest_url: str
+    has_rest_token: bool
     recover_calls: bool
     sweep_calls: bool
     created_at: Time
@@ -96,6 +97,7 @@ def answer_of(company: Company, owner: Owner) -> CompanyAnswer:
         retention_days=company.retention_days,
         token_expires_at=company.token_expires_at,
         rest_url=company.rest_url,
+        has_rest_token=company.has_rest_token,
         recover_calls=company.recover_calls,
         sweep_calls=company.sweep_calls,
         created_at=company.created_at,

@@ -27,6 +27,7 @@ from webhookproxy.models.accounts.api_tokens import (
 )
 from webhookproxy.models.accounts.people import granted_companies
 from webhookproxy.models.audit import Actor
+from webhookproxy.models.companies import tokens_later
 from webhookproxy.models.webhooks import secrets_later
 
 # What tells of the API itself, and of nothing in it.
@@ -156,7 +157,7 @@ def _companies() -> Select[Company]:
     return (
         select(Company)
         .where(Company.deleted_at.is_(None))
-        .options(joinedload(Company.connection), defer(Company.token))
+        .options(joinedload(Company.connection), *tokens_later())
     )
 
 

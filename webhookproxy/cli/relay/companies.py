@@ -69,8 +69,13 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
             help="Whether they are also asked for every 30 minutes (default: they are not).",
         ),
         click.option(
+            "--rest-token",
+            help="A second token, for REST only, if --token is of an agent; - reads it from "
+            'standard input, "" clears it.',
+        ),
+        click.option(
             "--rest-url",
-            help="REST of 3C Plus (default https://app.3c.plus); a new one needs --token again.",
+            help="REST of 3C Plus (default https://app.3c.plus); a new one needs its token again.",
         ),
         click.option(
             "--timezone", help=f"For the times on the pages (default {DEFAULT_TIMEZONE})."
@@ -96,9 +101,17 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
     check_retention(fields.get("retention_days"), current_app.config["RETENTION_DAYS"])
     given = {name: value for name, value in fields.items() if value is not None}
+    if given.get("rest_token") == "":
+        given["rest_token"] = None
     if "token_expires" in given:
         given["token_expires_at"] = read_expiry(given.pop("token_expires"))
     return given
+
+
+def _read_tokens(token: str | None, rest_token: str | None) -> tuple[str | None, str | None]:
+    """Return both; one of them may come from standard input."""
+    read = with_stdin({"--token": token, "--rest-token": rest_token})
+    return read["--token"], read["--rest-token"]
 
 
 @group.command("create")
@@ -107,11 +120,9 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
 @_fields
 def create(name: str, token: str, **fields: Any) -> None:
     """Create a company, not connected yet; prints its id."""
-    token = with_stdin({"--token": token})["--token"] or ""
-    company = replace(
-        CompanyInput(name=name, token=token, socket_url=current_app.config["SOCKET_URL"]),
-        **_given(fields),
-    )
+    given_token, fields["rest_token"] = _read_tokens(token, fields["rest_token"])
+    usual = CompanyInput(name, given_token or "", current_app.config["SOCKET_URL"])
+    company = replace(usual, **_given(fields))
     allowed, warning = policy(), _socket_warning(fields["socket_url"])
 
     def job(session: Session) -> int:
@@ -146,6 +157,7 @@ def list_companies(as_json: bool) -> None:
             "retention_days": each.retention_days,
             "recover_calls": each.recover_calls,
             "sweep_calls": each.sweep_calls,
+            "has_rest_token": each.has_rest_token,
             "rest_url": each.rest_url,
             "wished": each.should_connect,
             "state": shown_state(each.connection, owner, wished=each.should_connect)[0].value,
@@ -167,7 +179,8 @@ def list_companies(as_json: bool) -> None:
 @_fields
 def edit(company: int, token: str | None, **fields: Any) -> None:
     """Change the given fields only; a new token or server reconnects."""
-    given = _given({**fields, "token": with_stdin({"--token": token})["--token"]})
+    token, fields["rest_token"] = _read_tokens(token, fields["rest_token"])
+    given = _given({**fields, "token": token})
     if not given:
         raise BadInput(f"Nothing to change in company_{company}: give at least one option.")
     allowed, warning = policy(), _socket_warning(fields["socket_url"])

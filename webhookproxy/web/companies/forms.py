@@ -91,6 +91,13 @@ class CompanyForm(StoredForm):
         "Outro servidor", description="Só se escolher “outro” acima, como https://socket.exemplo."
     )
     recover_calls = BooleanField("Recuperar as ligações das lacunas", default=True)
+    rest_token = PasswordField(
+        "Segundo token, só para o REST (opcional)",
+        description="Se o token acima é o de um agente: o de um gestor lista as ligações, e não "
+        "abre conexão.",
+        render_kw=NOT_TO_BE_FILLED,
+    )
+    remove_rest_token = BooleanField("Remover o segundo token salvo")
     sweep_calls = BooleanField("Procurar também a cada 30 minutos (varredura)")
     rest_url = StringField(
         "Endereço REST da 3C Plus (opcional)",
@@ -145,7 +152,14 @@ class CompanyForm(StoredForm):
             "retention_days": self._days(),
             "token_expires_at": self._expiry(),
             **({"token": token} if token else {}),
+            **self._rest_token(),
         }
+
+    def _rest_token(self) -> dict[str, str | None]:
+        typed = str(self.rest_token.data or "").strip()
+        if typed:
+            return {"rest_token": typed}
+        return {"rest_token": None} if self.remove_rest_token.data else {}
 
     def _days(self) -> int | None:
         text = str(self.retention_days.data or "").strip()

@@ -43,10 +43,11 @@ class Tried:
 
 @dataclass(slots=True)
 class Found:
-    """The answers. `token` and `owner` are None if no one was asked, or if no answer came."""
+    """The answers. `token` is None if no one was asked, or if no answer came."""
 
     token: ConnectionReason | None = None
-    owner: TokenOwner | PlatformTrouble | None = None
+    # Whose each token is, by the name under which it was asked.
+    owners: dict[str, TokenOwner | PlatformTrouble] = field(default_factory=dict)
     urls: dict[int, Tried] = field(default_factory=dict)
 
 
@@ -54,25 +55,25 @@ def ask(
     address: Address | None,
     ways: Sequence[Way],
     policy: Policy,
-    me: Callable[[], Mapping[str, Any]] | None,
+    owners: Mapping[str, Callable[[], Mapping[str, Any]]],
 ) -> Found:
     """Ask all of them at once, without the database, and end within DEADLINE_SECONDS.
 
-    `me` asks 3C Plus whose the token is; None if it is not known where.
+    `owners` ask 3C Plus whose each token is.
     """
     found, group, resolver = Found(), Group(), shared_resolver()
 
     def token(address: Address) -> None:
         found.token = check_token(address, policy, resolver)
 
-    def owner(me: Callable[[], Mapping[str, Any]]) -> None:
+    def owner(name: str, me: Callable[[], Mapping[str, Any]]) -> None:
         try:
-            found.owner = token_owner(me())
+            found.owners[name] = token_owner(me())
         except PlatformError as error:
-            found.owner = error.trouble
+            found.owners[name] = error.trouble
 
-    if me is not None:
-        group.spawn(owner, me)
+    for name, me in owners.items():
+        group.spawn(owner, name, me)
     if address is not None:
         group.spawn(token, address)
     for way in ways:

@@ -27,7 +27,7 @@ from webhookproxy.web.connection.panel import shown_now
 from webhookproxy.web.diagnosis.events import connection_step, events_steps, why_no_post
 from webhookproxy.web.diagnosis.findings import TROUBLES, Check, Mark, explanation
 from webhookproxy.web.diagnosis.live import Found, Way, ask
-from webhookproxy.web.diagnosis.token_owner import owner_step
+from webhookproxy.web.diagnosis.token_owner import OWNER, REST_OWNER, owner_steps
 from webhookproxy.web.diagnosis.words import token_step, trouble_steps, url_steps
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import actor, company_or_404
@@ -54,19 +54,24 @@ def check(company_id: int) -> str:
     sending = request.form.get("teste") == "sim"
     allowed = policy()
     address, ways = _address(company), _ways(company, sending=sending)
-    me = _me(company)
+    owners = _owners(company)
     _note(company, ways)
     # Hold no transaction while waiting for the answers.
     db.session.rollback()
-    found = ask(address, ways, allowed, me)
+    found = ask(address, ways, allowed, owners)
     return _page(company_or_404(company_id), found, sending=sending)
 
 
-def _me(company: Company) -> Callable[[], Mapping[str, Any]] | None:
-    """Return what asks 3C Plus whose the token is; None without an address of its REST."""
+def _owners(company: Company) -> dict[str, Callable[[], Mapping[str, Any]]]:
+    """Return what asks 3C Plus whose each token is; nothing without an address of its REST."""
     base = rest_base(company.socket_url, company.rest_url, policy())
-    access = Access(company.id, base, company.token, company.agent_id)
-    return partial(shared_rest(current_app.extensions).me, access) if base else None
+    if not base:
+        return {}
+    rest = shared_rest(current_app.extensions)
+    asked = {OWNER: Access(company.id, base, company.token, company.agent_id)}
+    if company.rest_token:
+        asked[REST_OWNER] = Access(company.id, base, company.rest_token)
+    return {name: partial(rest.me, access) for name, access in asked.items()}
 
 
 def _address(company: Company) -> Address | None:
@@ -143,10 +148,10 @@ def _checks(
     healths = with_answers(session, [shown_webhook(each, company.timezone) for each in webhooks])
     asked = None if found is None else found.token
     token = token_step(shown, company.timezone, asked)
-    owner = owner_step(company, None if found is None else found.owner)
+    owners = owner_steps(company, {} if found is None else found.owners)
     connection = connection_step(company, shown)
     return [
-        Check("token", "Token inválido?", [token, *([] if owner is None else [owner])]),
+        Check("token", "Token inválido?", [token, *owners]),
         *(_url_check(each, found, sending=sending) for each in healths[:WEBHOOKS_MAX]),
         Check(
             "eventos",

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from webhookproxy.models import Company
 from webhookproxy.platform.token_owner import TokenOwner
 from webhookproxy.reasons import PLATFORM_WORDS, PlatformTrouble
 from webhookproxy.web.diagnosis.findings import Mark, Step
 
-NAME = "Dono do token"
+OWNER = "Dono do token"
+REST_OWNER = "Dono do segundo token, só para o REST"
 _FOR_ALL = "Com o token de um gestor chegam os eventos da organização inteira."
+_MANAGER = "Cadastre aqui o token de um gestor: só ele lista as ligações da organização."
+
+Answer = TokenOwner | PlatformTrouble
 
 
-def owner_step(company: Company, answer: TokenOwner | PlatformTrouble | None) -> Step | None:
-    """Return what 3C Plus said of the token; None if it was not asked."""
-    if answer is None:
-        return None
+def owner_steps(company: Company, answers: Mapping[str, Answer]) -> list[Step]:
+    """Return what 3C Plus said of each token that it was asked about."""
+    return [_step(company, name, answers[name]) for name in (OWNER, REST_OWNER) if name in answers]
+
+
+def _step(company: Company, name: str, answer: Answer) -> Step:
     if isinstance(answer, PlatformTrouble):
         words = PLATFORM_WORDS[answer]
-        return Step(Mark.NOTE, NAME, f"Não sabemos de quem é o token. {words.what}")
+        return Step(Mark.NOTE, name, f"Não sabemos de quem é o token. {words.what}")
     about = _about(answer)
+    if name == REST_OWNER and answer.role in ("agente", "supervisor"):
+        return Step(Mark.ODD, name, f"{about} Com ele não vêm as ligações de todos.", _MANAGER)
     if answer.role == "agente":
-        return Step(Mark.ODD, NAME, f"{about} Só virão os eventos deste agente.", _FOR_ALL)
+        return Step(Mark.ODD, name, f"{about} Só virão os eventos deste agente.", _FOR_ALL)
     if answer.role == "supervisor":
-        return Step(Mark.NOTE, NAME, f"{about} Só virão os eventos das equipes dele.", _FOR_ALL)
+        return Step(Mark.NOTE, name, f"{about} Só virão os eventos das equipes dele.", _FOR_ALL)
     if company.threec_id.isdigit() and answer.company_id not in ("", company.threec_id):
         return Step(
             Mark.ODD,
-            NAME,
+            name,
             f"{about} O ID 3C Plus cadastrado aqui é {company.threec_id}, de outra organização.",
             "Confira se o token é mesmo desta empresa.",
         )
-    return Step(Mark.GOOD, NAME, about)
+    return Step(Mark.GOOD, name, about)
 
 
 def _about(owner: TokenOwner) -> str:

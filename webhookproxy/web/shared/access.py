@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask_login import UserMixin, current_user
 from sqlalchemy import select
-from sqlalchemy.orm import Session, defer, joinedload
+from sqlalchemy.orm import Session, joinedload
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
 
@@ -22,6 +22,7 @@ from webhookproxy.models import Company, Delivery, Event, Grant, User, Webhook
 from webhookproxy.models.accounts.people import granted_companies
 from webhookproxy.models.accounts.sign_ins import signed_in, touch_sign_in
 from webhookproxy.models.audit import Actor
+from webhookproxy.models.companies import tokens_later
 from webhookproxy.request_extensions import login_manager
 from webhookproxy.search.company_names import companies_named
 from webhookproxy.web.shared import drafts
@@ -252,7 +253,7 @@ def list_companies(reading: Session, search: str = "", most: int = COMPANIES_MAX
     query = (
         select(Company)
         .where(Company.deleted_at.is_(None))
-        .options(joinedload(Company.connection), defer(Company.token))
+        .options(joinedload(Company.connection), *tokens_later())
         .order_by(Company.name, Company.id)
         .limit(most)
     )
