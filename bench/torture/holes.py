@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.torture.stage import Stage, stage
 from tests.faults.server.streaming import Stream, payloads, streaming
@@ -21,6 +22,8 @@ BETWEEN = 50
 # A socket that lived for less than five seconds is opened again after a pause, which grows.
 LONG_BETWEEN = 300
 SECONDS = 60.0
+# Deliveries of a webhook with eight at a time that may be under way.
+UNDER_WAY = 80
 # Between the moment in which an event is sent and the one in which a socket is known to be lost.
 MARGIN_MS = 500
 
@@ -34,11 +37,15 @@ class Kind:
 
     name: str
     play: Callable[[Stage, ServerProcess], ServerProcess]
-    # What the simulator is told before: verb and values of its control.
-    server_is: dict[str, bool] | None = None
+    # What the simulator is told before: a command, and its values.
+    server_is: tuple[str, Mapping[str, Any]] | None = None
     between: int = BETWEEN
     # Whether a hole cannot be helped: then what is lost must lie in recorded gaps.
     may_lose: bool = False
+    # Whether each round leaves recorded gaps of which nothing may be lost.
+    is_recovered: bool = False
+    # How many deliveries may be under way when a server is killed, and so be sent twice.
+    under_way: int = 0
 
 
 @dataclass
@@ -57,9 +64,12 @@ class Result:
     @property
     def good(self) -> bool:
         """Return whether nothing was lost or doubled, but for recorded holes."""
-        bound = (self.rounds, self.lost) if self.kind.may_lose else (0, 0)
-        in_bounds = self.gaps <= bound[0] and self.lost <= bound[1]
-        return in_bounds and not self.unrecorded and not self.doubled
+        # A round that also kills the owner may leave two gaps.
+        gaps = self.rounds * (2 if self.kind.is_recovered else self.kind.may_lose)
+        lost = self.lost if self.kind.may_lose else 0
+        in_bounds = self.gaps <= gaps and self.lost <= lost
+        doubled = self.doubled > self.rounds * self.kind.under_way
+        return in_bounds and not self.unrecorded and not doubled
 
     def line(self) -> str:
         """Return a row of a Markdown table."""
@@ -98,6 +108,12 @@ def dropped(made: Stage, old: ServerProcess) -> ServerProcess:
     return old
 
 
+def killed(made: Stage, old: ServerProcess) -> ServerProcess:
+    """Cut the only socket, kill the owner as soon as there is another; return a new server."""
+    dropped(made, old).kill()
+    return made.start_server()
+
+
 KINDS = (
     Kind("a deploy with a successor", stopped),
     Kind("`bin/serve --take-over`", taken_over),
@@ -105,10 +121,24 @@ KINDS = (
     Kind(
         "a deploy, and 3C Plus ends a token's first socket",
         stopped,
-        server_is={"one_socket": True},
+        server_is=("one_socket", {"only": True}),
         may_lose=True,
     ),
     Kind("the only socket is cut", dropped, between=LONG_BETWEEN, may_lose=True),
+    Kind(
+        "the only socket is cut, and the server has recovery on",
+        dropped,
+        server_is=("recovery", {}),
+        between=LONG_BETWEEN,
+        is_recovered=True,
+    ),
+    Kind(
+        "the same, then `kill -9` and another process",
+        killed,
+        server_is=("recovery", {}),
+        is_recovered=True,
+        under_way=UNDER_WAY,
+    ),
 )
 
 
@@ -133,8 +163,9 @@ def run(made: Stage, kind: Kind, rounds: int) -> Result:
     with Receiver() as receiver:
         company = make_company(made.app, made.simulator.url, TOKEN, connected=True)
         make_webhook(made.app, company, receiver.url())
-        for verb, only in (kind.server_is or {}).items():
-            made.simulator.control(verb, token=TOKEN, only=only)
+        if kind.server_is is not None:
+            verb, values = kind.server_is
+            made.simulator.control(verb, token=TOKEN, **values)
         server = made.start_server()
         server.wait_for_sockets(1)
         with streaming(made.simulator, TOKEN) as stream:

@@ -88,21 +88,25 @@ def test_events_that_are_sent_again_without_an_offset_are_told_from_those_that_w
 
 
 def test_another_process_goes_on_from_what_was_stored_with_the_events(
-    app: Flask, simulator: SimulatorProcess, token: str
+    app: Flask, simulator: SimulatorProcess, token: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("DEBUG")
     simulator.control("recovery", token=token)
     with listening(app, simulator) as first:
         company = first.connected(token)
         emit(first, token, payloads(20))
         first.wait_for_events(20)
         row = first.connection(company)
-        assert json.loads(keyring().decrypt(row.session))[0] == row.socket_id
+        socket_id, pid, _ = json.loads(keyring().decrypt(row.session))
+        assert socket_id == row.socket_id
     emit(first, token, payloads(20, 20))
     with listening(app, simulator) as second:
         second.wait_for_events(40)
         assert stored(second) == list(payloads(40))
         wait_until(lambda: recovered(second, company) == [True], 20, "the gap is recovered")
-        assert {event.socket_id for event in second.events()} == {row.socket_id}
+        assert {event.socket_id for event in second.events()} == {socket_id}
+    assert pid not in row.session + caplog.text
+    assert row.session_offset not in caplog.text
 
 
 @pytest.mark.slow

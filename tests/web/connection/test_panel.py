@@ -213,6 +213,19 @@ def test_gaps_of_a_day_are_listed_and_drawn(app: Flask, beto: Browser, place: Pl
     assert "ela não reenvia" in page
 
 
+def test_a_gap_whose_events_the_server_sent_again_says_so_and_tells_of_no_loss(
+    app: Flask, beto: Browser, place: Place
+) -> None:
+    put_gap(app, place, ConnectionReason.DROPPED, None, over=True)
+    execute(app, "UPDATE gaps SET recovered = TRUE")
+    for path, loss in (("", "ela não reenvia"), ("/mes", None), ("/diagnostico", "não reenvia")):
+        page = beto.get(f"/empresas/company_{place.company}{path}").text
+        assert "caiu. Recuperada pelo servidor: a 3C Plus reenviou os eventos." in page
+        assert loss is None or loss not in page
+    put_gap(app, place, ConnectionReason.DROPPED, None, over=True)
+    assert "ela não reenvia" in beto.get(f"/empresas/company_{place.company}").text
+
+
 def test_a_company_with_one_socket_only_is_told_what_that_costs(
     app: Flask, beto: Browser, place: Place
 ) -> None:
