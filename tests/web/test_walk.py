@@ -20,6 +20,8 @@ FOR_ADMINISTRATORS = {
     "webhooks.delete",
     "guest_links.show",
     "guest_links.revoke",
+    "recording_links.show",
+    "recording_links.revoke",
     "users.index",
     "users.create",
     "users.edit",

@@ -28,6 +28,7 @@ from webhookproxy.listener.status import StatusWriter
 from webhookproxy.logs.console import Console
 from webhookproxy.models import Company, Connection, Webhook
 from webhookproxy.models.installation.changes import changes_since, delivery_actions_between
+from webhookproxy.models.recordings import links_of
 from webhookproxy.models.webhooks import secrets_later
 from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.guard import Policy
@@ -58,6 +59,7 @@ class Relay:
         broadcast: Broadcast = app.extensions["broadcast"]
         with app.app_context():
             self.reading: Database = db.engine
+        self._public_url: str = app.config["PUBLIC_URL"].rstrip("/")
         self.store = store
         self.status = StatusWriter(store, broadcast)
         self.routes = Routes()
@@ -175,7 +177,7 @@ class Relay:
             # Also what is read now goes only to who asked for it.
             rows = _webhooks(session, company_id)
             live = [each for each in rows if each.deleted_at is None]
-            self.routes.apply(company_id, live)
+            self.routes.apply(company_id, live, links_of(company, self._public_url))
             self.registry.apply(company)
 
     def _follow(self, session: Session, company_id: int) -> None:
@@ -192,7 +194,7 @@ class Relay:
         deleted = company.deleted_at is not None
         live = [each for each in rows if each.deleted_at is None and not deleted]
         # The routes first: an event may come as soon as there is a socket.
-        self.routes.apply(company.id, live)
+        self.routes.apply(company.id, live, links_of(company, self._public_url))
         self.registry.apply(company)
         self.lanes.apply([], [each.id for each in rows if each not in live])
         for webhook in live:

@@ -109,6 +109,8 @@ class Source(NamedTuple):
     company_id: int
     event_id: str
     recovered: bool = False
+    # The link to the call's recording; the payload has it too.
+    recording_url: str = ""
 
 
 def body(source: Source) -> bytes:
@@ -118,7 +120,7 @@ def body(source: Source) -> bytes:
     """
     (
         event, payload, socket_id, token_mask, received_ms, webhook_id, company_id, event_id,
-        recovered,
+        recovered, _,
     ) = source  # fmt: skip
     more = ',"recovered":true' if recovered else ""
     text = (

@@ -30,7 +30,10 @@ _OPEN_IDS = text(
     f"SELECT id FROM deliveries WHERE webhook_id = :webhook AND {OPEN} ORDER BY id LIMIT :batch"
 )
 _NEXT_OPEN = text(f"SELECT MIN(webhook_id) FROM deliveries WHERE {OPEN} AND webhook_id > :after")
-_OF_COMPANY = ("hourly_events", "gaps", "call_histories", "recoveries", "day_comparisons")
+_OF_COMPANY = (
+    *("hourly_events", "gaps", "call_histories", "recoveries", "day_comparisons"),
+    "recording_links",
+)
 _EXISTS = text("SELECT 1 FROM webhooks WHERE id = :id")
 
 

@@ -30,6 +30,8 @@ MINUTES_MS = 2 * HOUR_MS
 HISTORIES = "call_histories"
 # Its days are no longer known either.
 COMPARISONS = "day_comparisons"
+# Nothing is opened by one whose days are over.
+RECORDINGS = "recording_links"
 # A format that a webhook had before goes when no delivery was sent in it.
 FORMATS = "past_formats"
 _UNWANTED = "note = 'unwanted'"
@@ -47,6 +49,7 @@ _COUNTERS = (
     ("recoveries", "company_id", "ended_ms < {limit}", 1),
     (HISTORIES, "company_id", "seen_ms < {limit}", 1),
     (COMPARISONS, "company_id", "ended_ms < {limit}", 1),
+    (RECORDINGS, "company_id", "expires_ms < {limit}", 1),
     ("outages", "webhook_id", "began_at < {limit} AND ended_at < {limit}", 1),
     # One that was replaced this moment may be in a request that is under way.
     (
@@ -153,6 +156,7 @@ class OldCounters:
             FORMATS: HOUR_MS,
             HISTORIES: KEPT_DAYS * DAY_MS,
             COMPARISONS: KEPT_DAYS * DAY_MS,
+            RECORDINGS: 0,
         }
         limit = (now_ms - kept_ms.get(table, COUNTERS_DAYS * DAY_MS)) // unit_ms
         where = f"{owner} = {int(found)} AND {old.format(limit=limit)}"

@@ -15,9 +15,7 @@ from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.routes import Arrival
 from webhookproxy.listener.rows import (
     DELIVERY_COLUMNS,
-    EVENT_COLUMNS,
     FILTERED_COLUMNS,
-    RECOVERED_COLUMNS,
     Rows,
     kept_back,
     numbered,
@@ -25,6 +23,7 @@ from webhookproxy.listener.rows import (
 from webhookproxy.listener.sessions import NOWHERE
 from webhookproxy.models.deliveries.tables import OPEN, Due, count_ended
 from webhookproxy.models.minutes import EVENTS, MINUTE_MS, count_minutes
+from webhookproxy.models.recordings import add_links
 from webhookproxy.models.recovery.call_histories import Seen, claim_histories, note_histories
 from webhookproxy.reasons import DeliveryState, EventNote
 
@@ -205,8 +204,8 @@ def _judged(connection: Connection, arrivals: list[Arrival], event_id: int) -> l
 def _insert(connection: Connection, arrivals: list[Arrival], rows: Rows) -> None:
     if not arrivals:
         return
-    columns = RECOVERED_COLUMNS if arrivals[0].is_recovered else EVENT_COLUMNS
-    insert_rows(connection, "events", columns, rows.events)
+    insert_rows(connection, "events", rows.event_columns, rows.events)
+    add_links(connection, rows.links)
     if rows.deliveries:
         insert_rows(connection, "deliveries", DELIVERY_COLUMNS, rows.deliveries)
     if rows.filtered:

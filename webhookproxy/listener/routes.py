@@ -11,9 +11,11 @@ from typing import Any
 from webhookproxy.events import contract, payload
 from webhookproxy.events.conditions import Compiled, read_payload
 from webhookproxy.events.payload import Event
+from webhookproxy.events.recording import is_askable, may_be_recorded
 from webhookproxy.events.recovery.histories import HISTORY, history_id
 from webhookproxy.listener.sessions import Place
 from webhookproxy.models.deliveries.tables import Facts
+from webhookproxy.models.recordings import RecordingLinks
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.reasons import EventNote
@@ -90,6 +92,8 @@ class Arrival:
     had_it: tuple[Route, ...] = ()
     # From where the server could send again what follows; None if it could not.
     place: Place | None = None
+    # How the link to its recording is made; None: it carries none.
+    links: RecordingLinks | None = None
 
     @property
     def history(self) -> tuple[int, str]:
@@ -105,7 +109,7 @@ class Arrival:
     def as_marker(self) -> Arrival:
         """Return the same arrival, of which only a marker can be stored."""
         marker = _marker("", "NotStorable", len(self.event.payload), "")
-        nothing: dict[str, Any] = {"routes": (), "filtered": (), "history_id": ""}
+        nothing: dict[str, Any] = {"routes": (), "filtered": (), "history_id": "", "links": None}
         return replace(self, event=marker, note=EventNote.UNREADABLE, **nothing)
 
     def facts(self) -> Facts:
@@ -119,7 +123,13 @@ class Arrival:
             self.token_mask,
             self.received_ms,
             self.is_recovered,
+            self.recording_base,
         )
+
+    @property
+    def recording_base(self) -> str | None:
+        """Return where the link to its recording begins; None if it carries none."""
+        return None if self.links is None else self.links.base
 
 
 class Routes:
@@ -128,10 +138,19 @@ class Routes:
     def __init__(self) -> None:
         self._routes: dict[int, tuple[Route, ...]] = {}
         self._remembered: dict[tuple[int, str], tuple[Route, ...]] = {}
+        self._links: dict[int, RecordingLinks] = {}
 
-    def apply(self, company_id: int, webhooks: Iterable[Webhook]) -> None:
-        """Replace the routes of a company; in force from the next event."""
+    def apply(
+        self, company_id: int, webhooks: Iterable[Webhook], links: RecordingLinks | None = None
+    ) -> None:
+        """Replace the routes of a company; in force from the next event.
+
+        `links`: how its histories get a link to the recording, if they do.
+        """
         self._routes[company_id] = tuple(route_of(webhook) for webhook in webhooks)
+        self._links.pop(company_id, None)
+        if links is not None:
+            self._links[company_id] = links
         self._remembered.clear()
 
     def interested(self, company_id: int, name: str) -> tuple[Route, ...]:
@@ -148,6 +167,13 @@ class Routes:
                 self._remembered.clear()
             self._remembered[key] = found
         return found
+
+    def links(self, company_id: int, history: str, value: Any) -> RecordingLinks | None:
+        """Return how the link of a history is made; None if it gets none."""
+        links = self._links.get(company_id)
+        if links is None or not is_askable(history) or not may_be_recorded(value):
+            return None
+        return links
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +234,9 @@ def _read(taken: Taken, routes: Routes) -> Arrival:
     if event.name != HISTORY:
         return arrival
     is_recovered = bool(taken.recovered_key)
-    return replace(arrival, history_id=history_id(value), is_recovered=is_recovered)
+    history = history_id(value)
+    links = routes.links(taken.company_id, history, value)
+    return replace(arrival, history_id=history, is_recovered=is_recovered, links=links)
 
 
 Sifted = tuple[tuple[Route, ...], tuple[tuple[Route, str], ...]]

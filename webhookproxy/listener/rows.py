@@ -7,6 +7,7 @@ from typing import NamedTuple
 from webhookproxy.database.bulk import Row
 from webhookproxy.listener.routes import Arrival, Route
 from webhookproxy.models.deliveries.tables import Due, Facts
+from webhookproxy.models.recordings import LinkRow, RecordingLinks
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 
 EVENT_COLUMNS = (
@@ -22,8 +23,8 @@ EVENT_COLUMNS = (
     "hidden",
     "note",
 )
-# Only these name the column: an event of a socket, which is what there is most of, does not.
-RECOVERED_COLUMNS = (*EVENT_COLUMNS, "recovered")
+# Only groups that need these name them: what there is most of, events of sockets, does not.
+RECOVERED, RECORDING = "recovered", "recording_base"
 DELIVERY_COLUMNS = (
     "id",
     "event_id",
@@ -39,20 +40,28 @@ FILTERED_COLUMNS = (*DELIVERY_COLUMNS, "ended_ms", "condition")
 
 
 class Rows(NamedTuple):
-    """The rows of a group, numbered in the order of the events."""
+    """The rows of a group, numbered in the order of the events.
+
+    `links` are those to recordings, `event_columns` are those of `events`.
+    """
 
     events: list[Row]
     deliveries: list[Row]
     filtered: list[Row]
     dues: list[Due]
+    links: list[LinkRow]
+    event_columns: tuple[str, ...]
 
 
 def numbered(arrivals: list[Arrival], event_id: int, delivery_id: int) -> Rows:
     """Return the rows of events; the numbers are the last ones that were given before."""
-    rows = Rows([], [], [], [])
+    has_links = any(arrival.links for arrival in arrivals)
+    rows = Rows([], [], [], [], [], _event_columns(arrivals, has_links=has_links))
     for arrival in arrivals:
         event_id += 1
-        rows.events.append(_event_row(event_id, arrival))
+        rows.events.append(_event_row(event_id, arrival, has_links=has_links))
+        if arrival.links is not None:
+            rows.links.append(_link_row(event_id, arrival, arrival.links))
         facts = arrival.facts() if arrival.routes else None
         for route in arrival.routes:
             delivery_id += 1
@@ -77,7 +86,17 @@ def kept_back(arrival: Arrival) -> list[tuple[Route, DeliveryReason, str | None]
     return left_out + [(route, had, None) for route in arrival.had_it]
 
 
-def _event_row(event_id: int, arrival: Arrival) -> Row:
+def _event_columns(arrivals: list[Arrival], *, has_links: bool) -> tuple[str, ...]:
+    more = (RECOVERED,) if arrivals and arrivals[0].is_recovered else ()
+    return (*EVENT_COLUMNS, *more, RECORDING) if has_links else (*EVENT_COLUMNS, *more)
+
+
+def _link_row(event_id: int, arrival: Arrival, links: RecordingLinks) -> LinkRow:
+    history, now_ms = arrival.history_id, arrival.received_ms
+    return links.row(arrival.company_id, event_id, arrival.public_id, history, now_ms)
+
+
+def _event_row(event_id: int, arrival: Arrival, *, has_links: bool) -> Row:
     event = arrival.event
     row: Row = (
         event_id,
@@ -92,7 +111,9 @@ def _event_row(event_id: int, arrival: Arrival) -> Row:
         min(event.hidden, 32_767),
         None if arrival.note is None else arrival.note.value,
     )
-    return (*row, True) if arrival.is_recovered else row
+    if arrival.is_recovered:
+        row = (*row, True)
+    return (*row, arrival.recording_base) if has_links else row
 
 
 def _delivery_row(

@@ -25,7 +25,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     # user:password@ of an address, as in a DATABASE_URL.
     (re.compile(r"(?<=://)[^\s/@\"'<>]+@"), f"{HIDDEN}@"),
     # The token of a link that opens something by itself.
-    (re.compile(r"(/(?:convidado|senha|confirmar)/)[\w-]{16,}", re.ASCII), rf"\1{HIDDEN}"),
+    (re.compile(r"(/(?:convidado|senha|confirmar|gravacao)/)[\w-]{16,}", re.ASCII), rf"\1{HIDDEN}"),
     # A Telegram bot's token, and the path of a Slack webhook.
     (re.compile(r"(?<!\d)\d{5,20}:[\w-]{20,80}", re.ASCII), HIDDEN),
     (re.compile(r"(hooks\.slack\.com/)[^\s\"'<>]+", re.IGNORECASE), rf"\1{HIDDEN}"),

@@ -2,6 +2,7 @@
 
 Events keep their row: the number in the payload becomes "[oculto]", in place. A waiting delivery of
 such an event is cancelled, because every attempt must have the same bytes, which no longer exist.
+The link to the recording of its call opens nothing any more.
 In the condition of a filtered delivery, in the names of events, in what a bulk resend asks for and
 in the calls of a comparison the number is masked too. Names, URLs, e-mails, filters and choices
 that people typed are only reported, as are events with the area code in a field of its own: a
@@ -41,6 +42,7 @@ from webhookproxy.maintenance.personal_rows import (
 from webhookproxy.models.audit import Action, Actor, record
 from webhookproxy.models.deliveries.tables import OPEN
 from webhookproxy.models.installation.changes import note_change
+from webhookproxy.models.recordings import remove_links
 from webhookproxy.reasons import DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules import Refused
 from webhookproxy.search.index import masking
@@ -202,6 +204,7 @@ def _mask_events(session: Session, batch: list[Row]) -> int:
         _update(connection, "events", {"id": number}, masked)
         if "order_key" in masked:
             connection.execute(_MASK_KEYS, {"id": number, "key": masked["order_key"]})
+        remove_links(connection, [number])
         cancelled.update(_cancel(connection, number))
     for webhook_id, count in sorted(cancelled.items()):
         connection.execute(_COUNT_CANCELLED, {"count": count, "id": webhook_id})

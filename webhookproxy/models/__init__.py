@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from webhookproxy.models.minutes import MinuteCount
     from webhookproxy.models.outages import Outage
     from webhookproxy.models.past_formats import PastFormat
+    from webhookproxy.models.recordings import RecordingLink
     from webhookproxy.models.recovery.call_histories import CallHistory
     from webhookproxy.models.recovery.comparisons import DayComparison
     from webhookproxy.models.recovery.recoveries import Recovery
@@ -70,6 +71,7 @@ __all__ = [
     "PasswordLink",
     "PastFormat",
     "PendingSignIn",
+    "RecordingLink",
     "Recovery",
     "RecoveryCode",
     "RefusalGroup",
@@ -114,6 +116,7 @@ _MODULES = {
     "PasswordLink": "accounts.password_links",
     "PastFormat": "past_formats",
     "PendingSignIn": "accounts.sign_ins",
+    "RecordingLink": "recordings",
     "Recovery": "recovery.recoveries",
     "RecoveryCode": "accounts.second_factors",
     "RefusalGroup": "deliveries.refusals",

@@ -89,6 +89,8 @@ class Action(StrEnum):
     GUEST_LINK_MADE = "guest_link_made"
     GUEST_LINK_REVOKED = "guest_link_revoked"
     GUEST_LINK_USED = "guest_link_used"
+    RECORDING_HEARD = "recording_heard"
+    RECORDINGS_REVOKED = "recordings_revoked"
     API_TOKEN_MADE = "api_token_made"  # noqa: S105
     API_TOKEN_REVOKED = "api_token_revoked"  # noqa: S105
     ALERT_ADDRESS_ADDED = "alert_address_added"
@@ -116,6 +118,8 @@ CLI = Actor(None, "cli")
 SERVER = Actor(None, "server")
 # The name of someone who came with a guest's link.
 GUEST = "guest"
+# The name of someone who came with the link to a recording.
+LISTENER = "recording"
 
 
 class AuditEntry(Base):
@@ -155,7 +159,8 @@ def record(
     `subject` is a public id (webhook_7, evt_…, or a user's e-mail), `detail` a few words: names of
     fields, counts. Line breaks become escapes; long texts are cut.
     """
-    known = actor.user_id is not None or actor in (CLI, SERVER) or action is Action.GUEST_LINK_USED
+    by_link = action in (Action.GUEST_LINK_USED, Action.RECORDING_HEARD)
+    known = actor.user_id is not None or actor in (CLI, SERVER) or by_link
     entry = AuditEntry(
         at=datetime.now(UTC),
         user_id=actor.user_id,

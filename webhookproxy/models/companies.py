@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, false, select
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, false, select, text
 from sqlalchemy.orm import (
     Mapped,
     Session,
@@ -22,7 +23,7 @@ from webhookproxy.models.types import Id, Instant, Secret, keyring, partial_inde
 from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import RECOVERED_GAP, ConnectionReason, ConnectionState, gap_words
 from webhookproxy.rules import Refused
-from webhookproxy.rules.companies import CompanyInput, check_company
+from webhookproxy.rules.companies import DEFAULT_RECORDING_DAYS, CompanyInput, check_company
 from webhookproxy.rules.platform import is_left_host
 
 
@@ -62,6 +63,15 @@ class Company(Base):
     has_rest_token: Mapped[bool] = column_property(rest_token.is_not(None))
     # Whether they are also asked for every half an hour, gap or not.
     sweep_calls: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    # Whether histories carry a link to the call's recording, and for how many days it opens.
+    recording_links: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    recording_days: Mapped[int] = mapped_column(
+        SmallInteger, server_default=text("30"), default=DEFAULT_RECORDING_DAYS
+    )
+    # The links are derived from it. It never changes: a body that is made again has its link.
+    recording_key: Mapped[str | None] = mapped_column(Secret, deferred=True)
+    # Links made up to this moment open nothing.
+    recordings_revoked_ms: Mapped[int | None] = mapped_column(Id)
     # When the token ends, as its owner said: 3C Plus does not tell.
     token_expires_at: Mapped[datetime | None] = mapped_column(Instant)
     # None means the setting RETENTION_DAYS, which is also the maximum.
@@ -187,6 +197,7 @@ def create_company(session: Session, given: CompanyInput, policy: Policy) -> Com
     clean = check_company(given, policy)
     mark = _refuse_taken(session, clean, but=None)
     company = Company(**asdict(clean), token_fingerprint=mark, connection=Connection())
+    _give_recording_key(company)
     session.add(company)
     session.flush()
     note_change(session, company.id)
@@ -202,8 +213,14 @@ def edit_company(session: Session, company: Company, given: CompanyInput, policy
     company.token_fingerprint = mark
     for name, value in asdict(clean).items():
         setattr(company, name, value)
+    _give_recording_key(company)
     session.flush()
     note_change(session, company.id)
+
+
+def _give_recording_key(company: Company) -> None:
+    if company.recording_links and company.recording_key is None:
+        company.recording_key = secrets.token_urlsafe(32)
 
 
 def wish_connection(session: Session, company: Company, *, connected: bool) -> bool:

@@ -16,10 +16,16 @@ REMEMBERED = 2_000
 
 
 class Pace:
-    """When each company may be asked for again, on the monotonic clock."""
+    """When each company may be asked for again, on the monotonic clock.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `seconds` is the time from one turn to the next; None: SECONDS.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, seconds: float | None = None
+    ) -> None:
         self._clock = clock
+        self._seconds = SECONDS if seconds is None else seconds
         self._free_at: dict[int, float] = {}
         # When those may be asked for that are not in it.
         self._others_free_at = 0.0
@@ -36,7 +42,7 @@ class Pace:
             return False
         # Taken before the wait: another greenlet gets the turn after this one.
         self._forget(now)
-        self._free_at[company_id] = begins + SECONDS
+        self._free_at[company_id] = begins + self._seconds
         if begins > now:
             gevent.sleep(begins - now)
         return True

@@ -17,6 +17,7 @@ from webhookproxy.rules.platform import check_rest_url, rest_base
 # The longest token seen has 60 characters; a future one may be a JWT.
 TOKEN_MAX = 4096
 DEFAULT_TIMEZONE = "America/Sao_Paulo"
+DEFAULT_RECORDING_DAYS, MOST_RECORDING_DAYS = 30, 365
 # The timezones of Brazil by the names of their places, the one of most companies first.
 BRAZILIAN_ZONES: Mapping[str, str] = MappingProxyType(
     {
@@ -63,6 +64,9 @@ class CompanyInput:
     rest_token: str | None = None
     # Whether they are also asked for every half an hour, gap or not.
     sweep_calls: bool = False
+    # Whether histories carry a link to the call's recording, and for how many days it opens.
+    recording_links: bool = False
+    recording_days: int = DEFAULT_RECORDING_DAYS
 
 
 def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Policy) -> CompanyInput:
@@ -161,6 +165,12 @@ def check_company(given: CompanyInput, policy: Policy) -> CompanyInput:
         rest_url = check_rest_url(given.rest_url, policy)
     except UrlRefused as refused:
         problems.add("rest_url", refused.english, refused.portuguese)
+    if not 1 <= given.recording_days <= MOST_RECORDING_DAYS:
+        problems.add(
+            "recording_days",
+            f"A link to a recording opens for 1 to {MOST_RECORDING_DAYS} days.",
+            f"O link de uma gravação vale de 1 a {MOST_RECORDING_DAYS} dias.",
+        )
     problems.raise_any()
     return replace(
         given,

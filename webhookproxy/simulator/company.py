@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webhookproxy.simulator.recordings import Recordings
 from webhookproxy.simulator.records import HISTORY, Records
 from webhookproxy.simulator.recovery import Recovery
 from webhookproxy.simulator.samples import compact
@@ -44,6 +45,7 @@ class Company:
         self._unheard = 0
         self.records = Records()
         self.recovery = Recovery()
+        self.recordings = Recordings()
         self._emitted: Counter[str] = Counter()
         self._remembered: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
 
@@ -104,4 +106,5 @@ class Company:
             "unheard": self._unheard,
             "recovered": self.recovery.recovered,
             "rest": self.records.state(),
+            "recordings": self.recordings.state(),
         }

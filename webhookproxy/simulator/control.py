@@ -15,6 +15,7 @@ from typing import Any
 
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.simulator.company import Company
+from webhookproxy.simulator.recordings import RecordingOddities
 from webhookproxy.simulator.records import HISTORY, Oddities
 from webhookproxy.simulator.samples import SAMPLES, compact
 from webhookproxy.simulator.server import Simulator
@@ -52,6 +53,7 @@ class Control:
             "pings": self.pings,
             "rest": self.rest,
             "record": partial(_record, simulator),
+            "recording": partial(_recording, simulator),
         }
         self.questions: dict[str, Command] = {"state": self.state, "emitted": self.emitted}
 
@@ -203,6 +205,18 @@ class Control:
         if token not in self._simulator.companies:
             raise CommandError("no socket has come with this token yet; connect one first")
         return [self._simulator.companies[token]]
+
+
+async def _recording(
+    simulator: Simulator, *, token: str, count: int = 1_000_000, **oddities: Any
+) -> dict[str, Any]:
+    """Answer the next `count` requests for a recording oddly; without an oddity, well again.
+
+    See `recordings.RecordingOddities`.
+    """
+    company = simulator.company(token)
+    company.recordings.oddities = RecordingOddities(left=count, **oddities)
+    return company.recordings.state()
 
 
 async def _record(simulator: Simulator, *, token: str, calls: dict[str, float]) -> dict[str, Any]:

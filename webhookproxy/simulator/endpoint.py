@@ -42,6 +42,9 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "offsets": (bool, "true or false"),
     "role": (str, "a text"),
     "calls": (dict, "times by the ids of histories, in seconds since 1970"),
+    "redirect": (str, "a text"),
+    "content_type": (str, "a text"),
+    "size": (int, "a whole number, 0 or more"),
 }
 _WHOLE_IN_QUERY = ("since",)
 _ABOVE_ZERO = ("interval", "timeout", "rate", "page_size")

@@ -65,6 +65,10 @@ class Records:
             return
         self._rows.append((time.monotonic(), moment, row))
 
+    def has(self, call_id: str) -> bool:
+        """Return whether the history of a call with this id is on record."""
+        return any(str(row["id"]) == call_id for _, _, row in self._rows)
+
     def count_request(self) -> Oddities:
         """Note that the calls were asked for; return how this request is answered."""
         self._asked.append(time.monotonic())

@@ -1,8 +1,9 @@
-"""The REST of the played platform: `/api/v1/calls` and `/api/v1/me`."""
+"""The REST of the played platform: `/api/v1/calls`, a call's recording, and `/api/v1/me`."""
 
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,6 +15,7 @@ from webhookproxy.simulator.wire import Scope, Send
 
 API = "/api/v1/"
 
+_RECORDING = re.compile(f"{API}calls/([0-9A-Za-z_-]+)/recording")
 _REQUIRED = ("per_page", "start_date", "end_date", "with_mailing")
 Answer = tuple[int, Any]
 
@@ -30,6 +32,10 @@ class Rest:
         query = {name: each[0] for name, each in parse_qs(scope["query_string"].decode()).items()}
         oddities = Oddities()
         company = self._company(headers)
+        recording = _RECORDING.fullmatch(scope["path"])
+        if recording and company is not None and company.records.has(recording[1]):
+            await _send_recording(company, headers, send)
+            return
         if company is None:
             status, found = _refused(401, "Unauthorized")
         elif scope["path"] == f"{API}calls":
@@ -55,6 +61,13 @@ class Rest:
             return None
         company = self._simulator.company(token)
         return None if company.refused else company
+
+
+async def _send_recording(company: Company, headers: dict[str, str], send: Send) -> None:
+    status, fields, body = company.recordings.answer(headers.get("range", ""))
+    fields.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _calls(

@@ -38,6 +38,8 @@ from webhookproxy.web.login.pages import blueprint as login
 from webhookproxy.web.metrics.page import blueprint as metrics
 from webhookproxy.web.month.page import blueprint as month
 from webhookproxy.web.outages.pages import blueprint as outages
+from webhookproxy.web.recordings import links as recording_links
+from webhookproxy.web.recordings.door import blueprint as recordings
 from webhookproxy.web.shared import access, errors, formats, headers, request_limits
 from webhookproxy.web.webhooks import editing as webhook_editing
 from webhookproxy.web.webhooks import refusals, running, secret
@@ -65,6 +67,7 @@ _BLUEPRINTS = (
     send_stored.blueprint,
     *(events, call.blueprint, by_telephone.blueprint),
     *(guest_links.blueprint, guests),
+    *(recording_links.blueprint, recordings),
     *(users.blueprint, password_links.blueprint, forgotten.blueprint),
     *(audit.blueprint, privacy.blueprint),
     *(alerts, alert_watches.blueprint, alert_confirming.blueprint, alert_history.blueprint),

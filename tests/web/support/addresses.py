@@ -19,6 +19,8 @@ PUBLIC = {
         "guests.watch",
         "guests.door",
         "guests.leave",
+        "recordings.show",
+        "recordings.hear",
         "theme.choose",
         "forgotten.choose",
         "alert_confirming.show",

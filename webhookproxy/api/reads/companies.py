@@ -52,6 +52,8 @@ class CompanyAnswer(BaseModel):
     has_rest_token: bool
     recover_calls: bool
     sweep_calls: bool
+    recording_links: bool
+    recording_days: int
     created_at: Time
     connection: ConnectionState
 
@@ -100,6 +102,8 @@ def answer_of(company: Company, owner: Owner) -> CompanyAnswer:
         has_rest_token=company.has_rest_token,
         recover_calls=company.recover_calls,
         sweep_calls=company.sweep_calls,
+        recording_links=company.recording_links,
+        recording_days=company.recording_days,
         created_at=company.created_at,
         connection=connection_of(company, owner),
     )

@@ -31,7 +31,9 @@ from webhookproxy.models.companies import (
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.network.guard import check_socket_url
 from webhookproxy.rules.companies import (
+    DEFAULT_RECORDING_DAYS,
     DEFAULT_TIMEZONE,
+    MOST_RECORDING_DAYS,
     CompanyInput,
     changed_company,
     check_retention,
@@ -76,6 +78,16 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--rest-url",
             help="REST of 3C Plus (default https://app.3c.plus); a new one needs its token again.",
+        ),
+        click.option(
+            "--recording-links/--no-recording-links",
+            default=None,
+            help="Whether histories carry a link to the recording (default: they do not).",
+        ),
+        click.option(
+            "--recording-days",
+            type=Number(int, 1, MOST_RECORDING_DAYS),
+            help=f"For how many days such a link opens (default {DEFAULT_RECORDING_DAYS}).",
         ),
         click.option(
             "--timezone", help=f"For the times on the pages (default {DEFAULT_TIMEZONE})."

@@ -28,6 +28,7 @@ from webhookproxy.logs.console import Console
 from webhookproxy.models.audit import SERVER, Action, record
 from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.models.past_formats import read_past_format
+from webhookproxy.models.recordings import read_recording_key
 from webhookproxy.models.webhooks import Webhook, find_webhook, switch_webhook
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
@@ -65,7 +66,8 @@ class LaneServices:
     def sender(self, webhook: Webhook) -> Sender:
         """Return a sender for a webhook as its row is now."""
         past = partial(read_past_format, self.reading, webhook.id)
-        return Sender(webhook, self.policy, self.resolver, self.clock, past)
+        recording_key = partial(read_recording_key, self.reading)
+        return Sender(webhook, self.policy, self.resolver, self.clock, past, recording_key)
 
     def backlog(self, webhook_id: int) -> Backlog:
         """Return the reader of a webhook's deliveries."""

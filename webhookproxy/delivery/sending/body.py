@@ -16,12 +16,20 @@ from webhookproxy.events.formats.definition import (
 from webhookproxy.events.formats.rendering import render
 from webhookproxy.events.formats.stored import read_format
 from webhookproxy.events.newer_version import NewerVersion
+from webhookproxy.events.recording import (
+    MASKED,
+    recording_token,
+    recording_url,
+    with_recording,
+)
 from webhookproxy.models.deliveries.tables import Due, Facts
 from webhookproxy.models.events import Event
 from webhookproxy.models.webhooks import Webhook
 
 # Returns what is stored of a format that the webhook had before; raises LookupError.
 PastFormats = Callable[[int], Mapping[str, Any] | None]
+# Returns the key from which a company's links to recordings are derived; raises LookupError.
+RecordingKey = Callable[[int], str]
 
 # Formats of one webhook that are kept in memory.
 _KEPT = 16
@@ -42,9 +50,13 @@ class Body(NamedTuple):
 class Bodies:
     """Makes the bodies for one webhook, as its row was when this was made."""
 
-    def __init__(self, webhook: Webhook, past: PastFormats) -> None:
+    def __init__(
+        self, webhook: Webhook, past: PastFormats, recording_key: RecordingKey | None = None
+    ) -> None:
         self.newest = webhook.format_number or 0
         self._past = past
+        self._read_recording_key = recording_key
+        self._recording_key = ""
         self._stored: dict[int, Mapping[str, Any] | None] = {self.newest: webhook.format}
         self._formats: dict[int, Format] = {}
 
@@ -52,18 +64,27 @@ class Bodies:
         """Return the body, the same bytes at every attempt. Raises Unrenderable."""
         if not self.newest and due.format_number is None:
             ids = contract.RECOVERED if due.facts.recovered else contract.NO_IDS
-            return Body(standard_body(due), ids=ids)
+            return Body(standard_body(due, self._key_for(due)), ids=ids)
         return self.in_format(due, due.format_of(self.newest))
 
     def in_format(self, due: Due, number: int) -> Body:
         """Return the body in the format with this number. Raises Unrenderable."""
         wanted = self._format(number)
-        source = source_of(due.facts, due.webhook_id)
+        source = source_of(due.facts, due.webhook_id, self._key_for(due))
         content, content_type = render(wanted, source)
         ids = dict(contract.RECOVERED if source.recovered else contract.NO_IDS)
         if wanted.kind is not FormatKind.STANDARD:
             ids |= contract.ids_beside(source.event_id, source.company_id)
         return Body(content, content_type, ids, number)
+
+    def _key_for(self, due: Due) -> str:
+        """Return the key for the link to a recording; "" if there is none, or people look on."""
+        if due.facts.recording_base is None or self._read_recording_key is None:
+            return ""
+        if not self._recording_key:
+            # It never changes.
+            self._recording_key = self._read_recording_key(due.facts.company_id)
+        return self._recording_key
 
     def _format(self, number: int) -> Format:
         if (found := self._formats.get(number)) is not None:
@@ -87,16 +108,25 @@ def newest_only(number: int) -> None:
     raise LookupError(number)
 
 
-def standard_body(due: Due) -> bytes:
+def standard_body(due: Due, recording_key: str = "") -> bytes:
     """Return the body in the format that every webhook begins with."""
-    return contract.body(source_of(due.facts, due.webhook_id))
+    return contract.body(source_of(due.facts, due.webhook_id, recording_key))
 
 
-def source_of(event: Facts | Event, webhook_id: int) -> Source:
-    """Return what the body of an event for a webhook is made of."""
+def source_of(event: Facts | Event, webhook_id: int, recording_key: str = "") -> Source:
+    """Return what the body of an event for a webhook is made of.
+
+    Without the company's key "…" stands for the token of the link to a recording: so it is for
+    everyone but the receiver.
+    """
+    payload, url = event.payload, ""
+    if event.recording_base is not None:
+        token = recording_token(recording_key, event.public_id) if recording_key else MASKED
+        url = recording_url(event.recording_base, token)
+        payload = with_recording(payload, url)
     return Source(
         event=event.name,
-        payload=event.payload,
+        payload=payload,
         socket_id=event.socket_id,
         token_mask=event.token_mask,
         received_at_ms=event.received_ms,
@@ -104,4 +134,5 @@ def source_of(event: Facts | Event, webhook_id: int) -> Source:
         company_id=event.company_id,
         event_id=event.public_id,
         recovered=event.recovered,
+        recording_url=url,
     )

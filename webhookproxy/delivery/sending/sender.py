@@ -14,7 +14,13 @@ from requests import PreparedRequest, Response
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import RETRY_AFTER_MAX, Kind
 from webhookproxy.delivery.sending.answer_headers import storable_headers
-from webhookproxy.delivery.sending.body import Bodies, Body, PastFormats, newest_only
+from webhookproxy.delivery.sending.body import (
+    Bodies,
+    Body,
+    PastFormats,
+    RecordingKey,
+    newest_only,
+)
 from webhookproxy.delivery.sending.receivers import (
     read_answer,
     read_bad_success,
@@ -55,6 +61,7 @@ class Sender:
         resolver: Resolver,
         clock: Clock,
         past: PastFormats = newest_only,
+        recording_key: RecordingKey | None = None,
     ) -> None:
         self.shown_url = masked_url(webhook.url)
         self._timeout = webhook.timeout
@@ -65,7 +72,7 @@ class Sender:
         self._headers_sent = read_headers(webhook.headers)
         self._success = SuccessTest.of(webhook)
         self._hidden = _shown_forms(webhook, self._headers_sent)
-        self._bodies = Bodies(webhook, past)
+        self._bodies = Bodies(webhook, past, recording_key)
         self._clock = clock
         whole = self._success is not None
         self._client = Client(

@@ -13,6 +13,7 @@ from webhookproxy.events.formats.definition import Fault, Unrenderable
 from webhookproxy.events.formats.moments import ZONE, iso
 from webhookproxy.events.formats.values import is_empty
 from webhookproxy.events.payload_paths import MISSING, find, parse_path
+from webhookproxy.events.recording import NAME as RECORDING_URL
 from webhookproxy.events.telephones import read_telephone
 
 _READ = tuple((field, tuple((path, parse_path(path)) for path in field.paths)) for field in READ)
@@ -42,7 +43,8 @@ def summarise(source: Source, values: Any) -> dict[str, Any]:
         found[field.name] = next((each for each in read if each is not None), None)
     found |= _telephone(found["telefone_original"])
     found["direcao"] = _direction(source.event, found["modo"])
-    return {name: found[name] for name in ORDER}
+    fields = {name: found[name] for name in ORDER}
+    return {**fields, RECORDING_URL: source.recording_url} if source.recording_url else fields
 
 
 def _call_of(payload: Any) -> dict[str, Any]:

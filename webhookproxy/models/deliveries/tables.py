@@ -145,6 +145,7 @@ class Facts:
     token_mask: str
     received_ms: int
     recovered: bool = False
+    recording_base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Due:
 DUE_COLUMNS = (
     "d.id, d.webhook_id, d.order_key, d.tries, d.attempts, d.born_ms, d.first_attempt_ms,"
     " d.due_ms, e.public_id, e.company_id, e.name, e.payload, e.socket_id, e.token_mask,"
-    " e.received_ms, e.recovered, d.resends, d.format_number"
+    " e.received_ms, e.recovered, e.recording_base, d.resends, d.format_number"
 )
 DUE_TABLES = "deliveries d JOIN events e ON e.id = d.event_id"
 

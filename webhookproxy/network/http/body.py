@@ -11,7 +11,7 @@ from webhookproxy.network.http.idle import IdleLinks
 from webhookproxy.network.http.link import Answer, Link, is_whole
 from webhookproxy.reasons import DeliveryReason
 
-# Bytes that are read of one body.
+# Bytes that are read of one body, unless its client was made for longer ones.
 STREAMED_MAX = 16_000_000
 
 
@@ -21,14 +21,21 @@ class StreamedBody:
     A body that was not read whole raises NoAnswer: there is no half of it that counts.
     """
 
-    def __init__(self, link: Link, answer: Answer, idle: IdleLinks, deadline: float) -> None:
+    def __init__(
+        self,
+        link: Link,
+        answer: Answer,
+        idle: IdleLinks,
+        deadline: float,
+        most: int = STREAMED_MAX,
+    ) -> None:
         self._link = link
         self._answer = answer
         self._idle = idle
         self._deadline = deadline
-        self._left = STREAMED_MAX
+        self._most = self._left = most
         self._ended = False
-        link.allow(STREAMED_MAX)
+        link.allow(most)
 
     def read(self, size: int) -> bytes:
         """Return some bytes, at most `size`; none at the end, where the connection is kept."""
@@ -70,7 +77,7 @@ class StreamedBody:
         if self._left < 0:
             raise NoAnswer(
                 DeliveryReason.BAD_ANSWER,
-                f"The answer is longer than {STREAMED_MAX // 1_000_000} MB.",
+                f"The answer is longer than {self._most // 1_000_000} MB.",
             )
         if not piece and self._answer.length is not None and not is_whole(self._answer):
             raise NoAnswer(

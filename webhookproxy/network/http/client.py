@@ -20,7 +20,7 @@ from requests.structures import CaseInsensitiveDict
 
 from webhookproxy.network import dial
 from webhookproxy.network.guard import Policy
-from webhookproxy.network.http.body import StreamedBody
+from webhookproxy.network.http.body import STREAMED_MAX, StreamedBody
 from webhookproxy.network.http.common_answer import CommonAnswer
 from webhookproxy.network.http.errors import NoAnswer, StaleLink, bad_answer
 from webhookproxy.network.http.idle import IdleLinks
@@ -42,7 +42,8 @@ class Client(BaseAdapter):
     Every address is checked when it is connected to; certificates are always checked. At most
     `max_idle` connections are kept. Redirects are answers like any other (see `redirects`), and
     nothing is decompressed. With `reads_whole_answers` the body of a success says something too:
-    it is waited for until the deadline, and as much of it is read as of a failure's.
+    it is waited for until the deadline, and as much of it is read as of a failure's. `streamed_max`
+    is for bodies that the caller reads: what is longer is an error.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Client(BaseAdapter):
         max_idle: int = 8,
         *,
         reads_whole_answers: bool = False,
+        streamed_max: int = STREAMED_MAX,
     ) -> None:
         super().__init__()
+        self._streamed_max = streamed_max
         self._policy = policy
         self._resolver = resolver
         self._idle = IdleLinks(max_idle)
@@ -89,7 +92,7 @@ class Client(BaseAdapter):
             answer = self._ask_kept(link, message, deadline)
         response = _response(request, answer)
         if stream:
-            response.raw = StreamedBody(link, answer, self._idle, deadline)
+            response.raw = StreamedBody(link, answer, self._idle, deadline, self._streamed_max)
             return response
         # What requests sets once a body has been read: there is no public way to say so.
         response._content = self._content(link, answer, deadline)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from webhookproxy.alerts.conditions import CONDITIONS
-from webhookproxy.models.audit import GUEST, Action, AuditEntry
+from webhookproxy.models.audit import GUEST, LISTENER, Action, AuditEntry
 
 # By the action: its words, and the drawing beside them.
 ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
@@ -50,6 +50,8 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.GUEST_LINK_MADE: ("Criou um link de convidado", "plus"),
         Action.GUEST_LINK_REVOKED: ("Revogou um link de convidado", "ban"),
         Action.GUEST_LINK_USED: ("Usou um link de convidado", "external-link"),
+        Action.RECORDING_HEARD: ("Baixou uma gravação por um link", "download"),
+        Action.RECORDINGS_REVOKED: ("Revogou os links de gravações", "ban"),
         Action.API_TOKEN_MADE: ("Criou um token de API", "plus"),
         Action.API_TOKEN_REVOKED: ("Revogou um token de API", "ban"),
         Action.ALERT_ADDRESS_ADDED: ("Cadastrou um endereço de avisos", "plus"),
@@ -63,7 +65,12 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
 
 # Programs that act without a user.
 PROGRAMS = MappingProxyType(
-    {"cli": "Linha de comando", "server": "O próprio servidor", GUEST: "Convidado"}
+    {
+        "cli": "Linha de comando",
+        "server": "O próprio servidor",
+        GUEST: "Convidado",
+        LISTENER: "Quem tem o link",
+    }
 )
 
 _FIELDS = MappingProxyType(
@@ -76,6 +83,8 @@ _FIELDS = MappingProxyType(
         "timezone": "fuso horário",
         "token_expires_at": "vencimento do token",
         "hide_credentials": "credenciais ocultas",
+        "recording_links": "links de gravações",
+        "recording_days": "dias dos links de gravações",
         "token": "token",
         "authorization": "autenticação",
         "secret": "segredo da assinatura",

@@ -16,6 +16,7 @@ from webhookproxy.models import Company
 from webhookproxy.rules import Refused
 from webhookproxy.rules.companies import (
     BRAZILIAN_ZONES,
+    DEFAULT_RECORDING_DAYS,
     DEFAULT_TIMEZONE,
     check_retention,
     read_expiry,
@@ -59,6 +60,7 @@ class CompanyForm(StoredForm):
         "retention_days",
         "token_expires",
         "rest_url",
+        "recording_days",
     )
     CONFLICT = (
         "Outra pessoa salvou esta empresa enquanto você editava. O que ela salvou está ao lado de "
@@ -104,6 +106,12 @@ class CompanyForm(StoredForm):
         description="Onde perguntamos pelas ligações; vazio é https://app.3c.plus. Só se a sua "
         "empresa tem um domínio próprio, como https://suaempresa.3c.plus.",
     )
+    recording_links = BooleanField("Mandar o link da gravação de cada ligação")
+    recording_days = StringField(
+        "Dias que o link vale",
+        default=str(DEFAULT_RECORDING_DAYS),
+        render_kw={"inputmode": "numeric"},
+    )
     timezone = SelectField("Fuso horário", description="Para as horas mostradas nas páginas.")
     retention_days = StringField(
         "Dias de guarda (opcional)",
@@ -134,6 +142,8 @@ class CompanyForm(StoredForm):
         self.recover_calls.data = company.recover_calls
         self.sweep_calls.data = company.sweep_calls
         self.rest_url.data = company.rest_url
+        self.recording_links.data = company.recording_links
+        self.recording_days.data = str(company.recording_days)
 
     def typed(self) -> dict[str, Any]:
         """Return the fields to store; a blank token is not among them. See StoredForm."""
@@ -149,6 +159,8 @@ class CompanyForm(StoredForm):
             "recover_calls": bool(self.recover_calls.data),
             "sweep_calls": bool(self.sweep_calls.data),
             "rest_url": str(self.rest_url.data or ""),
+            "recording_links": bool(self.recording_links.data),
+            "recording_days": self._recording_days(),
             "retention_days": self._days(),
             "token_expires_at": self._expiry(),
             **({"token": token} if token else {}),
@@ -173,6 +185,13 @@ class CompanyForm(StoredForm):
         except Refused as refused:
             self.unread.take(refused)
         return int(text)
+
+    def _recording_days(self) -> int:
+        text = str(self.recording_days.data or "").strip()
+        if text.isascii() and text.isdigit() and len(text) <= 4:
+            return int(text)
+        self.unread.add("recording_days", "", "Isto não é um número de dias: escreva, como 30.")
+        return DEFAULT_RECORDING_DAYS
 
     def _expiry(self) -> datetime | None:
         try:

@@ -22,6 +22,8 @@ _LIMITS: dict[str, RateLimitItem] = {
     "address": RateLimitItemPerMinute(20),
     # One address with many tokens of links: for guests, and for forgotten passwords.
     "guest": RateLimitItemPerMinute(20),
+    # One address that asks for recordings, each from 3C Plus.
+    "recording": RateLimitItemPerMinute(60),
     "code": RateLimitItemPerMinute(5),
     # Every form that is sent without a login.
     "anonymous": RateLimitItemPerMinute(120),

@@ -1,0 +1,1 @@
+"""Recordings of calls: the page that a link opens, and how a company's links are revoked."""

@@ -1,0 +1,52 @@
+"""The links to a company's recordings: how many open something, and how they are revoked."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from webhookproxy.extensions import db
+from webhookproxy.models.audit import Action, record_company
+from webhookproxy.models.companies import find_company
+from webhookproxy.models.recordings import COUNTED_MAX, count_valid_links, revoke_links
+from webhookproxy.web.shared.access import actor, administrators, company_or_404
+from webhookproxy.web.shared.forms import write
+
+blueprint = Blueprint("recording_links", __name__)
+
+
+@blueprint.get("/empresas/<company:company_id>/gravacoes")
+@administrators
+def show(company_id: int) -> str:
+    """Say how many links open something now, and offer to revoke them all."""
+    company = company_or_404(company_id)
+    return render_template(
+        "recordings/links.html",
+        company=company,
+        count=count_valid_links(db.session(), company, _now_ms()),
+        most=COUNTED_MAX,
+        has_address=bool(current_app.config["PUBLIC_URL"]),
+    )
+
+
+@blueprint.post("/empresas/<company:company_id>/gravacoes/revogar")
+@administrators
+def revoke(company_id: int) -> Response:
+    """Revoke every link that there is."""
+    company_or_404(company_id)
+    who = actor()
+
+    def job(session: Session) -> None:
+        revoke_links(find_company(session, company_id), _now_ms())
+        record_company(session, who, Action.RECORDINGS_REVOKED, company_id)
+
+    write(job, company_id)
+    flash("Todos os links de gravações foram revogados: não abrem mais nada.")
+    return redirect(url_for("recording_links.show", company_id=company_id), code=303)
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)
