@@ -29,6 +29,7 @@ from tests.web.conftest import Place
 from tests.web.support.addresses import is_of_api
 from tests.web.support.browser import form_fields
 from tests.web.support.served import Heard, Served
+from webhookproxy.models.accounts.link_tokens import new_token
 
 WEBHOOK, OTHER = "/webhooks/webhook_1", "/webhooks/webhook_2"
 DELIVERY = "/entregas/delivery_1"
@@ -223,7 +224,10 @@ def made_secrets(stage: Stage, ana: Served) -> None:
 
 
 def guests(stage: Stage, ana: Served) -> None:
-    """Make a guest's link, use it, and look at it again; make one for a forgotten password."""
+    """Make a guest's link, use it, and look at it again; make one for a forgotten password.
+
+    Try a link to a recording.
+    """
     address = "/empresas/company_1/convidados"
     page = ana.send(address, {**ana.fields(address), "name": "gerente"}, 200).text
     found = re.search(r"/convidado/([\w-]{22})<", page)
@@ -240,6 +244,9 @@ def guests(stage: Stage, ana: Served) -> None:
     assert found, page
     stage.made.append(found[1])
     stage.browser().get(f"/senha/{found[1]}")
+    stage.made.append(recording := new_token())
+    stage.browser().get(f"/gravacao/{recording}")
+    stage.browser().get(f"/gravacao/{recording}/audio", 404)
 
 
 def tokens(stage: Stage, ana: Served) -> None:
