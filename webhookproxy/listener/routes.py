@@ -11,13 +11,13 @@ from typing import Any
 from webhookproxy.events import contract, payload
 from webhookproxy.events.conditions import Compiled, read_payload
 from webhookproxy.events.payload import Event
-from webhookproxy.events.recording import is_askable, may_be_recorded
 from webhookproxy.events.recovery.histories import HISTORY, history_id
 from webhookproxy.listener.sessions import Place
 from webhookproxy.models.deliveries.tables import Facts
 from webhookproxy.models.recordings import RecordingLinks
 from webhookproxy.models.types import optional_ms
 from webhookproxy.models.webhooks import Webhook
+from webhookproxy.platform.recording_links import is_askable, may_be_recorded
 from webhookproxy.reasons import EventNote
 from webhookproxy.rules.filters import Checked, read_filters
 

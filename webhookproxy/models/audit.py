@@ -90,7 +90,6 @@ class Action(StrEnum):
     GUEST_LINK_REVOKED = "guest_link_revoked"
     GUEST_LINK_USED = "guest_link_used"
     RECORDING_HEARD = "recording_heard"
-    RECORDINGS_REVOKED = "recordings_revoked"
     API_TOKEN_MADE = "api_token_made"  # noqa: S105
     API_TOKEN_REVOKED = "api_token_revoked"  # noqa: S105
     ALERT_ADDRESS_ADDED = "alert_address_added"
@@ -116,10 +115,8 @@ class Actor:
 
 CLI = Actor(None, "cli")
 SERVER = Actor(None, "server")
-# The name of someone who came with a guest's link.
-GUEST = "guest"
-# The name of someone who came with the link to a recording.
-LISTENER = "recording"
+# The names of those who came with a link: a guest's, or one to a recording.
+GUEST, LISTENER = "guest", "recording"
 
 
 class AuditEntry(Base):
@@ -159,12 +156,11 @@ def record(
     `subject` is a public id (webhook_7, evt_…, or a user's e-mail), `detail` a few words: names of
     fields, counts. Line breaks become escapes; long texts are cut.
     """
-    by_link = action in (Action.GUEST_LINK_USED, Action.RECORDING_HEARD)
-    known = actor.user_id is not None or actor in (CLI, SERVER) or by_link
+    is_typed = actor.user_id is None and action is Action.LOGIN_REFUSED
     entry = AuditEntry(
         at=datetime.now(UTC),
         user_id=actor.user_id,
-        who=_line(actor.who if known else _typed(actor.who), 254),
+        who=_line(_typed(actor.who) if is_typed else actor.who, 254),
         action=action.value,
         company_id=company_id,
         subject=_line(subject, 64),

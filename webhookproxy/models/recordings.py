@@ -2,7 +2,7 @@
 
 A link opens until its days are over, its event was purged, it or all of its company were revoked,
 the company's switch is off, or the person of its call was removed. Its row has a hash of the token
-and no more; the token itself is derived again for each body (see events.recording).
+and no more; the token itself is derived again for each body (see platform.recording_links).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Engine, Index, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.database.bulk import insert_rows
-from webhookproxy.events.recording import recording_token
 from webhookproxy.extensions import Base
 from webhookproxy.models.accounts.link_tokens import hash_of
 from webhookproxy.models.companies import Company
 from webhookproxy.models.events import Event
 from webhookproxy.models.types import Id
+from webhookproxy.platform.recording_links import recording_token
 
 DAY_MS = 24 * 3_600_000
 # Links that are counted for a page.

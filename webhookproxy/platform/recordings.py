@@ -19,13 +19,13 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import gevent
 from requests import PreparedRequest, Response
 
-from webhookproxy.events.recording import is_askable
 from webhookproxy.network.dial import shared_resolver
 from webhookproxy.network.guard import Policy
 from webhookproxy.network.http.client import Client
 from webhookproxy.network.http.errors import NoAnswer
 from webhookproxy.network.http.message import prepared
 from webhookproxy.platform.pace import Pace
+from webhookproxy.platform.recording_links import is_askable
 from webhookproxy.platform.rest import PATIENCE, Access, shared_rest
 from webhookproxy.version import __version__
 

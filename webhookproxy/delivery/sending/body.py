@@ -16,15 +16,15 @@ from webhookproxy.events.formats.definition import (
 from webhookproxy.events.formats.rendering import render
 from webhookproxy.events.formats.stored import read_format
 from webhookproxy.events.newer_version import NewerVersion
-from webhookproxy.events.recording import (
+from webhookproxy.models.deliveries.tables import Due, Facts
+from webhookproxy.models.events import Event
+from webhookproxy.models.webhooks import Webhook
+from webhookproxy.platform.recording_links import (
     MASKED,
     recording_token,
     recording_url,
     with_recording,
 )
-from webhookproxy.models.deliveries.tables import Due, Facts
-from webhookproxy.models.events import Event
-from webhookproxy.models.webhooks import Webhook
 
 # Returns what is stored of a format that the webhook had before; raises LookupError.
 PastFormats = Callable[[int], Mapping[str, Any] | None]

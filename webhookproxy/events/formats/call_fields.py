@@ -165,6 +165,8 @@ READ: tuple[Field, ...] = (
     ),
 )
 
+# Comes last, and only if the company wants links to recordings.
+RECORDING_URL = "recording_url"
 # The order in which the fields are sent.
 ORDER: tuple[str, ...] = (
     *("versao", "evento", "evento_id", "recebido_em", "empresa_id"),

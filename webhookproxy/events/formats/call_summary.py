@@ -8,12 +8,11 @@ from typing import Any
 from webhookproxy.events.call_facts import duration_of
 from webhookproxy.events.conditions import read_payload
 from webhookproxy.events.contract import Source
-from webhookproxy.events.formats.call_fields import ORDER, READ, VERSION
+from webhookproxy.events.formats.call_fields import ORDER, READ, RECORDING_URL, VERSION
 from webhookproxy.events.formats.definition import Fault, Unrenderable
 from webhookproxy.events.formats.moments import ZONE, iso
 from webhookproxy.events.formats.values import is_empty
 from webhookproxy.events.payload_paths import MISSING, find, parse_path
-from webhookproxy.events.recording import NAME as RECORDING_URL
 from webhookproxy.events.telephones import read_telephone
 
 _READ = tuple((field, tuple((path, parse_path(path)) for path in field.paths)) for field in READ)

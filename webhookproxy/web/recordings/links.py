@@ -41,7 +41,7 @@ def revoke(company_id: int) -> Response:
 
     def job(session: Session) -> None:
         revoke_links(find_company(session, company_id), _now_ms())
-        record_company(session, who, Action.RECORDINGS_REVOKED, company_id)
+        record_company(session, who, Action.COMPANY_CHANGED, company_id, "recordings_revoked")
 
     write(job, company_id)
     flash("Todos os links de gravações foram revogados: não abrem mais nada.")

@@ -13,9 +13,10 @@ import json
 import re
 from typing import Any
 
+from webhookproxy.events.formats.call_fields import RECORDING_URL
+
 # The page is under this path of the server's public address.
 PATH = "/gravacao/"
-NAME = "recording_url"
 # Stands for the token where a person is shown a body.
 MASKED = "…"
 _BYTES = 16
@@ -40,10 +41,10 @@ def with_recording(payload: str, url: str) -> str:
     A payload that is no object, or has the field already, stays as it is.
     """
     text = payload.rstrip()
-    if not (text.startswith("{") and text.endswith("}")) or f'"{NAME}"' in text:
+    if not (text.startswith("{") and text.endswith("}")) or f'"{RECORDING_URL}"' in text:
         return payload
     comma = "" if not text[1:-1].strip() else ","
-    return f"{text[:-1]}{comma}{json.dumps(NAME)}:{json.dumps(url, ensure_ascii=False)}}}"
+    return f"{text[:-1]}{comma}{json.dumps(RECORDING_URL)}:{json.dumps(url, ensure_ascii=False)}}}"
 
 
 def is_askable(history_id: str) -> bool:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from webhookproxy.events.recording import (
+from webhookproxy.platform.recording_links import (
     is_askable,
     may_be_recorded,
     recording_token,

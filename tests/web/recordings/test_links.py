@@ -1,0 +1,88 @@
+"""What ends a link to a recording, and how a company switches them on."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from time_machine import Traveller
+
+from tests.support.application import rows, store_of
+from tests.web.recordings.world import World
+from tests.web.support.browser import Browser
+from webhookproxy.extensions import db
+from webhookproxy.maintenance import privacy
+from webhookproxy.maintenance.personal import read_number
+from webhookproxy.models.audit import CLI
+from webhookproxy.models.companies import Company
+
+# Each needs a simulator, and most of them more than one page.
+pytestmark = pytest.mark.slow
+
+
+ENDINGS = {
+    "its company is deleted": "UPDATE companies SET deleted_at = 1",
+    "the company's switch is off": "UPDATE companies SET recording_links = FALSE",
+    "its event was purged": "DELETE FROM events",
+}
+
+
+def test_a_link_ends_with_its_time_with_its_event_and_with_its_company(
+    world: World, clock: Traveller
+) -> None:
+    path = f"{world.path()}/audio"
+    clock.shift(timedelta(days=30, seconds=-1))
+    assert world.get(path).status_code == 200
+    clock.shift(timedelta(seconds=1))
+    gone = world.get(path)
+    assert (gone.status_code, "não vale mais" in gone.text) == (404, True)
+    clock.shift(timedelta(days=-30))
+    for statement in ENDINGS.values():
+        world.path()
+        path = f"{world.path()}/audio"
+        assert world.get(path).status_code == 200, statement
+        world.execute(statement)
+        assert world.get(path).status_code == 404, statement
+        world.execute("UPDATE companies SET deleted_at = NULL, recording_links = TRUE")
+
+
+def test_all_links_of_a_company_are_revoked_and_later_ones_open(world: World, ana: Browser) -> None:
+    path = world.path()
+    page = f"/empresas/company_{world.company}/gravacoes"
+    assert "<strong>1 link</strong>" in ana.get(page).text
+    assert ana.post(f"{page}/revogar").location == page
+    assert world.get(f"{path}/audio").status_code == 404
+    assert "<strong>0 links</strong>" in ana.get(page).text
+    assert world.get(f"{world.path('65f0a2')}/audio").status_code == 200
+    query = "SELECT who FROM audit WHERE detail = 'recordings_revoked'"
+    assert [row.who for row in rows(world.app, query)] == ["ana@exemplo.com.br"]
+
+
+def test_a_person_who_is_removed_ends_the_link_of_the_call(world: World) -> None:
+    path = world.path()
+    world.hear("65f0a2", number="11988887777")
+    other = urlsplit(json.loads(world.body().content)["payload"]["recording_url"]).path
+    with world.app.app_context():
+        removed = privacy.expunge(
+            store_of(world.app), db.engine, world.app.extensions["search"],
+            read_number("11988887777"), CLI,
+        )  # fmt: skip
+    assert removed.events == 1
+    assert world.get(f"{other}/audio").status_code == 404
+    assert world.get(f"{path}/audio").status_code == 200
+
+
+def test_the_form_says_what_voice_is_and_takes_days(world: World, ana: Browser) -> None:
+    address = f"/empresas/company_{world.company}/editar"
+    assert "voz é dado pessoal" in ana.get(address).text
+    assert (
+        "1 a 365 dias"
+        in ana.send(address, {**ana.fields(address), "recording_days": "0"}, 200).text
+    )
+    ana.send(address, {**ana.fields(address), "recording_days": "7"}, 303)
+    with world.app.app_context():
+        company = db.session.get(Company, world.company)
+        assert company is not None
+        assert (company.recording_days, bool(company.recording_key)) == (7, True)
