@@ -53,6 +53,7 @@ FOR_GUESTS = (
     "guests.watch",
     "forgotten.choose",
     "alert_confirming.show",
+    "recordings.hear",
 )
 # What needs a token of its own.
 FOR_PROGRAMS = ("metrics.show",)
