@@ -1,4 +1,4 @@
-"""Why there is no recording to hear, in words for whoever pressed the button."""
+"""Why there is no recording to hear, in words for the person who pressed the button."""
 
 from __future__ import annotations
 
