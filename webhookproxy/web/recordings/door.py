@@ -98,7 +98,7 @@ def _wanted(token: str) -> _Wanted | None:
         return None
     link, company = found
     base = rest_base(company.socket_url, company.rest_url, policy())
-    return _Wanted(Access(company.id, base, company.token, company.agent_id), link.history_id)
+    return _Wanted(Access(company.id, base, *company.rest_identity), link.history_id)
 
 
 def _none(error: RecordingError) -> tuple[str, int]:
