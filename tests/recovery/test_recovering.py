@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from tests.recovery.world import HISTORY, World, history
 from tests.support.application import rows, store_of, wait_until
+from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.events.contract import token_mask
 from webhookproxy.models.companies import edit_company, find_company
 from webhookproxy.models.deliveries.actions import Resent, resend
@@ -44,6 +45,21 @@ def test_the_history_that_comes_later_is_not_sent_again_but_its_update_is(world:
     assert [each.webhook_id for each in world.half.dues].count(webhook) == 2
     query = "SELECT webhook_id, state FROM deliveries WHERE reason = 'already_recovered'"
     assert [tuple(each) for each in rows(world.app, query)] == [(webhook, "filtered")]
+
+
+def test_the_history_that_comes_later_is_sent_to_those_that_did_not_have_it(world: World) -> None:
+    """A column that the list does not have may be what a filter asks for."""
+    condition = Condition("callHistory.list.name", Operator.EXISTS, "")
+    filtering = world.webhook(filters={HISTORY: (condition,)})
+    had = world.webhook()
+    world.record("late")
+    world.run(world.gap())
+    new = world.webhook()
+    world.half.dues.clear()
+    world.hear_history("late")
+    assert sorted(each.webhook_id for each in world.half.dues) == [filtering, new]
+    query = "SELECT webhook_id FROM deliveries WHERE reason = 'already_recovered'"
+    assert [row.webhook_id for row in rows(world.app, query)] == [had]
 
 
 ODDITIES: dict[str, dict[str, object]] = {

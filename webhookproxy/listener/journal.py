@@ -24,7 +24,12 @@ from webhookproxy.listener.sessions import NOWHERE
 from webhookproxy.models.deliveries.tables import OPEN, Due, count_ended
 from webhookproxy.models.minutes import EVENTS, MINUTE_MS, count_minutes
 from webhookproxy.models.recordings import add_links
-from webhookproxy.models.recovery.call_histories import Seen, claim_histories, note_histories
+from webhookproxy.models.recovery.call_histories import (
+    Seen,
+    claim_histories,
+    note_histories,
+    webhooks_with,
+)
 from webhookproxy.reasons import DeliveryState, EventNote
 
 _HOUR_MS = 3_600_000
@@ -194,10 +199,11 @@ def _judged(connection: Connection, arrivals: list[Arrival], event_id: int) -> l
         return arrivals
     judged = []
     for arrival in arrivals:
-        is_known = arrival.history in had
         # The next one in this very group is an update.
-        had.discard(arrival.history)
-        judged.append(arrival.without_those_that_had_it() if is_known else arrival)
+        recovered_as = had.pop(arrival.history, None)
+        if recovered_as is not None:
+            arrival = arrival.without(webhooks_with(connection, recovered_as))
+        judged.append(arrival)
     return judged
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,10 +100,10 @@ class Arrival:
         """Return the company and the id of the history, as the ledger knows it."""
         return self.company_id, self.history_id
 
-    def without_those_that_had_it(self) -> Arrival:
-        """Return the same arrival, due only to webhooks that do not take recovered calls."""
-        due = tuple(route for route in self.routes if not route.takes_recovered)
-        had = tuple(route for route in self.routes if route.takes_recovered)
+    def without(self, webhooks: Collection[int]) -> Arrival:
+        """Return the same arrival, due only to the webhooks that did not have it yet."""
+        due = tuple(route for route in self.routes if route.webhook_id not in webhooks)
+        had = tuple(route for route in self.routes if route.webhook_id in webhooks)
         return replace(self, routes=due, had_it=had)
 
     def as_marker(self) -> Arrival:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webhookproxy.database.bulk import Row, execute, insert_rows, mark
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id
+from webhookproxy.reasons import DeliveryState
 
 # How long a history is known. 3C Plus is asked for 30 days at most, so each of those is known.
 KEPT_DAYS = 31
@@ -51,25 +52,32 @@ class Seen(NamedTuple):
     event_id: int
 
 
-def note_histories(connection: Connection, seen: Sequence[Seen]) -> set[Key]:
+def note_histories(connection: Connection, seen: Sequence[Seen]) -> dict[Key, int]:
     """Note histories that the socket brought.
 
-    Return those that were recovered before, in the last 24 hours: each is returned only once, and
-    what comes later is an update.
+    Return those that were recovered before, in the last 24 hours, with the numbers of their events:
+    each is returned only once, and what comes later is an update.
     """
     rows: list[Row] = [(*each.key, each.at_ms, each.event_id) for each in seen]
     if insert_rows(connection, "call_histories", _COLUMNS, rows, _IGNORE) == len(rows):
-        return set()
+        return {}
     query = text(
         "UPDATE call_histories SET recovered = FALSE WHERE company_id = :company"
-        " AND history_id = :history AND recovered RETURNING seen_ms"
+        " AND history_id = :history AND recovered RETURNING seen_ms, COALESCE(event_id, 0) AS event"
     )
-    found: set[Key] = set()
+    found: dict[Key, int] = {}
     for key, at_ms, _ in seen:
-        before = connection.execute(query, {"company": key[0], "history": key[1]}).scalar()
-        if before is not None and at_ms - before <= SAME_MS:
-            found.add(key)
+        before = connection.execute(query, {"company": key[0], "history": key[1]}).first()
+        if before is not None and at_ms - before.seen_ms <= SAME_MS:
+            found[key] = before.event
     return found
+
+
+def webhooks_with(connection: Connection, event_id: int) -> frozenset[int]:
+    """Return the webhooks that a recovered event is due to, or was."""
+    query = text("SELECT webhook_id FROM deliveries WHERE event_id = :event AND state <> :filtered")
+    given = {"event": event_id, "filtered": DeliveryState.FILTERED.value}
+    return frozenset(connection.execute(query, given).scalars())
 
 
 def claim_histories(
