@@ -30,7 +30,7 @@ class Plan:
 
 
 SHORT = Plan(2, 1, 40, 5.0, (0.3, 0.6, 1.2), 0.05, 0.5, (0.1, 0.4), 120.0)
-LONG = Plan(10, 10, 10_000, 2.0, (5.0, 20.0, 60.0), 2.5, 30.0, (1.0, 15.0), 1_800.0)
+LONG = Plan(10, 5, 3_000, 1.0, (5.0, 20.0, 60.0), 0.5, 20.0, (3.0, 10.0), 1_200.0)
 # Calls of each company that its socket brings after they were recovered.
 AGAIN = 3
 

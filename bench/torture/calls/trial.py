@@ -132,7 +132,7 @@ class Trial:
             names = [f"flood-{number}" for number in range(flood)]
             self.companies[0].calls.extend(names)
             # As long before the gap as is asked for: the recoveries of later gaps do not list them.
-            began = time.time() - 14 * 60
+            began = time.time() - 14 * 60 - 50
             self._control("record", self.companies[0], calls=dict.fromkeys(names, began))
         for company in self.companies:
             self._control("drop", company)
