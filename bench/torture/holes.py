@@ -79,10 +79,36 @@ class Result:
 
 def stopped(made: Stage, old: ServerProcess) -> ServerProcess:
     """Stop the owner with SIGTERM while another server waits; return that one."""
-    new = made.start_server()
-    wait_until(lambda: "and waits" in new.output, SECONDS, "the other server waits")
+    new = _waiting(made)
     old.signal(signal.SIGTERM)
     return _followed(old, new)
+
+
+def one_of_two(made: Stage, old: ServerProcess) -> ServerProcess:
+    """Stop the owner, with SIGTERM twice, while two servers wait; return the one that follows."""
+    first, second = _waiting(made), _waiting(made)
+    old.signal(signal.SIGTERM)
+    wait_until(lambda: _is_chosen(first) or _is_chosen(second), SECONDS, "one opens sockets")
+    old.signal(signal.SIGTERM)
+    new, other = (first, second) if _is_chosen(first) else (second, first)
+    _followed(old, new)
+    assert other.terminate() == 0
+    return new
+
+
+def frozen(made: Stage, old: ServerProcess) -> ServerProcess:
+    """Freeze the successor once the owner knows of its sockets; a third server follows."""
+    chosen = _waiting(made)
+    old.signal(signal.SIGTERM)
+    told = "SELECT COUNT(*) FROM handovers WHERE standing IS NOT NULL AND handed IS NULL"
+    wait_until(lambda: rows(made.app, told)[0][0], SECONDS, "the owner is told of its sockets")
+    chosen.freeze()
+    third = _followed(old, made.start_server())
+    wait_until(lambda: third.health()["owner"], SECONDS, "the third owns the sockets")
+    chosen.thaw()
+    wait_until(lambda: "the owner stays" in chosen.output, SECONDS, "it closes its sockets")
+    assert chosen.terminate() == 0
+    return third
 
 
 def taken_over(made: Stage, old: ServerProcess) -> ServerProcess:
@@ -118,6 +144,8 @@ KINDS = (
     Kind("a deploy with a successor", stopped),
     Kind("`bin/serve --take-over`", taken_over),
     Kind("a deploy whose first successor dies while it opens", taken_over_at_the_second_try),
+    Kind("two wait for the place", one_of_two),
+    Kind("the successor freezes when it has its sockets", frozen, may_lose=True),
     Kind(
         "a deploy, and 3C Plus ends a token's first socket",
         stopped,
@@ -192,6 +220,17 @@ def run(made: Stage, kind: Kind, rounds: int) -> Result:
         (came - emitted).total(),
         len(holes),
     )
+
+
+def _waiting(made: Stage) -> ServerProcess:
+    """Start a server beside the owner, and wait until it waits for its place."""
+    new = made.start_server()
+    wait_until(lambda: "and waits" in new.output, SECONDS, "the other server waits")
+    return new
+
+
+def _is_chosen(server: ServerProcess) -> bool:
+    return "opening sockets" in server.output
 
 
 def _followed(old: ServerProcess, new: ServerProcess) -> ServerProcess:

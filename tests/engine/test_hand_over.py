@@ -17,6 +17,7 @@ from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.engine import hand_over, relay, successor
 from webhookproxy.engine.successor import Successor
 from webhookproxy.listener import connection
+from webhookproxy.listener.handover import agreement
 from webhookproxy.listener.handover.agreement import Agreement
 from webhookproxy.listener.handover.stretches import Stretches
 
@@ -62,7 +63,9 @@ def following(owner: Listening, holder: str = "next") -> Iterator[Following]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No event comes by which the sockets could be told apart."""
+    """No event comes to tell the sockets apart, and a slow machine makes no one silent."""
+    for name in ("SILENT_MS", "WAITING_MS", "OFFER_MS"):
+        monkeypatch.setattr(agreement, name, 60_000)
     monkeypatch.setattr(successor, "KNOWN_SECONDS", 0.0)
     monkeypatch.setattr(hand_over, "UNDER_WAY_SECONDS", 0.0)
 
