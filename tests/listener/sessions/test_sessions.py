@@ -83,8 +83,14 @@ def test_events_that_are_sent_again_without_an_offset_are_told_from_those_that_w
         another.wait_for_events(30)
         emit(another, token, payloads(10, 30))
         another.wait_for_events(40)
-        assert stored(another) == list(payloads(40))
-        assert half.simulator.state(token)["recovered"] == 3
+        # After an event with an offset, an equal text is another event.
+        lose(another, company, token, payloads(1, 40))
+        emit(another, token, payloads(1, 41))
+        another.wait_for_events(42)
+        lose(another, company, token, payloads(1, 50))
+        another.wait_for_events(43)
+        assert stored(another) == [*payloads(42), *payloads(1, 50)]
+        assert half.simulator.state(token)["recovered"] == 5
 
 
 def test_another_process_goes_on_from_what_was_stored_with_the_events(
@@ -141,8 +147,15 @@ def test_nothing_is_asked_for_after_a_disconnection_a_new_token_or_a_day(
         assert half.connection(company).session_offset
 
     emit_one(token)
+    # An event that is stored only after the disconnection.
+    half.intake.hold()
+    emit(half, token, ["{}"])
+    wait_until(lambda: half.intake.waiting == 1, 20, "it waits")
     half.wish(company, connected=False)
     half.wait_for_state(company, "disconnected")
+    assert half.connection(company).session is None
+    half.intake.release()
+    half.wait_for_events(2)
     assert half.connection(company).session is None
     half.wish(company, connected=True)
     half.wait_for_state(company, "connected")
