@@ -22,6 +22,7 @@ from webhookproxy.reasons import (
     EVENT_WORDS,
     NO_DELIVERY_WORDS,
     PLATFORM_WORDS,
+    SECOND_SOCKET_WORDS,
     STORING_WORDS,
     AlertError,
     ConnectionReason,
@@ -32,6 +33,7 @@ from webhookproxy.reasons import (
     EventNote,
     NoDeliveryReason,
     PlatformTrouble,
+    SecondSocketState,
     StoringReason,
     Words,
     delivery_words,
@@ -55,6 +57,7 @@ ALL_WORDS = list(
         ((f"storing {code}", words) for code, words in STORING_WORDS.items()),
         ((f"disk {code}", words) for code, words in DISK_WORDS.items()),
         ((f"platform {code}", words) for code, words in PLATFORM_WORDS.items()),
+        ((f"second socket {code}", words) for code, words in SECOND_SOCKET_WORDS.items()),
         ((f"alert {code}", words) for code, words in ALERT_ERROR_WORDS.items()),
     )
 )
@@ -66,6 +69,7 @@ def test_no_code_is_without_words() -> None:
     assert set(NO_DELIVERY_WORDS) == set(NoDeliveryReason)
     assert set(CONNECTION_WORDS) == set(ConnectionReason)
     assert set(PLATFORM_WORDS) == set(PlatformTrouble)
+    assert set(SECOND_SOCKET_WORDS) == set(SecondSocketState)
     assert set(STORING_WORDS) == set(StoringReason)
     assert set(DISK_WORDS) == set(DiskReason)
     assert set(ALERT_ERROR_WORDS) == set(AlertError)

@@ -89,6 +89,8 @@ def test_an_event_that_waited_when_its_connection_was_closed_is_not_taken() -> N
         def event(self, text: str, offset: str = "") -> None:  # noqa: ARG002
             told.append(text)
 
+        def pinged(self) -> None: ...
+
         def wait_until_accepting(self, timeout: float) -> bool:
             return bool(room.wait(timeout))
 

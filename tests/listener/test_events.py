@@ -84,7 +84,7 @@ def test_an_event_that_cannot_be_stored_costs_its_neighbours_nothing(
     half.notice()
     frames = [f'["good",{number}]' for number in range(20)]
     frames.insert(7, '["poison",{"secret":"canary"}]')
-    supervisor = half.registry._supervisors[company]
+    supervisor = half.registry.supervisors[company]
     # One group, as a busy socket makes it: the writer runs only when this greenlet yields.
     for frame in frames:
         supervisor.feed.event(frame)

@@ -31,6 +31,7 @@ COMPANY = Record(
         "recover_calls": Flag("Ask 3C Plus for the calls of gaps afterwards (true)."),
         "sweep_calls": Flag("Also ask every 30 minutes, for the last 3 hours (false)."),
         "rest_token": OrNull(Text("A second token, for REST only; null: that of the socket.")),
+        "observe_second": Flag("Compare a second socket with the first; drop its events (false)."),
         "rest_url": Text("The REST of 3C Plus (https://app.3c.plus)."),
         "recording_links": Flag("Send a link to the recording of each call (false)."),
         "recording_days": Whole("For how many days such a link opens (30)."),
@@ -60,6 +61,7 @@ def declared_company(stored: CompanyInput) -> dict[str, Any]:
     for name in (
         *("agent_id", "threec_id", "timezone", "retention_days", "hide_credentials"),
         *("recover_calls", "sweep_calls", "rest_url", "recording_links", "recording_days"),
+        "observe_second",
     ):
         if getattr(stored, name) != getattr(default, name):
             declared[name] = getattr(stored, name)

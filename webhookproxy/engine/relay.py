@@ -24,6 +24,7 @@ from webhookproxy.listener.handshakes import Handshakes
 from webhookproxy.listener.intake import Intake
 from webhookproxy.listener.registry import Registry
 from webhookproxy.listener.routes import Routes
+from webhookproxy.listener.second.observers import Observers
 from webhookproxy.listener.status import StatusWriter
 from webhookproxy.logs.console import Console
 from webhookproxy.models import Company, Connection, Webhook
@@ -78,6 +79,7 @@ class Relay:
         # A resolver of their own: webhooks with silent names must not hold up the sockets.
         handshakes = Handshakes(policy, Resolver())
         self.registry = Registry(self.intake, self.status, console, handshakes)
+        self.observers = Observers(store, self.reading, self.registry, broadcast)
         self.is_running = False
         # The one that it runs with, or last ran with.
         self.fence: int | None = None
@@ -118,6 +120,7 @@ class Relay:
         self.intake.start(fence, continued=continued)
         self.lanes.start(fence, continued=continued)
         self.registry.begin(continued=continued)
+        self.observers.start(fence)
         with Session(self.reading) as session:
             self._revision, _ = changes_since(session, 0)
             live = select(Company.id).where(Company.deleted_at.is_(None)).order_by(Company.id)
@@ -148,6 +151,7 @@ class Relay:
         """
         until = time.monotonic() + timeout
         self.is_running = False
+        self.observers.stop()
 
         def left(reserve: float = 0.0) -> float:
             return max(0.0, until - reserve - time.monotonic())
@@ -186,6 +190,7 @@ class Relay:
             company = session.get(Company, company_id, options=[joinedload(Company.connection)])
             if company is None or company.deleted_at is not None:
                 self.registry.forget(company_id)
+                self.observers.forget(company_id)
             if company is not None:
                 self._apply(session, company)
 
@@ -196,6 +201,7 @@ class Relay:
         # The routes first: an event may come as soon as there is a socket.
         self.routes.apply(company.id, live, links_of(company, self._public_url))
         self.registry.apply(company)
+        self.observers.apply(company)
         self.lanes.apply([], [each.id for each in rows if each not in live])
         for webhook in live:
             # What is due to one that cannot be followed waits.

@@ -114,6 +114,7 @@ class Deleted:
                     return True
             for table, column in (
                 ("connections", "company_id"),
+                ("second_sockets", "company_id"),
                 ("grants", "company_id"),
                 ("companies", "id"),
             ):

@@ -175,6 +175,8 @@ class Supervisor:
         finally:
             self._socket = None
             socket.close()
+        if self.feed.beside is not None:
+            self.feed.beside.first_lost(reason)
         return reason, time.monotonic() - began if began else 0.0
 
     def _judged_refusal(self) -> ConnectionReason:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 import gevent
 from gevent.event import Event as Signal
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.listener.alignment.comparison import Comparison
 from webhookproxy.listener.alignment.replay import Replayed
 from webhookproxy.listener.buffer import Buffer
 from webhookproxy.listener.journal import Journal, Written
 from webhookproxy.listener.routes import Arrival, Routes, Taken, read
+from webhookproxy.listener.rows import Outlet
 from webhookproxy.listener.sessions import Session, event_key
 from webhookproxy.logs.console import Console
 from webhookproxy.logs.redaction import one_line
-from webhookproxy.models.deliveries.tables import Due
 from webhookproxy.reasons import EVENT_WORDS, MARKERS, EventNote
 
 logger = logging.getLogger(__name__)
@@ -54,11 +54,11 @@ class Feed:
         self.connected_ms = 0
         # What the server has of the last socket, if it can recover events, and whether it did when
         # the present one was opened.
-        self.session = session
-        self.is_recovered = False
+        self.session, self.is_recovered = session, False
         self._fingerprint = fingerprint
         # Whether the socket is not accepted yet: what comes is what the last one missed.
         self._is_opening = False
+        self.beside: Comparison | None = None  # with a second socket
         self._intake = intake
 
     def begin(self) -> Mapping[str, str] | None:
@@ -94,6 +94,11 @@ class Feed:
         """Count an event too long to be read: its beginning and its bytes. Never yields."""
         self._take(text, length=length)
 
+    def pinged(self) -> None:
+        """Take notice of a PING. Never yields."""
+        if self.beside is not None:
+            self.beside.first_pinged()
+
     def wait_until_accepting(self, timeout: float) -> bool:
         """Wait while the buffer is full, `timeout` seconds at most; return whether it is not."""
         return self._intake.buffer.wait_until_accepting(timeout)
@@ -101,6 +106,8 @@ class Feed:
     def _take(
         self, text: str, *, problem: str | None = None, length: int = 0, may_be_repeat: bool = False
     ) -> None:
+        if self.beside is not None:
+            self.beside.first_brought(text)
         self._intake.take(
             Taken(
                 self.company_id,
@@ -115,13 +122,6 @@ class Feed:
                 may_be_repeat,
             )
         )
-
-
-class Outlet(Protocol):
-    """What takes the deliveries that were just committed: the lanes."""
-
-    def offer(self, dues: Iterable[Due]) -> None:
-        """Take deliveries, in the order of their numbers. Never yields."""
 
 
 class Intake:

@@ -31,7 +31,8 @@ class Registry:
         self._intake = intake
         self._status = status
         self._console = console
-        self._supervisors: dict[int, Supervisor] = {}
+        # By company; others only look at them.
+        self.supervisors: dict[int, Supervisor] = {}
         # What the server has of the sockets that this owner closed; None if nothing may be asked
         # for. Of the others, what is stored counts.
         self._sessions: dict[int, Session | None] = {}
@@ -41,7 +42,7 @@ class Registry:
 
     def apply(self, company: Company) -> None:
         """Make the fact match the wish for one company; idempotent."""
-        supervisor = self._supervisors.get(company.id)
+        supervisor = self.supervisors.get(company.id)
         wished = company.should_connect and company.deleted_at is None
         if supervisor is not None and not wished:
             self._stop(supervisor, ConnectionState.DISCONNECTING, ConnectionReason.UNWISHED)
@@ -60,13 +61,13 @@ class Registry:
 
     def forget(self, company_id: int) -> None:
         """Stop the supervisor of a company that is no more."""
-        supervisor = self._supervisors.get(company_id)
+        supervisor = self.supervisors.get(company_id)
         if supervisor is not None:
             self._stop(supervisor, ConnectionState.DISCONNECTING, ConnectionReason.UNWISHED)
 
     def counts(self) -> tuple[int, int]:
         """Return how many sockets are wished and how many are connected."""
-        states = [each.state for each in self._supervisors.values()]
+        states = [each.state for each in self.supervisors.values()]
         return len(states), states.count(ConnectionState.CONNECTED)
 
     def ask_stop(self, but: Collection[int] = ()) -> None:
@@ -77,7 +78,7 @@ class Registry:
         if self._stopping:
             return
         self._stopping = True
-        for each in self._supervisors.values():
+        for each in self.supervisors.values():
             if each.company_id in but:
                 continue
             refused = each.state is ConnectionState.TOKEN_REFUSED
@@ -88,23 +89,23 @@ class Registry:
         """Return the companies that have a socket, and its id."""
         return {
             each.company_id: each.feed.socket_id
-            for each in self._supervisors.values()
+            for each in self.supervisors.values()
             if each.state is ConnectionState.CONNECTED
         }
 
     def heard(self) -> frozenset[int]:
         """Return the companies that have a socket of which everything was read."""
-        return frozenset(each for each in self.connected() if self._supervisors[each].has_read_all)
+        return frozenset(each for each in self.connected() if self.supervisors[each].has_read_all)
 
     def lost(self) -> frozenset[int]:
         """Return the companies that lost their socket, though one is wished as before."""
-        supervisors = self._supervisors.values()
+        supervisors = self.supervisors.values()
         lost = [each for each in supervisors if each.state is ConnectionState.RECONNECTING]
         return frozenset(each.company_id for each in lost)
 
     def stand(self) -> list[int]:
         """Return the companies that have a socket, which counts from now on; see begin()."""
-        for each in self._supervisors.values():
+        for each in self.supervisors.values():
             # The other process may close its socket at any moment from now on.
             each.lost_ahead_ms = 0
         return list(self.connected())
@@ -115,14 +116,14 @@ class Registry:
         Of the companies `handed` another process has a socket: they have no gap.
         """
         for company_id in handed:
-            if (supervisor := self._supervisors.get(company_id)) is not None:
+            if (supervisor := self.supervisors.get(company_id)) is not None:
                 supervisor.hand_over()
         self.ask_stop(but=handed)
         until = time.monotonic() + timeout
-        supervisors = list(self._supervisors.values())
+        supervisors = list(self.supervisors.values())
         ended = [each.join(max(0.0, until - time.monotonic())) for each in supervisors]
         self._sessions |= {each.company_id: each.feed.session for each in supervisors}
-        self._supervisors.clear()
+        self.supervisors.clear()
         return all(ended)
 
     def begin(self, *, ahead: bool = False, continued: bool = False) -> None:
@@ -136,7 +137,7 @@ class Registry:
         self._stopping = False
         self._ahead = ahead
         self.handshakes.allow(True)
-        for each in self._supervisors.values():
+        for each in self.supervisors.values():
             each.take_over()
 
     def _start(self, company: Company, reason: ConnectionReason, *, accepted_before: bool) -> None:
@@ -150,7 +151,7 @@ class Registry:
             fingerprint=company.token_fingerprint,
             session=self._session(company),
         )
-        supervisor = self._supervisors[company.id] = Supervisor(
+        supervisor = self.supervisors[company.id] = Supervisor(
             feed,
             address_of(company),
             self.handshakes,
@@ -173,7 +174,7 @@ class Registry:
         if supervisor.feed.session is not None:
             supervisor.feed.session.is_over = True
         self._sessions[supervisor.company_id] = None
-        self._supervisors.pop(supervisor.company_id, None)
+        self.supervisors.pop(supervisor.company_id, None)
 
     def _session(self, company: Company) -> Session | None:
         """Return what the server has of the last socket of a company."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
 from webhookproxy.database.bulk import Row
 from webhookproxy.listener.routes import Arrival, Route
@@ -37,6 +38,13 @@ DELIVERY_COLUMNS = (
     "born_ms",
 )
 FILTERED_COLUMNS = (*DELIVERY_COLUMNS, "ended_ms", "condition")
+
+
+class Outlet(Protocol):
+    """What takes the deliveries that were just committed: the lanes."""
+
+    def offer(self, dues: Iterable[Due]) -> None:
+        """Take deliveries, in the order of their numbers. Never yields."""
 
 
 class Rows(NamedTuple):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from webhookproxy.models.alerts.messages import AlertMessage, AlertMessagePart
     from webhookproxy.models.alerts.watches import AlertWatch
     from webhookproxy.models.audit import AuditEntry
-    from webhookproxy.models.companies import Company, Connection, Gap
+    from webhookproxy.models.companies import Company, Connection, Gap, SecondSocket
     from webhookproxy.models.deliveries.bulk_resends import BulkResend
     from webhookproxy.models.deliveries.refusals import RefusalGroup
     from webhookproxy.models.deliveries.tables import Attempt, Delivery, HourlyDeliveries
@@ -77,6 +77,7 @@ __all__ = [
     "RefusalGroup",
     "Revision",
     "SecondFactor",
+    "SecondSocket",
     "SignIn",
     "Submission",
     "User",
@@ -122,6 +123,7 @@ _MODULES = {
     "RefusalGroup": "deliveries.refusals",
     "Revision": "installation.changes",
     "SecondFactor": "accounts.second_factors",
+    "SecondSocket": "companies",
     "SignIn": "accounts.sign_ins",
     "Submission": "installation.submissions",
     "User": "accounts.people",

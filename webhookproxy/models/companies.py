@@ -6,7 +6,7 @@ import secrets
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, false, select, text
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, delete, false, select, text
 from sqlalchemy.orm import (
     Mapped,
     Session,
@@ -72,6 +72,8 @@ class Company(Base):
     recording_key: Mapped[str | None] = mapped_column(Secret, deferred=True)
     # Links made up to this moment open nothing.
     recordings_revoked_ms: Mapped[int | None] = mapped_column(Id)
+    # Whether a second socket is opened and compared with the first one; its events are dropped.
+    observe_second: Mapped[bool] = mapped_column(server_default=false(), default=False)
     # When the token ends, as its owner said: 3C Plus does not tell.
     token_expires_at: Mapped[datetime | None] = mapped_column(Instant)
     # None means the setting RETENTION_DAYS, which is also the maximum.
@@ -136,6 +138,30 @@ class Connection(Base):
     session_offset: Mapped[str | None] = mapped_column(String(128))
     session_replayed: Mapped[int | None] = mapped_column(Id)
     company: Mapped[Company] = relationship(back_populates="connection")
+
+
+class SecondSocket(Base):
+    """What was seen of a company's second socket since it was asked for.
+
+    The owner of the sockets makes and updates it; it is deleted when the company asks again.
+    """
+
+    __tablename__ = "second_sockets"
+
+    company_id: Mapped[int] = mapped_column(
+        ForeignKey("companies.id", ondelete="CASCADE"), primary_key=True
+    )
+    began_at: Mapped[datetime] = mapped_column(Instant)
+    counted_at: Mapped[datetime] = mapped_column(Instant)
+    state: Mapped[str] = mapped_column(String(20))
+    # How often the second socket was opened.
+    joins: Mapped[int] = mapped_column(default=0)
+    # Events that both brought; that one alone did although both had to; that only a socket brought
+    # which had just joined; and by how many places the order differed at most.
+    paired: Mapped[int] = mapped_column(Id, default=0)
+    unpaired: Mapped[int] = mapped_column(Id, default=0)
+    replayed: Mapped[int] = mapped_column(Id, default=0)
+    displacement: Mapped[int] = mapped_column(Id, default=0)
 
 
 # The note of a gap that began because the owner of the socket ended without closing it.
@@ -208,8 +234,10 @@ def edit_company(session: Session, company: Company, given: CompanyInput, policy
     """Replace the fields of a company; a new token, host or agent needs a new socket."""
     clean = check_company(given, policy)
     mark = _refuse_taken(session, clean, but=company.id)
-    if mark != company.token_fingerprint:
+    if mark != company.token_fingerprint or clean.observe_second > company.observe_second:
+        # What was seen of its sockets is no longer about this, or is asked for again.
         company.connection.one_socket_at = None
+        session.execute(delete(SecondSocket).where(SecondSocket.company_id == company.id))
     company.token_fingerprint = mark
     for name, value in asdict(clean).items():
         setattr(company, name, value)

@@ -16,6 +16,7 @@ from webhookproxy.reasons.codes import (
     EventNote,
     NoDeliveryReason,
     PlatformTrouble,
+    SecondSocketState,
     StoringReason,
 )
 from webhookproxy.reasons.connection_words import (
@@ -32,6 +33,7 @@ from webhookproxy.reasons.delivery_words import (
 )
 from webhookproxy.reasons.no_delivery_words import NO_DELIVERY_WORDS
 from webhookproxy.reasons.platform_words import PLATFORM_WORDS
+from webhookproxy.reasons.second_socket_words import SECOND_SOCKET_WORDS
 from webhookproxy.reasons.store_words import DISK_WORDS, STORING_WORDS
 from webhookproxy.reasons.words import CONNECTION_LABELS, DELIVERY_LABELS, Words
 
@@ -50,6 +52,7 @@ __all__ = [
     "NO_DELIVERY_WORDS",
     "PLATFORM_WORDS",
     "RECOVERED_GAP",
+    "SECOND_SOCKET_WORDS",
     "STORING_WORDS",
     "WAITING",
     "AlertError",
@@ -61,6 +64,7 @@ __all__ = [
     "EventNote",
     "NoDeliveryReason",
     "PlatformTrouble",
+    "SecondSocketState",
     "StoringReason",
     "Words",
     "delivery_words",

@@ -139,6 +139,18 @@ class NoDeliveryReason(StrEnum):
     NO_WEBHOOK = "no_webhook"
 
 
+class SecondSocketState(StrEnum):
+    """Whether a company's second socket is observed, or why that ended."""
+
+    WAITING = "waiting"
+    OBSERVING = "observing"
+    # it ended
+    REFUSED = "refused"
+    ONE_SOCKET = "one_socket"
+    TEXTS_DIFFER = "texts_differ"
+    BEHIND = "behind"
+
+
 class ConnectionState(StrEnum):
     DISCONNECTED = "disconnected"
     CONNECTING = "connecting"

@@ -67,6 +67,8 @@ class CompanyInput:
     # Whether histories carry a link to the call's recording, and for how many days it opens.
     recording_links: bool = False
     recording_days: int = DEFAULT_RECORDING_DAYS
+    # Whether a second socket is compared with the first one.
+    observe_second: bool = False
 
 
 def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Policy) -> CompanyInput:

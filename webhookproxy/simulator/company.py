@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from webhookproxy.simulator.recordings import Recordings
@@ -17,6 +19,21 @@ from webhookproxy.simulator.world import World
 
 _REMEMBERED = 2_000
 _MASK_ABOVE = 12
+# How late at most an event comes to a socket whose order differs.
+_LATE_SECONDS = 0.02
+
+
+@dataclass
+class Odd:
+    """How a second socket differs from the first one, on some servers."""
+
+    # No second socket is accepted.
+    refuses: bool = False
+    # These events are sent to each new socket alone.
+    replays: int = 0
+    # Each socket gets texts of its own, or the events in an order of its own.
+    texts: bool = False
+    order: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,9 @@ class Company:
         self.refused = False
         # Whether a new socket ends those that are open, as some servers do.
         self.one_socket = False
+        self.odd = Odd()
+        self._random = Random(1)  # noqa: S311
+        self._late: set[asyncio.Task[None]] = set()
         self.handshakes = 0
         self.accepted = 0
         self._silent_until = 0.0
@@ -77,12 +97,30 @@ class Company:
         self._seq += 1
         self._emitted[name or "(raw)"] += 1
         self._remembered.append({"seq": self._seq, "event": name, "frame": frames[0]})
-        packets = [RawFrame(frame) for frame in frames]
         for link in list(self.links.values()):
-            for packet in packets:
-                # A socket whose client stopped answering closes itself during a send.
-                if not link.engine.closed:
-                    await link.engine.send(packet)
+            if self.odd.order:
+                late = asyncio.create_task(self._send_late(link, frames))
+                self._late.add(late)
+                late.add_done_callback(self._late.discard)
+            else:
+                await self._send_to(link, frames)
+
+    async def greet(self, link: Link) -> None:
+        """Send to a new socket alone what it did not hear, if the server does so."""
+        for number in range(self.odd.replays):
+            await self._send_to(link, [f'42["agent-is-idle",{{"state":{number}}}]'])
+
+    async def _send_late(self, link: Link, frames: Sequence[str | bytes]) -> None:
+        await asyncio.sleep(self._random.random() * _LATE_SECONDS)
+        await self._send_to(link, frames)
+
+    async def _send_to(self, link: Link, frames: Sequence[str | bytes]) -> None:
+        for frame in frames:
+            if self.odd.texts and isinstance(frame, str) and frame.endswith("}]"):
+                frame = f'{frame[:-2]},"socket":"{link.engine_id}"}}]'
+            # A socket whose client stopped answering closes itself during a send.
+            if not link.engine.closed:
+                await link.engine.send(RawFrame(frame))
 
     def waiting(self) -> int:
         """Return how many frames the slowest socket has not taken yet."""

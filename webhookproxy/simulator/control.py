@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from webhookproxy.events.catalog import CATALOG
-from webhookproxy.simulator.company import Company
+from webhookproxy.simulator.company import Company, Odd
 from webhookproxy.simulator.recordings import RecordingOddities
 from webhookproxy.simulator.records import HISTORY, Oddities
 from webhookproxy.simulator.samples import SAMPLES, compact
@@ -50,6 +50,7 @@ class Control:
             "refuse": self.refuse,
             "one_socket": self.one_socket,
             "recovery": partial(_recovery, simulator),
+            "second": partial(_second, simulator),
             "pings": self.pings,
             "rest": self.rest,
             "record": partial(_record, simulator),
@@ -217,6 +218,21 @@ async def _recording(
     company = simulator.company(token)
     company.recordings.oddities = RecordingOddities(left=count, **oddities)
     return company.recordings.state()
+
+
+async def _second(
+    simulator: Simulator,
+    *,
+    token: str,
+    refuses: bool = False,
+    replays: int = 0,
+    texts: bool = False,
+    order: bool = False,
+) -> dict[str, Any]:
+    """Treat the second socket of a token oddly; without an oddity, as the first one."""
+    company = simulator.company(token)
+    company.odd = Odd(refuses, replays, texts, order)
+    return _sockets([company])
 
 
 async def _record(simulator: Simulator, *, token: str, calls: dict[str, float]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from random import Random, SystemRandom
 from typing import Any
@@ -59,7 +59,7 @@ class Simulator:
         self._seed = SystemRandom().getrandbits(64) if settings.seed is None else settings.seed
         self.companies: dict[str, Company] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
-        self._kicks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         # Only CRITICAL: the libraries' own lines can show a handshake's address, token included.
         log = logging.getLogger("webhookproxy.simulator")
         log.setLevel(logging.CRITICAL)
@@ -99,7 +99,8 @@ class Simulator:
         token = query.get("token", [""])[0]
         company = self.company(token)
         company.handshakes += 1
-        if company.refused or not self.accepts(token, is_agent="agent_id" in query):
+        refuses = company.odd.refuses and company.links
+        if refuses or company.refused or not self.accepts(token, is_agent="agent_id" in query):
             raise ConnectionRefusedError("Authentication error")
         company.accepted += 1
         earlier = list(company.links) if company.one_socket else []
@@ -112,12 +113,17 @@ class Simulator:
             self.sio.answers[sid] = opened.answer
             for frame in opened.missed:
                 await company.links[sid].engine.send(RawFrame(frame))
+        if company.odd.replays:
+            self._later(company.greet(company.links[sid]))
         for each in earlier:
             # Not from here: nothing may yield before the CONNECT packet.
-            self._kicks.add(kick := asyncio.create_task(self.sio.disconnect(each)))
-            kick.add_done_callback(self._kicks.discard)
+            self._later(self.sio.disconnect(each))
         if self._settings.rate > 0 and token not in self._lives:
             self._lives[token] = asyncio.create_task(self._live(company))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.add(task := asyncio.create_task(work))
+        task.add_done_callback(self._tasks.discard)
 
     def accepts(self, token: str, *, is_agent: bool) -> bool:
         """Return whether a token is one of the platform's; `is_agent`: an agent came with it."""

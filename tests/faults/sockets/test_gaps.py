@@ -132,6 +132,8 @@ def test_what_lay_unread_when_a_socket_was_closed_lies_in_its_gap(
 
 def test_attempts_while_the_buffer_is_full_leave_nothing_behind(app: Flask) -> None:
     class Full(Ignoring):
+        def pinged(self) -> None: ...
+
         def wait_until_accepting(self, timeout: float) -> bool:
             gevent.sleep(timeout)
             return False

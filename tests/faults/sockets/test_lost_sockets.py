@@ -162,7 +162,7 @@ def test_f15_a_server_that_promises_to_ping_once_a_year_is_not_believed(ears: Li
     opened = '0{"sid":"e","upgrades":[],"pingInterval":31536000000,"pingTimeout":20000}'
     with Receiver(websocket(opened, CONNECT)) as server:
         company = ears.connected("yearly-token-0001", socket_url=server.url(""))
-        socket = ears.registry._supervisors[company]._socket
+        socket = ears.registry.supervisors[company]._socket
         assert socket is not None
         assert socket._silence_left() <= client.SILENCE_MAX
 

@@ -54,6 +54,7 @@ class CompanyAnswer(BaseModel):
     sweep_calls: bool
     recording_links: bool
     recording_days: int
+    observe_second: bool
     created_at: Time
     connection: ConnectionState
 
@@ -104,6 +105,7 @@ def answer_of(company: Company, owner: Owner) -> CompanyAnswer:
         sweep_calls=company.sweep_calls,
         recording_links=company.recording_links,
         recording_days=company.recording_days,
+        observe_second=company.observe_second,
         created_at=company.created_at,
         connection=connection_of(company, owner),
     )

@@ -50,24 +50,25 @@ _COLUMNS = ("id", "name", "threec_id", "token_mask", "socket_url", "agent_id", "
 _ABOUT_API = "API token of a manager; - reads it from standard input, so that no list shows it."
 
 
+def _switch(*names: str, help: str) -> Callable[..., Any]:  # noqa: A002 - as click says it
+    return click.option(*names, default=None, help=help)
+
+
 def _fields(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that `create` and `edit` share; None stands for an absent one."""
     for option in (
-        click.option(
+        _switch(
             "--hide-credentials/--show-credentials",
-            default=None,
             help="Whether credentials in payloads are replaced (default: hidden).",
         ),
-        click.option(
+        _switch(
             "--recover/--no-recover",
             "recover_calls",
-            default=None,
             help="Whether the calls of gaps are asked for afterwards (default: they are).",
         ),
-        click.option(
+        _switch(
             "--sweep/--no-sweep",
             "sweep_calls",
-            default=None,
             help="Whether they are also asked for every 30 minutes (default: they are not).",
         ),
         click.option(
@@ -75,13 +76,16 @@ def _fields(command: Callable[..., None]) -> Callable[..., None]:
             help="A second token, for REST only, if --token is of an agent; - reads it from "
             'standard input, "" clears it.',
         ),
+        _switch(
+            "--observe-second/--no-observe-second",
+            help="Whether a second socket is compared with the first (default: it is not).",
+        ),
         click.option(
             "--rest-url",
             help="REST of 3C Plus (default https://app.3c.plus); a new one needs its token again.",
         ),
-        click.option(
+        _switch(
             "--recording-links/--no-recording-links",
-            default=None,
             help="Whether histories carry a link to the recording (default: they do not).",
         ),
         click.option(

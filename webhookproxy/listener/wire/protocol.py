@@ -51,6 +51,9 @@ class Owner(Protocol):
     def oversized(self, text: str, length: int) -> None:
         """Take the beginning of an event's text, and the bytes of the whole message."""
 
+    def pinged(self) -> None:
+        """Take notice of a PING: it came in one stream with the events."""
+
     def wait_until_accepting(self, timeout: float) -> bool:
         """Wait, before an event is taken, while there is no place for it.
 
@@ -102,7 +105,9 @@ class Engine(engineio.Client):  # type: ignore[misc]  # the library has no types
 
     def _note_ping(self, now: float) -> None:
         self._last_pong = now
-        if self.unread_since is not None:
+        if self.unread_since is None:
+            self.owner.pinged()
+        else:
             self._pings_until_read -= 1
             if self._pings_until_read <= 0:
                 self.unread_since = None

@@ -112,6 +112,7 @@ class CompanyForm(StoredForm):
         default=str(DEFAULT_RECORDING_DAYS),
         render_kw={"inputmode": "numeric"},
     )
+    observe_second = BooleanField("Observar uma segunda conexão", default=False)
     timezone = SelectField("Fuso horário", description="Para as horas mostradas nas páginas.")
     retention_days = StringField(
         "Dias de guarda (opcional)",
@@ -144,6 +145,7 @@ class CompanyForm(StoredForm):
         self.rest_url.data = company.rest_url
         self.recording_links.data = company.recording_links
         self.recording_days.data = str(company.recording_days)
+        self.observe_second.data = company.observe_second
 
     def typed(self) -> dict[str, Any]:
         """Return the fields to store; a blank token is not among them. See StoredForm."""
@@ -161,6 +163,7 @@ class CompanyForm(StoredForm):
             "rest_url": str(self.rest_url.data or ""),
             "recording_links": bool(self.recording_links.data),
             "recording_days": self._recording_days(),
+            "observe_second": bool(self.observe_second.data),
             "retention_days": self._days(),
             "token_expires_at": self._expiry(),
             **({"token": token} if token else {}),

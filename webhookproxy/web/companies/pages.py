@@ -19,6 +19,7 @@ from webhookproxy.web.companies.list_filter import ORDERS, STATES, CompanyFilter
 from webhookproxy.web.companies.problems import OF_COMPANY, Problem, answered, state_of
 from webhookproxy.web.connection.gaps import gaps_of_a_day
 from webhookproxy.web.connection.panel import is_never_connected, shown_now
+from webhookproxy.web.connection.second_socket import shown_second
 from webhookproxy.web.events.arrivals import latest_arrivals
 from webhookproxy.web.outages.listing import latest_outages
 from webhookproxy.web.shared import figures, live
@@ -109,11 +110,13 @@ def _facts(company: Company) -> dict[str, Any]:
     window = chosen_window()
     events = events_by_slot(session, window, [company.id])
     ended = ended_by_slot(session, window, [each.id for each in webhooks])
+    shown = shown_now(session, [company])[company.id]
     return {
         "company": company,
         "window": window,
         "never_connected": is_never_connected(company),
-        "shown": shown_now(session, [company])[company.id],
+        "shown": shown,
+        "second": shown_second(session, company, shown),
         "webhooks": with_answers(
             session, [shown_webhook(each, company.timezone) for each in webhooks]
         ),

@@ -1,0 +1,1 @@
+"""A second socket of a company: read, compared with the first one, and thrown away."""
