@@ -22,6 +22,7 @@ FOR_ADMINISTRATORS = {
     "guest_links.revoke",
     "recording_links.show",
     "recording_links.revoke",
+    "recording_links.revoke_one",
     "users.index",
     "users.create",
     "users.edit",

@@ -119,10 +119,17 @@ def count_valid_links(session: Session, company: Company, now_ms: int) -> int:
     return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
-def has_link(session: Session, event_id: int, now_ms: int) -> bool:
-    """Return whether an event has a link whose days are not over."""
-    query = select(RecordingLink.expires_ms).where(RecordingLink.event_id == event_id)
-    return any(each > now_ms for each in session.scalars(query))
+def opens_until(session: Session, company: Company, event_id: int, now_ms: int) -> int | None:
+    """Return until when the link of an event opens something; None if it does not."""
+    if not company.recording_links:
+        return None
+    return session.scalar(
+        select(func.max(RecordingLink.expires_ms)).where(
+            RecordingLink.event_id == event_id,
+            RecordingLink.expires_ms > now_ms,
+            RecordingLink.made_ms > (company.recordings_revoked_ms or 0),
+        )
+    )
 
 
 def revoke_links(company: Company, now_ms: int) -> None:

@@ -60,6 +60,16 @@ def test_all_links_of_a_company_are_revoked_and_later_ones_open(world: World, an
     assert [row.who for row in rows(world.app, query)] == ["ana@exemplo.com.br"]
 
 
+def test_the_link_of_one_event_is_revoked_on_its_page(world: World, ana: Browser) -> None:
+    path, other = world.path(), world.path("65f0a2")
+    page = f"/eventos/{world.half.events()[0].public_id}"
+    assert "Revogar este link" in ana.get(page).text
+    assert ana.post(f"{page}/gravacao/revogar").location == page
+    assert "Revogar este link" not in ana.get(page).text
+    assert world.get(f"{path}/audio").status_code == 404
+    assert world.get(f"{other}/audio").status_code == 200
+
+
 def test_a_person_who_is_removed_ends_the_link_of_the_call(world: World) -> None:
     path = world.path()
     world.hear("65f0a2", number="11988887777")

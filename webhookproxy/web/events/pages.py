@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from flask import (
@@ -22,7 +23,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhookproxy.events.call_facts import facts_in
 from webhookproxy.events.masked import MASK, masked
 from webhookproxy.extensions import db
-from webhookproxy.models import Event
+from webhookproxy.models import Company, Event
+from webhookproxy.models.recordings import opens_until
 from webhookproxy.reasons import EVENT_WORDS, EventNote
 from webhookproxy.web.events.list_filter import EventFilter
 from webhookproxy.web.events.listing import PAGE, find_events
@@ -86,9 +88,18 @@ def show(public_id: str) -> str:
         live_url=live_url,
         size=size,
         facts=facts_in(event.payload),
+        recording_until=_recording_until(event),
         pretty_payload=_shown_payload(event) if size <= PAYLOAD_MAX else None,
         **facts,
     )
+
+
+def _recording_until(event: Event) -> int | None:
+    """Return until when the link to the call's recording opens, if the event carries one."""
+    company = None if event.recording_base is None else db.session.get(Company, event.company_id)
+    if company is None:
+        return None
+    return opens_until(db.session(), company, event.id, round(time.time() * 1000))
 
 
 def _shown_payload(event: Event) -> str:

@@ -1,17 +1,24 @@
-"""The links to a company's recordings: how many open something, and how they are revoked."""
+"""The links to a company's recordings: how many open something; they, or one, are revoked."""
 
 from __future__ import annotations
 
 import time
 
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.extensions import db
-from webhookproxy.models.audit import Action, record_company
+from webhookproxy.models import Event
+from webhookproxy.models.audit import Action, record, record_company
 from webhookproxy.models.companies import find_company
-from webhookproxy.models.recordings import COUNTED_MAX, count_valid_links, revoke_links
+from webhookproxy.models.recordings import (
+    COUNTED_MAX,
+    count_valid_links,
+    remove_links,
+    revoke_links,
+)
 from webhookproxy.web.shared.access import actor, administrators, company_or_404
 from webhookproxy.web.shared.forms import write
 
@@ -46,6 +53,27 @@ def revoke(company_id: int) -> Response:
     write(job, company_id)
     flash("Todos os links de gravações foram revogados: não abrem mais nada.")
     return redirect(url_for("recording_links.show", company_id=company_id), code=303)
+
+
+@blueprint.post("/eventos/<public_id>/gravacao/revogar")
+@administrators
+def revoke_one(public_id: str) -> Response:
+    """Revoke the link that one event carries, for good."""
+    event = db.session.scalar(select(Event).where(Event.public_id == public_id))
+    if event is None:
+        abort(404)
+    who, event_id, company_id = actor(), event.id, company_or_404(event.company_id).id
+
+    def job(session: Session) -> bool:
+        action, detail = Action.COMPANY_CHANGED, "recordings_revoked"
+        removed = remove_links(session.connection(), [event_id]) > 0
+        if removed:
+            record(session, who, action, company_id=company_id, subject=public_id, detail=detail)
+        return removed
+
+    gone = write(job, company_id)
+    flash("O link da gravação foi revogado: não abre mais." if gone else "O link já não valia.")
+    return redirect(url_for("events.show", public_id=public_id), code=303)
 
 
 def _now_ms() -> int:
