@@ -6,6 +6,7 @@ clocks, where an hour of the local time is missing or there twice.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -143,11 +144,15 @@ def look(connection: Connection, platform: Platform, gap: tuple[int, int], at: i
     recovered: list[str] = []
     for period in periods(*widened(*gap, gap[0] - 24 * 60 * MINUTE_MS, at)):
         seen: set[str] = set()
-        page = 1
-        while fresh := missing(rows_of(platform.page(period, page, at)), seen):
+        had_nothing_new = False
+        for page in itertools.count(1):
+            rows = rows_of(platform.page(period, page, at))
+            fresh = missing(rows, seen)
+            if not rows or (not fresh and had_nothing_new):
+                break
+            had_nothing_new = not fresh
             seen.update(map(id_of, fresh))
             known = known_histories(connection, COMPANY, [id_of(row) for row in fresh])
             keys = [(COMPANY, id_of(row)) for row in missing(fresh, known)]
             recovered += [name for _, name in claim_histories(connection, keys, at, 0)]
-            page += 1
     return recovered

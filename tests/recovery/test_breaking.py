@@ -87,6 +87,12 @@ def test_calls_of_now_do_not_hide_those_that_were_asked_for(world: World) -> Non
     assert world.run(recovery).recovered == len(BEFORE)
 
 
+def test_a_page_with_nothing_new_is_not_the_end(world: World) -> None:
+    world.record_of(BEFORE)
+    world.odd(page_size=1, twice=True)
+    assert world.run(world.gap(12.0, 11.0)).recovered == len(BEFORE)
+
+
 def test_a_second_owner_goes_on_and_the_first_forgets_what_it_saw(world: World) -> None:
     world.hear_history("heard")
     world.record_of({"heard": 30.0})

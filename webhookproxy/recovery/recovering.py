@@ -60,12 +60,14 @@ class _Page:
 class _Hand:
     """What this process knows of a recovery that its row does not say.
 
-    `place` is the look and its period, `seen` are the calls of the period's earlier pages.
+    `place` is the look and its period, `seen` are the calls of the period's earlier pages,
+    and `had_nothing_new` is about the last of them.
     """
 
     place: tuple[int, int]
     page: _Page | None = None
     seen: set[str] = field(default_factory=set)
+    had_nothing_new: bool = False
 
 
 class Recovering:
@@ -222,8 +224,9 @@ class Recovering:
             self._progress.failed(task, error, now_ms, fence)
             return
         fresh = missing(rows, hand.seen)
-        if not fresh or found.page > PAGES_MAX:
-            # An empty page is the end. A short one may not be: sizes are ignored now and then.
+        if not rows or (not fresh and hand.had_nothing_new) or found.page > PAGES_MAX:
+            # A short page may not be the end: sizes are ignored now and then. One with nothing new
+            # may not be either: calls of now move the others, and some are listed twice.
             self._progress.period_is_done(task, fence)
             return
         with self._reading.connect() as connection:
@@ -235,6 +238,7 @@ class Recovering:
             hand.page = _Page(found.page, gone, len(fresh), len(gone))
         # Only now: a page that the database did not take is fetched again.
         hand.seen.update(map(id_of, fresh))
+        hand.had_nothing_new = not fresh
 
     def _write(self, task: Task, hand: _Hand, page: _Page, fence: int) -> bool:
         """Write the next few calls of a page; the last of them with the place of the next page."""
