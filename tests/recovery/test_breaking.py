@@ -149,6 +149,18 @@ def test_two_recoveries_of_a_company_keep_one_limit(world: World) -> None:
     assert world.recovery(second).recovered == 0
 
 
+def test_a_new_owner_knows_what_the_last_one_had_just_recovered(world: World) -> None:
+    world.webhook()
+    world.record_of({f"call-{number:02}": 10.0 + number for number in range(40)})
+    recovery = world.gap()
+    stepped_until(world, lambda: world.recovery(recovery).recovered == 16)
+    world.recovering._begin(world.half.intake.journal.fence)
+    for _ in range(5):
+        world.recovering._rests_until.clear()
+        world.recovering.step()
+    assert world.recovery(recovery).recovered == 16
+
+
 def test_a_key_that_failed_before_holds_up_no_other_call(world: World) -> None:
     world.webhook()
     sid = "a1b2c3d4e5f6"

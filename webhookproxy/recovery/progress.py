@@ -16,6 +16,7 @@ from webhookproxy.events.recovery.periods import Period, periods, widened
 from webhookproxy.models.companies import Company
 from webhookproxy.models.deliveries.tables import OPEN
 from webhookproxy.models.recovery.recoveries import (
+    HOUR_MS,
     LOOKS_MS,
     MOST_MS,
     SWEEP_EVERY_MS,
@@ -45,6 +46,13 @@ _NOT_BEGUN = (
 _FOUND_NOTHING = text(
     "DELETE FROM recoveries WHERE company_id = :company AND sweep AND id < :before"
     " AND recovered = 0"
+)
+
+
+_LAST_DUE = text(
+    "SELECT id FROM deliveries WHERE event_id IN (SELECT event_id FROM call_histories"
+    " WHERE company_id = :company AND recovered AND event_id IS NOT NULL AND seen_ms > :since"
+    " ORDER BY seen_ms DESC LIMIT :most)"
 )
 
 
@@ -103,6 +111,12 @@ class Progress:
             # Receivers know a company by the token of its socket.
             mask = token_mask(company.token)
             return Task(found, access, mask, company.hide_credentials, wanted, period)
+
+    def last_due(self, company_id: int, most: int, now_ms: int) -> list[int]:
+        """Return the deliveries of the last calls that were recovered in the last hour."""
+        given = {"company": company_id, "most": most, "since": now_ms - HOUR_MS}
+        with self._reading.connect() as connection:
+            return list(connection.execute(_LAST_DUE, given).scalars())
 
     def not_begun(self, delivery_ids: list[int]) -> int:
         """Return how many deliveries wait for their first attempt at a webhook that is sent now."""

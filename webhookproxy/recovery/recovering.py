@@ -189,7 +189,10 @@ class Recovering:
             return False
         hand = self._hand(task)
         company_id = task.access.company_id
-        if self._progress.not_begun(self._last_due.get(company_id, [])):
+        if company_id not in self._last_due:
+            # The last owner's: a kill must not let a second batch follow them at once.
+            self._last_due[company_id] = self._progress.last_due(company_id, BATCH, now_ms)
+        if self._progress.not_begun(self._last_due[company_id]):
             # The webhooks still have the last few: a live event must not wait for more.
             self._rests_until[company_id] = time.monotonic() + BUSY_SECONDS
             return False
