@@ -174,6 +174,10 @@ class Sending:
         """Look for changes that any process made, as the engine does twice a second."""
         self.relay.follow_changes()
 
+    def event_ids(self) -> list[int]:
+        """The number of every event, in order of arrival."""
+        return [row.id for row in rows(self.app, "SELECT id FROM events ORDER BY id")]
+
     def states(self, webhook_id: int) -> list[tuple[str, str]]:
         """State and reason of every delivery of a webhook, in order of arrival."""
         query = "SELECT state, reason FROM deliveries WHERE webhook_id = :id ORDER BY id"

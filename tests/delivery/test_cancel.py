@@ -77,7 +77,7 @@ def test_what_fails_after_it_was_cancelled_stays_so_and_may_be_resent(
     half.check_totals(webhook)
     half.act(resend, one)
     half.notice()
-    half.wait_for("SELECT 1 FROM deliveries WHERE id = 1 AND state = 'delivered'")
+    half.wait_for(f"SELECT 1 FROM deliveries WHERE id = {one} AND state = 'delivered'")
     query = "SELECT number, status FROM attempts WHERE delivery_id = :id ORDER BY number"
     assert [tuple(row) for row in rows(half.app, query, id=one)] == [(1, 500), (2, 200)]
     check_waiting(half, webhook)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.delivery.acting import ACCEPTED
+from tests.delivery.acting import ACCEPTED, ids
 from tests.delivery.lanes_world import Sending, first, numbers
 from tests.delivery.test_changed_meanwhile import slow
 from tests.support.application import rows, wait_until
@@ -115,14 +115,15 @@ def test_what_was_discarded_may_be_resent_once_all_of_it_is(any_half: Sending) -
         half.arrive(5)
         resume(half, webhook, discard=True)
         half.notice()
+        one, *_, five = ids(half, webhook)
         assert half.housekeeping.step()
         with pytest.raises(Refused, match="still being discarded") as refused:
-            half.act(resend, 1)
+            half.act(resend, one)
         assert "descartadas" in refused.value.problems[0].portuguese
-        assert half.act(try_now, 5).outcome is Tried.ALREADY_ENDED
+        assert half.act(try_now, five).outcome is Tried.ALREADY_ENDED
         sweep(half)
         # The end of the discarding and the wish may be heard of in one look at the changes.
-        assert half.act(resend, 1) is Resent.QUEUED
+        assert half.act(resend, one) is Resent.QUEUED
         half.notice()
         half.wait_for_ends(webhook, 5)
         assert half.states(webhook) == [DELIVERED] + [GONE] * 4

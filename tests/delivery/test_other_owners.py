@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
+
 import pytest
 
 from tests.delivery.lanes_world import Sending, numbers
 from tests.support.application import rows
 from tests.support.receiver import Receiver
 from webhookproxy.database.store import Fenced
+from webhookproxy.listener.journal import Journal
 from webhookproxy.rules.webhooks import WebhookState
 
 # As if the clock of the other owner were far ahead.
@@ -47,3 +51,23 @@ def test_a_deleted_webhook_stays_while_another_owner_may_have_its_lane(any_half:
     while any_half.housekeeping.step():
         pass
     assert rows(any_half.app, "SELECT id FROM webhooks") == []
+
+
+def test_owners_whose_clocks_differ_by_an_hour_number_in_the_order_of_arrival(
+    any_half: Sending,
+) -> None:
+    any_half.webhook("http://127.0.0.1:9999/", state=WebhookState.PAUSED)
+    now = time.time()
+    given: list[int] = []
+    for turn, clock in enumerate((now, now + 3600, now - 60, now + 3599, 0.0)):
+        any_half.execute("UPDATE leases SET fence = fence + 1")
+        (lease,) = rows(any_half.app, "SELECT fence FROM leases")
+        journal = Journal(any_half.store, partial(float, clock))
+        journal.start(lease.fence)
+        for _ in range(2):
+            group = [any_half._arrival("one", "x") for _ in range(100)]
+            given += [due.id for due in journal.write(group, lease.fence).dues]
+        assert len(given) == (turn + 1) * 200
+    assert given == sorted(set(given))
+    events = [row.id for row in rows(any_half.app, "SELECT id FROM events ORDER BY public_id")]
+    assert events == sorted(set(events))

@@ -13,7 +13,7 @@ import gevent
 import pytest
 from flask import Flask
 from gevent.monkey import get_original
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from tests.support import postgresql
@@ -35,7 +35,7 @@ from webhookproxy.listener.intake import Intake
 from webhookproxy.logs.console import Console
 from webhookproxy.models.companies import delete_company, find_company, wish_connection
 from webhookproxy.models.deliveries.actions import Resent, resend
-from webhookproxy.models.deliveries.tables import find_delivery
+from webhookproxy.models.deliveries.tables import Delivery
 from webhookproxy.models.webhooks import edit_webhook, find_webhook
 
 
@@ -149,7 +149,7 @@ def test_a_delivery_resent_by_another_process_is_sent_within_two_seconds(
     token = "resent-token-0001"
 
     def job(session: Session) -> Resent:
-        return resend(session, find_delivery(session, 1))
+        return resend(session, session.scalars(select(Delivery)).one())
 
     with application(sqlite_url, tmp_path) as app, running(app) as engine:
         company = make_company(app, simulator.url, token, connected=True)

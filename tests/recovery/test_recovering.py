@@ -15,6 +15,7 @@ from webhookproxy.events.contract import token_mask
 from webhookproxy.models.companies import edit_company, find_company
 from webhookproxy.models.deliveries.actions import Resent, resend
 from webhookproxy.models.deliveries.tables import find_delivery
+from webhookproxy.recovery import filling
 
 
 def test_missing_calls_come_back_as_the_socket_sends_them(world: World) -> None:
@@ -146,14 +147,18 @@ def test_the_next_calls_wait_until_the_webhook_began_with_the_last(world: World)
     assert world.run(recovery).recovered == 20
 
 
-def test_what_was_stored_before_there_was_a_ledger_is_not_recovered(world: World) -> None:
+def test_what_was_stored_before_there_was_a_ledger_is_not_recovered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filling, "SPAN", 1)
+    world.hear_history("older")
     world.hear_history("old")
     world.execute("DELETE FROM call_histories")
     world.execute("UPDATE leases SET histories_after = 0")
-    world.record("old", "lost")
+    world.record("older", "old", "lost")
     world.recovering.filling.is_done = False
     found = world.run(world.gap())
-    assert (found.recovered, sorted(world.histories())) == (1, ["lost", "old"])
+    assert (found.recovered, sorted(world.histories())) == (1, ["lost", "old", "older"])
 
 
 def test_what_was_kept_back_is_sent_on_demand(world: World) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from tests.search.searching import Searching
+from webhookproxy.search import asking, events
 from webhookproxy.search.index import indexer as pacing
 from webhookproxy.search.index import indexing
 from webhookproxy.search.index.engines import marker_of
@@ -117,6 +118,21 @@ def test_an_event_committed_late_with_a_lower_number_is_found(
     assert search.find("shared") == [30, 20, 10]
     work(pacing.SWEEP_EVERY)
     assert search.find("shared") == [30, 20, 10, 5]
+
+
+def test_events_whose_numbers_are_far_apart_are_counted_one_by_one(
+    search: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "NEWEST", 3)
+    monkeypatch.setattr(events, "_COUNTED", 1)
+    ids = [search.store({"all": "shared"}, event_id=number << 40) for number in range(1, 6)]
+    answer = search.ask("shared")
+    assert (answer.ids, answer.behind) == ([*reversed(ids[2:])], 2)
+    monkeypatch.setattr(asking, "BEHIND_MOST", 1)
+    assert search.ask("shared").behind == 1
+    search.index()
+    answer = search.ask("shared")
+    assert (answer.ids, answer.behind) == ([*reversed(ids)], 0)
 
 
 def test_more_gone_than_can_be_remembered_are_found_by_a_sweep(

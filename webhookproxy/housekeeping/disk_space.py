@@ -27,6 +27,13 @@ LOOK_SECONDS = 5.0
 # Pages that one step returns to the disk.
 VACUUM_PAGES = 200
 _ANY_AGE = 1 << 62
+_ANY_NUMBER = 1 << 62
+# The rows of a page, as PostgreSQL counted them last, for each page of now; it may never have.
+_ABOUT_ALL = text(
+    "SELECT CASE WHEN relpages > 0 AND reltuples > 0"
+    " THEN reltuples / relpages * pg_relation_size(oid) / current_setting('block_size')::int"
+    " ELSE (SELECT COUNT(*) FROM events) END FROM pg_class WHERE oid = 'events'::regclass"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,8 @@ class DiskSpace:
         self._walk = Walk()
         # How many events are still to be removed, and whether their pages are returned after that.
         self._lot = 0
+        # How many bytes the rows may take after that.
+        self._wanted = 0
         self._giving_back = False
         self._looked = -LOOK_SECONDS
         # PostgreSQL reuses the pages of removed rows, so its size never falls: only a size beyond
@@ -107,7 +116,7 @@ class DiskSpace:
         """Do a little if little space is free. Return whether there is more to do."""
         if self._lot > 0:
             removed = self._walk.step(self._reading, self._purge, _ANY_AGE, self._lot)
-            self._lot = 0 if removed is None else self._lot - removed
+            self._lot = 0 if removed is None or self._is_freed() else self._lot - removed
             return True
         if self._giving_back:
             self._giving_back = self._give_back()
@@ -133,8 +142,18 @@ class DiskSpace:
         wanted = state.data_bytes * CALM_SHARE
         if state.reason is DiskReason.LIMIT_NEAR:
             wanted = min(wanted, self._limit * CALM_SHARE)
-        count = connection.execute(text("SELECT MAX(id) - MIN(id) + 1 FROM events")).scalar() or 0
+        self._wanted = round(wanted)
+        if connection.dialect.name == "sqlite":
+            return _ANY_NUMBER
+        count = int(connection.execute(_ABOUT_ALL).scalar_one())
         return round(count * (1 - wanted / max(1, state.data_bytes)))
+
+    def _is_freed(self) -> bool:
+        """Return whether SQLite's rows take no more than is wanted; PostgreSQL cannot tell."""
+        if self._reading.dialect.name == "postgresql":
+            return False
+        with self._reading.connect() as connection:
+            return look(connection, self._limit).data_bytes <= self._wanted
 
     def _outgrown(self, size: int) -> bool:
         """Return whether PostgreSQL grew since the last removal, or the first look."""

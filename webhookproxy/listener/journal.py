@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import NamedTuple
 
 from gevent.lock import Semaphore
 from sqlalchemy import Connection, text
 
 from webhookproxy.database.bulk import Row, insert_rows, numbers, update_rows
+from webhookproxy.database.lease import SHARD
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.routes import Arrival
 from webhookproxy.listener.rows import (
@@ -22,6 +25,8 @@ from webhookproxy.listener.rows import (
 )
 from webhookproxy.listener.sessions import NOWHERE
 from webhookproxy.models.deliveries.tables import OPEN, Due, count_ended
+from webhookproxy.models.installation.leases import highest_numbers
+from webhookproxy.models.installation.numbers import Counting, following
 from webhookproxy.models.minutes import EVENTS, MINUTE_MS, count_minutes
 from webhookproxy.models.recordings import add_links
 from webhookproxy.models.recovery.call_histories import (
@@ -63,27 +68,27 @@ class Written(NamedTuple):
 
 
 class Reserved(NamedTuple):
-    """The first of some numbers for deliveries, and the fence for the write that uses them."""
+    """Some numbers for deliveries, and the fence for the write that uses them."""
 
-    first: int
+    ids: Sequence[int]
     fence: int
 
 
 class Journal:
     """Numbers events and deliveries and writes them. Only the owner of the sockets has one."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         # How many events this process stored since it started.
         self.stored = 0
         self._store = store
-        self._event_id = 0
-        self._delivery_id = 0
+        self._events = Counting(SHARD, clock)
+        self._deliveries = Counting(SHARD, clock)
         self._fence = 0
         # Held while numbers are in a write that may still fail.
         self._numbering = Semaphore()
         # Whether a group was perhaps committed: then its numbers are perhaps taken.
         self._is_unsure = False
-        # Whether recovered events were perhaps committed: the last numbers are read again.
+        # Whether others were perhaps committed, or are at the start: the last ones are read again.
         self._is_behind = False
 
     @property
@@ -94,8 +99,9 @@ class Journal:
     def start(self, fence: int) -> None:
         """Go on numbering where the last owner stopped; the fence keeps that one out."""
         with self._numbering:
-            self._event_id, self._delivery_id = self._store.run(_last_ids, fence=fence)
-            self._fence, self._is_unsure, self._is_behind = fence, False, False
+            self._is_behind = True
+            self._count_again(fence)
+            self._fence, self._is_unsure = fence, False
 
     @contextmanager
     def reserved(self, count: int) -> Iterator[Reserved]:
@@ -108,9 +114,10 @@ class Journal:
             if self._is_unsure:
                 raise StoreUnavailable("a group of events is being written again")
             self._count_again(self._fence)
-            first = self._delivery_id + 1
-            self._delivery_id += count
-            yield Reserved(first, self._fence)
+            self._deliveries.catch_up()
+            ids = list(islice(self._deliveries.following(), count))
+            self._deliveries.take([(each,) for each in ids])
+            yield Reserved(ids, self._fence)
 
     def write(
         self,
@@ -133,6 +140,10 @@ class Journal:
                 raise StoreUnavailable("a group of events is being written again")
             try:
                 self._count_again(fence)
+                # A group that was perhaps committed keeps its numbers.
+                if not again:
+                    self._events.catch_up()
+                    self._deliveries.catch_up()
                 written = self._write(arrivals, fence, again=again, also=also)
             except StoreUnavailable:
                 self._is_behind = self._is_behind or is_recovered
@@ -144,9 +155,9 @@ class Journal:
     def _count_again(self, fence: int) -> None:
         """Read the last numbers, if events were perhaps written that are not counted here."""
         if self._is_behind:
-            event_id, delivery_id = self._store.run(_last_ids, fence=fence)
-            self._event_id = max(self._event_id, event_id)
-            self._delivery_id = max(self._delivery_id, delivery_id)
+            event_id, delivery_id = self._store.run(highest_numbers, fence=fence)
+            self._events.go_above(event_id)
+            self._deliveries.go_above(delivery_id)
             self._is_behind = False
 
     def _write(
@@ -162,7 +173,7 @@ class Journal:
         def job(connection: Connection) -> tuple[list[Arrival], Rows]:
             if again and _known(connection, arrivals[0].public_id):
                 return arrivals, _still_open(connection, ready)
-            judged = _judged(connection, arrivals, self._event_id)
+            judged = _judged(connection, arrivals, self._events.last)
             rows = ready if judged is arrivals else self._numbered(judged)
             _insert(connection, judged, rows)
             if also is not None:
@@ -171,12 +182,13 @@ class Journal:
 
         written, rows = self._store.run(job, fence=fence, late=True)
         self.stored += len(rows.events)
-        self._event_id += len(rows.events)
-        self._delivery_id += len(rows.deliveries) + len(rows.filtered)
+        self._events.take(rows.events)
+        self._deliveries.take(rows.deliveries)
+        self._deliveries.take(rows.filtered)
         return Written(written, rows.dues)
 
     def _numbered(self, arrivals: list[Arrival]) -> Rows:
-        return numbered(arrivals, self._event_id, self._delivery_id)
+        return numbered(arrivals, self._events.following(), self._deliveries.following())
 
 
 def _judged(connection: Connection, arrivals: list[Arrival], event_id: int) -> list[Arrival]:
@@ -184,9 +196,8 @@ def _judged(connection: Connection, arrivals: list[Arrival], event_id: int) -> l
 
     The very list if that changes nothing. `event_id` is the last number that an event has.
     """
-    histories = [
-        (number, each) for number, each in enumerate(arrivals, event_id + 1) if each.history_id
-    ]
+    given = zip(following(event_id), arrivals, strict=False)
+    histories = [(number, each) for number, each in given if each.history_id]
     if not histories:
         return arrivals
     if (first := histories[0][1]).is_recovered:
@@ -233,16 +244,6 @@ def _still_open(connection: Connection, rows: Rows) -> Rows:
 def _known(connection: Connection, public_id: str) -> bool:
     query = text("SELECT 1 FROM events WHERE public_id = :id")
     return connection.execute(query, {"id": public_id}).first() is not None
-
-
-def _last_ids(connection: Connection) -> tuple[int, int]:
-    query = text(
-        "SELECT (SELECT COALESCE(MAX(id), 0) FROM events), last_event_id,"
-        " (SELECT COALESCE(MAX(id), 0) FROM deliveries), last_delivery_id"
-        " FROM leases WHERE shard = 0"
-    )
-    event_id, removed_event_id, delivery_id, removed_id = connection.execute(query).one()
-    return max(event_id, removed_event_id), max(delivery_id, removed_id)
 
 
 def _count(connection: Connection, arrivals: list[Arrival]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from webhookproxy.database.bulk import Row
@@ -61,26 +61,27 @@ class Rows(NamedTuple):
     event_columns: tuple[str, ...]
 
 
-def numbered(arrivals: list[Arrival], event_id: int, delivery_id: int) -> Rows:
-    """Return the rows of events; the numbers are the last ones that were given before."""
+def numbered(
+    arrivals: list[Arrival], event_ids: Iterator[int], delivery_ids: Iterator[int]
+) -> Rows:
+    """Return the rows of events, with the next numbers."""
     has_links = any(arrival.links for arrival in arrivals)
     rows = Rows([], [], [], [], [], _event_columns(arrivals, has_links=has_links))
     for arrival in arrivals:
-        event_id += 1
+        event_id = next(event_ids)
         rows.events.append(_event_row(event_id, arrival, has_links=has_links))
         if arrival.links is not None:
             rows.links.append(_link_row(event_id, arrival, arrival.links))
         facts = arrival.facts() if arrival.routes else None
         for route in arrival.routes:
-            delivery_id += 1
+            delivery_id = next(delivery_ids)
             born_ms = route.born_ms(arrival.received_ms)
             rows.deliveries.append(_delivery_row(delivery_id, event_id, route, arrival, born_ms))
             if facts is not None:
                 rows.dues.append(_due(delivery_id, route, arrival, born_ms, facts))
         for route, reason, condition in kept_back(arrival):
-            delivery_id += 1
             rows.filtered.append(
-                _filtered_row(delivery_id, event_id, route, arrival, reason, condition)
+                _filtered_row(next(delivery_ids), event_id, route, arrival, reason, condition)
             )
     return rows
 

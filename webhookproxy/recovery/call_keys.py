@@ -9,7 +9,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from webhookproxy.events.recovery.histories import Row, id_of
-from webhookproxy.models.events import newest_event
 from webhookproxy.search.asking import ask
 from webhookproxy.search.index.place import SearchPlace
 from webhookproxy.search.index.tables import read_state
@@ -20,6 +19,7 @@ _SHORTEST = 6
 # Events that are not indexed yet are read one by one: with more of them, nothing is looked for.
 BEHIND_MOST = 200
 
+_ONE_TOO_MANY = text("SELECT 1 FROM events WHERE id > :cursor LIMIT 1 OFFSET :most")
 # The payload is looked at here, not parsed: the index knows the beginnings of values.
 _KEY = text(
     "SELECT order_key FROM events WHERE id = :id AND company_id = :company"
@@ -50,13 +50,13 @@ class CallKeys:
 
     def _is_near(self, session: Session) -> bool:
         """Return whether the index has nearly all events."""
-        newest = newest_event(session)
         try:
             with self._place.reading(session) as index:
                 state = None if index is None else read_state(index)
         except DBAPIError:
             state = None
-        return newest - (0 if state is None else state.cursor) <= BEHIND_MOST
+        given = {"cursor": 0 if state is None else state.cursor, "most": BEHIND_MOST}
+        return session.execute(_ONE_TOO_MANY, given).first() is None
 
     def _key(self, session: Session, company_id: int, sid: str) -> str:
         question = Question(frozenset({company_id}), words=sid)

@@ -10,11 +10,13 @@ from webhookproxy.database.store import Store
 from webhookproxy.events.recovery.histories import HISTORY, history_id
 from webhookproxy.models.recovery.call_histories import Seen, note_histories
 
-# Numbers of events that one step goes through.
+# Events that one step goes through.
 SPAN = 1_000
+# Higher than any number.
+_ANY = 1 << 62
 
 _AFTER = text("SELECT histories_after FROM leases WHERE shard = 0")
-_ENDS = text("SELECT COALESCE(MIN(id), 0) AS first, COALESCE(MAX(id), 0) AS last FROM events")
+_END = text("SELECT id FROM events WHERE id > :after ORDER BY id LIMIT 1 OFFSET :span")
 _HISTORIES = text(
     "SELECT id, company_id, payload, received_ms FROM events"
     " WHERE id > :after AND id <= :upto AND name = :name ORDER BY id"
@@ -37,22 +39,19 @@ class Filling:
             if after is None:
                 self.is_done = True
                 return
-            first, last = connection.execute(_ENDS).one()
-            after = max(after, first - 1)
-            upto = after + SPAN
-            given = {"after": after, "upto": upto, "name": HISTORY}
+            upto = connection.execute(_END, {"after": after, "span": SPAN - 1}).scalar()
+            given = {"after": after, "upto": _ANY if upto is None else upto, "name": HISTORY}
             found = connection.execute(_HISTORIES, given).all()
         seen: list[Seen] = []
         for row in found:
             if key := _id_in(row.payload):
                 seen.append(Seen((row.company_id, key), row.received_ms, row.id))
             gevent.sleep(0)
-        is_last = upto >= last
 
         def job(connection: Connection) -> None:
             if seen:
                 note_histories(connection, seen)
-            connection.execute(_NOTE, {"after": None if is_last else upto})
+            connection.execute(_NOTE, {"after": upto})
 
         self._store.run(job, fence=fence)
 

@@ -23,6 +23,8 @@ from webhookproxy.search.terms import KEY, NAME, Pattern, Reading, Sieve, readin
 
 # The newest events that are read one by one while they are not indexed.
 NEWEST = 5_000
+# Events that are neither indexed nor read are not counted beyond this number.
+BEHIND_MOST = 100_000
 # Hits that are read for one answer, and in one round.
 LOOK_AT = 20_000
 _ROUND_MAX = 5_000
@@ -81,7 +83,7 @@ class _Asking:
         low, high = self.question.low, self.question.high(self.newest)
         ascending = self.question.ascending
         # Between the cursor and this event lie events that are neither indexed nor read here.
-        first_read = max(self.cursor, self.newest - NEWEST) + 1
+        first_read = events.first_of_newest(self.session, self.cursor, NEWEST)
         fresh = Span(max(low, first_read), high, ascending)
         indexed = Span(low, min(high, self.cursor), ascending)
         found: list[int] = []
@@ -94,8 +96,7 @@ class _Asking:
     def _behind(self, first_read: int) -> int:
         if first_read - 1 <= self.cursor:
             return 0
-        oldest = events.oldest_event(self.session)
-        return max(0, first_read - max(self.cursor + 1, oldest))
+        return events.count_between(self.session, self.cursor, first_read, BEHIND_MOST)
 
     def _fresh(self, span: Span, most: int) -> list[int]:
         matches = Sieve(self.groups).matches

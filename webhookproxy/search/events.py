@@ -15,15 +15,34 @@ from webhookproxy.search.lists import Span, nearest
 # Rows of one step, without their payloads and with them.
 _ROWS = 2_000
 _PAYLOADS = 250
+# Rows that are counted in one step.
+_COUNTED = 5_000
 # Up to this number, each company is asked for its own events.
 _FEW = 20
 # Events that are read to find those of many companies.
 _LOOK_THROUGH = 10_000
 
 
-def oldest_event(session: Session) -> int:
-    """Return the lowest id, or 0."""
-    return int(session.execute(text("SELECT COALESCE(MIN(id), 0) FROM events")).scalar_one())
+def first_of_newest(session: Session, after: int, most: int) -> int:
+    """Return the id from which on there are `most` events; the next id after `after` if fewer."""
+    query = text("SELECT id FROM events WHERE id > :after ORDER BY id DESC LIMIT 1 OFFSET :most")
+    found = session.execute(query, {"after": after, "most": most - 1}).scalar()
+    return after + 1 if found is None else int(found)
+
+
+def count_between(session: Session, after: int, before: int, most: int) -> int:
+    """Return how many events lie between two ids, `most` at most."""
+    found = 0
+    query = text("SELECT id FROM events WHERE id > :after AND id < :before ORDER BY id LIMIT :rows")
+    while found < most:
+        given = {"after": after, "before": before, "rows": _COUNTED}
+        ids = session.execute(query, given).scalars().all()
+        found += len(ids)
+        if len(ids) < _COUNTED:
+            break
+        after = ids[-1]
+        gevent.sleep(0)
+    return min(found, most)
 
 
 def still_there(session: Session, ids: Collection[int], companies: Collection[int]) -> set[int]:

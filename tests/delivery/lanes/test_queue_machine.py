@@ -93,7 +93,7 @@ class QueueMachine(RuleBasedStateMachine):
     def expire(self) -> None:
         """Let so much time pass, while no process runs, that whatever waits is too old."""
         self._stop()
-        self.aged = self.stored
+        self.aged = max(row.id for row in rows(self.half.app, "SELECT id FROM deliveries"))
         passed = round((MAX_AGE_HOURS + 1) * 3_600_000)
         self.half.execute(
             f"UPDATE deliveries SET born_ms = born_ms - {passed} WHERE ended_ms IS NULL"

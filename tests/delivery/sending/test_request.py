@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from gevent import subprocess
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.delivery.lanes_world import Sending
@@ -21,7 +22,7 @@ from webhookproxy.delivery.sending.request import (
     shown_request,
     stored_request,
 )
-from webhookproxy.models.deliveries.tables import Due, find_delivery
+from webhookproxy.models.deliveries.tables import Delivery, Due
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.rules import Refused
 from webhookproxy.version import __version__
@@ -138,7 +139,7 @@ def test_a_stored_delivery_is_shown_with_the_time_of_its_attempt(any_half: Sendi
     half = any_half
 
     def shown(session: Session) -> ShownRequest:
-        return stored_request(session, find_delivery(session, 1))
+        return stored_request(session, session.scalars(select(Delivery)).one())
 
     with Receiver() as receiver:
         webhook = half.webhook(receiver.url(), secret="s" * 32)

@@ -8,7 +8,7 @@ go the same way; their new deliveries get numbers from the journal, which number
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -70,10 +70,10 @@ class _Next:
 
 
 class Reserved(Protocol):
-    """The first of some numbers for deliveries, and the fence for the write that uses them."""
+    """Some numbers for deliveries, and the fence for the write that uses them."""
 
     @property
-    def first(self) -> int: ...
+    def ids(self) -> Sequence[int]: ...
     @property
     def fence(self) -> int: ...
 
@@ -162,7 +162,7 @@ class Resending:
         if coming is None or not coming.stored:
             return self._store.session(write)
         with self._reserved(len(coming.ids)) as numbers:
-            write = partial(write, number=numbers.first)
+            write = partial(write, numbers=numbers.ids)
             return self._store.session(write, fence=numbers.fence)
 
     def _forget(self) -> None:
@@ -244,11 +244,16 @@ def _ended(session: Session, waiting: list[int]) -> dict[int, str | None]:
 
 
 def _write(
-    session: Session, bulk_id: int, coming: _Next | None, *, is_gone: bool, number: int = 0
+    session: Session,
+    bulk_id: int,
+    coming: _Next | None,
+    *,
+    is_gone: bool,
+    numbers: Sequence[int] = (),
 ) -> int:
     """Store the ended ones; queue the next unless another process did; return how many.
 
-    New deliveries of stored events get numbers from `number` on.
+    New deliveries of stored events get the first of `numbers`.
     """
     bulk = session.get(BulkResend, bulk_id, with_for_update=True)
     webhook = None if bulk is None else _webhook(session, bulk.webhook_id)
@@ -267,7 +272,7 @@ def _write(
         return 0
     session.flush()
     if coming.stored:
-        queued = queue_stored(session, webhook, coming.ids, number)
+        queued = queue_stored(session, webhook, coming.ids, numbers)
         bulk.upto = max(bulk.upto, coming.upto)
     else:
         queued = queue_again(session, webhook, coming.ids, bulk.wanted.states)

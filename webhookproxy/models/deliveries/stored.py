@@ -160,9 +160,9 @@ def following_stored(
 
 
 def queue_stored(
-    session: Session, webhook: Webhook, event_ids: Sequence[int], number: int
+    session: Session, webhook: Webhook, event_ids: Sequence[int], numbers: Sequence[int]
 ) -> list[int]:
-    """Queue deliveries of stored events, with numbers from `number` on; return all of them.
+    """Queue deliveries of stored events, with the first of `numbers`; return all of them.
 
     A delivery that was filtered, or cancelled before its first attempt, keeps its number. An event
     that was removed or masked since it was chosen is left out.
@@ -181,7 +181,10 @@ def queue_stored(
         later = update(Delivery).where(Delivery.id.in_(queued))
         session.execute(later.values(sent_later=True, condition=None))
     new = [row for row in rows if row.delivery_id is None]
-    added = [_new(number + at, row.id, row.order_key, webhook) for at, row in enumerate(new)]
+    added = [
+        _new(number, row.id, row.order_key, webhook)
+        for number, row in zip(numbers, new, strict=False)
+    ]
     if added:
         _add(session, webhook, added)
     # An unwanted event would be purged long before its delivery.

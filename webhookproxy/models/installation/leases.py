@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String, text
+from sqlalchemy import Connection, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webhookproxy.extensions import Base
@@ -32,3 +32,14 @@ class Lease(Base):
     # The ledger of histories lacks those of events after this number, which came before there was
     # a ledger; None: it has them all.
     histories_after: Mapped[int | None] = mapped_column(Id, server_default=text("0"))
+
+
+def highest_numbers(connection: Connection) -> tuple[int, int]:
+    """Return the highest number that any event ever had, and that any delivery ever had."""
+    query = text(
+        "SELECT (SELECT COALESCE(MAX(id), 0) FROM events), last_event_id,"
+        " (SELECT COALESCE(MAX(id), 0) FROM deliveries), last_delivery_id"
+        " FROM leases WHERE shard = 0"
+    )
+    event_id, removed_event_id, delivery_id, removed_id = connection.execute(query).one()
+    return max(event_id, removed_event_id), max(delivery_id, removed_id)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from webhookproxy.database.bulk import Row, execute, insert_rows, mark
 from webhookproxy.extensions import Base
+from webhookproxy.models.installation.numbers import after
 from webhookproxy.models.types import Id
 from webhookproxy.reasons import DeliveryState
 
@@ -89,8 +90,9 @@ def claim_histories(
     """
     claimed: set[Key] = set()
     for key in keys:
-        row: Row = (*key, now_ms, event_id + len(claimed) + 1, True)
+        row: Row = (*key, now_ms, after(event_id), True)
         if insert_rows(connection, "call_histories", (*_COLUMNS, "recovered"), [row], _IGNORE):
+            event_id = after(event_id)
             claimed.add(key)
     return claimed
 
