@@ -52,6 +52,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("package.json", "package-lock.json", "server.mjs"):
         shutil.copy(SOURCE / name, folder)
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    # Where there is no network it says so at once.
+    command += ["--fetch-retries=0", "--fetch-timeout=10000"]
     try:
         made = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=False
