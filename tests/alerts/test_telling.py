@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from webhookproxy.alerts.message import Message
 from webhookproxy.alerts.preferences import set_preferences, set_watch
 from webhookproxy.alerts.told import told_of_company, unsent
 from webhookproxy.extensions import db
+from webhookproxy.models.types import to_ms
 
 
 @pytest.fixture
@@ -45,6 +47,48 @@ def test_a_token_that_is_refused_is_told_once_and_again_when_it_is_accepted(
         "Plus não reenvia os eventos desse intervalo."
     )
     assert {target for target, _ in alerting.channel.sent} == {"ana@exemplo.com.br"}
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (
+            "state = 'finished', recovered = 37",
+            "37 ligações recuperadas; eventos de agente e de fila não voltam.",
+        ),
+        (
+            "state = 'stopped', trouble = 'forbidden'",
+            "O token não pode listar ligações (403): é preciso o de um gestor.",
+        ),
+        # 3C Plus does not answer: people are told after 20 minutes.
+        ("", "0 ligações recuperadas até agora; perguntamos de novo à 3C Plus em alguns minutos."),
+    ],
+)
+def test_the_end_of_a_gap_says_what_came_back_after_the_last_look(
+    alerting: Alerting, ended: str, said: str
+) -> None:
+    company = alerting.company("Loja A")
+    alerting.user("ana@exemplo.com.br", company)
+    alerting.connection(company, "reconnecting", "dropped")
+    (message,) = alerting.run(minutes=10)
+    assert message.kind == "alert.opened"
+    alerting.connection(company, "connected", "accepted")
+    until_ms = to_ms(alerting.now)
+    alerting.execute(
+        "INSERT INTO recoveries (company_id, asked_ms, since_ms, until_ms, state, next_ms, look)"
+        " VALUES (:company, :at, :since, :at, 'running', :at, 1)",
+        company=company,
+        since=until_ms - 600_000,
+        at=until_ms,
+    )
+    assert alerting.run(minutes=15) == []
+    if ended:
+        alerting.execute(f"UPDATE recoveries SET {ended}")
+    (message,) = alerting.run(minutes=8)
+    assert told([message]) == [("alert.closed", "Resolvido: Conexão perdida: Loja A")]
+    assert "sem conexão. " in message.lines[0]
+    assert message.lines[0].endswith(said)
+    assert '"recovered": 37' in json.dumps(message.data) or "37" not in said
 
 
 def test_the_end_of_a_webhooks_trouble_comes_with_the_account(alerting: Alerting) -> None:

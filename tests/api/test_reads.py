@@ -57,7 +57,16 @@ def test_what_happened_is_read_page_by_page_the_newest_first(
             "INSERT INTO gaps (id, company_id, started_at, ended_at, reason)"
             f" VALUES ({number}, {place.company}, {began}, {100 + number}, 'refused')",
         )
+    execute(
+        app,
+        "INSERT INTO recoveries (company_id, asked_ms, since_ms, until_ms, state, next_ms,"
+        f" recovered) VALUES ({place.company}, 1, 9, 102, 'finished', 1, 37)",
+    )
     address = f"/companies/company_{place.company}/gaps"
+    first, second = ana.get(f"{address}?limit=2")["items"]
+    assert (first["calls"]["recovered"], first["calls"]["state"]) == (37, "finished")
+    assert first["calls"]["said"].startswith("37 ligações recuperadas;")
+    assert second["calls"] is None
     found, cursor = [], ""
     while cursor is not None:
         page = ana.get(f"{address}?limit=1&cursor={cursor}")

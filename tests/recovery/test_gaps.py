@@ -13,8 +13,8 @@ from webhookproxy.listener.intake import now_ms
 from webhookproxy.listener.status import Status
 from webhookproxy.models.recovery.recoveries import Recovery, RecoveryState
 from webhookproxy.reasons import ConnectionReason, ConnectionState, PlatformTrouble
+from webhookproxy.troubles.recovered import recovery_words
 from webhookproxy.web.connection.gaps import gaps_of_a_day
-from webhookproxy.web.connection.recovery_words import recovery_words
 
 
 def has_gap(world: World, began_ms: int, ended_ms: int) -> None:

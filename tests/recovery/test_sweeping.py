@@ -11,7 +11,7 @@ from tests.recovery.world import MINUTE_MS, World
 from tests.support.application import rows
 from webhookproxy.models.recovery.recoveries import Recovery, last_sweep, recoveries_of
 from webhookproxy.recovery import sweeping
-from webhookproxy.web.connection.recovery_words import sweep_words
+from webhookproxy.troubles.recovered import sweep_words
 
 
 def sweeps(world: World) -> list[Any]:

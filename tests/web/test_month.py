@@ -168,6 +168,29 @@ def test_the_page_sums_the_month_up_in_its_first_sentence(
     assert "mes=2026-12" not in page
 
 
+def test_the_uptime_is_said_with_and_without_what_came_back(
+    app: Flask, place: Place, beto: Browser
+) -> None:
+    born(app, place.company, NOW - timedelta(days=60))
+    put(app, "UPDATE companies SET should_connect = :yes", {"yes": True})
+    for hours in (9, 6, 3):
+        gap(app, place.company, NOW - hours * HOUR, HOUR)
+    # Two requests that touch cover the first gap; of the second one not everything was asked for.
+    for hours, lasted, state in ((9, 0.5, "finished"), (8.5, 0.5, "finished"), (6, 1, "stopped")):
+        since = NOW - hours * HOUR
+        values = {"company": place.company, "state": state, "since": to_ms(since)}
+        put(
+            app,
+            "INSERT INTO recoveries (company_id, asked_ms, since_ms, until_ms, state, next_ms,"
+            " recovered) VALUES (:company, 1, :since, :until, :state, 1, 37)",
+            {**values, "until": to_ms(since + lasted * HOUR)},
+        )
+    page = " ".join(beto.get(f"/empresas/company_{place.company}/mes").text.split())
+    assert "Conectada 99,13% do tempo em que esteve ligada (99,42% contando as lacunas" in page
+    assert "De 1 h desse tempo sem socket as ligações foram recuperadas depois" in page
+    assert "37 ligações recuperadas, e paramos de perguntar." in page
+
+
 def test_a_month_with_more_gaps_than_are_counted_says_so(
     app: Flask, place: Place, beto: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

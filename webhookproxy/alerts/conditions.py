@@ -70,5 +70,7 @@ CONDITIONS: Mapping[Condition, Watched] = MappingProxyType(
         Condition.DISK_FULL: Watched("Disco quase cheio", About.INSTALLATION, 5),
     }
 )
+# Times without a socket: their calls may come back afterwards.
+GAPS = frozenset({Condition.CONNECTION_LOST, Condition.TOKEN_REFUSED, Condition.GAP})
 # Told at every hour: each minute of it may lose events.
 URGENT = frozenset({Condition.NOT_STORING, Condition.NO_OWNER})

@@ -76,3 +76,13 @@ CONNECTION_LABELS: Mapping[ConnectionState, str] = MappingProxyType(
         ConnectionState.TOKEN_REFUSED: "Token recusado",
     }
 )
+
+
+def plural(count: int, one: str, many: str) -> str:
+    """Return a number with its word: "1 evento", "3.504 eventos"."""
+    return f"{thousands(count)} {one if count == 1 else many}"
+
+
+def thousands(count: int) -> str:
+    """Return a whole number as Brazil writes it: "3.504"."""
+    return f"{count:,}".replace(",", ".")

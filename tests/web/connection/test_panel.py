@@ -209,7 +209,7 @@ def test_gaps_of_a_day_are_listed_and_drawn(app: Flask, beto: Browser, place: Pl
         )
     page = beto.get(f"/empresas/company_{place.company}").text
     assert "1 lacuna nas últimas 24 horas" in page
-    assert "60 min" in page
+    assert "(1 h sem socket)" in page
     assert "ela não reenvia" in page
 
 

@@ -10,14 +10,24 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webhookproxy.alerts.conditions import CONDITIONS, Condition
+from webhookproxy.alerts.conditions import CONDITIONS, GAPS, Condition
 from webhookproxy.alerts.message import Message
 from webhookproxy.alerts.people import Person
 from webhookproxy.alerts.telling.words import account, advice, begun, over
 from webhookproxy.events import contract
-from webhookproxy.models import Alert, AlertMessage, AlertMessagePart, Company, Outage, Webhook
+from webhookproxy.models import (
+    Alert,
+    AlertMessage,
+    AlertMessagePart,
+    Company,
+    Outage,
+    Recovery,
+    Webhook,
+)
 from webhookproxy.models.alerts.messages import MessageKind, Part
+from webhookproxy.models.recovery.recoveries import recovery_of_gap
 from webhookproxy.models.types import to_ms
+from webhookproxy.troubles.recovered import recovery_words
 
 # Lines about single alerts in one message, names in its subject, and alerts in our own POST.
 LINES_MAX = 10
@@ -37,6 +47,8 @@ class Item:
     changes: int
     name: str
     outage: Outage | None
+    # What came back of the calls of a time without a socket.
+    recovery: Recovery | None = None
 
     @property
     def label(self) -> str:
@@ -99,10 +111,19 @@ def _items(session: Session, message_id: int, person: Person) -> list[Item]:
             changes[alert.id],
             names[alert.id],
             accounts.get(alert.outage_id or 0),
+            _recovery(session, alert),
         )
         for alert in alerts.values()
         if alert.id in names
     ]
+
+
+def _recovery(session: Session, alert: Alert) -> Recovery | None:
+    """Return what was asked of 3C Plus for the calls of an alert's gap, if that is over."""
+    if alert.condition not in GAPS or alert.company_id is None or alert.closed_at is None:
+        return None
+    since_ms, until_ms = to_ms(alert.since), to_ms(alert.closed_at)
+    return recovery_of_gap(session, alert.company_id, since_ms, until_ms)
 
 
 def _names(session: Session, alerts: Collection[Alert]) -> dict[int, str]:
@@ -190,14 +211,14 @@ def _lines(session: Session, items: Sequence[Item], now: datetime) -> list[str]:
 
 
 def _line(item: Item, now: datetime) -> str:
-    alert = item.alert
+    alert, recovered = item.alert, recovery_words(item.recovery)
     if not item.is_over:
-        text = begun(alert, now)
+        text = begun(alert, now, recovered)
         # A message that was sent late, or of which the end is told next.
         if alert.closed_at is not None and alert.condition != Condition.GAP:
-            text += f" Depois {over(alert, now)}"
+            text += f" Depois {over(alert, now, recovered)}"
         return f"{item.name}: {text}"
-    text = over(alert, now)
+    text = over(alert, now, recovered)
     if item.outage is not None:
         text += f" {account(item.outage)}"
     return f"{item.name}: {text}"
@@ -243,6 +264,12 @@ def _facts(item: Item) -> Mapping[str, object]:
         "reason": alert.reason,
         "status": alert.status,
     }
+    if (back := item.recovery) is not None:
+        facts["recovery"] = {
+            "state": back.state,
+            "recovered": back.recovered,
+            "trouble": back.trouble,
+        }
     if outage is not None and item.is_over:
         facts["account"] = {
             "waited": outage.waited,

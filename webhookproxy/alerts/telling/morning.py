@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.alerts.people import ZONE, Person
-from webhookproxy.alerts.telling.words import plural
 from webhookproxy.models import (
     Alert,
     AlertMessage,
@@ -25,6 +24,7 @@ from webhookproxy.models import (
 from webhookproxy.models.alerts.messages import MessageKind
 from webhookproxy.models.types import day_number
 from webhookproxy.reasons import DeliveryState
+from webhookproxy.reasons.words import plural
 
 # In Brasília.
 MORNING = time(8)

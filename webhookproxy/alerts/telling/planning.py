@@ -12,15 +12,19 @@ import gevent
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from webhookproxy.alerts.conditions import CONDITIONS, URGENT, Condition
+from webhookproxy.alerts.conditions import CONDITIONS, GAPS, URGENT, Condition
 from webhookproxy.alerts.people import Person
 from webhookproxy.alerts.telling.damping import HOUR, Change, Past, Planned, plan
 from webhookproxy.models import Alert, AlertMessage, AlertMessagePart, Outage
 from webhookproxy.models.alerts.messages import MessageKind, Part
+from webhookproxy.models.recovery.recoveries import gaps_under_way
+from webhookproxy.models.types import to_ms
 
 REMINDED_AFTER = timedelta(hours=24)
 # How long the end of a webhook's trouble waits until the account of its outage is final.
 ACCOUNT_WAIT = timedelta(minutes=10)
+# How long the end of a gap waits until its calls were asked for the last time, 15 minutes after it.
+RECOVERY_WAIT = timedelta(minutes=20)
 # What ended longer ago is not told any more: quiet hours are over by then.
 TOLD_WITHIN = timedelta(days=2)
 # Alerts in one query.
@@ -42,12 +46,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The alerts that last or ended lately, and whose accounts are final."""
+    """The alerts that last or ended lately, and whose accounts are final.
+
+    `recovering` are the gaps whose calls are still asked for, by company, in milliseconds.
+    """
 
     alerts: Sequence[Alert]
     settled: frozenset[int]
     # Those of lost connections, by company.
     lost: Mapping[int | None, Sequence[Alert]] = field(default_factory=dict)
+    recovering: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
 
 
 def known_alerts(session: Session, now: datetime) -> Known:
@@ -65,7 +73,7 @@ def known_alerts(session: Session, now: datetime) -> Known:
     for each in alerts:
         if each.condition in _GAP_TOO:
             lost[each.company_id].append(each)
-    return Known(alerts, frozenset(settled), lost)
+    return Known(alerts, frozenset(settled), lost, gaps_under_way(session))
 
 
 def told_of(
@@ -156,6 +164,8 @@ def _changes_of(
         is_news = alert.closed_at is None or alert.closed_at > person.told_from
         if not (lasted and is_news and person.wants(condition, alert.company_id)):
             return []
+        if condition is Condition.GAP and not _account_is_ready(alert, known, now):
+            return []
         found.append((Part.OPENED, begins))
     elif (
         alert.closed_at is None
@@ -174,6 +184,13 @@ def _changes_of(
 
 
 def _account_is_ready(alert: Alert, known: Known, now: datetime) -> bool:
+    if alert.condition in GAPS and alert.closed_at is not None:
+        since_ms, until_ms = to_ms(alert.since), to_ms(alert.closed_at)
+        waits = any(
+            since_ms <= last and first <= until_ms
+            for first, last in known.recovering.get(alert.company_id or 0, ())
+        )
+        return not waits or now - alert.closed_at >= RECOVERY_WAIT
     if alert.outage_id is None or alert.outage_id in known.settled or alert.closed_at is None:
         return True
     return now - alert.closed_at >= ACCOUNT_WAIT

@@ -25,6 +25,7 @@ from webhookproxy.reasons import (
     gap_words,
 )
 from webhookproxy.reasons.trouble_words import LASTING, STATUS_ADVICE
+from webhookproxy.reasons.words import plural, thousands
 
 Code = TypeVar("Code", bound=StrEnum)
 
@@ -35,7 +36,7 @@ _BEGUN = {
     Condition.TOKEN_REFUSED: "a 3C Plus recusa o token {since}.",
     Condition.TOKEN_EXPIRES: "o token vence em {expiry}.",
     Condition.SILENCE: "conectada, mas sem eventos {since}; a esta hora eles costumam chegar.",
-    Condition.GAP: "nenhum evento recebido {span}. {cause} Lembre: " + _NOT_RESENT + ".",
+    Condition.GAP: "nenhum evento recebido {span}. {cause} {back}",
     Condition.WEBHOOK_FAILING: "{cause}, {since}.",
     Condition.WEBHOOK_PAUSED: "sua URL respondeu que não existe mais (status 410), e o webhook está"
     " pausado {since}. Os eventos ficam guardados.",
@@ -49,12 +50,8 @@ _BEGUN = {
 }
 # After "{where}: "; {at} is "às 18:20", {lasted} "19 min (desde 18:01)".
 _OVER = {
-    Condition.CONNECTION_LOST: "conectada de novo {at}. Ficou {lasted} sem conexão, e "
-    + _NOT_RESENT
-    + ".",
-    Condition.TOKEN_REFUSED: "o token foi aceito {at}. Foi recusado por {lasted}, e "
-    + _NOT_RESENT
-    + ".",
+    Condition.CONNECTION_LOST: "conectada de novo {at}. Ficou {lasted} sem conexão{back}",
+    Condition.TOKEN_REFUSED: "o token foi aceito {at}. Foi recusado por {lasted}{back}",
     Condition.TOKEN_EXPIRES: "o vencimento do token mudou.",
     Condition.SILENCE: "os eventos voltaram {at}, depois de {lasted}.",
     Condition.WEBHOOK_FAILING: "voltou a receber {at}. Falhou por {lasted}.",
@@ -67,8 +64,11 @@ _OVER = {
 }
 
 
-def begun(alert: Alert, now: datetime) -> str:
-    """Return the sentence of a state that lasts, to follow the name of what is in it."""
+def begun(alert: Alert, now: datetime, recovered: str = "") -> str:
+    """Return the sentence of a state that lasts, to follow the name of what is in it.
+
+    `recovered` says how many calls of a gap came back; empty if no one asked for them.
+    """
     condition = Condition(alert.condition)
     status = f" com status {alert.status}" if alert.status else ""
     return _BEGUN[condition].format(
@@ -77,11 +77,15 @@ def begun(alert: Alert, now: datetime) -> str:
         status=status,
         expiry=f"{(alert.since + timedelta(days=EXPIRY_DAYS)).astimezone(ZONE):%d/%m}",
         span=span(alert, now),
+        back=recovered or f"Lembre: {_NOT_RESENT}.",
     )
 
 
-def over(alert: Alert, now: datetime) -> str:
-    """Return the sentence of a state that ended, to follow the name of what was in it."""
+def over(alert: Alert, now: datetime, recovered: str = "") -> str:
+    """Return the sentence of a state that ended, to follow the name of what was in it.
+
+    `recovered` says how many calls came back; empty if no one asked for them.
+    """
     at = _at(alert.closed_at or now, now)
     if alert.ending == Ending.SWITCHED_OFF:
         return f"não é mais observado: foi desligado, pausado ou apagado {at}."
@@ -89,7 +93,9 @@ def over(alert: Alert, now: datetime) -> str:
         return f"nenhum evento chegou até {at.removeprefix('às ')}, e agora não é hora deles."
     lasted = duration((alert.closed_at or now) - alert.since)
     return _OVER[Condition(alert.condition)].format(
-        at=at, lasted=f"{lasted} (desde {moment(alert.since, now)})"
+        at=at,
+        lasted=f"{lasted} (desde {moment(alert.since, now)})",
+        back=f". {recovered}" if recovered else f", e {_NOT_RESENT}.",
     )
 
 
@@ -139,12 +145,12 @@ def account(outage: Outage) -> str:
         return "Nenhum evento esperou."
     many = plural(outage.waited, "evento esperou", "eventos esperaram")
     if outage.is_cut:
-        many = f"Dos primeiros {_number(outage.waited)} eventos"
+        many = f"Dos primeiros {thousands(outage.waited)} eventos"
     ended = [plural(outage.delivered, "entregue", "entregues")]
     if outage.missed or not outage.on_the_way:
         ended.append(plural(outage.missed, "perdido", "perdidos"))
     if outage.on_the_way:
-        ended.append(f"{_number(outage.on_the_way)} ainda saindo")
+        ended.append(f"{thousands(outage.on_the_way)} ainda saindo")
     calls = ""
     if outage.calls:
         calls = f" ({plural(outage.calls, 'ligação', 'ligações')})"
@@ -201,12 +207,3 @@ def _one_of(kind: type[Code], code: str | None, default: Code) -> Code:
         return kind(code or default)
     except ValueError:
         return default
-
-
-def plural(count: int, one: str, many: str) -> str:
-    """Return a number with its word: "1 evento", "3.504 eventos"."""
-    return f"{_number(count)} {one if count == 1 else many}"
-
-
-def _number(count: int) -> str:
-    return f"{count:,}".replace(",", ".")

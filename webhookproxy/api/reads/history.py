@@ -16,20 +16,32 @@ from webhookproxy.api.shared.ids import Time, WebhookId
 from webhookproxy.api.shared.operations import Given, Operations
 from webhookproxy.api.shared.paging import PAGE_MAX, Page, PageQuery
 from webhookproxy.extensions import db
-from webhookproxy.models import Alert, Gap
+from webhookproxy.models import Alert, Gap, Recovery
 from webhookproxy.models.outages import outages_of
+from webhookproxy.models.recovery.recoveries import recoveries_of
 from webhookproxy.models.types import to_ms
 from webhookproxy.models.webhooks import live_webhooks
+from webhookproxy.troubles.recovered import recovery_words
 
 operations = Operations("history", "Histórico")
 
 R = TypeVar("R", Gap, Alert)
 
 
+class CallsAnswer(BaseModel):
+    """How many calls of a gap came back from the records of 3C Plus; `trouble`: why not all did."""
+
+    state: str
+    recovered: int
+    trouble: str | None
+    said: str
+
+
 class GapAnswer(BaseModel):
     """A time without a socket although one was wished; `ended_at` null: it lasts.
 
-    `recovered`: the server sent its events again, so that none is lost.
+    `recovered`: the server sent its events again, so that none is lost. `calls` null: 3C Plus was
+    not asked for its calls.
     """
 
     started_at: Time
@@ -37,6 +49,7 @@ class GapAnswer(BaseModel):
     reason: str
     why: str
     recovered: bool
+    calls: CallsAnswer | None
 
 
 class GapPage(Page):
@@ -50,6 +63,9 @@ def list_gaps(path: CompanyPath, query: PageQuery) -> GapPage:
     """List the times in which a company had no socket."""
     company_of(path.company)
     shown, next_cursor = _newest(Gap, Gap.started_at, path.company, query)
+    now = datetime.now(UTC)
+    spans = [(to_ms(gap.started_at), to_ms(gap.ended_at or now)) for gap in shown]
+    back = recoveries_of(db.session(), path.company, spans)
     return GapPage(
         items=[
             GapAnswer(
@@ -58,10 +74,22 @@ def list_gaps(path: CompanyPath, query: PageQuery) -> GapPage:
                 reason=gap.reason,
                 why=gap.why,
                 recovered=gap.recovered,
+                calls=_calls(found),
             )
-            for gap in shown
+            for gap, found in zip(shown, back, strict=True)
         ],
         next_cursor=next_cursor,
+    )
+
+
+def _calls(found: Recovery | None) -> CallsAnswer | None:
+    if found is None:
+        return None
+    return CallsAnswer(
+        state=found.state,
+        recovered=found.recovered,
+        trouble=found.trouble,
+        said=recovery_words(found),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from sqlalchemy import Index, SmallInteger, String, false, select, text
+from sqlalchemy import ColumnElement, Index, SmallInteger, String, false, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.extensions import Base
@@ -27,6 +27,8 @@ SWEEP_OVER_MS = 3 * HOUR_MS
 
 # Requests of a company among which those of its gaps are looked for.
 LOOKED_AT = 200
+# Requests of a month that are added up.
+SPANS_MAX = 5_000
 
 UNDER_WAY = "state IN ('counting', 'running')"
 
@@ -102,6 +104,7 @@ def recoveries_of(
         .where(
             Recovery.company_id == company_id,
             Recovery.until_ms >= min(gaps)[0],
+            Recovery.since_ms <= max(gaps)[0],
             Recovery.sweep.is_(False),
         )
         .order_by(Recovery.id.desc())
@@ -112,6 +115,66 @@ def recoveries_of(
         next((each for each in found if each.since_ms <= begin and end <= each.until_ms), None)
         for begin, end in gaps
     ]
+
+
+def _of_gaps() -> tuple[ColumnElement[bool], ...]:
+    """Return the condition for requests that no one asked for, but that a gap did."""
+    return Recovery.asked_by == "", Recovery.sweep.is_(False)
+
+
+def recovery_of_gap(
+    session: Session, company_id: int, since_ms: int, until_ms: int
+) -> Recovery | None:
+    """Return the newest request that a gap in this time made."""
+    query = (
+        select(Recovery)
+        .where(Recovery.company_id == company_id, *_of_gaps())
+        .where(Recovery.until_ms >= since_ms, Recovery.since_ms <= until_ms)
+        .order_by(Recovery.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def gaps_under_way(session: Session) -> dict[int, list[tuple[int, int]]]:
+    """Return the gaps whose calls are still asked for, by company."""
+    query = (
+        select(Recovery.company_id, Recovery.since_ms, Recovery.until_ms)
+        .where(text(UNDER_WAY), *_of_gaps())
+        .limit(SPANS_MAX)
+    )
+    found: dict[int, list[tuple[int, int]]] = {}
+    for company_id, since_ms, until_ms in session.execute(query):
+        found.setdefault(company_id, []).append((since_ms, until_ms))
+    return found
+
+
+def recovered_spans(
+    session: Session, company_id: int, since_ms: int, until_ms: int
+) -> list[tuple[int, int]]:
+    """Return the times of which every call is here: 3C Plus was asked for them to the end.
+
+    They are in order, and do not touch.
+    """
+    query = (
+        select(Recovery.since_ms, Recovery.until_ms)
+        .where(
+            Recovery.company_id == company_id,
+            Recovery.state == RecoveryState.FINISHED.value,
+            Recovery.until_ms > since_ms,
+            Recovery.since_ms < until_ms,
+            Recovery.sweep.is_(False),
+        )
+        .order_by(Recovery.since_ms, Recovery.id)
+        .limit(SPANS_MAX)
+    )
+    spans: list[tuple[int, int]] = []
+    for begin, end in session.execute(query):
+        if spans and begin <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+        else:
+            spans.append((begin, end))
+    return spans
 
 
 def last_sweep(session: Session, company_id: int) -> Recovery | None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webhookproxy.models import Gap
 from webhookproxy.models.recovery.recoveries import recoveries_of
 from webhookproxy.models.types import to_ms
-from webhookproxy.web.connection.recovery_words import recovery_words
+from webhookproxy.troubles.recovered import recovery_words
 
 DAY = timedelta(days=1)
 GAPS_MAX = 50

@@ -17,7 +17,7 @@ from webhookproxy.models.recovery.recoveries import HOUR_MS, RecoveryState, last
 from webhookproxy.models.types import to_ms
 from webhookproxy.rules import Refused
 from webhookproxy.rules.platform import rest_base
-from webhookproxy.web.connection.recovery_words import recovery_words, sweep_words
+from webhookproxy.troubles.recovered import recovery_words, sweep_words
 from webhookproxy.web.shared.access import actor, company_or_404
 from webhookproxy.web.shared.forms import policy, write
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request
+from sqlalchemy.orm import Session
 
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Gap
+from webhookproxy.models.recovery.recoveries import recoveries_of
+from webhookproxy.models.types import to_ms
 from webhookproxy.models.webhooks import live_webhooks
+from webhookproxy.troubles.recovered import recovery_words
 from webhookproxy.web.charts.pages import days_chart
 from webhookproxy.web.month.figures import arrivals_in, ended_in
 from webhookproxy.web.month.period import Month
@@ -72,7 +77,7 @@ def _facts(company: Company, month: Month, now: datetime, *, guest: bool) -> dic
         "until": until,
         "now": now,
         "uptime": up,
-        "gaps": [_row(gap, until) for gap in up.gaps[:GAPS_SHOWN]],
+        "gaps": _rows(session, company.id, up.gaps[:GAPS_SHOWN], until),
         "outages": list_outages(
             session, webhooks, company.timezone, month.begins, until, OUTAGES_SHOWN
         ),
@@ -85,6 +90,14 @@ def _facts(company: Company, month: Month, now: datetime, *, guest: bool) -> dic
     }
 
 
-def _row(gap: Gap, until: datetime) -> tuple[Gap, timedelta, str]:
-    """Return a gap with how long it lasted, and why."""
-    return gap, (gap.ended_at or until) - gap.started_at, gap.why
+def _rows(
+    session: Session, company_id: int, gaps: Sequence[Gap], until: datetime
+) -> list[tuple[Gap, timedelta, str]]:
+    """Return each gap with how long it lasted, why, and how many of its calls came back."""
+    spans = [(gap.started_at, gap.ended_at or until) for gap in gaps]
+    times = [(to_ms(first), to_ms(last)) for first, last in spans]
+    back = recoveries_of(session, company_id, times)
+    return [
+        (gap, last - first, f"{gap.why} {recovery_words(each)}".strip())
+        for gap, (first, last), each in zip(gaps, spans, back, strict=True)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.models import AuditEntry, Company, Gap
 from webhookproxy.models.audit import Action
+from webhookproxy.models.recovery.recoveries import recovered_spans
+from webhookproxy.models.types import to_ms
 
 # A month with more gaps says so, and sums only the first ones.
 GAPS_MAX = 5_000
@@ -22,22 +25,25 @@ Span = tuple[datetime, datetime]
 class Uptime:
     """How long a socket was wished, how long it was missing meanwhile, and the gaps.
 
-    `is_cut`: the time had more gaps than are counted.
+    `recovered` is the part of what is missing of which the calls came back afterwards. `is_cut`:
+    the time had more gaps than are counted.
     """
 
     wished: timedelta
     missing: timedelta
+    recovered: timedelta
     gaps: Sequence[Gap]
     is_cut: bool
 
     @property
     def share(self) -> float | None:
         """Return the percentage; None if no socket was wished. Never 100 if any time is missing."""
-        if not self.wished:
-            return None
-        if not self.missing:
-            return 100.0
-        return min(99.99, int((1 - self.missing / self.wished) * 10_000) / 100)
+        return _share(self.wished, self.missing)
+
+    @property
+    def share_with_calls(self) -> float | None:
+        """Return the percentage of the time of which the calls are here, by socket or recovered."""
+        return _share(self.wished, self.missing - self.recovered)
 
 
 def uptime(session: Session, company: Company, begins: datetime, ends: datetime) -> Uptime:
@@ -51,11 +57,37 @@ def uptime(session: Session, company: Company, begins: datetime, ends: datetime)
         .limit(GAPS_MAX + 1)
     ).all()
     is_cut, gaps = len(gaps) > GAPS_MAX, gaps[:GAPS_MAX]
-    missing = sum(
-        (_common((gap.started_at, gap.ended_at or ends), span) for gap in gaps for span in wished),
-        timedelta(),
-    )
-    return Uptime(sum((last - first for first, last in wished), timedelta()), missing, gaps, is_cut)
+    spans = [(gap.started_at, gap.ended_at or ends) for gap in gaps]
+    missing = sum((_common(each, span) for each in spans for span in wished), timedelta())
+    back = _recovered(session, company.id, gaps, ends)
+    recovered = sum((_common(each, span) for each in back for span in wished), timedelta())
+    whole = sum((last - first for first, last in wished), timedelta())
+    return Uptime(whole, missing, recovered, gaps, is_cut)
+
+
+def _recovered(
+    session: Session, company_id: int, gaps: Sequence[Gap], ends: datetime
+) -> list[Span]:
+    """Return the times of those gaps whose calls all came back; they are given in order."""
+    if not gaps:
+        return []
+    spans = recovered_spans(session, company_id, to_ms(gaps[0].started_at), to_ms(ends))
+    begins = [begin for begin, _ in spans]
+    found = []
+    for gap in gaps:
+        last = gap.ended_at or ends
+        place = bisect_right(begins, to_ms(gap.started_at)) - 1
+        if gap.recovered or (place >= 0 and to_ms(last) <= spans[place][1]):
+            found.append((gap.started_at, last))
+    return found
+
+
+def _share(wished: timedelta, missing: timedelta) -> float | None:
+    if not wished:
+        return None
+    if not missing:
+        return 100.0
+    return min(99.99, int((1 - missing / wished) * 10_000) / 100)
 
 
 def wished_spans(

@@ -1,10 +1,10 @@
-"""A recovery of calls in words, beside its gap and in the list of requests."""
+"""A recovery of calls in words: beside its gap, in the list of requests, and in alerts."""
 
 from __future__ import annotations
 
 from webhookproxy.models.recovery.recoveries import Recovery, RecoveryState
 from webhookproxy.reasons import PLATFORM_WORDS, PlatformTrouble
-from webhookproxy.web.shared.formats import plural
+from webhookproxy.reasons.words import plural
 
 # What 3C Plus has no record of.
 NOT_BACK = "eventos de agente e de fila não voltam"
