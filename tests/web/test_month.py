@@ -176,8 +176,9 @@ def test_the_uptime_is_said_with_and_without_what_came_back(
     for hours in (9, 6, 3):
         gap(app, place.company, NOW - hours * HOUR, HOUR)
     # Two requests that touch cover the first gap; of the second one not everything was asked for.
-    for hours, lasted, state in ((9, 0.5, "finished"), (8.5, 0.5, "finished"), (6, 1, "stopped")):
-        since = NOW - hours * HOUR
+    asked = ((9.0, 0.5, "finished"), (8.5, 0.5, "finished"), (6.0, 1.0, "stopped"))
+    for ago, lasted, state in asked:
+        since = NOW - ago * HOUR
         values = {"company": place.company, "state": state, "since": to_ms(since)}
         put(
             app,
