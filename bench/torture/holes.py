@@ -22,7 +22,7 @@ TOKEN = "canary-token-of-the-holes"
 BETWEEN = 50
 # A socket that lived for less than five seconds is opened again after a pause, which grows.
 LONG_BETWEEN = 300
-SECONDS = 60.0
+SECONDS = 120.0
 # Deliveries of a webhook with eight at a time that may be under way.
 UNDER_WAY = 80
 # Between the moment in which an event is sent and the one in which a socket is known to be lost.
