@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -13,10 +14,12 @@ from tests.support.application import rows, store_of
 from tests.web.recordings.world import World
 from tests.web.support.browser import Browser
 from webhookproxy.extensions import db
+from webhookproxy.housekeeping.retention import OldCounters
 from webhookproxy.maintenance import privacy
 from webhookproxy.maintenance.personal import read_number
 from webhookproxy.models.audit import CLI
 from webhookproxy.models.companies import Company
+from webhookproxy.models.recordings import DAY_MS, count_valid_links, opens_until, remove_links
 
 # Each needs a simulator, and most of them more than one page.
 pytestmark = pytest.mark.slow
@@ -58,6 +61,29 @@ def test_all_links_of_a_company_are_revoked_and_later_ones_open(world: World, an
     assert world.get(f"{world.path('65f0a2')}/audio").status_code == 200
     query = "SELECT who FROM audit WHERE detail = 'recordings_revoked'"
     assert [row.who for row in rows(world.app, query)] == ["ana@exemplo.com.br"]
+
+
+def test_links_are_made_found_counted_and_removed_on_each_database(any_world: World) -> None:
+    world = any_world
+    path, _ = world.path(), world.path("65f0a2")
+    assert world.get(f"{path}/audio").status_code == 200
+    now_ms = round(time.time() * 1000)
+    first = world.half.events()[0]
+    with world.app.app_context():
+        company = db.session.get(Company, world.company)
+        assert company is not None
+        assert count_valid_links(db.session(), company, now_ms) == 2
+        assert (
+            opens_until(db.session(), company, first.id, now_ms) == first.received_ms + 30 * DAY_MS
+        )
+    removed = store_of(world.app).run(lambda connection: remove_links(connection, [first.id]))
+    assert removed == 1
+    assert world.get(f"{path}/audio").status_code == 404
+    world.execute("UPDATE recording_links SET expires_ms = 1")
+    past = OldCounters(store_of(world.app), world.half.relay.reading, 30)
+    while past.step(now_ms):
+        pass
+    assert rows(world.app, "SELECT * FROM recording_links") == []
 
 
 def test_the_link_of_one_event_is_revoked_on_its_page(world: World, ana: Browser) -> None:
