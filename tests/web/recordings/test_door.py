@@ -114,6 +114,8 @@ def test_what_there_is_not_to_hear_is_said(world: World) -> None:
         answer = world.get(path)
         assert (answer.status_code, said in answer.text) == (status, True), oddity
         assert "noindex" in answer.headers["X-Robots-Tag"]
+        assert answer.headers.get("Retry-After", "1") == "1"
+        assert (status == 503) >= ("Retry-After" in answer.headers)
     assert rows(world.app, "SELECT 1 FROM audit WHERE action = 'recording_heard'") == []
     world.odd()
     assert world.get(path).data == AUDIO

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from math import ceil
 from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, g, render_template, request
@@ -101,9 +102,12 @@ def _wanted(token: str) -> _Wanted | None:
     return _Wanted(Access(company.id, base, *company.rest_identity), link.history_id)
 
 
-def _none(error: RecordingError) -> tuple[str, int]:
+def _none(error: RecordingError) -> Response:
     said = SAID[error.trouble]
-    return render_template("recordings/none.html", said=said), said.status
+    answer = Response(render_template("recordings/none.html", said=said), said.status)
+    if error.after is not None:
+        answer.headers["Retry-After"] = str(max(1, ceil(error.after)))
+    return answer
 
 
 def _note(wanted: _Wanted, asked_range: str) -> None:
