@@ -14,6 +14,8 @@ from flask import Flask
 from tests.listener.listening import Listening, listening
 from tests.support.application import rows, wait_until
 from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.listener.alignment.comparison import Comparison, finds_no_pair
+from webhookproxy.listener.alignment.pairing import TEXTS_MAX
 from webhookproxy.listener.second import observer, observers
 
 # Rules of servers that the simulator plays; see its command `second`.
@@ -78,6 +80,23 @@ def test_a_server_that_ends_the_first_socket_is_seen_once_and_never_asked_again(
         half.edit(company_id, observe_second=False)
         half.edit(company_id, observe_second=True)
         wait_for_report(half, company_id, "observing")
+
+
+@pytest.mark.parametrize(("second_brings", "differs"), [(0, False), (5_000, True)])
+def test_too_many_texts_without_a_pair_end_it_and_the_reason_is_told_apart(
+    second_brings: int, differs: bool
+) -> None:
+    comparison, over = Comparison(), []
+    comparison.on_over = lambda: over.append(True)
+    comparison.connected("id", "")
+    for number in range(second_brings):
+        comparison.event(f"second {number}")
+    for number in range(TEXTS_MAX):
+        comparison.first_brought(f"first {number}")
+    assert over == ([True] if second_brings else [])
+    comparison.first_brought("one more")
+    assert over == [True]
+    assert finds_no_pair(comparison) == differs
 
 
 @pytest.mark.slow

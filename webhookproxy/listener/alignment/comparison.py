@@ -34,6 +34,7 @@ class Comparison:
         self.first_lost_by: ConnectionReason | None = None
         # Whether no more can be compared: too many texts wait for their pair, or it failed.
         self.is_full = False
+        self.brought_by_second = 0
         self._is_over = False
 
     @property
@@ -103,6 +104,7 @@ class Comparison:
             return
         try:
             step(*given)
+            self.brought_by_second += len(given) > 1 and given[0] == SECOND
         except Exception:  # observing may cost the first socket nothing
             logger.exception("two sockets could not be compared")
             self.is_full = True
@@ -110,6 +112,11 @@ class Comparison:
             self.is_full = True
             self._is_over = True
             self.on_over()
+
+
+def finds_no_pair(comparison: Comparison) -> bool:
+    """Return whether the texts differ, and not only one socket lags: few had a pair."""
+    return comparison.counts[0] * 2 < comparison.brought_by_second
 
 
 def _nothing() -> None:

@@ -9,8 +9,7 @@ from dataclasses import replace
 import gevent
 from gevent.event import Event
 
-from webhookproxy.listener.alignment.comparison import Comparison
-from webhookproxy.listener.alignment.pairing import TEXTS_MAX
+from webhookproxy.listener.alignment.comparison import Comparison, finds_no_pair
 from webhookproxy.listener.client import NotConnected, Socket
 from webhookproxy.listener.connection import Supervisor
 from webhookproxy.listener.handshakes import Handshakes
@@ -89,7 +88,11 @@ class Observer:
                 self._stopping.wait(LOOK_SECONDS)
                 continue
             joins = self._report.joins
-            self._become(self._observe())
+            try:
+                self._become(self._observe())
+            except Exception:  # a bug must not leave the page saying that it is observed
+                logger.exception("company_%d, second socket: it failed", self._report.company_id)
+                self._become(SecondSocketState.WAITING)
             again = AGAIN_FIRST if self._report.joins > joins else min(again * 2, AGAIN_MAX)
             self._stopping.wait(again)
 
@@ -107,9 +110,10 @@ class Observer:
     def _compare(self, comparison: Comparison, socket: Socket) -> bool:
         """Open the socket and count until either ends; return whether it was refused."""
         feed = self.supervisor.feed
-        feed.beside = self._comparison = comparison
         try:
             with self._handshakes.turn():
+                # Not earlier: the wait for a turn may be long.
+                feed.beside = self._comparison = comparison
                 socket.open(
                     self.supervisor.address, self._handshakes.policy, self._handshakes.resolver
                 )
@@ -128,8 +132,8 @@ class Observer:
         self, comparison: Comparison, socket: Socket, *, refused: bool
     ) -> SecondSocketState:
         if comparison.is_full:
-            few = comparison.counts[0] < TEXTS_MAX
-            return SecondSocketState.TEXTS_DIFFER if few else SecondSocketState.BEHIND
+            differ = finds_no_pair(comparison)
+            return SecondSocketState.TEXTS_DIFFER if differ else SecondSocketState.BEHIND
         is_short = comparison.seconds_joined < KICK_SECONDS
         if refused or (is_short and socket.lost in _ENDED_BY_SERVER):
             gevent.sleep(BOTH_SECONDS)
