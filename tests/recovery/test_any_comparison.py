@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine
 
-from webhookproxy.events.recovery.histories import id_of, missing, rows_of
+from webhookproxy.events.recovery.histories import id_of, is_the_end, missing, rows_of
 from webhookproxy.events.recovery.periods import MINUTE_MS, Period, periods, widened
 from webhookproxy.models.recovery.call_histories import (
     CallHistory,
@@ -148,7 +148,7 @@ def look(connection: Connection, platform: Platform, gap: tuple[int, int], at: i
         for page in itertools.count(1):
             rows = rows_of(platform.page(period, page, at))
             fresh = missing(rows, seen)
-            if not rows or (not fresh and had_nothing_new):
+            if is_the_end(rows, fresh, had_nothing_new=had_nothing_new):
                 break
             had_nothing_new = not fresh
             seen.update(map(id_of, fresh))

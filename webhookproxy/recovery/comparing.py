@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.events.recovery.comparison import NAMED_MAX, Call, call_of
-from webhookproxy.events.recovery.histories import id_of, missing
+from webhookproxy.events.recovery.histories import id_of, is_the_end, missing
 from webhookproxy.events.recovery.periods import periods
 from webhookproxy.models.companies import Company
 from webhookproxy.models.recovery.call_histories import known_histories
@@ -56,6 +56,8 @@ class _List:
     details: dict[str, Call] = field(default_factory=dict)
     period: int = 0
     page: int = 1
+    # Of the last page.
+    had_nothing_new: bool = False
     is_cut: bool = False
     # When 3C Plus last gave a page, or the list was begun.
     answered_ms: int = 0
@@ -134,11 +136,11 @@ class Comparing:
             return
         found.answered_ms = now_ms
         fresh = missing(rows, found.calls)
-        if not fresh:
-            # An empty page is the end. A short one may not be: sizes are ignored now and then.
-            found.period, found.page = found.period + 1, 1
+        if is_the_end(rows, fresh, had_nothing_new=found.had_nothing_new):
+            found.period, found.page, found.had_nothing_new = found.period + 1, 1, False
             return
         found.page += 1
+        found.had_nothing_new = not fresh
         self._note_unknown(asked.company_id, found, fresh)
         found.calls.update(dict.fromkeys(map(id_of, fresh)))
         found.is_cut = len(found.calls) >= CALLS_MAX

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
-from webhookproxy.events.recovery.histories import Row, id_of, missing
+from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missing
 from webhookproxy.listener.routes import Arrival
 from webhookproxy.models.companies import Company
 from webhookproxy.models.recovery.call_histories import known_histories
@@ -227,9 +227,8 @@ class Recovering:
             self._progress.failed(task, error, now_ms, fence)
             return
         fresh = missing(rows, hand.seen)
-        if not rows or (not fresh and hand.had_nothing_new) or found.page > PAGES_MAX:
-            # A short page may not be the end: sizes are ignored now and then. One with nothing new
-            # may not be either: calls of now move the others, and some are listed twice.
+        is_end = is_the_end(rows, fresh, had_nothing_new=hand.had_nothing_new)
+        if is_end or found.page > PAGES_MAX:
             self._progress.period_is_done(task, fence)
             return
         with self._reading.connect() as connection:

@@ -70,6 +70,16 @@ def missing(rows: Sequence[Row], known: Collection[str]) -> list[Row]:
     return found
 
 
+def is_the_end(rows: Sequence[Row], fresh: Sequence[Row], *, had_nothing_new: bool) -> bool:
+    """Return whether a page is the end of a list; `fresh` are its calls that no page had before.
+
+    An empty page is, and the second one in a row with nothing new. A short one may not be: sizes
+    are ignored now and then. The first with nothing new may not be either: calls of now move the
+    others down, and some are listed twice.
+    """
+    return not rows or (not fresh and had_nothing_new)
+
+
 def _is_call(row: Any) -> bool:
     return isinstance(row, dict) and bool(id_of(row))
 
