@@ -5,12 +5,19 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
+from tests.listener.listening import Listening
+from tests.support.application import rows, store_of
 from tests.support.receiver import Receiver, endless, hang, raw
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.socket_server import CONNECT, OPEN, text_frame, websocket
 from webhookproxy.listener.client import Address
-from webhookproxy.listener.token_check import check_token
+from webhookproxy.listener.token_check import TokenSwitch, check_token
+from webhookproxy.models.accounts.next_tokens import lay_ready
+from webhookproxy.models.audit import CLI
+from webhookproxy.models.companies import find_company
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionReason
@@ -76,3 +83,29 @@ def test_an_address_inside_is_not_dialled(connects: list[object]) -> None:
     assert check("https://localhost.example:4009", strict) is not ConnectionReason.ACCEPTED
     assert check("https://127.0.0.1:4009", strict) is not ConnectionReason.ACCEPTED
     assert connects == []
+
+
+def test_a_token_that_is_ready_follows_one_that_is_refused(half: Listening) -> None:
+    # The simulator refuses tokens of fewer than eight characters.
+    company = half.company("short")
+    policy = half.app.extensions["policy"]
+    job = TokenSwitch(half.relay.store, half.relay.reading, policy, lambda: half.relay.fence)
+
+    def lay(session: Session) -> None:
+        found = find_company(session, company)
+        lay_ready(session, found, "next-token-of-it-0001", None, policy, CLI)
+
+    store_of(half.app).session(lay)
+    half.wait_for_state(company, "token_refused")
+    # Nothing is switched to that was not accepted in a trial.
+    assert not job.step()
+    store_of(half.app).run(
+        lambda c: c.execute(text("UPDATE next_tokens SET answer = 'accepted'")) and None
+    )
+    assert job.step()
+    half.notice()
+    half.wait_for_state(company, "connected")
+    assert rows(half.app, "SELECT id FROM next_tokens") == []
+    who = rows(half.app, "SELECT who, detail FROM audit WHERE action = 'next_token_changed'")
+    assert [tuple(each) for each in who] == [("cli", "laid ready"), ("server", "switched to")]
+    assert not job.step()

@@ -14,6 +14,8 @@ FOR_ADMINISTRATORS = {
     "company_editing.create",
     "company_editing.edit",
     "company_editing.delete",
+    "next_token.show",
+    "next_token.act_on",
     "webhook_editing.create",
     "recipes.index",
     "recipes.use",

@@ -20,6 +20,7 @@ from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.liveness import look
 from webhookproxy.engine.relay import Relay
 from webhookproxy.housekeeping.steps import Housekeeping
+from webhookproxy.listener.token_check import TokenSwitch
 from webhookproxy.network.dial import Resolver, shared_resolver
 from webhookproxy.network.http.client import Client
 from webhookproxy.platform.rest import shared_rest
@@ -48,6 +49,7 @@ class BackgroundJobs(NamedTuple):
     recovering: Recovering
     comparing: Comparing
     outages: Outages
+    token_switch: TokenSwitch
     dead_mans_switch: DeadMansSwitch
     watcher: Watcher
     outbox: Outbox
@@ -82,6 +84,7 @@ def background_jobs(
     recovering = Recovering(store, reading, rest, writer, keys, policy, clock)
     tell = app.extensions["broadcast"].tell
     comparing = Comparing(store, reading, rest, policy, lambda: journal.fence, tell, clock)
+    token_switch = TokenSwitch(store, reading, app.extensions["policy"], lambda: relay.fence)
     outages = Outages(store, reading, tell, clock)
     client = Client(policy, shared_resolver(), max_idle=0)
     looking = partial(look, reading, relay.failing_since)
@@ -94,6 +97,6 @@ def background_jobs(
     outbox = Outbox(store, reading, channels, base, clock)
     last_word = LastWord(store, reading, channels, base, looking, lambda: relay.is_running, clock)
     return BackgroundJobs(
-        *(housekeeping, indexer, resending, recovering, comparing, outages, switch),
-        *(watcher, outbox, last_word),
+        *(housekeeping, indexer, resending, recovering, comparing, outages, token_switch),
+        *(switch, watcher, outbox, last_word),
     )

@@ -1,16 +1,41 @@
-"""Whether 3C Plus accepts a token, asked with a socket of its own that lives for a moment."""
+"""Whether 3C Plus accepts a token, and the switch to the next one when the present one is refused.
+
+A token is asked about with a socket of its own that lives for a moment.
+"""
 
 from __future__ import annotations
 
-import gevent
+import logging
+from collections.abc import Callable
+from functools import partial
 
+import gevent
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from webhookproxy.database.store import Store
 from webhookproxy.listener.client import Address, NotConnected, Socket
+from webhookproxy.models.accounts.next_tokens import switch
+from webhookproxy.models.audit import SERVER
+from webhookproxy.models.companies import Company
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionReason
+from webhookproxy.rules import Refused
+
+logger = logging.getLogger(__name__)
 
 # A user waits for the page; the connection itself has half as much again.
 CHECK_SECONDS = 10.0
+# How often it is looked for companies whose token is refused.
+SWITCH_SECONDS = 5.0
+
+_REFUSED = text(
+    "SELECT n.company_id FROM next_tokens n"
+    " JOIN connections k ON k.company_id = n.company_id AND k.state = 'token_refused'"
+    " JOIN companies c ON c.id = n.company_id AND c.should_connect AND c.deleted_at IS NULL"
+    " WHERE n.answer = 'accepted' ORDER BY n.company_id LIMIT 100"
+)
 
 
 class Ignoring:
@@ -46,3 +71,35 @@ def check_token(
         socket.close()
     # Some servers accept every token, and close the connection of a bad one at once.
     return socket.lost or ConnectionReason.ACCEPTED
+
+
+class TokenSwitch:
+    """A background job of the owner of the sockets; the new socket opens as for any new token."""
+
+    def __init__(
+        self, store: Store, reading: Engine, policy: Policy, fence: Callable[[], int | None]
+    ) -> None:
+        self.pause = SWITCH_SECONDS
+        self._store = store
+        self._reading = reading
+        self._policy = policy
+        self._fence = fence
+
+    def step(self) -> bool:
+        """Switch the companies whose token is refused; return whether there was one."""
+        with self._reading.connect() as connection:
+            found = connection.execute(_REFUSED).scalars().all()
+        for company_id in found:
+            try:
+                self._store.session(partial(self._switch, company_id), fence=self._fence())
+            except Refused:
+                # Another company has the same token: a user must decide.
+                logger.warning("company_%d cannot have the token that is ready", company_id)
+            else:
+                logger.warning("company_%d has its next token now", company_id)
+        return bool(found)
+
+    def _switch(self, company_id: int, session: Session) -> None:
+        company = session.get(Company, company_id)
+        if company is not None and company.deleted_at is None:
+            switch(session, company, self._policy, SERVER)

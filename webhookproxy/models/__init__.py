@@ -12,6 +12,7 @@ from webhookproxy.extensions import Base
 if TYPE_CHECKING:
     from webhookproxy.models.accounts.api_tokens import ApiToken
     from webhookproxy.models.accounts.guest_links import GuestLink
+    from webhookproxy.models.accounts.next_tokens import NextToken
     from webhookproxy.models.accounts.password_links import PasswordLink
     from webhookproxy.models.accounts.people import Grant, User
     from webhookproxy.models.accounts.second_factors import RecoveryCode, SecondFactor
@@ -67,6 +68,7 @@ __all__ = [
     "KeyCheck",
     "Lease",
     "MinuteCount",
+    "NextToken",
     "Outage",
     "PasswordLink",
     "PastFormat",
@@ -113,6 +115,7 @@ _MODULES = {
     "KeyCheck": "installation.keycheck",
     "Lease": "installation.leases",
     "MinuteCount": "minutes",
+    "NextToken": "accounts.next_tokens",
     "Outage": "outages",
     "PasswordLink": "accounts.password_links",
     "PastFormat": "past_formats",

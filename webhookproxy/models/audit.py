@@ -66,6 +66,7 @@ class Action(StrEnum):
     CONNECT = "connect"
     DISCONNECT = "disconnect"
     DIAGNOSED = "diagnosed"
+    NEXT_TOKEN_CHANGED = "next_token_changed"  # noqa: S105
     CALLS_RECOVERED = "calls_recovered"
     WEBHOOK_CREATED = "webhook_created"
     WEBHOOK_CHANGED = "webhook_changed"

@@ -196,12 +196,17 @@ def tokens_later() -> list[ORMOption]:
     return [defer(each) for each in (Company.token, Company.rest_token)]
 
 
+_CONNECTED_BY = ("token", "socket_url", "agent_id", "rest_url")
+_FORGET_NEXT_TOKEN = text("DELETE FROM next_tokens WHERE company_id = :company")
+
+
 def fingerprint_text(socket_url: str, agent_id: str, token: str) -> str:
     """Return the text behind `token_fingerprint`: these three together identify a connection."""
     return "\n".join((socket_url, agent_id, token))
 
 
-def _refuse_taken(session: Session, given: CompanyInput, but: int | None) -> str:
+def refuse_taken(session: Session, given: CompanyInput, but: int | None) -> str:
+    """Return the fingerprint of a connection. Raises Refused if another company has the same."""
     whole = fingerprint_text(given.socket_url, given.agent_id, given.token)
     marks = keyring().fingerprints(whole)
     taken = select(Company.id).where(
@@ -221,7 +226,7 @@ def _refuse_taken(session: Session, given: CompanyInput, but: int | None) -> str
 def create_company(session: Session, given: CompanyInput, policy: Policy) -> Company:
     """Create a company, not connected; raise Refused with all problems of the fields."""
     clean = check_company(given, policy)
-    mark = _refuse_taken(session, clean, but=None)
+    mark = refuse_taken(session, clean, but=None)
     company = Company(**asdict(clean), token_fingerprint=mark, connection=Connection())
     _give_recording_key(company)
     session.add(company)
@@ -231,9 +236,14 @@ def create_company(session: Session, given: CompanyInput, policy: Policy) -> Com
 
 
 def edit_company(session: Session, company: Company, given: CompanyInput, policy: Policy) -> None:
-    """Replace the fields of a company; a new token, host or agent needs a new socket."""
+    """Replace the fields of a company; a new token, host or agent needs a new socket.
+
+    The next token that was laid ready was meant, and tried, for the old ones.
+    """
     clean = check_company(given, policy)
-    mark = _refuse_taken(session, clean, but=company.id)
+    if any(getattr(company, name) != getattr(clean, name) for name in _CONNECTED_BY):
+        session.execute(_FORGET_NEXT_TOKEN, {"company": company.id})
+    mark = refuse_taken(session, clean, but=company.id)
     if mark != company.token_fingerprint or clean.observe_second > company.observe_second:
         # What was seen of its sockets is no longer about this, or is asked for again.
         company.connection.one_socket_at = None

@@ -24,6 +24,7 @@ from webhookproxy.web.connection import alarms, comparison, recovery
 from webhookproxy.web.connection.panel import blueprint as connection
 from webhookproxy.web.deliveries import attempts, bulk_resends, resend_selection, send_stored
 from webhookproxy.web.deliveries.pages import blueprint as deliveries
+from webhookproxy.web.diagnosis.next_token import blueprint as next_token
 from webhookproxy.web.diagnosis.page import blueprint as diagnosis
 from webhookproxy.web.events import by_telephone, call, call_words, words
 from webhookproxy.web.events.pages import blueprint as events
@@ -51,7 +52,7 @@ _BLUEPRINTS = (
     *(login, second_step.blueprint, second_factor.blueprint, tokens.blueprint),
     *(panel.blueprint, health.blueprint, metrics, theme.blueprint, guide.blueprint, exports),
     *(api_guide.blueprint,),
-    *(companies, company_editing.blueprint, connection, diagnosis, month, catalogue),
+    *(companies, company_editing.blueprint, connection, diagnosis, next_token, month, catalogue),
     *(recovery.blueprint, comparison.blueprint),
     *(
         webhooks,

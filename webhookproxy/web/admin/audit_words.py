@@ -27,6 +27,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.CONNECT: ("Conectou", "plug-connected"),
         Action.DISCONNECT: ("Desconectou", "plug-connected-x"),
         Action.DIAGNOSED: ("Fez o diagnóstico", "stethoscope"),
+        Action.NEXT_TOKEN_CHANGED: ("Token novo", "key"),
         Action.CALLS_RECOVERED: ("Recuperou ligações", "history"),
         Action.WEBHOOK_CREATED: ("Criou o webhook", "plus"),
         Action.WEBHOOK_CHANGED: ("Mudou o webhook", "pencil"),
@@ -136,6 +137,9 @@ _WORDS = MappingProxyType(
     {
         (Action.LOGIN_REFUSED, "second factor"): "senha certa, código do segundo fator errado",
         (Action.SECRET_ROTATED, "finished"): "encerrou o segredo antigo",
+        (Action.NEXT_TOKEN_CHANGED, "laid ready"): "deixou pronto",
+        (Action.NEXT_TOKEN_CHANGED, "switched to"): "entrou no lugar do atual",
+        (Action.NEXT_TOKEN_CHANGED, "removed"): "descartado",
         (Action.EXPORT, "deliveries"): "as entregas, em CSV",
         (Action.EXPORT, "events"): "os eventos, em CSV",
         (Action.EXPORT, "audit"): "a auditoria, em CSV",

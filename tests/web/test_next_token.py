@@ -1,0 +1,74 @@
+"""A next token is laid ready, tried, and switched to; only an administrator does it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from tests.support.application import make_company, rows, store_of
+from tests.support.simulator_process import SimulatorProcess
+from tests.web.support.browser import Browser
+from tests.web.support.sockets import owner
+from webhookproxy.models.companies import find_company
+
+OLD, NEW = "old-token-of-it-0001", "new-token-of-it-0001"
+
+
+def test_a_token_is_laid_ready_tried_and_switched_to(
+    app: Flask, ana: Browser, simulator: SimulatorProcess
+) -> None:
+    owner(app)
+    policy = app.extensions["policy"]
+    app.extensions["policy"] = replace(policy, rest_hosts=frozenset({"127.0.0.1"}))
+    company = make_company(app, simulator.url, OLD, threec_id="1")
+    address = f"/empresas/company_{company}/token-novo"
+    assert f'href="{address}"' in ana.get(f"/empresas/company_{company}/editar").text
+    simulator.control("rest", token=NEW, role="gestor")
+    for typed, says in (
+        (OLD, "Este é o token que a empresa já usa."),
+        ("with space", "espaços ou caracteres de controle"),
+    ):
+        assert says in ana.send(address, {**ana.fields(address), "token": typed}, 200).text
+    # The simulator refuses tokens of fewer than eight characters.
+    ana.send(address, {**ana.fields(address), "token": "short"}, 303)
+    page = ana.get(address).text
+    assert "A 3C Plus recusou o token" in page
+    assert "Trocar agora" not in page
+    ana.post(f"{address}/agora", 303, acao="trocar")
+    assert "Teste o token antes" in ana.get(address).text
+    fields = {**ana.fields(address), "token": NEW, "token_expires": "31/12/2027"}
+    ana.send(address, fields, 303)
+    page = ana.get(address).text
+    assert "A 3C Plus aceitou uma conexão com ele. É de um gestor." in page
+    assert "o ID 3C Plus cadastrado aqui é 1" in page
+    assert NEW not in page + str(rows(app, "SELECT * FROM next_tokens"))
+    ana.post(f"{address}/agora", 400, acao="outra")
+    ana.post(f"{address}/agora", 303, acao="trocar")
+
+    def token(session: Session) -> tuple[str, bool]:
+        found = find_company(session, company)
+        return found.token, found.token_expires_at is not None
+
+    assert store_of(app).session(token) == (NEW, True)
+    assert rows(app, "SELECT id FROM next_tokens") == []
+
+
+def test_a_token_that_is_ready_goes_with_the_server_that_it_was_for(
+    app: Flask, ana: Browser, simulator: SimulatorProcess
+) -> None:
+    owner(app)
+    company = make_company(app, simulator.url, OLD)
+    address = f"/empresas/company_{company}"
+    ready = f"{address}/token-novo"
+    ana.send(ready, {**ana.fields(ready), "token": NEW}, 303)
+    edited = ana.fields(f"{address}/editar")
+    ana.send(f"{address}/editar", {**edited, "name": "Outra"}, 303)
+    assert len(rows(app, "SELECT id FROM next_tokens")) == 1
+    elsewhere = {"host": "outro", "other_host": "http://127.0.0.1:4009", "token": OLD}
+    ana.send(f"{address}/editar", {**ana.fields(f"{address}/editar"), **elsewhere}, 303)
+    assert rows(app, "SELECT id FROM next_tokens") == []
+    ana.send(ready, {**ana.fields(ready), "token": NEW}, 303)
+    ana.post(f"{ready}/agora", 303, acao="descartar")
+    assert rows(app, "SELECT id FROM next_tokens") == []

@@ -1,0 +1,166 @@
+"""The next token of a company: an administrator lays it ready, tries it, and switches to it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+from wtforms import PasswordField, StringField
+
+from webhookproxy.extensions import db
+from webhookproxy.listener.client import Address
+from webhookproxy.models import Company, NextToken
+from webhookproxy.models.accounts.next_tokens import forget, lay_ready, next_token_of, switch
+from webhookproxy.models.audit import Action, record_company
+from webhookproxy.models.companies import find_company
+from webhookproxy.platform.rest import Access, shared_rest
+from webhookproxy.platform.token_owner import TokenOwner
+from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason
+from webhookproxy.rules import Refused
+from webhookproxy.rules.companies import read_expiry
+from webhookproxy.rules.platform import rest_base
+from webhookproxy.web.diagnosis.live import Found, ask
+from webhookproxy.web.diagnosis.token_owner import OWNER
+from webhookproxy.web.shared import throttle
+from webhookproxy.web.shared.access import actor, administrators, company_or_404
+from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, policy, write
+
+blueprint = Blueprint("next_token", __name__)
+
+_REFUSED = (ConnectionReason.REFUSED, ConnectionReason.REFUSED_FOR_NOW)
+
+
+class NextTokenForm(StoredForm):
+    """A token to lay ready."""
+
+    token = PasswordField(
+        "Token novo",
+        description="O token que vai substituir o atual. Fica cifrado, e não aparece mais.",
+        render_kw=NOT_TO_BE_FILLED,
+    )
+    token_expires = StringField(
+        "Vencimento do token novo (opcional)", description="O dia em que vence, como 31/12/2026."
+    )
+
+    def typed(self) -> dict[str, Any]:
+        """Return the token and its day. See StoredForm."""
+        expires_at = None
+        try:
+            expires_at = read_expiry(str(self.token_expires.data or ""))
+        except Refused as refused:
+            self.unread.take(refused)
+        return {"token": str(self.token.data or "").strip(), "expires_at": expires_at}
+
+
+@blueprint.route("/empresas/<company:company_id>/token-novo", methods=["GET", "POST"])
+@administrators
+def show(company_id: int) -> str | Response:
+    """Show the token that is ready and what its trial said; lay one ready, and try it."""
+    company, form = company_or_404(company_id), NextTokenForm()
+    if form.validate_on_submit():
+        allowed, who = policy(), actor()
+
+        def act(session: Session, typed: dict[str, Any]) -> int:
+            found = find_company(session, company_id)
+            lay_ready(session, found, policy=allowed, actor=who, **typed)
+            return company_id
+
+        if form.save(act, company_id):
+            _try(company_or_404(company_id))
+            return redirect(url_for("next_token.show", company_id=company_id), code=303)
+    ready = next_token_of(db.session(), company_id)
+    return render_template(
+        "diagnosis/next_token.html",
+        company=company,
+        form=form,
+        ready=ready,
+        said=_words(company, ready),
+    )
+
+
+@blueprint.post("/empresas/<company:company_id>/token-novo/agora")
+@administrators
+def act_on(company_id: int) -> Response:
+    """Try the token that is ready again, switch to it, or remove it."""
+    company = company_or_404(company_id)
+    allowed, who, asked = policy(), actor(), request.form.get("acao")
+    where = url_for("next_token.show", company_id=company_id)
+    if asked == "testar":
+        _try(company)
+    elif asked == "trocar":
+        try:
+            is_done = write(
+                lambda session: switch(session, find_company(session, company_id), allowed, who),
+                company_id,
+            )
+        except Refused as refused:
+            flash(refused.problems[0].portuguese, "error")
+            return redirect(where, code=303)
+        if is_done:
+            flash("O token foi trocado: a conexão abre de novo com ele.")
+            return redirect(url_for("companies.show", company_id=company_id), code=303)
+        flash("Teste o token antes: só um que a 3C Plus aceitou entra no lugar do atual.", "error")
+    elif asked == "descartar":
+
+        def job(session: Session) -> None:
+            if forget(session, company_id):
+                record_company(session, who, Action.NEXT_TOKEN_CHANGED, company_id, "removed")
+
+        write(job, company_id)
+    else:
+        abort(400)
+    return redirect(where, code=303)
+
+
+def _try(company: Company) -> None:
+    """Try the token that is ready, and note what 3C Plus says; without one nothing happens."""
+    throttle.limit("diagnosis", throttle.address())
+    ready = next_token_of(db.session(), company.id)
+    if ready is None:
+        return
+    number, company_id, allowed = ready.id, company.id, policy()
+    address = Address(company.socket_url, ready.token, company.agent_id)
+    base = rest_base(company.socket_url, company.rest_url, allowed)
+    access = Access(company.id, base, ready.token, company.agent_id)
+    me = partial(shared_rest(current_app.extensions).me, access)
+    # Hold no transaction while waiting for the answers.
+    db.session.rollback()
+    found = ask(address, [], allowed, {OWNER: me} if base else {})
+    write(partial(_note, number=number, found=found), company_id)
+
+
+def _note(session: Session, number: int, found: Found) -> None:
+    row = session.get(NextToken, number)
+    if row is None:
+        return
+    owner = found.owners.get(OWNER)
+    known = owner if isinstance(owner, TokenOwner) else TokenOwner()
+    row.tried_at = datetime.now(UTC)
+    row.answer = (found.token or ConnectionReason.HANDSHAKE_TIMEOUT).value
+    row.role, row.organisation = known.role or None, known.company_id or None
+
+
+def _words(company: Company, ready: NextToken | None) -> str:
+    """Return what the trial said, in sentences; empty if there was none."""
+    if ready is None or ready.answer is None:
+        return ""
+    reason = ConnectionReason(ready.answer)
+    if reason in _REFUSED:
+        return "A 3C Plus recusou o token: ele não existe, venceu ou foi revogado."
+    if not ready.is_accepted:
+        return f"Não deu para saber se vale. {CONNECTION_WORDS[reason].what}"
+    words = ["A 3C Plus aceitou uma conexão com ele."]
+    if ready.role:
+        words.append(f"É de um {ready.role}.")
+    if ready.role == "agente":
+        words.append("Só virão os eventos deste agente.")
+    if company.threec_id.isdigit() and ready.organisation not in (None, company.threec_id):
+        words.append(
+            f"Atenção: é da organização {ready.organisation}, e o ID 3C Plus cadastrado aqui é "
+            f"{company.threec_id}."
+        )
+    return " ".join(words)
