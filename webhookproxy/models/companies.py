@@ -7,14 +7,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 
 from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, delete, false, select, text
-from sqlalchemy.orm import (
-    Mapped,
-    Session,
-    column_property,
-    defer,
-    mapped_column,
-    relationship,
-)
+from sqlalchemy.orm import Mapped, Session, column_property, defer, mapped_column, relationship
 from sqlalchemy.orm.interfaces import ORMOption
 
 from webhookproxy.extensions import Base
