@@ -279,9 +279,8 @@ def find_entries(
 
 def logged_in_from(session: Session, who: str, since: datetime) -> set[str]:
     """Return the addresses from which this e-mail logged in since then."""
-    query = select(AuditEntry.address).where(
-        AuditEntry.who == who, AuditEntry.action == Action.LOGIN.value
-    )
+    was_theirs = (AuditEntry.who == who, AuditEntry.action == Action.LOGIN.value)
+    query = select(AuditEntry.address).where(*was_theirs)
     return set(session.scalars(_within(query, since, None).distinct()))
 
 
