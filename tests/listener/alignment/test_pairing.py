@@ -96,6 +96,19 @@ def test_a_repeat_around_the_join_is_stored_in_doubt_when_the_older_socket_ends(
     assert pairing.feed("younger", "idle") is Verdict.STORE
 
 
+def test_what_a_younger_socket_held_is_stored_if_the_older_one_ends_without_bringing_it() -> None:
+    pairing = Pairing()
+    pairing.open("older")
+    pairing.join("older")
+    pairing.open("younger")
+    pairing.join("younger")
+    assert pairing.feed("older", "idle") is Verdict.STORE
+    assert pairing.feed("younger", "idle") is Verdict.HOLD
+    assert pairing.end("younger") == []
+    # The older one had a second event under way when it ended.
+    assert pairing.end("older") == ["idle"]
+
+
 @pytest.mark.parametrize(
     ("only", "unpaired", "replayed"), [(SECOND, 2, 0), (FIRST, 2, 0), ("state", 0, 2)]
 )
