@@ -125,7 +125,7 @@ class Comparing:
                 self._stop(asked, now_ms, None)
                 return
             base = rest_base(company.socket_url, company.rest_url, self._policy)
-            access = Access(company.id, base, company.token, company.agent_id)
+            access = Access(company.id, base, *company.rest_identity)
         if found.period >= len(spans) or found.is_cut:
             self._finish(asked, found)
             return
