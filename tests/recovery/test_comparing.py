@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.application import rows, store_of, wait_until
 from webhookproxy.events.formats.moments import ZONE
 from webhookproxy.events.recovery.comparison import Compared
 from webhookproxy.models.audit import CLI
+from webhookproxy.models.companies import edit_company, find_company
 from webhookproxy.models.recovery.comparisons import DayComparison, ask_comparison
 from webhookproxy.network.dial import shared_resolver
 from webhookproxy.network.http.client import Client
@@ -136,6 +138,21 @@ def test_a_list_beyond_the_bound_is_cut_and_said_to_be(
     monkeypatch.setattr(comparing, "CALLS_MAX", 2)
     found = result(world, ask(world))
     assert (found.listed, found.is_cut) == (2, True)
+
+
+def test_the_token_for_rest_lists_the_day(world: World) -> None:
+    second = f"manager-of-{world.token}"
+
+    def change(session: Session) -> None:
+        company = find_company(session, world.company)
+        given = replace(company.input(), rest_token=second)
+        edit_company(session, company, given, world.app.extensions["policy"])
+
+    store_of(world.app).session(change)
+    world.simulator.control("rest", token=second, count=1_000)
+    world.simulator.control("emit", token=second, event=HISTORY, args=[history("lost")])
+    assert [each.id for each in result(world, ask(world)).missing] == ["lost"]
+    assert world.simulator.state(world.token)["rest"]["requests"] == 0
 
 
 def test_only_a_day_that_can_be_known_is_compared(world: World) -> None:
