@@ -1,0 +1,34 @@
+"""The background jobs run while this process owns the sockets and follows all companies."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+from flask import Flask
+
+from tests.engine.test_lifecycle import running
+from tests.support.application import wait_until
+from webhookproxy.engine.relay import Relay
+from webhookproxy.recovery import recovering
+
+
+def test_no_job_works_before_all_companies_are_followed(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that was recovered then would be due to no webhook."""
+    steps: list[None] = []
+    before: list[int] = []
+    start = Relay.start
+
+    def slowly(relay: Relay, fence: int, *, continued: bool) -> None:
+        start(relay, fence, continued=continued)
+        for _ in range(50):
+            gevent.sleep(0)
+        before.append(len(steps))
+
+    monkeypatch.setattr(recovering, "PAUSE_IDLE", 0.0)
+    monkeypatch.setattr(recovering.Recovering, "step", lambda _self: steps.append(None))
+    monkeypatch.setattr(Relay, "start", slowly)
+    with running(app):
+        wait_until(lambda: steps, 20, "the jobs run")
+    assert before == [0]
