@@ -14,7 +14,7 @@ from wsgi import app
 from webhookproxy.listener import status
 from webhookproxy.models.recovery import asking, recoveries
 from webhookproxy.platform import pace, rest
-from webhookproxy.recovery import progress
+from webhookproxy.recovery import progress, recovering
 
 __all__ = ["app"]
 
@@ -22,6 +22,7 @@ __all__ = ["app"]
 for _module in (recoveries, asking, progress, status):
     _module.LOOKS_MS = tuple(round(each * 1000) for each in _looks)  # type: ignore[attr-defined]
 pace.SECONDS = _pace
+recovering.PAUSE_IDLE = min(recovering.PAUSE_IDLE, _looks[0])
 progress.AGAIN_FIRST_MS = round(_pace * 2000)
 progress.AGAIN_MOST_MS = round(_pace * 8000)
 rest._AFTER_THROTTLED = _pace * 2
