@@ -40,14 +40,16 @@ class Following:
         self.successor.step()
         assert self.successor.is_ahead
 
-    def stand(self) -> None:
-        """Go on until the owner is told of the sockets."""
+    def stand(self, owner: Listening) -> None:
+        """Go on until the owner was told of the sockets, and opens none itself any more."""
 
         def stands() -> bool:
             self.successor.step()
             return self.agreement.read().standing is not None
 
         wait_until(stands, 20, "the successor stands")
+        allowed = owner.registry.handshakes._allowed
+        wait_until(lambda: not allowed.is_set(), 20, "the owner has seen it")
 
 
 @contextmanager
@@ -66,6 +68,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No event comes to tell the sockets apart, and a slow machine makes no one silent."""
     for name in ("SILENT_MS", "WAITING_MS", "OFFER_MS"):
         monkeypatch.setattr(agreement, name, 60_000)
+    monkeypatch.setattr(hand_over, "CLAIM_SECONDS", 60.0)
+    monkeypatch.setattr(hand_over, "OPEN_SECONDS", 60.0)
     monkeypatch.setattr(successor, "KNOWN_SECONDS", 0.0)
     monkeypatch.setattr(hand_over, "UNDER_WAY_SECONDS", 0.0)
 
@@ -176,7 +180,7 @@ def test_an_owner_whose_socket_was_dead_leaves_a_gap(owner: Listening, token: st
         wait_until(lambda: next_one.half.registry.connected(), 20, "the next one has a socket")
         # As if the owner's socket brought nothing of it.
         next_one.half.feed(company).event('42["x",{"number":1}]')
-        next_one.stand()
+        next_one.stand(owner)
         next_one.agreement.hand(owner.ownership.fence or 0, [company])
         assert next_one.successor.take_over() == frozenset()
         (kept,) = next_one.half.intake.buffer.since(0)
@@ -189,7 +193,7 @@ def test_what_is_not_stored_in_time_says_nothing_of_3c_plus(
     owner.connected(token)
     with following(owner) as next_one:
         next_one.follow(owner)
-        next_one.stand()
+        next_one.stand(owner)
         assert owner.hand_over.companies(20.0)
         owner.hand_over.close(frozenset())
         assert one_socket_at(app) == [None]
@@ -202,7 +206,7 @@ def test_only_a_socket_that_3c_plus_ended_is_noted(
     companies = {name: owner.connected(f"{token}-{name}") for name in names}
     with following(owner) as next_one:
         next_one.follow(owner)
-        next_one.stand()
+        next_one.stand(owner)
         owner.wish(companies["disconnected"], connected=False)
         owner.edit(companies["edited"], token=f"{token}-of-another")
         owner.delete(companies["deleted"])
@@ -220,7 +224,7 @@ def test_a_socket_with_unread_events_is_not_handed_over(owner: Listening, token:
     buffer = owner.intake.buffer
     with following(owner) as next_one:
         next_one.follow(owner)
-        next_one.stand()
+        next_one.stand(owner)
         buffer._accepting.clear()
         emit(owner.simulator, token, 1)
         wait_until(lambda: not owner.registry.heard(), 20, "an event lies unread")
