@@ -106,14 +106,14 @@ def test_a_nearly_full_disk_is_an_alarm_and_gets_pages_back(
     assert state(half).reason is DiskReason.DISK_NEARLY_FULL
     with caplog.at_level(logging.INFO, "webhookproxy.housekeeping.disk_space"):
         make_room(half, 0)
-    # The last step may remove a few too many.
-    assert 700 < len(left(half)) < 900
+    # The last step may remove some too many.
+    assert 600 < len(left(half)) < 900
     assert rows(half.app, "PRAGMA page_count")[0][0] < size * 0.9
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     free["bytes"] = 101
     make_room(half, 0)
     assert state(half).reason is DiskReason.ENOUGH
-    assert len(left(half)) > 700
+    assert len(left(half)) > 600
 
 
 def test_a_disk_that_cannot_be_seen_is_no_alarm(

@@ -26,14 +26,10 @@ FREE_BYTES = 1_000_000_000
 LOOK_SECONDS = 5.0
 # Pages that one step returns to the disk.
 VACUUM_PAGES = 200
+# Events that one step removes: no more than these go after enough is free.
+AT_ONCE = 200
 _ANY_AGE = 1 << 62
 _ANY_NUMBER = 1 << 62
-# The rows of a page, as PostgreSQL counted them last, for each page of now; it may never have.
-_ABOUT_ALL = text(
-    "SELECT CASE WHEN relpages > 0 AND reltuples > 0"
-    " THEN reltuples / relpages * pg_relation_size(oid) / current_setting('block_size')::int"
-    " ELSE (SELECT COUNT(*) FROM events) END FROM pg_class WHERE oid = 'events'::regclass"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +111,8 @@ class DiskSpace:
     def step(self) -> bool:
         """Do a little if little space is free. Return whether there is more to do."""
         if self._lot > 0:
-            removed = self._walk.step(self._reading, self._purge, _ANY_AGE, self._lot)
+            most = min(self._lot, AT_ONCE)
+            removed = self._walk.step(self._reading, self._purge, _ANY_AGE, most)
             self._lot = 0 if removed is None or self._is_freed() else self._lot - removed
             return True
         if self._giving_back:
@@ -145,8 +142,7 @@ class DiskSpace:
         self._wanted = round(wanted)
         if connection.dialect.name == "sqlite":
             return _ANY_NUMBER
-        count = int(connection.execute(_ABOUT_ALL).scalar_one())
-        return round(count * (1 - wanted / max(1, state.data_bytes)))
+        return round(_about_all(self._reading) * (1 - wanted / max(1, state.data_bytes)))
 
     def _is_freed(self) -> bool:
         """Return whether SQLite's rows take no more than is wanted; PostgreSQL cannot tell."""
@@ -183,6 +179,18 @@ def _vacuum_pages(connection: Connection) -> bool:
     cursor.fetchall()
     cursor.close()
     return _pragma(connection, "freelist_count") > 0
+
+
+def _about_all(engine: Engine) -> int:
+    """Return about how many events PostgreSQL has: it counts those of some pages."""
+    query = "SELECT reltuples FROM pg_class WHERE oid = 'events'::regclass"
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        lift_limits(connection)
+        connection.exec_driver_sql("ANALYZE events")
+        count = int(connection.exec_driver_sql(query).scalar_one())
+        # The pool must not hand out a connection with this setting.
+        connection.invalidate()
+    return count
 
 
 def _vacuum(engine: Engine) -> None:
