@@ -14,7 +14,10 @@ from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.events.contract import token_mask
 from webhookproxy.models.companies import edit_company, find_company
 from webhookproxy.models.deliveries.actions import Resent, resend
+from webhookproxy.models.deliveries.missed import Wanted
+from webhookproxy.models.deliveries.stored import STATES, StoredEvents, queue_stored
 from webhookproxy.models.deliveries.tables import find_delivery
+from webhookproxy.models.webhooks import find_webhook
 from webhookproxy.recovery import filling
 
 
@@ -223,3 +226,31 @@ def test_a_second_token_lists_the_calls_and_events_still_name_the_first(world: W
     assert world.run(world.gap()).recovered == 1
     assert world.half.events()[-1].token_mask == token_mask(world.token)
     assert world.simulator.state(world.token)["rest"]["requests"] == 0
+
+
+def stored_for(world: World, webhook: int, after: int = 0) -> list[int]:
+    """Return the stored histories that a webhook would be sent if it asked for all of them."""
+    wanted = Wanted(webhook, STATES, stored=True, event=HISTORY)
+    with Session(world.half.relay.reading) as session:
+        found = find_webhook(session, webhook)
+        return list(StoredEvents(session, found, wanted, after, 2**62).walk(1_000, 10**9))
+
+
+def test_of_a_recovered_call_and_its_later_event_a_webhook_gets_one(world: World) -> None:
+    world.record("late")
+    world.run(world.gap())
+    # It did not get the recovered one, so it gets the one of the socket.
+    between = world.webhook()
+    world.hear_history("late")
+    wait_until(lambda: [each.webhook_id for each in world.half.dues] == [between], 10, "it is due")
+    recovered, live = (each.id for each in world.half.events() if each.name == HISTORY)
+    new, refusing = world.webhook(), world.webhook(takes_recovered=False)
+    assert stored_for(world, between) == []
+    assert stored_for(world, new) == [recovered]
+    assert stored_for(world, refusing) == [live]
+    # In a time that begins after the recovered one, there is only the other.
+    assert stored_for(world, new, after=recovered) == [live]
+    store_of(world.app).session(
+        lambda session: queue_stored(session, find_webhook(session, new), [recovered], [1_000])
+    )
+    assert stored_for(world, new) == stored_for(world, new, after=recovered) == []

@@ -22,6 +22,7 @@ from webhookproxy.listener.rows import (
     Rows,
     kept_back,
     numbered,
+    twins,
 )
 from webhookproxy.listener.sessions import NOWHERE
 from webhookproxy.models.deliveries.tables import OPEN, Due, count_ended
@@ -33,6 +34,7 @@ from webhookproxy.models.recovery.call_histories import (
     Seen,
     claim_histories,
     note_histories,
+    note_twins,
     webhooks_with,
 )
 from webhookproxy.reasons import DeliveryState, EventNote
@@ -129,10 +131,10 @@ class Journal:
     ) -> Written:
         """Commit the events, and what `also` writes with them.
 
-        All of them come from sockets, or all were recovered. Of the recovered ones only those are
-        written that the ledger does not have, so they are simply tried again. `again`: an earlier
-        try of this very group from sockets may have been committed without our hearing of it.
-        Raises what the store raises; the numbers are taken only if it was committed.
+        All come from sockets, or all were recovered. Of these only those are written that the
+        ledger does not have, so they are simply tried again. `again`: an earlier try of this very
+        group from sockets may have been committed without our hearing of it. Raises what the store
+        raises; the numbers are taken only if it was committed.
         """
         is_recovered = arrivals[0].is_recovered
         with self._numbering:
@@ -176,6 +178,7 @@ class Journal:
             judged = _judged(connection, arrivals, self._events.last)
             rows = ready if judged is arrivals else self._numbered(judged)
             _insert(connection, judged, rows)
+            note_twins(connection, twins(judged, rows))
             if also is not None:
                 also(connection, judged)
             return judged, rows
@@ -213,7 +216,7 @@ def _judged(connection: Connection, arrivals: list[Arrival], event_id: int) -> l
         # The next one in this very group is an update.
         recovered_as = had.pop(arrival.history, None)
         if recovered_as is not None:
-            arrival = arrival.without(webhooks_with(connection, recovered_as))
+            arrival = arrival.without(webhooks_with(connection, recovered_as), recovered_as)
         judged.append(arrival)
     return judged
 
@@ -236,8 +239,8 @@ def _still_open(connection: Connection, rows: Rows) -> Rows:
     if not rows.dues:
         return rows
     ids = numbers(due.id for due in rows.dues)
-    query = text(f"SELECT id FROM deliveries WHERE id IN ({ids}) AND {OPEN}")
-    still = set(connection.execute(query).scalars())
+    query = f"SELECT id FROM deliveries WHERE id IN ({ids}) AND {OPEN}"
+    still = set(connection.execute(text(query)).scalars())
     return rows._replace(dues=[due for due in rows.dues if due.id in still])
 
 

@@ -90,6 +90,8 @@ class Arrival:
     is_recovered: bool = False
     # The webhooks that were sent the same history when it was recovered.
     had_it: tuple[Route, ...] = ()
+    # The event that was made of the same history when it was recovered; 0 if it is not known.
+    twin: int = 0
     # From where the server could send again what follows; None if it could not.
     place: Place | None = None
     # How the link to its recording is made; None: it carries none.
@@ -100,11 +102,11 @@ class Arrival:
         """Return the company and the id of the history, as the ledger knows it."""
         return self.company_id, self.history_id
 
-    def without(self, webhooks: Collection[int]) -> Arrival:
-        """Return the same arrival, due only to the webhooks that did not have it yet."""
+    def without(self, webhooks: Collection[int], twin: int) -> Arrival:
+        """Return the same arrival, due only to the webhooks that did not have its twin."""
         due = tuple(route for route in self.routes if route.webhook_id not in webhooks)
         had = tuple(route for route in self.routes if route.webhook_id in webhooks)
-        return replace(self, routes=due, had_it=had)
+        return replace(self, routes=due, had_it=had, twin=twin)
 
     def as_marker(self) -> Arrival:
         """Return the same arrival, of which only a marker can be stored."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from webhookproxy.database.bulk import Row
 from webhookproxy.listener.routes import Arrival, Route
@@ -84,6 +84,12 @@ def numbered(
                 _filtered_row(next(delivery_ids), event_id, route, arrival, reason, condition)
             )
     return rows
+
+
+def twins(arrivals: list[Arrival], rows: Rows) -> list[tuple[int, int]]:
+    """Return the numbers of events whose history is an event already, each with that one's."""
+    pairs = zip(arrivals, rows.events, strict=True)
+    return [(cast("int", row[0]), each.twin) for each, row in pairs if each.twin]
 
 
 def kept_back(arrival: Arrival) -> list[tuple[Route, DeliveryReason, str | None]]:

@@ -42,6 +42,8 @@ class Event(Base):
     note: Mapped[str | None] = mapped_column(String(12))
     # Made from what 3C Plus has on record of a call, because no socket brought it.
     recovered: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    # The other event of the same history: one was recovered, and the socket brought one later.
+    twin: Mapped[int | None] = mapped_column(Id)
     # The public address of the server at which the link to the call's recording begins; None: its
     # bodies carry no link.
     recording_base: Mapped[str | None] = mapped_column(Text)

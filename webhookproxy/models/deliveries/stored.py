@@ -2,7 +2,8 @@
 
 An event is sent later if the webhook asks for it today, its filter lets it through, and nothing was
 sent of it: it has no delivery to this webhook, or one that was filtered, or one that was cancelled
-before its first attempt. A call that it got when it was recovered counts as sent. An event and its
+before its first attempt. Of a call that was recovered, and that the socket brought later, only one
+of both events is sent. An event and its
 deliveries are committed together, so no event that is being stored now is taken for one without a
 delivery.
 """
@@ -47,11 +48,16 @@ STATES = (DeliveryState.FILTERED,)
 _UNSENT = (DeliveryState.FILTERED, DeliveryState.CANCELLED)
 
 _ROWS = text(
-    "SELECT e.id, e.name, e.note, e.recovered, d.state, d.reason, d.attempts, d.sent_later"
+    "SELECT e.id, e.name, e.note, e.recovered, e.twin, d.state, d.reason, d.attempts, d.sent_later"
     " FROM events e"
     " LEFT JOIN deliveries d ON d.event_id = e.id AND d.webhook_id = :webhook"
     " WHERE e.company_id = :company AND e.id > :after AND e.id <= :upto"
     f" ORDER BY e.id LIMIT {ROUND}"
+)
+
+_DELIVERY = text(
+    "SELECT state, attempts, sent_later FROM deliveries"
+    " WHERE event_id = :event AND webhook_id = :webhook"
 )
 
 
@@ -76,6 +82,8 @@ class StoredEvents:
         self._takes_recovered = webhook.takes_recovered
         self._tests = compiled_filters(webhook.filters)
         self._characters = 0
+        # Those of twins that were chosen: they may not be queued yet.
+        self._chosen: set[int] = set()
 
     def walk(self, look_at: int, characters: int) -> Iterator[int]:
         """Yield the numbers of the events to send, in their order."""
@@ -87,6 +95,8 @@ class StoredEvents:
                     return
                 self.at = row.id
                 if self._is_sent(row):
+                    if row.twin is not None:
+                        self._chosen.add(row.id)
                     yield row.id
             looked_at += len(rows)
             self.is_over = len(rows) < ROUND
@@ -112,8 +122,16 @@ class StoredEvents:
         # The webhook got the same call when it was recovered.
         if row.reason == DeliveryReason.ALREADY_RECOVERED:
             return False
+        if row.twin is not None and (row.twin in self._chosen or self._got(row.twin)):
+            return False
         is_named = self._names is None or row.name in self._names
         return is_named and self._wanted.event in ("", row.name)
+
+    def _got(self, event_id: int) -> bool:
+        """Return whether an event was sent to the webhook, or is to be sent."""
+        given = {"event": event_id, "webhook": self._given["webhook"]}
+        found = self._session.execute(_DELIVERY, given).first()
+        return found is not None and not _is_unsent(found)
 
     def _passes(self, event_id: int, test: Compiled) -> bool:
         """Return whether the filter lets an event through."""
@@ -125,7 +143,7 @@ class StoredEvents:
 
 
 def _is_unsent(row: Row[Any]) -> bool:
-    """Return whether nothing was sent of an event: of a row of _ROWS."""
+    """Return whether nothing was sent of an event: of a row of _ROWS or _DELIVERY."""
     if row.state is None or row.state == DeliveryState.FILTERED:
         return True
     return row.state == DeliveryState.CANCELLED and bool(row.sent_later) and not row.attempts

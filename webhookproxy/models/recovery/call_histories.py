@@ -114,6 +114,14 @@ def events_of_histories(
     return found
 
 
+def note_twins(connection: Connection, pairs: Sequence[tuple[int, int]]) -> None:
+    """Note which two events are of one history: the socket brought one, the other was recovered."""
+    query = text("UPDATE events SET twin = :twin WHERE id = :id")
+    for one, other in pairs:
+        connection.execute(query, {"id": one, "twin": other})
+        connection.execute(query, {"id": other, "twin": one})
+
+
 def known_histories(connection: Connection, company_id: int, ids: Sequence[str]) -> set[str]:
     """Return those of a company's ids that are in the ledger."""
     return set(events_of_histories(connection, company_id, ids))
