@@ -70,7 +70,9 @@ def test_a_day_is_compared_and_its_differences_are_acted_upon(
     app: Flask, beto: Browser, place: Place, address: str
 ) -> None:
     assert f'href="{address}"' in beto.get(f"/empresas/company_{place.company}").text
-    assert "Este dia ainda não foi comparado" in beto.get(address).text
+    page = beto.get(address).text
+    assert "Este dia ainda não foi comparado" in page
+    assert '<a href="/empresas" aria-current="page">' in page
     beto.post(address, 303)
     page = beto.get(address).text
     assert "Perguntando à 3C Plus: 0 ligações até agora." in page
