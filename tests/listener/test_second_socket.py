@@ -59,6 +59,18 @@ def wait_for_report(half: Listening, company_id: int, state: str) -> Any:
 def test_a_server_that_ends_the_first_socket_is_seen_once_and_never_asked_again(
     app: Flask, simulator: SimulatorProcess, token: str
 ) -> None:
+    see_the_first_socket_ended(app, simulator, token)
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+def test_the_same_is_seen_on_postgresql(
+    postgresql_app: Flask, simulator: SimulatorProcess, token: str
+) -> None:
+    see_the_first_socket_ended(postgresql_app, simulator, token)
+
+
+def see_the_first_socket_ended(app: Flask, simulator: SimulatorProcess, token: str) -> None:
     simulator.control("one_socket", token=token)
     with listening(app, simulator) as half:
         company_id = half.connected(token, observe_second=True)
