@@ -55,8 +55,8 @@ def test_the_rate_is_kept_on_average(lively: SimulatorProcess) -> None:
         client.event()
         found = []
         # A busy machine may hold up the simulator, which then sends faster for a while.
-        for _ in range(8):
-            start = time.monotonic()
+        until = time.monotonic() + 60
+        while (start := time.monotonic()) < until:
             for _ in range(1_000):
                 client.event()
             found.append(time.monotonic() - start)
