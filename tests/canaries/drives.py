@@ -32,11 +32,9 @@ from tests.web.support.served import Heard, Served
 from webhookproxy.models.accounts.link_tokens import new_token
 
 WEBHOOK, OTHER = "/webhooks/webhook_1", "/webhooks/webhook_2"
-DELIVERY = "/entregas/delivery_1"
 IDS: dict[str, Any] = {
     "company_id": 2,
     "webhook_id": 2,
-    "delivery_id": 1,
     "user_id": 2,
     "resend_id": 1,
     "guest_id": 1,
@@ -68,11 +66,20 @@ LAST = (
 )
 
 
+def delivery_ids(app: Flask) -> list[int]:
+    """Return the numbers of all deliveries, in their order."""
+    return [row.id for row in rows(app, "SELECT id FROM deliveries ORDER BY id")]
+
+
 def addresses(app: Flask, method: str, given: dict[str, Any] = IDS) -> dict[str, str]:
     """Return the pages by endpoint, in an order in which all can be asked; with these ids."""
-    known = rows(app, "SELECT public_id FROM events ORDER BY id LIMIT 1")
+    event = rows(app, "SELECT public_id FROM events ORDER BY id LIMIT 1")
     # At the end none may be left.
-    ids = {**given, "public_id": known[0][0] if known else "evt_1"}
+    ids = {
+        **given,
+        "public_id": event[0][0] if event else "evt_1",
+        "delivery_id": next(iter(delivery_ids(app)), 1),
+    }
     with app.test_request_context():
         urls = app.url_map.bind("localhost")
         found = {
@@ -280,14 +287,15 @@ def users(ana: Served) -> None:
     ana.send("/conta", {**own, "repeated": WRONG}, 200)
 
 
-def running(ana: Served) -> None:
+def running(stage: Stage, ana: Served) -> None:
     """Test, switch, and act on deliveries."""
     for webhook in (WEBHOOK, OTHER):
         for event in ("", "call-was-connected", MISTAKEN, PHONE, f"{MISTAKEN} {PHONE_SHOWN}"):
             ana.post(f"{webhook}/testar", 200, evento=event)
     for act in ("pausar", "simular", "retomar"):
         ana.post(f"{WEBHOOK}/{act}")
-    for delivery in (DELIVERY, "/entregas/delivery_2"):
+    for delivery_id in delivery_ids(stage.app)[:2]:
+        delivery = f"/entregas/delivery_{delivery_id}"
         for act in ("tentar", "reenviar", "tentar"):
             ana.post(f"{delivery}/{act}")
         for page in ("", "?tentativa=1", "/corpo", "/ao-vivo"):
@@ -395,6 +403,7 @@ def broken(stage: Stage, ana: Served) -> set[int]:
     forms = (f"{WEBHOOK}/editar", "/empresas/company_1/editar", "/empresas/nova", "/usuarios/novo")
     fields = {address: filled(ana.fields(address)) for address in forms}
     token, answers = ana.token(), set()
+    delivery = f"/entregas/delivery_{next(iter(delivery_ids(stage.app)), 1)}"
     for broken, mended in BREAK.values():
         change(stage.app, broken)
         for address, typed in fields.items():
@@ -403,7 +412,7 @@ def broken(stage: Stage, ana: Served) -> set[int]:
         for address in (f"{WEBHOOK}/testar", f"{OTHER}/trocar-segredo", "/entrar", "/conta"):
             typed = {**TYPED, "csrf_token": token, "email": ANA, "version": "1"}
             answers.add(ana.client.post(address, data=typed).status_code)
-        for address in (WEBHOOK, DELIVERY, "/", "/auditoria", "/empresas/company_1"):
+        for address in (WEBHOOK, delivery, "/", "/auditoria", "/empresas/company_1"):
             answers.add(ana.client.get(address).status_code)
         change(stage.app, mended)
     return answers

@@ -135,7 +135,7 @@ def drive(on: Stage) -> Served:
     edits(ana)
     made_secrets(on, ana)
     second_factor(on, ana)
-    running(ana)
+    running(on, ana)
     filters(ana)
     expired(on)
     errors(on, ana)

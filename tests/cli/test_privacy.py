@@ -39,6 +39,7 @@ def test_find_tells_scripts_the_same_and_takes_the_number_from_standard_input(ru
         "names": 0,
         "apart": [],
         "apart_count": 0,
+        "comparisons": 0,
         "settings": ["webhook_1 name"],
         "events": 1,
     }

@@ -221,4 +221,4 @@ TestQueueMachine.settings = settings(max_examples=5, stateful_step_count=10, **Q
 @pytest.mark.timeout(900)
 @pytest.mark.slow
 class TestQueueMachineAtLength(QueueMachine.TestCase):  # type: ignore[misc, valid-type]  # made
-    settings = settings(max_examples=120, stateful_step_count=40, **QUIET_SETTINGS)
+    settings = settings(max_examples=40, stateful_step_count=40, **QUIET_SETTINGS)

@@ -82,8 +82,8 @@ def test_f22_the_same_event_sent_twice_is_stored_and_due_twice_with_ids_of_its_o
     assert [due.facts.public_id for due in ears.dues] == [first.public_id, second.public_id]
 
 
-# The events of a minute at the rated load, as fast as the sockets take them.
-FLOOD = 150_000
+# The events of half a minute at the rated load, as fast as the sockets take them.
+FLOOD = 60_000
 # A slow machine takes a part within the time that the simulator has for an answer.
 PART = 10_000
 
@@ -127,7 +127,7 @@ def test_f19_a_flood_into_a_server_costs_bounded_memory_and_it_answers(
             wait_until(lambda: count(app) == FLOOD, 60, "all is stored")
             assert simulator.state(token)["handshakes"] == 1
     order = rows(app, "SELECT json_extract(payload, '$.seq') AS seq FROM events ORDER BY id")
-    assert [row.seq for row in order] == list(range(1, FLOOD + 1))
+    assert [row.seq for row in order] == list(range(1, PART + 1)) * (FLOOD // PART)
     answers.sort()
     usual, slowest = answers[len(answers) * 9 // 10], answers[-1]
     print(  # noqa: T201

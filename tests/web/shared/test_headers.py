@@ -14,6 +14,9 @@ from tests.web.support.addresses import is_of_api
 from tests.web.support.browser import Browser
 from webhookproxy.models.accounts.people import create_user
 
+# The addresses of these pages are secrets.
+SECRET = ("/convidado/", "/senha/", "/avisos/confirmar/", "/gravacao/")
+
 
 def check(answer: TestResponse) -> None:
     # A file that is sent while it is read keeps its request until it ends.
@@ -31,7 +34,7 @@ def check(answer: TestResponse) -> None:
     assert "*" not in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     path, found = f"{answer.request.path}/", answer.status_code != 405
-    secret = found and path.startswith(("/convidado/", "/senha/", "/avisos/confirmar/"))
+    secret = found and path.startswith(SECRET)
     assert answer.headers["Referrer-Policy"] == ("no-referrer" if secret else "same-origin")
 
 

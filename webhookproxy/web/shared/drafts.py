@@ -29,6 +29,7 @@ SECRET_FIELDS = frozenset(
     {
         "csrf_token",
         "token",
+        "rest_token",
         "authorization",
         "secret",
         *HEADER_VALUES,
