@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,9 +16,10 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import growth, scale, search_cost, speed
+from bench import durable, growth, scale, search_cost, speed
 from bench.costs.conditions import conditions
 from bench.processes.relays import Stage, has_node
+from bench.processes.stage import two_cores
 from bench.rows import Row, text
 from webhookproxy.demo.programs import DemoError
 
@@ -31,15 +31,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round, smaller loads")
     quick = parser.parse_args().quick
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        parser.error("this needs two cores: one for the relay, one for what it talks to")
-    os.sched_setaffinity(0, {cores[0]})
+    own_core, relays_core = two_cores(parser)
     node = has_node()
     if not node:
         print("There is no Node here: the ratios to N1 and N64 are left out.")
     with ExitStack() as stack:
-        found = measure(Stage(stack, cores[1]), quick=quick, node=node, other_core=cores[0])
+        found = measure(Stage(stack, relays_core), quick=quick, node=node, other_core=own_core)
     print(text(found))
     RESULTS.write_text(json.dumps([asdict(row) for row in found], indent=1, ensure_ascii=False))
     return 1 if any(row.reached == "missed" for row in found) else 0
@@ -48,9 +45,11 @@ def main() -> int:
 def measure(stage: Stage, *, quick: bool, node: bool, other_core: int) -> list[Row]:
     """Measure every row of the table; a row that fails does not stop the others."""
     small = 5 if quick else 1
-    found, reference = speed.measure(stage, rounds=1 if quick else 3, events=5000, node=node)
+    rounds = 1 if quick else 3
+    found, reference = speed.measure(stage, rounds=rounds, events=5000, node=node)
     parts: list[Callable[[], list[Row]]] = [
         conditions,
+        lambda: durable.measure(stage, rounds=rounds, events=5000),
         lambda: scale.many_companies(stage, reference, 60 / small),
         lambda: scale.slow_receiver(stage, 20 / small),
         lambda: scale.backlog(stage, 200_000 // (small * small)),
@@ -59,7 +58,7 @@ def measure(stage: Stage, *, quick: bool, node: bool, other_core: int) -> list[R
         lambda: growth.webhooks(stage, 5000 // small),
         lambda: growth.rows(stage, 2_500_000 // (small * small), 5000 // small),
         lambda: growth.on_postgresql(stage, 5000, other_core),
-        lambda: search_cost.cost(stage, 1 if quick else 3, 5000),
+        lambda: search_cost.cost(stage, rounds, 5000),
     ]
     for part in parts:
         began = time.monotonic()

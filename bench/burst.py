@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import secrets
 import statistics
 import sys
@@ -28,6 +27,7 @@ from bench.processes.stage import (
     register,
     settings,
     start_server,
+    two_cores,
     wait_for,
 )
 from webhookproxy.demo.programs import DemoError, flask
@@ -64,13 +64,10 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=5000, help="in a burst (default 5000)")
     parser.add_argument("--rounds", type=int, default=3, help="of each relay (default 3)")
     arguments = parser.parse_args()
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        parser.error("this needs two cores: one for the relay, one for what it talks to")
-    os.sched_setaffinity(0, {cores[0]})
+    _, relays_core = two_cores(parser)
     try:
         with ExitStack() as stack:
-            return compare(arguments.events, arguments.rounds, cores[1], stack)
+            return compare(arguments.events, arguments.rounds, relays_core, stack)
     except DemoError as error:
         print(f"bench.burst: {error}", file=sys.stderr)
         return 1

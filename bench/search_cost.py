@@ -7,7 +7,6 @@ also prints how long after the burst the search had indexed everything.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import time
@@ -17,7 +16,7 @@ from sqlite3 import OperationalError, connect
 
 from bench.load import burst
 from bench.processes.relays import Product, Stage, install
-from bench.processes.stage import wait_for
+from bench.processes.stage import two_cores, wait_for
 from bench.rows import Row, at_least, text
 from webhookproxy.demo.programs import DemoError
 
@@ -31,13 +30,10 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=5000, help="in a burst (default 5000)")
     parser.add_argument("--rounds", type=int, default=3, help="of each (default 3)")
     arguments = parser.parse_args()
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        parser.error("this needs two cores: one for the product, one for what it talks to")
-    os.sched_setaffinity(0, {cores[0]})
+    _, relays_core = two_cores(parser)
     try:
         with ExitStack() as stack:
-            found = cost(Stage(stack, cores[1]), arguments.rounds, arguments.events)
+            found = cost(Stage(stack, relays_core), arguments.rounds, arguments.events)
     except DemoError as error:
         print(f"bench.search_cost: {error}", file=sys.stderr)
         return 1

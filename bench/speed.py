@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import astuple
 
@@ -20,36 +20,50 @@ Start = Callable[[ExitStack], tuple[Relay, str]]
 
 def measure(stage: Stage, *, rounds: int, events: int, node: bool) -> tuple[list[Row], Load]:
     """Return the rows on bursts, strict order and latency, and the reference's latency at 300/s."""
+    reference = "N1" if node else "plain"
     starts = _starts(stage, node=node)
+    medians = alternated(stage, starts, ("product", reference), rounds=rounds, events=events)
+    return _rows(medians, node=node), medians[f"{reference} steady"]
+
+
+def alternated(
+    stage: Stage, starts: dict[str, Start], timed: Sequence[str], *, rounds: int, events: int
+) -> dict[str, Load]:
+    """Return each relay's median burst as "NAME burst", and as "NAME steady" its load at RATE.
+
+    In each round every relay has its turn, so that all of them see the same machine. Only those
+    of `timed` get the load at RATE.
+    """
     found: dict[str, list[Load]] = defaultdict(list)
     for number in range(1, rounds + 1):
         for name, start in starts.items():
             found[f"{name} burst"].append(_burst(stage, start, events))
             print(f"round {number}  {name:8} {found[f'{name} burst'][-1].per_second:6.0f}/s")
-        for name in ("product", "N1" if node else "plain"):
+        for name in timed:
             found[f"{name} steady"].append(_steady(stage, starts[name], 3.0 + 2.0 * rounds))
-    medians = {name: _median(loads) for name, loads in found.items()}
-    return _rows(medians, node=node), medians["N1 steady" if node else "plain steady"]
+    return {name: _median(loads) for name, loads in found.items()}
 
 
 def _starts(stage: Stage, *, node: bool) -> dict[str, Start]:
     default, strict = install(stage), install(stage, parallelism=1)
     starts: dict[str, Start] = {
-        "product": lambda started: _product(stage, default, started),
-        "strict": lambda started: _product(stage, strict, started),
-        "plain": lambda started: _fresh(lambda token: start_plain(stage, token, started)),
+        "product": lambda started: product(stage, default, started),
+        "strict": lambda started: product(stage, strict, started),
+        "plain": lambda started: fresh(lambda token: start_plain(stage, token, started)),
     }
     if node:
-        starts["N1"] = lambda started: _fresh(lambda token: start_node(stage, token, 1, started))
-        starts["N64"] = lambda started: _fresh(lambda token: start_node(stage, token, 64, started))
+        starts["N1"] = lambda started: fresh(lambda token: start_node(stage, token, 1, started))
+        starts["N64"] = lambda started: fresh(lambda token: start_node(stage, token, 64, started))
     return starts
 
 
-def _product(stage: Stage, product: Product, started: ExitStack) -> tuple[Relay, str]:
-    return product.start(stage, started), product.tokens[0]
+def product(stage: Stage, installed: Product, started: ExitStack) -> tuple[Relay, str]:
+    """Start the product; return it with its first token."""
+    return installed.start(stage, started), installed.tokens[0]
 
 
-def _fresh(start: Callable[[str], Relay]) -> tuple[Relay, str]:
+def fresh(start: Callable[[str], Relay]) -> tuple[Relay, str]:
+    """Start a relay with a new token; return both."""
     token = new_token()
     return start(token), token
 

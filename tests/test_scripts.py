@@ -75,6 +75,13 @@ def test_both_sets_lock_the_same_versions() -> None:
     assert deployed <= everything
 
 
+def test_no_lock_file_of_npm_names_a_registry() -> None:
+    locks = [each for top in ("bench", "tests") for each in (ROOT / top).rglob("package-lock.json")]
+    ours = [each for each in locks if "node_modules" not in each.parts]
+    assert len(ours) == 2
+    assert not [str(each) for each in ours if '"resolved"' in each.read_text()]
+
+
 def test_every_text_has_the_same_line_ends_in_any_clone() -> None:
     attributes = (ROOT / ".gitattributes").read_text().splitlines()
     assert "* text=auto eol=lf" in attributes

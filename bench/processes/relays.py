@@ -30,6 +30,8 @@ from webhookproxy.rules.webhooks import WebhookInput
 _NODE_RELAY = Path(__file__).parent / "node_relay"
 # Enough for a thousand companies to connect.
 CONNECT_SECONDS = 120.0
+# Jobs of BullMQ at a time.
+DURABLE_PARALLEL = 64
 
 
 @dataclass(slots=True)
@@ -56,16 +58,37 @@ def has_node() -> bool:
     """Return whether the Node relays can run; install their packages if npm is there."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         return False
-    if (_NODE_RELAY / "node_modules").is_dir():
+    # It fails if a package is missing or has another version than the lock file.
+    if _npm("ls"):
         return True
-    done = subprocess.run(["npm", "ci", "--silent"], cwd=_NODE_RELAY, check=False)
+    # Where there is no network it fails at once.
+    return _npm("ci", "--ignore-scripts", "--prefer-offline", "--fetch-retries=0")
+
+
+def _npm(*arguments: str) -> bool:
+    command = ("npm", *arguments, "--silent")
+    done = subprocess.run(command, cwd=_NODE_RELAY, stdout=subprocess.DEVNULL, check=False)
     return done.returncode == 0
+
+
+def why_not_durable() -> str:
+    """Return why the durable relay cannot run here, or "" if it can."""
+    if shutil.which("redis-server") is None:
+        return "there is no redis-server here"
+    return "" if has_node() else "Node, npm or the packages of the Node relays are missing"
 
 
 def start_node(stage: Stage, token: str, parallel: int, started: ExitStack) -> Relay:
     """Start the Node relay, which sends `parallel` events at a time."""
     command = ("node", str(_NODE_RELAY / "relay.mjs"), stage.simulator.url, token)
     return _start(stage, started, token, *command, _target(stage), stage.secret, str(parallel))
+
+
+def start_durable(stage: Stage, token: str, fsync: str, folder: Path, started: ExitStack) -> Relay:
+    """Start the relay of BullMQ, and its Redis on this folder with this `appendfsync`."""
+    command = ("node", str(_NODE_RELAY / "durable_relay.mjs"), stage.simulator.url, token)
+    more = (str(DURABLE_PARALLEL), fsync, str(folder))
+    return _start(stage, started, token, *command, _target(stage), stage.secret, *more)
 
 
 def start_plain(stage: Stage, token: str, started: ExitStack) -> Relay:
@@ -82,7 +105,12 @@ def _start(stage: Stage, started: ExitStack, token: str, *command: str) -> Relay
     with on_core(stage.core):
         relay = Relay(*command, environment={})
     started.callback(relay.stop)
-    wait_for(lambda: stage.simulator.sockets(token) == 1, "the relay's connection")
+
+    def connected() -> bool:
+        relay.check_alive()
+        return stage.simulator.sockets(token) == 1
+
+    wait_for(connected, "the relay's connection")
     return relay
 
 

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -126,6 +127,15 @@ class Receiver:
         return text
 
 
+def two_cores(parser: ArgumentParser) -> tuple[int, int]:
+    """Keep this process on a core of its own. Return it, and another one for the relays."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        parser.error("this needs two cores: one for the relay, one for what it talks to")
+    os.sched_setaffinity(0, {cores[0]})
+    return cores[0], cores[1]
+
+
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
     """Run the processes started inside on one core: they inherit this thread's affinity."""
@@ -146,19 +156,21 @@ def wait_for(ready: Callable[[], bool], what: str, seconds: float = START_SECOND
         time.sleep(0.02)
 
 
-def settings(stack: ExitStack) -> dict[str, str]:
-    """Return the shipped settings, with new keys, a new database, and loopback allowed.
-
-    The database is in instance/, on the disk of the product's own database.
-    """
+def own_folder(stack: ExitStack) -> Path:
+    """Return a new folder in instance/, on the disk of the product's own database."""
     instance = ROOT / "instance"
     instance.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=instance))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def settings(stack: ExitStack) -> dict[str, str]:
+    """Return the shipped settings, with new keys, a new database, and loopback allowed."""
     clean = dict.fromkeys(("DYNO", "LOG_LEVEL", "LOG_LINES_PER_SECOND", "PUBLIC_URL"), "")
     return {
         **clean,
-        "DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite'}",
+        "DATABASE_URL": f"sqlite:///{own_folder(stack) / 'bench.sqlite'}",
         "SECRET_KEY": secrets.token_urlsafe(48),
         "DATA_KEYS": secrets.token_urlsafe(48),
         "ALLOW_PRIVATE_TARGETS": "1",
