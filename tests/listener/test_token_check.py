@@ -109,3 +109,32 @@ def test_a_token_that_is_ready_follows_one_that_is_refused(half: Listening) -> N
     who = rows(half.app, "SELECT who, detail FROM audit WHERE action = 'next_token_changed'")
     assert [tuple(each) for each in who] == [("cli", "laid ready"), ("server", "switched to")]
     assert not job.step()
+
+
+def test_a_token_that_cannot_be_had_is_said_once_and_holds_up_no_other(
+    half: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = half.company("short"), half.company("brief")
+    policy = half.app.extensions["policy"]
+    job = TokenSwitch(half.relay.store, half.relay.reading, policy, lambda: half.relay.fence)
+
+    def lay(session: Session) -> None:
+        for company in (first, second):
+            found = find_company(session, company)
+            lay_ready(session, found, f"next-token-{company:04}", None, policy, CLI)
+
+    store_of(half.app).session(lay)
+    for company in (first, second):
+        half.wait_for_state(company, "token_refused")
+    for statement in (
+        "UPDATE next_tokens SET answer = 'accepted'",
+        f"UPDATE next_tokens SET token = 'no key opens it' WHERE company_id = {first}",
+    ):
+        store_of(half.app).run(lambda c, each=statement: c.execute(text(each)) and None)
+    job.step()
+    job.step()
+    assert [row.company_id for row in rows(half.app, "SELECT company_id FROM next_tokens")] == [
+        first
+    ]
+    told = [record.getMessage() for record in caplog.records if "cannot have" in record.msg]
+    assert told == [f"company_{first} cannot have the token that is ready (KeyringError)"]

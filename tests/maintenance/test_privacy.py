@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ from tests.support.application import rows, store_of, wait_until
 from tests.support.databases import QUICK_ON_SQLITE
 from tests.support.receiver import OK, Plain, Received, Receiver
 from webhookproxy.database.store import Store, StoreUnavailable
+from webhookproxy.events.call_facts import CallFacts
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.events.payload import Event, read
+from webhookproxy.events.recovery.comparison import AtWebhook, Call, Compared, Lacking
 from webhookproxy.listener.routes import Arrival
 from webhookproxy.maintenance import personal_rows, privacy
 from webhookproxy.maintenance.personal import PersonalNumber, read_number
@@ -370,6 +373,25 @@ def test_an_area_code_in_a_field_of_its_own_is_reported_for_a_person_to_look_at(
         assert (found.events, found.apart, found.apart_count) == (events, [first.public_id], 1)
         run_expunge(half)
     assert rows(half.app, "SELECT payload FROM events ORDER BY id")[0].payload == first.payload
+
+
+def test_the_calls_of_a_comparison_are_masked(half: Sending) -> None:
+    called = [CallFacts(telephone=SHOWN, agent="Ana"), CallFacts(telephone="11987654322")]
+    calls = [Call(f"h{at}", 1_795_600_000_000 + at, facts) for at, facts in enumerate(called)]
+    result = Compared(2, 0, missing=calls, webhooks=[AtWebhook(1, {}, [Lacking(7, 0)])])
+    insert = text(
+        "INSERT INTO day_comparisons (company_id, day, asked_by, asked_ms, since_ms, until_ms,"
+        " state, next_ms, result) VALUES (:company, 1, 'ana', 1, 1, 2, 'finished', 1, :result)"
+    )
+    given = {"company": half.company, "result": result.to_json()}
+    half.store.run(lambda connection: connection.execute(insert, given) and None)
+    found = find(half.reading, number())
+    assert (found.comparisons, found.anything) == (1, True)
+    run_expunge(half)
+    assert not find(half.reading, number()).anything
+    (row,) = rows(half.app, "SELECT result FROM day_comparisons")
+    calls[0] = replace(calls[0], facts=CallFacts(telephone="[oculto]", agent="Ana"))
+    assert Compared.from_json(row.result) == result
 
 
 def test_names_of_events_are_masked_also_where_they_are_counted_or_resent(half: Sending) -> None:

@@ -134,6 +134,24 @@ def test_what_was_counted_days_ago_is_not_asked_for_beyond_the_ledger(world: Wor
     assert world.run(recovery).recovered == 0
 
 
+def test_a_request_that_takes_days_recovers_nothing_that_the_ledger_forgot(world: World) -> None:
+    world.execute("UPDATE hourly_events SET hour = hour - 24 * 60")
+    world.record_of({"forgotten": 31.5 * DAY, "lost": 30.5 * DAY})
+    recovery = world.ask()
+    world.run(recovery, "counted")
+    world.confirm(recovery)
+    # The server was down for two days.
+    asked = round(time.time() * 1000) - 2 * DAY * 1000
+    world.execute(
+        "UPDATE recoveries SET asked_ms = :asked, since_ms = :since, until_ms = :until",
+        asked=asked,
+        since=asked - 30 * DAY * 1000,
+        until=asked - 28 * DAY * 1000,
+    )
+    world.run(recovery)
+    assert world.histories() == ["lost"]
+
+
 def test_two_recoveries_of_a_company_keep_one_limit(world: World) -> None:
     """A live event waits behind sixteen recovered ones, whichever recovery wrote them."""
     world.webhook()

@@ -11,7 +11,7 @@ from tests.recovery.world import MINUTE_MS, World
 from tests.support.application import rows
 from webhookproxy.listener.intake import now_ms
 from webhookproxy.listener.status import Status
-from webhookproxy.models.recovery.recoveries import Recovery, RecoveryState
+from webhookproxy.models.recovery.recoveries import Recovery, RecoveryState, recoveries_of
 from webhookproxy.reasons import ConnectionReason, ConnectionState, PlatformTrouble
 from webhookproxy.troubles.recovered import recovery_words
 from webhookproxy.web.connection.gaps import gaps_of_a_day
@@ -60,6 +60,31 @@ def test_gaps_that_follow_each_other_are_asked_for_together(world: World) -> Non
     # Once 3C Plus was asked, a later gap has its own.
     has_gap(world, now - 5_000, now)
     assert len(asked(world)) == 2
+
+
+ACCOUNTS: dict[str, tuple[list[tuple[str, str, int]], int | None]] = {
+    "only the gap asked": ([("", "finished", 37)], 37),
+    "the last day was counted since": ([("", "finished", 37), ("ana", "counted", 0)], 37),
+    "the last day was recovered since": ([("", "finished", 37), ("ana", "finished", 2)], 37),
+    "it was refused, and asked for again": ([("", "stopped", 0), ("ana", "finished", 9)], 9),
+    "it was refused": ([("", "stopped", 0)], 0),
+    "only counted": ([("ana", "counted", 0)], None),
+}
+
+
+def test_a_gap_tells_of_its_own_request(world: World) -> None:
+    insert = (
+        "INSERT INTO recoveries (company_id, asked_by, asked_ms, since_ms, until_ms, state,"
+        " next_ms, recovered) VALUES (:company, :who, 1, 10, 20, :state, 1, :recovered)"
+    )
+    for name, (requests, told) in ACCOUNTS.items():
+        world.execute("DELETE FROM recoveries")
+        for who, state, recovered in requests:
+            given = {"company": world.company, "who": who, "state": state}
+            world.execute(insert, **given, recovered=recovered)
+        with Session(world.half.relay.reading) as session:
+            (found,) = recoveries_of(session, world.company, [(12, 18)])
+        assert (None if found is None else found.recovered) == told, name
 
 
 def test_a_company_that_does_not_want_it_is_not_asked_for(world: World) -> None:

@@ -12,13 +12,37 @@ from tests.recovery.world import HISTORY, World, history
 from tests.support.application import rows, store_of, wait_until
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.events.contract import token_mask
+from webhookproxy.maintenance.personal import read_number
+from webhookproxy.maintenance.privacy import expunge
+from webhookproxy.models.audit import CLI
 from webhookproxy.models.companies import edit_company, find_company
 from webhookproxy.models.deliveries.actions import Resent, resend
 from webhookproxy.models.deliveries.missed import Wanted
 from webhookproxy.models.deliveries.stored import STATES, StoredEvents, queue_stored
 from webhookproxy.models.deliveries.tables import find_delivery
 from webhookproxy.models.webhooks import find_webhook
-from webhookproxy.recovery import filling
+from webhookproxy.recovery import filling, recovering
+
+
+def test_what_is_recovered_is_no_sign_of_life_of_the_socket(world: World) -> None:
+    """With a sweep every half an hour its silence would never be told."""
+    world.execute("UPDATE connections SET last_event_at = 1")
+    world.record("lost")
+    assert world.run(world.gap()).recovered == 1
+    (found,) = rows(world.app, "SELECT last_event_at, events FROM connections")
+    assert tuple(found) == (1, 2)
+
+
+def test_the_call_of_a_person_who_was_expunged_does_not_come_back(world: World) -> None:
+    call = history("theirs")
+    call["callHistory"]["number"] = "5511987654321"
+    world.hear(json.dumps([HISTORY, call]))
+    world.record("theirs", "lost")
+    relay, search = world.half.relay, world.app.extensions["search"]
+    masked = expunge(relay.store, relay.reading, search, read_number("11987654321"), CLI)
+    assert masked.events == 1
+    assert world.run(world.gap()).recovered == 1
+    assert world.histories() == ["theirs", "lost"]
 
 
 def test_missing_calls_come_back_as_the_socket_sends_them(world: World) -> None:
@@ -178,7 +202,10 @@ def test_what_was_kept_back_is_sent_on_demand(world: World) -> None:
     assert rows(world.app, query) == []
 
 
-def test_a_slow_webhook_holds_up_only_its_own_company(world: World) -> None:
+def test_a_slow_webhook_holds_up_only_its_own_company(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovering, "PAGES_HELD", 1)
     world.webhook()
     world.record(*(f"call-{number:03}" for number in range(20)))
     slow = world.gap()
@@ -187,7 +214,9 @@ def test_a_slow_webhook_holds_up_only_its_own_company(world: World) -> None:
     # Its webhook has not begun with the last calls: the company rests, whatever is asked.
     world.recovering.step()
     assert world.recovering._chosen([(slow, world.company)]) == []
+    # Nor does its page take the room of others.
     assert world.recovering._chosen([(slow, world.company), (99, 99)]) == [99]
+    assert world.run(slow).recovered == 20
 
 
 def test_a_recovered_call_joins_its_other_events(world: World) -> None:

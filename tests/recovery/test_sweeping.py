@@ -73,7 +73,10 @@ def test_a_sweep_that_3c_plus_refuses_ends_and_the_next_one_asks_again(
     world.odd(status=403)
     step(world)
     world.run(sweeps(world)[0].id, "stopped")
-    assert "é preciso o de um gestor" in sweep_words(last(world))
+    assert sweep_words(last(world)) == (
+        "0 ligações recuperadas. O token não pode listar ligações (403): é preciso o de um gestor."
+        " A próxima varredura pergunta de novo."
+    )
     world.odd()
     world.ahead += 31 * 60
     world.recovering.step()

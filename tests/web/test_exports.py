@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -13,7 +14,9 @@ from tests.support.application import rows
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser
 from tests.web.support.deliveries import deliver, delivery_row, event_row, insert
+from tests.web.support.sockets import execute
 from webhookproxy.extensions import db
+from webhookproxy.models.types import to_ms
 from webhookproxy.web.exports import csv_sheet as sheets
 
 PHONE = "5542999998888"
@@ -215,6 +218,57 @@ def test_who_took_a_list_is_written_down_and_administrators_can_take_that_too(
     assert found[0]["Detalhe"] == "a auditoria, em CSV"
     beto.get("/auditoria.csv", 403)
     assert 'href="/auditoria.csv?acao=export"' in ana.get("/auditoria?acao=export").text
+
+
+def test_the_gaps_of_a_month_with_what_came_back_of_each(
+    app: Flask, place: Place, beto: Browser, ana: Browser
+) -> None:
+    day, mine = 86_400_000, f"/empresas/company_{place.company}"
+    # In Brasília.
+    march = to_ms(datetime(2026, 3, 1, 3, tzinfo=UTC))
+    # Of the month before, across its end, two that were asked for together, and one that lasts.
+    given = (
+        *((-day, 5_000, False), (-1_000, 4_200, True), (day, 134_000, False)),
+        *((day + 600_000, 9_000, False), (30 * day, None, False)),
+    )
+    gap = (
+        "INSERT INTO gaps (id, company_id, started_at, ended_at, reason, recovered)"
+        " VALUES (:id, :company, :began, :ended, 'dropped', :recovered)"
+    )
+    for number, (began, lasted, recovered) in enumerate(given, 1):
+        at = march + began
+        ended = None if lasted is None else at + lasted
+        values = {"id": number, "company": place.company, "began": at, "ended": ended}
+        execute(app, gap, **values, recovered=recovered)
+    execute(
+        app,
+        "INSERT INTO recoveries (id, company_id, asked_ms, since_ms, until_ms, state, next_ms,"
+        " recovered) VALUES (7, :company, 1, :since, :until, 'finished', 1, 37)",
+        company=place.company,
+        since=march + day,
+        until=march + day + 609_000,
+    )
+    execute(app, "UPDATE companies SET created_at = 0")
+    found = sheet(beto, f"{mine}/lacunas.csv?mes=2026-03")
+    began = [row["Começou em"] for row in found]
+    assert began == [
+        *("31/03/2026 00:00:00", "02/03/2026 00:10:00", "02/03/2026 00:00:00"),
+        "28/02/2026 23:59:59",
+    ]
+    assert [row["Segundos sem socket"] for row in found[1:]] == ["9,0", "134,0", "4,2"]
+    assert [row["Ligações recuperadas pelo pedido"] for row in found] == ["", "37", "37", ""]
+    assert [row["Pedido de recuperação"] for row in found] == ["", "7", "7", ""]
+    assert [row["Recuperada pelo servidor"] for row in found] == ["não", "não", "não", "sim"]
+    assert found[0]["Terminou em"] == ""
+    assert "37 ligações recuperadas; eventos de agente" in found[1]["Recuperação"]
+    assert "caiu" in found[1]["Motivo"]
+    rest = sheet(beto, f"{mine}/lacunas.csv?mes=2026-03&antes={march + day}")
+    assert [row["Começou em"] for row in rest] == ["28/02/2026 23:59:59"]
+    for odd in (10**30, -(10**30)):
+        sheet(beto, f"{mine}/lacunas.csv?mes=2026-03&antes={odd}")
+    beto.get(f"{mine}/lacunas.csv?mes=2026-13", 404)
+    assert f'href="{mine}/lacunas.csv?mes=2026-03"' in beto.get(f"{mine}/mes?mes=2026-03").text
+    assert sheet(ana, "/auditoria.csv?acao=export")[-1]["Detalhe"] == "as lacunas, em CSV"
 
 
 @pytest.mark.usefixtures("place")

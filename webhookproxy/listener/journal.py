@@ -47,17 +47,19 @@ _CREATED = (
 )
 _RECEIVED = (
     "WITH v (id, events, last, malformed) AS (VALUES {values}) UPDATE connections"
-    " SET events = connections.events + v.events, last_event_at = v.last,"
+    " SET events = connections.events + v.events,"
     " malformed = connections.malformed + v.malformed FROM v WHERE company_id = v.id"
 )
 _RECEIVED_CASTS = ("BIGINT", "BIGINT", "BIGINT", "BIGINT")
 # With what came from a socket its place is stored: from there another process could ask the server
-# for what follows.
+# for what follows. Only this is a sign of life: what is recovered must not hide that the socket
+# brings nothing.
 _RECEIVED_BY_SOCKET = _RECEIVED.replace(
     "malformed)", "malformed, session, place, replayed)", 1
 ).replace(
     " FROM v",
-    ", session = v.session, session_offset = v.place, session_replayed = v.replayed FROM v",
+    ", last_event_at = v.last, session = v.session, session_offset = v.place,"
+    " session_replayed = v.replayed FROM v",
 )
 _RECEIVED_BY_SOCKET_CASTS = (*_RECEIVED_CASTS, "TEXT", "TEXT", "BIGINT")
 

@@ -11,9 +11,10 @@ from functools import partial
 
 import gevent
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webhookproxy.database.store import Store
+from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.listener.client import Address, NotConnected, Socket
 from webhookproxy.models.accounts.next_tokens import switch
 from webhookproxy.models.audit import SERVER
@@ -21,7 +22,6 @@ from webhookproxy.models.companies import Company
 from webhookproxy.network.dial import Resolver
 from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionReason
-from webhookproxy.rules import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -84,17 +84,24 @@ class TokenSwitch:
         self._reading = reading
         self._policy = policy
         self._fence = fence
+        # Those that could not be switched: each is said once, and tried again.
+        self._told: set[int] = set()
 
     def step(self) -> bool:
         """Switch the companies whose token is refused; return whether there was one."""
         with self._reading.connect() as connection:
             found = connection.execute(_REFUSED).scalars().all()
+        self._told &= set(found)
         for company_id in found:
             try:
                 self._store.session(partial(self._switch, company_id), fence=self._fence())
-            except Refused:
-                # Another company has the same token: a user must decide.
-                logger.warning("company_%d cannot have the token that is ready", company_id)
+            except (Fenced, StoreUnavailable, SQLAlchemyError):
+                raise
+            except Exception as error:  # a token that another company has, or that no key opens
+                if company_id not in self._told:
+                    words = "company_%d cannot have the token that is ready (%s)"
+                    logger.warning(words, company_id, type(error).__name__)
+                self._told.add(company_id)
             else:
                 logger.warning("company_%d has its next token now", company_id)
         return bool(found)

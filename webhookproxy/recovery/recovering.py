@@ -16,10 +16,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.events.recovery.comparison import began_ms
 from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missing
+from webhookproxy.events.recovery.rebuilt import payload_of
 from webhookproxy.listener.routes import Arrival
 from webhookproxy.models.companies import Company
-from webhookproxy.models.recovery.call_histories import known_histories
+from webhookproxy.models.recovery.call_histories import KEPT_DAYS, known_histories
+from webhookproxy.models.recovery.recoveries import HOUR_MS
 from webhookproxy.network.guard import Policy
 from webhookproxy.platform.rest import AT_ONCE, PlatformError, Rest
 from webhookproxy.recovery.call_keys import CallKeys
@@ -131,7 +134,7 @@ class Recovering:
         chosen: dict[int, int] = {}
         now = time.monotonic()
         self._rests_until = {each: at for each, at in self._rests_until.items() if at > now}
-        room = PAGES_HELD - sum(hand.page is not None for hand in self._hands.values())
+        room = PAGES_HELD - self._pages_held()
         for recovery_id, company_id in due:
             if company_id in chosen or company_id in self._rests_until:
                 continue
@@ -195,11 +198,17 @@ class Recovering:
         if self._progress.not_begun(self._last_due[company_id]):
             # The webhooks still have the last few: a live event must not wait for more.
             self._rests_until[company_id] = time.monotonic() + BUSY_SECONDS
+            if self._pages_held() >= PAGES_HELD:
+                # Its page is fetched again: until then another company has the room.
+                self._hands.pop(recovery_id)
             return False
         if hand.page is None:
             self._fetch(task, hand, now_ms, fence)
             return False
         return self._write(task, hand, hand.page, fence)
+
+    def _pages_held(self) -> int:
+        return sum(hand.page is not None for hand in self._hands.values())
 
     def _hand(self, task: Task) -> _Hand:
         """Return what is known of a recovery that is still at the same place as its row."""
@@ -233,7 +242,7 @@ class Recovering:
             return
         with self._reading.connect() as connection:
             known = known_histories(connection, found.company_id, [id_of(row) for row in fresh])
-        gone = missing(fresh, known)
+        gone = [row for row in missing(fresh, known) if _is_in_ledgers_time(row, now_ms)]
         if task.is_counting or not gone:
             self._progress.page_is_done(task, len(fresh), len(gone), fence)
         else:
@@ -262,3 +271,9 @@ class Recovering:
 
     def _base_of(self, company: Company) -> str:
         return rest_base(company.socket_url, company.rest_url, self._policy)
+
+
+def _is_in_ledgers_time(row: Row, now_ms: int) -> bool:
+    """Return whether the ledger still knows of a call, if it arrived: a request may take days."""
+    at_ms = began_ms(payload_of(row))
+    return at_ms is None or at_ms >= now_ms - KEPT_DAYS * 24 * HOUR_MS

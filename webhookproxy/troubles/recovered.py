@@ -14,10 +14,7 @@ def recovery_words(recovery: Recovery | None) -> str:
     """Return how many calls came back, in one sentence; empty if no one asked for them."""
     if recovery is None:
         return ""
-    trouble = ""
-    if recovery.trouble is not None:
-        trouble = " " + PLATFORM_WORDS[PlatformTrouble(recovery.trouble)].what
-    return _words(recovery) + trouble
+    return _words(recovery) + _trouble(recovery)
 
 
 def sweep_words(sweep: Recovery | None) -> str:
@@ -29,7 +26,17 @@ def sweep_words(sweep: Recovery | None) -> str:
         return f"nenhuma ligação faltava aqui, {listed}."
     if sweep.state == RecoveryState.FINISHED:
         return f"{_recovered(sweep)}, {listed}."
+    if sweep.state == RecoveryState.STOPPED:
+        # Unlike other requests it is followed by another one.
+        return f"{_recovered(sweep)}.{_trouble(sweep)} A próxima varredura pergunta de novo."
     return recovery_words(sweep)
+
+
+def _trouble(recovery: Recovery) -> str:
+    """Return what went wrong when 3C Plus was last asked, as a sentence that follows another."""
+    if recovery.trouble is None:
+        return ""
+    return f" {PLATFORM_WORDS[PlatformTrouble(recovery.trouble)].what}"
 
 
 def _recovered(recovery: Recovery) -> str:

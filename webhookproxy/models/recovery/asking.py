@@ -22,10 +22,7 @@ from webhookproxy.models.types import to_ms
 from webhookproxy.rules import Refused
 
 
-def ask(
-    session: Session, company_id: int, since_ms: int, until_ms: int, actor: Actor,
-    gap_id: int | None = None,
-) -> int:  # fmt: skip
+def ask(session: Session, company_id: int, since_ms: int, until_ms: int, actor: Actor) -> int:
     """Have the missing calls of a time counted; return the number of the request.
 
     Nothing is recovered before `confirm`. Raises Refused if the time is empty, too long ago or
@@ -37,7 +34,6 @@ def ask(
     _refuse_second(session, company_id)
     asked = Recovery(
         company_id=company_id,
-        gap_id=gap_id,
         asked_by=actor.who,
         asked_ms=now_ms,
         since_ms=begins,

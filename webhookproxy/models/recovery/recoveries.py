@@ -96,7 +96,11 @@ class Recovery(Base):
 def recoveries_of(
     session: Session, company_id: int, gaps: Sequence[tuple[int, int]]
 ) -> list[Recovery | None]:
-    """Return the newest request that covers each gap, a pair of its begin and its end."""
+    """Return what was asked for the calls of each gap, a pair of its begin and its end.
+
+    That is the request that the gap itself made, unless it was stopped and a user had the calls
+    recovered since; what was only counted is of a longer time, and says nothing of a gap.
+    """
     if not gaps:
         return []
     query = (
@@ -106,15 +110,22 @@ def recoveries_of(
             Recovery.until_ms >= min(gaps)[0],
             Recovery.since_ms <= max(gaps)[0],
             Recovery.sweep.is_(False),
+            Recovery.state.not_in((RecoveryState.COUNTING.value, RecoveryState.COUNTED.value)),
         )
         .order_by(Recovery.id.desc())
         .limit(LOOKED_AT)
     )
     found = session.scalars(query).all()
     return [
-        next((each for each in found if each.since_ms <= begin and end <= each.until_ms), None)
+        _of_gap([each for each in found if each.since_ms <= begin and end <= each.until_ms])
         for begin, end in gaps
     ]
+
+
+def _of_gap(covering: Sequence[Recovery]) -> Recovery | None:
+    """Return the request that tells of a gap among those that cover it, the newest first."""
+    own = (each for each in covering if not each.asked_by and each.state != RecoveryState.STOPPED)
+    return next(own, None) or next(iter(covering), None)
 
 
 def _of_gaps() -> tuple[ColumnElement[bool], ...]:

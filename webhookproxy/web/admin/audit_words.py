@@ -148,6 +148,7 @@ _WORDS = MappingProxyType(
         (Action.EXPORT, "deliveries"): "as entregas, em CSV",
         (Action.EXPORT, "events"): "os eventos, em CSV",
         (Action.EXPORT, "audit"): "a auditoria, em CSV",
+        (Action.EXPORT, "gaps"): "as lacunas, em CSV",
         (Action.PRIVACY_EXPUNGE, "begun"): "começou",
         (Action.PASSWORD_CHANGED, "link"): "com o link de um administrador",
         (Action.GUEST_LINK_USED, "opened"): "abriu o link",

@@ -13,10 +13,17 @@ from webhookproxy.models.audit import Action, record
 from webhookproxy.web.admin.audit import Chosen
 from webhookproxy.web.deliveries.list_filter import Filter
 from webhookproxy.web.events.list_filter import EventFilter
-from webhookproxy.web.exports import rows
+from webhookproxy.web.exports import gap_rows, rows
 from webhookproxy.web.exports.csv_sheet import Sheet, send
+from webhookproxy.web.month.page import asked_month
 from webhookproxy.web.shared import throttle
-from webhookproxy.web.shared.access import account, actor, administrators, refuse_other_sites
+from webhookproxy.web.shared.access import (
+    account,
+    actor,
+    administrators,
+    company_or_404,
+    refuse_other_sites,
+)
 from webhookproxy.web.shared.forms import write
 
 blueprint = Blueprint("exports", __name__)
@@ -57,6 +64,23 @@ def events() -> Response:
             lambda before, most: rows.events(replace(question, before=before), of, most),
             lambda before: f"{base}{before}{also}",
             question.before,
+        )
+    )
+
+
+@blueprint.get("/empresas/<company:company_id>/lacunas.csv")
+def gaps(company_id: int) -> Response:
+    """Send the gaps of the month that the address names, or of the current one, newest first."""
+    company = company_or_404(company_id)
+    month, before = asked_month(company), request.args.get("antes", type=int)
+    base = url_for("exports.gaps", company_id=company_id, mes=month.text, _external=True)
+    return send(
+        Sheet(
+            f"{_begin('gaps', 'lacunas', company)}-mes-{month.text}",
+            gap_rows.GAPS,
+            lambda before, most: gap_rows.gaps(company, month, before, most),
+            lambda before: f"{base}&antes={before}",
+            before,
         )
     )
 

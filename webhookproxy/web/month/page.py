@@ -43,12 +43,8 @@ def month_page(company: Company, *, guest: bool = False) -> str:
 
     For a guest it has neither links to other pages nor the names of events.
     """
-    now = datetime.now(UTC)
+    now, month = datetime.now(UTC), asked_month(company)
     running = Month.of(now, company.timezone)
-    text = request.args.get("mes", "")
-    month = Month.read(text, company.timezone) if text else running
-    if month is None:
-        abort(404)
     oldest = Month.of(company.created_at, company.timezone)
     given = {
         "company": company,
@@ -62,6 +58,15 @@ def month_page(company: Company, *, guest: bool = False) -> str:
     if not oldest.text <= month.text <= running.text:
         return render_template("month/none.html", oldest=oldest, **given)
     return render_template("month/show.html", **given, **_facts(company, month, now, guest=guest))
+
+
+def asked_month(company: Company) -> Month:
+    """Return the month that the address names, or the current one. 404 for what is no month."""
+    text = request.args.get("mes", "")
+    month = Month.read(text, company.timezone) if text else None
+    if text and month is None:
+        abort(404)
+    return month or Month.of(datetime.now(UTC), company.timezone)
 
 
 def _facts(company: Company, month: Month, now: datetime, *, guest: bool) -> dict[str, Any]:
