@@ -264,9 +264,9 @@ def test_the_gaps_of_a_month_with_what_came_back_of_each(
     assert "caiu" in found[1]["Motivo"]
     rest = sheet(beto, f"{mine}/lacunas.csv?mes=2026-03&antes={march + day}")
     assert [row["Começou em"] for row in rest] == ["28/02/2026 23:59:59"]
-    for odd in (10**30, -(10**30)):
-        sheet(beto, f"{mine}/lacunas.csv?mes=2026-03&antes={odd}")
-    beto.get(f"{mine}/lacunas.csv?mes=2026-13", 404)
+    assert len(sheet(beto, f"{mine}/lacunas.csv?mes=2026-03&antes={'9' * 18}")) == 4
+    for odd in ("mes=2026-13", "antes=-1", f"antes={10**30}"):
+        beto.get(f"{mine}/lacunas.csv?{odd}", 404)
     assert f'href="{mine}/lacunas.csv?mes=2026-03"' in beto.get(f"{mine}/mes?mes=2026-03").text
     assert sheet(ana, "/auditoria.csv?acao=export")[-1]["Detalhe"] == "as lacunas, em CSV"
 

@@ -138,10 +138,12 @@ def test_only_a_day_is_compared_and_only_by_who_may(
     app: Flask, beto: Browser, carla: Browser, lena: Browser, address: str
 ) -> None:
     beto.get(f"{address}?dia=ontem", 404)
+    beto.post(address, 404, dia="9999-12-31")
     for days in (-2, 40):
         beto.post(address, 303, dia=str(yesterday() - timedelta(days=days)))
         assert "Escolha um dia que já começou" in beto.get(address).text
     carla.post(address, 404)
     lena.post(address, 403)
     assert not rows(app, "SELECT id FROM day_comparisons")
-    beto.post(f"{address}/recuperar", 404, pedido="1")
+    for asked in ("1", str(10**30), "-1", ""):
+        beto.post(f"{address}/recuperar", 404, pedido=asked)

@@ -51,7 +51,8 @@ def test_calls_are_counted_and_then_recovered(
     assert "Recuperar 3 ligações" in beto.get(address).text
     for other in (carla, lena):
         other.post(f"{address}/confirmar", 404 if other is carla else 403, pedido="1")
-    beto.post(f"{address}/confirmar", 404, pedido="2")
+    for asked in ("2", str(10**30), ""):
+        beto.post(f"{address}/confirmar", 404, pedido=asked)
     beto.post(f"{address}/confirmar", 303, pedido="1")
     (found,) = rows(app, "SELECT state, asked_by FROM recoveries")
     assert tuple(found) == ("running", "beto@exemplo.com.br")

@@ -38,6 +38,7 @@ from webhookproxy.web.connection.comparison_words import (
 )
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import actor, company_or_404, readers
+from webhookproxy.web.shared.address import digits
 from webhookproxy.web.shared.forms import policy, write
 
 blueprint = Blueprint("comparison", __name__)
@@ -115,8 +116,8 @@ def compare(company_id: int) -> Response:
 def recover(company_id: int) -> Response:
     """Have the calls recovered that a comparison found missing."""
     company_or_404(company_id)
-    number, who = request.form.get("pedido", type=int), actor()
-    asked = None if number is None else db.session.get(DayComparison, number)
+    number, who = digits(request.form.get("pedido", "")), actor()
+    asked = db.session.get(DayComparison, number)
     if asked is None or asked.company_id != company_id or asked.result is None:
         abort(404)
     asked_id = asked.id
@@ -134,9 +135,11 @@ def _write_or_say(job: Any, company_id: int) -> None:
 def _day_or_404() -> date:
     text = request.values.get("dia", "")
     try:
-        return date.fromisoformat(text) if text else yesterday()
+        day = date.fromisoformat(text) if text else yesterday()
     except ValueError:
         abort(404)
+    # Every day has one that follows it, except the last of all.
+    return day if day < date.max else abort(404)
 
 
 def _facts(company_id: int, day: date) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from webhookproxy.rules import Refused
 from webhookproxy.rules.platform import rest_base
 from webhookproxy.troubles.recovered import recovery_words, sweep_words
 from webhookproxy.web.shared.access import actor, company_or_404
+from webhookproxy.web.shared.address import digits
 from webhookproxy.web.shared.forms import policy, write
 
 blueprint = Blueprint("recovery", __name__)
@@ -91,8 +92,8 @@ def count(company_id: int) -> Response:
 def recover(company_id: int) -> Response:
     """Have what was counted recovered."""
     company_or_404(company_id)
-    number, who = request.form.get("pedido", type=int), actor()
-    asked = None if number is None else db.session.get(Recovery, number)
+    number, who = digits(request.form.get("pedido", "")), actor()
+    asked = db.session.get(Recovery, number)
     if asked is None or asked.company_id != company_id:
         abort(404)
     recovery_id = asked.id

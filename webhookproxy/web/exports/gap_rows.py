@@ -26,7 +26,7 @@ def gaps(company: Company, month: Month, before: int | None, most: int) -> Round
     """Return the newest gaps of a month that began before a moment in milliseconds."""
     now = datetime.now(UTC)
     ends_ms = to_ms(month.ends)
-    until = from_ms(ends_ms if before is None else min(max(before, 0), ends_ms))
+    until = from_ms(ends_ms if before is None else min(before, ends_ms))
     # Their requests are looked for among so many.
     most = min(most, LOOKED_AT // 2)
     query = (

@@ -24,6 +24,7 @@ from webhookproxy.web.shared.access import (
     company_or_404,
     refuse_other_sites,
 )
+from webhookproxy.web.shared.address import digits
 from webhookproxy.web.shared.forms import write
 
 blueprint = Blueprint("exports", __name__)
@@ -72,7 +73,7 @@ def events() -> Response:
 def gaps(company_id: int) -> Response:
     """Send the gaps of the month that the address names, or of the current one, newest first."""
     company = company_or_404(company_id)
-    month, before = asked_month(company), request.args.get("antes", type=int)
+    month, text = asked_month(company), request.args.get("antes", "")
     base = url_for("exports.gaps", company_id=company_id, mes=month.text, _external=True)
     return send(
         Sheet(
@@ -80,7 +81,7 @@ def gaps(company_id: int) -> Response:
             gap_rows.GAPS,
             lambda before, most: gap_rows.gaps(company, month, before, most),
             lambda before: f"{base}&antes={before}",
-            before,
+            digits(text) if text else None,
         )
     )
 
