@@ -152,6 +152,16 @@ def test_a_request_that_takes_days_recovers_nothing_that_the_ledger_forgot(world
     assert world.histories() == ["lost"]
 
 
+def test_what_fails_for_a_day_by_a_fault_of_ours_ends(world: World) -> None:
+    recovery = world.gap()
+    world.execute("UPDATE companies SET token = 'no key opens it'")
+    for hours, state in ((0, "running"), (23, "running"), (2, "stopped")):
+        world.ahead += hours * 3600
+        world.recovering._rests_until.clear()
+        world.recovering.step()
+        assert world.recovery(recovery).state == state
+
+
 def test_two_recoveries_of_a_company_keep_one_limit(world: World) -> None:
     """A live event waits behind sixteen recovered ones, whichever recovery wrote them."""
     world.webhook()

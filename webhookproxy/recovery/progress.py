@@ -43,6 +43,11 @@ _NOT_BEGUN = (
     f" AND e.order_key = d.order_key AND e.id < d.id AND e.{OPEN} AND e.attempts > 0)"
 )
 
+_GIVE_UP = text(
+    "UPDATE recoveries SET state = 'stopped', ended_ms = :now"
+    f" WHERE id = :id AND {UNDER_WAY} AND asked_ms < :now - :most AND until_ms < :now - :most"
+)
+
 _FOUND_NOTHING = text(
     "DELETE FROM recoveries WHERE company_id = :company AND sweep AND id < :before"
     " AND recovered = 0"
@@ -162,6 +167,13 @@ class Progress:
         later = now_ms + max(grown, round((error.after or 0.0) * 1000))
         failures = min(found.failures + 1, 1_000)
         self._set(task, fence, failures=failures, trouble=trouble.value, next_ms=later)
+
+    def give_up_old(self, recovery_id: int, now_ms: int, fence: int) -> None:
+        """End a recovery that a fault of ours has held up for a day: no one can go on with it."""
+        given = {"id": recovery_id, "now": now_ms, "most": GIVE_UP_MS}
+        self._store.run(
+            lambda connection: connection.execute(_GIVE_UP, given) and None, fence=fence
+        )
 
     def stopped(self, task: Task, now_ms: int, fence: int) -> None:
         """End a recovery that is no longer wanted, or whose company was deleted."""

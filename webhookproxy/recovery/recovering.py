@@ -155,12 +155,9 @@ class Recovering:
 
         def run(recovery_id: int) -> None:
             try:
-                wrote.append(self._go_on(recovery_id, fence))
+                wrote.append(self._go_on_or_rest(recovery_id, companies[recovery_id], fence))
             except (Fenced, StoreUnavailable, SQLAlchemyError) as error:
                 errors.append(error)
-            except Exception:  # a bug of ours, or a token that no key opens: others go on
-                logger.exception("recovery %d failed, and is tried again", recovery_id)
-                self._rests_until[companies[recovery_id]] = time.monotonic() + AFTER_BUG_SECONDS
 
         greenlets = []
         for recovery_id in chosen:
@@ -176,6 +173,18 @@ class Recovering:
         if errors:
             raise errors[0]
         return any(wrote)
+
+    def _go_on_or_rest(self, recovery_id: int, company_id: int, fence: int) -> bool:
+        """Go on with one; after a bug of ours, or a token that no key opens, others do."""
+        try:
+            return self._go_on(recovery_id, fence)
+        except (Fenced, StoreUnavailable, SQLAlchemyError):
+            raise
+        except Exception:
+            logger.exception("recovery %d failed, and is tried again", recovery_id)
+            self._rests_until[company_id] = time.monotonic() + AFTER_BUG_SECONDS
+            self._progress.give_up_old(recovery_id, round(self._clock() * 1000), fence)
+            return False
 
     def _go_on(self, recovery_id: int, fence: int) -> bool:
         """Fetch a page, or write some calls of it; return whether calls were written."""

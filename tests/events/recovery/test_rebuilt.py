@@ -89,6 +89,11 @@ def test_durations_become_seconds(value: Any, found: Any) -> None:
     assert seconds(value) == found
 
 
+@pytest.mark.parametrize("text", ["0000-00-00 00:00:00", "9999-12-31 23:59:59", "ontem", ""])
+def test_what_is_no_moment_stays_as_it_is(text: str) -> None:
+    assert payload_of({"id": "x", "call_date": text})["callHistory"]["call_date"] == text
+
+
 def test_a_packet_is_read_as_those_of_the_socket_are() -> None:
     event = payload.read(packet_of(ROW), hide_credentials=True)
     assert (event.name, json.loads(event.payload)) == (HISTORY, payload_of(ROW))

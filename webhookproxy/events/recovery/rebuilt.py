@@ -129,9 +129,9 @@ def _call_date(row: Row) -> Any:
     for name, zone in (("call_date_rfc3339", UTC), ("call_date", BRASILIA)):
         try:
             moment = datetime.fromisoformat(row[name])
-        except (KeyError, TypeError, ValueError):
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=zone)
+            return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=zone)
-        return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
     return row.get("call_date")
