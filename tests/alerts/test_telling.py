@@ -91,6 +91,33 @@ def test_the_end_of_a_gap_says_what_came_back_after_the_last_look(
     assert '"recovered": 37' in json.dumps(message.data) or "37" not in said
 
 
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_a_gap_of_which_the_server_sent_everything_again_does_not_say_that_it_is_lost(
+    alerting: Alerting, *, all_of_them: bool
+) -> None:
+    company = alerting.company("Loja A")
+    alerting.user("ana@exemplo.com.br", company)
+    alerting.connection(company, "reconnecting", "dropped")
+    alerting.run(minutes=10)
+    alerting.connection(company, "connected", "accepted")
+    alerting.execute("UPDATE gaps SET recovered = :recovered", recovered=all_of_them)
+    until_ms = to_ms(alerting.now)
+    # One of the day before, and a second one of this alert.
+    for began, ended, recovered in ((86_500_000, 86_400_000, False), (100, 50, True)):
+        alerting.execute(
+            "INSERT INTO gaps (company_id, started_at, ended_at, reason, recovered)"
+            " VALUES (:company, :began, :ended, 'dropped', :recovered)",
+            company=company,
+            began=until_ms - began,
+            ended=until_ms - ended,
+            recovered=recovered,
+        )
+    (message,) = alerting.run(minutes=30)
+    said = "Recuperada pelo servidor: a 3C Plus reenviou os eventos."
+    assert message.lines[0].endswith(said) == all_of_them
+    assert ("não reenvia" in message.lines[0]) != all_of_them
+
+
 def test_the_end_of_a_webhooks_trouble_comes_with_the_account(alerting: Alerting) -> None:
     webhook = alerting.webhook(alerting.company("Loja A"))
     alerting.user("ana@exemplo.com.br", admin=True)

@@ -167,7 +167,8 @@ def _trouble(status: int, retry_after: str | None) -> PlatformError:
         return PlatformError(PlatformTrouble.THROTTLED, after=_seconds(retry_after))
     # Also 524, of the gateway in front of it.
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return PlatformError(PlatformTrouble.FAILING)
+        after = None if retry_after is None else _seconds(retry_after)
+        return PlatformError(PlatformTrouble.FAILING, after=after)
     return PlatformError(PlatformTrouble.REFUSED, is_final=True)
 
 

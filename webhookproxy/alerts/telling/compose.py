@@ -20,6 +20,7 @@ from webhookproxy.models import (
     AlertMessage,
     AlertMessagePart,
     Company,
+    Gap,
     Outage,
     Recovery,
     Webhook,
@@ -27,12 +28,15 @@ from webhookproxy.models import (
 from webhookproxy.models.alerts.messages import MessageKind, Part
 from webhookproxy.models.recovery.recoveries import recovery_of_gap
 from webhookproxy.models.types import to_ms
+from webhookproxy.reasons import RECOVERED_GAP
 from webhookproxy.troubles.recovered import recovery_words
 
 # Lines about single alerts in one message, names in its subject, and alerts in our own POST.
 LINES_MAX = 10
 NAMES_MAX = 3
 FACTS_MAX = 100
+# Gaps of one alert that are looked at.
+GAPS_MAX = 100
 # Of a name that a person typed this much is shown.
 NAME_MAX = 60
 INSTALLATION = "Servidor"
@@ -49,6 +53,13 @@ class Item:
     outage: Outage | None
     # What came back of the calls of a time without a socket.
     recovery: Recovery | None = None
+    # Whether the server sent everything again that was missed in it.
+    was_resent: bool = False
+
+    @property
+    def came_back(self) -> str:
+        """Return what came back of a time without a socket, in words; empty if nothing is known."""
+        return RECOVERED_GAP if self.was_resent else recovery_words(self.recovery)
 
     @property
     def label(self) -> str:
@@ -112,6 +123,7 @@ def _items(session: Session, message_id: int, person: Person) -> list[Item]:
             names[alert.id],
             accounts.get(alert.outage_id or 0),
             _recovery(session, alert),
+            _was_resent(session, alert),
         )
         for alert in alerts.values()
         if alert.id in names
@@ -124,6 +136,24 @@ def _recovery(session: Session, alert: Alert) -> Recovery | None:
         return None
     since_ms, until_ms = to_ms(alert.since), to_ms(alert.closed_at)
     return recovery_of_gap(session, alert.company_id, since_ms, until_ms)
+
+
+def _was_resent(session: Session, alert: Alert) -> bool:
+    """Return whether the server sent again what was missed in every gap of an alert that ended."""
+    if alert.condition not in GAPS or alert.company_id is None or alert.closed_at is None:
+        return False
+    query = (
+        select(Gap.ended_at, Gap.recovered)
+        .where(Gap.company_id == alert.company_id, Gap.started_at <= alert.closed_at)
+        .order_by(Gap.started_at.desc())
+        .limit(GAPS_MAX)
+    )
+    found = [
+        recovered
+        for ended_at, recovered in session.execute(query)
+        if ended_at is None or ended_at >= alert.since
+    ]
+    return 0 < len(found) < GAPS_MAX and all(found)
 
 
 def _names(session: Session, alerts: Collection[Alert]) -> dict[int, str]:
@@ -211,7 +241,7 @@ def _lines(session: Session, items: Sequence[Item], now: datetime) -> list[str]:
 
 
 def _line(item: Item, now: datetime) -> str:
-    alert, recovered = item.alert, recovery_words(item.recovery)
+    alert, recovered = item.alert, item.came_back
     if not item.is_over:
         text = begun(alert, now, recovered)
         # A message that was sent late, or of which the end is told next.
