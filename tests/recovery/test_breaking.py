@@ -108,7 +108,7 @@ def test_a_second_owner_goes_on_and_the_first_forgets_what_it_saw(world: World) 
 def test_a_new_owner_asks_no_earlier_than_the_last_one_could_have(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "SECONDS", 2.5)
+    monkeypatch.setattr(pace, "SECONDS", 3_600.0)
     world.record("lost")
     world.gap()
     world.recovering.step()

@@ -54,7 +54,7 @@ def run(world: World, number: int) -> DayComparison:
             world.ahead = max(world.ahead, found.next_ms / 1000 - time.time())
             return None if found.is_running else found
 
-    found: DayComparison = wait_until(there, 10.0, f"comparison {number} has ended")
+    found: DayComparison = wait_until(there, 60.0, f"comparison {number} has ended")
     return found
 
 

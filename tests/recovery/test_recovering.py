@@ -68,7 +68,7 @@ def test_the_history_that_comes_later_is_not_sent_again_but_its_update_is(world:
     world.hear_history("late", "late")
     world.hear_history("late")
     # What is due is passed on a moment after it is stored.
-    wait_until(lambda: len(world.half.dues) >= 5, 10, "five are due")
+    wait_until(lambda: len(world.half.dues) >= 5, 60, "five are due")
     assert [each.webhook_id for each in world.half.dues].count(other) == 3
     assert [each.webhook_id for each in world.half.dues].count(webhook) == 2
     query = "SELECT webhook_id, state FROM deliveries WHERE reason = 'already_recovered'"
@@ -271,7 +271,7 @@ def test_of_a_recovered_call_and_its_later_event_a_webhook_gets_one(world: World
     # It did not get the recovered one, so it gets the one of the socket.
     between = world.webhook()
     world.hear_history("late")
-    wait_until(lambda: [each.webhook_id for each in world.half.dues] == [between], 10, "it is due")
+    wait_until(lambda: [each.webhook_id for each in world.half.dues] == [between], 60, "it is due")
     recovered, live = (each.id for each in world.half.events() if each.name == HISTORY)
     new, refusing = world.webhook(), world.webhook(takes_recovered=False)
     assert stored_for(world, between) == []

@@ -121,7 +121,7 @@ class World:
         """Return the row of a recovery."""
         return rows(self.app, "SELECT * FROM recoveries WHERE id = :id", id=number)[0]
 
-    def run(self, number: int, state: str = "finished", seconds: float = 10.0) -> Any:
+    def run(self, number: int, state: str = "finished", seconds: float = 60.0) -> Any:
         """Step until a recovery is in this state, and move over its pauses; return its row."""
 
         def there() -> Any:
