@@ -51,9 +51,7 @@ _RECEIVED = (
     " malformed = connections.malformed + v.malformed FROM v WHERE company_id = v.id"
 )
 _RECEIVED_CASTS = ("BIGINT", "BIGINT", "BIGINT", "BIGINT")
-# With what came from a socket its place is stored: from there another process could ask the server
-# for what follows. Only this is a sign of life: what is recovered must not hide that the socket
-# brings nothing.
+# Only a socket's events are a sign of life, and have a place from where another process goes on.
 _RECEIVED_BY_SOCKET = _RECEIVED.replace(
     "malformed)", "malformed, session, place, replayed)", 1
 ).replace(

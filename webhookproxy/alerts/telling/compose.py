@@ -10,9 +10,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webhookproxy.alerts.conditions import CONDITIONS, GAPS, Condition
+from webhookproxy.alerts.conditions import CONDITIONS, Condition
 from webhookproxy.alerts.message import Message
 from webhookproxy.alerts.people import Person
+from webhookproxy.alerts.telling.gaps import recovery_of, was_resent
 from webhookproxy.alerts.telling.words import account, advice, begun, over
 from webhookproxy.events import contract
 from webhookproxy.models import (
@@ -20,13 +21,11 @@ from webhookproxy.models import (
     AlertMessage,
     AlertMessagePart,
     Company,
-    Gap,
     Outage,
     Recovery,
     Webhook,
 )
 from webhookproxy.models.alerts.messages import MessageKind, Part
-from webhookproxy.models.recovery.recoveries import recovery_of_gap
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import RECOVERED_GAP
 from webhookproxy.troubles.recovered import recovery_words
@@ -35,8 +34,6 @@ from webhookproxy.troubles.recovered import recovery_words
 LINES_MAX = 10
 NAMES_MAX = 3
 FACTS_MAX = 100
-# Gaps of one alert that are looked at.
-GAPS_MAX = 100
 # Of a name that a person typed this much is shown.
 NAME_MAX = 60
 INSTALLATION = "Servidor"
@@ -122,38 +119,12 @@ def _items(session: Session, message_id: int, person: Person) -> list[Item]:
             changes[alert.id],
             names[alert.id],
             accounts.get(alert.outage_id or 0),
-            _recovery(session, alert),
-            _was_resent(session, alert),
+            recovery_of(session, alert),
+            was_resent(session, alert),
         )
         for alert in alerts.values()
         if alert.id in names
     ]
-
-
-def _recovery(session: Session, alert: Alert) -> Recovery | None:
-    """Return what was asked of 3C Plus for the calls of an alert's gap, if that is over."""
-    if alert.condition not in GAPS or alert.company_id is None or alert.closed_at is None:
-        return None
-    since_ms, until_ms = to_ms(alert.since), to_ms(alert.closed_at)
-    return recovery_of_gap(session, alert.company_id, since_ms, until_ms)
-
-
-def _was_resent(session: Session, alert: Alert) -> bool:
-    """Return whether the server sent again what was missed in every gap of an alert that ended."""
-    if alert.condition not in GAPS or alert.company_id is None or alert.closed_at is None:
-        return False
-    query = (
-        select(Gap.ended_at, Gap.recovered)
-        .where(Gap.company_id == alert.company_id, Gap.started_at <= alert.closed_at)
-        .order_by(Gap.started_at.desc())
-        .limit(GAPS_MAX)
-    )
-    found = [
-        recovered
-        for ended_at, recovered in session.execute(query)
-        if ended_at is None or ended_at >= alert.since
-    ]
-    return 0 < len(found) < GAPS_MAX and all(found)
 
 
 def _names(session: Session, alerts: Collection[Alert]) -> dict[int, str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import or_, select
 
 from webhookproxy.extensions import db
-from webhookproxy.models import Company, Gap, Recovery
+from webhookproxy.models import Gap, Recovery
 from webhookproxy.models.recovery.recoveries import LOOKED_AT, recoveries_of
 from webhookproxy.models.types import from_ms, to_ms
 from webhookproxy.troubles.recovered import recovery_words
@@ -22,7 +22,7 @@ GAPS = (
 )
 
 
-def gaps(company: Company, month: Month, before: int | None, most: int) -> Round:
+def gaps(company_id: int, month: Month, before: int | None, most: int) -> Round:
     """Return the newest gaps of a month that began before a moment in milliseconds."""
     now = datetime.now(UTC)
     ends_ms = to_ms(month.ends)
@@ -31,7 +31,7 @@ def gaps(company: Company, month: Month, before: int | None, most: int) -> Round
     most = min(most, LOOKED_AT // 2)
     query = (
         select(Gap)
-        .where(Gap.company_id == company.id, Gap.started_at < until)
+        .where(Gap.company_id == company_id, Gap.started_at < until)
         .where(or_(Gap.ended_at.is_(None), Gap.ended_at > month.begins))
         .order_by(Gap.started_at.desc())
         .limit(most + 1)
@@ -39,10 +39,9 @@ def gaps(company: Company, month: Month, before: int | None, most: int) -> Round
     found = db.session.scalars(query).all()
     shown = found[:most]
     spans = [(to_ms(gap.started_at), to_ms(gap.ended_at or now)) for gap in shown]
-    back = recoveries_of(db.session(), company.id, spans)
+    back = recoveries_of(db.session(), company_id, spans)
     rows = [
-        _row(gap, recovery, company.timezone, now)
-        for gap, recovery in zip(shown, back, strict=True)
+        _row(gap, recovery, month.timezone, now) for gap, recovery in zip(shown, back, strict=True)
     ]
     return Round(rows, to_ms(shown[-1].started_at) if len(found) > most else None)
 

@@ -79,7 +79,7 @@ def gaps(company_id: int) -> Response:
         Sheet(
             f"{_begin('gaps', 'lacunas', company)}-mes-{month.text}",
             gap_rows.GAPS,
-            lambda before, most: gap_rows.gaps(company, month, before, most),
+            lambda before, most: gap_rows.gaps(company_id, month, before, most),
             lambda before: f"{base}&antes={before}",
             digits(text) if text else None,
         )
