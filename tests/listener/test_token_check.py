@@ -13,6 +13,7 @@ from tests.support.application import rows, store_of
 from tests.support.receiver import Receiver, endless, hang, raw
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.socket_server import CONNECT, OPEN, text_frame, websocket
+from tests.web.support.sockets import execute
 from webhookproxy.listener.client import Address
 from webhookproxy.listener.token_check import TokenSwitch, check_token
 from webhookproxy.models.accounts.next_tokens import lay_ready
@@ -130,7 +131,7 @@ def test_a_token_that_cannot_be_had_is_said_once_and_holds_up_no_other(
         "UPDATE next_tokens SET answer = 'accepted'",
         f"UPDATE next_tokens SET token = 'no key opens it' WHERE company_id = {first}",
     ):
-        store_of(half.app).run(lambda c, each=statement: c.execute(text(each)) and None)
+        execute(half.app, statement)
     job.step()
     job.step()
     assert [row.company_id for row in rows(half.app, "SELECT company_id FROM next_tokens")] == [

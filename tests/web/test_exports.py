@@ -250,8 +250,7 @@ def test_the_gaps_of_a_month_with_what_came_back_of_each(
     )
     execute(app, "UPDATE companies SET created_at = 0")
     found = sheet(beto, f"{mine}/lacunas.csv?mes=2026-03")
-    began = [row["Começou em"] for row in found]
-    assert began == [
+    assert [row["Começou em"] for row in found] == [
         *("31/03/2026 00:00:00", "02/03/2026 00:10:00", "02/03/2026 00:00:00"),
         "28/02/2026 23:59:59",
     ]
