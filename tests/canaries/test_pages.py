@@ -165,4 +165,4 @@ def test_no_page_shows_prints_or_stores_a_secret(
     assert len(on.heard) > 300
     assert on.found("<h1>")
     assert "a page failed" in on.server.output
-    assert len(on.made) == 22
+    assert len(on.made) == 23
