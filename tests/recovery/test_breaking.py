@@ -7,14 +7,16 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.recovery.world import World
-from tests.support.application import rows, store_of
+from tests.support.application import rows, store_of, wait_until
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.events.recovery.histories import Row, id_of
+from webhookproxy.listener import intake
 from webhookproxy.listener.buffer import Buffer
 from webhookproxy.listener.handover.stretches import Stretches
 from webhookproxy.listener.routes import Taken
@@ -72,6 +74,39 @@ def test_a_database_that_fails_now_and_then_costs_no_call(
     assert world.confirm(recovery)
     assert world.run(recovery).recovered == len(BEFORE)
     assert sorted(world.histories()) == sorted(BEFORE)
+
+
+def test_a_commit_that_was_not_heard_of_hands_no_delivery_to_another_webhook(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.webhook()
+    world.record("late")
+    world.run(world.gap())
+    new = world.webhook()
+    world.half.dues.clear()
+    journal, lost = world.half.intake.journal, [True]
+    run = journal._store.run
+
+    def deaf(job: Callable[[Any], Any], **given: Any) -> Any:
+        value = run(job, **given)
+        if lost:
+            lost.pop()
+            raise StoreUnavailable("the answer got lost")
+        return value
+
+    monkeypatch.setattr(intake, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(journal, "_store", SimpleNamespace(run=deaf))
+    # The first webhook had it when it was recovered.
+    world.hear_history("late")
+    assert not lost
+    query = (
+        "SELECT webhook_id, id FROM deliveries WHERE state = 'queued' AND event_id ="
+        " (SELECT MAX(id) FROM events)"
+    )
+    due = [(row.webhook_id, row.id) for row in rows(world.app, query)]
+    assert [each for each, _ in due] == [new]
+    wait_until(lambda: world.half.dues, 10, "it is offered")
+    assert [(each.webhook_id, each.id) for each in world.half.dues] == due
 
 
 def test_calls_of_now_do_not_hide_those_that_were_asked_for(world: World) -> None:

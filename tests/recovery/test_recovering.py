@@ -90,6 +90,23 @@ def test_the_history_that_comes_later_is_sent_to_those_that_did_not_have_it(worl
     assert [row.webhook_id for row in rows(world.app, query)] == [had]
 
 
+def test_those_that_take_recovered_calls_had_what_is_removed_or_older_than_the_ledger_knows(
+    world: World,
+) -> None:
+    world.webhook()
+    refusing = world.webhook(takes_recovered=False)
+    world.record("removed", "older")
+    world.run(world.gap())
+    world.execute("UPDATE call_histories SET event_id = NULL WHERE history_id = 'older'")
+    gone = "(SELECT event_id FROM call_histories WHERE history_id = 'removed')"
+    world.execute(f"DELETE FROM deliveries WHERE event_id IN {gone}")
+    world.execute(f"DELETE FROM events WHERE id IN {gone}")
+    world.half.dues.clear()
+    world.hear_history("removed", "older")
+    wait_until(lambda: len(world.half.dues) >= 2, 10, "both are due")
+    assert [each.webhook_id for each in world.half.dues] == [refusing] * 2
+
+
 ODDITIES: dict[str, dict[str, object]] = {
     "numbers are texts": {"texts": True},
     "every call is listed twice": {"twice": True},

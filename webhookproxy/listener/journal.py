@@ -6,13 +6,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from gevent.lock import Semaphore
 from sqlalchemy import Connection, text
 
-from webhookproxy.database.bulk import Row, insert_rows, numbers, update_rows
+from webhookproxy.database.bulk import Row, insert_rows, update_rows
 from webhookproxy.database.lease import SHARD
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.routes import Arrival
@@ -25,7 +26,7 @@ from webhookproxy.listener.rows import (
     twins,
 )
 from webhookproxy.listener.sessions import NOWHERE
-from webhookproxy.models.deliveries.tables import OPEN, Due, count_ended
+from webhookproxy.models.deliveries.tables import Due, count_ended, open_deliveries
 from webhookproxy.models.installation.leases import highest_numbers
 from webhookproxy.models.installation.numbers import Counting, following
 from webhookproxy.models.minutes import EVENTS, MINUTE_MS, count_minutes
@@ -235,13 +236,12 @@ def _insert(connection: Connection, arrivals: list[Arrival], rows: Rows) -> None
 
 
 def _still_open(connection: Connection, rows: Rows) -> Rows:
-    """Return the rows with those dues that were committed: one may have been recovered before."""
-    if not rows.dues:
-        return rows
-    ids = numbers(due.id for due in rows.dues)
-    query = f"SELECT id FROM deliveries WHERE id IN ({ids}) AND {OPEN}"
-    still = set(connection.execute(text(query)).scalars())
-    return rows._replace(dues=[due for due in rows.dues if due.id in still])
+    """Return the rows with those dues that were committed, and the numbers that these have."""
+    # Webhooks that had a call when it was recovered come last, so the others' numbers moved up.
+    still = open_deliveries(connection, [cast("int", row[0]) for row in rows.events])
+    pairs = zip(rows.dues, rows.deliveries, strict=True)
+    dues = [replace(due, id=still[row[1:3]]) for due, row in pairs if row[1:3] in still]
+    return rows._replace(dues=dues)
 
 
 def _known(connection: Connection, public_id: str) -> bool:

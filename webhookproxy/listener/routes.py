@@ -102,8 +102,10 @@ class Arrival:
         """Return the company and the id of the history, as the ledger knows it."""
         return self.company_id, self.history_id
 
-    def without(self, webhooks: Collection[int], twin: int) -> Arrival:
+    def without(self, webhooks: Collection[int] | None, twin: int) -> Arrival:
         """Return the same arrival, due only to the webhooks that did not have its twin."""
+        if webhooks is None:  # not known any more: those that take recovered calls had it
+            webhooks = {route.webhook_id for route in self.routes if route.takes_recovered}
         due = tuple(route for route in self.routes if route.webhook_id not in webhooks)
         had = tuple(route for route in self.routes if route.webhook_id in webhooks)
         return replace(self, routes=due, had_it=had, twin=twin)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -218,6 +218,15 @@ def find_delivery(session: Session, delivery_id: int) -> Delivery:
 
 # The columns of webhook_health that count deliveries which end without an attempt.
 _COUNTED_IN = {DeliveryState.EXPIRED: "expired", DeliveryState.CANCELLED: "cancelled"}
+
+
+def open_deliveries(
+    connection: Connection, event_ids: Iterable[int]
+) -> dict[tuple[object, ...], int]:
+    """Return the numbers of the deliveries of events that have not ended, by event and webhook."""
+    query = f"SELECT event_id, webhook_id, id FROM deliveries WHERE event_id IN ({{}}) AND {OPEN}"
+    found = connection.execute(text(query.format(numbers(event_ids))))
+    return {(row.event_id, row.webhook_id): row.id for row in found}
 
 
 def end_deliveries(

@@ -74,11 +74,15 @@ def note_histories(connection: Connection, seen: Sequence[Seen]) -> dict[Key, in
     return found
 
 
-def webhooks_with(connection: Connection, event_id: int) -> frozenset[int]:
-    """Return the webhooks that a recovered event is due to, or was."""
-    query = text("SELECT webhook_id FROM deliveries WHERE event_id = :event AND state <> :filtered")
+def webhooks_with(connection: Connection, event_id: int) -> frozenset[int] | None:
+    """Return the webhooks that a recovered event is due to, or was; None if it is gone."""
+    query = text(
+        "SELECT d.webhook_id FROM events e LEFT JOIN deliveries d"
+        " ON d.event_id = e.id AND d.state <> :filtered WHERE e.id = :event"
+    )
     given = {"event": event_id, "filtered": DeliveryState.FILTERED.value}
-    return frozenset(connection.execute(query, given).scalars())
+    found = connection.execute(query, given).scalars().all()
+    return frozenset(each for each in found if each is not None) if found else None
 
 
 def claim_histories(
