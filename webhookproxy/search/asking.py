@@ -5,7 +5,7 @@ Every answer has a bound, whatever the question: on values, on hits, and on unin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import gevent
@@ -23,8 +23,8 @@ from webhookproxy.search.terms import KEY, NAME, Pattern, Reading, Sieve, readin
 
 # The newest events that are read one by one while they are not indexed.
 NEWEST = 5_000
-# Events that are neither indexed nor read are not counted beyond this number.
-BEHIND_MOST = 100_000
+# Events that are neither indexed nor read are counted up to one more than this number.
+BEHIND_MOST = 20_000
 # Hits that are read for one answer, and in one round.
 LOOK_AT = 20_000
 _ROUND_MAX = 5_000
@@ -57,13 +57,21 @@ def _ask(session: Session, index: Connection | None, question: Question, count: 
         groups += (question.names,)
     state = None if index is None else read_state(index)
     cursor = 0 if state is None else min(state.cursor, newest)
+    # Between the cursor and this event lie events that are neither indexed nor read here.
+    first_read = events.first_of_newest(session, cursor, NEWEST)
     result = Answer([])
     for reading in readings:
-        asking = _Asking(session, index, question, groups + reading, newest, cursor)
+        asking = _Asking(session, index, question, groups + reading, newest, cursor, first_read)
         result = asking.answer(count)
         if result.ids or result.more or result.cut:
             break
-    return result
+    return replace(result, behind=_behind(session, cursor, first_read))
+
+
+def _behind(session: Session, cursor: int, first_read: int) -> int:
+    if first_read - 1 <= cursor:
+        return 0
+    return events.count_between(session, cursor, first_read, BEHIND_MOST + 1)
 
 
 @dataclass(slots=True)
@@ -76,27 +84,21 @@ class _Asking:
     groups: Reading
     newest: int
     cursor: int
+    first_read: int
     cut: bool = False
 
     def answer(self, count: int) -> Answer:
         """Search both sides of the cursor, the nearer side first."""
         low, high = self.question.low, self.question.high(self.newest)
         ascending = self.question.ascending
-        # Between the cursor and this event lie events that are neither indexed nor read here.
-        first_read = events.first_of_newest(self.session, self.cursor, NEWEST)
-        fresh = Span(max(low, first_read), high, ascending)
+        fresh = Span(max(low, self.first_read), high, ascending)
         indexed = Span(low, min(high, self.cursor), ascending)
         found: list[int] = []
         for side in (indexed, fresh) if ascending else (fresh, indexed):
             if len(found) <= count and side.low <= side.high and self.question.companies:
                 look = self._indexed if side is indexed else self._fresh
                 found += look(side, count + 1 - len(found))
-        return _answer(found, count, self._behind(first_read), self.cut)
-
-    def _behind(self, first_read: int) -> int:
-        if first_read - 1 <= self.cursor:
-            return 0
-        return events.count_between(self.session, self.cursor, first_read, BEHIND_MOST)
+        return _answer(found, count, cut=self.cut)
 
     def _fresh(self, span: Span, most: int) -> list[int]:
         matches = Sieve(self.groups).matches
@@ -138,9 +140,8 @@ class _Asking:
         return found[:most]
 
 
-def _answer(found: list[int], count: int, behind: int = 0, cut: bool = False) -> Answer:
-    ids = sorted(found[:count], reverse=True)
-    return Answer(ids, more=len(found) > count, behind=behind, cut=cut)
+def _answer(found: list[int], count: int, *, cut: bool = False) -> Answer:
+    return Answer(sorted(found[:count], reverse=True), more=len(found) > count, cut=cut)
 
 
 def _by_id(session: Session, question: Question, newest: int) -> Answer | None:

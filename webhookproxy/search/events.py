@@ -16,7 +16,7 @@ from webhookproxy.search.lists import Span, nearest
 _ROWS = 2_000
 _PAYLOADS = 250
 # Rows that are counted in one step.
-_COUNTED = 5_000
+_COUNTED = 2_000
 # Up to this number, each company is asked for its own events.
 _FEW = 20
 # Events that are read to find those of many companies.

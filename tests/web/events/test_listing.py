@@ -231,10 +231,11 @@ def link(page: str, words: str) -> str:
 def test_what_the_search_could_not_look_at_is_said(
     beto: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = Page([], None, None, behind=1200, cut=True)
-    monkeypatch.setattr(pages, "find_events", lambda *_: answer)
-    page = beto.get("/eventos?busca=42").text
-    assert "A busca ainda não leu 1.200 eventos guardados" in page
+    for behind, words in ((20_001, "mais de 20.000"), (1_200, "1.200")):
+        answer = Page([], None, None, behind=behind, cut=True)
+        monkeypatch.setattr(pages, "find_events", lambda *_, found=answer: found)
+        page = beto.get("/eventos?busca=42").text
+        assert f"A busca ainda não leu {words} eventos guardados" in page
     assert "Há mais eventos assim do que olhamos de uma vez" in page
     assert "Não achamos “42” na parte em que procuramos" in page
 

@@ -52,6 +52,11 @@ _GONE_MAX = 50_000
 _ROW_ERRORS = (DataError, IntegrityError)
 
 
+def _is_of_row(error: Exception) -> bool:
+    """Return whether an event causes an error, and not the place of the index."""
+    return isinstance(error, _ROW_ERRORS) or not isinstance(error, DBAPIError | OSError)
+
+
 def _pace(share: float) -> Pace:
     """Return the pace beside a hub that uses this share of a core."""
     if share > FULL_SHARE:
@@ -86,6 +91,8 @@ class Indexer:
         self._looked: tuple[int | None, int | None] = (None, None)
         # The last event that the running sweep compared; None between two sweeps.
         self._swept: int | None = None
+        # Events in one step of it: 1 after an error, to find the event that causes it.
+        self._compared = 0
         self._trouble = ""
 
     def gone(self, ids: list[int]) -> None:
@@ -137,7 +144,7 @@ class Indexer:
             _, self._cursor = self._place.run(job)
             self._most = min(self._most * 2, 5_000)
         except Exception as error:  # one event must not keep the others from being found
-            if isinstance(error, DBAPIError | OSError) and not isinstance(error, _ROW_ERRORS):
+            if not _is_of_row(error):
                 raise
             if most > 1:
                 self._most = 1
@@ -154,8 +161,25 @@ class Indexer:
         after = self._next_sweep() if self._swept is None else self._swept
         if after is None:
             return False
-        self._swept = self._place.run(partial(indexing.sweep, after=after))
+        self._sweep(after)
         return self._swept is not None
+
+    def _sweep(self, after: int) -> None:
+        """Compare the next events with the index, and leave out one that cannot be indexed."""
+        most = self._compared or indexing.SWEPT
+        job = partial(indexing.sweep, after=after, most=most)
+        try:
+            self._swept = self._place.run(job)
+            self._compared = min(self._compared * 2, indexing.SWEPT)
+        except Exception as error:  # one event must not keep the others from being compared
+            if not _is_of_row(error):
+                raise
+            self._swept = after
+            if most > 1:
+                self._compared = 1
+                return
+            logger.exception("an event is not indexed")
+            self._swept = self._place.run(partial(job, left_out=True))
 
     def _next_sweep(self) -> int | None:
         """Return the event after which a sweep begins now; None if none is to begin."""

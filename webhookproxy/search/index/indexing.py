@@ -98,30 +98,37 @@ def remove_gone(work: Work, ids: Iterable[int]) -> None:
             work.writer.remove(work.connection, work.state, gone)
 
 
-def sweep(work: Work, after: int) -> int | None:
-    """Compare the next SWEPT events with the index; return the last of them, or None at the end.
+def sweep(work: Work, after: int, most: int = SWEPT, *, left_out: bool = False) -> int | None:
+    """Compare the next `most` events with the index; return the last of them, or None at the end.
 
     What is no longer stored is removed from the index. What is stored and not indexed was committed
-    after events with higher numbers, which another owner of sockets gave: it is added.
+    after events with higher numbers, which another owner of sockets gave: it is added, or with
+    `left_out` passed over.
     """
     upto = work.state.cursor
-    indexed = _ids(work.connection, table(work.connection, "events"), "event_id", after, upto)
-    stored = _ids(work.events, "events", "id", after, upto)
-    ends = [ids[-1] for ids in (indexed, stored) if len(ids) == SWEPT]
+    name = table(work.connection, "events")
+    indexed = _ids(work.connection, name, "event_id", (after, upto, most))
+    stored = _ids(work.events, "events", "id", (after, upto, most))
+    ends = [ids[-1] for ids in (indexed, stored) if len(ids) == most]
     end = min(ends, default=upto)
     compared = [{each for each in ids if each <= end} for ids in (indexed, stored)]
     if gone := compared[0] - compared[1]:
         work.writer.remove(work.connection, work.state, gone)
-    _index(work, sorted(compared[1] - compared[0]))
+    missing = sorted(compared[1] - compared[0])
+    if left_out:
+        work.writer.add_without_terms(work.connection, missing)
+    else:
+        _index(work, missing)
     return end if ends else None
 
 
-def _ids(source: Connection, name: str, column: str, after: int, upto: int) -> list[int]:
+def _ids(source: Connection, name: str, column: str, part: tuple[int, int, int]) -> list[int]:
+    after, upto, most = part
     query = text(
         f"SELECT {column} FROM {name} WHERE {column} > :after AND {column} <= :upto"
-        f" ORDER BY {column} LIMIT {SWEPT}"
+        f" ORDER BY {column} LIMIT :most"
     )
-    return list(source.execute(query, {"after": after, "upto": upto}).scalars())
+    return list(source.execute(query, {"after": after, "upto": upto, "most": most}).scalars())
 
 
 def _found(row: Any) -> Found:

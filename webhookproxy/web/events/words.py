@@ -10,9 +10,10 @@ from markupsafe import Markup
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.events.masked import MASK, masked_text
 from webhookproxy.models.types import from_ms
+from webhookproxy.search.asking import BEHIND_MOST
 from webhookproxy.search.typed import more_words
 from webhookproxy.web.shared.access import sees_personal
-from webhookproxy.web.shared.formats import clock
+from webhookproxy.web.shared.formats import clock, number, plural
 
 # What an order key (catalog.order_key) is the key of, by the word in front of it.
 _KINDS = {
@@ -34,7 +35,7 @@ _DAY_MS = 24 * _HOUR_MS
 def init_app(app: Flask) -> None:
     """Register the filters of the templates."""
     app.add_template_filter(_shown_key, "key_words")
-    for each in (lapse, moment, stamp, described, in_short, more_words):
+    for each in (lapse, moment, stamp, described, in_short, more_words, unread):
         app.add_template_filter(each)
 
 
@@ -104,3 +105,10 @@ def in_short(name: str) -> str:
     """Return the first sentence of the description."""
     first, dot, _ = described(name).partition(". ")
     return first + "." if dot else first
+
+
+def unread(behind: int, one: str, many: str) -> str:
+    """Return how many events the search has not read, with their word; not all are counted."""
+    if behind > BEHIND_MOST:
+        return f"mais de {number(BEHIND_MOST)} {many}"
+    return plural(behind, one, many)
