@@ -123,24 +123,25 @@ class DiskSpace:
         self._looked = time.monotonic()
         with self._reading.connect() as connection:
             state = look(connection, self._limit)
-            self._lot = self._lot_for(connection, state)
+        self._lot = self._lot_for(state)
         # From the oldest event again: deliveries that waited before may have ended.
         self._walk = Walk()
         self._giving_back = state.alarm
         self._say(state.reason)
         return state.alarm
 
-    def _lot_for(self, connection: Connection, state: DiskState) -> int:
+    def _lot_for(self, state: DiskState) -> int:
         """Return how many events must be removed, the oldest first."""
         if not state.alarm:
             return 0
-        if connection.dialect.name == "postgresql" and not self._outgrown(state.data_bytes):
+        is_sqlite = self._reading.dialect.name == "sqlite"
+        if not is_sqlite and not self._outgrown(state.data_bytes):
             return 0
         wanted = state.data_bytes * CALM_SHARE
         if state.reason is DiskReason.LIMIT_NEAR:
             wanted = min(wanted, self._limit * CALM_SHARE)
         self._wanted = round(wanted)
-        if connection.dialect.name == "sqlite":
+        if is_sqlite:
             return _ANY_NUMBER
         return round(_about_all(self._reading) * (1 - wanted / max(1, state.data_bytes)))
 
