@@ -27,7 +27,7 @@ from flask import Flask
 from gevent.pywsgi import WSGIServer
 from sqlalchemy.orm import Session
 
-from bench.showcase import alerts, companies, outages, resends, webhooks
+from bench.showcase import alerts, companies, outages, recoveries, resends, webhooks
 from bench.showcase.people import EMAIL, NEWCOMER, OPERATOR, PASSWORD
 from bench.showcase.traffic import Traffic
 from tests.support.application import application, store_of
@@ -35,6 +35,8 @@ from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.models.accounts.people import create_user, grant, hash_password
 
 BEAT_SECONDS = 2.0
+# Without TLS, because the browser comes over plain http and would keep no cookie.
+PUBLIC_URL = "http://relay.empresa.example"
 
 
 def fill(app: Flask, fence: int) -> None:
@@ -48,6 +50,7 @@ def fill(app: Flask, fence: int) -> None:
         Traffic(session, made, hooks).fill()
         resends.fill(session, hooks)
         outages.fill(session, hooks)
+        recoveries.fill(session, made, hooks)
         admin = create_user(session, EMAIL, hashed, admin=True)
         operator = create_user(session, OPERATOR, hashed, admin=False)
         grant(session, operator, made[companies.CLINIC].id)
@@ -67,7 +70,7 @@ def ten_in_the_morning() -> datetime:
 def serve(folder: Path, *, empty: bool) -> None:
     """Serve until killed."""
     url = f"sqlite:///{folder / 'showcase.sqlite'}"
-    with application(url, folder) as app:
+    with application(url, folder, PUBLIC_URL=PUBLIC_URL) as app:
         with app.app_context():
             flask_migrate.upgrade()
         owner = Ownership(store_of(app), lock_for(url))

@@ -33,13 +33,17 @@ class Screen:
 
 
 BEFORE = (Screen("primeiro-acesso", "/primeiro-acesso"),)
-OUTSIDE = (Screen("entrar", "/entrar"),)
+OUTSIDE = (Screen("entrar", "/entrar"), Screen("gravacao", "/gravacao/…"))
 INSIDE = (
     Screen("painel", "/"),
     Screen("empresas", "/empresas"),
     Screen("empresa", "/empresas/company_1"),
     Screen("diagnostico", "/empresas/company_5/diagnostico"),
     Screen("recuperar", "/empresas/company_1/recuperar"),
+    Screen("comparar", "/empresas/company_1/comparar"),
+    Screen("segunda-conexao", "/empresas/company_2"),
+    Screen("token-novo", "/empresas/company_5/token-novo"),
+    Screen("gravacoes", "/empresas/company_1/gravacoes"),
     Screen("mes", "/empresas/company_1/mes"),
     Screen("catalogo", "/empresas/company_1/catalogo"),
     Screen("empresa-formulario", "/empresas/company_1/editar"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count, product
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -25,6 +25,7 @@ from webhookproxy.models import (
     Webhook,
 )
 from webhookproxy.models.deliveries.tables import FAILED_ATTEMPT
+from webhookproxy.models.installation import numbers
 from webhookproxy.reasons import ACCEPTING, DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules.webhooks import WebhookState
 from webhookproxy.simulator.world import World
@@ -68,8 +69,9 @@ class Traffic:
         self._companies = {company.id: company for company in companies.values()}
         self._webhooks = webhooks
         self._now_ms = round(time.time() * 1000)
-        self._ids = count(1_204_301)
-        self._event_ids = count(880_117)
+        # As the owner of the sockets numbers them.
+        self._event_ids = numbers.following(numbers.floor(self._now_ms - 86_400_000, 0))
+        self._ids = numbers.following(numbers.floor(self._now_ms, 0))
         # The same traffic in every run.
         self._random = Random(3)
 

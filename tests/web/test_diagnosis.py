@@ -443,3 +443,6 @@ def test_it_says_whose_each_token_is(
     assert (
         "Com ele não vêm as ligações de todos." in found["Dono do segundo token, só para o REST"][1]
     )
+    simulator.control("refuse", token=second)
+    found = steps(ana.post(address(company), 200).text, "token")
+    assert found["Dono do segundo token, só para o REST"][0] == "Atenção"

@@ -78,7 +78,9 @@ def test_a_day_is_compared_and_its_differences_are_acted_upon(
     assert "Perguntando à 3C Plus: 0 ligações até agora." in page
     assert f"{address}/ao-vivo?dia={yesterday()}" in page
     beto.post(address, 303)
-    assert "Já há uma comparação desta empresa em andamento" in beto.get(address).text
+    assert (
+        f"O dia {yesterday():%d/%m/%Y} desta empresa está sendo comparado" in beto.get(address).text
+    )
     store(app, compared(app, place))
     page = beto.get(address).text
     day = f"Ontem ({yesterday():%d/%m})"

@@ -99,12 +99,13 @@ def ask_comparison(session: Session, company_id: int, day: date, actor: Actor) -
     find_company(session, company_id)
     now_ms = to_ms(datetime.now(UTC))
     since_ms, until_ms = _checked(session, company_id, day, now_ms)
-    running = select(DayComparison.id).where(DayComparison.company_id == company_id, text(_RUNNING))
-    if session.scalar(running.limit(1)) is not None:
+    running = select(DayComparison).where(DayComparison.company_id == company_id, text(_RUNNING))
+    if (other := session.scalar(running.limit(1))) is not None:
         raise Refused.one(
             "company",
-            f"A day of company_{company_id} is being compared: wait for its end.",
-            "Já há uma comparação desta empresa em andamento: espere que ela termine.",
+            f"{other.date} of company_{company_id} is being compared: wait for its end.",
+            f"O dia {other.date:%d/%m/%Y} desta empresa está sendo comparado: espere que termine, e "
+            "peça de novo.",
         )
     asked = DayComparison(
         company_id=company_id,

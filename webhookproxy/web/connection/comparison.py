@@ -190,10 +190,12 @@ def _differences(session: Session, company: Company, day: date, found: Compared)
         for at in webhooks
     ]
     ids = [each.id for each in found.missing]
+    back = known_histories(session.connection(), company.id, ids)
     return {
         "webhooks": shown,
         "only_here": [_shown(events[each], 0, {}) for each in found.only_here if each in events],
-        "back": known_histories(session.connection(), company.id, ids),
+        "back": back,
+        "is_all_back": found.missing_count == len(back),
         "is_whole": not found.missing_count and not any(each.at.lacks for each in shown),
     }
 

@@ -12,7 +12,8 @@ from webhookproxy.web.diagnosis.findings import Mark, Step
 OWNER = "Dono do token"
 REST_OWNER = "Dono do segundo token, só para o REST"
 _FOR_ALL = "Com o token de um gestor chegam os eventos da organização inteira."
-_MANAGER = "Cadastre aqui o token de um gestor: só ele lista as ligações da organização."
+_MANAGER = "No segundo token da empresa, cole o de um gestor: só ele lista todas as ligações."
+_OTHER = "No segundo token da empresa, cole outro: com este nenhuma ligação é recuperada."
 
 Answer = TokenOwner | PlatformTrouble
 
@@ -25,6 +26,8 @@ def owner_steps(company: Company, answers: Mapping[str, Answer]) -> list[Step]:
 def _step(company: Company, name: str, answer: Answer) -> Step:
     if isinstance(answer, PlatformTrouble):
         words = PLATFORM_WORDS[answer]
+        if name == REST_OWNER and answer is PlatformTrouble.UNAUTHORIZED:
+            return Step(Mark.ODD, name, words.what, _OTHER)
         return Step(Mark.NOTE, name, f"Não sabemos de quem é o token. {words.what}")
     about = _about(answer)
     if name == REST_OWNER and answer.role in ("agente", "supervisor"):
