@@ -104,8 +104,8 @@ def ask_comparison(session: Session, company_id: int, day: date, actor: Actor) -
         raise Refused.one(
             "company",
             f"{other.date} of company_{company_id} is being compared: wait for its end.",
-            f"O dia {other.date:%d/%m/%Y} desta empresa está sendo comparado: espere que termine, e "
-            "peça de novo.",
+            f"O dia {other.date:%d/%m/%Y} desta empresa está sendo comparado: espere que termine, "
+            "e peça de novo.",
         )
     asked = DayComparison(
         company_id=company_id,

@@ -152,7 +152,8 @@ def _words(company: Company, ready: NextToken | None) -> str:
     if reason in _REFUSED:
         return "A 3C Plus recusou o token: ele não existe, venceu ou foi revogado."
     if not ready.is_accepted:
-        return f"{CONNECTION_WORDS[reason].what} Teste de novo: só um token aceito no teste entra sozinho."
+        again = "Teste de novo: só um token aceito no teste entra sozinho."
+        return f"{CONNECTION_WORDS[reason].what} {again}"
     words = ["A 3C Plus aceitou uma conexão com ele."]
     if ready.role:
         words.append(f"É de um {ready.role}.")
