@@ -18,8 +18,8 @@ NO_DELIVERY_WORDS: Mapping[NoDeliveryReason, Words] = MappingProxyType(
         ),
         NoDeliveryReason.NOT_RECOVERED: Words(
             english="The webhook does not take recovered calls.",
-            what="Esta ligação foi recuperada da 3C Plus depois de uma lacuna, e este webhook não "
-            "recebe ligações recuperadas.",
+            what="Esta ligação foi recuperada dos registros da 3C Plus, e este webhook não recebe "
+            "ligações recuperadas.",
             then="As que chegam pela conexão são enviadas a ele normalmente.",
             you="Para receber as próximas, marque isso no webhook.",
         ),
