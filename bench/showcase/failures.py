@@ -123,6 +123,15 @@ STORIES = (
         _fails(Reason.THROTTLED, 429, _LIMIT, 4),
         due=1_290,
     ),
+    Story(
+        PHP,
+        "call-history-was-created",
+        1_010,
+        State.REFUSED,
+        Reason.REFUSED_STATUS,
+        _fails(Reason.REFUSED_STATUS, 422, _INVALID, 3),
+    ),
+    Story(BITRIX, "call-history-was-created", 960, State.QUEUED, Reason.WAITING_TURN),
     Story(BITRIX, "call-history-was-created", 4, State.QUEUED, Reason.WAITING_TURN),
     Story(BITRIX, "call-was-not-answered", 2, State.QUEUED, Reason.WAITING_TURN),
     Story(

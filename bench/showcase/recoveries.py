@@ -49,8 +49,8 @@ _MISSING = ((11.4, "81990124471", "Jéssica"), (16.1, "81988035120", "Renan"))
 # The calls of yesterday at each webhook of the clinic.
 _FATES = {
     N8N: {"delivered": 311, "kept_back": 891},
-    BITRIX: {"delivered": 1_199, "waiting": 3},
-    HUBSPOT: {"delivered": 1_171, "waiting": 31},
+    BITRIX: {"delivered": 1_201, "waiting": 1},
+    HUBSPOT: {"delivered": 1_202},
     PHP: {"delivered": 1_201, "failed": 1},
 }
 
@@ -135,7 +135,7 @@ def _compare(session: Session, company_id: int, webhooks: dict[str, Webhook]) ->
         for number, (hours, phone, agent) in enumerate(_MISSING)
     ]
     found.webhooks = [
-        AtWebhook(webhooks[name].id, dict(fates), _lacking(session, webhooks[name], fates))
+        AtWebhook(webhooks[name].id, dict(fates), _lacking(session, webhooks[name], begins, ends))
         for name, fates in _FATES.items()
     ]
     session.add(
@@ -155,15 +155,13 @@ def _compare(session: Session, company_id: int, webhooks: dict[str, Webhook]) ->
     )
 
 
-def _lacking(session: Session, webhook: Webhook, fates: dict[str, int]) -> list[Lacking]:
-    lacks = sum(fates.get(each, 0) for each in ("waiting", "failed"))
+def _lacking(session: Session, webhook: Webhook, begins: int, ends: int) -> list[Lacking]:
     query = (
         select(Delivery.event_id, Delivery.id)
         .join(Event, Event.id == Delivery.event_id)
         .where(Delivery.webhook_id == webhook.id, Event.name == _HISTORY)
-        .where(Delivery.state != DeliveryState.DELIVERED.value)
-        .order_by(Delivery.id)
-        .limit(min(lacks, 3))
+        .where(Delivery.state.in_((DeliveryState.REFUSED.value, DeliveryState.QUEUED.value)))
+        .where(Event.received_ms.between(begins, ends))
     )
     return [Lacking(*row) for row in session.execute(query)]
 

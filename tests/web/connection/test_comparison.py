@@ -91,7 +91,7 @@ def test_a_day_is_compared_and_its_differences_are_acted_upon(
     for said in (
         "Não chegaram aqui: 1",
         "(41) 98812-9999",
-        "Chegaram aqui e não ao Webhook: 3",
+        "Chegaram aqui e não a “Webhook”: 3",
         "1 ligação chegou aqui e já foi apagada",
         "Chegaram pelo socket e a 3C Plus não lista: 1",
     ):
