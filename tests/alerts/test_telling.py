@@ -116,6 +116,7 @@ def test_a_gap_of_which_the_server_sent_everything_again_does_not_say_that_it_is
     said = "Recuperada pelo servidor: a 3C Plus reenviou os eventos."
     assert message.lines[0].endswith(said) == all_of_them
     assert ("não reenvia" in message.lines[0]) != all_of_them
+    assert ("recovered_by_server" in json.dumps(message.data)) == all_of_them
 
 
 def test_the_end_of_a_webhooks_trouble_comes_with_the_account(alerting: Alerting) -> None:

@@ -192,6 +192,21 @@ def test_the_uptime_is_said_with_and_without_what_came_back(
     assert "37 ligações recuperadas, e paramos de perguntar." in page
 
 
+def test_a_gap_whose_events_the_server_sent_again_is_no_loss_of_the_month(
+    app: Flask, place: Place, beto: Browser
+) -> None:
+    born(app, place.company, NOW - timedelta(days=60))
+    put(app, "UPDATE companies SET should_connect = :yes", {"yes": True})
+    gap(app, place.company, NOW - 9 * HOUR, HOUR)
+    put(app, "UPDATE gaps SET recovered = :yes", {"yes": True})
+    gap(app, place.company, NOW - 6 * HOUR, HOUR)
+    page = " ".join(beto.get(f"/empresas/company_{place.company}/mes").text.split())
+    said = "Conectada 99,42% do tempo em que esteve ligada (99,71% contando as lacunas cujos"
+    assert f"{said} eventos a 3C Plus reenviou);" in page
+    assert "De 1 h desse tempo sem socket a 3C Plus reenviou todos os eventos: nenhum" in page
+    assert "não voltam" not in page
+
+
 def test_a_month_with_more_gaps_than_are_counted_says_so(
     app: Flask, place: Place, beto: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -225,6 +225,9 @@ def test_a_gap_whose_events_the_server_sent_again_says_so_and_tells_of_no_loss(
     put_gap(app, place, ConnectionReason.DROPPED, None, over=True)
     page = beto.get(f"/empresas/company_{place.company}").text
     assert "durante as outras lacunas não chega: ela não reenvia" in page
+    assert "2 lacunas nas últimas 24 horas, 1 recuperada pelo servidor" in page
+    assert page.count('class="timeline-gap"') == 1
+    assert page.count('class="timeline-gap is-recovered"') == 1
 
 
 def test_a_company_with_one_socket_only_is_told_what_that_costs(

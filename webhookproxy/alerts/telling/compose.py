@@ -271,6 +271,8 @@ def _facts(item: Item) -> Mapping[str, object]:
             "recovered": back.recovered,
             "trouble": back.trouble,
         }
+    if item.was_resent:
+        facts["recovered_by_server"] = True
     if outage is not None and item.is_over:
         facts["account"] = {
             "waited": outage.waited,

@@ -43,9 +43,9 @@ class Gaps:
     is_cut: bool
 
     @property
-    def lost_events(self) -> bool:
-        """Whether one of them was not recovered by the server."""
-        return not all(gap.recovered for gap in self.rows)
+    def sent_again(self) -> int:
+        """Return of how many the server sent all events again."""
+        return sum(gap.recovered for gap in self.rows)
 
 
 def gaps_of_a_day(session: Session, company_id: int) -> Gaps:

@@ -25,12 +25,13 @@ Span = tuple[datetime, datetime]
 class Uptime:
     """How long a socket was wished, how long it was missing meanwhile, and the gaps.
 
-    `recovered` is the part of what is missing of which the calls came back afterwards. `is_cut`:
-    the time had more gaps than are counted.
+    Of what is missing the server sent all events again for the part `sent_again`, and of another
+    part, `recovered`, the calls came back. `is_cut`: the time had more gaps than are counted.
     """
 
     wished: timedelta
     missing: timedelta
+    sent_again: timedelta
     recovered: timedelta
     gaps: Sequence[Gap]
     is_cut: bool
@@ -42,8 +43,8 @@ class Uptime:
 
     @property
     def share_with_calls(self) -> float | None:
-        """Return the percentage of the time of which the calls are here, by socket or recovered."""
-        return _share(self.wished, self.missing - self.recovered)
+        """Return the percentage of the time of which the calls are here, however they came."""
+        return _share(self.wished, self.missing - self.sent_again - self.recovered)
 
 
 def uptime(session: Session, company: Company, begins: datetime, ends: datetime) -> Uptime:
@@ -57,28 +58,28 @@ def uptime(session: Session, company: Company, begins: datetime, ends: datetime)
         .limit(GAPS_MAX + 1)
     ).all()
     is_cut, gaps = len(gaps) > GAPS_MAX, gaps[:GAPS_MAX]
-    spans = [(gap.started_at, gap.ended_at or ends) for gap in gaps]
-    missing = sum((_common(each, span) for each in spans for span in wished), timedelta())
-    back = _recovered(session, company.id, gaps, ends)
-    recovered = sum((_common(each, span) for each in back for span in wished), timedelta())
+    lasted = [(gap.started_at, gap.ended_at or ends) for gap in gaps]
+    again = [span for span, gap in zip(lasted, gaps, strict=True) if gap.recovered]
+    others = [span for span, gap in zip(lasted, gaps, strict=True) if not gap.recovered]
+    back = _recovered(session, company.id, others, ends)
+    missing, sent_again, recovered = (_together(each, wished) for each in (lasted, again, back))
     whole = sum((last - first for first, last in wished), timedelta())
-    return Uptime(whole, missing, recovered, gaps, is_cut)
+    return Uptime(whole, missing, sent_again, recovered, gaps, is_cut)
 
 
 def _recovered(
-    session: Session, company_id: int, gaps: Sequence[Gap], ends: datetime
+    session: Session, company_id: int, gaps: Sequence[Span], ends: datetime
 ) -> list[Span]:
-    """Return the times of those gaps whose calls all came back; they are given in order."""
+    """Return those gaps whose calls all came back; they are given in order."""
     if not gaps:
         return []
-    spans = recovered_spans(session, company_id, to_ms(gaps[0].started_at), to_ms(ends))
+    spans = recovered_spans(session, company_id, to_ms(gaps[0][0]), to_ms(ends))
     begins = [begin for begin, _ in spans]
     found = []
-    for gap in gaps:
-        last = gap.ended_at or ends
-        place = bisect_right(begins, to_ms(gap.started_at)) - 1
-        if gap.recovered or (place >= 0 and to_ms(last) <= spans[place][1]):
-            found.append((gap.started_at, last))
+    for first, last in gaps:
+        place = bisect_right(begins, to_ms(first)) - 1
+        if place >= 0 and to_ms(last) <= spans[place][1]:
+            found.append((first, last))
     return found
 
 
@@ -120,6 +121,11 @@ def _switches(session: Session, company: Company, ends: datetime) -> list[tuple[
         .order_by(AuditEntry.id)
     )
     return [(at, action == Action.CONNECT) for at, action in rows]
+
+
+def _together(spans: Sequence[Span], wished: Sequence[Span]) -> timedelta:
+    """Return how long these lasted while a socket was wished."""
+    return sum((_common(each, span) for each in spans for span in wished), timedelta())
 
 
 def _common(one: Span, other: Span) -> timedelta:
