@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import gevent
 import pytest
 from flask import Flask
 
 from tests.listener.listening import Listening, listening
-from tests.support.application import rows, wait_until
+from tests.support.application import rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.listener.alignment.comparison import Comparison, finds_no_pair
 from webhookproxy.listener.alignment.pairing import TEXTS_MAX
@@ -32,6 +33,7 @@ RULES: dict[str, dict[str, Any]] = {
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observer, "FIRST_OPEN_MS", 0)
     monkeypatch.setattr(observer, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(observer, "AGAIN_FIRST", 0.05)
     monkeypatch.setattr(observers, "WRITE_SECONDS", 0.1)
 
 
@@ -77,7 +79,8 @@ def see_the_first_socket_ended(app: Flask, simulator: SimulatorProcess, token: s
         wait_for_report(half, company_id, "one_socket")
         half.wait_for_state(company_id, "connected")
         wait_until(lambda: half.gaps(company_id) == [("kicked", True)], 20, "the gap is over")
-        assert half.connection(company_id).one_socket_at is not None
+        noted_at = half.connection(company_id).one_socket_at
+        assert noted_at is not None
         simulator.control("emit", token=token, event="agent-is-idle", args=[{}])
         half.wait_for_events(1)
         accepted = simulator.state(token)["accepted"]
@@ -87,11 +90,49 @@ def see_the_first_socket_ended(app: Flask, simulator: SimulatorProcess, token: s
         half.wait_for_state(company_id, "connected")
         assert simulator.state(token)["accepted"] == accepted + 1 == 4
         assert simulator.state(token)["sockets"] == 1
+        # Nor is it noted anew: after days a second socket is tried again.
+        wait_until(lambda: half.relay.observers._observers, 20, "its row is read again")
+        half.end()
+        assert half.connection(company_id).one_socket_at == noted_at
+        half.begin()
         # Only who asks again is given one.
         simulator.control("one_socket", token=token, only=False)
         half.edit(company_id, observe_second=False)
         half.edit(company_id, observe_second=True)
         wait_for_report(half, company_id, "observing")
+
+
+@pytest.mark.slow
+def test_two_refusals_may_be_an_outage_of_the_server_and_the_third_counts(
+    app: Flask, simulator: SimulatorProcess, token: str
+) -> None:
+    simulator.control("second", token=token, refuses=True)
+    with listening(app, simulator) as half:
+        company_id = half.connected(token, observe_second=True)
+        wait_for_report(half, company_id, "refused")
+        assert simulator.state(token)["handshakes"] == 1 + observer.REFUSALS_UNTIL_SURE
+
+
+def test_the_observers_end_in_time_though_the_database_takes_nothing(
+    half: Listening, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observers, "STOP_SECONDS", 0.05)
+    company_id = half.connected(token, observe_second=True)
+    wait_for_report(half, company_id, "observing")
+    observing, works_again = half.relay.observers, threading.Event()
+    following = observing._greenlet
+    stuck = gevent.spawn(store_of(half.app).run, lambda _: works_again.wait() and None)
+    # What was seen is to be written.
+    observing._written.clear()
+    try:
+        with gevent.Timeout(30):
+            observing.stop()
+        assert following is not None
+        following.join(30)
+        assert following.dead
+    finally:
+        works_again.set()
+        stuck.join()
 
 
 @pytest.mark.parametrize(("second_brings", "differs"), [(0, False), (5_000, True)])

@@ -33,6 +33,9 @@ KICK_SECONDS = 2.0
 # Whether the network dropped both sockets is known after this time.
 BOTH_SECONDS = 0.3
 AGAIN_FIRST, AGAIN_MAX = 10.0, 300.0
+# A second socket counts as refused at the third refusal in a row: while its database is away, a
+# server that goes on with the sockets it has may refuse every new one.
+REFUSALS_UNTIL_SURE = 3
 
 _ENDED_BY_SERVER = (ConnectionReason.KICKED, ConnectionReason.DROPPED)
 _REFUSED = (ConnectionReason.REFUSED, ConnectionReason.SERVER_REFUSED)
@@ -53,6 +56,7 @@ class Observer:
         self._report = report
         self._on_change = on_change
         self._comparison: Comparison | None = None
+        self._refusals = 0
         self._stopping = Event()
         self._greenlet = gevent.Greenlet(self._run)
         self._greenlet.name = f"second_socket_{report.company_id}"
@@ -134,6 +138,9 @@ class Observer:
         if comparison.is_full:
             differ = finds_no_pair(comparison)
             return SecondSocketState.TEXTS_DIFFER if differ else SecondSocketState.BEHIND
+        self._refusals = self._refusals + 1 if refused else 0
+        if 0 < self._refusals < REFUSALS_UNTIL_SURE:
+            return SecondSocketState.WAITING
         is_short = comparison.seconds_joined < KICK_SECONDS
         if refused or (is_short and socket.lost in _ENDED_BY_SERVER):
             gevent.sleep(BOTH_SECONDS)

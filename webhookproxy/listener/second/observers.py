@@ -71,48 +71,53 @@ class Observers:
             observer.stop()
 
     def stop(self) -> None:
-        """Close every second socket and write what was seen."""
+        """Close every second socket and write what was seen; waits STOP_SECONDS at most."""
         if self._greenlet is None:
             return
         self._stopping = True
-        self._due.set()
-        self._greenlet.join(STOP_SECONDS)
-        self._greenlet = None
+        self._asked.clear()
         for each in self._observers.values():
             each.stop()
-        try:
-            self._write()
-        except (SQLAlchemyError, StoreUnavailable, Fenced):
-            logger.info("the last counts of the second sockets are not written")
-        self._asked.clear()
+        self._due.set()
+        self._greenlet.join(STOP_SECONDS)
+        # One that waits for the database for longer would go on beside the next one.
+        self._greenlet.kill(block=False)
+        self._greenlet = None
         self._observers.clear()
         self._written.clear()
 
     def _run(self) -> None:
-        while not self._stopping:
-            pause = WRITE_SECONDS
+        while True:
+            is_last = self._stopping
             self._due.clear()
-            try:
-                self._open_those_asked_for()
-                self._write()
-            except (SQLAlchemyError, StoreUnavailable):
-                pause = RETRY_SECONDS
-            except Fenced:
-                # The sockets end soon, and these with them.
-                logger.warning("second sockets: another process owns the sockets")
-            except Exception:  # a bug of one company must not end the counts of all
-                logger.exception("the second sockets cannot be followed")
+            pause = self._follow()
+            if is_last:
+                return
             self._due.wait(pause)
+
+    def _follow(self) -> float:
+        """Open what is asked for and write what was seen; return how many seconds to wait."""
+        try:
+            self._open_those_asked_for()
+            self._write()
+        except (SQLAlchemyError, StoreUnavailable):
+            return RETRY_SECONDS
+        except Fenced:
+            # The sockets end soon, and these with them.
+            logger.warning("second sockets: another process owns the sockets")
+        except Exception:  # a bug of one company must not end the counts of all
+            logger.exception("the second sockets cannot be followed")
+        return WRITE_SECONDS
 
     def _open_those_asked_for(self) -> None:
         for company_id in sorted(self._asked - set(self._observers)):
-            supervisor = self._registry.supervisors.get(company_id)
             report = begin(self._store, self._reading, company_id, self._fence, now_ms())
+            supervisor = self._registry.supervisors.get(company_id)
             # It may have changed its mind meanwhile.
             if supervisor is None or report is None or company_id not in self._asked:
                 continue
             observer = Observer(supervisor, self._registry.handshakes, report, self._due.set)
-            self._observers[company_id] = observer
+            self._observers[company_id], self._written[company_id] = observer, report
             observer.start()
 
     def _write(self) -> None:

@@ -24,7 +24,11 @@ _WRITE = text(
     " paired = :paired, unpaired = :unpaired, replayed = :replayed, displacement = :displacement"
     " WHERE company_id = :company_id AND began_at = :began_at"
 )
-_ONE_SOCKET = text("UPDATE connections SET one_socket_at = :now WHERE company_id = :company_id")
+# Since when that is known counts: it is tried again after days.
+_ONE_SOCKET = text(
+    "UPDATE connections SET one_socket_at = COALESCE(one_socket_at, :now)"
+    " WHERE company_id = :company_id"
+)
 
 # A new process that takes the sockets over asks for no second socket of these.
 ONE_SOCKET = (SecondSocketState.REFUSED, SecondSocketState.ONE_SOCKET)
@@ -53,7 +57,7 @@ class Report:
 def begin(
     store: Store, reading: Engine, company_id: int, fence: int | None, now: int
 ) -> Report | None:
-    """Return what was seen of a company's second socket; None if it did not ask for one.
+    """Return what is stored of a company's second socket; None if it did not ask for one.
 
     Raises what the store raises.
     """
@@ -77,7 +81,8 @@ def begin(
         row.displacement,
     )
     if row.one_socket_at is not None and not found.is_over:
-        return replace(found, state=SecondSocketState.ONE_SOCKET)
+        found = replace(found, state=SecondSocketState.ONE_SOCKET)
+        write(store, [found], fence, now)
     return found
 
 
