@@ -141,6 +141,8 @@ class Registry:
             each.take_over()
 
     def _start(self, company: Company, reason: ConnectionReason, *, accepted_before: bool) -> None:
+        session = self._session(company)
+        # Reading it lets others go on.
         if self._stopping:
             return
         feed = Feed(
@@ -149,7 +151,7 @@ class Registry:
             token_mask(company.token),
             hide_credentials=company.hide_credentials,
             fingerprint=company.token_fingerprint,
-            session=self._session(company),
+            session=session,
         )
         supervisor = self.supervisors[company.id] = Supervisor(
             feed,

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import gevent
 from sqlalchemy import text
 from sqlalchemy.orm import Session as DatabaseSession
 from sqlalchemy.orm import object_session
@@ -26,6 +27,9 @@ from webhookproxy.models.types import keyring
 KEPT = timedelta(hours=24)
 # At most this number of events is remembered by their texts; after more, nothing is asked for.
 REPLAYED_MAX = 20_000
+# Rows read at a time: others have their turn in between.
+GROUP = 250
+_ID_MAX = 2**63 - 1
 
 
 class Session:
@@ -123,14 +127,21 @@ def event_key(text: str, hide_credentials: bool) -> int:
 
 
 _NEWEST = text(
-    "SELECT name, payload FROM events WHERE company_id = :company AND NOT recovered"
-    " ORDER BY id DESC LIMIT :count"
+    "SELECT id, name, payload FROM events WHERE company_id = :company AND id < :before"
+    " AND NOT recovered ORDER BY id DESC LIMIT :most"
 )
 
 
 def _newest_keys(database: DatabaseSession, company_id: int, count: int) -> list[int]:
-    if not count:
-        return []
-    values = {"company": company_id, "count": min(count, REPLAYED_MAX)}
-    rows = database.execute(_NEWEST, values).all()
-    return [hash((row.name, row.payload)) for row in reversed(rows)]
+    """Return the keys of so many newest events of a company's sockets, in order."""
+    keys: list[int] = []
+    before, left = _ID_MAX, min(count, REPLAYED_MAX)
+    while left > 0:
+        values = {"company": company_id, "before": before, "most": min(left, GROUP)}
+        rows = database.execute(_NEWEST, values).all()
+        keys += [hash((row.name, row.payload)) for row in rows]
+        left = left - GROUP if len(rows) == GROUP else 0
+        if left > 0:
+            before = rows[-1].id
+            gevent.sleep(0)
+    return keys[::-1]
