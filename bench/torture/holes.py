@@ -22,6 +22,8 @@ TOKEN = "canary-token-of-the-holes"
 BETWEEN = 50
 # A socket that lived for less than five seconds is opened again after a pause, which grows.
 LONG_BETWEEN = 300
+# A second socket is opened six seconds after the first one.
+OBSERVED_BETWEEN = 600
 SECONDS = 120.0
 # Deliveries of a webhook with eight at a time that may be under way.
 UNDER_WAY = 80
@@ -45,6 +47,8 @@ class Kind:
     may_lose: bool = False
     # Whether each round leaves recorded gaps of which nothing may be lost.
     is_recovered: bool = False
+    # Whether a second socket is observed.
+    observes: bool = False
     # How many deliveries may be under way when a server is killed, and so be sent twice.
     under_way: int = 0
 
@@ -155,6 +159,13 @@ KINDS = (
     ),
     Kind("the only socket is cut", dropped, between=LONG_BETWEEN, may_lose=True),
     Kind(
+        "both sockets are cut, of which the second one is observed",
+        dropped,
+        between=OBSERVED_BETWEEN,
+        may_lose=True,
+        observes=True,
+    ),
+    Kind(
         "the only socket is cut, and the server has recovery on",
         dropped,
         server_is=("recovery", {}),
@@ -190,7 +201,8 @@ def main(database: str, rounds: int, kinds: Sequence[Kind] = KINDS) -> int:
 def run(made: Stage, kind: Kind, rounds: int) -> Result:
     """Return how many events of a kind were lost and doubled."""
     with Receiver() as receiver:
-        company = make_company(made.app, made.simulator.url, TOKEN, connected=True)
+        given = {"connected": True, "observe_second": kind.observes}
+        company = make_company(made.app, made.simulator.url, TOKEN, **given)
         make_webhook(made.app, company, receiver.url())
         if kind.server_is is not None:
             verb, values = kind.server_is

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from random import Random
@@ -21,7 +20,7 @@ from tests.support.receiver import Receiver, hang
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.socket_server import CONNECT, OPEN, websocket
 from webhookproxy.database import connections
-from webhookproxy.listener import buffer, connection, intake
+from webhookproxy.listener import buffer, client, connection, intake, registry
 from webhookproxy.listener.client import Address, Socket
 from webhookproxy.listener.token_check import Ignoring
 from webhookproxy.network.dial import Resolver
@@ -116,18 +115,18 @@ def test_what_lay_unread_when_a_socket_was_closed_lies_in_its_gap(
 ) -> None:
     company = ears.connected(token)
     with held(ears.app.config["SQLALCHEMY_DATABASE_URI"]):
-        began = now_ms()
         for number in range(300):
             ears.simulator.control("emit", token=token, event="x", args=[number])
         wait_until(lambda: ears.intake.waiting >= 20, 20, "the buffer is full")
-        wait_until(lambda: now_ms() > began + 1_500, 20, "much of it lies unread for a while")
+        full = now_ms()
+        wait_until(lambda: now_ms() > full + 1_500, 20, "much of it lies unread for a while")
         if is_wished:
             assert ears.registry.stop(2.0)
         else:
             ears.registry.forget(company)
     assert ears.status.drain(20)
     ((started, _),) = spans(ears, company)
-    assert started < began + 1_000
+    assert started < full + 1_000
 
 
 def test_attempts_while_the_buffer_is_full_leave_nothing_behind(app: Flask) -> None:
@@ -151,6 +150,9 @@ def test_sixty_servers_that_say_nothing_hold_up_no_other_and_are_left_at_once(
     app: Flask, simulator: SimulatorProcess, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "LIVED_SECONDS", 0.0)
+    # Who waits for a silent server, or for the end of its socket, waits for too long here.
+    monkeypatch.setattr(client, "HANDSHAKE_SECONDS", 600.0)
+    monkeypatch.setattr(registry, "STOP_SECONDS", 600.0)
     with Receiver(greeting=hang()) as silent, listening(app, simulator) as half:
         company = half.connected(token)
         hung = [
@@ -158,20 +160,15 @@ def test_sixty_servers_that_say_nothing_hold_up_no_other_and_are_left_at_once(
             for number in range(60)
         ]
         simulator.control("drop", token=token)
-        dropped = time.monotonic()
-        wait_until(lambda: simulator.state(token)["accepted"] == 2, 20, "it is back")
-        # The others hang for 15 s.
-        assert time.monotonic() - dropped < 10
+        wait_until(lambda: simulator.state(token)["accepted"] == 2, 60, "it is back")
         half.wait_for_state(company, "connected")
         for each in hung:
             statement = f"UPDATE companies SET should_connect = false WHERE id = {each}"
             store_of(app).run(lambda c, s=statement: c.exec_driver_sql(s) and None)  # type: ignore[misc]
-        began = time.monotonic()
         half.relay._revision = 0
-        half.notice()
+        with gevent.Timeout(60):
+            half.notice()
         assert half.registry.counts() == (1, 1)
-        # One after the other they would take a minute.
-        assert time.monotonic() - began < 20
 
 
 class Emitting:
