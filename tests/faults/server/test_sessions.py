@@ -48,15 +48,15 @@ def test_drops_and_a_kill_lose_nothing_if_the_server_sends_again_what_was_missed
         with streaming(simulator, token) as stream:
             receiver.wait_for(20)
             simulator.control("drop", token=token)
-            wait_until(lambda: recovered(1), 20, "the drop is made good")
+            wait_until(lambda: recovered(1), 60, "the drop is made good")
             receiver.wait_for(len(receiver.requests) + 20)
             assert len(receiver.requests) == came(receiver).total()
             first.kill()
             with ServerProcess(database_url, tmp_path) as second:
-                wait_until(lambda: recovered(2), 20, "the death is made good")
+                wait_until(lambda: recovered(2), 60, "the death is made good")
                 receiver.wait_for(len(receiver.requests) + 20)
                 emitted = stream.end()
-                wait_until(lambda: came(receiver).total() >= emitted.total(), 20, "all")
+                wait_until(lambda: came(receiver).total() >= emitted.total(), 60, "all")
                 second.wait_until_settled()
     assert came(receiver) == emitted
     assert len(receiver.requests) - emitted.total() <= UNDER_WAY

@@ -86,10 +86,10 @@ def lose(half: Listening, server: Reference, company: int, how: str, first: int)
     before = len(recovered(half, company))
     half.registry.handshakes.allow(False)
     server.command(how)
-    wait_until(lambda: server.command("state")["sockets"] == 0, 20, "the server sees the end")
+    wait_until(lambda: server.command("state")["sockets"] == 0, 60, "the server sees the end")
     emit(server, first, 10)
     half.registry.handshakes.allow(True)
-    wait_until(lambda: len(recovered(half, company)) > before, 20, "the gap is over")
+    wait_until(lambda: len(recovered(half, company)) > before, 60, "the gap is over")
 
 
 def test_the_reference_server_sends_again_what_was_missed(

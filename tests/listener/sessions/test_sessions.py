@@ -45,7 +45,7 @@ def lose(half: Listening, company: int, token: str, missed: Iterable[str]) -> No
     half.simulator.wait_for_sockets(token, 0)
     emit(half, token, missed)
     half.registry.handshakes.allow(True)
-    wait_until(lambda: len(recovered(half, company)) > before, 20, "the gap is over")
+    wait_until(lambda: len(recovered(half, company)) > before, 60, "the gap is over")
 
 
 def test_what_a_lost_socket_missed_comes_once_and_the_gap_stays_on_record(
@@ -112,7 +112,7 @@ def test_another_process_goes_on_from_what_was_stored_with_the_events(
     with listening(app, simulator) as second:
         second.wait_for_events(40)
         assert stored(second) == list(payloads(40))
-        wait_until(lambda: recovered(second, company) == [True], 20, "the gap is recovered")
+        wait_until(lambda: recovered(second, company) == [True], 60, "the gap is recovered")
         assert {event.socket_id for event in second.events()} == {socket_id}
     assert pid not in row.session + caplog.text
     assert row.session_offset not in caplog.text
@@ -154,7 +154,7 @@ def test_nothing_is_asked_for_after_a_disconnection_a_new_token_or_a_day(
     # An event that is stored only after the disconnection.
     half.intake.hold()
     emit(half, token, ["{}"])
-    wait_until(lambda: half.intake.waiting == 1, 20, "it waits")
+    wait_until(lambda: half.intake.waiting == 1, 60, "it waits")
     half.wish(company, connected=False)
     half.wait_for_state(company, "disconnected")
     assert half.connection(company).session is None
