@@ -60,6 +60,7 @@ def wait_for_report(half: Listening, company_id: int, state: str) -> Any:
     return wait_until(found, 60, f"the second socket of company_{company_id} is {state}")
 
 
+@pytest.mark.slow
 def test_a_server_that_ends_the_first_socket_is_seen_once_and_never_asked_again(
     app: Flask, simulator: SimulatorProcess, token: str
 ) -> None:

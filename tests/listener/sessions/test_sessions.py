@@ -53,12 +53,12 @@ def test_what_a_lost_socket_missed_comes_once_and_the_gap_stays_on_record(
 ) -> None:
     half.simulator.control("recovery", token=token)
     company = half.connected(token)
-    emit(half, token, payloads(20))
-    half.wait_for_events(20)
-    lose(half, company, token, payloads(20, 20))
-    emit(half, token, payloads(20, 40))
-    half.wait_for_events(60)
-    assert stored(half) == list(payloads(60))
+    emit(half, token, payloads(10))
+    half.wait_for_events(10)
+    lose(half, company, token, payloads(10, 10))
+    emit(half, token, payloads(10, 20))
+    half.wait_for_events(30)
+    assert stored(half) == list(payloads(30))
     assert half.gaps(company) == [("dropped", True)]
     assert recovered(half, company) == [True]
     assert {event.note for event in half.events()} == {"unwanted"}
@@ -103,15 +103,15 @@ def test_another_process_goes_on_from_what_was_stored_with_the_events(
     simulator.control("recovery", token=token)
     with listening(app, simulator) as first:
         company = first.connected(token)
-        emit(first, token, payloads(20))
-        first.wait_for_events(20)
+        emit(first, token, payloads(10))
+        first.wait_for_events(10)
         row = first.connection(company)
         socket_id, pid, _ = json.loads(keyring().decrypt(row.session))
         assert socket_id == row.socket_id
-    emit(first, token, payloads(20, 20))
+    emit(first, token, payloads(10, 10))
     with listening(app, simulator) as second:
-        second.wait_for_events(40)
-        assert stored(second) == list(payloads(40))
+        second.wait_for_events(20)
+        assert stored(second) == list(payloads(20))
         wait_until(lambda: recovered(second, company) == [True], 60, "the gap is recovered")
         assert {event.socket_id for event in second.events()} == {socket_id}
     assert pid not in row.session + caplog.text
