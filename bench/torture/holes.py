@@ -201,8 +201,9 @@ def main(database: str, rounds: int, kinds: Sequence[Kind] = KINDS) -> int:
 def run(made: Stage, kind: Kind, rounds: int) -> Result:
     """Return how many events of a kind were lost and doubled."""
     with Receiver() as receiver:
-        given = {"connected": True, "observe_second": kind.observes}
-        company = make_company(made.app, made.simulator.url, TOKEN, **given)
+        company = make_company(
+            made.app, made.simulator.url, TOKEN, connected=True, observe_second=kind.observes
+        )
         make_webhook(made.app, company, receiver.url())
         if kind.server_is is not None:
             verb, values = kind.server_is
