@@ -93,7 +93,7 @@ def see_the_first_socket_ended(app: Flask, simulator: SimulatorProcess, token: s
         half.wait_for_state(company_id, "connected")
         assert simulator.state(token)["accepted"] == accepted + 1 == 4
         assert simulator.state(token)["sockets"] == 1
-        # Nor is it noted anew: after days a second socket is tried again.
+        # It is not noted again either: after days a second socket is tried again.
         wait_until(lambda: half.relay.observers._observers, 60, "its row is read again")
         half.end()
         assert half.connection(company_id).one_socket_at == noted_at
