@@ -91,7 +91,7 @@ def test_the_end_of_a_gap_says_what_came_back_after_the_last_look(
     assert '"recovered": 37' in json.dumps(message.data) or "37" not in said
 
 
-@pytest.mark.parametrize("all_of_them", [True, False])
+@pytest.mark.parametrize("all_of_them", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_gap_of_which_the_server_sent_everything_again_does_not_say_that_it_is_lost(
     alerting: Alerting, *, all_of_them: bool
 ) -> None:

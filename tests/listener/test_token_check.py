@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import gevent
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from tests.listener.listening import Listening
@@ -12,7 +14,6 @@ from tests.support.application import rows, store_of
 from tests.support.receiver import Receiver, endless, hang, raw
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.socket_server import CONNECT, OPEN, text_frame, websocket
-from tests.web.support.sockets import execute
 from webhookproxy.listener import client
 from webhookproxy.listener.client import Address
 from webhookproxy.listener.token_check import TokenSwitch, check_token
@@ -101,9 +102,8 @@ def test_a_token_that_is_ready_follows_one_that_is_refused(half: Listening) -> N
     half.wait_for_state(company, "token_refused")
     # Nothing is switched to that was not accepted in a trial.
     assert not job.step()
-    store_of(half.app).run(
-        lambda c: c.execute(text("UPDATE next_tokens SET answer = 'accepted'")) and None
-    )
+    accepted = "UPDATE next_tokens SET answer = 'accepted'"
+    store_of(half.app).run(partial(execute, statement=accepted))
     assert job.step()
     half.notice()
     half.wait_for_state(company, "connected")
@@ -111,6 +111,10 @@ def test_a_token_that_is_ready_follows_one_that_is_refused(half: Listening) -> N
     who = rows(half.app, "SELECT who, detail FROM audit WHERE action = 'next_token_changed'")
     assert [tuple(each) for each in who] == [("cli", "laid ready"), ("server", "switched to")]
     assert not job.step()
+
+
+def execute(connection: Connection, statement: str) -> None:
+    connection.execute(text(statement))
 
 
 def test_a_token_that_cannot_be_had_is_said_once_and_holds_up_no_other(
@@ -132,7 +136,7 @@ def test_a_token_that_cannot_be_had_is_said_once_and_holds_up_no_other(
         "UPDATE next_tokens SET answer = 'accepted'",
         f"UPDATE next_tokens SET token = 'no key opens it' WHERE company_id = {first}",
     ):
-        execute(half.app, statement)
+        store_of(half.app).run(partial(execute, statement=statement))
     job.step()
     job.step()
     assert [row.company_id for row in rows(half.app, "SELECT company_id FROM next_tokens")] == [

@@ -169,6 +169,7 @@ def test_what_was_counted_days_ago_is_not_asked_for_beyond_the_ledger(world: Wor
     assert world.run(recovery).recovered == 0
 
 
+@pytest.mark.slow
 def test_a_request_that_takes_days_recovers_nothing_that_the_ledger_forgot(world: World) -> None:
     world.execute("UPDATE hourly_events SET hour = hour - 24 * 60")
     world.record_of({"forgotten": 31.5 * DAY, "lost": 30.5 * DAY})

@@ -33,6 +33,7 @@ def test_what_is_recovered_is_no_sign_of_life_of_the_socket(world: World) -> Non
     assert tuple(found) == (1, 2)
 
 
+@pytest.mark.slow
 def test_the_call_of_a_person_who_was_expunged_does_not_come_back(world: World) -> None:
     call = history("theirs")
     call["callHistory"]["number"] = "5511987654321"
