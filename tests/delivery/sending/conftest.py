@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.delivery.waiting.window_rows import NOW_MS
+from webhookproxy.delivery.sending.body import RecordingKey
 from webhookproxy.delivery.sending.sender import Sender
 from webhookproxy.models.deliveries.tables import Due, Facts
 from webhookproxy.models.webhooks import Webhook
@@ -24,10 +25,11 @@ MakeSender = Callable[..., Sender]
 def make() -> Iterator[MakeSender]:
     made: list[Sender] = []
 
-    def make(url: str, **fields: object) -> Sender:
+    def make(url: str, recording_key: RecordingKey | None = None, **fields: object) -> Sender:
         given = {"id": 9, "timeout": 5.0, "parallelism": 8, "url": url, **fields}
         policy = Policy(allow_private=True, allow_http=False)
-        made.append(Sender(Webhook(**given), policy, Resolver(), lambda: NOW_MS / 1000))
+        webhook, now = Webhook(**given), NOW_MS / 1000
+        made.append(Sender(webhook, policy, Resolver(), lambda: now, recording_key=recording_key))
         return made[-1]
 
     yield make

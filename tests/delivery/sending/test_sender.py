@@ -13,6 +13,8 @@ from tests.delivery.sending.conftest import DUE, FACTS, PAYLOAD, MakeSender
 from tests.delivery.waiting.window_rows import NOW_MS
 from tests.support.receiver import Plain, Received, Receiver, hang, raw
 from webhookproxy.delivery.outcomes.retry import Kind
+from webhookproxy.network.http.client import KEPT_ON_FAILURE
+from webhookproxy.platform.recording_links import recording_token, recording_url
 from webhookproxy.reasons import DeliveryReason
 
 
@@ -80,6 +82,29 @@ def test_an_answer_that_shows_what_was_sent_is_kept_without_our_secrets(make: Ma
     assert "'Authorization': 'Bearer …'" in answer
     # Hidden wherever it is found, so short a secret would only spoil the answer.
     assert answer.endswith(" abc")
+
+
+def test_an_answer_that_shows_the_link_to_a_recording_is_kept_without_its_token(
+    make: MakeSender,
+) -> None:
+    due = replace(DUE, facts=replace(FACTS, recording_base="https://proxy.example"))
+    token = recording_token("key", "evt_7")
+    url = recording_url("https://proxy.example", token)
+
+    def echo(got: Received) -> Plain:
+        assert url.encode() in got.body
+        return 500, {"X-Got": url}, got.body
+
+    with Receiver(echo) as receiver:
+        sender = make(receiver.url(), lambda _: "key")
+        whole = sender.send(due)
+        # As much as is kept of a failure's answer ends within the token.
+        cut = b"x" * (KEPT_ON_FAILURE - 12) + token.encode()
+        receiver.answer = (500, {}, cut)
+        assert sender.send(due).answer == "x" * (KEPT_ON_FAILURE - 12) + "…"
+    assert "https://proxy.example/gravacao/…" in (whole.answer or "")
+    assert "x-got: https://proxy.example/gravacao/…" in (whole.headers or "")
+    assert token not in f"{whole}"
 
 
 def test_a_failure_keeps_the_headers_of_its_answer_without_our_secrets(make: MakeSender) -> None:

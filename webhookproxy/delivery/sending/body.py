@@ -38,13 +38,14 @@ _KEPT = 16
 class Body(NamedTuple):
     """What is signed and sent; `ids` are headers for what it does not say itself.
 
-    `number` is that of its format.
+    `number` is that of its format, `link_token` the token of the link to a recording in it, if any.
     """
 
     content: bytes
     content_type: str = contract.JSON_TYPE
     ids: Mapping[str, str] = contract.NO_IDS
     number: int = 0
+    link_token: str = ""
 
 
 class Bodies:
@@ -64,27 +65,28 @@ class Bodies:
         """Return the body, the same bytes at every attempt. Raises Unrenderable."""
         if not self.newest and due.format_number is None:
             ids = contract.RECOVERED if due.facts.recovered else contract.NO_IDS
-            return Body(standard_body(due, self._key_for(due)), ids=ids)
+            token = self._link_token(due)
+            return Body(standard_body(due, token), ids=ids, link_token=token)
         return self.in_format(due, due.format_of(self.newest))
 
     def in_format(self, due: Due, number: int) -> Body:
         """Return the body in the format with this number. Raises Unrenderable."""
-        wanted = self._format(number)
-        source = source_of(due.facts, due.webhook_id, self._key_for(due))
+        wanted, token = self._format(number), self._link_token(due)
+        source = source_of(due.facts, due.webhook_id, token)
         content, content_type = render(wanted, source)
         ids = dict(contract.RECOVERED if source.recovered else contract.NO_IDS)
         if wanted.kind is not FormatKind.STANDARD:
             ids |= contract.ids_beside(source.event_id, source.company_id)
-        return Body(content, content_type, ids, number)
+        return Body(content, content_type, ids, number, token)
 
-    def _key_for(self, due: Due) -> str:
-        """Return the key for the link to a recording; "" if there is none, or people look on."""
+    def _link_token(self, due: Due) -> str:
+        """Return the token of the link to a recording; "" without a link, or if people look on."""
         if due.facts.recording_base is None or self._read_recording_key is None:
             return ""
         if not self._recording_key:
             # It never changes.
             self._recording_key = self._read_recording_key(due.facts.company_id)
-        return self._recording_key
+        return recording_token(self._recording_key, due.facts.public_id)
 
     def _format(self, number: int) -> Format:
         if (found := self._formats.get(number)) is not None:
@@ -108,21 +110,20 @@ def newest_only(number: int) -> None:
     raise LookupError(number)
 
 
-def standard_body(due: Due, recording_key: str = "") -> bytes:
+def standard_body(due: Due, link_token: str = "") -> bytes:
     """Return the body in the format that every webhook begins with."""
-    return contract.body(source_of(due.facts, due.webhook_id, recording_key))
+    return contract.body(source_of(due.facts, due.webhook_id, link_token))
 
 
-def source_of(event: Facts | Event, webhook_id: int, recording_key: str = "") -> Source:
+def source_of(event: Facts | Event, webhook_id: int, link_token: str = "") -> Source:
     """Return what the body of an event for a webhook is made of.
 
-    Without the company's key "…" stands for the token of the link to a recording: so it is for
-    everyone but the receiver.
+    Without the token of the link to a recording "…" stands for it: so it is for everyone but the
+    receiver.
     """
     payload, url = event.payload, ""
     if event.recording_base is not None:
-        token = recording_token(recording_key, event.public_id) if recording_key else MASKED
-        url = recording_url(event.recording_base, token)
+        url = recording_url(event.recording_base, link_token or MASKED)
         payload = with_recording(payload, url)
     return Source(
         event=event.name,

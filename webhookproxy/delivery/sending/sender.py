@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from requests import PreparedRequest, Response
 
@@ -117,7 +118,8 @@ class Sender:
             headers = self._headers(due, attempt, body, int(now))
             request.headers = headers  # type: ignore[assignment]  # see `prepared`
             response = self._client.send(request, timeout=max(0.0, deadline - started))
-            return self._outcome(response, round(now * 1000), started), False
+            outcome = self._outcome(response, body.link_token, round(now * 1000), started)
+            return outcome, False
         except NoAnswer as error:
             reason, detail, stale = error.reason, error.detail, isinstance(error, StaleLink)
         except Exception:  # a bug of ours must end as a failed attempt, not as a dead lane
@@ -150,9 +152,12 @@ class Sender:
             return [self._secret, self._previous]
         return [self._secret]
 
-    def _outcome(self, response: Response, started_ms: int, started: float) -> Outcome:
+    def _outcome(
+        self, response: Response, link_token: str, started_ms: int, started: float
+    ) -> Outcome:
         text = readable(response.headers, response.content or b"")
-        answer = self._storable(text)
+        storable = partial(self._storable, link_token)
+        answer = storable(text)
         asked = read_retry_after(response.headers.get("Retry-After"), self._clock())
         location = response.headers.get("Location")
         kind, reason = read_answer(
@@ -179,19 +184,31 @@ class Sender:
             status=response.status_code,
             detail=detail,
             answer=answer,
-            headers=None if kind is Kind.SUCCESS else self._headers_of(response),
+            headers=None if kind is Kind.SUCCESS else _headers_of(response, storable),
             retry_after=asked if kind in (Kind.FAILURE, Kind.ERROR, Kind.BUSY) else None,
         )
 
-    def _headers_of(self, response: Response) -> str:
-        return storable_headers(response.url, response.headers.items(), self._storable)
-
-    def _storable(self, text: str) -> str:
+    def _storable(self, link_token: str, text: str) -> str:
         """Return the text without our own secrets: some receivers show what they were sent."""
         text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-        for secret in self._hidden:
-            text = text.replace(secret, HIDDEN)
+        for secret in (link_token, *self._hidden) if link_token else self._hidden:
+            text = _without_cut(text.replace(secret, HIDDEN), secret)
         return text
+
+
+def _headers_of(response: Response, storable: Callable[[str], str]) -> str:
+    return storable_headers(response.url, response.headers.items(), storable)
+
+
+def _without_cut(text: str, secret: str) -> str:
+    """Return the text without the beginning of a secret at its end: a long answer is cut there."""
+    # A character has up to four bytes.
+    if len(text) * 4 < KEPT_ON_SUCCESS:
+        return text
+    for length in range(len(secret) - 1, _SECRET_MIN - 1, -1):
+        if text.endswith(secret[:length]):
+            return f"{text[:-length]}{HIDDEN}"
+    return text
 
 
 def _shown_forms(webhook: Webhook, headers: Iterable[Header]) -> list[str]:
