@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 
+import gevent
 import pytest
 
-from tests.support.receiver import Plain, Receiver
+from tests.support.receiver import Plain, Receiver, hang
 from webhookproxy.network.addresses import Policy
 from webhookproxy.network.dial import shared_resolver
 from webhookproxy.network.http.client import Client
@@ -144,6 +145,16 @@ def test_an_answer_without_audio_says_why(
         heard(receiver)
     assert raised.value.trouble is trouble
     assert TOKEN not in str(raised.value)
+
+
+def test_sound_that_does_not_begin_is_not_waited_for(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhookproxy.platform.recordings.HEAD_SECONDS", 0.2)
+    receiver.answer = lambda _: hang(b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n\r\n")
+    with gevent.Timeout(60), pytest.raises(RecordingError) as raised:
+        heard(receiver)
+    assert raised.value.trouble is RecordingTrouble.NOT_REACHED
 
 
 def test_a_base_that_is_none_and_an_odd_id_ask_for_nothing(receiver: Receiver) -> None:

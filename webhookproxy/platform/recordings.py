@@ -16,10 +16,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
-import gevent
 from requests import PreparedRequest, Response
 
-from webhookproxy.network.dial import shared_resolver
+from webhookproxy.network.dial import shared_resolver, time_limit
 from webhookproxy.network.guard import Policy
 from webhookproxy.network.http.client import Client
 from webhookproxy.network.http.errors import NoAnswer
@@ -27,11 +26,13 @@ from webhookproxy.network.http.message import prepared
 from webhookproxy.platform.pace import Pace
 from webhookproxy.platform.recording_links import is_askable
 from webhookproxy.platform.rest import PATIENCE, Access, shared_rest
+from webhookproxy.reasons import DeliveryReason
 from webhookproxy.version import __version__
 
 # Above one in five seconds 3C Plus refuses.
 PAUSE_SECONDS = 5.0
-# How long the head of an answer is waited for, and how long all of it may take.
+# How long the head of an answer and then its first bytes are waited for, and how long all of it may
+# take.
 HEAD_SECONDS = 20.0
 WHOLE_SECONDS = 600.0
 PIECE = 65_536
@@ -144,18 +145,13 @@ class Recordings:
                 raise RecordingError(RecordingTrouble.THROTTLED, after=after)
 
     def _send(self, request: PreparedRequest, deadline: float) -> Response:
-        timer = gevent.Timeout.start_new(HEAD_SECONDS)
+        late = NoAnswer(DeliveryReason.ANSWER_TIMEOUT, "No answer came in time.")
         try:
-            left = max(0.0, deadline - time.monotonic())
-            return self._client.send(request, stream=True, timeout=left)
+            with time_limit(HEAD_SECONDS, late):
+                left = max(0.0, deadline - time.monotonic())
+                return self._client.send(request, stream=True, timeout=left)
         except NoAnswer:
             raise RecordingError(RecordingTrouble.NOT_REACHED) from None
-        except gevent.Timeout as caught:
-            if caught is not timer:
-                raise
-            raise RecordingError(RecordingTrouble.NOT_REACHED) from None
-        finally:
-            timer.close()
 
     def _follow(self, response: Response, wanted_range: str, deadline: float) -> Response:
         """Go where 3C Plus says, once and without the token; the client guards the address."""
@@ -181,8 +177,10 @@ class Recordings:
             raise self._refusal(access, response, is_elsewhere=is_elsewhere)
         if status == HTTPStatus.PARTIAL_CONTENT and not _is_part(response, wanted_range):
             raise RecordingError(RecordingTrouble.NOT_UNDERSTOOD)
+        late = NoAnswer(DeliveryReason.ANSWER_TIMEOUT, "No sound came in time.")
         try:
-            first = response.raw.read(PIECE)
+            with time_limit(HEAD_SECONDS, late):
+                first = response.raw.read(PIECE)
         except NoAnswer:
             raise RecordingError(RecordingTrouble.NOT_REACHED) from None
         if not first:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.support.application import rows
-from tests.support.receiver import Receiver
+from tests.support.receiver import Receiver, raw
 from tests.web.recordings.world import AUDIO, PUBLIC, World
 from tests.web.support.browser import Browser
 from webhookproxy.delivery.sending.request import stored_request
@@ -130,3 +130,30 @@ def test_another_host_gets_no_token(world: World) -> None:
         (asked,) = elsewhere.requests
         assert world.token not in f"{asked.headers}{asked.path}"
         assert "Authorization" not in asked.headers
+
+
+def test_a_place_is_held_until_the_visitor_leaves(world: World) -> None:
+    answer = world.app.test_client().get(f"{world.path()}/audio")
+    held = world.app.extensions["recordings"]._open
+    assert dict(held) == {world.company: 1}
+    answer.close()
+    assert not held
+
+
+CUT = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"5\r\nsound\r\n"
+)
+
+
+def test_a_recording_that_is_not_whole_does_not_look_whole(world: World) -> None:
+    path = f"{world.path()}/audio"
+    with Receiver(lambda _: raw(CUT)) as elsewhere:
+        world.odd(redirect=elsewhere.url("/a.mp3"))
+        with pytest.raises(ConnectionResetError):
+            world.get(path)
+    world.odd()
+    world.app.extensions["broadcast"].close()
+    with pytest.raises(ConnectionResetError, match="the server stops"):
+        world.get(path)
+    assert not world.app.extensions["recordings"]._open

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from errno import ECONNRESET
 from math import ceil
 from typing import NamedTuple
 
@@ -139,12 +140,15 @@ def _answer(audio: Audio, history_id: str) -> Response:
 
 
 def _pieces(audio: Audio, broadcast: Broadcast) -> Iterator[bytes]:
+    """Yield the audio. Raises ConnectionResetError if the rest is missing.
+
+    The head has left: only a connection that breaks says that this is not the whole recording.
+    """
     try:
         for piece in audio.pieces():
             yield piece
             if broadcast.closed:
-                # The server stops.
-                return
+                raise ConnectionResetError(ECONNRESET, "the server stops")
     except NoAnswer as error:
-        # The head has left: all that can be said is that the rest is missing.
         logger.warning("a recording was cut short: %s", error.detail)
+        raise ConnectionResetError(ECONNRESET, error.detail) from None
