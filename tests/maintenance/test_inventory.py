@@ -45,7 +45,7 @@ RETENTION = {
     "hourly_events": "after 400 days, or with their company",
     "key_check": "never: one row",
     "leases": "never: one row for each shard",
-    "recording_links": "when their days are over, or with their company",
+    "recording_links": "with their event or company, or when their days are over",
     "next_tokens": "when the company's token or server changes, or with their company",
     "recoveries": "400 days after their end, or with their company",
     "recovery_codes": "with their user, or when used",

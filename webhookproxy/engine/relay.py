@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import gevent
 from flask import Flask
@@ -60,7 +61,11 @@ class Relay:
         broadcast: Broadcast = app.extensions["broadcast"]
         with app.app_context():
             self.reading: Database = db.engine
-        self._public_url: str = app.config["PUBLIC_URL"].rstrip("/")
+        self._links_of = partial(
+            links_of,
+            public_url=app.config["PUBLIC_URL"].rstrip("/"),
+            retention_days=app.config["RETENTION_DAYS"],
+        )
         self.store = store
         self.status = StatusWriter(store, broadcast)
         self.routes = Routes()
@@ -181,7 +186,7 @@ class Relay:
             # Also what is read now goes only to who asked for it.
             rows = _webhooks(session, company_id)
             live = [each for each in rows if each.deleted_at is None]
-            self.routes.apply(company_id, live, links_of(company, self._public_url))
+            self.routes.apply(company_id, live, self._links_of(company))
             self.registry.apply(company)
 
     def _follow(self, session: Session, company_id: int) -> None:
@@ -199,7 +204,7 @@ class Relay:
         deleted = company.deleted_at is not None
         live = [each for each in rows if each.deleted_at is None and not deleted]
         # The routes first: an event may come as soon as there is a socket.
-        self.routes.apply(company.id, live, links_of(company, self._public_url))
+        self.routes.apply(company.id, live, self._links_of(company))
         self.registry.apply(company)
         self.observers.apply(company)
         self.lanes.apply([], [each.id for each in rows if each not in live])

@@ -186,3 +186,7 @@ def _remove_events(connection: Connection, ids: list[int], *, due_too: bool) -> 
         connection.exec_driver_sql(f"DELETE FROM attempts WHERE delivery_id IN ({deliveries})")
     kept = "SELECT 1 FROM deliveries d WHERE d.event_id = events.id"
     connection.exec_driver_sql(f"DELETE FROM events WHERE id IN ({events}) AND NOT EXISTS ({kept})")
+    kept = "SELECT 1 FROM events e WHERE e.id = recording_links.event_id"
+    connection.exec_driver_sql(
+        f"DELETE FROM recording_links WHERE event_id IN ({events}) AND NOT EXISTS ({kept})"
+    )

@@ -63,11 +63,17 @@ class RecordingLinks:
         return token_hash, company_id, number, history_id, now_ms, now_ms + self.days * DAY_MS
 
 
-def links_of(company: Company, public_url: str) -> RecordingLinks | None:
+def link_days(company: Company, retention_days: int) -> int:
+    """Return for how many days a company's links open: no longer than its events are kept."""
+    return min(company.recording_days, company.retention_days or retention_days, retention_days)
+
+
+def links_of(company: Company, *, public_url: str, retention_days: int) -> RecordingLinks | None:
     """Return how a company's links are made; None if it wants none, or the server has no name."""
     if not (company.recording_links and public_url and company.recording_key):
         return None
-    return RecordingLinks(public_url, company.recording_key, company.recording_days)
+    days = link_days(company, retention_days)
+    return RecordingLinks(public_url, company.recording_key, days)
 
 
 def add_links(connection: Connection, rows: Sequence[LinkRow]) -> None:
@@ -91,7 +97,7 @@ def valid_link(session: Session, token: str, now_ms: int) -> tuple[RecordingLink
     query = (
         select(RecordingLink, Company)
         .join(Company, Company.id == RecordingLink.company_id)
-        # Of an event that was purged no one could find and remove the person any more.
+        # Of an event that is gone no one could find and remove the person any more.
         .join(Event, Event.id == RecordingLink.event_id)
         .where(
             RecordingLink.token_hash == hash_of(token),

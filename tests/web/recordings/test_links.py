@@ -14,6 +14,7 @@ from tests.support.application import rows, store_of
 from tests.web.recordings.world import World
 from tests.web.support.browser import Browser
 from webhookproxy.extensions import db
+from webhookproxy.housekeeping.purge import Purge
 from webhookproxy.housekeeping.retention import OldCounters
 from webhookproxy.maintenance import privacy
 from webhookproxy.maintenance.personal import read_number
@@ -36,12 +37,13 @@ def test_a_link_ends_with_its_time_with_its_event_and_with_its_company(
     world: World, clock: Traveller
 ) -> None:
     path = f"{world.path()}/audio"
-    clock.shift(timedelta(days=30, seconds=-1))
+    # Seven days, as the events.
+    clock.shift(timedelta(days=7, seconds=-1))
     assert world.get(path).status_code == 200
     clock.shift(timedelta(seconds=1))
     gone = world.get(path)
     assert (gone.status_code, "não vale mais" in gone.text) == (404, True)
-    clock.shift(timedelta(days=-30))
+    clock.shift(timedelta(days=-7))
     for statement in ENDINGS.values():
         world.path()
         path = f"{world.path()}/audio"
@@ -67,14 +69,21 @@ def test_links_are_made_found_counted_and_removed_on_each_database(any_world: Wo
     world = any_world
     path, _ = world.path(), world.path("65f0a2")
     assert world.get(f"{path}/audio").status_code == 200
+    # No event is kept for more than seven days here, and this company keeps fewer.
+    world.half.edit(world.company, recording_days=365, retention_days=3)
+    gone = world.path("65f0a3")
     now_ms = round(time.time() * 1000)
-    first = world.half.events()[0]
+    first, _, last = world.half.events()
     with world.app.app_context():
         company = db.session.get(Company, world.company)
         assert company is not None
+        assert count_valid_links(db.session(), company, now_ms) == 3
+        assert opens_until(db.session(), company, last.id, now_ms) == last.received_ms + 3 * DAY_MS
+        assert Purge(store_of(world.app)).remove([last.id], due_too=True) == 1
+        assert world.get(f"{gone}/audio").status_code == 404
         assert count_valid_links(db.session(), company, now_ms) == 2
         assert (
-            opens_until(db.session(), company, first.id, now_ms) == first.received_ms + 30 * DAY_MS
+            opens_until(db.session(), company, first.id, now_ms) == first.received_ms + 7 * DAY_MS
         )
     removed = store_of(world.app).run(lambda connection: remove_links(connection, [first.id]))
     assert removed == 1
@@ -112,7 +121,9 @@ def test_a_person_who_is_removed_ends_the_link_of_the_call(world: World) -> None
 
 def test_the_form_says_what_voice_is_and_takes_days(world: World, ana: Browser) -> None:
     address = f"/empresas/company_{world.company}/editar"
-    assert "voz é dado pessoal" in ana.get(address).text
+    page = ana.get(address).text
+    assert "voz é dado pessoal" in page
+    assert "dias de guarda dos eventos, que são 7." in page
     assert (
         "1 a 365 dias"
         in ana.send(address, {**ana.fields(address), "recording_days": "0"}, 200).text

@@ -16,6 +16,7 @@ from webhookproxy.models.companies import find_company
 from webhookproxy.models.recordings import (
     COUNTED_MAX,
     count_valid_links,
+    link_days,
     remove_links,
     revoke_links,
 )
@@ -35,6 +36,7 @@ def show(company_id: int) -> str:
         company=company,
         count=count_valid_links(db.session(), company, _now_ms()),
         most=COUNTED_MAX,
+        days=link_days(company, current_app.config["RETENTION_DAYS"]),
         has_address=bool(current_app.config["PUBLIC_URL"]),
     )
 
