@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
@@ -11,7 +12,12 @@ from tests.support.application import make_company, rows, store_of
 from tests.support.simulator_process import SimulatorProcess
 from tests.web.support.browser import Browser
 from tests.web.support.sockets import owner
+from webhookproxy.models.accounts.next_tokens import lay_ready
+from webhookproxy.models.audit import CLI
 from webhookproxy.models.companies import find_company
+from webhookproxy.reasons import ConnectionReason
+from webhookproxy.web.diagnosis import next_token
+from webhookproxy.web.diagnosis.live import Found
 
 OLD, NEW = "old-token-of-it-0001", "new-token-of-it-0001"
 
@@ -72,3 +78,26 @@ def test_a_token_that_is_ready_goes_with_the_server_that_it_was_for(
     ana.send(ready, {**ana.fields(ready), "token": NEW}, 303)
     ana.post(f"{ready}/agora", 303, acao="descartar")
     assert rows(app, "SELECT id FROM next_tokens") == []
+
+
+def test_what_was_said_of_one_token_is_not_noted_on_another(
+    app: Flask, ana: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner(app)
+    company = make_company(app, "http://127.0.0.1:4009", OLD)
+
+    def lay(session: Session) -> None:
+        policy = app.extensions["policy"]
+        lay_ready(session, find_company(session, company), NEW, None, policy, CLI)
+
+    def ask(*_: object) -> Found:
+        # Another administrator lays one ready meanwhile: its row has the number of this one's.
+        store_of(app).session(lay)
+        return Found(ConnectionReason.ACCEPTED)
+
+    monkeypatch.setattr(next_token, "ask", ask)
+    address = f"/empresas/company_{company}/token-novo"
+    ana.send(address, {**ana.fields(address), "token": "another-new-token-0001"}, 303)
+    assert [row.answer for row in rows(app, "SELECT answer FROM next_tokens")] == [None]
+    ana.post(f"{address}/agora", 303, acao="trocar")
+    assert "Teste o token antes" in ana.get(address).text

@@ -21,8 +21,7 @@ from webhookproxy.platform.rest import Access, shared_rest
 from webhookproxy.platform.token_owner import TokenOwner
 from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason
 from webhookproxy.rules import Refused
-from webhookproxy.rules.companies import read_expiry
-from webhookproxy.rules.platform import rest_base
+from webhookproxy.rules.companies import first_token_base, read_expiry
 from webhookproxy.web.diagnosis.live import Found, ask
 from webhookproxy.web.diagnosis.token_owner import OWNER
 from webhookproxy.web.shared import throttle
@@ -122,20 +121,21 @@ def _try(company: Company) -> None:
     ready = next_token_of(db.session(), company.id)
     if ready is None:
         return
-    number, company_id, allowed = ready.id, company.id, policy()
-    address = Address(company.socket_url, ready.token, company.agent_id)
-    base = rest_base(company.socket_url, company.rest_url, allowed)
-    access = Access(company.id, base, ready.token, company.agent_id)
+    token, company_id, allowed = ready.token, company.id, policy()
+    address = Address(company.socket_url, token, company.agent_id)
+    base = first_token_base(company.input(), allowed)
+    access = Access(company.id, base, token, company.agent_id)
     me = partial(shared_rest(current_app.extensions).me, access)
     # Hold no transaction while waiting for the answers.
     db.session.rollback()
     found = ask(address, [], allowed, {OWNER: me} if base else {})
-    write(partial(_note, number=number, found=found), company_id)
+    write(partial(_note, company_id=company_id, token=token, found=found), company_id)
 
 
-def _note(session: Session, number: int, found: Found) -> None:
-    row = session.get(NextToken, number)
-    if row is None:
+def _note(session: Session, company_id: int, token: str, found: Found) -> None:
+    row = next_token_of(session, company_id)
+    if row is None or row.token != token:
+        # Another one was laid ready while this one was tried.
         return
     owner = found.owners.get(OWNER)
     known = owner if isinstance(owner, TokenOwner) else TokenOwner()
