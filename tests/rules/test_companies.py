@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,12 @@ MOVES: dict[str, tuple[CompanyInput, dict[str, Any], str]] = {
         {"rest_url": "https://acme.3c.plus", "rest_token": None},
         "token",
     ),
+    "the first token, where the second was asked with": (
+        replace(TWO, rest_url="https://acme.3c.plus/"),
+        {"rest_token": None},
+        "token",
+    ),
+    "the first token again, at the default": (TWO, {"rest_token": None}, ""),
     "a second token, and a socket that leads the calls elsewhere": (
         TWO,
         {"socket_url": "https://rest.example.com", "token": "canary-again"},

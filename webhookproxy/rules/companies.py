@@ -99,7 +99,10 @@ def changed_company(stored: CompanyInput, given: Mapping[str, Any], policy: Poli
 
 def _refuse_other_rest(stored: CompanyInput, changed: CompanyInput, policy: Policy) -> None:
     """Raise Refused if a stored token would go to another REST server."""
-    before = rest_base(stored.socket_url, stored.rest_url, policy)
+    if changed.rest_token:
+        before = rest_base(stored.socket_url, stored.rest_url, policy)
+    else:
+        before = first_token_base(stored, policy)
     after = rest_base(changed.socket_url, changed.rest_url.strip(), policy)
     if not after or keeps_secrets(before, after, same_path=False):
         return
@@ -108,12 +111,20 @@ def _refuse_other_rest(stored: CompanyInput, changed: CompanyInput, policy: Poli
         field, option, which = "rest_token", "--rest-token", "o token do REST"
     elsewhere = Problem(
         field,
-        f"The new REST address is another server: give the token ({option}) again, because the "
-        "one that is set was meant for the old one.",
-        f"O novo endereço REST é de outro servidor: informe {which} de novo, porque o guardado "
-        "era para o servidor antigo.",
+        f"The REST address is a server that the token was not meant for: give it ({option}) again.",
+        f"O endereço REST é de outro servidor: informe {which} de novo, porque o guardado não era "
+        "para ele.",
     )
     refuse_secrets(elsewhere, "rest_url", lambda: check_company(changed, policy))
+
+
+def first_token_base(company: CompanyInput, policy: Policy) -> str:
+    """Return where REST may be asked with the token of the socket; empty: nowhere.
+
+    An address of its own was typed for the second token, if there is one.
+    """
+    rest_url = "" if company.rest_token else company.rest_url
+    return rest_base(company.socket_url, rest_url, policy)
 
 
 def read_expiry(typed: str) -> datetime | None:

@@ -21,6 +21,7 @@ from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.network.guard import masked_url
 from webhookproxy.platform.rest import Access, shared_rest
 from webhookproxy.reasons import ConnectionState
+from webhookproxy.rules.companies import first_token_base
 from webhookproxy.rules.platform import rest_base
 from webhookproxy.troubles.now import trouble_of
 from webhookproxy.web.connection.panel import shown_now
@@ -64,13 +65,13 @@ def check(company_id: int) -> str:
 
 def _owners(company: Company) -> dict[str, Callable[[], Mapping[str, Any]]]:
     """Return what asks 3C Plus whose each token is; nothing without an address of its REST."""
-    base = rest_base(company.socket_url, company.rest_url, policy())
-    if not base:
-        return {}
+    allowed, asked = policy(), {}
+    if first := first_token_base(company.input(), allowed):
+        asked[OWNER] = Access(company.id, first, company.token, company.agent_id)
+    second = rest_base(company.socket_url, company.rest_url, allowed)
+    if second and company.rest_token:
+        asked[REST_OWNER] = Access(company.id, second, company.rest_token)
     rest = shared_rest(current_app.extensions)
-    asked = {OWNER: Access(company.id, base, company.token, company.agent_id)}
-    if company.rest_token:
-        asked[REST_OWNER] = Access(company.id, base, company.rest_token)
     return {name: partial(rest.me, access) for name, access in asked.items()}
 
 
