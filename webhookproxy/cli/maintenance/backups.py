@@ -76,3 +76,7 @@ def restore(file: Path, yes: bool) -> None:
         raise BadInput(str(error)) from None
     click.echo(f"{file} is restored, with {waiting} waiting deliveries: start the server.")
     note("Events delivered after the backup are delivered again, with the same id.")
+    note(
+        "What was revoked or removed after it is back: guests, API tokens, links to recordings, "
+        "users, personal data. Revoke and remove it again before others reach the server."
+    )
