@@ -19,6 +19,7 @@ from webhookproxy.extensions import db
 MARK = "marked-canary"
 TOKEN = f"{MARK}-token-0123456789-abcdef"
 REST_TOKEN = f"{MARK}-second-token-0123456789-abcdef"
+NEXT_TOKEN = f"{MARK}-next-token-0123456789-abcdef"
 AUTH = f"Bearer {MARK}-authorization-1"
 OWN_HEADER = f"Token {MARK}-own-header-1"
 SECRET, OLD_SECRET = f"{MARK}-signing-secret-2", f"{MARK}-signing-secret-1"
@@ -64,7 +65,8 @@ def assert_no_secret_is_stored(app: Flask, sqlite_url: str) -> None:
     assert marked == {("webhooks", "url")}
     # The bytes too: the write-ahead log has older ones. A URL's key is an exception.
     told = (MAIL_PASSWORD, BOT, TOPIC, TOPIC_TOKEN, SLACK_KEY)
-    for secret in (TOKEN, AUTH.split()[-1], OWN_HEADER.split()[-1], SECRET, OLD_SECRET, *told):
+    tokens = (TOKEN, REST_TOKEN, NEXT_TOKEN)
+    for secret in (*tokens, AUTH.split()[-1], OWN_HEADER.split()[-1], SECRET, OLD_SECRET, *told):
         assert secret.encode() not in files_of(sqlite_url)
 
 

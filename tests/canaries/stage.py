@@ -13,11 +13,13 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from tests.canaries.marks import (
     AUTH,
     MAIL_PASSWORD,
     MARK,
+    NEXT_TOKEN,
     OLD_SECRET,
     OWN_HEADER,
     PHONE_SHOWN,
@@ -33,8 +35,12 @@ from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from tests.web.support.served import Heard, Served
 from webhookproxy.events.contract import whsec
+from webhookproxy.events.recovery.histories import HISTORY
 from webhookproxy.models import BulkResend
+from webhookproxy.models.accounts.next_tokens import lay_ready
 from webhookproxy.models.accounts.one_time_codes import first_code
+from webhookproxy.models.audit import CLI
+from webhookproxy.models.companies import find_company
 from webhookproxy.models.signing_secrets import rotate_secret
 from webhookproxy.models.webhooks import find_webhook
 
@@ -46,6 +52,7 @@ ANA, BETO, LENA = "ana@exemplo.com.br", "beto@exemplo.com.br", "lena@exemplo.com
 METRICS_TOKEN, MONITOR = f"{MARK}-token-of-prometheus", f"{MARK}-path-of-the-monitor"
 SETTINGS = {
     "LOG_LEVEL": "DEBUG",
+    "PUBLIC_URL": "http://localhost",
     "PROXY_HOPS": "1",
     "TRUSTED_HOSTS": "localhost,127.0.0.1",
     "METRICS_TOKEN": METRICS_TOKEN,
@@ -70,6 +77,8 @@ TYPED: Mapping[str, str] = {
 SECRETS = (
     *(
         TOKEN,
+        REST_TOKEN,
+        NEXT_TOKEN,
         AUTH.split()[-1],
         OWN_HEADER.split()[-1],
         SECRET,
@@ -108,6 +117,8 @@ class Stage:
     server: ServerProcess
     heard: list[Heard] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
+    # The token of a link to a recording, which only the receivers got.
+    recording: str = ""
 
     def browser(self) -> Served:
         """Return a visitor who has not logged in."""
@@ -168,6 +179,31 @@ def _bulk_resend(app: Flask) -> None:
     store_of(app).session(lambda session: session.add(bulk))
 
 
+def lay_next_token(app: Flask, company_id: int) -> None:
+    """Lay a marked token ready for a company."""
+
+    def job(session: Session) -> None:
+        policy = app.extensions["policy"]
+        lay_ready(session, find_company(session, company_id), NEXT_TOKEN, None, policy, CLI)
+
+    store_of(app).session(job)
+
+
+def _recording(simulator: SimulatorProcess, receivers: list[Receiver]) -> str:
+    """Have a call's history sent, also to a receiver that shows it; return its link's token."""
+    history = {"callHistory": {"_id": "65f0a1", "recorded": True}}
+    simulator.control("emit", token=TOKEN, event=HISTORY, args=[history])
+    for each in receivers:
+        wait_until(lambda each=each: "/gravacao/" in _sent(each), 20, "the history was sent")  # type: ignore[misc]
+    found = re.search(r"/gravacao/([\w-]{22})\"", _sent(receivers[0]))
+    assert found
+    return found[1]
+
+
+def _sent(receiver: Receiver) -> str:
+    return "".join(each.body.decode() for each in receiver.requests)
+
+
 @contextmanager
 def stage(app: Flask, url: str, folder: Path) -> Iterator[Stage]:
     """The server in its own process, with one event that was accepted once and refused once."""
@@ -177,8 +213,12 @@ def stage(app: Flask, url: str, folder: Path) -> Iterator[Stage]:
             stack.enter_context(Receiver()),
             stack.enter_context(Receiver(_shows_everything)),
         ]
-        make_company(app, simulator.url, TOKEN, connected=True, rest_token=REST_TOKEN)
+        make_company(
+            app, simulator.url, TOKEN, connected=True, rest_token=REST_TOKEN, recording_links=True
+        )
         make_company(app, "http://127.0.0.1:4009", f"{TOKEN}-2", name="Outra")
+        lay_next_token(app, 1)
+        lay_next_token(app, 2)
         _webhooks(app, [each.url() for each in receivers])
         server = stack.enter_context(ServerProcess(url, folder, **SETTINGS))
         simulator.wait_for_sockets(TOKEN)
@@ -186,8 +226,10 @@ def stage(app: Flask, url: str, folder: Path) -> Iterator[Stage]:
         simulator.control("emit", token=TOKEN, event="call-was-created", args=[person])
         tried = "SELECT 1 FROM attempts"
         wait_until(lambda: len(rows(app, tried)) > 1, 20, "both webhooks were tried")
+        recording = _recording(simulator, receivers)
+        wait_until(lambda: len(rows(app, tried)) > 3, 20, "both answers to the history are stored")
         _bulk_resend(app)
-        yield Stage(app, server)
+        yield Stage(app, server, recording=recording)
 
 
 def code_of(app: Flask) -> str:

@@ -41,6 +41,7 @@ from tests.canaries.marks import (
     cells,
     echo,
 )
+from tests.canaries.stage import lay_next_token
 from tests.support.application import (
     application,
     make_company,
@@ -176,6 +177,7 @@ def test_no_failure_of_a_server_shows_or_stores_a_secret(
     with ExitStack() as stack:
         simulator = stack.enter_context(SimulatorProcess())
         company = make_company(app, simulator.url, TOKEN, connected=True, rest_token=REST_TOKEN)
+        lay_next_token(app, company)
         receivers = make_receivers(app, company, stack)
         make_sockets(app, stack)
         settings = {**make_addresses(app, stack), "LOG_LEVEL": "DEBUG"}
