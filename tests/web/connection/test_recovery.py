@@ -23,6 +23,8 @@ def test_calls_are_counted_and_then_recovered(
     assert address not in lena.get(company).text
     page = beto.get(address).text
     assert "Não sabemos em que endereço" in page
+    execute(app, "UPDATE companies SET recover_calls = :yes", yes=True)
+    assert "isso é feito sozinho" not in beto.get(address).text
     assert '<a href="/empresas" aria-current="page">' in page
     assert "Varredura" not in page
     execute(app, "UPDATE companies SET sweep_calls = :yes", yes=True)
