@@ -43,7 +43,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def server() -> Iterator[SimulatorProcess]:
     """A simulator of its own: its PINGs come every second."""
     with SimulatorProcess() as simulator:
-        simulator.control("pings", interval=1, timeout=5)
+        simulator.control("pings", interval=1, timeout=60)
         yield simulator
 
 
@@ -177,7 +177,7 @@ def test_what_two_sockets_bring_is_counted_and_no_event_is_lost_or_doubled(
         for each in streams:
             each.start()
         found = {
-            kind: wait_until(partial(is_told, half, companies[kind], kind), 30, kind)
+            kind: wait_until(partial(is_told, half, companies[kind], kind), 120, kind)
             for kind in set(RULES) - {"refuses"}
         }
         for each in streams:
