@@ -110,12 +110,12 @@ def newest_only(number: int) -> None:
     raise LookupError(number)
 
 
-def standard_body(due: Due, link_token: str = "") -> bytes:
+def standard_body(due: Due, link_token: str = MASKED) -> bytes:
     """Return the body in the format that every webhook begins with."""
     return contract.body(source_of(due.facts, due.webhook_id, link_token))
 
 
-def source_of(event: Facts | Event, webhook_id: int, link_token: str = "") -> Source:
+def source_of(event: Facts | Event, webhook_id: int, link_token: str = MASKED) -> Source:
     """Return what the body of an event for a webhook is made of.
 
     Without the token of the link to a recording "…" stands for it: so it is for everyone but the
