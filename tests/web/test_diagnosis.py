@@ -443,6 +443,9 @@ def test_it_says_whose_each_token_is(
     assert (
         "Com ele não vêm as ligações de todos." in found["Dono do segundo token, só para o REST"][1]
     )
+    simulator.control("refuse", token=second)
+    found = steps(ana.post(address(company), 200).text, "token")
+    assert found["Dono do segundo token, só para o REST"][0] == "Atenção"
     # An address of its own was typed for the second token: the first one does not go there.
     with Receiver((200, {}, b'{"role":"gestor"}')) as elsewhere:
         execute(app, f"UPDATE companies SET rest_url = '{elsewhere.url('')}'")
@@ -451,6 +454,3 @@ def test_it_says_whose_each_token_is(
             f"Bearer {second}"
         ]
     assert "Só virão os eventos deste agente." in found["Dono do token"][1]
-    simulator.control("refuse", token=second)
-    found = steps(ana.post(address(company), 200).text, "token")
-    assert found["Dono do segundo token, só para o REST"][0] == "Atenção"
