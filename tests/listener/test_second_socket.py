@@ -11,6 +11,7 @@ from typing import Any
 import gevent
 import pytest
 from flask import Flask
+from gevent.monkey import get_original
 
 from tests.listener.listening import Listening, listening
 from tests.support.application import rows, store_of, wait_until
@@ -122,9 +123,10 @@ def test_the_observers_end_in_time_though_the_database_takes_nothing(
     monkeypatch.setattr(observers, "STOP_SECONDS", 0.05)
     company_id = half.connected(token, observe_second=True)
     wait_for_report(half, company_id, "observing")
-    observing, works_again = half.relay.observers, threading.Event()
+    observing, busy = half.relay.observers, get_original("_thread", "allocate_lock")()
     following = observing._greenlet
-    stuck = gevent.spawn(store_of(half.app).run, lambda _: works_again.wait() and None)
+    busy.acquire()
+    stuck = gevent.spawn(store_of(half.app).run, lambda _: busy.acquire() and None)
     # What was seen is to be written.
     observing._written.clear()
     try:
@@ -134,7 +136,7 @@ def test_the_observers_end_in_time_though_the_database_takes_nothing(
         following.join(30)
         assert following.dead
     finally:
-        works_again.set()
+        busy.release()
         stuck.join()
 
 

@@ -20,7 +20,7 @@ from webhookproxy.simulator.world import World
 _REMEMBERED = 2_000
 _MASK_ABOVE = 12
 # How late at most an event comes to a socket whose order differs.
-_LATE_SECONDS = 0.02
+_LATE_SECONDS = 0.2
 
 
 @dataclass
