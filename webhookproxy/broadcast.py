@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gevent.event import Event
@@ -51,6 +51,10 @@ class Broadcast:
 
     def __init__(self) -> None:
         self.closed = False
+        # Tells the other processes too; on SQLite their pages look by themselves.
+        self.pass_on: Callable[[int], None] = ignore_change
+        # Whether the other processes' changes are told here now.
+        self.hears_others = False
         # When any company changed last, in monotonic seconds.
         self._told_at = 0.0
         # In the order in which they were opened.
@@ -86,14 +90,24 @@ class Broadcast:
             self._listeners.pop(listener, None)
 
     def tell(self, company_id: int) -> None:
-        """Wake the pages that show this company, after a commit."""
+        """Wake the pages that show this company, those of other processes too, after a commit."""
+        self.tell_here(company_id)
+        self.pass_on(company_id)
+
+    def tell_here(self, company_id: int) -> None:
+        """Wake the pages of this process that show this company."""
         self._told_at = time.monotonic()
         for listener in self._listeners:
             if listener.companies is None or company_id in listener.companies:
                 listener.wake()
 
+    def tell_all_here(self) -> None:
+        """Wake every page of this process: no one knows which companies changed."""
+        self._told_at = time.monotonic()
+        for listener in self._listeners:
+            listener.wake()
+
     def close(self) -> None:
         """End the stream of every page: one that streams on would delay the worker's stop."""
         self.closed = True
-        for listener in self._listeners:
-            listener.wake()
+        self.tell_all_here()

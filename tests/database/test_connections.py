@@ -50,18 +50,19 @@ def test_a_process_under_load_takes_no_more_than_ten(postgresql_url: str, tmp_pa
 
 
 @pytest.mark.postgresql
-def test_a_standby_keeps_four(postgresql_url: str, tmp_path: Path) -> None:
+def test_a_standby_keeps_five(postgresql_url: str, tmp_path: Path) -> None:
     owner = lock_for(postgresql_url)
     assert owner.take()
     with application(postgresql_url, tmp_path) as two, application(postgresql_url, tmp_path) as app:
         before = connections(two)
         with running(app):
-            # One waits to be the owner, one writes what it tells the owner, and one or two read
-            # what the owner tells, and whom to tell if no process owns the sockets.
+            # One waits to be the owner, one hears what changes, one writes what it tells the owner,
+            # and one or two read what the owner tells, and whom to tell if no process owns the
+            # sockets.
             waits = "SELECT COUNT(*) FROM handovers WHERE waiting_at IS NOT NULL"
             wait_until(lambda: rows(two, waits)[0][0], 20, "the standby says that it waits")
             gevent.sleep(1.2)
-            assert before + 3 <= connections(two) <= before + 4
+            assert before + 4 <= connections(two) <= before + 5
     owner.free()
 
 

@@ -16,9 +16,9 @@ from webhookproxy.extensions import db
 # writer's own thread waits, not the sockets.
 LOCK_WAIT_MS = 5000
 # Connections to PostgreSQL that read, for pages and engine together. With those of the writer, the
-# lock and the search, and one short one, they are ten: the smallest plans allow twenty, and two
-# processes run during a deploy.
-READERS = 6
+# lock, the search and the notices, and one short one, they are ten: the smallest plans allow
+# twenty, and two processes run during a deploy.
+READERS = 5
 READER_WAIT_SECONDS = 10
 
 

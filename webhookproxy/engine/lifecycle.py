@@ -13,6 +13,7 @@ from gevent.event import Event
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.database.notices import notices_on
 from webhookproxy.database.store import Store
 from webhookproxy.engine.background_jobs import Job, background_jobs
 from webhookproxy.engine.guarded import Guarded
@@ -53,6 +54,7 @@ class Engine:
         self._broadcast: Broadcast = app.extensions["broadcast"]
         self._relay = Relay(app, store, console, self._lose)
         self._jobs = background_jobs(app, self._relay)
+        self._notices = notices_on(app.config["OWN_SESSION_URL"], self._broadcast)
         self._wake = Event()
         ownership = Ownership(store, lock_for(app.config["OWN_SESSION_URL"]))
         agreement = Agreement(store, self._relay.reading)
@@ -87,6 +89,8 @@ class Engine:
             "heartbeat": self._heartbeat.run,
             "watch": self._loop.watch,
         }
+        if self._notices is not None:
+            runs["notices"] = self._notices.run
         for job in self._jobs:
             runs[type(job).__name__.lower()] = partial(self._keep_at, job)
         for name, run in runs.items():

@@ -27,7 +27,7 @@ from webhookproxy.models.payload_views import note_view
 STREAMS_MAX = 20
 # How often the token's rights, and what `like` says, are read again.
 RIGHTS_SECONDS = 2.0
-# A process that does not own the sockets is told of no event, so it looks by itself.
+# A process may be told of no event (see web/shared/live.py), so it looks by itself.
 LOOK_SECONDS = 1.0
 # However many events arrive, they are read this often at most.
 PAUSE_SECONDS = 0.1
