@@ -17,7 +17,7 @@ from webhookproxy.listener.buffer import Buffer
 from webhookproxy.listener.journal import Journal, Written
 from webhookproxy.listener.routes import Arrival, Routes, Taken, read
 from webhookproxy.listener.rows import Outlet
-from webhookproxy.listener.sessions import Session, event_key
+from webhookproxy.listener.sessions import Session, event_number
 from webhookproxy.logs.console import Console
 from webhookproxy.logs.redaction import one_line
 from webhookproxy.reasons import EVENT_WORDS, MARKERS, EventNote
@@ -82,7 +82,7 @@ class Feed:
         if self.session is not None and offset:
             self.session.take(offset)
         elif self.session is not None and self._is_opening:
-            replayed = self.session.take_again(event_key(text, self.hide_credentials))
+            replayed = self.session.take_again(event_number(text, self.hide_credentials))
         if replayed is not Replayed.KNOWN:
             self._take(text, may_be_repeat=replayed is Replayed.DOUBTFUL)
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm import object_session
 
 from webhookproxy.config.keys import KeyringError
 from webhookproxy.events import payload
+from webhookproxy.listener.alignment.numbers import number_of
 from webhookproxy.listener.alignment.replay import Replay, Replayed
 from webhookproxy.models.companies import Company
 from webhookproxy.models.types import keyring
@@ -113,17 +114,17 @@ def stored_session(company: Company) -> Session | None:
         return None
     if fingerprint != company.token_fingerprint:
         return None
-    had = _newest_keys(database, company.id, row.session_replayed or 0)
+    had = _newest_numbers(database, company.id, row.session_replayed or 0)
     return Session(socket_id, pid, fingerprint, row.session_offset, had)
 
 
-def event_key(text: str, hide_credentials: bool) -> int:
-    """Return a number that events have in common of which the same is stored."""
+def event_number(text: str, hide_credentials: bool) -> int:
+    """Return the number that an event will have as it is stored; another if it is unreadable."""
     try:
         event = payload.read(text, hide_credentials)
     except (payload.TooLarge, payload.Unreadable):
         return hash(text)
-    return hash((event.name, event.payload))
+    return number_of(event.name, event.payload)
 
 
 _NEWEST = text(
@@ -132,16 +133,16 @@ _NEWEST = text(
 )
 
 
-def _newest_keys(database: DatabaseSession, company_id: int, count: int) -> list[int]:
-    """Return the keys of so many newest events of a company's sockets, in order."""
-    keys: list[int] = []
+def _newest_numbers(database: DatabaseSession, company_id: int, count: int) -> list[int]:
+    """Return the numbers of the `count` newest events of a company's sockets, in order."""
+    numbers: list[int] = []
     before, left = _ID_MAX, min(count, REPLAYED_MAX)
     while left > 0:
         values = {"company": company_id, "before": before, "most": min(left, GROUP)}
         rows = database.execute(_NEWEST, values).all()
-        keys += [hash((row.name, row.payload)) for row in rows]
+        numbers += [number_of(row.name, row.payload) for row in rows]
         left = left - GROUP if len(rows) == GROUP else 0
         if left > 0:
             before = rows[-1].id
             gevent.sleep(0)
-    return keys[::-1]
+    return numbers[::-1]

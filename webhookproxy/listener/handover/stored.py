@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, text
 
+from webhookproxy.listener.alignment.numbers import number_of
 from webhookproxy.models.events import newest_event
 
 # Rows read at a time.
@@ -32,8 +33,3 @@ class Stored:
         if rows:
             self._last = rows[-1].id
         return [(row.company_id, number_of(row.name, row.payload)) for row in rows]
-
-
-def number_of(name: str, payload: str) -> int:
-    """Return one number that an event's name and payload have: payloads are long."""
-    return hash((name, payload))

@@ -10,8 +10,9 @@ import gevent
 from sqlalchemy import Engine
 
 from webhookproxy.listener.alignment.join import is_known, join
+from webhookproxy.listener.alignment.numbers import number_of
 from webhookproxy.listener.buffer import Buffer
-from webhookproxy.listener.handover.stored import GROUP, Stored, number_of
+from webhookproxy.listener.handover.stored import GROUP, Stored
 from webhookproxy.listener.routes import Routes, Taken, read
 
 
@@ -30,7 +31,7 @@ class Settled:
 class Stretches:
     """Both stretches of each company since the sockets began to be opened.
 
-    An event is kept as one number that its name and its payload have: payloads are long.
+    An event is kept as its number; see alignment.numbers.
     """
 
     def __init__(self, reading: Engine, buffer: Buffer, routes: Routes) -> None:
