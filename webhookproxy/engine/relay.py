@@ -181,18 +181,14 @@ class Relay:
         return min((each for each in times if each is not None), default=None)
 
     def _open_ahead(self, session: Session, company_id: int) -> None:
-        company = session.get(Company, company_id, options=[joinedload(Company.connection)])
+        company = _company(session, company_id)
         if company is not None and company.should_connect and company.deleted_at is None:
-            # Also what is read now goes only to who asked for it.
-            rows = _webhooks(session, company_id)
-            live = [each for each in rows if each.deleted_at is None]
-            self.routes.apply(company_id, live, self._links_of(company))
-            self.registry.apply(company)
+            self._listen(session, company)
 
     def _follow(self, session: Session, company_id: int) -> None:
         """Make everything match one company as it is stored now."""
         with _others_go_on("company", company_id):
-            company = session.get(Company, company_id, options=[joinedload(Company.connection)])
+            company = _company(session, company_id)
             if company is None or company.deleted_at is not None:
                 self.registry.forget(company_id)
                 self.observers.forget(company_id)
@@ -200,18 +196,26 @@ class Relay:
                 self._apply(session, company)
 
     def _apply(self, session: Session, company: Company) -> None:
+        live, ended = self._listen(session, company)
+        self.observers.apply(company)
+        self.lanes.apply([], [each.id for each in ended])
+        for webhook in live:
+            # What is due to one that cannot be followed waits.
+            with _others_go_on("webhook", webhook.id):
+                self.lanes.apply([webhook], [])
+
+    def _listen(self, session: Session, company: Company) -> tuple[list[Webhook], list[Webhook]]:
+        """Have a company's events go to its webhooks, and its socket be as it is wished.
+
+        Returns the webhooks that live, and those that are deleted or whose company is.
+        """
         rows = _webhooks(session, company.id)
         deleted = company.deleted_at is not None
         live = [each for each in rows if each.deleted_at is None and not deleted]
         # The routes first: an event may come as soon as there is a socket.
         self.routes.apply(company.id, live, self._links_of(company))
         self.registry.apply(company)
-        self.observers.apply(company)
-        self.lanes.apply([], [each.id for each in rows if each not in live])
-        for webhook in live:
-            # What is due to one that cannot be followed waits.
-            with _others_go_on("webhook", webhook.id):
-                self.lanes.apply([webhook], [])
+        return live, [each for each in rows if each not in live]
 
 
 @contextmanager
@@ -226,6 +230,10 @@ def _others_go_on(kind: str, number: int) -> Iterator[None]:
         raise
     except Exception:
         logger.exception("%s_%d cannot be followed", kind, number)
+
+
+def _company(session: Session, company_id: int) -> Company | None:
+    return session.get(Company, company_id, options=[joinedload(Company.connection)])
 
 
 def _webhooks(session: Session, company_id: int) -> Sequence[Webhook]:
