@@ -16,7 +16,7 @@ from gevent.monkey import get_original
 from tests.listener.listening import Listening, listening
 from tests.support.application import rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.listener.alignment.comparison import Comparison, finds_no_pair
+from webhookproxy.listener.alignment.comparison import Comparison
 from webhookproxy.listener.alignment.pairing import TEXTS_MAX
 from webhookproxy.listener.second import observer, observers
 
@@ -154,7 +154,7 @@ def test_too_many_texts_without_a_pair_end_it_and_the_reason_is_told_apart(
     assert over == ([True] if second_brings else [])
     comparison.first_brought("one more")
     assert over == [True]
-    assert finds_no_pair(comparison) == differs
+    assert comparison.finds_no_pair == differs
 
 
 @pytest.mark.slow
@@ -200,7 +200,7 @@ def is_told(half: Listening, company_id: int, kind: str) -> Any:
         "texts": row.unpaired > 50 and row.paired == 0,
         "order": row.displacement > 0 and row.paired == 120,
     }[kind]
-    if kind not in ("texts",) and row.unpaired:
+    if kind != "texts" and row.unpaired:
         raise AssertionError(f"{kind}: {row}")
     return row if seen else None
 

@@ -24,24 +24,23 @@ class Comparison:
     def __init__(self) -> None:
         # Called once when it is over, by the greenlet of either socket.
         self.on_over: Callable[[], None] = _nothing
-        self._pairing = Pairing()
-        self._pairing.open(FIRST)
-        self._pairing.join(FIRST)
-        self._pairing.open(SECOND)
+        # What was counted so far; others only look at it.
+        self.pairing = Pairing()
+        self.pairing.open(FIRST)
+        self.pairing.join(FIRST)
+        self.pairing.open(SECOND)
         # When the second socket was accepted and the first one was lost, monotonic, and why.
         self._joined_at: float | None = None
         self._first_lost_at: float | None = None
         self.first_lost_by: ConnectionReason | None = None
         # Whether no more can be compared: too many texts wait for their pair, or it failed.
         self.is_full = False
-        self.brought_by_second = 0
         self._is_over = False
 
     @property
-    def counts(self) -> tuple[int, int, int, int]:
-        """How many are paired, unpaired and replayed, and the largest displacement."""
-        pairing = self._pairing
-        return pairing.paired, pairing.unpaired, pairing.replayed, pairing.order.displacement
+    def finds_no_pair(self) -> bool:
+        """Whether the texts differ, and not only one socket lags: few had a pair."""
+        return self.pairing.paired * 2 < self.pairing.order.brought(SECOND)
 
     @property
     def seconds_joined(self) -> float:
@@ -61,11 +60,11 @@ class Comparison:
 
     def first_brought(self, text: str) -> None:
         """Take an event of the first socket."""
-        self._take(self._pairing.feed, FIRST, hash(text))
+        self._take(self.pairing.feed, FIRST, hash(text))
 
     def first_pinged(self) -> None:
         """Take a PING of the first socket."""
-        self._take(self._pairing.ping, FIRST)
+        self._take(self.pairing.ping, FIRST)
 
     def first_lost(self, reason: ConnectionReason) -> None:
         """End: nothing can be compared with a socket that ended."""
@@ -77,23 +76,23 @@ class Comparison:
     def connected(self, _socket_id: str, _pid: str) -> None:
         """Take notice that the second socket was accepted, before its first event."""
         self._joined_at = time.monotonic()
-        self._take(self._pairing.join, SECOND)
+        self._take(self.pairing.join, SECOND)
 
     def event(self, text: str, offset: str = "") -> None:  # noqa: ARG002 - Owner's
         """Take an event of the second socket."""
-        self._take(self._pairing.feed, SECOND, hash(text))
+        self._take(self.pairing.feed, SECOND, hash(text))
 
     def malformed(self, _error: Exception, text: str) -> None:
         """Take a packet of the second socket that could not be read: the first has it too."""
-        self._take(self._pairing.feed, SECOND, hash(text))
+        self._take(self.pairing.feed, SECOND, hash(text))
 
     def oversized(self, text: str, _length: int) -> None:
         """Take the beginning of an event that is too long: the first has the same."""
-        self._take(self._pairing.feed, SECOND, hash(text))
+        self._take(self.pairing.feed, SECOND, hash(text))
 
     def pinged(self) -> None:
         """Take a PING of the second socket."""
-        self._take(self._pairing.ping, SECOND)
+        self._take(self.pairing.ping, SECOND)
 
     def wait_until_accepting(self, timeout: float) -> bool:  # noqa: ARG002 - Owner's
         """Return that there is place: nothing is kept."""
@@ -104,19 +103,13 @@ class Comparison:
             return
         try:
             step(*given)
-            self.brought_by_second += len(given) > 1 and given[0] == SECOND
         except Exception:  # observing may cost the first socket nothing
             logger.exception("two sockets could not be compared")
             self.is_full = True
-        if self.is_full or self._pairing.is_full:
+        if self.is_full or self.pairing.is_full:
             self.is_full = True
             self._is_over = True
             self.on_over()
-
-
-def finds_no_pair(comparison: Comparison) -> bool:
-    """Return whether the texts differ, and not only one socket lags: few had a pair."""
-    return comparison.counts[0] * 2 < comparison.brought_by_second
 
 
 def _nothing() -> None:

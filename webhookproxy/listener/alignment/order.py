@@ -20,6 +20,10 @@ class Order:
         self._brought[socket] += 1
         return self._brought[socket]
 
+    def brought(self, socket: Hashable) -> int:
+        """Return how many events a socket brought."""
+        return self._brought[socket]
+
     def pair(self, places: dict[Hashable, int]) -> None:
         """Compare the places that one event has with each socket.
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import gevent
 from gevent.event import Event
 
-from webhookproxy.listener.alignment.comparison import Comparison, finds_no_pair
+from webhookproxy.listener.alignment.comparison import Comparison
 from webhookproxy.listener.client import NotConnected, Socket
 from webhookproxy.listener.connection import Supervisor
 from webhookproxy.listener.handshakes import Handshakes
@@ -76,13 +76,13 @@ class Observer:
         """What was seen so far, with what is open now."""
         if self._comparison is None:
             return self._report
-        paired, unpaired, replayed, displacement = self._comparison.counts
+        pairing = self._comparison.pairing
         return replace(
             self._report,
-            paired=self._report.paired + paired,
-            unpaired=self._report.unpaired + unpaired,
-            replayed=self._report.replayed + replayed,
-            displacement=max(self._report.displacement, displacement),
+            paired=self._report.paired + pairing.paired,
+            unpaired=self._report.unpaired + pairing.unpaired,
+            replayed=self._report.replayed + pairing.replayed,
+            displacement=max(self._report.displacement, pairing.order.displacement),
         )
 
     def _run(self) -> None:
@@ -136,7 +136,7 @@ class Observer:
         self, comparison: Comparison, socket: Socket, *, refused: bool
     ) -> SecondSocketState:
         if comparison.is_full:
-            differ = finds_no_pair(comparison)
+            differ = comparison.finds_no_pair
             return SecondSocketState.TEXTS_DIFFER if differ else SecondSocketState.BEHIND
         self._refusals = self._refusals + 1 if refused else 0
         if 0 < self._refusals < REFUSALS_UNTIL_SURE:
