@@ -84,7 +84,7 @@ def background_jobs(
     recovering = Recovering(store, reading, rest, writer, keys, policy, clock)
     tell = app.extensions["broadcast"].tell
     comparing = Comparing(store, reading, rest, policy, lambda: journal.fence, tell, clock)
-    token_switch = TokenSwitch(store, reading, app.extensions["policy"], lambda: relay.fence)
+    token_switch = TokenSwitch(store, reading, policy, lambda: relay.fence)
     outages = Outages(store, reading, tell, clock)
     client = Client(policy, shared_resolver(), max_idle=0)
     looking = partial(look, reading, relay.failing_since)
@@ -97,6 +97,15 @@ def background_jobs(
     outbox = Outbox(store, reading, channels, base, clock)
     last_word = LastWord(store, reading, channels, base, looking, lambda: relay.is_running, clock)
     return BackgroundJobs(
-        *(housekeeping, indexer, resending, recovering, comparing, outages, token_switch),
-        *(switch, watcher, outbox, last_word),
+        housekeeping,
+        indexer,
+        resending,
+        recovering,
+        comparing,
+        outages,
+        token_switch,
+        switch,
+        watcher,
+        outbox,
+        last_word,
     )

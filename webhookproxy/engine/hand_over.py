@@ -99,12 +99,11 @@ class HandOver:
         """Say for which companies there was no hole; called once all their events are stored."""
         if self._found.successor is None:
             return
-        ended = self._ended
-        if ended:
-            logger.info("3C Plus ended the sockets of %d companies for new ones", len(ended))
+        if self._ended:
+            logger.info("3C Plus ended the sockets of %d companies for new ones", len(self._ended))
         try:
             self._agreement.hand(self._fence, handed)
-            self._agreement.note_one_socket(ended, handed)
+            self._agreement.note_one_socket(self._ended, handed)
         except (SQLAlchemyError, StoreUnavailable):
             logger.warning("the successor could not be told: it records a gap")
 
