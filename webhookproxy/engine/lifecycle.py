@@ -75,7 +75,8 @@ class Engine:
         self._guarded = Guarded(self._heartbeat.lose)
         # The fence that the relay runs with; None while it does not run.
         self._running: int | None = None
-        # Whether all of it does: what a job stores before has no webhooks yet.
+        # Whether the relay follows all companies: what a job stored before would be due to no
+        # webhook.
         self._is_up = False
         self._stopping = False
         self._stopped = Event()

@@ -33,8 +33,8 @@ class Registry:
         self._console = console
         # By company; others only look at them.
         self.supervisors: dict[int, Supervisor] = {}
-        # What the server has of the sockets that this owner closed; None if nothing may be asked
-        # for. Of the others, what is stored counts.
+        # The sessions of the sockets that this owner closed, by company; None if nothing may be
+        # asked for. A company that is not named here has the session that is stored.
         self._sessions: dict[int, Session | None] = {}
         self._stopping = False
         # Whether another process is the owner still, and sockets are opened beside its own.

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 # A user waits for the page; the connection itself has half as much again.
 CHECK_SECONDS = 10.0
-# How often it is looked for companies whose token is refused.
+# How often the owner looks for companies whose token is refused.
 SWITCH_SECONDS = 5.0
 
 _REFUSED = text(
@@ -84,7 +84,7 @@ class TokenSwitch:
         self._reading = reading
         self._policy = policy
         self._fence = fence
-        # Those that could not be switched: each is said once, and tried again.
+        # The companies that could not be switched: each is logged once, and tried again.
         self._told: set[int] = set()
 
     def step(self) -> bool:

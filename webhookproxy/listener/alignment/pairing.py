@@ -9,7 +9,7 @@ everything that the other one had brought before. No clock decides anything, and
 whether the two bring one order.
 
 While the older socket lives it brings what is in doubt itself, so a copy in doubt is held. When it
-ends, what a history that fits would need is stored, and may be a repeat: twice rather than never.
+ends, what it may not have brought is stored as a possible repeat: twice rather than never.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Verdict(Enum):
 @dataclass(slots=True)
 class _Socket:
     pings: int = 0
-    # The PINGs on the other socket from which on it brings nothing of before this one joined; None
-    # before it joined.
+    # After this number of PINGs on the other socket, all that it brings was emitted after this one
+    # joined; None before this one joined.
     complete_at: int | None = None
-    # The PING from which on it passed everything that an ended socket had brought.
+    # After this number of its PINGs it passed everything that an ended socket had brought.
     alone_at: int | None = None
 
 
@@ -60,8 +60,8 @@ class Pairing:
         # The older one first.
         self._sockets: dict[Hashable, _Socket] = {}
         self._counted: dict[Hashable, Copies] = {}
-        # The PINGs on the older one from which on it brings nothing of before a younger one
-        # joined, of those that ended.
+        # Of the younger sockets that ended: after this number of PINGs on the older one, all that
+        # it brings was emitted after they joined.
         self._ended_complete_at = 0
 
     @property
@@ -77,7 +77,7 @@ class Pairing:
         for each in self._sockets.values():
             if len(self._sockets) > 1 or each.complete_at is None:
                 raise ValueError("a second socket is opened beside one that joined")
-            # What a socket brings that joins later is of after this one joined.
+            # A socket that joins later brings only what was emitted after this one joined.
             each.complete_at = 0
         self._sockets[socket] = _Socket()
         for copies in self._counted.values():
@@ -104,7 +104,7 @@ class Pairing:
         theirs = None if other is None else copies.of[other]
         mine.brought += 1
         if theirs is not None and not self._is_complete(socket):
-            # It may be of before the other one joined.
+            # It may have been emitted before the other one joined.
             theirs.most += 1
         if copies.wanted and self._sockets[socket].pings < self._ended_complete_at:
             copies.wanted += 1

@@ -20,7 +20,7 @@ from webhookproxy.models.companies import Company
 logger = logging.getLogger(__name__)
 
 WRITE_SECONDS = 30.0
-# How soon is tried again what the database did not take.
+# How soon a write that the database did not take is tried again.
 RETRY_SECONDS = 5.0
 STOP_SECONDS = 1.0
 

@@ -24,7 +24,7 @@ _WRITE = text(
     " paired = :paired, unpaired = :unpaired, replayed = :replayed, displacement = :displacement"
     " WHERE company_id = :company_id AND began_at = :began_at"
 )
-# Since when that is known counts: it is tried again after days.
+# The first time counts: days after it a second socket is tried again.
 _ONE_SOCKET = text(
     "UPDATE connections SET one_socket_at = COALESCE(one_socket_at, :now)"
     " WHERE company_id = :company_id"

@@ -170,7 +170,8 @@ class Client(socketio.Client):  # type: ignore[misc]  # the library has no types
         self.owner = owner
         self._pending: _Pending | None = None
         # Whether the server could recover events, and so appends an offset to each. What an
-        # earlier socket missed comes before the server says so: then who asks for it sets this.
+        # earlier socket missed comes before the server says so: the socket that asks for it sets
+        # this.
         self.has_offsets = False
         # The id of the session that the server can recover; "" if it cannot.
         self.pid = ""
