@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
 from tests.listener.listening import Listening, listening
 from tests.support.application import rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
+from tests.web.support.sockets import execute
 from webhookproxy.engine import hand_over, relay, successor
 from webhookproxy.engine.successor import Successor
 from webhookproxy.listener import connection
@@ -84,10 +83,6 @@ def owner(app: Flask, simulator: SimulatorProcess) -> Iterator[Listening]:
         yield half
 
 
-def change(app: Flask, statement: str, **values: Any) -> None:
-    store_of(app).run(lambda connection: connection.execute(text(statement), values) and None)
-
-
 def one_socket_at(app: Flask) -> list[int | None]:
     query = "SELECT one_socket_at FROM connections ORDER BY company_id"
     return [row.one_socket_at for row in rows(app, query)]
@@ -128,10 +123,10 @@ def test_a_successor_that_was_frozen_while_another_became_the_owner_closes_its_s
     owner.connected(token)
     with following(owner) as next_one:
         next_one.follow(owner)
-        change(app, "UPDATE leases SET holder = 'a third one', fence = fence + 1")
+        execute(app, "UPDATE leases SET holder = 'a third one', fence = fence + 1")
         next_one.successor.step()
         assert not next_one.successor.is_ahead
-        change(app, "UPDATE leases SET fence = fence - 1")
+        execute(app, "UPDATE leases SET fence = fence - 1")
 
 
 @pytest.mark.parametrize("said", ["seen_at", "waiting_at", "offered_at", "asked_at"])
@@ -144,7 +139,7 @@ def test_what_was_said_before_the_clock_was_set_back_does_not_count(
     assert agreement.claim("next", 1)
     agreement.ask()
     assert _said(agreement) == (True, True, True, True)
-    change(app, f"UPDATE handovers SET {said} = {said} + {HOUR_MS}")
+    execute(app, f"UPDATE handovers SET {said} = {said} + {HOUR_MS}")
     order = ("seen_at", "waiting_at", "offered_at", "asked_at")
     assert _said(agreement) == tuple(each != said for each in order)
     assert agreement.claim("another", 1) is (said == "seen_at")
@@ -167,8 +162,8 @@ def test_a_call_that_was_recovered_meanwhile_hides_no_event_from_the_successor(
         emit(owner.simulator, token, 1, 2)
         first, second = [event.id for event in owner.wait_for_events(2)]
         wait_until(lambda: len(buffer) == 2, SECONDS, "both heard both")
-        change(app, "UPDATE events SET id = id + 1 WHERE id = :id", id=second)
-        change(
+        execute(app, "UPDATE events SET id = id + 1 WHERE id = :id", id=second)
+        execute(
             app,
             "INSERT INTO events (id, public_id, company_id, name, payload, order_key, socket_id,"
             " token_mask, received_ms, hidden, recovered) SELECT :id, 'recovered', company_id,"
@@ -247,7 +242,7 @@ def test_a_second_socket_is_tried_again_after_days_and_what_it_shows_is_noted(
     lasts_ms = relay.ONE_SOCKET_LASTS // timedelta(milliseconds=1)
     for age_ms, opens in ((0, 0), (lasts_ms - HOUR_MS, 0), (lasts_ms + HOUR_MS, 1)):
         now_ms = owner.connection(1).since
-        change(app, "UPDATE connections SET one_socket_at = :at", at=now_ms - age_ms)
+        execute(app, "UPDATE connections SET one_socket_at = :at", at=now_ms - age_ms)
         with following(owner) as next_one:
             next_one.half.relay.open_ahead()
             assert next_one.half.registry.counts()[0] == opens

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from flask import Flask
-from sqlalchemy import text
 
 from tests.listener.listening import listening
-from tests.support.application import store_of, wait_until
+from tests.support.application import wait_until
 from tests.support.simulator_process import SimulatorProcess
+from tests.web.support.sockets import execute
 
 
 def test_a_socket_that_is_lost_after_the_owner_was_told_of_it_leaves_a_gap(
@@ -22,9 +22,7 @@ def test_a_socket_that_is_lost_after_the_owner_was_told_of_it_leaves_a_gap(
             relay.registry.stand()
             owner.end()
             # Its own gap, which a successor in peace does not leave.
-            store_of(app).run(
-                lambda connection: connection.execute(text("DELETE FROM gaps")) and None
-            )
+            execute(app, "DELETE FROM gaps")
             first = relay.registry.connected()[company]
             simulator.control("drop", token=token)
             wait_until(
@@ -40,10 +38,8 @@ def test_a_token_that_no_key_opens_costs_no_other_company_its_socket(
 ) -> None:
     with listening(app, simulator) as owner:
         broken, company = owner.connected(token), owner.connected(f"{token}-of-another")
-        unreadable = text("UPDATE companies SET token = 'no key opens this' WHERE id = :id")
-        store_of(app).run(
-            lambda connection: connection.execute(unreadable, {"id": broken}) and None
-        )
+        unreadable = "UPDATE companies SET token = 'no key opens this' WHERE id = :id"
+        execute(app, unreadable, id=broken)
         with listening(app, simulator, owns=False) as next_one:
             next_one.relay.open_ahead()
             wait_until(lambda: next_one.registry.connected(), 20, "the other one has a socket")

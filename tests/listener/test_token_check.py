@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import gevent
 import pytest
-from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from tests.listener.listening import Listening
@@ -14,6 +11,7 @@ from tests.support.application import rows, store_of
 from tests.support.receiver import Receiver, endless, hang, raw
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.socket_server import CONNECT, OPEN, text_frame, websocket
+from tests.web.support.sockets import execute
 from webhookproxy.listener import client
 from webhookproxy.listener.client import Address
 from webhookproxy.listener.token_check import TokenSwitch, check_token
@@ -88,22 +86,29 @@ def test_an_address_inside_is_not_dialled(connects: list[object]) -> None:
     assert connects == []
 
 
+def switch_of(half: Listening) -> TokenSwitch:
+    policy = half.app.extensions["policy"]
+    return TokenSwitch(half.relay.store, half.relay.reading, policy, lambda: half.relay.fence)
+
+
+def lay(half: Listening, company: int, token: str) -> None:
+    """Lay the next token of a company ready."""
+
+    def job(session: Session) -> None:
+        found = find_company(session, company)
+        lay_ready(session, found, token, None, half.app.extensions["policy"], CLI)
+
+    store_of(half.app).session(job)
+
+
 def test_a_token_that_is_ready_follows_one_that_is_refused(half: Listening) -> None:
     # The simulator refuses tokens of fewer than eight characters.
-    company = half.company("short")
-    policy = half.app.extensions["policy"]
-    job = TokenSwitch(half.relay.store, half.relay.reading, policy, lambda: half.relay.fence)
-
-    def lay(session: Session) -> None:
-        found = find_company(session, company)
-        lay_ready(session, found, "next-token-of-it-0001", None, policy, CLI)
-
-    store_of(half.app).session(lay)
+    company, job = half.company("short"), switch_of(half)
+    lay(half, company, "next-token-of-it-0001")
     half.wait_for_state(company, "token_refused")
     # Nothing is switched to that was not accepted in a trial.
     assert not job.step()
-    accepted = "UPDATE next_tokens SET answer = 'accepted'"
-    store_of(half.app).run(partial(execute, statement=accepted))
+    execute(half.app, "UPDATE next_tokens SET answer = 'accepted'")
     assert job.step()
     half.notice()
     half.wait_for_state(company, "connected")
@@ -113,30 +118,17 @@ def test_a_token_that_is_ready_follows_one_that_is_refused(half: Listening) -> N
     assert not job.step()
 
 
-def execute(connection: Connection, statement: str) -> None:
-    connection.execute(text(statement))
-
-
 def test_a_token_that_cannot_be_had_is_said_once_and_holds_up_no_other(
     half: Listening, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second = half.company("short"), half.company("brief")
-    policy = half.app.extensions["policy"]
-    job = TokenSwitch(half.relay.store, half.relay.reading, policy, lambda: half.relay.fence)
-
-    def lay(session: Session) -> None:
-        for company in (first, second):
-            found = find_company(session, company)
-            lay_ready(session, found, f"next-token-{company:04}", None, policy, CLI)
-
-    store_of(half.app).session(lay)
+    first, second, job = half.company("short"), half.company("brief"), switch_of(half)
+    for company in (first, second):
+        lay(half, company, f"next-token-{company:04}")
     for company in (first, second):
         half.wait_for_state(company, "token_refused")
-    for statement in (
-        "UPDATE next_tokens SET answer = 'accepted'",
-        f"UPDATE next_tokens SET token = 'no key opens it' WHERE company_id = {first}",
-    ):
-        store_of(half.app).run(partial(execute, statement=statement))
+    execute(half.app, "UPDATE next_tokens SET answer = 'accepted'")
+    unreadable = "UPDATE next_tokens SET token = 'no key opens it' WHERE company_id = :id"
+    execute(half.app, unreadable, id=first)
     job.step()
     job.step()
     assert [row.company_id for row in rows(half.app, "SELECT company_id FROM next_tokens")] == [

@@ -10,8 +10,9 @@ import pytest
 from flask import Flask
 
 from tests.listener.listening import Listening, listening
-from tests.support.application import rows, store_of, wait_until
+from tests.support.application import rows, wait_until
 from tests.support.simulator_process import SimulatorProcess
+from tests.web.support.sockets import execute
 from webhookproxy.listener import sessions
 from webhookproxy.models.types import keyring
 
@@ -172,14 +173,7 @@ def test_nothing_is_asked_for_after_a_disconnection_a_new_token_or_a_day(
     emit_one(token)
     half.end()
     day = round(timedelta(hours=25).total_seconds() * 1000)
-    store_of(half.app).run(
-        lambda database: (
-            database.exec_driver_sql(
-                f"UPDATE connections SET last_event_at = last_event_at - {day}"
-            )
-            and None
-        )
-    )
+    execute(half.app, "UPDATE connections SET last_event_at = last_event_at - :day", day=day)
     with listening(half.app, simulator) as another:
         another.wait_for_state(company, "connected")
         assert simulator.state(token)["recovered"] == simulator.state(other)["recovered"] == 0
