@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from tests.delivery.lanes_world import Sending, hurry, sending
+from tests.faults.server.world import World
 from tests.faults.stream import Stream
 from tests.listener.listening import Listening, listening
 from tests.support.receiver import Receiver
@@ -35,3 +37,16 @@ def half(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
     hurry(monkeypatch)
     with sending(app) as half:
         yield half
+
+
+@pytest.fixture
+def world(
+    any_app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    simulator: SimulatorProcess,
+    receiver: Receiver,
+    token: str,
+) -> World:
+    """A database, the simulator and a receiver, for whole servers to run between."""
+    return World(any_app, database_url, tmp_path, simulator, receiver, token)

@@ -5,41 +5,31 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from flask import Flask
 
-from tests.faults.server.streaming import RATE, Stream, payloads, streaming
-from tests.faults.server.test_owners import two_servers
+from tests.faults.server.streaming import RATE, Stream, payloads
+from tests.faults.server.world import World, two_servers
 from tests.support.application import make_company, make_webhook, rows, wait_until
+from tests.support.databases import ON_SQLITE
 from tests.support.receiver import OK, Receiver, hang
 from tests.support.server_process import ServerProcess
-from tests.support.simulator_process import SimulatorProcess
 
 
 @contextmanager
-def owner_and_successor(
-    url: str, folder: Path, simulator: SimulatorProcess, token: str
-) -> Iterator[tuple[ServerProcess, ServerProcess, Stream]]:
+def owner_and_successor(world: World) -> Iterator[tuple[ServerProcess, ServerProcess, Stream]]:
     """Yield the owner of a company's socket, a server that waits for its place, and a stream."""
-    with two_servers(url, folder) as (first, second), streaming(simulator, token) as stream:
+    with two_servers(world.url, world.folder) as (first, second), world.streaming() as stream:
         wait_until(lambda: "and waits" in second.output, 20, "the second waits")
         yield first, second, stream
 
 
 @pytest.mark.slow
 def test_a_deploy_with_a_successor_loses_and_doubles_nothing(
-    any_app: Flask,
-    database_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, receiver: Receiver
 ) -> None:
-    company = make_company(any_app, simulator.url, token, connected=True)
-    make_webhook(any_app, company, receiver.url())
-    with owner_and_successor(database_url, tmp_path, simulator, token) as (first, second, stream):
+    world.begin()
+    with owner_and_successor(world) as (first, second, stream):
         receiver.wait_for(20)
         assert first.terminate() == 0
         wait_until(lambda: second.health()["owner"], 20, "the second server owns the sockets")
@@ -49,23 +39,18 @@ def test_a_deploy_with_a_successor_loses_and_doubles_nothing(
         second.wait_until_settled()
         assert "without a hole" in second.output
     assert payloads(receiver) == emitted
-    assert rows(any_app, "SELECT COUNT(*) FROM gaps")[0][0] == 0
-    assert simulator.state(token)["accepted"] == 2
+    assert rows(world.app, "SELECT COUNT(*) FROM gaps")[0][0] == 0
+    assert world.accepted() == 2
 
 
+@ON_SQLITE
 @pytest.mark.slow
 def test_a_server_that_ends_the_first_socket_of_a_token_costs_one_recorded_hole(
-    app: Flask,
-    sqlite_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, receiver: Receiver
 ) -> None:
-    company = make_company(app, simulator.url, token, connected=True)
-    make_webhook(app, company, receiver.url())
-    simulator.control("one_socket", token=token, only=True)
-    with owner_and_successor(sqlite_url, tmp_path, simulator, token) as (first, second, stream):
+    world.begin()
+    world.control("one_socket", only=True)
+    with owner_and_successor(world) as (first, second, stream):
         receiver.wait_for(20)
         first.terminate()
         wait_until(lambda: second.health()["owner"], 20, "the second server owns the sockets")
@@ -74,35 +59,30 @@ def test_a_server_that_ends_the_first_socket_of_a_token_costs_one_recorded_hole(
         second.wait_until_settled()
     came = payloads(receiver)
     assert not came - stream.emitted
-    (gap,) = rows(app, "SELECT started_at, ended_at FROM gaps")
+    (gap,) = rows(world.app, "SELECT started_at, ended_at FROM gaps")
     # What fell between the two sockets, of which the simulator has the second one at once. Without
     # a handover it would be a second and more.
     assert gap.ended_at is not None
     assert sum((stream.emitted - came).values()) <= RATE // 2
-    assert simulator.state(token)["accepted"] == 2
-    assert rows(app, "SELECT one_socket_at FROM connections")[0][0] is not None
+    assert world.accepted() == 2
+    assert rows(world.app, "SELECT one_socket_at FROM connections")[0][0] is not None
 
 
+@ON_SQLITE
 @pytest.mark.slow
 def test_a_server_that_takes_over_ends_the_other_which_goes_on_if_the_new_one_dies(
-    app: Flask,
-    sqlite_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, receiver: Receiver
 ) -> None:
-    company = make_company(app, simulator.url, token, connected=True)
-    make_webhook(app, company, receiver.url())
-    with ServerProcess(sqlite_url, tmp_path) as first:
+    world.begin()
+    with world.server() as first:
         first.wait_for_sockets(1)
-        with ServerProcess(sqlite_url, tmp_path, TAKE_OVER="1") as second:
-            simulator.wait_for_sockets(token, 2)
+        with world.server(TAKE_OVER="1") as second:
+            world.simulator.wait_for_sockets(world.token, 2)
             second.kill()
         wait_until(lambda: "this one goes on" in first.output, 20, "the first goes on")
         with (
-            streaming(simulator, token) as stream,
-            ServerProcess(sqlite_url, tmp_path, TAKE_OVER="1") as third,
+            world.streaming() as stream,
+            world.server(TAKE_OVER="1") as third,
         ):
             assert first.wait() == 0
             third.wait_for_sockets(1)
@@ -111,28 +91,26 @@ def test_a_server_that_takes_over_ends_the_other_which_goes_on_if_the_new_one_di
             receiver.wait_for(sum(emitted.values()))
             third.wait_until_settled()
     assert payloads(receiver) == emitted
-    assert rows(app, "SELECT COUNT(*) FROM gaps")[0][0] == 0
+    assert rows(world.app, "SELECT COUNT(*) FROM gaps")[0][0] == 0
 
 
+@ON_SQLITE
 @pytest.mark.slow
 def test_an_owner_that_is_killed_while_it_hands_over_loses_nothing_that_both_heard(
-    app: Flask,
-    sqlite_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    token: str,
+    world: World,
 ) -> None:
-    company = make_company(app, simulator.url, token, connected=True)
+    app = world.app
+    company = make_company(app, world.simulator.url, world.token, connected=True)
     # The first server waits for this receiver, so the handover is still going on.
     with Receiver(lambda _request: hang()) as slow, Receiver() as quick:
         make_webhook(app, company, slow.url(), events=("y",))
         make_webhook(app, company, quick.url(), events=("x",))
-        with owner_and_successor(sqlite_url, tmp_path, simulator, token) as (first, second, stream):
-            simulator.control("emit", token=token, event="y", args=[{}])
+        with owner_and_successor(world) as (first, second, stream):
+            world.control("emit", event="y", args=[{}])
             slow.wait_for(1)
             first.signal(signal.SIGTERM)
             wait_until(lambda: "opening sockets" in second.output, 20, "it opens sockets")
-            simulator.wait_for_sockets(token, 2)
+            world.simulator.wait_for_sockets(world.token, 2)
             # Events that both hear.
             had = sum(stream.emitted.values())
             wait_until(lambda: sum(stream.emitted.values()) > had + RATE, 20, "a second's events")

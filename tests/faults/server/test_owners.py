@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import gevent
 import pytest
-from flask import Flask
 from sqlalchemy.engine import make_url
 
+from tests.faults.server.world import World, two_servers
 from tests.support.application import application, make_company, make_webhook, rows, wait_until
 from tests.support.cable import Wire
 from tests.support.databases import QUICK_ON_SQLITE
@@ -24,15 +22,6 @@ from webhookproxy.database.lease import SILENCE_MS
 SECRET = "canary-secret-of-the-webhooks"
 
 
-@contextmanager
-def two_servers(url: str, folder: Path) -> Iterator[tuple[ServerProcess, ServerProcess]]:
-    """Yield the owner of one company's socket, and a server that waits."""
-    with ServerProcess(url, folder) as first:
-        first.wait_for_sockets(1)
-        with ServerProcess(url, folder) as second:
-            yield first, second
-
-
 def distinct(receiver: Receiver) -> int:
     """Return the number of different events that came."""
     return len({json.loads(each.body)["meta"]["event_id"] for each in receiver.requests})
@@ -40,31 +29,25 @@ def distinct(receiver: Receiver) -> int:
 
 @QUICK_ON_SQLITE
 def test_f28_a_second_server_waits_says_so_and_takes_over_when_the_first_is_killed(
-    any_app: Flask,
-    database_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, receiver: Receiver
 ) -> None:
-    company = make_company(any_app, simulator.url, token, connected=True)
-    make_webhook(any_app, company, receiver.url(), secret=SECRET)
-    with two_servers(database_url, tmp_path) as (first, second):
+    world.begin(secret=SECRET)
+    with two_servers(world.url, world.folder) as (first, second):
         wait_until(lambda: "another process owns the sockets" in second.output)
         assert (first.health()["owner"], second.health()["owner"]) == (True, False)
         assert second.health()["status"] == 200
-        simulator.control("burst", token=token, count=50)
+        world.control("burst", count=50)
         receiver.wait_for(50)
         first.wait_until_settled()
-        assert simulator.state(token)["accepted"] == 1
+        assert world.accepted() == 1
 
         first.kill()
         killed = time.monotonic()
-        wait_until(lambda: simulator.state(token)["accepted"] == 2, 20, "the second connects")
+        wait_until(lambda: world.accepted() == 2, 20, "the second connects")
         took = time.monotonic() - killed
         second.wait_for_sockets(1)
         assert second.health()["owner"]
-        simulator.control("burst", token=token, count=50)
+        world.control("burst", count=50)
         receiver.wait_for(100)
         second.wait_until_settled()
 
@@ -76,52 +59,40 @@ def test_f28_a_second_server_waits_says_so_and_takes_over_when_the_first_is_kill
         == len({each.headers["webhook-id"] for each in receiver.requests})
         == 100
     )
-    gaps = rows(any_app, "SELECT reason, ended_at FROM gaps ORDER BY id")
+    gaps = rows(world.app, "SELECT reason, ended_at FROM gaps ORDER BY id")
     assert [(gap.reason, gap.ended_at is not None) for gap in gaps] == [("owner_gone", True)]
 
 
 @QUICK_ON_SQLITE
 def test_f28_two_servers_started_at_once_have_one_owner_and_one_socket(
-    any_app: Flask,
-    database_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, receiver: Receiver
 ) -> None:
-    company = make_company(any_app, simulator.url, token, connected=True)
-    make_webhook(any_app, company, receiver.url())
-    servers = [ServerProcess(database_url, tmp_path) for _ in range(2)]
+    world.begin()
+    servers = [world.server() for _ in range(2)]
     entering = [gevent.spawn(server.__enter__) for server in servers]
     try:
         gevent.joinall(entering, timeout=30, raise_error=True)
         wait_until(lambda: any(server.health()["owner"] for server in servers))
-        simulator.wait_for_sockets(token, 1)
-        simulator.control("burst", token=token, count=100)
+        world.simulator.wait_for_sockets(world.token, 1)
+        world.control("burst", count=100)
         receiver.wait_for(100)
         assert [server.health()["owner"] for server in servers].count(True) == 1
-        assert simulator.state(token)["accepted"] == 1
+        assert world.accepted() == 1
     finally:
         for server in servers:
             server.kill()
     assert len(receiver.requests) == distinct(receiver) == 100
-    assert rows(any_app, "SELECT COUNT(*) FROM events")[0][0] == 100
+    assert rows(world.app, "SELECT COUNT(*) FROM events")[0][0] == 100
 
 
 @QUICK_ON_SQLITE
 def test_f28_an_owner_that_is_stopped_stays_the_owner_until_its_lock_is_free(
-    any_app: Flask,
-    database_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, receiver: Receiver
 ) -> None:
-    company = make_company(any_app, simulator.url, token, connected=True)
-    make_webhook(any_app, company, receiver.url())
-    with two_servers(database_url, tmp_path) as (first, second):
+    world.begin()
+    with two_servers(world.url, world.folder) as (first, second):
         first.freeze()
-        simulator.control("burst", token=token, count=20)
+        world.control("burst", count=20)
         gevent.sleep(1.5)
         assert not second.health()["owner"]
         first.thaw()
@@ -133,7 +104,7 @@ def test_f28_an_owner_that_is_stopped_stays_the_owner_until_its_lock_is_free(
         wait_until(lambda: second.health()["owner"], 20, "the second owns the sockets")
         took = time.monotonic() - killed
         second.wait_for_sockets(1)
-        simulator.control("burst", token=token, count=20)
+        world.control("burst", count=20)
         receiver.wait_for(40)
     assert took < 15
     assert len(receiver.requests) == distinct(receiver) == 40
@@ -212,30 +183,24 @@ def test_f28_an_owner_that_went_silent_is_replaced_and_may_commit_nothing_afterw
 
 @pytest.mark.slow
 def test_a_deploy_beside_a_receiver_that_hangs_costs_a_tick_and_a_handshake(
-    any_app: Flask,
-    database_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, receiver: Receiver
 ) -> None:
-    company = make_company(any_app, simulator.url, token, connected=True)
-    make_webhook(any_app, company, receiver.url(), timeout=60.0)
+    world.begin(timeout=60.0)
     receiver.answer = lambda _: hang()
-    with two_servers(database_url, tmp_path) as (first, second):
-        simulator.control("burst", token=token, count=1)
+    with two_servers(world.url, world.folder) as (first, second):
+        world.control("burst", count=1)
         receiver.wait_for(1)
         asked, emitted = time.monotonic(), 0
         stopping = gevent.spawn(first.terminate)
-        while not (stopping.ready() and simulator.state(token)["accepted"] == 2):
+        while not (stopping.ready() and world.accepted() == 2):
             emitted += 1
-            simulator.control("emit", token=token, event="x", args=[emitted])
+            world.control("emit", event="x", args=[emitted])
             gevent.sleep(0.1)
             assert time.monotonic() - asked < 60
         assert stopping.get() == 0
         second.wait_for_sockets(1)
         wait_until(lambda: second.health()["buffered_events"] == 0)
-    stored = rows(any_app, "SELECT COUNT(*) FROM events WHERE name = 'x'")[0][0]
+    stored = rows(world.app, "SELECT COUNT(*) FROM events WHERE name = 'x'")[0][0]
     assert emitted > 20
     print(f"{emitted - stored} of {emitted} events were lost at 10 a second")  # noqa: T201
     # The server hears for 13 s; a busy machine sends less often all the time.

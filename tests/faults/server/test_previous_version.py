@@ -7,13 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from flask import Flask
 
-from tests.faults.server.streaming import payloads, streaming
-from tests.support.application import make_company, make_webhook, rows
+from tests.faults.server.streaming import payloads
+from tests.faults.server.world import World
+from tests.support.application import rows
+from tests.support.databases import ON_SQLITE
 from tests.support.receiver import Receiver
-from tests.support.server_process import ServerProcess
-from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database.schema import NEWEST
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,27 +43,21 @@ def previous(tmp_path: Path) -> Path:
     return folder
 
 
+@ON_SQLITE
 @pytest.mark.slow
 def test_the_version_before_serves_on_the_newest_tables_until_this_one_takes_over(
-    app: Flask,
-    sqlite_url: str,
-    tmp_path: Path,
-    previous: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, previous: Path, receiver: Receiver
 ) -> None:
     newest = list((previous / "webhookproxy/migrations/versions").glob(f"{NEWEST}_*.py"))
     assert newest == [], "it is not the version before"
-    company = make_company(app, simulator.url, token, connected=True)
-    make_webhook(app, company, receiver.url())
-    old = ServerProcess(sqlite_url, tmp_path)
+    world.begin()
+    old = world.server()
     old.program = previous
     with old:
         old.wait_for_sockets(1)
-        with streaming(simulator, token) as stream:
+        with world.streaming() as stream:
             receiver.wait_for(20)
-            with ServerProcess(sqlite_url, tmp_path, TAKE_OVER="1") as new:
+            with world.server(TAKE_OVER="1") as new:
                 assert old.wait() == 0, old.output
                 new.wait_for_sockets(1)
                 receiver.wait_for(len(receiver.requests) + 20)
@@ -72,4 +65,4 @@ def test_the_version_before_serves_on_the_newest_tables_until_this_one_takes_ove
                 receiver.wait_for(sum(emitted.values()))
                 new.wait_until_settled()
     assert payloads(receiver) == emitted
-    assert rows(app, "SELECT COUNT(*) FROM gaps")[0][0] == 0
+    assert rows(world.app, "SELECT COUNT(*) FROM gaps")[0][0] == 0

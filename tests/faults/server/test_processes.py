@@ -19,6 +19,7 @@ from bench.torture.account import take
 from bench.torture.faults import Faults
 from bench.torture.stage import stage
 from bench.torture.stream import Stream
+from tests.faults.server.world import World
 from tests.support.application import make_company, make_webhook, rows, wait_until
 from tests.support.databases import QUICK_ON_SQLITE
 from tests.support.locks import held
@@ -48,38 +49,32 @@ def event_id(request: Received) -> str:
 
 @QUICK_ON_SQLITE
 def test_f01_after_a_kill_in_the_middle_nothing_that_was_stored_is_missing(
-    any_app: Flask,
-    database_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, receiver: Receiver
 ) -> None:
-    company = make_company(any_app, simulator.url, token, connected=True)
-    make_webhook(any_app, company, receiver.url(), secret=SECRET, parallelism=PARALLELISM)
+    world.begin(secret=SECRET, parallelism=PARALLELISM)
     receiver.answer = slowly(0.03)
 
-    with ServerProcess(database_url, tmp_path) as server:
+    with world.server() as server:
         server.wait_for_sockets(1)
         burst = gevent.spawn(
-            simulator.control, "burst", token=token, count=250, rate=400, event="call-was-connected"
+            world.control, "burst", count=250, rate=400, event="call-was-connected"
         )
         receiver.wait_for(120)
         server.kill()
     burst.get(timeout=20)
     before = list(receiver.requests)
-    stored = {row.public_id for row in rows(any_app, "SELECT public_id FROM events")}
+    stored = {row.public_id for row in rows(world.app, "SELECT public_id FROM events")}
     ended = {
         row.public_id
         for row in rows(
-            any_app,
+            world.app,
             "SELECT e.public_id FROM deliveries d JOIN events e ON e.id = d.event_id"
             " WHERE d.state = 'delivered'",
         )
     }
     assert len(stored) > len(ended)
 
-    with ServerProcess(database_url, tmp_path) as server:
+    with world.server() as server:
         server.wait_until_settled()
         code = server.terminate()
 
@@ -108,20 +103,16 @@ def open_page(port: int) -> Iterator[None]:
 
 @QUICK_ON_SQLITE
 def test_f03_sigterm_finishes_what_is_in_hand_and_a_second_one_does_no_harm(
-    any_app: Flask,
-    database_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, receiver: Receiver
 ) -> None:
-    company = make_company(any_app, simulator.url, token, connected=True)
-    make_webhook(any_app, company, receiver.url(), secret=SECRET)
+    world.begin(secret=SECRET)
     receiver.answer = slowly(0.5)
-    with ServerProcess(database_url, tmp_path) as server, open_page(server.port):
+    with world.server() as server, open_page(server.port):
         server.wait_for_sockets(1)
-        simulator.control("burst", token=token, count=20)
-        wait_until(lambda: len(rows(any_app, "SELECT id FROM events")) == 20, 20, "all are stored")
+        world.control("burst", count=20)
+        wait_until(
+            lambda: len(rows(world.app, "SELECT id FROM events")) == 20, 20, "all are stored"
+        )
         asked = time.monotonic()
         server.signal(signal.SIGTERM)
         wait_until(lambda: "stopping:" in server.output, 20, "the server says that it stops")
@@ -132,13 +123,13 @@ def test_f03_sigterm_finishes_what_is_in_hand_and_a_second_one_does_no_harm(
     assert code == 0
     # That is the end of what a stop waits for at the most.
     assert took < STOP_SECONDS
-    found = rows(any_app, "SELECT state, COUNT(*) AS n FROM deliveries GROUP BY state")
+    found = rows(world.app, "SELECT state, COUNT(*) AS n FROM deliveries GROUP BY state")
     counts = {row.state: row.n for row in found}
     assert sum(counts.values()) == 20
     # Every event that came was answered, and its result is stored.
     assert counts["delivered"] == len(receiver.requests) >= 8
     receiver.answer = OK
-    with ServerProcess(database_url, tmp_path) as server:
+    with world.server() as server:
         receiver.wait_for(20)
         server.wait_until_settled()
     assert len({event_id(request) for request in receiver.requests}) == 20
@@ -188,33 +179,27 @@ def test_f03_sigterm_does_not_wait_for_a_form_that_never_arrives_whole(
 
 @QUICK_ON_SQLITE
 def test_f02_a_kill_between_receipt_and_commit_leaves_no_half_row(
-    any_app: Flask,
-    database_url: str,
-    tmp_path: Path,
-    simulator: SimulatorProcess,
-    receiver: Receiver,
-    token: str,
+    world: World, receiver: Receiver
 ) -> None:
-    company = make_company(any_app, simulator.url, token, connected=True)
-    make_webhook(any_app, company, receiver.url(), secret=SECRET)
-    with ServerProcess(database_url, tmp_path) as server:
+    world.begin(secret=SECRET)
+    with world.server() as server:
         server.wait_for_sockets(1)
-        simulator.control("burst", token=token, count=30)
+        world.control("burst", count=30)
         receiver.wait_for(30)
-        with held(database_url):
-            simulator.control("burst", token=token, count=30)
+        with held(world.url):
+            world.control("burst", count=30)
             server.kill()
-    stored = rows(any_app, "SELECT public_id FROM events")
+    stored = rows(world.app, "SELECT public_id FROM events")
     query = "SELECT COUNT(*) FROM deliveries"
-    assert len(stored) == rows(any_app, query)[0][0] == 30
-    if database_url.startswith("sqlite"):
-        assert rows(any_app, "PRAGMA integrity_check")[0][0] == "ok"
-    with ServerProcess(database_url, tmp_path) as server:
+    assert len(stored) == rows(world.app, query)[0][0] == 30
+    if world.url.startswith("sqlite"):
+        assert rows(world.app, "PRAGMA integrity_check")[0][0] == "ok"
+    with world.server() as server:
         server.wait_for_sockets(1)
         server.wait_until_settled()
         ended = "SELECT reason FROM gaps WHERE ended_at IS NOT NULL"
-        wait_until(lambda: rows(any_app, ended), 20, "the gap is recorded")
-    assert [gap.reason for gap in rows(any_app, ended)] == ["owner_gone"]
+        wait_until(lambda: rows(world.app, ended), 20, "the gap is recorded")
+    assert [gap.reason for gap in rows(world.app, ended)] == ["owner_gone"]
     assert {event_id(request) for request in receiver.requests} == {row.public_id for row in stored}
 
 
