@@ -6,8 +6,10 @@ import json
 import time
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from tests.recovery.world import HISTORY, World, history
@@ -42,9 +44,9 @@ def job(world: World) -> Comparing:
     )
 
 
-def run(world: World, number: int) -> DayComparison:
+def run(world: World, number: int, stepped: Comparing | None = None) -> DayComparison:
     """Step until a comparison has ended, and move over its pauses."""
-    stepped = job(world)
+    stepped = stepped or job(world)
 
     def there() -> DayComparison | None:
         stepped.step()
@@ -58,8 +60,8 @@ def run(world: World, number: int) -> DayComparison:
     return found
 
 
-def result(world: World, number: int) -> Compared:
-    found = run(world, number)
+def result(world: World, number: int, stepped: Comparing | None = None) -> Compared:
+    found = run(world, number, stepped)
     assert (found.state, found.trouble) == ("finished", None)
     assert found.compared is not None
     return found.compared
@@ -113,6 +115,20 @@ def test_the_next_owner_begins_the_list_again(world: World) -> None:
     first.step()
     assert rows(world.app, "SELECT listed FROM day_comparisons")[0].listed == 2
     assert result(world, number).listed == 3
+
+
+def test_a_page_of_which_the_database_says_nothing_is_fetched_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.record("a", "b", "c")
+    world.odd(page_size=1)
+    number, stepped = ask(world), job(world)
+    with monkeypatch.context() as failing:
+        error = OperationalError("SELECT", {}, Exception("in the test"))
+        failing.setattr(comparing, "known_histories", Mock(side_effect=error))
+        with pytest.raises(OperationalError):
+            stepped.step()
+    assert result(world, number, stepped).listed == 3
 
 
 def test_what_3c_plus_answers_ends_it_or_is_waited_for(world: World) -> None:

@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,7 +17,7 @@ from sqlalchemy.orm import Session
 from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.events.recovery.comparison import NAMED_MAX, Call, call_of
-from webhookproxy.events.recovery.histories import id_of, is_the_end, missing
+from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missing
 from webhookproxy.events.recovery.periods import periods
 from webhookproxy.models.companies import Company
 from webhookproxy.models.recovery.call_histories import known_histories
@@ -118,14 +117,11 @@ class Comparing:
     def _go_on(self, asked: DayComparison, found: _List, now_ms: int) -> None:
         """Fetch the next page, or compare when there is none."""
         found.answered_ms = found.answered_ms or now_ms
+        access = self._access(asked.company_id)
+        if access is None:
+            self._stop(asked, now_ms, None)
+            return
         spans = periods(asked.since_ms, asked.until_ms - 1_000)
-        with Session(self._reading) as session:
-            company = session.get(Company, asked.company_id)
-            if company is None or company.deleted_at is not None:
-                self._stop(asked, now_ms, None)
-                return
-            base = rest_base(company.socket_url, company.rest_url, self._policy)
-            access = Access(company.id, base, *company.rest_identity)
         if found.period >= len(spans) or found.is_cut:
             self._finish(asked, found)
             return
@@ -135,18 +131,32 @@ class Comparing:
             self._failed(asked, found, error, now_ms)
             return
         found.answered_ms = now_ms
+        self._take(asked, found, rows)
+
+    def _access(self, company_id: int) -> Access | None:
+        """Return how a company's calls are asked for; None if it was deleted."""
+        with Session(self._reading) as session:
+            company = session.get(Company, company_id)
+            if company is None or company.deleted_at is not None:
+                return None
+            base = rest_base(company.socket_url, company.rest_url, self._policy)
+            return Access(company.id, base, *company.rest_identity)
+
+    def _take(self, asked: DayComparison, found: _List, rows: list[Row]) -> None:
+        """Add the calls of a page to the list, and go on to the next page or period."""
         fresh = missing(rows, found.calls)
         if is_the_end(rows, fresh, had_nothing_new=found.had_nothing_new):
             found.period, found.page, found.had_nothing_new = found.period + 1, 1, False
             return
+        self._note_unknown(asked.company_id, found, fresh)
+        # Only now: a page of which the database said nothing is fetched again.
         found.page += 1
         found.had_nothing_new = not fresh
-        self._note_unknown(asked.company_id, found, fresh)
         found.calls.update(dict.fromkeys(map(id_of, fresh)))
         found.is_cut = len(found.calls) >= CALLS_MAX
         self._set(asked, listed=len(found.calls), failures=0, trouble=None)
 
-    def _note_unknown(self, company_id: int, found: _List, fresh: list[dict[str, Any]]) -> None:
+    def _note_unknown(self, company_id: int, found: _List, fresh: list[Row]) -> None:
         """Keep what the list says of calls that may be missing: their number is bounded."""
         with self._reading.connect() as connection:
             known = known_histories(connection, company_id, [id_of(row) for row in fresh])
