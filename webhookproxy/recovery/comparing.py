@@ -24,8 +24,8 @@ from webhookproxy.models.recovery.call_histories import known_histories
 from webhookproxy.models.recovery.comparisons import ComparisonState, DayComparison
 from webhookproxy.network.guard import Policy
 from webhookproxy.platform.rest import Access, PlatformError, Rest
+from webhookproxy.recovery.access import access_of
 from webhookproxy.recovery.day_calls import compare, only_here
-from webhookproxy.rules.platform import rest_base
 
 logger = logging.getLogger(__name__)
 
@@ -139,8 +139,7 @@ class Comparing:
             company = session.get(Company, company_id)
             if company is None or company.deleted_at is not None:
                 return None
-            base = rest_base(company.socket_url, company.rest_url, self._policy)
-            return Access(company.id, base, *company.rest_identity)
+            return access_of(company, self._policy)
 
     def _take(self, asked: DayComparison, found: _List, rows: list[Row]) -> None:
         """Add the calls of a page to the list, and go on to the next page or period."""

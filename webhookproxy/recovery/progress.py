@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +24,9 @@ from webhookproxy.models.recovery.recoveries import (
     RecoveryState,
     first_event_ms,
 )
+from webhookproxy.network.guard import Policy
 from webhookproxy.platform.rest import Access, PlatformError
+from webhookproxy.recovery.access import access_of
 
 # How soon a request is made again that had no usable answer: each time twice as late.
 AGAIN_FIRST_MS = 15_000
@@ -84,9 +85,10 @@ class Task:
 class Progress:
     """Reads and writes the rows of recoveries."""
 
-    def __init__(self, store: Store, reading: Engine) -> None:
+    def __init__(self, store: Store, reading: Engine, policy: Policy) -> None:
         self._store = store
         self._reading = reading
+        self._policy = policy
 
     def due(self, now_ms: int) -> list[tuple[int, int]]:
         """Return the recoveries that go on now, with their companies, the longest due first."""
@@ -99,7 +101,7 @@ class Progress:
         with self._reading.connect() as connection:
             return [(row.id, row.company_id) for row in connection.execute(query)]
 
-    def task(self, recovery_id: int, base_of: Callable[[Company], str]) -> Task | None:
+    def task(self, recovery_id: int) -> Task | None:
         """Return a recovery that is still under way."""
         with Session(self._reading, expire_on_commit=False) as session:
             found = session.get(Recovery, recovery_id)
@@ -109,7 +111,7 @@ class Progress:
             if company is None or company.deleted_at is not None:
                 access = Access(found.company_id, "", "")
                 return Task(found, access, "", hide_credentials=True, is_wanted=False, period=None)
-            access = Access(company.id, base_of(company), *company.rest_identity)
+            access = access_of(company, self._policy)
             alone = company.sweep_calls if found.sweep else company.recover_calls
             wanted = bool(found.asked_by) or alone
             period = _period(found, first_event_ms(session, company.id))

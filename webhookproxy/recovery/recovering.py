@@ -20,7 +20,6 @@ from webhookproxy.events.recovery.comparison import began_ms
 from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missing
 from webhookproxy.events.recovery.rebuilt import payload_of
 from webhookproxy.listener.routes import Arrival
-from webhookproxy.models.companies import Company
 from webhookproxy.models.recovery.call_histories import KEPT_DAYS, known_histories
 from webhookproxy.models.recovery.recoveries import HOUR_MS
 from webhookproxy.network.guard import Policy
@@ -30,7 +29,6 @@ from webhookproxy.recovery.filling import Filling
 from webhookproxy.recovery.progress import Progress, Task, write_page, write_recovered
 from webhookproxy.recovery.sweeping import Sweeping
 from webhookproxy.recovery.writing import BATCH, Origin, Writer
-from webhookproxy.rules.platform import rest_base
 
 logger = logging.getLogger(__name__)
 
@@ -93,9 +91,8 @@ class Recovering:
         self._rest = rest
         self._writer = writer
         self._keys = keys
-        self._policy = policy
         self._clock = clock
-        self._progress = Progress(store, reading)
+        self._progress = Progress(store, reading, policy)
         self._fence: int | None = None
         self._hands: dict[int, _Hand] = {}
         # The deliveries of each company's last calls, whichever recovery wrote them.
@@ -189,7 +186,7 @@ class Recovering:
     def _go_on(self, recovery_id: int, fence: int) -> bool:
         """Fetch a page, or write some calls of it; return whether calls were written."""
         now_ms = round(self._clock() * 1000)
-        task = self._progress.task(recovery_id, self._base_of)
+        task = self._progress.task(recovery_id)
         if task is None:
             return False
         if not task.is_wanted:
@@ -277,9 +274,6 @@ class Recovering:
         if not rest:
             hand.page = None
         return True
-
-    def _base_of(self, company: Company) -> str:
-        return rest_base(company.socket_url, company.rest_url, self._policy)
 
 
 def _is_in_ledgers_time(row: Row, now_ms: int) -> bool:

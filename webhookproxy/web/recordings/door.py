@@ -30,7 +30,7 @@ from webhookproxy.platform.recordings import (
     usable_range,
 )
 from webhookproxy.platform.rest import Access
-from webhookproxy.rules.platform import rest_base
+from webhookproxy.recovery.access import access_of
 from webhookproxy.web.recordings.words import SAID
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import public
@@ -99,8 +99,7 @@ def _wanted(token: str) -> _Wanted | None:
     if found is None:
         return None
     link, company = found
-    base = rest_base(company.socket_url, company.rest_url, policy())
-    return _Wanted(Access(company.id, base, *company.rest_identity), link.history_id)
+    return _Wanted(access_of(company, policy()), link.history_id)
 
 
 def _none(error: RecordingError) -> Response:
