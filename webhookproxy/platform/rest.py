@@ -45,6 +45,15 @@ class PlatformError(Exception):
         self.is_final = is_final
         self.after = after
 
+    def wait_ms(self, failures: int, first_ms: int, most_ms: int) -> int:
+        """Return how long to wait before asking again, when `failures` requests failed before.
+
+        The first wait is `first_ms`, each next one twice as long up to `most_ms`; 3C Plus may ask
+        for a longer one.
+        """
+        grown = min(first_ms * 2 ** min(failures, 10), most_ms)
+        return max(grown, round((self.after or 0.0) * 1000))
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

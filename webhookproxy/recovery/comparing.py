@@ -184,8 +184,7 @@ class Comparing:
         if error.is_final or now_ms - found.answered_ms > GIVE_UP_MS:
             self._stop(asked, now_ms, trouble)
             return
-        grown = min(AGAIN_FIRST_MS * 2 ** min(asked.failures, 10), AGAIN_MOST_MS)
-        later = now_ms + max(grown, round((error.after or 0.0) * 1000))
+        later = now_ms + error.wait_ms(asked.failures, AGAIN_FIRST_MS, AGAIN_MOST_MS)
         failures = min(asked.failures + 1, 1_000)
         self._set(asked, failures=failures, trouble=trouble, next_ms=later)
 

@@ -165,8 +165,7 @@ class Progress:
         if error.is_final or now_ms - began > give_up_ms:
             self._end(task, RecoveryState.STOPPED, now_ms, fence, trouble=trouble.value)
             return
-        grown = min(AGAIN_FIRST_MS * 2 ** min(found.failures, 10), AGAIN_MOST_MS)
-        later = now_ms + max(grown, round((error.after or 0.0) * 1000))
+        later = now_ms + error.wait_ms(found.failures, AGAIN_FIRST_MS, AGAIN_MOST_MS)
         failures = min(found.failures + 1, 1_000)
         self._set(task, fence, failures=failures, trouble=trouble.value, next_ms=later)
 
