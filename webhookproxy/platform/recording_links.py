@@ -14,6 +14,7 @@ import re
 from typing import Any
 
 from webhookproxy.events.formats.call_fields import RECORDING_URL
+from webhookproxy.events.recovery.histories import history_in
 
 # The page is under this path of the server's public address.
 PATH = "/gravacao/"
@@ -54,7 +55,5 @@ def is_askable(history_id: str) -> bool:
 
 def may_be_recorded(payload: Any) -> bool:
     """Return whether the history in a parsed payload does not say that there is no recording."""
-    for key in ("callHistory", "call"):
-        if isinstance(record := payload.get(key), dict):
-            return record.get("recorded") not in _NOT_RECORDED
-    return False
+    history = history_in(payload)
+    return bool(history) and history.get("recorded") not in _NOT_RECORDED

@@ -15,7 +15,7 @@ import orjson
 
 from webhookproxy.events.call_facts import NO_FACTS, CallFacts, facts_of
 from webhookproxy.events.formats.moments import read_moment, unix
-from webhookproxy.events.recovery.histories import Row
+from webhookproxy.events.recovery.histories import Row, history_in
 from webhookproxy.events.recovery.rebuilt import payload_of
 from webhookproxy.reasons import DeliveryState
 
@@ -182,7 +182,6 @@ def call_of(call_id: str, row: Row) -> Call:
 
 def began_ms(payload: Any) -> int | None:
     """Return when the call of a history began; None if its payload does not say it."""
-    record = payload.get("callHistory", payload.get("call")) if isinstance(payload, dict) else None
-    text = record.get("call_date") if isinstance(record, dict) else None
+    text = history_in(payload).get("call_date")
     moment = read_moment(text) if isinstance(text, str) else None
     return unix(moment) * 1000 if isinstance(moment, datetime) else None

@@ -22,15 +22,21 @@ class NotUnderstood(ValueError):
     """An answer that is no list of calls, or the first part of one."""
 
 
-def history_id(payload: Any) -> str:
-    """Return the id of the history in the payload of an event; empty if it has none."""
+def history_in(payload: Any) -> dict[str, Any]:
+    """Return the history in the payload of an event; empty if it has none."""
     if not isinstance(payload, dict):
-        return ""
+        return {}
     # The official documents say `call`, and every payload that was seen says `callHistory`.
     for key in ("callHistory", "call"):
-        if isinstance(record := payload.get(key), dict):
-            return usable_id(record.get("_id", record.get("id")))
-    return ""
+        if isinstance(history := payload.get(key), dict):
+            return history
+    return {}
+
+
+def history_id(payload: Any) -> str:
+    """Return the id of the history in the payload of an event; empty if it has none."""
+    history = history_in(payload)
+    return usable_id(history.get("_id", history.get("id")))
 
 
 def usable_id(value: Any) -> str:
