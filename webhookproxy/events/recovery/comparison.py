@@ -153,8 +153,10 @@ class Compared:
     def _count(self, webhook: AtWebhook, event_id: int, due: Due | None) -> None:
         fate = Fate.NOT_SENT if due is None else _FATES[DeliveryState(due.state)]
         webhook.counts[fate.value] = webhook.count(fate) + 1
-        named = sum(len(each.lacking) for each in self.webhooks)
-        if fate in LACKING and len(webhook.lacking) < NAMED_MAX and named < NAMED_OF_ALL_MAX:
+        if fate not in LACKING or len(webhook.lacking) >= NAMED_MAX:
+            return
+        # Added up only here: most calls of most webhooks are no difference.
+        if sum(len(each.lacking) for each in self.webhooks) < NAMED_OF_ALL_MAX:
             webhook.lacking.append(Lacking(event_id, 0 if due is None else due.delivery_id))
 
     def to_json(self) -> str:

@@ -67,13 +67,11 @@ def id_of(row: Row) -> str:
 
 def missing(rows: Sequence[Row], known: Collection[str]) -> list[Row]:
     """Return the calls whose history is not known, each once and in the order given."""
-    seen = set(known)
-    found = []
+    found: dict[str, Row] = {}
     for row in rows:
-        if (number := id_of(row)) not in seen:
-            seen.add(number)
-            found.append(row)
-    return found
+        if (number := id_of(row)) not in known:
+            found.setdefault(number, row)
+    return list(found.values())
 
 
 def is_the_end(rows: Sequence[Row], fresh: Sequence[Row], *, had_nothing_new: bool) -> bool:
