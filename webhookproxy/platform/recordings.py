@@ -123,10 +123,7 @@ class Recordings:
             raise RecordingError(RecordingTrouble.NO_ADDRESS)
         self._take_turn(access.company_id)
         request = prepared(f"{access.base}/api/v1/calls/{history_id}/recording", "GET")
-        request.headers.update(_plain_headers(wanted_range))
-        request.headers["Authorization"] = f"Bearer {access.token}"
-        if access.agent_id:
-            request.headers["X-Agent-Id"] = access.agent_id
+        request.headers.update({**_plain_headers(wanted_range), **access.headers})
         deadline = time.monotonic() + WHOLE_SECONDS
         response = self._send(request, deadline)
         is_elsewhere = response.status_code in _REDIRECTS

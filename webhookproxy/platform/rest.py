@@ -64,6 +64,12 @@ class Access:
     token: str
     agent_id: str = ""
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers that say who asks; no other server may get them."""
+        found = {"Authorization": f"Bearer {self.token}"}
+        return {**found, "X-Agent-Id": self.agent_id} if self.agent_id else found
+
 
 class Rest:
     """Asks 3C Plus; may be used by many greenlets at once."""
@@ -125,9 +131,7 @@ class Rest:
     def _send(self, access: Access, path: str) -> bytes:
         request = prepared(access.base + path, "GET")
         request.headers["Accept"] = "application/json"
-        request.headers["Authorization"] = f"Bearer {access.token}"
-        if access.agent_id:
-            request.headers["X-Agent-Id"] = access.agent_id
+        request.headers.update(access.headers)
         request.headers["User-Agent"] = f"webhookproxy/{__version__}"
         response = self._client.send(request, stream=True, timeout=TIMEOUT_SECONDS)
         try:
