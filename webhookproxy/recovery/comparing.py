@@ -21,7 +21,7 @@ from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missi
 from webhookproxy.events.recovery.periods import periods
 from webhookproxy.models.companies import Company
 from webhookproxy.models.recovery.call_histories import known_histories
-from webhookproxy.models.recovery.comparisons import ComparisonState, DayComparison
+from webhookproxy.models.recovery.comparisons import RUNNING, ComparisonState, DayComparison
 from webhookproxy.network.guard import Policy
 from webhookproxy.platform.rest import Access, PlatformError, Rest
 from webhookproxy.recovery.access import access_of
@@ -94,7 +94,7 @@ class Comparing:
             self._lists.clear()
             self._rest.pace.hold_all()
         now_ms = round(self._clock() * 1000)
-        query = select(DayComparison).where(text("state = 'running'")).order_by(DayComparison.id)
+        query = select(DayComparison).where(text(RUNNING)).order_by(DayComparison.id)
         with Session(self._reading, expire_on_commit=False) as session:
             running = session.scalars(query.limit(LISTS_MAX)).all()
         self._lists = {each.id: self._lists.get(each.id) or _List() for each in running}
@@ -160,7 +160,7 @@ class Comparing:
         with self._reading.connect() as connection:
             known = known_histories(connection, company_id, [id_of(row) for row in fresh])
         for row in missing(fresh, known)[: max(0, 2 * NAMED_MAX - len(found.details))]:
-            found.details[id_of(row)] = call_of(id_of(row), row)
+            found.details[id_of(row)] = call_of(row)
 
     def _finish(self, asked: DayComparison, found: _List) -> None:
         company_id, span = asked.company_id, (asked.since_ms, asked.until_ms)
@@ -194,9 +194,7 @@ class Comparing:
 
     def _set(self, asked: DayComparison, **values: object) -> None:
         def job(connection: Connection) -> None:
-            change = update(DayComparison).where(
-                DayComparison.id == asked.id, text("state = 'running'")
-            )
+            change = update(DayComparison).where(DayComparison.id == asked.id, text(RUNNING))
             connection.execute(change.values(values))
 
         self._store.run(job, fence=self._fence)

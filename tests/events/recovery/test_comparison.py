@@ -108,7 +108,7 @@ def test_a_missing_call_is_known_by_what_the_list_says() -> None:
         "speaking_time": "00:01:05",
         "status_id": "7",
     }
-    found = call_of("x1", row)
+    found = call_of(row)
     assert (found.id, found.at_ms) == ("x1", 1_793_588_400_000)
     facts = found.facts
     assert (facts.telephone, facts.agent, facts.duration) == ("41999990000", "Ana", 65)

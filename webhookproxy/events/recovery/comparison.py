@@ -15,7 +15,7 @@ import orjson
 
 from webhookproxy.events.call_facts import NO_FACTS, CallFacts, facts_of
 from webhookproxy.events.formats.moments import read_moment, unix
-from webhookproxy.events.recovery.histories import Row, history_in
+from webhookproxy.events.recovery.histories import Row, history_in, id_of
 from webhookproxy.events.recovery.rebuilt import payload_of
 from webhookproxy.reasons import DeliveryState
 
@@ -176,10 +176,10 @@ class Compared:
         return cls(**{**found, "missing": calls, "webhooks": webhooks})
 
 
-def call_of(call_id: str, row: Row) -> Call:
+def call_of(row: Row) -> Call:
     """Return a call of a list of 3C Plus."""
     payload = payload_of(row)
-    return Call(call_id, began_ms(payload) or 0, facts_of(payload))
+    return Call(id_of(row), began_ms(payload) or 0, facts_of(payload))
 
 
 def began_ms(payload: Any) -> int | None:

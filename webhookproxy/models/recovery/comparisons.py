@@ -26,7 +26,7 @@ class ComparisonState(StrEnum):
     STOPPED = "stopped"
 
 
-_RUNNING = "state = 'running'"
+RUNNING = "state = 'running'"
 
 
 class DayComparison(Base):
@@ -38,7 +38,7 @@ class DayComparison(Base):
     __tablename__ = "day_comparisons"
     __table_args__ = (
         Index("ix_day_comparisons_company_id_day_id", "company_id", "day", "id"),
-        partial_index("ix_day_comparisons_running", "next_ms", where=_RUNNING),
+        partial_index("ix_day_comparisons_running", "next_ms", where=RUNNING),
         {"sqlite_autoincrement": True},
     )
 
@@ -99,7 +99,7 @@ def ask_comparison(session: Session, company_id: int, day: date, actor: Actor) -
     find_company(session, company_id)
     now_ms = to_ms(datetime.now(UTC))
     since_ms, until_ms = _checked(session, company_id, day, now_ms)
-    running = select(DayComparison).where(DayComparison.company_id == company_id, text(_RUNNING))
+    running = select(DayComparison).where(DayComparison.company_id == company_id, text(RUNNING))
     if (other := session.scalar(running.limit(1))) is not None:
         raise Refused.one(
             "company",

@@ -128,7 +128,7 @@ def _of_gap(covering: Sequence[Recovery]) -> Recovery | None:
     return next(own, None) or next(iter(covering), None)
 
 
-def _of_gaps() -> tuple[ColumnElement[bool], ...]:
+def _asked_by_gaps() -> tuple[ColumnElement[bool], ...]:
     """Return the condition for requests that no one asked for, but that a gap did."""
     return Recovery.asked_by == "", Recovery.sweep.is_(False)
 
@@ -139,7 +139,7 @@ def recovery_of_gap(
     """Return the newest request that a gap in this time made."""
     query = (
         select(Recovery)
-        .where(Recovery.company_id == company_id, *_of_gaps())
+        .where(Recovery.company_id == company_id, *_asked_by_gaps())
         .where(Recovery.until_ms >= since_ms, Recovery.since_ms <= until_ms)
         .order_by(Recovery.id.desc())
         .limit(1)
@@ -151,7 +151,7 @@ def gaps_under_way(session: Session) -> dict[int, list[tuple[int, int]]]:
     """Return the gaps whose calls are still asked for, by company."""
     query = (
         select(Recovery.company_id, Recovery.since_ms, Recovery.until_ms)
-        .where(text(UNDER_WAY), *_of_gaps())
+        .where(text(UNDER_WAY), *_asked_by_gaps())
         .limit(SPANS_MAX)
     )
     found: dict[int, list[tuple[int, int]]] = {}
