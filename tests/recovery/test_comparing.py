@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from unittest.mock import Mock
 
@@ -17,7 +16,6 @@ from tests.support.application import rows, store_of, wait_until
 from webhookproxy.events.formats.moments import ZONE
 from webhookproxy.events.recovery.comparison import Compared
 from webhookproxy.models.audit import CLI
-from webhookproxy.models.companies import edit_company, find_company
 from webhookproxy.models.recovery.comparisons import DayComparison, ask_comparison
 from webhookproxy.network.dial import shared_resolver
 from webhookproxy.network.http.client import Client
@@ -157,16 +155,7 @@ def test_a_list_beyond_the_bound_is_cut_and_said_to_be(
 
 
 def test_the_token_for_rest_lists_the_day(world: World) -> None:
-    second = f"manager-of-{world.token}"
-
-    def change(session: Session) -> None:
-        company = find_company(session, world.company)
-        given = replace(company.input(), rest_token=second)
-        edit_company(session, company, given, world.app.extensions["policy"])
-
-    store_of(world.app).session(change)
-    world.simulator.control("rest", token=second, count=1_000)
-    world.simulator.control("emit", token=second, event=HISTORY, args=[history("lost")])
+    world.list_by_second_token("lost")
     assert [each.id for each in result(world, ask(world)).missing] == ["lost"]
     assert world.simulator.state(world.token)["rest"]["requests"] == 0
 

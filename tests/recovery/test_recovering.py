@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from sqlalchemy.orm import Session
@@ -15,7 +14,6 @@ from webhookproxy.events.contract import token_mask
 from webhookproxy.maintenance.personal import read_number
 from webhookproxy.maintenance.privacy import expunge
 from webhookproxy.models.audit import CLI
-from webhookproxy.models.companies import edit_company, find_company
 from webhookproxy.models.deliveries.actions import Resent, resend
 from webhookproxy.models.deliveries.missed import Wanted
 from webhookproxy.models.deliveries.stored import STATES, StoredEvents, queue_stored
@@ -260,16 +258,7 @@ def test_what_the_socket_brings_before_it_is_written_is_not_recovered(world: Wor
 
 
 def test_a_second_token_lists_the_calls_and_events_still_name_the_first(world: World) -> None:
-    second = f"manager-of-{world.token}"
-
-    def job(session: Session) -> None:
-        company = find_company(session, world.company)
-        given = replace(company.input(), rest_token=second)
-        edit_company(session, company, given, world.app.extensions["policy"])
-
-    store_of(world.app).session(job)
-    world.simulator.control("rest", token=second, count=1_000)
-    world.simulator.control("emit", token=second, event=HISTORY, args=[history("lost")])
+    world.list_by_second_token("lost")
     assert world.run(world.gap()).recovered == 1
     assert world.half.events()[-1].token_mask == token_mask(world.token)
     assert world.simulator.state(world.token)["rest"]["requests"] == 0

@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from tests.listener.listening import Listening
 from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.models.audit import CLI
+from webhookproxy.models.companies import edit_company, find_company
 from webhookproxy.models.recovery.asking import ask, confirm
 from webhookproxy.network.dial import shared_resolver
 from webhookproxy.network.http.client import Client
@@ -61,16 +63,30 @@ class World:
         """Have the simulator answer oddly; without arguments, well again."""
         self.simulator.control("rest", token=self.token, **{"count": 1_000, **oddities})
 
+    def list_by_second_token(self, *names: str) -> None:
+        """Give the company a token for REST, and put calls on record of that one alone."""
+        second = f"manager-of-{self.token}"
+
+        def change(session: Session) -> None:
+            company = find_company(session, self.company)
+            given = replace(company.input(), rest_token=second)
+            edit_company(session, company, given, self.app.extensions["policy"])
+
+        store_of(self.app).session(change)
+        self.simulator.control("rest", token=second, count=1_000)
+        self.record(*names, token=second)
+
     def webhook(self, **fields: Any) -> int:
         """Create a webhook of the company; return its number."""
         number = make_webhook(self.app, self.company, "http://127.0.0.1:1024/", **fields)
         self.half.notice()
         return number
 
-    def record(self, *names: str) -> list[str]:
+    def record(self, *names: str, token: str = "") -> list[str]:
         """Put calls on record that no socket brings; return the ids of their histories."""
+        whose = token or self.token
         for name in names:
-            self.simulator.control("emit", token=self.token, event=HISTORY, args=[history(name)])
+            self.simulator.control("emit", token=whose, event=HISTORY, args=[history(name)])
         return list(names)
 
     def record_of(self, calls: dict[str, float]) -> None:
