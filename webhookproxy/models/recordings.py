@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, Index, String, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Index, String, and_, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webhookproxy.database.bulk import insert_rows
@@ -101,10 +101,9 @@ def valid_link(session: Session, token: str, now_ms: int) -> tuple[RecordingLink
         .join(Event, Event.id == RecordingLink.event_id)
         .where(
             RecordingLink.token_hash == hash_of(token),
-            RecordingLink.expires_ms > now_ms,
             Company.recording_links,
             Company.deleted_at.is_(None),
-            RecordingLink.made_ms > func.coalesce(Company.recordings_revoked_ms, 0),
+            _is_open(func.coalesce(Company.recordings_revoked_ms, 0), now_ms),
         )
     )
     row = session.execute(query).first()
@@ -117,8 +116,7 @@ def count_valid_links(session: Session, company: Company, now_ms: int) -> int:
         select(RecordingLink.token_hash)
         .where(
             RecordingLink.company_id == company.id,
-            RecordingLink.expires_ms > now_ms,
-            RecordingLink.made_ms > (company.recordings_revoked_ms or 0),
+            _is_open(company.recordings_revoked_ms or 0, now_ms),
         )
         .limit(COUNTED_MAX)
     )
@@ -132,10 +130,14 @@ def opens_until(session: Session, company: Company, event_id: int, now_ms: int) 
     return session.scalar(
         select(func.max(RecordingLink.expires_ms)).where(
             RecordingLink.event_id == event_id,
-            RecordingLink.expires_ms > now_ms,
-            RecordingLink.made_ms > (company.recordings_revoked_ms or 0),
+            _is_open(company.recordings_revoked_ms or 0, now_ms),
         )
     )
+
+
+def _is_open(revoked_ms: ColumnElement[int] | int, now_ms: int) -> ColumnElement[bool]:
+    """Return whether a link is in its time, and younger than the company's last revocation."""
+    return and_(RecordingLink.expires_ms > now_ms, RecordingLink.made_ms > revoked_ms)
 
 
 def revoke_links(company: Company, now_ms: int) -> None:
