@@ -26,7 +26,6 @@ from webhookproxy.network.http.message import prepared
 from webhookproxy.platform.pace import Pace
 from webhookproxy.platform.recording_links import is_askable
 from webhookproxy.platform.rest import PATIENCE, Access, shared_rest
-from webhookproxy.reasons import DeliveryReason
 from webhookproxy.version import __version__
 
 # Above one in five seconds 3C Plus refuses.
@@ -142,13 +141,9 @@ class Recordings:
                 raise RecordingError(RecordingTrouble.THROTTLED, after=after)
 
     def _send(self, request: PreparedRequest, deadline: float) -> Response:
-        late = NoAnswer(DeliveryReason.ANSWER_TIMEOUT, "No answer came in time.")
-        try:
-            with time_limit(HEAD_SECONDS, late):
-                left = max(0.0, deadline - time.monotonic())
-                return self._client.send(request, stream=True, timeout=left)
-        except NoAnswer:
-            raise RecordingError(RecordingTrouble.NOT_REACHED) from None
+        with _in_time():
+            left = max(0.0, deadline - time.monotonic())
+            return self._client.send(request, stream=True, timeout=left)
 
     def _follow(self, response: Response, wanted_range: str, deadline: float) -> Response:
         """Go where 3C Plus says, once and without the token; the client guards the address."""
@@ -174,12 +169,8 @@ class Recordings:
             raise self._refusal(access, response, is_elsewhere=is_elsewhere)
         if status == HTTPStatus.PARTIAL_CONTENT and not _is_part(response, wanted_range):
             raise RecordingError(RecordingTrouble.NOT_UNDERSTOOD)
-        late = NoAnswer(DeliveryReason.ANSWER_TIMEOUT, "No sound came in time.")
-        try:
-            with time_limit(HEAD_SECONDS, late):
-                first = response.raw.read(PIECE)
-        except NoAnswer:
-            raise RecordingError(RecordingTrouble.NOT_REACHED) from None
+        with _in_time():
+            first = response.raw.read(PIECE)
         if not first:
             raise RecordingError(RecordingTrouble.NO_AUDIO)
         kind = _AUDIO.fullmatch(response.headers.get("Content-Type", "").strip())
@@ -219,6 +210,17 @@ def shared_recordings(extensions: dict[str, Any]) -> Recordings:
         extensions["recordings"] = Recordings(policy, client, shared, own)
     found: Recordings = extensions["recordings"]
     return found
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Raise RecordingError if no answer comes, or not within HEAD_SECONDS."""
+    missing = RecordingError(RecordingTrouble.NOT_REACHED)
+    try:
+        with time_limit(HEAD_SECONDS, missing):
+            yield
+    except NoAnswer:
+        raise missing from None
 
 
 def _plain_headers(wanted_range: str) -> dict[str, str]:
