@@ -44,6 +44,11 @@ class NextToken(Base):
         """Whether the socket accepted it when it was tried."""
         return self.answer == ConnectionReason.ACCEPTED
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the socket refused it when it was tried."""
+        return self.answer in (ConnectionReason.REFUSED, ConnectionReason.REFUSED_FOR_NOW)
+
 
 def next_token_of(session: Session, company_id: int) -> NextToken | None:
     """Return the next token of a company, if one is ready."""

@@ -30,8 +30,6 @@ from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, policy, 
 
 blueprint = Blueprint("next_token", __name__)
 
-_REFUSED = (ConnectionReason.REFUSED, ConnectionReason.REFUSED_FOR_NOW)
-
 
 class NextTokenForm(StoredForm):
     """A token to lay ready."""
@@ -85,34 +83,45 @@ def show(company_id: int) -> str | Response:
 @administrators
 def act_on(company_id: int) -> Response:
     """Try the token that is ready again, switch to it, or remove it."""
-    company = company_or_404(company_id)
-    allowed, who, asked = policy(), actor(), request.form.get("acao")
-    where = url_for("next_token.show", company_id=company_id)
+    company, asked = company_or_404(company_id), request.form.get("acao")
     if asked == "testar":
         _try(company)
-    elif asked == "trocar":
-        try:
-            is_done = write(
-                lambda session: switch(session, find_company(session, company_id), allowed, who),
-                company_id,
-            )
-        except Refused as refused:
-            flash(refused.problems[0].portuguese, "error")
-            return redirect(where, code=303)
-        if is_done:
-            flash("O token foi trocado: a conexão abre de novo com ele.")
-            return redirect(url_for("companies.show", company_id=company_id), code=303)
-        flash("Teste o token antes: só um que a 3C Plus aceitou entra no lugar do atual.", "error")
     elif asked == "descartar":
-
-        def job(session: Session) -> None:
-            if forget(session, company_id):
-                record_company(session, who, Action.NEXT_TOKEN_CHANGED, company_id, "removed")
-
-        write(job, company_id)
-    else:
+        _remove(company_id)
+    elif asked != "trocar":
         abort(400)
-    return redirect(where, code=303)
+    elif _switch(company_id):
+        return redirect(url_for("companies.show", company_id=company_id), code=303)
+    return redirect(url_for("next_token.show", company_id=company_id), code=303)
+
+
+def _switch(company_id: int) -> bool:
+    """Switch to the token that is ready; say whether that was done, and return it."""
+    allowed, who = policy(), actor()
+
+    def job(session: Session) -> bool:
+        return switch(session, find_company(session, company_id), allowed, who)
+
+    try:
+        is_done = write(job, company_id)
+    except Refused as refused:
+        flash(refused.problems[0].portuguese, "error")
+        return False
+    if is_done:
+        flash("O token foi trocado: a conexão abre de novo com ele.")
+    else:
+        flash("Teste o token antes: só um que a 3C Plus aceitou entra no lugar do atual.", "error")
+    return is_done
+
+
+def _remove(company_id: int) -> None:
+    who = actor()
+
+    def job(session: Session) -> None:
+        if forget(session, company_id):
+            record_company(session, who, Action.NEXT_TOKEN_CHANGED, company_id, "removed")
+
+    write(job, company_id)
 
 
 def _try(company: Company) -> None:
@@ -148,12 +157,11 @@ def _words(company: Company, ready: NextToken | None) -> str:
     """Return what the trial said, in sentences; empty if there was none."""
     if ready is None or ready.answer is None:
         return ""
-    reason = ConnectionReason(ready.answer)
-    if reason in _REFUSED:
+    if ready.is_refused:
         return "A 3C Plus recusou o token: ele não existe, venceu ou foi revogado."
     if not ready.is_accepted:
         again = "Teste de novo: só um token aceito no teste entra sozinho."
-        return f"{CONNECTION_WORDS[reason].what} {again}"
+        return f"{CONNECTION_WORDS[ConnectionReason(ready.answer)].what} {again}"
     words = ["A 3C Plus aceitou uma conexão com ele."]
     if ready.role:
         words.append(f"É de um {ready.role}.")
