@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from tests.support.application import make_company, rows, store_of
 from tests.support.simulator_process import SimulatorProcess
 from tests.web.support.browser import Browser
-from tests.web.support.sockets import owner
+from tests.web.support.sockets import execute, owner
 from webhookproxy.models.accounts.next_tokens import lay_ready
 from webhookproxy.models.audit import CLI
 from webhookproxy.models.companies import find_company
@@ -59,6 +59,24 @@ def test_a_token_is_laid_ready_tried_and_switched_to(
 
     assert store_of(app).session(token) == (NEW, True)
     assert rows(app, "SELECT id FROM next_tokens") == []
+
+
+def test_the_page_says_what_comes_with_the_token_of_whom(app: Flask, ana: Browser) -> None:
+    owner(app)
+    company = make_company(app, "http://127.0.0.1:4009", OLD)
+    policy = app.extensions["policy"]
+
+    def lay(session: Session) -> None:
+        lay_ready(session, find_company(session, company), NEW, None, policy, CLI)
+
+    store_of(app).session(lay)
+    for role, says in (
+        ("gestor", "É de um gestor.</p>"),
+        ("supervisor", "É de um supervisor. Só virão os eventos das equipes dele.</p>"),
+        ("agente", "É de um agente. Só virão os eventos deste agente.</p>"),
+    ):
+        execute(app, "UPDATE next_tokens SET answer = 'accepted', role = :role", role=role)
+        assert says in ana.get(f"/empresas/company_{company}/token-novo").text
 
 
 def test_a_token_that_is_ready_goes_with_the_server_that_it_was_for(

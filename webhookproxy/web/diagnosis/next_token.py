@@ -23,7 +23,7 @@ from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason
 from webhookproxy.rules import Refused
 from webhookproxy.rules.companies import first_token_base, read_expiry
 from webhookproxy.web.diagnosis.live import Found, ask
-from webhookproxy.web.diagnosis.token_owner import OWNER
+from webhookproxy.web.diagnosis.token_owner import ONLY, OWNER, is_of_another
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import actor, administrators, company_or_404
 from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, policy, write
@@ -165,9 +165,9 @@ def _words(company: Company, ready: NextToken | None) -> str:
     words = ["A 3C Plus aceitou uma conexão com ele."]
     if ready.role:
         words.append(f"É de um {ready.role}.")
-    if ready.role == "agente":
-        words.append("Só virão os eventos deste agente.")
-    if company.threec_id.isdigit() and ready.organisation not in (None, company.threec_id):
+    if only := ONLY.get(ready.role or ""):
+        words.append(only)
+    if is_of_another(company, ready.organisation or ""):
         words.append(
             f"Atenção: é da organização {ready.organisation}, e o ID 3C Plus cadastrado aqui é "
             f"{company.threec_id}."

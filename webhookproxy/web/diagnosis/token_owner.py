@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from webhookproxy.models import Company
 from webhookproxy.platform.token_owner import TokenOwner
@@ -11,6 +12,13 @@ from webhookproxy.web.diagnosis.findings import Mark, Step
 
 OWNER = "Dono do token"
 REST_OWNER = "Dono do segundo token, só para o REST"
+# With the token of one of these not everything comes.
+ONLY: Mapping[str, str] = MappingProxyType(
+    {
+        "agente": "Só virão os eventos deste agente.",
+        "supervisor": "Só virão os eventos das equipes dele.",
+    }
+)
 _FOR_ALL = "Com o token de um gestor chegam os eventos da organização inteira."
 _MANAGER = "No segundo token da empresa, cole o de um gestor: só ele lista todas as ligações."
 _OTHER = "No segundo token da empresa, cole outro: com este nenhuma ligação é recuperada."
@@ -30,13 +38,12 @@ def _step(company: Company, name: str, answer: Answer) -> Step:
             return Step(Mark.ODD, name, words.what, _OTHER)
         return Step(Mark.NOTE, name, f"Não sabemos de quem é o token. {words.what}")
     about = _about(answer)
-    if name == REST_OWNER and answer.role in ("agente", "supervisor"):
+    if name == REST_OWNER and answer.role in ONLY:
         return Step(Mark.ODD, name, f"{about} Com ele não vêm as ligações de todos.", _MANAGER)
-    if answer.role == "agente":
-        return Step(Mark.ODD, name, f"{about} Só virão os eventos deste agente.", _FOR_ALL)
-    if answer.role == "supervisor":
-        return Step(Mark.NOTE, name, f"{about} Só virão os eventos das equipes dele.", _FOR_ALL)
-    if company.threec_id.isdigit() and answer.company_id not in ("", company.threec_id):
+    if only := ONLY.get(answer.role):
+        mark = Mark.ODD if answer.role == "agente" else Mark.NOTE
+        return Step(mark, name, f"{about} {only}", _FOR_ALL)
+    if is_of_another(company, answer.company_id):
         return Step(
             Mark.ODD,
             name,
@@ -44,6 +51,11 @@ def _step(company: Company, name: str, answer: Answer) -> Step:
             "Confira se o token é mesmo desta empresa.",
         )
     return Step(Mark.GOOD, name, about)
+
+
+def is_of_another(company: Company, organisation: str) -> bool:
+    """Return whether a token's organisation is known not to be the company's; "" is unknown."""
+    return company.threec_id.isdigit() and organisation not in ("", company.threec_id)
 
 
 def _about(owner: TokenOwner) -> str:
