@@ -101,14 +101,13 @@ def _refuse_other_rest(stored: CompanyInput, changed: CompanyInput, policy: Poli
     """Raise Refused if a stored token would go to another REST server."""
     if changed.rest_token:
         before = rest_base(stored.socket_url, stored.rest_url, policy)
+        field, option, which = "rest_token", "--rest-token", "o token do REST"
     else:
         before = first_token_base(stored, policy)
+        field, option, which = "token", "--token", "o token"
     after = rest_base(changed.socket_url, changed.rest_url.strip(), policy)
     if not after or keeps_secrets(before, after, same_path=False):
         return
-    field, option, which = "token", "--token", "o token"
-    if changed.rest_token:
-        field, option, which = "rest_token", "--rest-token", "o token do REST"
     elsewhere = Problem(
         field,
         f"The REST address is a server that the token was not meant for: give it ({option}) again.",

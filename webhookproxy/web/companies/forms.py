@@ -164,7 +164,7 @@ class CompanyForm(StoredForm):
             "recording_links": bool(self.recording_links.data),
             "recording_days": self._recording_days(),
             "observe_second": bool(self.observe_second.data),
-            "retention_days": self._days(),
+            "retention_days": self._retention_days(),
             "token_expires_at": self._expiry(),
             **({"token": token} if token else {}),
             **self._rest_token(),
@@ -176,25 +176,26 @@ class CompanyForm(StoredForm):
             return {"rest_token": typed}
         return {"rest_token": None} if self.remove_rest_token.data else {}
 
-    def _days(self) -> int | None:
-        text = str(self.retention_days.data or "").strip()
-        if not text:
+    def _retention_days(self) -> int | None:
+        if not str(self.retention_days.data or "").strip():
             return None
-        if not (text.isascii() and text.isdigit()) or len(text) > 4:
-            self.unread.add("retention_days", "", "Isto não é um número de dias: escreva, como 30.")
-            return None
+        days = self._days("retention_days")
         try:
-            check_retention(int(text), current_app.config["RETENTION_DAYS"])
+            check_retention(days, current_app.config["RETENTION_DAYS"])
         except Refused as refused:
             self.unread.take(refused)
-        return int(text)
+        return days
 
     def _recording_days(self) -> int:
-        text = str(self.recording_days.data or "").strip()
+        days = self._days("recording_days")
+        return DEFAULT_RECORDING_DAYS if days is None else days
+
+    def _days(self, name: str) -> int | None:
+        text = str(self[name].data or "").strip()
         if text.isascii() and text.isdigit() and len(text) <= 4:
             return int(text)
-        self.unread.add("recording_days", "", "Isto não é um número de dias: escreva, como 30.")
-        return DEFAULT_RECORDING_DAYS
+        self.unread.add(name, "", "Isto não é um número de dias: escreva, como 30.")
+        return None
 
     def _expiry(self) -> datetime | None:
         try:
