@@ -27,7 +27,7 @@ from webhookproxy.models.audit import (
 from webhookproxy.models.companies import Company, create_company, edit_company
 from webhookproxy.models.webhooks import Webhook, create_webhook, delete_webhook, edit_webhook
 from webhookproxy.network.guard import Policy, masked_url
-from webhookproxy.rules import Problem, Problems, Refused
+from webhookproxy.rules import SECRETS, Problem, Problems, Refused
 from webhookproxy.rules.companies import CompanyInput, changed_company, check_company
 from webhookproxy.rules.webhooks import WebhookInput, changed_webhook, check_webhook
 
@@ -38,7 +38,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _LOCK_KEY = 0x3C8_0000
 _TAKEN, _RELEASED = "file_key", "file_key_released"
 # What the file leaves as it is, if it does not name it.
-_STAYS = ("name", "url", "token", "rest_token", "authorization", "secret", "headers", "state")
+_STAYS = ("name", "url", *SECRETS, "state")
 
 
 @dataclass(frozen=True, slots=True)

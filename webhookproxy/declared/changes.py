@@ -7,9 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from webhookproxy.network.guard import masked_url
+from webhookproxy.rules import ADDRESSES, SECRETS
 
-_SECRETS = ("token", "rest_token", "authorization", "secret", "headers")
-_ADDRESSES = ("url", "socket_url", "rest_url")
 _SHORT = (str, int, float, type(None))
 
 
@@ -50,9 +49,9 @@ def changed_fields(before: Any, after: Any) -> tuple[str, ...]:
 
 
 def _phrase(name: str, old: Any, new: Any) -> str:
-    if name in _SECRETS:
+    if name in SECRETS:
         return f"{name} {'set' if new else 'cleared'}"
-    if name in _ADDRESSES:
+    if name in ADDRESSES:
         shown, now = (masked_url(each) if each else "none" for each in (old, new))
         return f"{name} {shown} -> {now}" if shown != now else name
     if name == "events":

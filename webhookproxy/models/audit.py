@@ -29,6 +29,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from webhookproxy.extensions import Base
 from webhookproxy.logs.redaction import one_line
 from webhookproxy.models.types import Id, Instant
+from webhookproxy.rules import ADDRESSES, SECRETS
 from webhookproxy.rules.people import is_email
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ Q = TypeVar("Q")
 DETAIL_MAX = 500
 PAGE = 50
 
-_SECRETS = ("token", "rest_token", "authorization", "secret", "headers")
-_ADDRESSES = ("url", "socket_url", "rest_url")
 # A telephone or a CPF typed as an e-mail could never be removed.
 _NUMBER = re.compile(r"\d[\d .()/-]{8,}\d")
 
@@ -215,10 +214,10 @@ def record_edit(
     about: dict[str, Any] = {"company_id": company_id, "subject": subject}
     renamed = f" | {before.name} -> {after.name}" if "name" in names else ""
     record(session, actor, action, detail=" ".join(names) + renamed, **about)
-    if secrets := [name for name in names if name in _SECRETS]:
+    if secrets := [name for name in names if name in SECRETS]:
         record(session, actor, Action.SECRET_SET, detail=" ".join(secrets), **about)
     for name in names:
-        if name in _ADDRESSES:
+        if name in ADDRESSES:
             old, new = (urlsplit(getattr(each, name)).netloc for each in (before, after))
             if old != new:
                 record(session, actor, Action.HOST_CHANGED, detail=f"{old} -> {new}", **about)
