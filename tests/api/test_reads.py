@@ -11,7 +11,7 @@ from tests.api.conftest import Make, Program
 from tests.api.walk import body_of, operations
 from tests.support.application import make_company
 from tests.web.conftest import Place
-from tests.web.deliveries.test_words import execute
+from tests.web.support.sockets import execute
 from webhookproxy.api.shared.paging import cursor_of
 
 

@@ -6,7 +6,7 @@ from tests.api.conftest import Make, Program
 from tests.api.walk import body_of, operations
 from tests.support.application import rows
 from tests.web.conftest import Place
-from tests.web.deliveries.test_words import execute
+from tests.web.support.sockets import execute
 from webhookproxy.models.accounts.api_tokens import Scope
 
 

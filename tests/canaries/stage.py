@@ -193,8 +193,7 @@ def _recording(simulator: SimulatorProcess, receivers: list[Receiver]) -> str:
     """Have a call's history sent, also to a receiver that shows it; return its link's token."""
     history = {"callHistory": {"_id": "65f0a1", "recorded": True}}
     simulator.control("emit", token=TOKEN, event=HISTORY, args=[history])
-    for each in receivers:
-        wait_until(lambda each=each: "/gravacao/" in _sent(each), 20, "the history was sent")  # type: ignore[misc]
+    wait_until(lambda: all("/gravacao/" in _sent(each) for each in receivers), 20, "it was sent")
     found = re.search(r"/gravacao/([\w-]{22})\"", _sent(receivers[0]))
     assert found
     return found[1]

@@ -28,6 +28,7 @@ from tests.support.application import (
     store_of,
 )
 from tests.support.receiver import Receiver
+from tests.web.support.sockets import execute
 from webhookproxy import models
 from webhookproxy.config.keys import ConfigError
 from webhookproxy.database.store import StoreUnavailable
@@ -97,10 +98,6 @@ def stored(app: Flask) -> dict[str, list[str]]:
         ]
         for name in SECRET_COLUMNS
     }
-
-
-def execute(app: Flask, statement: str, **values: Any) -> None:
-    store_of(app).run(lambda connection: connection.execute(text(statement), values) and None)
 
 
 def test_after_a_rotation_the_new_key_alone_opens_everything(filled: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from time_machine import Traveller
 from tests.support.application import rows, store_of
 from tests.web.recordings.world import World
 from tests.web.support.browser import Browser
+from tests.web.support.sockets import execute
 from webhookproxy.extensions import db
 from webhookproxy.housekeeping.purge import Purge
 from webhookproxy.housekeeping.retention import OldCounters
@@ -45,12 +46,11 @@ def test_a_link_ends_with_its_time_with_its_event_and_with_its_company(
     assert (gone.status_code, "não vale mais" in gone.text) == (404, True)
     clock.shift(timedelta(days=-7))
     for statement in ENDINGS.values():
-        world.path()
         path = f"{world.path()}/audio"
         assert world.get(path).status_code == 200, statement
-        world.execute(statement)
+        execute(world.app, statement)
         assert world.get(path).status_code == 404, statement
-        world.execute("UPDATE companies SET deleted_at = NULL, recording_links = TRUE")
+        execute(world.app, "UPDATE companies SET deleted_at = NULL, recording_links = TRUE")
 
 
 def test_all_links_of_a_company_are_revoked_and_later_ones_open(world: World, ana: Browser) -> None:
@@ -88,7 +88,7 @@ def test_links_are_made_found_counted_and_removed_on_each_database(any_world: Wo
     removed = store_of(world.app).run(lambda connection: remove_links(connection, [first.id]))
     assert removed == 1
     assert world.get(f"{path}/audio").status_code == 404
-    world.execute("UPDATE recording_links SET expires_ms = 1")
+    execute(world.app, "UPDATE recording_links SET expires_ms = 1")
     past = OldCounters(store_of(world.app), world.half.relay.reading, 30)
     while past.step(now_ms):
         pass

@@ -7,12 +7,11 @@ import re
 from functools import partial
 from urllib.parse import urlsplit
 
-from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from tests.listener.listening import Listening
 from tests.recovery.world import HISTORY, history
-from tests.support.application import make_webhook, store_of
+from tests.support.application import make_webhook
 from webhookproxy.delivery.sending.body import Bodies, Body, newest_only
 from webhookproxy.events.formats.definition import Format, FormatKind
 from webhookproxy.extensions import db
@@ -75,7 +74,3 @@ class World:
         """Return what a visitor gets."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.app.test_client().get(path, headers=given, buffered=True)
-
-    def execute(self, statement: str) -> None:
-        """Change the database."""
-        store_of(self.app).run(lambda c: c.execute(text(statement)) and None)
