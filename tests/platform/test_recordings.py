@@ -61,6 +61,7 @@ def test_a_recording_is_asked_for_with_the_token_in_its_header_alone(receiver: R
     assert (asked.method, asked.path) == ("GET", "/api/v1/calls/65f0/recording")
     assert asked.headers["Authorization"] == f"Bearer {TOKEN}"
     assert (asked.headers["X-Agent-Id"], "Range" in asked.headers) == ("7", False)
+    assert TOKEN not in repr(access(receiver))
 
 
 def test_a_part_is_passed_on_with_its_place(receiver: Receiver) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -57,11 +57,11 @@ class PlatformError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Whose calls are asked for, where, and with which token."""
+    """Whose calls are asked for, where, and with which token, which its repr does not show."""
 
     company_id: int
     base: str
-    token: str
+    token: str = field(repr=False)
     agent_id: str = ""
 
     @property
