@@ -3,9 +3,8 @@
 An event is sent later if the webhook asks for it today, its filter lets it through, and nothing was
 sent of it: it has no delivery to this webhook, or one that was filtered, or one that was cancelled
 before its first attempt. Of a call that was recovered, and that the socket brought later, only one
-of both events is sent. An event and its
-deliveries are committed together, so no event that is being stored now is taken for one without a
-delivery.
+of both events is sent. An event and its deliveries are committed together, so no event that is
+being stored now is taken for one without a delivery.
 """
 
 from __future__ import annotations
@@ -117,15 +116,16 @@ class StoredEvents:
 
     def _is_asked_for(self, row: Row[Any]) -> bool:
         """Return whether the webhook and the request ask for an event."""
+        if self._names is not None and row.name not in self._names:
+            return False
+        if self._wanted.event not in ("", row.name):
+            return False
         if row.recovered and not self._takes_recovered:
             return False
         # The webhook got the same call when it was recovered.
         if row.reason == DeliveryReason.ALREADY_RECOVERED:
             return False
-        if row.twin is not None and (row.twin in self._chosen or self._got(row.twin)):
-            return False
-        is_named = self._names is None or row.name in self._names
-        return is_named and self._wanted.event in ("", row.name)
+        return row.twin is None or not (row.twin in self._chosen or self._got(row.twin))
 
     def _got(self, event_id: int) -> bool:
         """Return whether an event was sent to the webhook, or is to be sent."""
