@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 
 import pytest
 from flask import Flask
 from gevent.event import Event
 
 from tests.engine.test_lifecycle import running, wait_until_connected
-from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
+from tests.support.application import (
+    make_company,
+    make_webhook,
+    rest_on_loopback,
+    rows,
+    store_of,
+    wait_until,
+)
 from tests.support.receiver import OK, Plain, Received, Receiver
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.models.audit import CLI
@@ -31,9 +37,7 @@ def test_a_live_event_overtakes_the_calls_that_are_recovered(
     monkeypatch.setattr(recovering, "PAUSE_IDLE", 0.05)
     monkeypatch.setattr(recovering, "BUSY_SECONDS", 0.0)
     steps = counted_steps(monkeypatch)
-    app.extensions["policy"] = replace(
-        app.extensions["policy"], rest_hosts=frozenset({"127.0.0.1"})
-    )
+    rest_on_loopback(app)
     company = make_company(app, simulator.url, token, connected=True)
     is_open = Event()
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.listener.listening import Listening
-from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
+from tests.support.application import (
+    make_company,
+    make_webhook,
+    rest_on_loopback,
+    rows,
+    store_of,
+    wait_until,
+)
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.models.audit import CLI
 from webhookproxy.models.companies import edit_company, find_company
@@ -36,8 +42,7 @@ class World:
         self.simulator = half.simulator
         self.ahead = 0.0
         app = half.app
-        policy = replace(app.extensions["policy"], rest_hosts=frozenset({"127.0.0.1"}))
-        app.extensions["policy"] = policy
+        policy = rest_on_loopback(app)
         self.company = make_company(app, self.simulator.url, token)
         self.pace = Pace(lambda: time.monotonic() + self.ahead)
         relay = half.relay

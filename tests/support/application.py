@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -30,6 +31,7 @@ from webhookproxy.models.accounts.second_factors import begin, begun, confirm
 from webhookproxy.models.companies import create_company, wish_connection
 from webhookproxy.models.types import use_keyring
 from webhookproxy.models.webhooks import create_webhook
+from webhookproxy.network.guard import Policy
 from webhookproxy.rules.companies import CompanyInput
 from webhookproxy.rules.webhooks import WebhookInput
 from webhookproxy.search.index.place import SearchPlace
@@ -150,6 +152,13 @@ def store_of(app: Flask) -> Store:
     """The store of an application."""
     store: Store = app.extensions["store"]
     return store
+
+
+def rest_on_loopback(app: Flask) -> Policy:
+    """Let 3C Plus be asked over REST where its socket is: at the simulator. Return the policy."""
+    policy = replace(app.extensions["policy"], rest_hosts=frozenset({"127.0.0.1"}))
+    app.extensions["policy"] = policy
+    return policy
 
 
 def make_company(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from flask import Flask
 
 from tests.faults.receivers.test_tls import authority as authority
 from tests.faults.receivers.test_tls import server_context
-from tests.support.application import TOKEN, make_company, make_webhook, rows
+from tests.support.application import TOKEN, make_company, make_webhook, rest_on_loopback, rows
 from tests.support.receiver import Plain, Receiver, hang
 from tests.support.simulator_process import SimulatorProcess
 from tests.web.conftest import Place
@@ -414,8 +413,7 @@ def test_it_says_whose_the_token_is(
     app: Flask, ana: Browser, simulator: SimulatorProcess, role: str, mark: str, says: str
 ) -> None:
     owner(app)
-    policy = app.extensions["policy"]
-    app.extensions["policy"] = replace(policy, rest_hosts=frozenset({"127.0.0.1"}))
+    rest_on_loopback(app)
     token = f"diagnosis-{role}-0001"
     company = make_company(app, simulator.url, token)
     simulator.control("rest", token=token, role=role)
@@ -429,8 +427,7 @@ def test_it_says_whose_each_token_is(
 ) -> None:
     monkeypatch.setattr(pace, "SECONDS", 0.0)
     owner(app)
-    policy = app.extensions["policy"]
-    app.extensions["policy"] = replace(policy, rest_hosts=frozenset({"127.0.0.1"}))
+    rest_on_loopback(app)
     first, second = "diagnosis-first-0001", "diagnosis-second-0001"
     company = make_company(app, simulator.url, first, rest_token=second)
     simulator.control("rest", token=first, role="agent")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 
-from tests.support.application import rows
+from tests.support.application import rest_on_loopback, rows
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser
 from tests.web.support.deliveries import delivery_row, event_row, insert
-from tests.web.support.sockets import execute
+from tests.web.support.sockets import arrived, execute
 from webhookproxy.events.call_facts import CallFacts
 from webhookproxy.events.recovery.comparison import AtWebhook, Call, Compared, Due
 from webhookproxy.models.recovery.comparisons import day_bounds, yesterday
@@ -24,15 +23,8 @@ PAYLOAD = '{"callHistory":{"_id":"h%d","number":"4198812000%d","agent":{"name":"
 @pytest.fixture
 def address(app: Flask, place: Place) -> str:
     """The page of a company that had events since the day before yesterday."""
-    policy = app.extensions["policy"]
-    app.extensions["policy"] = replace(policy, rest_hosts=frozenset({"127.0.0.1"}))
-    execute(
-        app,
-        "INSERT INTO hourly_events (company_id, hour, name, count)"
-        " VALUES (:company, :hour, 'x', 1)",
-        company=place.company,
-        hour=int(time.time() // 3600) - 72,
-    )
+    rest_on_loopback(app)
+    arrived(app, place.company, 72, 1)
     return f"/empresas/company_{place.company}/comparar"
 
 

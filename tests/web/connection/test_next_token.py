@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from tests.support.application import make_company, rows, store_of
+from tests.support.application import make_company, rest_on_loopback, rows, store_of
 from tests.support.simulator_process import SimulatorProcess
 from tests.web.support.browser import Browser
 from tests.web.support.sockets import execute, owner
@@ -26,8 +24,7 @@ def test_a_token_is_laid_ready_tried_and_switched_to(
     app: Flask, ana: Browser, simulator: SimulatorProcess
 ) -> None:
     owner(app)
-    policy = app.extensions["policy"]
-    app.extensions["policy"] = replace(policy, rest_hosts=frozenset({"127.0.0.1"}))
+    rest_on_loopback(app)
     company = make_company(app, simulator.url, OLD, threec_id="1")
     address = f"/empresas/company_{company}/token-novo"
     assert f'href="{address}"' in ana.get(f"/empresas/company_{company}/editar").text

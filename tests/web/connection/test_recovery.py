@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
-
 from flask import Flask
 
-from tests.support.application import rows
+from tests.support.application import rest_on_loopback, rows
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser
-from tests.web.support.sockets import execute
+from tests.web.support.sockets import arrived, execute
 
 
 def test_calls_are_counted_and_then_recovered(
@@ -29,18 +26,10 @@ def test_calls_are_counted_and_then_recovered(
     assert "Varredura" not in page
     execute(app, "UPDATE companies SET sweep_calls = :yes", yes=True)
     assert "Última: a primeira começa em até um minuto" in beto.get(address).text
-    app.extensions["policy"] = replace(
-        app.extensions["policy"], rest_hosts=frozenset({"127.0.0.1"})
-    )
+    rest_on_loopback(app)
     beto.post(address, 303, desde="dia")
     assert "Esta empresa ainda não tem eventos" in beto.get(address).text
-    execute(
-        app,
-        "INSERT INTO hourly_events (company_id, hour, name, count)"
-        " VALUES (:company, :hour, 'x', 1)",
-        company=place.company,
-        hour=int(time.time() // 3600) - 48,
-    )
+    arrived(app, place.company, 48, 1)
     beto.post(address, 400, desde="sempre")
     beto.post(address, 303, desde="dia")
     page = beto.get(address).text

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 from flask import Flask
 
 from tests.listener.listening import listening
+from tests.support.application import rest_on_loopback
 from tests.support.simulator_process import SimulatorProcess
 from tests.web.recordings.world import PUBLIC, World
 from webhookproxy.platform import pace, recordings
@@ -38,7 +38,6 @@ def any_world(any_app: Flask, simulator: SimulatorProcess, token: str) -> Iterat
 @contextmanager
 def world_in(app: Flask, simulator: SimulatorProcess, token: str) -> Iterator[World]:
     app.config["PUBLIC_URL"] = PUBLIC
-    policy = replace(app.extensions["policy"], rest_hosts=frozenset({"127.0.0.1"}))
-    app.extensions["policy"] = policy
+    rest_on_loopback(app)
     with listening(app, simulator) as half:
         yield World(half, token)
