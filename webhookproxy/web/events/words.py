@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from flask import Flask
@@ -58,9 +59,12 @@ def _shown_key(order_key: str) -> str:
     return key_words(order_key) if sees_personal() or not order_key else MASK
 
 
-def lapse(milliseconds: int) -> str:
-    """Return a time as "320 ms", "3,4 s", "3 min 20 s", "1 h 5 min" or "2 dias 3 h"."""
-    span = max(0, milliseconds)
+def lapse(lasted: int | timedelta) -> str:
+    """Return a time as "320 ms", "3,4 s", "3 min 20 s", "1 h 5 min" or "2 dias 3 h".
+
+    A number is one of milliseconds.
+    """
+    span = max(0, lasted if isinstance(lasted, int) else lasted // timedelta(milliseconds=1))
     if span < _SECOND_MS:
         return f"{span} ms"
     if span < _MINUTE_MS:
