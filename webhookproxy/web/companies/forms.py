@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import current_app
-from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
+from wtforms import BooleanField, Field, HiddenField, PasswordField, SelectField, StringField
 
 # The published types are of WTForms 3.2, which did not have it yet.
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]
@@ -179,22 +179,24 @@ class CompanyForm(StoredForm):
     def _retention_days(self) -> int | None:
         if not str(self.retention_days.data or "").strip():
             return None
-        days = self._days("retention_days")
-        try:
-            check_retention(days, current_app.config["RETENTION_DAYS"])
-        except Refused as refused:
-            self.unread.take(refused)
+        days = self._read_days(self.retention_days)
+        if days is not None:
+            try:
+                check_retention(days, current_app.config["RETENTION_DAYS"])
+            except Refused as refused:
+                self.unread.take(refused)
         return days
 
     def _recording_days(self) -> int:
-        days = self._days("recording_days")
+        days = self._read_days(self.recording_days)
         return DEFAULT_RECORDING_DAYS if days is None else days
 
-    def _days(self, name: str) -> int | None:
-        text = str(self[name].data or "").strip()
+    def _read_days(self, field: Field) -> int | None:
+        """Return the number that was typed; None for anything else, which is noted."""
+        text = str(field.data or "").strip()
         if text.isascii() and text.isdigit() and len(text) <= 4:
             return int(text)
-        self.unread.add(name, "", "Isto não é um número de dias: escreva, como 30.")
+        self.unread.add(field.name, "", "Isto não é um número de dias: escreva, como 30.")
         return None
 
     def _expiry(self) -> datetime | None:
