@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -15,12 +15,11 @@ from webhookproxy.models import Recovery
 from webhookproxy.models.recovery.asking import ask, confirm
 from webhookproxy.models.recovery.recoveries import HOUR_MS, RecoveryState, last_sweep
 from webhookproxy.models.types import to_ms
-from webhookproxy.rules import Refused
 from webhookproxy.rules.platform import rest_base
 from webhookproxy.troubles.recovered import recovery_words, sweep_words
 from webhookproxy.web.shared.access import actor, company_or_404
 from webhookproxy.web.shared.address import digits
-from webhookproxy.web.shared.forms import policy, write
+from webhookproxy.web.shared.forms import policy, write, write_or_say
 
 blueprint = Blueprint("recovery", __name__)
 
@@ -81,10 +80,7 @@ def count(company_id: int) -> Response:
     def job(session: Session) -> int:
         return ask(session, company_id, now_ms - chosen[1] * HOUR_MS, now_ms, who)
 
-    try:
-        write(job, company_id)
-    except Refused as refused:
-        flash(refused.problems[0].portuguese, "error")
+    write_or_say(job, company_id)
     return redirect(url_for("recovery.show", company_id=company_id), code=303)
 
 

@@ -26,7 +26,13 @@ from webhookproxy.web.diagnosis.live import Found, ask
 from webhookproxy.web.diagnosis.token_owner import ONLY, OWNER, is_of_another
 from webhookproxy.web.shared import throttle
 from webhookproxy.web.shared.access import actor, administrators, company_or_404
-from webhookproxy.web.shared.forms import NOT_TO_BE_FILLED, StoredForm, policy, write
+from webhookproxy.web.shared.forms import (
+    NOT_TO_BE_FILLED,
+    StoredForm,
+    policy,
+    write,
+    write_or_say,
+)
 
 blueprint = Blueprint("next_token", __name__)
 
@@ -96,22 +102,16 @@ def act_on(company_id: int) -> Response:
 
 
 def _switch(company_id: int) -> bool:
-    """Switch to the token that is ready; say whether that was done, and return it."""
+    """Switch to the token that is ready, and say so or why not; return whether it was done."""
     allowed, who = policy(), actor()
-
-    def job(session: Session) -> bool:
-        return switch(session, find_company(session, company_id), allowed, who)
-
-    try:
-        is_done = write(job, company_id)
-    except Refused as refused:
-        flash(refused.problems[0].portuguese, "error")
-        return False
+    is_done = write_or_say(
+        lambda session: switch(session, find_company(session, company_id), allowed, who), company_id
+    )
     if is_done:
         flash("O token foi trocado: a conexão abre de novo com ele.")
-    else:
+    elif is_done is False:
         flash("Teste o token antes: só um que a 3C Plus aceitou entra no lugar do atual.", "error")
-    return is_done
+    return bool(is_done)
 
 
 def _remove(company_id: int) -> None:

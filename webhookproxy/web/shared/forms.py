@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from flask import current_app, request
+from flask import current_app, flash, request
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -169,6 +169,15 @@ def write(job: Callable[[Session], T], *company_ids: int) -> T:
         return write_and_tell(current_app, job, *company_ids)
     except StaleDataError:
         raise Conflict from None
+
+
+def write_or_say(job: Callable[[Session], T], *company_ids: int) -> T | None:
+    """Run a write, see `write`; if it is refused, have the next page say why and return None."""
+    try:
+        return write(job, *company_ids)
+    except Refused as refused:
+        flash(refused.problems[0].portuguese, "error")
+        return None
 
 
 def policy() -> Policy:
