@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -29,7 +28,6 @@ from webhookproxy.models.recovery.comparisons import (
 )
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.reasons import DeliveryState
-from webhookproxy.rules import Refused
 from webhookproxy.rules.platform import rest_base
 from webhookproxy.web.connection.comparison_words import (
     client_sentence,
@@ -39,7 +37,7 @@ from webhookproxy.web.connection.comparison_words import (
 from webhookproxy.web.shared import live
 from webhookproxy.web.shared.access import actor, company_or_404, readers
 from webhookproxy.web.shared.address import digits
-from webhookproxy.web.shared.forms import policy, write
+from webhookproxy.web.shared.forms import policy, write_or_say
 
 blueprint = Blueprint("comparison", __name__)
 
@@ -58,14 +56,14 @@ _RESENT = (DeliveryState.REFUSED, DeliveryState.EXPIRED, DeliveryState.CANCELLED
 
 @dataclass(frozen=True, slots=True)
 class ShownCall:
-    """A stored call of a difference, as it is now; `state` is empty without a delivery."""
+    """A stored call of a difference; `state` is empty without a delivery, or if it is purged."""
 
     public_id: str
     received_ms: int
     order_key: str
     facts: CallFacts
-    delivery_id: int
-    state: str
+    delivery_id: int = 0
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def compare(company_id: int) -> Response:
     """Have a day compared."""
     company_or_404(company_id)
     day, who = _day_or_404(), actor()
-    _write_or_say(lambda session: ask_comparison(session, company_id, day, who), company_id)
+    write_or_say(lambda session: ask_comparison(session, company_id, day, who), company_id)
     return redirect(url_for("comparison.show", company_id=company_id, dia=day), code=303)
 
 
@@ -121,15 +119,8 @@ def recover(company_id: int) -> Response:
     if asked is None or asked.company_id != company_id or asked.result is None:
         abort(404)
     asked_id = asked.id
-    _write_or_say(lambda session: recover_compared(session, asked_id, who), company_id)
+    write_or_say(lambda session: recover_compared(session, asked_id, who), company_id)
     return redirect(url_for("recovery.show", company_id=company_id), code=303)
-
-
-def _write_or_say(job: Any, company_id: int) -> None:
-    try:
-        write(job, company_id)
-    except Refused as refused:
-        flash(refused.problems[0].portuguese, "error")
 
 
 def _day_or_404() -> date:
@@ -182,7 +173,11 @@ def _differences(session: Session, company: Company, day: date, found: Compared)
             names[at.webhook_id],
             client_sentence(day, found, at, names[at.webhook_id]),
             [
-                _shown(events[each.event_id], each.delivery_id, states)
+                replace(
+                    events[each.event_id],
+                    delivery_id=each.delivery_id,
+                    state=states.get(each.delivery_id, ""),
+                )
                 for each in at.lacking
                 if each.event_id in events
             ],
@@ -193,7 +188,7 @@ def _differences(session: Session, company: Company, day: date, found: Compared)
     back = known_histories(session.connection(), company.id, ids)
     return {
         "webhooks": shown,
-        "only_here": [_shown(events[each], 0, {}) for each in found.only_here if each in events],
+        "only_here": [events[each] for each in found.only_here if each in events],
         "back": back,
         "is_all_back": found.missing_count == len(back),
         "is_whole": not found.missing_count and not any(each.at.lacks for each in shown),
@@ -212,18 +207,7 @@ def _events(session: Session, ids: list[int]) -> dict[int, ShownCall]:
     facts = facts_of_events(session, [row.id for row in rows])
     return {
         row.id: ShownCall(
-            row.public_id, row.received_ms, row.order_key, facts.get(row.id, NO_FACTS), 0, ""
+            row.public_id, row.received_ms, row.order_key, facts.get(row.id, NO_FACTS)
         )
         for row in rows
     }
-
-
-def _shown(call: ShownCall, delivery_id: int, states: Mapping[int, str]) -> ShownCall:
-    return ShownCall(
-        call.public_id,
-        call.received_ms,
-        call.order_key,
-        call.facts,
-        delivery_id if delivery_id in states else 0,
-        states.get(delivery_id, ""),
-    )
