@@ -9,7 +9,7 @@ from webhookproxy.models.recovery.comparisons import ComparisonState, DayCompari
 from webhookproxy.reasons import PLATFORM_WORDS, PlatformTrouble
 from webhookproxy.web.shared.formats import number, plural
 
-# The first are what the client misses; of the last nothing more is known, or it is not wanted.
+# The calls that the webhook did not accept, in the words for one and for many.
 _OTHERS = (
     (Fate.WAITING, "a caminho", "a caminho"),
     (Fate.FAILED, "com falha", "com falha"),

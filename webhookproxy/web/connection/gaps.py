@@ -44,7 +44,7 @@ class Gaps:
 
     @property
     def sent_again(self) -> int:
-        """Return of how many the server sent all events again."""
+        """Return the number of gaps of which the server sent all events again."""
         return sum(gap.recovered for gap in self.rows)
 
 

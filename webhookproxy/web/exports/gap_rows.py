@@ -27,7 +27,7 @@ def gaps(company_id: int, month: Month, before: int | None, most: int) -> Round:
     now = datetime.now(UTC)
     ends_ms = to_ms(month.ends)
     until = from_ms(ends_ms if before is None else min(before, ends_ms))
-    # Their requests are looked for among so many.
+    # Of these times the newest LOOKED_AT requests are read, and a gap may have more than one.
     most = min(most, LOOKED_AT // 2)
     query = (
         select(Gap)
