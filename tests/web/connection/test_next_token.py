@@ -13,6 +13,7 @@ from tests.web.support.sockets import execute, owner
 from webhookproxy.models.accounts.next_tokens import lay_ready
 from webhookproxy.models.audit import CLI
 from webhookproxy.models.companies import find_company
+from webhookproxy.platform import pace
 from webhookproxy.reasons import ConnectionReason
 from webhookproxy.web.diagnosis import next_token
 from webhookproxy.web.diagnosis.live import Found
@@ -21,14 +22,15 @@ OLD, NEW = "old-token-of-it-0001", "new-token-of-it-0001"
 
 
 def test_a_token_is_laid_ready_tried_and_switched_to(
-    app: Flask, ana: Browser, simulator: SimulatorProcess
+    app: Flask, ana: Browser, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pace, "SECONDS", 0.0)
     owner(app)
     rest_on_loopback(app)
     company = make_company(app, simulator.url, OLD, threec_id="1")
     address = f"/empresas/company_{company}/token-novo"
     assert f'href="{address}"' in ana.get(f"/empresas/company_{company}/editar").text
-    simulator.control("rest", token=NEW, role="gestor")
+    simulator.control("rest", token=NEW, role="supervisor")
     for typed, says in (
         (OLD, "Este é o token que a empresa já usa."),
         ("with space", "espaços ou caracteres de controle"),
@@ -43,6 +45,10 @@ def test_a_token_is_laid_ready_tried_and_switched_to(
     assert "Teste o token antes" in ana.get(address).text
     fields = {**ana.fields(address), "token": NEW, "token_expires": "31/12/2027"}
     ana.send(address, fields, 303)
+    said = "É de um supervisor. Só virão os eventos das equipes dele."
+    assert said in ana.get(address).text
+    simulator.control("rest", token=NEW, role="gestor")
+    ana.post(f"{address}/agora", 303, acao="testar")
     page = ana.get(address).text
     assert "A 3C Plus aceitou uma conexão com ele. É de um gestor." in page
     assert "o ID 3C Plus cadastrado aqui é 1" in page
