@@ -20,7 +20,7 @@ from bench import durable, growth, scale, search_cost, speed
 from bench.costs.conditions import conditions
 from bench.processes.relays import Stage, has_node
 from bench.processes.stage import two_cores
-from bench.rows import Row, text
+from bench.rows import Row, conclude
 from webhookproxy.demo.programs import DemoError
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -37,9 +37,8 @@ def main() -> int:
         print("There is no Node here: the ratios to N1 and N64 are left out.")
     with ExitStack() as stack:
         found = measure(Stage(stack, relays_core), quick=quick, node=node, other_core=own_core)
-    print(text(found))
     RESULTS.write_text(json.dumps([asdict(row) for row in found], indent=1, ensure_ascii=False))
-    return 1 if any(row.reached == "missed" for row in found) else 0
+    return conclude(found)
 
 
 def measure(stage: Stage, *, quick: bool, node: bool, other_core: int) -> list[Row]:

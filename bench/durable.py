@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from bench.load import Load
 from bench.processes.relays import Stage, install, start_durable, why_not_durable
 from bench.processes.stage import Relay, own_folder, two_cores
-from bench.rows import Row, at_least, at_most, text
+from bench.rows import Row, at_least, at_most, conclude
 from bench.speed import Start, alternated, fresh, product
 from webhookproxy.demo.programs import DemoError
 
@@ -32,12 +32,11 @@ def main() -> int:
     _, relays_core = two_cores(parser)
     try:
         with ExitStack() as stack:
-            found = measure(Stage(stack, relays_core), rounds=1 if quick else 3, events=5000)
+            stage = Stage(stack, relays_core)
+            return conclude(measure(stage, rounds=1 if quick else 3, events=5000))
     except DemoError as error:
         print(f"bench.durable: {error}", file=sys.stderr)
         return 1
-    print(text(found))
-    return 1 if any(row.reached == "missed" for row in found) else 0
 
 
 def measure(stage: Stage, *, rounds: int, events: int) -> list[Row]:

@@ -28,8 +28,9 @@ def at_most(name: str, value: float, floor: float, goal: float) -> Row:
     return Row(name, f"{value:.2f}", f"≤ {floor:g}", f"≤ {goal:g}", reached)
 
 
-def text(rows: list[Row]) -> str:
-    """Return the rows as a Markdown table."""
+def conclude(rows: list[Row]) -> int:
+    """Print the rows as a Markdown table. Return 0, or 1 if a floor was missed."""
     lines = ["| figure | measured | floor | goal | reached |", "|---|---|---|---|---|"]
     lines += [f"| {r.name} | {r.shown} | {r.floor} | {r.goal} | {r.reached} |" for r in rows]
-    return "\n".join(lines)
+    print("\n".join(lines))
+    return 1 if any(row.reached == "missed" for row in rows) else 0

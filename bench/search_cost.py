@@ -17,7 +17,7 @@ from sqlite3 import OperationalError, connect
 from bench.load import burst
 from bench.processes.relays import Product, Stage, install
 from bench.processes.stage import two_cores, wait_for
-from bench.rows import Row, at_least, text
+from bench.rows import Row, at_least, conclude
 from webhookproxy.demo.programs import DemoError
 
 FLOOR, GOAL = 0.90, 0.95
@@ -33,12 +33,11 @@ def main() -> int:
     _, relays_core = two_cores(parser)
     try:
         with ExitStack() as stack:
-            found = cost(Stage(stack, relays_core), arguments.rounds, arguments.events)
+            stage = Stage(stack, relays_core)
+            return conclude(cost(stage, arguments.rounds, arguments.events))
     except DemoError as error:
         print(f"bench.search_cost: {error}", file=sys.stderr)
         return 1
-    print(text(found))
-    return 1 if any(row.reached == "missed" for row in found) else 0
 
 
 def cost(stage: Stage, rounds: int, events: int) -> list[Row]:

@@ -14,8 +14,7 @@ from pathlib import Path
 import flask_migrate
 from flask import Flask
 
-from bench.rows import at_most
-from bench.rows import text as table
+from bench.rows import at_most, conclude
 from webhookproxy import create_app
 from webhookproxy.database.migrate import migrations
 from webhookproxy.declared.applying import Terms, apply
@@ -39,8 +38,7 @@ def main() -> int:
         at_most(f"seconds for {arguments.webhooks} webhooks: {name}", min(times), FLOOR_S, GOAL_S)
         for name, *times in zip(("all new", "no change", "all changed"), *rounds, strict=True)
     ]
-    print(table(found))
-    return 1 if any(each.reached == "missed" for each in found) else 0
+    return conclude(found)
 
 
 def _measured(webhooks: int) -> list[float]:

@@ -13,8 +13,7 @@ from typing import Any
 from requests import PreparedRequest, Response
 from requests.structures import CaseInsensitiveDict
 
-from bench.rows import Row
-from bench.rows import text as table
+from bench.rows import Row, conclude
 from webhookproxy.delivery.sending.sender import Sender
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.models.deliveries.tables import Due, Facts
@@ -81,5 +80,4 @@ def _cost(sender: Sender) -> float:
 
 
 if __name__ == "__main__":
-    print(table(attempts()))
-    sys.exit(0)
+    sys.exit(conclude(attempts()))

@@ -16,8 +16,7 @@ from itertools import cycle
 from bench.costs.clock import microseconds
 from bench.load import burst
 from bench.processes.relays import Product, Stage, install
-from bench.rows import Row, at_most
-from bench.rows import text as table
+from bench.rows import Row, at_most, conclude
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.events.contract import Source
 from webhookproxy.events.formats.definition import (
@@ -89,8 +88,7 @@ def main() -> int:
         stage = Stage(stack, cores[-1])
         product = install(stage)
         rows = formats(statistics.median(_delivered_us(stage, product) for _ in range(BURSTS)))
-    print(table(rows))
-    return 1 if rows[0].reached == "missed" else 0
+    return conclude(rows)
 
 
 def _delivered_us(stage: Stage, product: Product) -> float:

@@ -22,8 +22,7 @@ from unittest.mock import patch
 from sqlalchemy import Engine
 
 from bench.costs.refusals import prepared
-from bench.rows import Row
-from bench.rows import text as table
+from bench.rows import Row, conclude
 from webhookproxy.events.catalog import CATALOG
 from webhookproxy.events.recovery.histories import HISTORY
 from webhookproxy.listener import journal
@@ -50,8 +49,7 @@ def main() -> int:
             for row in cost(engine, packets(share), name, arguments.groups, arguments.rounds)
         ]
         app.extensions["store"].close()
-    print(table(found))
-    return 0
+    return conclude(found)
 
 
 def packets(share: int) -> list[str]:

@@ -23,8 +23,7 @@ from flask import Flask
 from sqlalchemy import Connection, text
 
 from bench.retention import insert_old
-from bench.rows import Row, at_most
-from bench.rows import text as table
+from bench.rows import Row, at_most, conclude
 from webhookproxy import create_app
 from webhookproxy.database.migrate import migrations
 from webhookproxy.delivery.outcomes import ledger
@@ -56,8 +55,7 @@ def main() -> int:
         app = prepared(Path(folder), arguments.events)
         found = cost(app, arguments.events, arguments.rounds)
         app.extensions["store"].close()
-    print(table(found))
-    return 1 if found[0].reached == "missed" else 0
+    return conclude(found)
 
 
 def prepared(folder: Path, events: int) -> Flask:
