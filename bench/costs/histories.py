@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 import time
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from sqlalchemy import Engine
 
+from bench.costs.paired import difference
 from bench.costs.refusals import prepared
 from bench.rows import Row, conclude
 from webhookproxy.events.catalog import CATALOG
@@ -65,20 +64,15 @@ def packets(share: int) -> list[str]:
 
 def cost(engine: Engine, group: list[str], name: str, groups: int, rounds: int) -> list[Row]:
     """Return the microseconds that an event costs more with the ledger, and the A/A band."""
-    times: dict[str, list[float]] = {"without": [], "with": [], "without again": []}
-    for number in range(rounds * len(times)):
-        # Each follows each of the others equally often.
-        names = list(permutations(times))[number // len(times) % 6]
-        kind = names[number % len(times)]
-        seconds = _run(engine, group, groups, noted=kind == "with")
-        times[kind].append(seconds / groups / len(group) * 1e6)
-    medians = {each: statistics.median(found) for each, found in times.items()}
-    plain = statistics.median(times["without"] + times["without again"])
-    band = abs(medians["without"] - medians["without again"])
+
+    def run(noted: bool) -> float:
+        return _run(engine, group, groups, noted=noted) / groups / len(group) * 1e6
+
+    found = difference(run, rounds)
     return [
-        Row(f"{name}: µs an event without the ledger", f"{plain:.1f}"),
-        Row("  µs more with it", f"{medians['with'] - plain:.2f}"),
-        Row("  the same between equal halves (A/A)", f"±{band:.2f}"),
+        Row(f"{name}: µs an event without the ledger", f"{found.plain:.1f}"),
+        Row("  µs more with it", f"{found.more:.2f}"),
+        Row("  the same between equal halves (A/A)", f"±{found.band:.2f}"),
     ]
 
 

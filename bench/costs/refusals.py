@@ -9,12 +9,10 @@ same difference between two halves of the runs without: what the machine itself 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 import time
 from functools import partial
-from itertools import permutations
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,6 +20,7 @@ import flask_migrate
 from flask import Flask
 from sqlalchemy import Connection, text
 
+from bench.costs.paired import Difference, difference
 from bench.retention import insert_old
 from bench.rows import Row, at_most, conclude
 from webhookproxy import create_app
@@ -80,7 +79,7 @@ def prepared(folder: Path, events: int) -> Flask:
 def cost(app: Flask, events: int, rounds: int) -> list[Row]:
     """Return what they cost an event that is accepted, and one that is refused."""
     more, band, plain = _difference(app, _results(events, 0.0), rounds)
-    refused, *_ = _difference(app, _results(events, REFUSED_SHARE), rounds)
+    refused = _difference(app, _results(events, REFUSED_SHARE), rounds).more
     each = more + (refused - more) / REFUSED_SHARE
     return [
         at_most("signs, groups, minutes: µs an event more, all accepted", more, FLOOR_US, GOAL_US),
@@ -90,17 +89,13 @@ def cost(app: Flask, events: int, rounds: int) -> list[Row]:
     ]
 
 
-def _difference(app: Flask, results: list[Result], rounds: int) -> tuple[float, float, float]:
-    """Return the microseconds an event with them more than without, the A/A band, and without."""
-    times: dict[str, list[float]] = {"without": [], "with": [], "without again": []}
-    for number in range(rounds * len(times)):
-        # Each follows each of the others equally often.
-        names = list(permutations(times))[number // len(times) % 6]
-        name = names[number % len(times)]
-        times[name].append(_run(app, results, counts=name == "with") / len(results) * 1e6)
-    medians = {name: statistics.median(found) for name, found in times.items()}
-    plain = statistics.median(times["without"] + times["without again"])
-    return medians["with"] - plain, abs(medians["without"] - medians["without again"]), plain
+def _difference(app: Flask, results: list[Result], rounds: int) -> Difference:
+    """Return the microseconds that each event costs, with them and without."""
+
+    def run(counts: bool) -> float:
+        return _run(app, results, counts=counts) / len(results) * 1e6
+
+    return difference(run, rounds)
 
 
 def _run(app: Flask, results: list[Result], *, counts: bool) -> float:
