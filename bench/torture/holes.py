@@ -70,11 +70,13 @@ class Result:
     def good(self) -> bool:
         """Return whether nothing was lost or doubled, but for recorded holes."""
         # A round that also kills the owner may leave two gaps.
-        gaps = self.rounds * (2 if self.kind.is_recovered else self.kind.may_lose)
-        lost = self.lost if self.kind.may_lose else 0
-        in_bounds = self.gaps <= gaps and self.lost <= lost
-        doubled = self.doubled > self.rounds * self.kind.under_way
-        return in_bounds and not self.unrecorded and not doubled
+        gaps_of_a_round = 2 if self.kind.is_recovered else int(self.kind.may_lose)
+        return (
+            (self.kind.may_lose or not self.lost)
+            and not self.unrecorded
+            and self.gaps <= self.rounds * gaps_of_a_round
+            and self.doubled <= self.rounds * self.kind.under_way
+        )
 
     def line(self) -> str:
         """Return a row of a Markdown table."""
@@ -224,21 +226,19 @@ def run(made: Stage, kind: Kind, rounds: int) -> Result:
         assert server.terminate() == 0
         came = payloads(receiver)
         del came["{}"]
-    gaps = rows(made.app, "SELECT started_at, ended_at FROM gaps WHERE ended_at IS NOT NULL")
-    # The last one is of the stop of the last server.
+    holes = _holes(made)
     lost = emitted - came
-    holes = [(int(began), int(ended)) for began, ended in gaps]
     nowhere = {text: count for text, count in lost.items() if not _is_in(holes, stream, text)}
     if nowhere:
         print(f"lost, and in no gap: {nowhere} of {emitted.total()}")
     return Result(
         kind,
         rounds,
-        emitted.total(),
-        lost.total(),
-        sum(nowhere.values()),
-        (came - emitted).total(),
-        len(holes),
+        emitted=emitted.total(),
+        lost=lost.total(),
+        unrecorded=sum(nowhere.values()),
+        doubled=(came - emitted).total(),
+        gaps=len(holes),
     )
 
 
@@ -262,6 +262,13 @@ def _followed(old: ServerProcess, new: ServerProcess) -> ServerProcess:
 def _has_come(receiver: Receiver, name: str) -> bool:
     """Return whether an event of this name is among those that came lately."""
     return any(json.loads(each.body)["event"] == name for each in receiver.requests[-100:])
+
+
+def _holes(made: Stage) -> list[tuple[int, int]]:
+    """Return when each recorded gap began and ended."""
+    # The one of the last server's stop has no end.
+    query = "SELECT started_at, ended_at FROM gaps WHERE ended_at IS NOT NULL"
+    return [(int(began), int(ended)) for began, ended in rows(made.app, query)]
 
 
 def _is_in(holes: Sequence[tuple[int, int]], stream: Stream, text: str) -> bool:
