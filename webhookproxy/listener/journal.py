@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from gevent.lock import Semaphore
 from sqlalchemy import Connection, text
@@ -119,7 +119,7 @@ class Journal:
             self._count_again(self._fence)
             self._deliveries.catch_up()
             ids = list(islice(self._deliveries.following(), count))
-            self._deliveries.take([(each,) for each in ids])
+            self._deliveries.take(ids)
             yield Reserved(ids, self._fence)
 
     def write(
@@ -186,9 +186,8 @@ class Journal:
 
         written, rows = self._store.run(job, fence=fence, late=True)
         self.stored += len(rows.events)
-        self._events.take(rows.events)
-        self._deliveries.take(rows.deliveries)
-        self._deliveries.take(rows.filtered)
+        self._events.take(rows.event_ids)
+        self._deliveries.take(rows.delivery_ids)
         return Written(written, rows.dues)
 
     def _numbered(self, arrivals: list[Arrival]) -> Rows:
@@ -238,7 +237,7 @@ def _insert(connection: Connection, arrivals: list[Arrival], rows: Rows) -> None
 def _still_open(connection: Connection, rows: Rows) -> Rows:
     """Return the rows with those dues that were committed, and the numbers that these have."""
     # Webhooks that had a call when it was recovered come last, so the others' numbers moved up.
-    still = open_deliveries(connection, [cast("int", row[0]) for row in rows.events])
+    still = open_deliveries(connection, rows.event_ids)
     pairs = zip(rows.dues, rows.deliveries, strict=True)
     dues = [replace(due, id=still[row[1:3]]) for due, row in pairs if row[1:3] in still]
     return rows._replace(dues=dues)

@@ -60,6 +60,16 @@ class Rows(NamedTuple):
     links: list[LinkRow]
     event_columns: tuple[str, ...]
 
+    @property
+    def event_ids(self) -> list[int]:
+        """Return the numbers of the events."""
+        return _numbers(self.events)
+
+    @property
+    def delivery_ids(self) -> list[int]:
+        """Return the numbers of the deliveries, and then of what is kept back."""
+        return _numbers(self.deliveries) + _numbers(self.filtered)
+
 
 def numbered(
     arrivals: list[Arrival], event_ids: Iterator[int], delivery_ids: Iterator[int]
@@ -88,8 +98,8 @@ def numbered(
 
 def twins(arrivals: list[Arrival], rows: Rows) -> list[tuple[int, int]]:
     """Return the numbers of events whose history is an event already, each with that one's."""
-    pairs = zip(arrivals, rows.events, strict=True)
-    return [(cast("int", row[0]), each.twin) for each, row in pairs if each.twin]
+    pairs = zip(rows.event_ids, arrivals, strict=True)
+    return [(event_id, each.twin) for event_id, each in pairs if each.twin]
 
 
 def kept_back(arrival: Arrival) -> list[tuple[Route, DeliveryReason, str | None]]:
@@ -99,6 +109,10 @@ def kept_back(arrival: Arrival) -> list[tuple[Route, DeliveryReason, str | None]
         (route, reason, condition) for route, condition in arrival.filtered
     ]
     return left_out + [(route, had, None) for route in arrival.had_it]
+
+
+def _numbers(rows: list[Row]) -> list[int]:
+    return [cast("int", row[0]) for row in rows]
 
 
 def _event_columns(arrivals: list[Arrival], *, has_links: bool) -> tuple[str, ...]:

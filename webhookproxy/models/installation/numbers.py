@@ -9,8 +9,7 @@ large for a program that counts in floating point. Numbers of earlier versions, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator
 
 EPOCH_MS = 1_767_225_600_000
 SHARDS = 64
@@ -58,10 +57,9 @@ class Counting:
         """Yield the next numbers, without end; they count as given once `take` was called."""
         return following(self.last)
 
-    def take(self, rows: Sequence[Sequence[object]]) -> None:
-        """Count the numbers of rows as given; they come first in each row, and in order."""
-        if rows:
-            self.last = max(self.last, cast(int, rows[-1][0]))
+    def take(self, ids: Iterable[int]) -> None:
+        """Count these numbers as given, and all that come before them."""
+        self.last = max((self.last, *ids))
 
 
 def following(number: int) -> Iterator[int]:
