@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gevent.lock import Semaphore
 from sqlalchemy import Connection, text
 
-from webhookproxy.database.bulk import Row, insert_rows, update_rows
+from webhookproxy.database.bulk import insert_rows, update_rows
 from webhookproxy.database.lease import SHARD
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.routes import Arrival
@@ -47,20 +47,19 @@ _CREATED = (
     " SET created = webhook_health.created + v.created FROM v WHERE webhook_id = v.id"
 )
 _RECEIVED = (
-    "WITH v (id, events, last, malformed) AS (VALUES {values}) UPDATE connections"
+    "WITH v (id, events, last, malformed{columns}) AS (VALUES {{values}}) UPDATE connections"
     " SET events = connections.events + v.events,"
-    " malformed = connections.malformed + v.malformed FROM v WHERE company_id = v.id"
+    " malformed = connections.malformed + v.malformed{changes} FROM v WHERE company_id = v.id"
 )
-_RECEIVED_CASTS = ("BIGINT", "BIGINT", "BIGINT", "BIGINT")
+_RECEIVED_BY_REST = _RECEIVED.format(columns="", changes="")
+_RECEIVED_BY_REST_CASTS = ("BIGINT", "BIGINT", "BIGINT", "BIGINT")
 # Only a socket's events are a sign of life, and have a place from where another process goes on.
-_RECEIVED_BY_SOCKET = _RECEIVED.replace(
-    "malformed)", "malformed, session, place, replayed)", 1
-).replace(
-    " FROM v",
-    ", last_event_at = v.last, session = v.session, session_offset = v.place,"
-    " session_replayed = v.replayed FROM v",
+_RECEIVED_BY_SOCKET = _RECEIVED.format(
+    columns=", session, place, replayed",
+    changes=", last_event_at = v.last, session = v.session, session_offset = v.place,"
+    " session_replayed = v.replayed",
 )
-_RECEIVED_BY_SOCKET_CASTS = (*_RECEIVED_CASTS, "TEXT", "TEXT", "BIGINT")
+_RECEIVED_BY_SOCKET_CASTS = (*_RECEIVED_BY_REST_CASTS, "TEXT", "TEXT", "BIGINT")
 
 
 class Written(NamedTuple):
@@ -279,13 +278,14 @@ def _count(connection: Connection, arrivals: list[Arrival]) -> None:
 def _count_received(
     connection: Connection, arrivals: list[Arrival], received: dict[int, list[int]]
 ) -> None:
-    counted: list[Row] = [(key, *received[key]) for key in sorted(received)]
+    companies = sorted(received)
     if arrivals[0].is_recovered:
-        update_rows(connection, _RECEIVED, _RECEIVED_CASTS, counted)
+        counted = [(key, *received[key]) for key in companies]
+        update_rows(connection, _RECEIVED_BY_REST, _RECEIVED_BY_REST_CASTS, counted)
         return
     last = {arrival.company_id: arrival.place for arrival in arrivals}
     places = {key: NOWHERE if place is None else place.columns() for key, place in last.items()}
-    rows = [(*row, *places[key]) for row, key in zip(counted, sorted(received), strict=True)]
+    rows = [(key, *received[key], *places[key]) for key in companies]
     update_rows(connection, _RECEIVED_BY_SOCKET, _RECEIVED_BY_SOCKET_CASTS, rows)
 
 
