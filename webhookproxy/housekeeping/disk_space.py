@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -185,20 +187,23 @@ def _vacuum_pages(connection: Connection) -> bool:
 def _about_all(engine: Engine) -> int:
     """Return about how many events PostgreSQL has: it counts those of some pages."""
     query = "SELECT reltuples FROM pg_class WHERE oid = 'events'::regclass"
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        lift_limits(connection)
+    with _without_limits(engine) as connection:
         connection.exec_driver_sql("ANALYZE events")
-        count = int(connection.exec_driver_sql(query).scalar_one())
-        # The pool must not hand out a connection with this setting.
-        connection.invalidate()
-    return count
+        return int(connection.exec_driver_sql(query).scalar_one())
 
 
 def _vacuum(engine: Engine) -> None:
     """Let PostgreSQL reuse the space of removed rows now, before its own vacuum comes."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        lift_limits(connection)
+    with _without_limits(engine) as connection:
         for table in ("attempts", "deliveries", "events"):
             connection.exec_driver_sql(f"VACUUM {table}")
+
+
+@contextmanager
+def _without_limits(engine: Engine) -> Iterator[Connection]:
+    """Open a connection of PostgreSQL for long work outside a transaction."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        lift_limits(connection)
+        yield connection
         # The pool must not hand out a connection with this setting.
         connection.invalidate()
