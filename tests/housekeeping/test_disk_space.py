@@ -13,6 +13,7 @@ from flask import Flask
 from tests.delivery.lanes_world import Sending, sending
 from tests.housekeeping.test_steps import URL, count, end
 from tests.support.application import rows
+from webhookproxy.database.connections import READERS
 from webhookproxy.housekeeping import disk_space
 from webhookproxy.housekeeping.disk_space import DiskSpace, DiskState, look
 from webhookproxy.housekeeping.purge import Purge
@@ -158,3 +159,15 @@ def test_postgresql_makes_room_once_for_each_time_that_it_outgrew_what_it_had(
         rounds()
         assert (count(half, "events") < kept) == outgrown
         assert before[0] not in left(half)
+
+
+@pytest.mark.postgresql
+def test_long_work_that_fails_leaves_no_connection_without_limits(postgresql_app: Flask) -> None:
+    with sending(postgresql_app) as half:
+        with pytest.raises(OSError, match="away"), disk_space._without_limits(half.reading):
+            raise OSError("away")
+        # The pool hands its connections out in turn.
+        for _ in range(READERS):
+            with half.reading.connect() as connection:
+                shown = connection.exec_driver_sql("SHOW statement_timeout")
+                assert shown.scalar_one() == "30s"

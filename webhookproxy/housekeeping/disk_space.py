@@ -204,6 +204,8 @@ def _without_limits(engine: Engine) -> Iterator[Connection]:
     """Open a connection of PostgreSQL for long work outside a transaction."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         lift_limits(connection)
-        yield connection
-        # The pool must not hand out a connection with this setting.
-        connection.invalidate()
+        try:
+            yield connection
+        finally:
+            # The pool must not hand out a connection with this setting.
+            connection.invalidate()
