@@ -30,11 +30,16 @@ _OPEN_IDS = text(
     f"SELECT id FROM deliveries WHERE webhook_id = :webhook AND {OPEN} ORDER BY id LIMIT :batch"
 )
 _NEXT_OPEN = text(f"SELECT MIN(webhook_id) FROM deliveries WHERE {OPEN} AND webhook_id > :after")
-_OF_COMPANY = (
-    *("hourly_events", "gaps", "call_histories", "recoveries", "day_comparisons"),
+_EXISTS = text("SELECT 1 FROM webhooks WHERE id = :id")
+# Tables that may have many rows of a company: they are removed a batch at a time.
+_MANY_OF_COMPANY = (
+    "hourly_events",
+    "gaps",
+    "call_histories",
+    "recoveries",
+    "day_comparisons",
     "recording_links",
 )
-_EXISTS = text("SELECT 1 FROM webhooks WHERE id = :id")
 
 
 class Deleted:
@@ -109,7 +114,7 @@ class Deleted:
 
         def job(connection: Connection) -> bool:
             where = f"company_id = {int(company_id)}"
-            for table in _OF_COMPANY:
+            for table in _MANY_OF_COMPANY:
                 if remove_rows(connection, table=table, where=where) == purge.BATCH:
                     return True
             for table, column in (
