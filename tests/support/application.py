@@ -156,7 +156,7 @@ def store_of(app: Flask) -> Store:
 
 def rest_on_loopback(app: Flask) -> Policy:
     """Let 3C Plus be asked over REST where its socket is: at the simulator. Return the policy."""
-    policy = replace(app.extensions["policy"], rest_hosts=frozenset({"127.0.0.1"}))
+    policy: Policy = replace(app.extensions["policy"], rest_hosts=frozenset({"127.0.0.1"}))
     app.extensions["policy"] = policy
     return policy
 

@@ -51,7 +51,7 @@ class PlatformError(Exception):
         The first wait is `first_ms`, each next one twice as long up to `most_ms`; 3C Plus may ask
         for a longer one.
         """
-        grown = min(first_ms * 2 ** min(failures, 10), most_ms)
+        grown = min(first_ms << min(failures, 10), most_ms)
         return max(grown, round((self.after or 0.0) * 1000))
 
 

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from webhookproxy.network.guard import DEFAULT_PORTS
 
 NAME_MAX = 120
-# Fields of companies and webhooks: those whose value no one is shown, and those that are an address.
+# Fields of companies and webhooks: those whose value no one is shown, and the addresses.
 SECRETS = ("token", "rest_token", "authorization", "secret", "headers")
 ADDRESSES = ("url", "socket_url", "rest_url")
 
