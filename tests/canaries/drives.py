@@ -10,7 +10,16 @@ from typing import Any
 from flask import Flask
 
 from tests.api.walk import operations
-from tests.canaries.marks import AUTH, OWN_HEADER, PHONE, PHONE_SHOWN, SECRET, TOKEN, URL_KEY
+from tests.canaries.marks import (
+    AUTH,
+    OWN_HEADER,
+    PHONE,
+    PHONE_SHOWN,
+    SECRET,
+    TOKEN,
+    URL_KEY,
+    shows_the_phone,
+)
 from tests.canaries.stage import (
     ANA,
     BETO,
@@ -145,9 +154,7 @@ def reader(stage: Stage, ana: Served) -> None:
         lena.client.get(address)
     shown = {each.endpoint for each in heard if each.status == 200}
     assert {"events.show", "events.index", "deliveries.show", "webhooks.show"} <= shown
-    for phone in (PHONE, PHONE_SHOWN, "91234"):
-        found = [each.path for each in heard if phone in each.text]
-        assert found == [], (phone, found)
+    assert [each.path for each in heard if shows_the_phone(each.text)] == []
 
 
 def every_form(stage: Stage, ana: Served) -> None:
