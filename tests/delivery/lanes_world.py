@@ -139,7 +139,10 @@ class Sending:
     def store_events(
         self, count: int, key: str | None = None, name: str = "x", chars: int = 0
     ) -> list[Due]:
-        """Commit `count` events; the payload of each is `{"n": …, "key": …}`, or longer."""
+        """Commit `count` events, and tell no lane.
+
+        The payload of each is `{"n": …, "key": …}`, or longer.
+        """
         dues: list[Due] = []
         while count > 0:
             group = [self._arrival(key, name, chars) for _ in range(min(count, 500))]
@@ -171,8 +174,14 @@ class Sending:
         return self.store.session(lambda session: do(session, find_delivery(session, delivery_id)))
 
     def notice(self) -> None:
-        """Look for changes that any process made, as the engine does twice a second."""
+        """Look for changes that any process made, as the engine does twice a second.
+
+        A new lane reads once from the database: what is stored later it sends only if it is told.
+        """
+        known = set(self.lanes._lanes)
         self.relay.follow_changes()
+        new = [lane for number, lane in self.lanes._lanes.items() if number not in known]
+        wait_until(lambda: not any(lane._workers for lane in new), 20, "each new lane has looked")
 
     def event_ids(self) -> list[int]:
         """The number of every event, in order of arrival."""
