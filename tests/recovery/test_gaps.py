@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tests.recovery.world import MINUTE_MS, World
 from tests.support.application import rows
-from webhookproxy.listener.intake import now_ms
+from webhookproxy.database.clock import ms_now
 from webhookproxy.listener.status import Status
 from webhookproxy.models.recovery.recoveries import Recovery, RecoveryState, recoveries_of
 from webhookproxy.reasons import ConnectionReason, ConnectionState, PlatformTrouble
@@ -31,7 +31,7 @@ def asked(world: World) -> list[Any]:
 
 
 def test_the_calls_of_a_gap_are_asked_for_two_minutes_after_it(world: World) -> None:
-    now = now_ms()
+    now = ms_now()
     has_gap(world, now - 60_000, now - 1_000)
     (found,) = asked(world)
     assert (found.since_ms, found.until_ms) == (now - 60_000, now - 1_000)
@@ -46,7 +46,7 @@ def test_the_calls_of_a_gap_are_asked_for_two_minutes_after_it(world: World) -> 
 
 
 def test_gaps_that_follow_each_other_are_asked_for_together(world: World) -> None:
-    now = now_ms()
+    now = ms_now()
     has_gap(world, now - 90_000, now - 80_000)
     has_gap(world, now - 50_000, now - 10_000)
     (found,) = asked(world)
@@ -89,7 +89,7 @@ def test_a_gap_tells_of_its_own_request(world: World) -> None:
 
 def test_a_company_that_does_not_want_it_is_not_asked_for(world: World) -> None:
     world.execute("UPDATE companies SET recover_calls = FALSE")
-    has_gap(world, now_ms() - 60_000, now_ms())
+    has_gap(world, ms_now() - 60_000, ms_now())
     assert asked(world) == []
 
 

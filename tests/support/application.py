@@ -23,6 +23,7 @@ from werkzeug.routing import Rule
 from webhookproxy import create_app
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.config.keys import Keyring
+from webhookproxy.database.clock import process_clock
 from webhookproxy.database.migrate import migrations
 from webhookproxy.database.store import Store
 from webhookproxy.extensions import db
@@ -125,6 +126,7 @@ def _ending(app: Flask) -> Iterator[None]:
             db.engine.dispose()
         app.extensions["store"].close()
         app.extensions["search"].close()
+        process_clock.forget()
         # An open file that a test forgot is told of in that test. What is left lives longer, and
         # is not looked at again: that makes the next collection quick.
         gc.collect()

@@ -16,6 +16,7 @@ from tests.support.application import TOKEN, store_of
 from tests.web.support.addresses import make_addresses
 from tests.web.support.browser import Browser
 from tests.web.support.session import let_in
+from webhookproxy.database import clock as database_clock
 from webhookproxy.models.accounts.people import create_user, grant_only, hasher
 from webhookproxy.models.accounts.sign_ins import sign_in
 from webhookproxy.models.audit import Action, Actor, record
@@ -126,8 +127,10 @@ def visitor(app: Flask) -> Browser:
 
 
 @pytest.fixture
-def clock() -> Iterator[Traveller]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Traveller]:
     """The time, which stands still in the middle of a step of 30 s until a test moves it."""
+    # PostgreSQL's own does not stand.
+    monkeypatch.setattr(database_clock, "look", lambda *_: None)
     now = datetime.now(UTC).replace(second=15, microsecond=0)
     with time_machine.travel(now, tick=False) as clock:
         yield clock

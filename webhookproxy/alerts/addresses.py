@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.config.address import linked_address
 from webhookproxy.config.keys import KeyringError
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models import AlertAddress, AlertMessage
 from webhookproxy.models.accounts.link_tokens import hash_of, new_token
 from webhookproxy.models.alerts.messages import MessageKind
@@ -104,7 +105,7 @@ def add_address(
         secret=secrets.token_urlsafe(32) if checked.kind is AddressKind.WEBHOOK else None,
         label=checked.label,
         position=max((each.position for each in known), default=0) + 1,
-        created_at=datetime.now(UTC),
+        created_at=utc_now(),
         messages_unconfirmed=0,
     )
     session.add(address)
@@ -121,7 +122,7 @@ def remove_address(session: Session, address: AlertAddress) -> None:
     """
     asked = update(AlertMessage).where(AlertMessage.address_id == address.id)
     waiting = AlertMessage.sent_at.is_(None), AlertMessage.given_up_at.is_(None)
-    session.execute(asked.where(*waiting).values(given_up_at=datetime.now(UTC)))
+    session.execute(asked.where(*waiting).values(given_up_at=utc_now()))
     session.execute(asked.values(address_id=None, body=None, link=None))
     session.delete(address)
     session.flush()
@@ -155,7 +156,7 @@ def send_confirmation(
     _count_unconfirmed(address)
     token = new_token()
     address.confirm_hash = hash_of(token)
-    address.confirm_until = datetime.now(UTC) + CONFIRM_FOR
+    address.confirm_until = utc_now() + CONFIRM_FOR
     return _ask_for(
         session,
         address,
@@ -191,7 +192,7 @@ def awaiting_confirmation(session: Session, token: str) -> AlertAddress | None:
     query = select(AlertAddress).where(
         # The database compares hashes of 128 random bits: how long that takes says nothing.
         AlertAddress.confirm_hash == hash_of(token),
-        AlertAddress.confirm_until > datetime.now(UTC),
+        AlertAddress.confirm_until > utc_now(),
         AlertAddress.confirmed_at.is_(None),
     )
     return session.scalar(query)
@@ -201,13 +202,13 @@ def confirm(session: Session, token: str) -> AlertAddress | None:
     """Confirm the address of a link, which opens nothing afterwards; None if it did not before."""
     address = awaiting_confirmation(session, token)
     if address is not None:
-        address.confirmed_at = datetime.now(UTC)
+        address.confirmed_at = utc_now()
         address.confirm_hash = address.confirm_until = address.last_error = None
     return address
 
 
 def _count_unconfirmed(address: AlertAddress) -> None:
-    today = day_number(datetime.now(UTC).date())
+    today = day_number(utc_now().date())
     if address.unconfirmed_day != today:
         address.unconfirmed_day, address.messages_unconfirmed = today, 0
     if address.messages_unconfirmed >= UNCONFIRMED_MAX:
@@ -229,7 +230,7 @@ def _ask_for(
     link: str | None,
 ) -> AlertMessage:
     """Put a message to one address into the outbox."""
-    now = datetime.now(UTC)
+    now = utc_now()
     asked = select(func.count()).where(
         AlertMessage.user_id == address.user_id,
         AlertMessage.created_at > now - timedelta(days=1),

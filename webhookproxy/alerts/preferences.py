@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from webhookproxy.alerts.conditions import CONDITIONS, MINUTES_MAX, Condition
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models import AlertPreferences, AlertWatch
 from webhookproxy.rules import Refused
 
@@ -90,7 +90,7 @@ def forget_watch(
             AlertWatch.user_id == user_id, AlertWatch.condition == condition.value, same_company
         )
     )
-    preferences_of(session, user_id).changed_at = datetime.now(UTC)
+    preferences_of(session, user_id).changed_at = utc_now()
 
 
 def preferences_of(session: Session, user_id: int) -> AlertPreferences:
@@ -127,4 +127,4 @@ def set_preferences(
     row = preferences_of(session, user_id)
     row.is_on, row.morning_line = is_on, morning_line
     row.quiet_from, row.quiet_until = quiet if quiet is not None else (None, None)
-    row.changed_at = datetime.now(UTC)
+    row.changed_at = utc_now()

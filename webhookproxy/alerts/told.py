@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models import Alert, AlertAddress, AlertMessage, AlertMessagePart, User, Webhook
 
 # Older alerts are not listed, and what could not be sent so long ago is no news any more.
@@ -91,7 +92,7 @@ def told_of_company(
         .outerjoin(Webhook, Webhook.id == Alert.webhook_id)
         .where(
             Alert.company_id == company_id,
-            or_(Alert.closed_at.is_(None), Alert.since > datetime.now(UTC) - LISTED_FOR),
+            or_(Alert.closed_at.is_(None), Alert.since > utc_now() - LISTED_FOR),
         )
         .order_by(AlertMessage.id.desc(), Alert.id.desc())
         .limit(most)
@@ -105,7 +106,7 @@ def told_last(session: Session, user_id: int) -> datetime | None:
     """Return when the newest message was made that reached a user, tests apart; None for none."""
     query = select(func.max(AlertMessage.created_at)).where(
         AlertMessage.user_id == user_id,
-        AlertMessage.created_at > datetime.now(UTC) - UNSENT_FOR,
+        AlertMessage.created_at > utc_now() - UNSENT_FOR,
         AlertMessage.sent_at.is_not(None),
         AlertMessage.address_id.is_(None),
     )
@@ -117,7 +118,7 @@ def unsent(session: Session, user_id: int | None, most: int) -> Sequence[Unsent]
 
     A message counts from its first failed try on, which notes its error, until an address takes it.
     """
-    since = datetime.now(UTC) - UNSENT_FOR
+    since = utc_now() - UNSENT_FOR
     query = (
         select(
             AlertMessage.id,

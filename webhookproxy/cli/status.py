@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -12,6 +11,7 @@ from sqlalchemy.orm import joinedload, load_only
 
 from webhookproxy.cli.shared.errors import Command
 from webhookproxy.cli.shared.output import json_option, print_json
+from webhookproxy.database.clock import utc_now
 from webhookproxy.engine.liveness import Owner, read_owner, shown_state
 from webhookproxy.events.contract import timestamp
 from webhookproxy.extensions import db
@@ -86,7 +86,7 @@ def _webhooks() -> dict[int, list[dict[str, Any]]]:
         .order_by(Webhook.id)
     )
     found: dict[int, list[dict[str, Any]]] = {}
-    now = datetime.now(UTC)
+    now = utc_now()
     for row in rows:
         webhook = {"id": f"webhook_{row.id}", "name": row.name, **_health(row.health)}
         if (trouble := trouble_of(row, now)) is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import click
 from flask import current_app
@@ -15,6 +14,7 @@ from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY, on_terminal, read_secret
 from webhookproxy.config.address import first_access_address, pages_address
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Grant, User
 from webhookproxy.models.accounts.one_time_codes import first_code
@@ -117,7 +117,7 @@ def first_code_again() -> None:
             "`flask user password EMAIL` sets a forgotten password."
         )
     config = current_app.config
-    code = first_code(config["SECRET_KEY"], datetime.now(UTC))
+    code = first_code(config["SECRET_KEY"], utc_now())
     click.echo(first_access_address(pages_address(config), code))
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import QueuePool
 
 from webhookproxy.database.bulk import execute
+from webhookproxy.database.clock import follow
 from webhookproxy.extensions import db
 
 # Milliseconds that a write waits for another process before it fails and is tried again. The
@@ -41,6 +42,7 @@ def init_app(app: Flask) -> None:
     db.init_app(app)
     with app.app_context():
         engine = db.engine
+    follow(engine)
     if engine.dialect.name == "sqlite":
         # It waits only during the recovery after a killed writer.
         set_pragmas(engine, "busy_timeout = 1000", "query_only = ON")
@@ -74,7 +76,7 @@ def lift_limits(connection: Connection) -> None:
 def one_connection(url: str) -> Engine:
     """Return an engine with one connection, for a thread of its own."""
     is_postgresql = make_url(url).get_backend_name() == "postgresql"
-    return create_engine(
+    engine = create_engine(
         url,
         poolclass=QueuePool,
         pool_size=1,
@@ -84,6 +86,8 @@ def one_connection(url: str) -> Engine:
         hide_parameters=True,
         connect_args=postgresql_arguments() if is_postgresql else {"check_same_thread": False},
     )
+    follow(engine)
+    return engine
 
 
 def set_pragmas(engine: Engine, *pragmas: str) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.counts import Durations
 from webhookproxy.database.bulk import execute
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.connections import lock_at_begin, one_connection
 
 logger = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ class Store:
     def _note_health(self, group: list[_Entry[Any]]) -> None:
         failed = any(isinstance(entry.error, StoreUnavailable) for entry in group)
         if failed and self.failing_since is None:
-            self.failing_since = time.time()
+            self.failing_since = seconds_now()
             logger.error("the database takes no writes: events wait in memory until it does again")
         elif not failed and self.failing_since is not None:
             self.failing_since = None

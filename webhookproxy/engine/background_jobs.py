@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -13,6 +12,7 @@ from webhookproxy.alerts.channels import Channels
 from webhookproxy.alerts.telling.outbox import Outbox
 from webhookproxy.alerts.watching.watcher import Watcher
 from webhookproxy.config.address import linked_address
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.delivery.outcomes.resending import Resending
 from webhookproxy.engine.dead_man import DeadMansSwitch
 from webhookproxy.engine.installation import Installation
@@ -57,7 +57,7 @@ class BackgroundJobs(NamedTuple):
 
 
 def background_jobs(
-    app: Flask, relay: Relay, clock: Callable[[], float] = time.time
+    app: Flask, relay: Relay, clock: Callable[[], float] = seconds_now
 ) -> BackgroundJobs:
     """Return the jobs of a relay; only tests bring a clock."""
     config, store, reading = app.config, relay.store, relay.reading

@@ -25,6 +25,7 @@ from webhookproxy.alerts.people import Person, people
 from webhookproxy.alerts.telling.compose import INSTALLATION
 from webhookproxy.alerts.telling.outbox import Sender
 from webhookproxy.alerts.telling.words import advice, begun
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import Store
 from webhookproxy.engine.liveness import Storing
 from webhookproxy.events import contract
@@ -69,7 +70,7 @@ class LastWord:
         base: str | None,
         look: Callable[[], Storing],
         is_owner: Callable[[], bool],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
     ) -> None:
         self._store = store
         self._reading = reading

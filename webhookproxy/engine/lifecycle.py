@@ -12,6 +12,7 @@ from flask import Flask
 from gevent.event import Event
 
 from webhookproxy.broadcast import Broadcast
+from webhookproxy.database.clock import keep_looking
 from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.database.notices import notices_on
 from webhookproxy.database.store import Store
@@ -89,6 +90,7 @@ class Engine:
             "run": self._run,
             "heartbeat": self._heartbeat.run,
             "watch": self._loop.watch,
+            "clock": partial(keep_looking, self._relay.reading),
         }
         if self._notices is not None:
             runs["notices"] = self._notices.run

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import gevent
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.broadcast import Broadcast
+from webhookproxy.database.clock import seconds_now, utc_now
 from webhookproxy.database.store import Store
 from webhookproxy.delivery.lanes.pool import Lanes
 from webhookproxy.engine.hand_over import HandOver
@@ -55,7 +56,7 @@ class Relay:
         store: Store,
         console: Console,
         on_fenced: Callable[[int], None],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
     ) -> None:
         policy: Policy = app.extensions["policy"]
         broadcast: Broadcast = app.extensions["broadcast"]
@@ -98,7 +99,7 @@ class Relay:
         self.status.hold()
         self.intake.hold()
         self.registry.begin(ahead=True)
-        old = datetime.now(UTC) - ONE_SOCKET_LASTS
+        old = utc_now() - ONE_SOCKET_LASTS
         connected = select(Connection.company_id).where(
             Connection.state == ConnectionState.CONNECTED.value,
             # A second socket would end the owner's: these are opened when it is closed.

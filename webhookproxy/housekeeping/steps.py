@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, text
 
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import Store
 from webhookproxy.housekeeping.audit import has_entries_before, purge_entries
 from webhookproxy.housekeeping.deleted import Deleted
@@ -40,7 +41,7 @@ class Housekeeping:
         lane: Callable[[int], LaneLimits | None],
         retention_days: int,
         unwanted_hours: int,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
         audit_days: int = 365,
         max_data_bytes: int = 0,
         gone: Callable[[list[int]], None] = ignore_ids,

@@ -9,9 +9,10 @@ import time
 import gevent
 from gevent.event import Event
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.listener.client import Address, NotConnected, Socket
 from webhookproxy.listener.handshakes import Handshakes
-from webhookproxy.listener.intake import Feed, now_ms
+from webhookproxy.listener.intake import Feed
 from webhookproxy.listener.status import Status, StatusWriter
 from webhookproxy.logs.console import Console
 from webhookproxy.models.companies import Company
@@ -80,7 +81,7 @@ class Supervisor:
     def start(self, reason: ConnectionReason, *, ahead: bool = False) -> None:
         """Begin to connect, and say why; `ahead`: another process has a socket still."""
         self._ahead = ahead
-        self._began_ms = 0 if ahead else now_ms()
+        self._began_ms = 0 if ahead else ms_now()
         self._tell(ConnectionState.CONNECTING, reason)
         self._greenlet.start()
 
@@ -212,7 +213,7 @@ class Supervisor:
 
     def _tell_lost(self, reason: ConnectionReason, delay: float) -> None:
         if self._ahead and not self.lost_ahead_ms:
-            self.lost_ahead_ms = now_ms() - round(self._unheard * 1000)
+            self.lost_ahead_ms = ms_now() - round(self._unheard * 1000)
         refused = reason is ConnectionReason.REFUSED
         state = ConnectionState.TOKEN_REFUSED if refused else ConnectionState.RECONNECTING
         logger.warning(
@@ -233,7 +234,7 @@ class Supervisor:
     ) -> None:
         self.state = state
         connected = state is ConnectionState.CONNECTED
-        at_ms = self.feed.connected_ms if connected else now_ms()
+        at_ms = self.feed.connected_ms if connected else ms_now()
         self._status.put(
             Status(
                 self.company_id,

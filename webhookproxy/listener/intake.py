@@ -10,6 +10,7 @@ import gevent
 from gevent.event import Event as Signal
 
 from webhookproxy.broadcast import Broadcast
+from webhookproxy.database.clock import ms_now, seconds_now
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.listener.alignment.comparison import Comparison
 from webhookproxy.listener.alignment.replay import Replayed
@@ -74,7 +75,7 @@ class Feed:
             self.session = Session(socket_id, pid, self._fingerprint) if pid else None
         # A database refuses zero bytes and halves of a character.
         self.socket_id = one_line(socket_id)[:SOCKET_ID_MAX]
-        self.connected_ms = now_ms()
+        self.connected_ms = ms_now()
 
     def event(self, text: str, offset: str = "") -> None:
         """Take an event: its packet's JSON array as text. Never yields."""
@@ -115,7 +116,7 @@ class Feed:
                 self.hide_credentials,
                 self.socket_id,
                 text,
-                now_ms(),
+                ms_now(),
                 problem,
                 length,
                 None if self.session is None else self.session.place,
@@ -252,7 +253,7 @@ class Intake:
                 written = self.journal.write(arrivals, fence, again=again)
             except StoreUnavailable:
                 again = True
-                self.failing_since = self.failing_since or time.time()
+                self.failing_since = self.failing_since or seconds_now()
                 gevent.sleep(RETRY_SECONDS)
             except Fenced:
                 self.failing_since = None
@@ -293,8 +294,3 @@ class Intake:
                     logger.warning("company_%d: %s", arrival.company_id, words)
         except Exception:
             logger.exception("%d events are stored, and not passed on", len(arrivals))
-
-
-def now_ms() -> int:
-    """Return the wall time in milliseconds."""
-    return round(time.time() * 1000)

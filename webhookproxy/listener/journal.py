@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from gevent.lock import Semaphore
 from sqlalchemy import Connection, text
 
 from webhookproxy.database.bulk import insert_rows, update_rows
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.lease import SHARD
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.routes import Arrival
@@ -79,7 +79,7 @@ class Reserved(NamedTuple):
 class Journal:
     """Numbers events and deliveries and writes them. Only the owner of the sockets has one."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = seconds_now) -> None:
         # How many events this process stored since it started.
         self.stored = 0
         self._store = store

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.events.contract import token_mask
 from webhookproxy.listener.connection import Supervisor, address_of
 from webhookproxy.listener.handshakes import Handshakes
-from webhookproxy.listener.intake import Feed, Intake, now_ms
+from webhookproxy.listener.intake import Feed, Intake
 from webhookproxy.listener.sessions import Session, stored_session
 from webhookproxy.listener.status import Status, StatusWriter
 from webhookproxy.logs.console import Console
@@ -189,4 +190,4 @@ class Registry:
 
     def _tell_disconnected(self, company_id: int) -> None:
         state, reason = ConnectionState.DISCONNECTED, ConnectionReason.NOT_WISHED
-        self._status.put(Status(company_id, state, reason, now_ms(), gap="close"))
+        self._status.put(Status(company_id, state, reason, ms_now(), gap="close"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 import gevent
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session as DatabaseSession
 from sqlalchemy.orm import object_session
 
 from webhookproxy.config.keys import KeyringError
+from webhookproxy.database.clock import utc_now
 from webhookproxy.events import payload
 from webhookproxy.listener.alignment.numbers import number_of
 from webhookproxy.listener.alignment.replay import Replay, Replayed
@@ -105,7 +106,7 @@ def stored_session(company: Company) -> Session | None:
     row, database = company.connection, object_session(company)
     if row.session_offset is None or row.last_event_at is None or database is None:
         return None
-    if row.last_event_at < datetime.now(UTC) - KEPT:
+    if row.last_event_at < utc_now() - KEPT:
         return None
     try:
         socket_id, pid, fingerprint = json.loads(row.session or "null")

@@ -12,7 +12,6 @@ next one.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from gevent.lock import BoundedSemaphore
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.database.store import Store
 from webhookproxy.maintenance.personal import PersonalNumber
 from webhookproxy.maintenance.personal_rows import (
@@ -219,7 +219,7 @@ def _cancel(connection: Connection, event_id: int) -> list[int]:
     values = {
         "state": DeliveryState.CANCELLED.value,
         "reason": DeliveryReason.EXPUNGED.value,
-        "now": round(time.time() * 1000),
+        "now": ms_now(),
         "id": event_id,
     }
     return [row[0] for row in connection.execute(_CANCEL, values)]

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Index, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.logs.redaction import one_line
 from webhookproxy.models.types import Id, Instant
@@ -158,7 +159,7 @@ def record(
     """
     is_typed = actor.user_id is None and action is Action.LOGIN_REFUSED
     entry = AuditEntry(
-        at=datetime.now(UTC),
+        at=utc_now(),
         user_id=actor.user_id,
         who=_line(_typed(actor.who) if is_typed else actor.who, 254),
         action=action.value,
@@ -262,14 +263,13 @@ def find_entries(
 
     The time goes from `since` on, up to `until` exclusive. `who` is an e-mail, "cli" or "server".
     """
-    query = select(AuditEntry)
+    query = _within(select(AuditEntry), since, until)
     for column, value in (
         (AuditEntry.who, who),
         (AuditEntry.action, action and action.value),
         (AuditEntry.company_id, company_id),
     ):
         query = query if value is None else query.where(column == value)
-    query = _within(query, since, until)
     query = query if before is None else query.where(AuditEntry.id < before)
     found = list(session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit + 1)))
     page = found[:limit]

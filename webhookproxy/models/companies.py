@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, delete, false, select, text
 from sqlalchemy.orm import Mapped, Session, column_property, defer, mapped_column, relationship
 from sqlalchemy.orm.interfaces import ORMOption
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.types import Id, Instant, Secret, keyring, partial_index
@@ -73,7 +74,7 @@ class Company(Base):
     retention_days: Mapped[int | None] = mapped_column(SmallInteger)
     # The key by which a configuration file manages it, if one does.
     file_key: Mapped[str | None] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
+    created_at: Mapped[datetime] = mapped_column(Instant, default=utc_now)
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)
     connection: Mapped[Connection] = relationship(back_populates="company", uselist=False)
@@ -112,7 +113,7 @@ class Connection(Base):
     )
     state: Mapped[str] = mapped_column(String(20), default=ConnectionState.DISCONNECTED.value)
     reason: Mapped[str] = mapped_column(String(30), default=ConnectionReason.NOT_WISHED.value)
-    since: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
+    since: Mapped[datetime] = mapped_column(Instant, default=utc_now)
     # The first refusal of the token, until it is accepted, changed or no longer wished.
     refused_since: Mapped[datetime | None] = mapped_column(Instant)
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -288,7 +289,7 @@ def delete_company(session: Session, company: Company) -> None:
 
     The process that owns the sockets cancels waiting deliveries and removes the rows in batches.
     """
-    company.deleted_at = datetime.now(UTC)
+    company.deleted_at = utc_now()
     company.should_connect = False
     session.flush()
     note_change(session, company.id)

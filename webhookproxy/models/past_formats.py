@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Connection, Engine, ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.events.formats.definition import Format
 from webhookproxy.events.formats.stored import stored_format
 from webhookproxy.extensions import Base
@@ -40,7 +41,7 @@ def change_format(
     if stored == old:
         return old, number
     if number:
-        now = datetime.now(UTC)
+        now = utc_now()
         session.add(PastFormat(webhook_id=webhook_id, number=number, format=old, replaced_at=now))
     return stored, number + 1
 

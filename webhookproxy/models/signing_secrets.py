@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.models.webhooks import Webhook
 from webhookproxy.rules import Refused
@@ -38,7 +39,7 @@ def rotate_secret(session: Session, webhook: Webhook, new_secret: str | None = N
             "Este já é o segredo em uso: informe outro, ou deixe em branco para gerarmos um.",
         )
     webhook.previous_secret = webhook.secret
-    webhook.previous_secret_until = datetime.now(UTC) + timedelta(hours=ROTATION_HOURS)
+    webhook.previous_secret_until = utc_now() + timedelta(hours=ROTATION_HOURS)
     webhook.secret = secret
     session.flush()
     note_change(session, webhook.company_id)
@@ -56,4 +57,4 @@ def end_rotation(session: Session, webhook: Webhook) -> bool:
     webhook.forget_previous_secret()
     session.flush()
     note_change(session, webhook.company_id)
-    return until > datetime.now(UTC)
+    return until > utc_now()

@@ -25,7 +25,7 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
 def to_ms(instant: datetime) -> int:
     """Return an aware instant as milliseconds since 1970; raise ValueError for a naive one."""
     if instant.tzinfo is None:
-        raise ValueError("A time without a zone is ambiguous: give it one (datetime.now(UTC)).")
+        raise ValueError("A time without a zone is ambiguous: give it one (utc_now()).")
     return round(instant.timestamp() * 1000)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, false, select, text
 from sqlalchemy.orm import Mapped, Session, defer, joinedload, mapped_column, relationship
 from sqlalchemy.orm.interfaces import ORMOption
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.events.formats.stored import read_format
 from webhookproxy.extensions import Base
 from webhookproxy.models.installation.changes import note_change
@@ -76,9 +77,9 @@ class Webhook(Base):
     discard_until: Mapped[int | None] = mapped_column(Id)
     # The key by which a configuration file manages it, if one does.
     file_key: Mapped[str | None] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
+    created_at: Mapped[datetime] = mapped_column(Instant, default=utc_now)
     # Set by every save, also one without a change, which closes the circuit too.
-    saved_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
+    saved_at: Mapped[datetime] = mapped_column(Instant, default=utc_now)
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)
     health: Mapped[WebhookHealth] = relationship(back_populates="webhook", uselist=False)
@@ -197,7 +198,7 @@ def edit_webhook(session: Session, webhook: Webhook, given: WebhookInput, policy
     webhook.health.next_probe_at = None
     webhook.health.failed_probes = 0
     # Two saves get different times, even within a millisecond.
-    webhook.saved_at = max(datetime.now(UTC), webhook.saved_at + timedelta(milliseconds=1))
+    webhook.saved_at = max(utc_now(), webhook.saved_at + timedelta(milliseconds=1))
     session.flush()
     note_change(session, webhook.company_id)
 
@@ -217,7 +218,7 @@ def _fill(session: Session, webhook: Webhook, clean: WebhookInput) -> None:
         session, webhook.id, webhook.format_number, webhook.format, clean.format
     )
     if webhook.state != clean.state.value:
-        webhook.change_state(clean.state, datetime.now(UTC))
+        webhook.change_state(clean.state, utc_now())
 
 
 def switch_webhook(
@@ -226,7 +227,7 @@ def switch_webhook(
     """Pause, resume or simulate a webhook; return False if it was so already."""
     if webhook.state == state.value:
         return False
-    webhook.change_state(state, datetime.now(UTC), reason)
+    webhook.change_state(state, utc_now(), reason)
     session.flush()
     note_change(session, webhook.company_id)
     return True
@@ -266,6 +267,6 @@ def delete_webhook(session: Session, webhook: Webhook) -> None:
 
     The process that owns the sockets cancels waiting deliveries and removes the rows in batches.
     """
-    webhook.deleted_at = datetime.now(UTC)
+    webhook.deleted_at = utc_now()
     session.flush()
     note_change(session, webhook.company_id)

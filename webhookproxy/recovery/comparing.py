@@ -6,7 +6,6 @@ The listed calls are in memory only: the next owner of the sockets begins the li
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webhookproxy.broadcast import ignore_change
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.events.recovery.comparison import NAMED_MAX, Call, call_of
 from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missing
@@ -73,7 +73,7 @@ class Comparing:
         policy: Policy,
         fence: Callable[[], int],
         tell: Callable[[int], None] = ignore_change,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
     ) -> None:
         self.pause = PAUSE_IDLE
         self._store = store

@@ -15,6 +15,7 @@ import gevent
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
 from webhookproxy.events.recovery.comparison import began_ms
 from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missing
@@ -82,7 +83,7 @@ class Recovering:
         writer: Writer,
         keys: CallKeys,
         policy: Policy,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
     ) -> None:
         self.pause = PAUSE_IDLE
         self.filling = Filling(store, reading)

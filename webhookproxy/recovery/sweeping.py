@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, text
 
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import Store
 from webhookproxy.models.recovery.recoveries import LOOKS_MS, SWEEP_EVERY_MS, SWEEP_OVER_MS
 
@@ -30,7 +31,7 @@ class Sweeping:
     """Writes the requests; what asks 3C Plus for the calls of gaps works through them."""
 
     def __init__(
-        self, store: Store, reading: Engine, clock: Callable[[], float] = time.time
+        self, store: Store, reading: Engine, clock: Callable[[], float] = seconds_now
     ) -> None:
         self._store = store
         self._reading = reading

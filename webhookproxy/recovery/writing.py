@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.events.recovery.histories import Row, id_of
 from webhookproxy.events.recovery.rebuilt import order_key_of, packet_of
@@ -35,7 +35,7 @@ class Writer:
         intake: Intake,
         routes: Routes,
         attend: Callable[[Mapping[int, list[int]]], None],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
     ) -> None:
         self._intake = intake
         self._routes = routes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import gevent
@@ -15,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.config.address import first_access_address, pages_address
 from webhookproxy.config.settings import ephemeral_disk_warning
+from webhookproxy.database.clock import utc_now
 from webhookproxy.database.store import Store
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.extensions import db
@@ -86,7 +86,7 @@ def _say_first_code(app: Flask, lines: Console, address: str, *, again: bool = F
     try:
         with app.app_context():
             if db.session.scalar(select(User.id).limit(1)) is None:
-                code = first_code(app.config["SECRET_KEY"], datetime.now(UTC))
+                code = first_code(app.config["SECRET_KEY"], utc_now())
                 lines.first_access(first_access_address(address, code))
     except SQLAlchemyError as error:
         if not again:

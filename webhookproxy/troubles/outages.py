@@ -6,7 +6,6 @@ outage that lasts, and finds one that began while no process ran.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.broadcast import ignore_change
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import Store
 from webhookproxy.models.deliveries.periods import first_delivery
 from webhookproxy.models.outages import Outage, OutageKind
@@ -91,7 +91,7 @@ class Outages:
         store: Store,
         reading: Engine,
         tell: Callable[[int], None] = ignore_change,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
     ) -> None:
         self.pause = PAUSE
         self._store = store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +10,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.lease import HEARTBEAT_MS, owner_seen_ms
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import storing
@@ -136,4 +136,4 @@ def stored_sockets(connection: Connection, seen_ms: int | None) -> tuple[int, in
 
 
 def _seconds_since(moment: float) -> float:
-    return round(max(0.0, time.time() - moment), 1)
+    return round(max(0.0, seconds_now() - moment), 1)

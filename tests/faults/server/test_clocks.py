@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import gevent
 import pytest
+from flask import Flask
 
-from tests.delivery.lanes_world import Sending
+from tests.delivery.lanes_world import Sending, hurry, sending
 from tests.support.application import rows
 from tests.support.receiver import OK, Receiver
+from webhookproxy.database.clock import Clock, look
 from webhookproxy.delivery.lanes import probes
 from webhookproxy.delivery.outcomes import retry
 from webhookproxy.delivery.waiting import retries
+from webhookproxy.listener.journal import Journal
 
 DAY = 86_400.0
 HOUR = 3_600.0
@@ -82,3 +88,53 @@ def test_f25_a_probe_time_beyond_every_schedule_is_pulled_in(
         half.crash()
         half.wait_for_ends(webhook, 8)
     assert rows(half.app, "SELECT COUNT(*) FROM attempts WHERE probe")[0][0] >= 1
+
+
+def move(half: Sending, wrong: float) -> None:
+    """Have a process on another machine take over, whose clock is wrong by some seconds."""
+    half.skew = wrong
+    machine = Clock(lambda: time.time() + half.skew)
+    if half.reading.dialect.name == "postgresql":
+        with half.reading.connect() as connection:
+            look(connection.connection.dbapi_connection, machine)
+    half.clock = machine.seconds  # type: ignore[method-assign]
+    half.journal = Journal(half.store, machine.seconds)
+    half.crash()
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+@pytest.mark.parametrize("wrong", [HOUR, -HOUR])
+def test_machines_that_are_hours_apart_tell_the_same_ages(
+    postgresql_app: Flask, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    hurry(monkeypatch)
+    monkeypatch.setitem(postgresql_app.config, "RETENTION_DAYS", 1)
+    with sending(postgresql_app) as half, Receiver((500, {}, b"")) as receiver:
+        move(half, wrong)
+        webhook = half.webhook(receiver.url(), max_age=1)
+        half.arrive(4)
+        receiver.wait_for(1)
+        # It goes backwards while it runs.
+        half.skew -= HOUR
+        half.arrive(4)
+        move(half, -wrong)
+        half.arrive(4)
+        half.housekeeping.step()
+        # No retry waits for an hour, and none of what waits is too old.
+        receiver.answer = OK
+        half.wait_for_ends(webhook, 12)
+        assert set(half.states(webhook)) == {("delivered", "accepted")}
+        ids = half.event_ids()
+        arrived = rows(half.app, "SELECT payload FROM events ORDER BY id")
+        numbers = [json.loads(row.payload)["n"] for row in arrived]
+        assert len(set(ids)) == 12
+        assert numbers == list(range(numbers[0], numbers[0] + 12))
+        # The clock that is ahead takes nothing for older than a day.
+        younger = f"received_ms = received_ms - {round((DAY - HOUR / 2) * 1000)}"
+        half.execute(f"UPDATE events SET {younger}")
+        for each in (wrong, -wrong):
+            move(half, each)
+            while half.housekeeping.step():
+                pass
+            assert half.event_ids() == ids

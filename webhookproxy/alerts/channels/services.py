@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from webhookproxy.alerts.channels.posting import Post
 from webhookproxy.alerts.channels.text import body_of, one_line, whole_of
 from webhookproxy.alerts.message import Message
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.events import contract
 from webhookproxy.reasons import AlertError
 from webhookproxy.rules.alerts import AddressKind
@@ -67,7 +67,7 @@ def ntfy(settings: Mapping[str, Any], target: str, _secret: str | None, told: Me
 
 def own_post(_settings: Mapping[str, Any], target: str, secret: str | None, told: Message) -> Post:
     """Return our own POST to any URL, signed as Standard Webhooks says."""
-    now = time.time()
+    now = seconds_now()
     content = {
         "type": told.kind,
         "timestamp": contract.timestamp(round(now * 1000)),

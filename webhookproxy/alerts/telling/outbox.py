@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from webhookproxy.alerts.addresses import confirmed_addresses, opened_address
 from webhookproxy.alerts.message import Message, NotSent
 from webhookproxy.alerts.people import people
 from webhookproxy.alerts.telling.compose import compose
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.models import AlertAddress, AlertMessage
 from webhookproxy.reasons import AlertError
@@ -72,7 +72,7 @@ class Outbox:
         reading: Engine,
         channels: Sender,
         base: str | None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
     ) -> None:
         self._store = store
         self._reading = reading

@@ -6,7 +6,6 @@ the next owner goes on where the last one stopped.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,6 +21,7 @@ from webhookproxy.alerts.telling.morning import day_of, is_due, morning_message
 from webhookproxy.alerts.telling.planning import known_alerts, plan_for, store_planned, told_of
 from webhookproxy.alerts.watching.endings import End, end_of
 from webhookproxy.alerts.watching.states import State, Subject, gaps_now, silences_now, states_now
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import Fenced, Store
 from webhookproxy.models import Alert, AlertMessage, AlertMessagePart, AlertWatch
 from webhookproxy.models.alerts.alerts import Ending
@@ -61,7 +61,7 @@ class Watcher:
         store: Store,
         reading: Engine,
         installation: Callable[[], Mapping[Subject, State]] = nothing_more,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
         fence: Callable[[], int | None] = no_fence,
     ) -> None:
         self._store = store

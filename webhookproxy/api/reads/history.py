@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field
@@ -15,6 +15,7 @@ from webhookproxy.api.shared.access import company_of
 from webhookproxy.api.shared.ids import Time, WebhookId
 from webhookproxy.api.shared.operations import Given, Operations
 from webhookproxy.api.shared.paging import PAGE_MAX, Page, PageQuery
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import db
 from webhookproxy.models import Alert, Gap, Recovery
 from webhookproxy.models.outages import outages_of
@@ -63,7 +64,7 @@ def list_gaps(path: CompanyPath, query: PageQuery) -> GapPage:
     """List the times in which a company had no socket."""
     company_of(path.company)
     shown, next_cursor = _newest(Gap, Gap.started_at, path.company, query)
-    now = datetime.now(UTC)
+    now = utc_now()
     spans = [(to_ms(gap.started_at), to_ms(gap.ended_at or now)) for gap in shown]
     back = recoveries_of(db.session(), path.company, spans)
     return GapPage(
@@ -142,7 +143,7 @@ class OutageList(BaseModel):
 def list_outages(path: CompanyPath, query: DaysQuery) -> OutageList:
     """List the outages of a company's webhooks."""
     company_of(path.company)
-    session, now = db.session(), datetime.now(UTC)
+    session, now = db.session(), utc_now()
     ids = [webhook.id for webhook in live_webhooks(session, [path.company])]
     rows = outages_of(session, ids, now - timedelta(days=query.days), now, PAGE_MAX + 1)
     return OutageList(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from flask import current_app
 from pydantic import BaseModel
 
@@ -11,6 +9,7 @@ from webhookproxy.api.reads.companies import ConnectionState, connection_of
 from webhookproxy.api.shared.access import visible_companies
 from webhookproxy.api.shared.ids import CompanyId, Time, WebhookId
 from webhookproxy.api.shared.operations import Operations
+from webhookproxy.database.clock import utc_now
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import read_owner, storing
 from webhookproxy.extensions import db
@@ -61,7 +60,7 @@ def show_status() -> Status:
     found = session.scalars(visible_companies().limit(COMPANIES_MAX + 1)).all()
     companies, owner = found[:COMPANIES_MAX], read_owner(session)
     webhooks = {each.id: each for each in live_webhooks(session, [c.id for c in companies])}
-    troubles = troubles_of(webhooks.values(), datetime.now(UTC))
+    troubles = troubles_of(webhooks.values(), utc_now())
     engine: Engine | None = current_app.extensions.get("engine")
     stored = storing(session, here=engine is None or engine.health().storing)
     return Status(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,6 +14,7 @@ from webhookproxy.api.shared.access import caller, company_of, webhook_of
 from webhookproxy.api.shared.ids import CompanyId, Time, WebhookId
 from webhookproxy.api.shared.operations import Given, Operations
 from webhookproxy.api.shared.paging import Page, PageQuery
+from webhookproxy.database.clock import utc_now
 from webhookproxy.events.masked import masked_text
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
@@ -143,7 +144,7 @@ def _with_secrets(ids: list[int]) -> dict[int, dict[str, bool]]:
 
 
 def _answer(webhook: Webhook, has_secrets: dict[str, bool]) -> WebhookAnswer:
-    health, now = webhook.health, datetime.now(UTC)
+    health, now = webhook.health, utc_now()
     until = webhook.previous_secret_until
     return WebhookAnswer(
         id=webhook.id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Command
 from webhookproxy.cli.shared.output import note
 from webhookproxy.cli.shared.values import Number
+from webhookproxy.database.clock import utc_now
 from webhookproxy.database.lease import lock_for
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.extensions import db
@@ -40,7 +40,7 @@ def backup(path: Path, keep: int | None) -> None:
         if keep is None:
             waiting = make_backup(db.engine, path)
         else:
-            path, waiting = make_kept_backup(db.engine, path, keep, datetime.now(UTC))
+            path, waiting = make_kept_backup(db.engine, path, keep, utc_now())
     except BackupError as error:
         raise BadInput(str(error)) from None
     _record(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import click
@@ -12,6 +11,7 @@ from webhookproxy.cli.shared.context import write, write_each
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import note
 from webhookproxy.cli.shared.values import DELIVERY, RESEND, WEBHOOK, Number, one_or_more
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.engine.liveness import read_owner
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import CLI
@@ -50,7 +50,7 @@ def resend_missed(
     webhook: int, hours: float | None, event: str, cancelled: bool, yes: bool
 ) -> None:
     """Send again what a webhook refused or what expired, after newer events."""
-    since_ms = None if hours is None else round((time.time() - hours * 3600) * 1000)
+    since_ms = None if hours is None else round((seconds_now() - hours * 3600) * 1000)
     states = MISSED if cancelled else (DeliveryState.REFUSED, DeliveryState.EXPIRED)
     wanted = Wanted(webhook, states, event, since_ms)
     find_webhook(db.session(), webhook)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Command
 from webhookproxy.cli.shared.output import note
 from webhookproxy.cli.shared.values import COMPANY
+from webhookproxy.database.clock import ms_now
 from webhookproxy.engine.liveness import read_owner
 from webhookproxy.extensions import db
 from webhookproxy.models import Recovery
@@ -42,7 +43,7 @@ def recover(company: int, since: str, until: str | None, dry_run: bool, yes: boo
     session = db.session()
     zone = ZoneInfo(find_company(session, company).timezone)
     begin = _read(since, zone)
-    end = to_ms(datetime.now(UTC)) if until is None else _read(until, zone)
+    end = ms_now() if until is None else _read(until, zone)
     if not read_owner(session).alive:
         raise BadInput("No server is running: it is the one that asks 3C Plus. Start it first.")
     recovery = write(lambda session: ask(session, company, begin, end, CLI))

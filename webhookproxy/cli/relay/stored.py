@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import click
@@ -12,6 +12,7 @@ from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Command
 from webhookproxy.cli.shared.output import note
 from webhookproxy.cli.shared.values import WEBHOOK
+from webhookproxy.database.clock import utc_now
 from webhookproxy.engine.liveness import read_owner
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import CLI
@@ -57,6 +58,6 @@ def _moment(typed: str, timezone: str) -> int:
             f"--since {typed[:40]!r} is not a time: write it like 2026-11-25T09:30."
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
-    if moment > datetime.now(UTC):
+    if moment > utc_now():
         raise BadInput("--since is in the future: give a time that has passed.")
     return to_ms(moment)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from sqlalchemy import Engine
 
 from webhookproxy.broadcast import ignore_change
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import Store
 from webhookproxy.delivery.lanes.lane import Lane
 from webhookproxy.delivery.lanes.services import LaneServices
@@ -34,7 +35,7 @@ class Lanes:
         resolver: Resolver,
         retention_hours: float,
         on_fenced: Callable[[int], None],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
         tell: Callable[[int], None] = ignore_change,
     ) -> None:
         self.results = Results(store, on_fenced, tell)

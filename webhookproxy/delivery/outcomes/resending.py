@@ -18,6 +18,7 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, Engine, delete, or_, select, text
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.store import Store
 from webhookproxy.models.companies import Company
 from webhookproxy.models.deliveries.actions import queue_again
@@ -108,7 +109,7 @@ class Resending:
         attend: Callable[[Mapping[int, list[int]]], None],
         reserved: Callable[[int], AbstractContextManager[Reserved]],
         retention_days: int,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = seconds_now,
     ) -> None:
         self.pause = PAUSE_IDLE
         self._store = store

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.delivery.outcomes.outcome import Outcome
 from webhookproxy.delivery.outcomes.retry import Kind
 from webhookproxy.delivery.sending.body import Bodies, newest_only
@@ -85,7 +85,7 @@ def prepare_trial(
             "--event is not an event name: up to 200 printable characters.",
             "Isto não é um nome de evento: até 200 caracteres visíveis.",
         )
-    now = time.time()
+    now = seconds_now()
     due = _due(webhook, company, name, round(now * 1000))
     try:
         body = Bodies(webhook, newest_only).of(due)

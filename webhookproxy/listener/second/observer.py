@@ -9,11 +9,11 @@ from dataclasses import replace
 import gevent
 from gevent.event import Event
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.listener.alignment.comparison import Comparison
 from webhookproxy.listener.client import NotConnected, Socket
 from webhookproxy.listener.connection import Supervisor
 from webhookproxy.listener.handshakes import Handshakes
-from webhookproxy.listener.intake import now_ms
 from webhookproxy.listener.second.report import Report
 from webhookproxy.reasons import (
     SECOND_SOCKET_WORDS,
@@ -158,7 +158,7 @@ class Observer:
     def _first_is_open(self, milliseconds: int) -> bool:
         if self.supervisor.state is not ConnectionState.CONNECTED:
             return False
-        return now_ms() - self.supervisor.feed.connected_ms >= milliseconds
+        return ms_now() - self.supervisor.feed.connected_ms >= milliseconds
 
     def _become(self, state: SecondSocketState) -> None:
         if state is not self._report.state:

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.broadcast import Broadcast
+from webhookproxy.database.clock import ms_now
 from webhookproxy.database.store import Fenced, Store, StoreUnavailable
-from webhookproxy.listener.intake import now_ms
 from webhookproxy.listener.registry import Registry
 from webhookproxy.listener.second.observer import Observer
 from webhookproxy.listener.second.report import Report, begin, write
@@ -111,7 +111,7 @@ class Observers:
 
     def _open_those_asked_for(self) -> None:
         for company_id in sorted(self._asked - set(self._observers)):
-            report = begin(self._store, self._reading, company_id, self._fence, now_ms())
+            report = begin(self._store, self._reading, company_id, self._fence, ms_now())
             supervisor = self._registry.supervisors.get(company_id)
             # It may have changed its mind meanwhile.
             if supervisor is None or report is None or company_id not in self._asked:
@@ -129,7 +129,7 @@ class Observers:
         }
         if not reports:
             return
-        gone = write(self._store, list(reports.values()), self._fence, now_ms())
+        gone = write(self._store, list(reports.values()), self._fence, ms_now())
         self._written.update(reports)
         for company_id in reports:
             self._broadcast.tell(company_id)

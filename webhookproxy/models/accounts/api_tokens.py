@@ -5,12 +5,13 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import JSON, ForeignKey, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.accounts.link_tokens import hash_of
 from webhookproxy.models.accounts.people import User
@@ -63,7 +64,7 @@ class ApiToken(Revocable, Base):
     @property
     def use_is_due(self) -> bool:
         """Return whether no use was noted within the last minute."""
-        return self.used_at is None or self.used_at < datetime.now(UTC) - NOTED_EVERY
+        return self.used_at is None or self.used_at < utc_now() - NOTED_EVERY
 
 
 def rights_of(user: User) -> frozenset[Scope]:
@@ -90,7 +91,7 @@ def make_api_token(
     Raises Refused for a bad name, for other than 1 to DAYS_MAX days, for no company at all, for a
     scope that the user's role does not have, and beyond TOKENS_MAX tokens.
     """
-    now = datetime.now(UTC)
+    now = utc_now()
     problems = Problems()
     name = check_name(name, "do token", problems)
     wanted = frozenset({*scopes, Scope.READ})
@@ -170,7 +171,7 @@ def note_use(session: Session, token_id: int) -> None:
     """Write down that a token was used now; call it only when `use_is_due`."""
     found = session.get(ApiToken, token_id)
     if found is not None:
-        found.used_at = datetime.now(UTC)
+        found.used_at = utc_now()
 
 
 def find_api_token(session: Session, token_id: int) -> ApiToken:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.accounts.link_tokens import hash_of, new_token
 from webhookproxy.models.accounts.revocable import Revocable
@@ -42,7 +43,7 @@ class GuestLink(Revocable, Base):
     @property
     def use_is_due(self) -> bool:
         """Return whether no use was noted within the last hour."""
-        return self.used_at is None or self.used_at < datetime.now(UTC) - NOTED_EVERY
+        return self.used_at is None or self.used_at < utc_now() - NOTED_EVERY
 
 
 def make_guest_link(
@@ -52,7 +53,7 @@ def make_guest_link(
 
     Raises Refused for a bad name, for other than 1 to DAYS_MAX days, and beyond LINKS_MAX links.
     """
-    now = datetime.now(UTC)
+    now = utc_now()
     problems = Problems()
     name = check_name(name, "de quem vai usar o link", problems)
     if not 1 <= days <= DAYS_MAX:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.audit import Action, Actor, record_company, record_company_edit
 from webhookproxy.models.companies import Company, edit_company, refuse_taken
@@ -73,7 +74,7 @@ def lay_ready(
         )
     refuse_taken(session, wanted, but=company.id)
     forget(session, company.id)
-    now = datetime.now(UTC)
+    now = utc_now()
     session.add(NextToken(company_id=company.id, token=token, expires_at=expires_at, laid_at=now))
     session.flush()
     record_company(session, actor, Action.NEXT_TOKEN_CHANGED, company.id, "laid ready")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, ForeignKey, String, delete, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.accounts.link_tokens import hash_of, new_token
 from webhookproxy.models.accounts.people import User
@@ -30,7 +31,7 @@ class PasswordLink(Base):
 
 def make_password_link(session: Session, user_id: int) -> str:
     """Add a user's link and return its token. The user's older link, and all that ended, go."""
-    now = datetime.now(UTC)
+    now = utc_now()
     gone = or_(PasswordLink.user_id == user_id, PasswordLink.expires_at <= now)
     session.execute(delete(PasswordLink).where(gone))
     token = new_token()
@@ -61,4 +62,4 @@ def change_with_link(session: Session, token: str, password_hash: str) -> User |
 
 def _valid(token: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     # The database compares hashes of 128 random bits: how long that takes says nothing.
-    return PasswordLink.token_hash == hash_of(token), PasswordLink.expires_at > datetime.now(UTC)
+    return PasswordLink.token_hash == hash_of(token), PasswordLink.expires_at > utc_now()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 
 from argon2 import PasswordHasher
 from sqlalchemy import ForeignKey, String, delete, false, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, Instant
 from webhookproxy.rules import Refused
@@ -33,7 +34,7 @@ class User(Base):
     is_reader: Mapped[bool] = mapped_column(default=False, server_default=false())
     # Another person typed the password: the user must choose one before anything else.
     must_change_password: Mapped[bool] = mapped_column(default=False, server_default=false())
-    created_at: Mapped[datetime] = mapped_column(Instant, default=lambda: datetime.now(UTC))
+    created_at: Mapped[datetime] = mapped_column(Instant, default=utc_now)
 
 
 class Grant(Base):

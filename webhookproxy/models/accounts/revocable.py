@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models.types import Instant
 
 
@@ -18,7 +19,7 @@ class Revocable:
     @property
     def is_valid(self) -> bool:
         """Return whether it opens anything now."""
-        return self.revoked_at is None and self.expires_at > datetime.now(UTC)
+        return self.revoked_at is None and self.expires_at > utc_now()
 
     @property
     def ended_at(self) -> datetime:
@@ -29,5 +30,5 @@ class Revocable:
         """End it at once; return False if it had ended."""
         if not self.is_valid:
             return False
-        self.revoked_at = datetime.now(UTC)
+        self.revoked_at = utc_now()
         return True

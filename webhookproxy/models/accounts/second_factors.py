@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, ForeignKey, String, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.accounts.one_time_codes import (
     RECOVERY_CODES,
@@ -81,7 +82,7 @@ def begin(session: Session, user_id: int, login: str) -> None:
         raise Refused.one("", "The second factor is on already.", "O segundo fator já está ligado.")
     session.execute(delete(SecondFactor).where(SecondFactor.user_id == user_id))
     made = SecondFactor(
-        user_id=user_id, key=new_key(), begun_at=datetime.now(UTC), begun_in=key_hash(login)
+        user_id=user_id, key=new_key(), begun_at=utc_now(), begun_in=key_hash(login)
     )
     session.add(made)
 
@@ -93,7 +94,7 @@ def begun(session: Session, user_id: int, login: str) -> SecondFactor | None:
             SecondFactor.user_id == user_id,
             SecondFactor.confirmed_at.is_(None),
             SecondFactor.begun_in == key_hash(login),
-            SecondFactor.begun_at > datetime.now(UTC) - TO_CONFIRM,
+            SecondFactor.begun_at > utc_now() - TO_CONFIRM,
         )
     )
 
@@ -109,14 +110,14 @@ def confirm(session: Session, user_id: int, login: str, code: str) -> list[str]:
         raise Refused.one(
             "", "The time to confirm is over.", "O tempo para confirmar acabou: comece de novo."
         )
-    step = matching_step(factor.key, code, datetime.now(UTC))
+    step = matching_step(factor.key, code, utc_now())
     if step is None:
         raise Refused.one(
             "code",
             "The code is wrong.",
             "O código não confere. Veja se o relógio do celular está certo e digite o de agora.",
         )
-    factor.confirmed_at, factor.last_step = datetime.now(UTC), step
+    factor.confirmed_at, factor.last_step = utc_now(), step
     sign_out_everywhere(session, user_id, but=login)
     return new_recovery_codes(session, user_id)
 
@@ -136,7 +137,7 @@ def prove(session: Session, user_id: int, *, code: str, recovery: str) -> Means 
         SecondFactor.user_id == user_id, SecondFactor.confirmed_at.is_not(None)
     )
     factor = session.scalar(query)
-    step = None if factor is None else matching_step(factor.key, code, datetime.now(UTC))
+    step = None if factor is None else matching_step(factor.key, code, utc_now())
     if step is None:
         return None
     later = update(SecondFactor).where(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, String, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.accounts.people import User
 from webhookproxy.models.types import Id, Instant
@@ -48,7 +49,7 @@ class PendingSignIn(Base):
 
 def sign_in(session: Session, user_id: int) -> str:
     """Add a login and return its key. Logins that are over are deleted, to keep the table small."""
-    now = datetime.now(UTC)
+    now = utc_now()
     key = secrets.token_urlsafe(32)
     session.execute(delete(SignIn).where(SignIn.created_at < now - LIFETIME))
     session.add(SignIn(key_hash=key_hash(key), user_id=user_id, created_at=now, seen_at=now))
@@ -57,7 +58,7 @@ def sign_in(session: Session, user_id: int) -> str:
 
 def signed_in(session: Session, key: str) -> tuple[User, bool] | None:
     """Return the user of a login, and whether `touch_sign_in` is due; None if the login is over."""
-    now = datetime.now(UTC)
+    now = utc_now()
     row = session.execute(
         select(User, SignIn.seen_at)
         .join(SignIn, SignIn.user_id == User.id)
@@ -73,7 +74,7 @@ def signed_in(session: Session, key: str) -> tuple[User, bool] | None:
 def touch_sign_in(session: Session, key: str) -> None:
     """Write down that a login was used now."""
     session.execute(
-        update(SignIn).where(SignIn.key_hash == key_hash(key)).values(seen_at=datetime.now(UTC))
+        update(SignIn).where(SignIn.key_hash == key_hash(key)).values(seen_at=utc_now())
     )
 
 
@@ -107,7 +108,7 @@ def set_password(
 
 def begin_sign_in(session: Session, user_id: int) -> str:
     """Add a pending login and return its key. Pending logins that are over are deleted."""
-    now = datetime.now(UTC)
+    now = utc_now()
     key = secrets.token_urlsafe(32)
     session.execute(delete(PendingSignIn).where(PendingSignIn.created_at < now - PENDING_LIFETIME))
     session.add(PendingSignIn(key_hash=key_hash(key), user_id=user_id, created_at=now))
@@ -121,7 +122,7 @@ def pending_user(session: Session, key: str) -> User | None:
         .join(PendingSignIn, PendingSignIn.user_id == User.id)
         .where(
             PendingSignIn.key_hash == key_hash(key),
-            PendingSignIn.created_at > datetime.now(UTC) - PENDING_LIFETIME,
+            PendingSignIn.created_at > utc_now() - PENDING_LIFETIME,
         )
     )
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import ms_now, utc_now
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.deliveries.tables import OPEN, Delivery, end_deliveries
 from webhookproxy.models.events import Event
 from webhookproxy.models.installation.changes import note_change
-from webhookproxy.models.types import to_ms
 from webhookproxy.models.webhooks import Webhook, WebhookHealth, find_webhook, switch_webhook
 from webhookproxy.reasons import WAITING, DeliveryReason, DeliveryState, EventNote
 from webhookproxy.rules import Refused
@@ -117,7 +116,7 @@ def queue_again(
         "state": DeliveryState.QUEUED.value,
         "reason": DeliveryReason.RESENT.value,
         "tries": 0,
-        "born_ms": webhook.clock_ms(datetime.now(UTC)),
+        "born_ms": webhook.clock_ms(utc_now()),
         "resends": Delivery.resends + 1,
         **dict.fromkeys(("first_attempt_ms", "due_ms", "ended_ms", "status")),
     }
@@ -179,7 +178,7 @@ def cancel(session: Session, delivery: Delivery) -> Cancelled:
 
     One that is being sent ends as its receiver answers, or cancelled if that attempt fails.
     """
-    webhook_id, now_ms = delivery.webhook_id, to_ms(datetime.now(UTC))
+    webhook_id, now_ms = delivery.webhook_id, ms_now()
     state, reason = DeliveryState.CANCELLED, DeliveryReason.DISCARDED
     ids = [delivery.id]
     if not end_deliveries(session.connection(), webhook_id, ids, state, reason, now_ms):

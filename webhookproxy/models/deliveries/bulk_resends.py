@@ -7,12 +7,12 @@ delivery.outcomes.resending), and notes its progress in the row.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import JSON, ForeignKey, Index, String, false, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.audit import Action, Actor, record_webhook
 from webhookproxy.models.companies import find_company
@@ -20,7 +20,7 @@ from webhookproxy.models.deliveries.missed import Counted, Wanted
 from webhookproxy.models.deliveries.tables import Delivery, end_deliveries
 from webhookproxy.models.events import Event
 from webhookproxy.models.installation.changes import note_change
-from webhookproxy.models.types import Id, partial_index, to_ms
+from webhookproxy.models.types import Id, partial_index
 from webhookproxy.models.webhooks import Webhook, find_webhook
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 from webhookproxy.rules import Refused
@@ -128,7 +128,7 @@ class BulkResend(Base):
     def end(self, state: BulkState) -> None:
         """End the queueing."""
         self.state = state.value
-        self.ended_ms = to_ms(datetime.now(UTC))
+        self.ended_ms = ms_now()
 
 
 def hold(webhook: Webhook) -> Hold | None:
@@ -155,7 +155,7 @@ def begin(session: Session, wanted: Wanted, counted: Counted, actor: Actor) -> i
         company_id=webhook.company_id,
         webhook_id=webhook.id,
         asked_by=actor.who,
-        asked_ms=to_ms(datetime.now(UTC)),
+        asked_ms=ms_now(),
         states=[state.value for state in wanted.states],
         event=wanted.event,
         since_ms=wanted.since_ms,
@@ -208,7 +208,7 @@ def _withdraw(session: Session, bulk: BulkResend) -> set[int]:
     query = select(Delivery.id).where(Delivery.id.in_(bulk.waiting), *waits)
     ids = list(session.scalars(query.order_by(Delivery.id).with_for_update()))
     state, reason = DeliveryState.CANCELLED, DeliveryReason.DISCARDED
-    now_ms = to_ms(datetime.now(UTC))
+    now_ms = ms_now()
     end_deliveries(session.connection(), bulk.webhook_id, ids, state, reason, now_ms)
     if ids:
         note_change(session, bulk.company_id, bulk.webhook_id)

@@ -10,7 +10,6 @@ being stored now is taken for one without a delivery.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -18,6 +17,7 @@ import gevent
 from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.events.conditions import Compiled
 from webhookproxy.models.deliveries.actions import queue_again
 from webhookproxy.models.deliveries.missed import Counted, Wanted
@@ -232,7 +232,7 @@ def _new(number: int, event_id: int, order_key: str, webhook: Webhook) -> dict[s
         "reason": DeliveryReason.RESENT.value,
         "tries": 0,
         "attempts": 0,
-        "born_ms": webhook.clock_ms(datetime.now(UTC)),
+        "born_ms": webhook.clock_ms(utc_now()),
         # It waits behind new events, and its first attempt says nothing about the delay of these.
         "resends": 1,
         "sent_later": True,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, Instant
 
@@ -56,7 +57,7 @@ def note_change(
         company_id=company_id,
         webhook_id=webhook_id,
         delivery_id=delivery_id,
-        at=datetime.now(UTC),
+        at=utc_now(),
     )
     session.execute(change)
 

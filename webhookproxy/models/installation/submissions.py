@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import String, delete
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, Instant
 
@@ -35,7 +36,7 @@ def once(session: Session, key: str, act: Callable[[], int]) -> tuple[int, bool]
     before = session.get(Submission, key)
     if before is not None:
         return before.made, False
-    now = datetime.now(UTC)
+    now = utc_now()
     session.execute(delete(Submission).where(Submission.at < now - KEPT))
     made = act()
     session.add(Submission(key=key, made=made, at=now))
@@ -56,7 +57,7 @@ def once_with_key(
     """
     own, both = _hash(key), _hash(key, content)
     if session.get(Submission, own) is None:
-        session.add(Submission(key=own, made=0, at=datetime.now(UTC)))
+        session.add(Submission(key=own, made=0, at=utc_now()))
     elif session.get(Submission, both) is None:
         raise KeyReused
     return once(session, both, act)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.models.audit import Action, Actor, record_company
 from webhookproxy.models.companies import Company, find_company
 from webhookproxy.models.recovery.comparisons import DayComparison
@@ -18,7 +17,6 @@ from webhookproxy.models.recovery.recoveries import (
     RecoveryState,
     first_event_ms,
 )
-from webhookproxy.models.types import to_ms
 from webhookproxy.rules import Refused
 
 
@@ -29,7 +27,7 @@ def ask(session: Session, company_id: int, since_ms: int, until_ms: int, actor: 
     before the company's first event, or if a request of the company is under way.
     """
     company = find_company(session, company_id)
-    now_ms = to_ms(datetime.now(UTC))
+    now_ms = ms_now()
     begins, ends = _checked(session, company, since_ms, until_ms, now_ms)
     _refuse_second(session, company_id)
     asked = Recovery(
@@ -52,7 +50,7 @@ def confirm(session: Session, recovery_id: int, actor: Actor) -> bool:
     found = session.get(Recovery, recovery_id, with_for_update=True, populate_existing=True)
     if found is None or found.state != RecoveryState.COUNTED:
         return False
-    now_ms = to_ms(datetime.now(UTC))
+    now_ms = ms_now()
     much = f"{found.missing}"
     found.state, found.ended_ms = RecoveryState.RUNNING.value, None
     # It may have been counted days ago: of older calls the ledger knows nothing any more.

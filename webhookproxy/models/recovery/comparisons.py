@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Index, SmallInteger, String, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import ms_now, utc_now
 from webhookproxy.events.formats.moments import ZONE as BRASILIA
 from webhookproxy.events.recovery.comparison import Compared
 from webhookproxy.extensions import Base
@@ -87,7 +88,7 @@ def day_bounds(day: date) -> tuple[int, int]:
 
 def yesterday() -> date:
     """Return the last day that is over in Brasília."""
-    return datetime.now(BRASILIA).date() - timedelta(days=1)
+    return utc_now().astimezone(BRASILIA).date() - timedelta(days=1)
 
 
 def ask_comparison(session: Session, company_id: int, day: date, actor: Actor) -> int:
@@ -97,7 +98,7 @@ def ask_comparison(session: Session, company_id: int, day: date, actor: Actor) -
     first event, or if a comparison of the company is under way.
     """
     find_company(session, company_id)
-    now_ms = to_ms(datetime.now(UTC))
+    now_ms = ms_now()
     since_ms, until_ms = _checked(session, company_id, day, now_ms)
     running = select(DayComparison).where(DayComparison.company_id == company_id, text(RUNNING))
     if (other := session.scalar(running.limit(1))) is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from flask import Blueprint, abort, current_app, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Delivery, Event, User, Webhook
 from webhookproxy.models.audit import PAGE, Action, AuditEntry, Entries, find_entries
@@ -57,7 +58,7 @@ class Chosen:
             who=self.who or None,
             action=Action(self.action) if self.action else None,
             company_id=self.company,
-            since=None if days is None else datetime.now(UTC) - timedelta(days=days),
+            since=None if days is None else utc_now() - timedelta(days=days),
             before=self.before,
             limit=count,
         )

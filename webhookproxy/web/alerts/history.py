@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -16,6 +16,7 @@ from webhookproxy.alerts.conditions import CONDITIONS, Condition
 from webhookproxy.alerts.telling.words import cause
 from webhookproxy.alerts.told import LISTED_FOR, Telling, told_last, told_of_company
 from webhookproxy.alerts.told import unsent as unsent_messages
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import db
 from webhookproxy.models import Alert, Webhook
 from webhookproxy.models.alerts.messages import MessageKind, Part
@@ -91,7 +92,7 @@ def _told_alerts(session: Session, company_id: int | None) -> list[ToldAlert]:
         .outerjoin(Webhook, Webhook.id == Alert.webhook_id)
         .where(
             Alert.company_id == company_id,
-            or_(Alert.closed_at.is_(None), Alert.since > datetime.now(UTC) - LISTED_FOR),
+            or_(Alert.closed_at.is_(None), Alert.since > utc_now() - LISTED_FOR),
         )
         .order_by(Alert.since.desc(), Alert.id.desc())
         .limit(SHOWN + 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from flask import abort, request
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.events.silence import HOUR_SECONDS
 from webhookproxy.models.deliveries.tables import FAILED_ATTEMPT
 from webhookproxy.models.minutes import EVENTS, MinuteCount
@@ -33,7 +33,7 @@ class Window:
 
     def slots(self) -> range:
         """Return the numbers of the slots since 1970."""
-        now = int(time.time()) // self.seconds
+        now = int(seconds_now()) // self.seconds
         return range(now - self.count + 1, now + 1)
 
 

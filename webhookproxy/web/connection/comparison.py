@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.events.call_facts import NO_FACTS, CallFacts
 from webhookproxy.events.formats.moments import ZONE as BRASILIA
 from webhookproxy.events.recovery.comparison import AtWebhook, Compared, Fate
@@ -137,7 +138,7 @@ def _facts(company_id: int, day: date) -> dict[str, Any]:
     company, session = company_or_404(company_id), db.session()
     asked = newest_comparison(session, company_id, day)
     found = None if asked is None else asked.compared
-    today = datetime.now(BRASILIA).date()
+    today = utc_now().astimezone(BRASILIA).date()
     facts = {
         "company": company,
         "day": day,

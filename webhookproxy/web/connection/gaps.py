@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models import Gap
 from webhookproxy.models.recovery.recoveries import recoveries_of
 from webhookproxy.models.types import to_ms
@@ -50,7 +51,7 @@ class Gaps:
 
 def gaps_of_a_day(session: Session, company_id: int) -> Gaps:
     """Return the gaps of the last 24 hours, GAPS_MAX at most."""
-    now = datetime.now(UTC)
+    now = utc_now()
     began = now - DAY
     gaps = session.scalars(
         select(Gap)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Blueprint, redirect, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.engine.liveness import Owner, read_owner, shown_state
 from webhookproxy.models import Company
 from webhookproxy.models.audit import Action, record_company
@@ -114,7 +115,7 @@ def _words(company: Company, reason: ConnectionReason) -> Words:
     if is_never_connected(company):
         return NEVER_CONNECTED
     upcoming = connection.next_attempt_at
-    due = upcoming is not None and upcoming > datetime.now(UTC)
+    due = upcoming is not None and upcoming > utc_now()
     words = CONNECTION_WORDS[reason].filled(
         when=ago(upcoming) if due and upcoming else "agora",
         since=clock(connection.since, company.timezone),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -10,11 +9,11 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.extensions import db
 from webhookproxy.models import Recovery
 from webhookproxy.models.recovery.asking import ask, confirm
 from webhookproxy.models.recovery.recoveries import HOUR_MS, RecoveryState, last_sweep
-from webhookproxy.models.types import to_ms
 from webhookproxy.rules.platform import rest_base
 from webhookproxy.troubles.recovered import recovery_words, sweep_words
 from webhookproxy.web.shared.access import actor, company_or_404
@@ -75,7 +74,7 @@ def count(company_id: int) -> Response:
     chosen = SINCE.get(request.form.get("desde", ""))
     if chosen is None:
         abort(400)
-    now_ms, who = to_ms(datetime.now(UTC)), actor()
+    now_ms, who = ms_now(), actor()
 
     def job(session: Session) -> int:
         return ask(session, company_id, now_ms - chosen[1] * HOUR_MS, now_ms, who)

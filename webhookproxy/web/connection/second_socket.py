@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models import Company, SecondSocket
 from webhookproxy.reasons import SECOND_SOCKET_WORDS, SecondSocketState, Words
 from webhookproxy.web.connection.panel import Shown
@@ -49,7 +50,7 @@ def shown_second(session: Session, company: Company, first: Shown) -> ShownSecon
     if state is SecondSocketState.OBSERVING and not first.is_connected:
         # Its row is as its owner left it.
         state = SecondSocketState.WAITING
-    is_whole = row is not None and datetime.now(UTC) - row.began_at >= WHOLE
+    is_whole = row is not None and utc_now() - row.began_at >= WHOLE
     (label, drawing, colour), words = _LOOKS.get(state, _OVER), SECOND_SOCKET_WORDS[state]
     if row is not None and is_whole and state is SecondSocketState.OBSERVING and row.paired:
         differs = row.unpaired or row.displacement or row.replayed

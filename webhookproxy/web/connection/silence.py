@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import current_app
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.engine.liveness import Owner, shown_state
 from webhookproxy.models import Company
 from webhookproxy.reasons import ConnectionState, Words
@@ -36,7 +36,7 @@ class Silence(silence.Silence):
 def odd(session: Session, companies: Sequence[Company], owner: Owner) -> dict[int, Silence]:
     """Return the odd silences of those of these companies that are connected, by number."""
     connected = [each for each in companies if _is_connected(each, owner)]
-    found = silence.odd_silences(session, connected, _usuals(), time.time())
+    found = silence.odd_silences(session, connected, _usuals(), seconds_now())
     return {company_id: Silence(each.since, each.usual) for company_id, each in found.items()}
 
 

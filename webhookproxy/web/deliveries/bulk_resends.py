@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.delivery.outcomes.resending import queue_capacity
 from webhookproxy.extensions import db
 from webhookproxy.models import RefusalGroup, Webhook
@@ -20,7 +20,6 @@ from webhookproxy.models.deliveries.bulk_resends import (
     running,
 )
 from webhookproxy.models.deliveries.missed import Counted, Wanted, count
-from webhookproxy.models.types import to_ms
 from webhookproxy.rules import Refused
 from webhookproxy.web.deliveries.bulk_words import asked_words, shown_bulk, span_words
 from webhookproxy.web.deliveries.facts import public_ids_of
@@ -136,7 +135,7 @@ def _facts(resend_id: int) -> dict[str, Any]:
     if bulk.refusal_group_id is not None:
         group = db.session.get(RefusalGroup, bulk.refusal_group_id)
     if bulk.state == BulkState.RUNNING:
-        now_ms = to_ms(datetime.now(UTC))
+        now_ms = ms_now()
         has_room = bool(bulk.waiting) or queue_capacity(db.session(), webhook, now_ms) > 0
     return {
         "bulk": bulk,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import abort
 from werkzeug.datastructures import MultiDict
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models.deliveries.missed import Wanted
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import DeliveryState
@@ -111,6 +112,6 @@ def read_since(since: str, typed: str, timezone: str) -> tuple[int | None, str]:
         return None, "Digite o dia e a hora, como 25/11/2026 09:30."
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(timezone))
-    if moment > datetime.now(UTC) or moment.year < 2000:
+    if moment > utc_now() or moment.year < 2000:
         return None, "Esta hora não serve: escolha uma que já passou."
     return to_ms(moment), ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.models import Delivery, RefusalGroup, Webhook
 from webhookproxy.models.types import from_ms, to_ms
 from webhookproxy.reasons import (
@@ -79,7 +79,7 @@ def since_ms(delivery: Told, webhook: Webhook, received_ms: int) -> int:
         return delivery.first_attempt_ms
     if delivery.reason == DeliveryReason.RESENT:
         # Only known by the webhook's clock, which stands while the webhook is paused.
-        return min(_now_ms(), delivery.born_ms + webhook.paused_ms)
+        return min(ms_now(), delivery.born_ms + webhook.paused_ms)
     return received_ms
 
 
@@ -110,7 +110,7 @@ def next_ms(delivery: Told, webhook: Webhook) -> int | None:
     """Return when a delivery is tried next, if that is known and in the future."""
     hold = _hold(webhook)
     due_ms = delivery.due_ms if hold is None else hold.until_ms
-    return due_ms if waits(delivery) and due_ms is not None and due_ms > _now_ms() else None
+    return due_ms if waits(delivery) and due_ms is not None and due_ms > ms_now() else None
 
 
 def _hold(webhook: Webhook) -> _Hold | None:
@@ -127,12 +127,8 @@ def _hold(webhook: Webhook) -> _Hold | None:
 
 def _moment(moment_ms: int | None, timezone: str) -> str:
     """Return a moment to come, as a time of day: counted seconds would redraw live pages."""
-    if moment_ms is None or moment_ms <= _now_ms():
+    if moment_ms is None or moment_ms <= ms_now():
         return "em instantes"
     text = clock(from_ms(moment_ms), timezone)
     date, _, hour = text.rpartition(" ")
     return f"em {date} às {hour}" if date else f"às {hour}"
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from flask import url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models import Company, Gap, Webhook
 from webhookproxy.reasons import (
     ConnectionState,
@@ -62,7 +63,7 @@ def _silence_step(company: Company, shown: Shown) -> Step:
     if heard is not None and heard >= shown.since:
         return Step(Mark.GOOD, name, f"O último evento chegou {ago(heard)}.", link=_events(company))
     finding = f"A conexão abriu {ago(shown.since)} e nenhum evento chegou ainda."
-    if heard is None and datetime.now(UTC) - shown.since > FIRST_EVENT:
+    if heard is None and utc_now() - shown.since > FIRST_EVENT:
         advice = "Se há agentes trabalhando, confirme que o token é de um gestor."
         return Step(Mark.ODD, name, finding, advice)
     return Step(Mark.NOTE, name, finding, "A esta hora isso ainda pode ser normal.")

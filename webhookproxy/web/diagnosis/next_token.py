@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import db
 from webhookproxy.listener.client import Address
 from webhookproxy.models import Company, NextToken
@@ -148,7 +148,7 @@ def _note(session: Session, company_id: int, token: str, found: Found) -> None:
         return
     owner = found.owners.get(OWNER)
     known = owner if isinstance(owner, TokenOwner) else TokenOwner()
-    row.tried_at = datetime.now(UTC)
+    row.tried_at = utc_now()
     row.answer = (found.token or ConnectionReason.HANDSHAKE_TIMEOUT).value
     row.role, row.organisation = known.role or None, known.company_id or None
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from flask import Blueprint, current_app, render_template, request, url_for
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.delivery.sending.trial import prepare_trial
 from webhookproxy.engine.liveness import read_owner, shown_state
 from webhookproxy.extensions import db
@@ -100,7 +100,7 @@ def _ways(company: Company, *, sending: bool) -> list[Way]:
 
 def _webhooks(session: Session, company: Company) -> list[Webhook]:
     """Return the company's webhooks, those in trouble first."""
-    webhooks, now = live_webhooks(session, [company.id]), datetime.now(UTC)
+    webhooks, now = live_webhooks(session, [company.id]), utc_now()
     return sorted(webhooks, key=lambda each: trouble_of(each, now) is None)
 
 
@@ -134,7 +134,7 @@ def _page(company: Company, found: Found | None, *, sending: bool) -> str:
             if each.anchor != "eventos"
         ),
         unknown=any(step.mark is Mark.UNKNOWN for step in steps),
-        asked_at=None if found is None else datetime.now(UTC),
+        asked_at=None if found is None else utc_now(),
         sending=sending,
         more=len(webhooks) > WEBHOOKS_MAX,
         most=WEBHOOKS_MAX,

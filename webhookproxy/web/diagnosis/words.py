@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from flask import url_for
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.delivery.sending.reach import Reach, Stage
 from webhookproxy.delivery.sending.trial import TrialResult
 from webhookproxy.models import Webhook
@@ -141,7 +142,7 @@ def _tls_step(reach: Reach) -> Step:
     if reach.valid_until is None:
         return Step(Mark.GOOD, name, "O certificado é válido.")
     until = reach.valid_until.strftime("%d/%m/%Y")
-    if reach.valid_until - datetime.now(UTC) < ENDS_SOON:
+    if reach.valid_until - utc_now() < ENDS_SOON:
         advice = "Renove-o antes: depois disso nada mais é entregue."
         return Step(Mark.ODD, name, f"O certificado só vale até {until}.", advice)
     return Step(Mark.GOOD, name, f"O certificado é válido até {until}.")

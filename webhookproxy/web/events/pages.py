@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from flask import (
@@ -20,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import defer
 from werkzeug.wrappers import Response as BaseResponse
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.events.call_facts import facts_in
 from webhookproxy.events.masked import MASK, masked
 from webhookproxy.extensions import db
@@ -99,7 +99,7 @@ def _recording_until(event: Event) -> int | None:
     company = None if event.recording_base is None else db.session.get(Company, event.company_id)
     if company is None:
         return None
-    return opens_until(db.session(), company, event.id, round(time.time() * 1000))
+    return opens_until(db.session(), company, event.id, ms_now())
 
 
 def _shown_payload(event: Event) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import or_, select
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import db
 from webhookproxy.models import Gap, Recovery
 from webhookproxy.models.recovery.recoveries import LOOKED_AT, recoveries_of
@@ -24,7 +25,7 @@ GAPS = (
 
 def gaps(company_id: int, month: Month, before: int | None, most: int) -> Round:
     """Return the newest gaps of a month that began before a moment in milliseconds."""
-    now = datetime.now(UTC)
+    now = utc_now()
     ends_ms = to_ms(month.ends)
     until = from_ms(ends_ms if before is None else min(before, ends_ms))
     # Of these times the newest LOOKED_AT requests are read, and a gap may have more than one.

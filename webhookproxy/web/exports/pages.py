@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from flask import Blueprint, Response, request, url_for
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.models.audit import Action, record
@@ -110,4 +110,4 @@ def _begin(what: str, list_name: str, company: Company | None) -> str:
     who, company_id = actor(), None if company is None else company.id
     write(lambda session: record(session, who, Action.EXPORT, company_id=company_id, detail=what))
     whose = "" if company_id is None else f"-company_{company_id}"
-    return f"{list_name}{whose}-{datetime.now(UTC):%Y-%m-%d}"
+    return f"{list_name}{whose}-{utc_now():%Y-%m-%d}"

@@ -5,13 +5,14 @@ Programs that draw a preview of a link open it too: a GET neither reads nor chan
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.extensions import db
 from webhookproxy.models import GuestLink
@@ -62,7 +63,7 @@ def _enter(token_hash: str, until: datetime) -> BaseResponse:
     answer.set_cookie(
         COOKIE,
         str(_signer().dumps(token_hash)),
-        max_age=int((until - datetime.now(UTC)).total_seconds()),
+        max_age=int((until - utc_now()).total_seconds()),
         path=str(blueprint.url_prefix),
         secure=current_app.config["PREFERRED_URL_SCHEME"] == "https",
         httponly=True,
@@ -126,7 +127,7 @@ def _note_seen(token_hash: str) -> None:
 
 
 def _note_use(session: Session, link: GuestLink, address: str, detail: str) -> None:
-    link.used_at = datetime.now(UTC)
+    link.used_at = utc_now()
     record(
         session,
         Actor(None, GUEST, address),

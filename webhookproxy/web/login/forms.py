@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from flask import current_app
 from wtforms import EmailField, Field, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models.accounts.one_time_codes import is_first_code
 from webhookproxy.rules import Refused
 from webhookproxy.rules.people import check_email, check_password
@@ -100,7 +100,7 @@ class FirstForm(NewPassword):
     def validate_code(self, field: StringField) -> None:
         """Refuse a code that is not the console's. Count the tries before this is called."""
         key = str(current_app.config["SECRET_KEY"])
-        if not is_first_code(key, str(field.data), datetime.now(UTC)):
+        if not is_first_code(key, str(field.data), utc_now()):
             raise ValidationError(WRONG_FIRST_CODE)
 
     def validate_email(self, field: EmailField) -> None:

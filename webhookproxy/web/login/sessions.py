@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from flask import redirect, request, session, url_for
 from flask_login import login_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import db
 from webhookproxy.models import User
 from webhookproxy.models.accounts.second_factors import on_since
@@ -92,7 +93,7 @@ def _limit_everywhere(kind: str, email: str) -> None:
 
 def known_here(email: str) -> bool:
     """Return whether this e-mail logged in here lately: guesses elsewhere must not lock it out."""
-    since = datetime.now(UTC) - KNOWN_FOR
+    since = utc_now() - KNOWN_FOR
     addresses = logged_in_from(db.session(), email, since)
     return throttle.address() in {counted_as(address) for address in addresses}
 

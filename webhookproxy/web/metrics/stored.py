@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import gevent
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from sqlalchemy import Connection, text
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.housekeeping.disk_space import look
 
 # Companies that one statement looks at, and gaps of each: SQLite does not yield.
@@ -30,7 +30,7 @@ _GAPS = text(
 
 def gaps(connection: Connection) -> Iterator[Metric]:
     """Yield how many companies lack their socket, and for how long. Others run meanwhile."""
-    now_ms = round(time.time() * 1000)
+    now_ms = ms_now()
     began, day_ms = _gaps(connection, now_ms)
     about = "Companies that should be connected and have no socket now."
     yield GaugeMetricFamily("webhookproxy_open_gaps", about, len(began))

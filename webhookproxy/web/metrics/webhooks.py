@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import gevent
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from sqlalchemy import Connection, text
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.models.deliveries.tables import OPEN
 
 # Webhooks with a line of their own, the oldest; the others share the last line.
@@ -80,7 +80,7 @@ def webhooks(connection: Connection) -> Iterator[Metric]:
 
 def _lines(connection: Connection) -> list[Line]:
     lines: list[Line] = []
-    values = {"now": round(time.time() * 1000), "after": 0, "most": AT_ONCE}
+    values = {"now": ms_now(), "after": 0, "most": AT_ONCE}
     while True:
         rows = connection.execute(_ROWS, values).all()
         for webhook_id, *figures in rows:

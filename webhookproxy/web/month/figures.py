@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.events.silence import HOUR_SECONDS
 from webhookproxy.models import HourlyDeliveries, Webhook
 from webhookproxy.web.month.period import Month
@@ -97,6 +98,6 @@ def _days(month: Month) -> list[date]:
     """Return the days of a month that have begun."""
     first = date(month.year, month.number, 1)
     after = month.moved(1)
-    today = datetime.now(UTC).astimezone(ZoneInfo(month.timezone)).date()
+    today = utc_now().astimezone(ZoneInfo(month.timezone)).date()
     last = min(date(after.year, after.number, 1) - timedelta(days=1), today)
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]

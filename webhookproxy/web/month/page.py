@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Gap
 from webhookproxy.models.recovery.recoveries import recoveries_of
@@ -43,7 +44,7 @@ def month_page(company: Company, *, guest: bool = False) -> str:
 
     For a guest it has neither links to other pages nor the names of events.
     """
-    now, month = datetime.now(UTC), asked_month(company)
+    now, month = utc_now(), asked_month(company)
     running = Month.of(now, company.timezone)
     oldest = Month.of(company.created_at, company.timezone)
     given = {
@@ -66,7 +67,7 @@ def asked_month(company: Company) -> Month:
     month = Month.read(text, company.timezone) if text else None
     if text and month is None:
         abort(404)
-    return month or Month.of(datetime.now(UTC), company.timezone)
+    return month or Month.of(utc_now(), company.timezone)
 
 
 def _facts(company: Company, month: Month, now: datetime, *, guest: bool) -> dict[str, Any]:

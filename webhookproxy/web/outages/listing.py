@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models import Webhook
 from webhookproxy.models.outages import outages_of
 from webhookproxy.web.outages.words import ShownOutage, shown_outage
@@ -39,5 +40,5 @@ def latest_outages(
     session: Session, webhooks: Sequence[Webhook], timezone: str, days: int, most: int
 ) -> Listed:
     """Return the outages of the last days."""
-    now = datetime.now(UTC)
+    now = utc_now()
     return list_outages(session, webhooks, timezone, now - timedelta(days=days), now, most)

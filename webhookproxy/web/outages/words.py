@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models import Outage, Webhook
 from webhookproxy.models.outages import OutageKind
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason
@@ -174,7 +175,7 @@ def _is_uncounted(outage: Outage) -> bool:
     """Return whether nothing was counted, and the first count may still be under way."""
     if outage.waited or outage.settled_at is not None or outage.ended_at is None:
         return False
-    return datetime.now(UTC) - outage.ended_at < COUNTED_WITHIN
+    return utc_now() - outage.ended_at < COUNTED_WITHIN
 
 
 def _cut(outage: Outage) -> str:
@@ -206,4 +207,4 @@ def _moment(moment: datetime) -> str:
 
 
 def _is_today(moment: datetime) -> bool:
-    return moment.date() == datetime.now(UTC).astimezone(moment.tzinfo).date()
+    return moment.date() == utc_now().astimezone(moment.tzinfo).date()

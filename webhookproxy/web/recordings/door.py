@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from errno import ECONNRESET
@@ -19,6 +18,7 @@ from flask import Blueprint, Response, current_app, g, render_template, request
 from sqlalchemy.orm import Session
 
 from webhookproxy.broadcast import Broadcast
+from webhookproxy.database.clock import ms_now
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import LISTENER, Action, Actor, record
 from webhookproxy.models.recordings import valid_link
@@ -95,7 +95,7 @@ def hear(token: str) -> Response | tuple[str, int]:
 
 
 def _wanted(token: str) -> _Wanted | None:
-    found = valid_link(db.session(), token[:_TOKEN_CHARACTERS], round(time.time() * 1000))
+    found = valid_link(db.session(), token[:_TOKEN_CHARACTERS], ms_now())
     if found is None:
         return None
     link, company = found

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.extensions import db
 from webhookproxy.models import Event
 from webhookproxy.models.audit import Action, record, record_company
@@ -34,7 +33,7 @@ def show(company_id: int) -> str:
     return render_template(
         "recordings/links.html",
         company=company,
-        count=count_valid_links(db.session(), company, _now_ms()),
+        count=count_valid_links(db.session(), company, ms_now()),
         most=COUNTED_MAX,
         days=link_days(company, current_app.config["RETENTION_DAYS"]),
         has_address=bool(current_app.config["PUBLIC_URL"]),
@@ -49,7 +48,7 @@ def revoke(company_id: int) -> Response:
     who = actor()
 
     def job(session: Session) -> None:
-        revoke_links(find_company(session, company_id), _now_ms())
+        revoke_links(find_company(session, company_id), ms_now())
         record_company(session, who, Action.COMPANY_CHANGED, company_id, "recordings_revoked")
 
     write(job, company_id)
@@ -76,7 +75,3 @@ def revoke_one(public_id: str) -> Response:
     gone = write(job, company_id)
     flash("O link da gravação foi revogado: não abre mais." if gone else "O link já não valia.")
     return redirect(url_for("events.show", public_id=public_id), code=303)
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import abort
 from werkzeug.routing import BaseConverter, ValidationError
 
+from webhookproxy.database.clock import ms_now
 from webhookproxy.web.shared import figures
 from webhookproxy.web.shared.formats import span
 
@@ -78,7 +78,7 @@ def period_begins(period: str, timezone: str) -> int | None:
     """Return when one of PERIODS began, in milliseconds since 1970; None for "Tudo"."""
     if period == "hoje":
         return figures.first_hour_of_today(timezone) * _HOUR_MS
-    return round(time.time() * 1000) - _LENGTHS[period] if period else None
+    return ms_now() - _LENGTHS[period] if period else None
 
 
 def number_of(text: str, kind: str) -> int | None:

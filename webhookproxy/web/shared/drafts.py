@@ -7,7 +7,6 @@ only one who sees it again.
 from __future__ import annotations
 
 import base64
-import time
 import zlib
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
@@ -16,6 +15,7 @@ from flask import g, request, session
 from werkzeug.datastructures import MultiDict
 
 from webhookproxy.config.keys import KeyringError
+from webhookproxy.database.clock import seconds_now
 from webhookproxy.models.types import keyring
 from webhookproxy.rules.headers import HEADERS_MAX
 
@@ -61,7 +61,7 @@ def keep() -> None:
     packed = zlib.compress(typed.encode(), 9)
     if len(packed) <= DRAFT_BYTES:
         sealed = keyring().encrypt(base64.b85encode(packed).decode())
-        session["draft"] = [owner, request.path, int(time.time()), sealed]
+        session["draft"] = [owner, request.path, int(seconds_now()), sealed]
 
 
 def take() -> MultiDict[str, str] | None:
@@ -70,7 +70,7 @@ def take() -> MultiDict[str, str] | None:
     if path != request.path or g.get("account") is None:
         return None
     del session["draft"]
-    if time.time() - since > DRAFT_SECONDS:
+    if seconds_now() - since > DRAFT_SECONDS:
         return None
     try:
         typed = zlib.decompress(base64.b85decode(keyring().decrypt(sealed))).decode()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from webhookproxy.database.clock import seconds_now, utc_now
 from webhookproxy.events.silence import HOUR_SECONDS, hour_of
 from webhookproxy.models import HourlyDeliveries, HourlyEvents
 
@@ -32,12 +31,14 @@ class Latency(NamedTuple):
 
 def this_hour() -> int:
     """Return the number of this hour since 1970."""
-    return hour_of(time.time())
+    return hour_of(seconds_now())
 
 
 def first_hour_of_today(timezone: str) -> int:
     """Return the number of the hour in which today began in a timezone."""
-    today = datetime.now(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = (
+        utc_now().astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    )
     return int(today.timestamp()) // HOUR_SECONDS
 
 

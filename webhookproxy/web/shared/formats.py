@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from flask import Flask, url_for
 from markupsafe import Markup
 
+from webhookproxy.database.clock import ms_now, utc_now
 from webhookproxy.events.contract import token_mask
-from webhookproxy.models.types import from_ms, to_ms
+from webhookproxy.models.types import from_ms
 from webhookproxy.network.guard import masked_url
 from webhookproxy.rules.companies import BRAZILIAN_ZONES, DEFAULT_TIMEZONE
 from webhookproxy.version import __version__
@@ -47,18 +48,14 @@ def init_app(app: Flask) -> None:
     ):
         app.add_template_filter(each)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.add_template_global(_now_ms, "now_ms")
+    app.add_template_global(ms_now, "now_ms")
     app.add_template_global(_static_address(Path(app.root_path) / "static"), "static_url")
     app.jinja_env.globals["version"] = __version__
 
 
-def _now_ms() -> int:
-    return to_ms(datetime.now(UTC))
-
-
 def ago(instant: datetime, now: datetime | None = None) -> str:
     """Return how long ago, or in how long: "há 5 min", "em 30 s"."""
-    seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
+    seconds = ((now or utc_now()) - instant).total_seconds()
     future, seconds = seconds < 0, abs(seconds)
     if seconds < 60:
         # Counted seconds would change a live page at every look.
@@ -74,7 +71,7 @@ def ago(instant: datetime, now: datetime | None = None) -> str:
 def clock(instant: datetime | int, timezone: str = DEFAULT_TIMEZONE) -> str:
     """Return the time of day, with the date if it is not today: "14:02:33" or "23/11 14:02"."""
     local = _local(instant, timezone)
-    today = datetime.now(local.tzinfo).date()
+    today = utc_now().astimezone(local.tzinfo).date()
     return local.strftime("%H:%M:%S" if local.date() == today else "%d/%m %H:%M")
 
 
@@ -112,7 +109,7 @@ def span(began: int, seconds: int, timezone: str = DEFAULT_TIMEZONE) -> str:
     first, last = (_local(each * 1000, timezone) for each in (began, began + seconds))
     if seconds >= _DAY_SECONDS - _CLOCK_CHANGE_SECONDS:
         return first.strftime("%d/%m")
-    day = "" if first.date() == datetime.now(first.tzinfo).date() else f"{first:%d/%m}, "
+    day = "" if first.date() == utc_now().astimezone(first.tzinfo).date() else f"{first:%d/%m}, "
     pattern = "%H:%M" if first.minute or last.minute else "%Hh"
     return f"{day}das {first.strftime(pattern)} às {last.strftime(pattern)}"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.engine.liveness import read_owner
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
@@ -86,7 +86,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
         "connection": shown(company, read_owner(session)),
         "shown": with_answers(session, [shown_webhook(webhook, company.timezone)])[0],
         "rate": rates(session, [webhook.id], since)[webhook.id],
-        "twice_until": webhook.signs_twice_until(datetime.now(UTC)),
+        "twice_until": webhook.signs_twice_until(utc_now()),
         "latency": figures.latency(session, webhook.id, since),
         "window": window,
         "charts": delivery_charts(window, ended, took, webhook.id),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from flask import Blueprint, abort, render_template, request, url_for
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.events.call_facts import Fact, Value
 from webhookproxy.events.masked import MASK
 from webhookproxy.extensions import db
@@ -103,7 +104,7 @@ def latest_refusals(session: Session, webhook_id: int, timezone: str) -> Refusal
 
 
 def _today(timezone: str) -> int:
-    return day_number(datetime.now(ZoneInfo(timezone)).date())
+    return day_number(utc_now().astimezone(ZoneInfo(timezone)).date())
 
 
 def _chosen(text: str, newest: int | None) -> int | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.events.contract import whsec
 from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record_webhook
@@ -44,7 +43,7 @@ def show(webhook_id: int) -> str:
         company=company_or_404(webhook.company_id),
         secret=secret,
         standard=None if secret is None else whsec(secret),
-        twice_until=webhook.signs_twice_until(datetime.now(UTC)),
+        twice_until=webhook.signs_twice_until(utc_now()),
     )
 
 
@@ -83,7 +82,7 @@ def _rotate_page(webhook: Webhook, problem: str = "") -> str:
         webhook=webhook,
         company=company_or_404(webhook.company_id),
         hours=ROTATION_HOURS,
-        twice_until=webhook.signs_twice_until(datetime.now(UTC)),
+        twice_until=webhook.signs_twice_until(utc_now()),
         problem=problem,
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.clock import utc_now
 from webhookproxy.models import Webhook
 from webhookproxy.reasons import DELIVERY_WORDS, DeliveryReason, Words
 from webhookproxy.rules.companies import DEFAULT_TIMEZONE
@@ -49,7 +49,7 @@ _LOOKS = {
 
 def shown_webhook(webhook: Webhook, timezone: str = DEFAULT_TIMEZONE) -> ShownWebhook:
     """Return how the page describes a webhook now, with the times in that timezone."""
-    trouble = trouble_of(webhook, datetime.now(UTC))
+    trouble = trouble_of(webhook, utc_now())
     if trouble is not None:
         return _in_trouble(webhook, trouble, timezone)
     if webhook.state == WebhookState.PAUSED:
@@ -89,7 +89,7 @@ def _words(webhook: Webhook, trouble: Trouble, timezone: str, answer: LastAnswer
     probe = webhook.health.next_probe_at
     when = None
     if webhook.health.circuit_opened_at is not None:
-        when = ago(probe) if probe is not None and probe > datetime.now(UTC) else "agora"
+        when = ago(probe) if probe is not None and probe > utc_now() else "agora"
     # Where a redirect leads may hold a person's data, as everything that a receiver answers.
     is_redirect = answer is not None and answer.reason == DeliveryReason.REDIRECTED
     return trouble_words(
