@@ -16,7 +16,7 @@ from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 
 # What live.js waits for before it calls a stream lost, and a moment for a busy machine.
-LOST_MS = 12_000 + 18_000
+LOST_MS = 12_000 + 48_000
 # Less than that: the page is told, and does not wait.
 AT_ONCE_MS = 10_000
 STREAM = re.compile("/ao-vivo")
@@ -80,7 +80,7 @@ def test_the_page_shows_within_a_second_what_happened(
     assert min(took) < 1, took
     simulator.control("refuse", token=token)
     connection.locator(".state:not(.is-green)").wait_for()
-    expect(connection).to_contain_text("Token recusado", timeout=15_000)
+    expect(connection).to_contain_text("Token recusado")
     expect(connection.locator(".state")).to_have_class("state is-red")
 
 

@@ -61,6 +61,7 @@ def test_a_standby_keeps_five(postgresql_url: str, tmp_path: Path) -> None:
             # sockets.
             waits = "SELECT COUNT(*) FROM handovers WHERE waiting_at IS NOT NULL"
             wait_until(lambda: rows(two, waits)[0][0], 20, "the standby says that it waits")
+            wait_until(lambda: connections(two) >= before + 3, 20, "it has its connections")
             gevent.sleep(1.2)
             assert before + 4 <= connections(two) <= before + 5
     owner.free()
@@ -84,7 +85,7 @@ def test_pages_read_through_a_pooler_while_everything_else_goes_past_it(
         wait_until(lambda: engine.health().owner)
         make_company(app)
         readers = [gevent.spawn(rows, app, "SELECT name FROM companies") for _ in range(30)]
-        gevent.joinall(readers, timeout=20, raise_error=True)
+        gevent.joinall(readers, timeout=60, raise_error=True)
         assert {row.name for reader in readers for row in reader.get()} == {"Empresa"}
 
 

@@ -226,7 +226,7 @@ def test_a_slow_name_of_the_database_holds_nobody_up(monkeypatch: pytest.MonkeyP
     gevent.sleep(0.05)
     assert asked == ["slow.example"]
     assert not taking.ready()
-    assert taking.get(timeout=20) is False
+    assert taking.get(timeout=60) is False
 
 
 @pytest.mark.postgresql

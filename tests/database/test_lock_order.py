@@ -26,11 +26,11 @@ def test_who_locks_only_the_health_comes_after_who_locks_deliveries(
             journal = gevent.spawn(store.run, lock(LOCK_HEALTH), late=True)
             results = gevent.spawn(store.run, lock(LOCK_DELIVERY, LOCK_HEALTH))
             gevent.sleep(0.2)
-            cancelling.exec_driver_sql("SET lock_timeout = 500")
+            cancelling.exec_driver_sql("SET lock_timeout = '20s'")
             cancelling.exec_driver_sql(LOCK_HEALTH)
             cancelling.commit()
         for writing in (journal, results):
-            writing.get(timeout=20)
+            writing.get(timeout=60)
         assert store.failing_since is None
         other.dispose()
 
@@ -51,7 +51,7 @@ def test_a_deadlock_with_another_process_is_no_outage(
             gevent.sleep(0.2)
             cancelling.exec_driver_sql(LOCK_HEALTH)
             cancelling.commit()
-        writing.get(timeout=20)
+        writing.get(timeout=60)
         assert store.failing_since is None
         assert "takes no writes" not in caplog.text
         other.dispose()

@@ -80,7 +80,7 @@ def test_jobs_that_wait_together_share_a_commit(
 
     monkeypatch.setattr(store_of(app), "_commit", counted)
     jobs = [gevent.spawn(store_of(app).run, add_change(n)) for n in range(1, GROUP_MAX + 11)]
-    assert [job.get(timeout=20) for job in jobs] == list(range(1, GROUP_MAX + 11))
+    assert [job.get(timeout=60) for job in jobs] == list(range(1, GROUP_MAX + 11))
     assert groups == [GROUP_MAX, 10]
     assert len(numbers(app)) == GROUP_MAX + 10
 
@@ -255,7 +255,7 @@ def test_what_can_wait_goes_with_the_next_write_and_in_the_end_alone(
     patient = gevent.spawn(ours.run, add_change(1), patience=60.0)
     gevent.sleep(0)
     assert ours.run(add_change(2)) == 2
-    assert patient.get(timeout=20) == 1
+    assert patient.get(timeout=60) == 1
     assert groups == [2]
     assert ours.run(add_change(3), patience=0.01) == 3
     assert groups == [2, 1]

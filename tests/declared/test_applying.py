@@ -274,7 +274,7 @@ def test_two_applies_at_once_create_each_entry_once(any_app: Flask) -> None:
     stores = [Store(any_app.config["OWN_SESSION_URL"]) for _ in range(2)]
     try:
         both = [gevent.spawn(each.session, lambda s: apply(s, read, terms)) for each in stores]
-        gevent.joinall(both, timeout=20, raise_error=True)
+        gevent.joinall(both, timeout=60, raise_error=True)
     finally:
         for store in stores:
             store.close()

@@ -58,7 +58,7 @@ def test_of_two_clicks_at_the_same_moment_one_resends(any_half: Sending) -> None
             mine = gevent.spawn(half.act, resend, delivery)
             half.store, own = other, half.store
             theirs = gevent.spawn(half.act, resend, delivery)
-            found = sorted([mine.get(timeout=20), theirs.get(timeout=20)])
+            found = sorted([mine.get(timeout=60), theirs.get(timeout=60)])
         finally:
             half.store = own
             other.close()

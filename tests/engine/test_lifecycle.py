@@ -227,7 +227,7 @@ def test_stopping_finishes_what_is_being_sent_and_stores_what_was_taken(
         receiver.wait_for(8)
         second = gevent.spawn_later(0.05, engine.stop)
         assert engine.stop(10.0)
-        assert second.get(timeout=20)
+        assert second.get(timeout=60)
         assert engine.health().owner is False
     states = rows(app, "SELECT state FROM deliveries")
     delivered = [row.state for row in states].count("delivered")

@@ -130,7 +130,7 @@ def test_the_observers_end_in_time_though_the_database_takes_nothing(
     # What was seen is to be written.
     observing._written.clear()
     try:
-        with gevent.Timeout(30):
+        with gevent.Timeout(60):
             observing.stop()
         assert following is not None
         following.join(30)

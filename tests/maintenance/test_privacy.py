@@ -41,6 +41,8 @@ from webhookproxy.search.index.writing import Writer
 
 PHONE = "11987654321"
 SHOWN = "+55 (11) 98765-4321"
+# Longer than what the numbers of events and the moments of a run may have by chance.
+PARTS = ("987654321", "98765-4321")
 URL = "http://127.0.0.1:4009/"
 
 
@@ -109,7 +111,10 @@ def test_payloads_keys_and_answers_are_masked_in_place(half: Sending) -> None:
         arrive(half, *({"n": each} for each in range(5)), {"cpf": int(PHONE)})
         half.wait_for_ends(webhook, 8)
         assert half.lanes.results.drain(20)
-    answered = f"UPDATE attempts SET answer_headers = 'x-asked: {PHONE}' WHERE delivery_id = 1"
+    answered = (
+        f"UPDATE attempts SET answer_headers = 'x-asked: {PHONE}'"
+        " WHERE delivery_id = (SELECT MIN(id) FROM deliveries)"
+    )
     store_of(half.app).run(lambda connection: connection.execute(text(answered)) and None)
     found = find(half.reading, number())
     assert (found.companies, found.attempts) == (Counter({half.company: 3}), 3)
@@ -123,8 +128,7 @@ def test_payloads_keys_and_answers_are_masked_in_place(half: Sending) -> None:
         '{"cpf": "[oculto]"}',
     ]
     left = everything(half.app)
-    assert "98765" not in left
-    assert PHONE not in left
+    assert not any(part in left for part in PARTS)
     assert find(half.reading, number()).events == 0
     half.check_totals(webhook)
 
@@ -205,7 +209,7 @@ def test_what_waits_of_a_masked_event_is_cancelled_also_in_a_running_lane(half: 
     assert states[1] == ("cancelled", "expunged")
     assert len(receiver.requests) == 2
     bodies = b"".join(each.body for each in receiver.requests)
-    assert b"98765" not in bodies
+    assert not any(part in bodies.decode() for part in PARTS)
     assert b"oculto" not in bodies
     assert half.states(other)[1] == ("cancelled", "expunged")
     half.check_totals(webhook)
@@ -359,7 +363,7 @@ def test_a_second_search_at_the_same_time_is_refused(half: Sending) -> None:
     gevent.sleep(0)
     with pytest.raises(Refused, match="wait until it ends"):
         run_expunge(half)
-    assert first.get(timeout=20).events == 1
+    assert first.get(timeout=60).events == 1
     assert run_expunge(half).events == 1
 
 

@@ -75,7 +75,7 @@ def two_at_once(app: Flask, other: Flask, job: Any) -> list[Any]:
     """Return the job's results in the stores of two processes."""
     pool = Pool(2)
     tries = [pool.spawn(do, each, job) for each in (app, other)]
-    pool.join(timeout=20)
+    pool.join(timeout=60)
     return [each.get(block=False) for each in tries]
 
 

@@ -50,19 +50,20 @@ def test_an_agent_is_busy_from_the_connection_until_idle(lively: SimulatorProces
     assert conversations > 5
 
 
-def test_the_rate_is_kept_on_average(lively: SimulatorProcess) -> None:
-    with connected(lively, "rate-token") as client:
+def test_the_rate_is_kept_on_average() -> None:
+    # A rate for which a busy machine is quick enough too.
+    with SimulatorProcess(rate=200) as steady, connected(steady, "rate-token") as client:
         client.event()
         found = []
         # A busy machine may hold up the simulator, which then sends faster for a while.
         until = time.monotonic() + 60
         while (start := time.monotonic()) < until:
-            for _ in range(1_000):
+            for _ in range(200):
                 client.event()
             found.append(time.monotonic() - start)
             if 0.87 < found[-1] < 1.3:
                 return
-        raise AssertionError(f"a thousand events took {found} s")
+        raise AssertionError(f"two hundred events took {found} s")
 
 
 def test_types_and_keys_are_those_of_the_catalogue(quiet: SimulatorProcess) -> None:

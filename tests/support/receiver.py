@@ -78,7 +78,7 @@ class Receiver:
         shown = host or (f"[{self._host}]" if ":" in self._host else self._host)
         return f"{'https' if self._tls else 'http'}://{shown}:{self.port}{path}"
 
-    def wait_for(self, count: int, timeout: float = 20.0) -> list[Received]:
+    def wait_for(self, count: int, timeout: float = 60.0) -> list[Received]:
         """The first `count` requests, as soon as they are there; AssertionError after `timeout`
         seconds."""
         deadline = time.monotonic() + timeout

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
-START_SECONDS = 20.0
-STOP_SECONDS = 20.0
-ANSWER_SECONDS = 60.0
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
+ANSWER_SECONDS = 120.0
 _ROOT = Path(__file__).resolve().parents[2]
 _LISTENING = "simulator listening on "
 
@@ -77,7 +77,7 @@ class SimulatorProcess:
         events: list[dict[str, Any]] = self._request("GET", path)["events"]
         return events
 
-    def wait_for_sockets(self, token: str, count: int = 1, seconds: float = 20) -> None:
+    def wait_for_sockets(self, token: str, count: int = 1, seconds: float = 60) -> None:
         """Wait until `token` has `count` sockets; raise SimulatorError after the time."""
         limit = time.monotonic() + seconds
         while self._sockets(token) != count:

@@ -127,7 +127,8 @@ def test_a_guest_sees_the_outages_without_what_was_answered(
     for path in ("/convidado", "/convidado/mes"):
         page = guest.get(path).text
         assert "183 eventos esperaram, 183 entregues, 0 perdidos, 41 ligações" in page
-        assert "503" not in page
+        # A form's token may have these three digits by chance.
+        assert not re.search(r"\b503\b", page)
         assert "/webhooks/" not in page
 
 

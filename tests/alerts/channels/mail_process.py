@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[3]
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 USER, PASSWORD = "avisos", "canary-mail-password"
 
 
@@ -46,7 +46,7 @@ class MailProcess:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
-    def wait_for(self, count: int, seconds: float = 20.0) -> list[dict[str, Any]]:
+    def wait_for(self, count: int, seconds: float = 60.0) -> list[dict[str, Any]]:
         """Return the e-mails once there are `count`; fail after `seconds`."""
         until = time.monotonic() + seconds
         while len(self.letters) < count:

@@ -19,7 +19,8 @@ from tests.support.application import wait_until
 from tests.support.server_process import ServerProcess
 
 MISSED = 160
-RATE = 20
+# So slow that a busy machine cancels it half way too.
+RATE = 10
 
 _EVENT = (
     "INSERT INTO events (id, public_id, company_id, name, payload, order_key, socket_id,"
@@ -50,7 +51,7 @@ def events(receiver: Receiver) -> Counter[str]:
 
 
 def per_cent(page: Page) -> int:
-    value = page.locator("#andamento progress").get_attribute("value", timeout=15_000)
+    value = page.locator("#andamento progress").get_attribute("value")
     return int(str(value))
 
 
@@ -75,7 +76,9 @@ def test_a_bulk_resend_is_cancelled_half_way_and_another_is_finished_after_a_res
         page.goto(address(server, "/webhooks/webhook_1"))
         hands.press("Contar")
         expect(page.locator(".big-number")).to_contain_text(f"{MISSED} entregas")
-        expect(page.locator("main")).to_contain_text("a 20 por segundo leva cerca de 8 s")
+        expect(page.locator("main")).to_contain_text(
+            f"a {RATE} por segundo leva cerca de {MISSED // RATE} s"
+        )
         assert not receiver.bodies
         hands.press("Reenviar todas")
         expect(page.locator("#andamento")).to_contain_text("Em andamento")
@@ -109,9 +112,9 @@ def finish_after_a_restart(
     assert killed_at < MISSED
     expect(page.locator(".live-lost")).to_be_visible()
     with server:
-        expect(page.locator(".live-lost")).to_be_hidden(timeout=20_000)
+        expect(page.locator(".live-lost")).to_be_hidden()
         wait_past(page, 60)
-        expect(page.locator("#andamento .state").first).to_contain_text("Terminado", timeout=30_000)
+        expect(page.locator("#andamento .state").first).to_contain_text("Terminado")
         expect(page.locator("#andamento progress")).to_have_attribute("value", "100")
         assert len(receiver.bodies) > killed_at
         page.goto(address(server, "/entregas"))

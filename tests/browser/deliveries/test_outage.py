@@ -43,7 +43,8 @@ def test_the_card_has_the_true_numbers_of_a_real_outage(
     token: str,
 ) -> None:
     page = watching
-    made = ("webhook", "create", "company_1", "CRM", receiver.url, "--rate", "6")
+    # So slow that a busy machine draws the card several times meanwhile.
+    made = ("webhook", "create", "company_1", "CRM", receiver.url, "--rate", "3")
     flask(database_url, *made)
     page.goto(address(server, "/webhooks/webhook_1"))
     card = page.locator(".outage-card")
@@ -56,7 +57,7 @@ def test_the_card_has_the_true_numbers_of_a_real_outage(
     receiver.answer = is_down
     for call in range(CALLS):
         emit(simulator, token, f"call-{call}", EACH)
-    expect(card).to_contain_text("seu CRM está fora", timeout=30_000)
+    expect(card).to_contain_text("seu CRM está fora")
     expect(card).to_contain_text(f"{WAITED} eventos esperando, todos guardados")
     expect(card).to_contain_text("503")
     expect(page.locator("#texto-queda")).to_contain_text("CRM está fora do ar")

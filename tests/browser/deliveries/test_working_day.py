@@ -67,7 +67,7 @@ def find_it(page: Page, hands: Mouse) -> None:
 def read_why(page: Page, hands: Mouse, receiver: Receiver) -> None:
     """What the receiver said; at the third try, which is made at once, it refuses for good."""
     reason = page.locator("#destinos .reason")
-    expect(reason).to_contain_text("2 tentativas", timeout=30_000)
+    expect(reason).to_contain_text("2 tentativas")
     receiver.answer = refuses_the_customer
     hands.press("Tentar agora")
     expect(reason).to_contain_text("Recusada")

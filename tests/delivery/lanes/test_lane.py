@@ -56,9 +56,11 @@ def test_a_rate_limit_holds(half: Sending) -> None:
         begun = "SELECT started_ms FROM attempts ORDER BY started_ms"
         wait_until(lambda: len(rows(half.app, begun)) >= 19, what="19 were sent")
         at = [row[0] for row in rows(half.app, begun)]
-        assert at[18] - at[0] >= 1_700
-        # A busy machine may send one late and the next in time, but not many at once.
-        assert min(later - at[number] for number, later in enumerate(at[5:])) > 250
+        # A busy machine writes a time down late, but not each of them: one is ten to the second.
+        assert max(at[18] - at[each] - 100 * (18 - each) for each in range(9)) >= -10
+        # Nor are the next ones early: of six at once most would be too near.
+        near = [later - at[number] < 250 for number, later in enumerate(at[5:])]
+        assert near.count(True) < len(near) / 2
 
 
 @pytest.mark.parametrize("parallelism", [1, 3])

@@ -217,7 +217,7 @@ def check_live_events(half: Sending) -> None:
 
         live = gevent.spawn(arrive)
         go_on_until(half, is_over(half, number))
-        live.get(timeout=20)
+        live.get(timeout=60)
         half.wait_for_ends(webhook, 210)
         sent = numbers(receiver.requests)
         assert len(sent) == len(set(sent)) == 210

@@ -37,7 +37,7 @@ def test_a_read_that_takes_long_keeps_nobody_who_tells_the_lane_something(
     def slow(self: Backlog, delivery_id: int, limit: int) -> object:
         nonlocal reading
         reading += 1
-        go_on.wait(20)
+        go_on.wait(200)
         return after(self, delivery_id, limit)
 
     with Receiver() as receiver:
@@ -48,7 +48,7 @@ def test_a_read_that_takes_long_keeps_nobody_who_tells_the_lane_something(
         lane = half.lanes.lane(webhook)
         assert lane is not None
         wait_until(lambda: reading == 1)
-        with gevent.Timeout(10):
+        with gevent.Timeout(60):
             half.edit(webhook, timeout=14.0)
             lane.attend([1])
             lane.discard(5)

@@ -33,7 +33,7 @@ class Stream:
     def end(self) -> Counter[str]:
         """Emit no more; return how often each payload was emitted."""
         self._ended = True
-        self._greenlet.get(timeout=20)
+        self._greenlet.get(timeout=60)
         return self.emitted
 
     def _run(self) -> None:
@@ -56,6 +56,10 @@ def streaming(simulator: SimulatorProcess, token: str) -> Iterator[Stream]:
         yield stream
     finally:
         stream.end()
+
+
+# A busy machine may need more than a second to open the first socket: that is a gap too.
+GAPS = "SELECT reason, started_at, ended_at FROM gaps WHERE reason <> 'wished'"
 
 
 def payloads(receiver: Receiver) -> Counter[str]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.faults.server.streaming import RATE, Stream, payloads
+from tests.faults.server.streaming import GAPS, RATE, Stream, payloads
 from tests.faults.server.world import World, two_servers
 from tests.support.application import make_company, make_webhook, rows, wait_until
 from tests.support.databases import ON_SQLITE
@@ -39,7 +39,7 @@ def test_a_deploy_with_a_successor_loses_and_doubles_nothing(
         second.wait_until_settled()
         assert "without a hole" in second.output
     assert payloads(receiver) == emitted
-    assert rows(world.app, "SELECT COUNT(*) FROM gaps")[0][0] == 0
+    assert rows(world.app, GAPS) == []
     assert world.accepted() == 2
 
 
@@ -59,7 +59,7 @@ def test_a_server_that_ends_the_first_socket_of_a_token_costs_one_recorded_hole(
         second.wait_until_settled()
     came = payloads(receiver)
     assert not came - stream.emitted
-    (gap,) = rows(world.app, "SELECT started_at, ended_at FROM gaps")
+    (gap,) = rows(world.app, GAPS)
     # What fell between the two sockets, of which the simulator has the second one at once. Without
     # a handover it would be a second and more.
     assert gap.ended_at is not None
@@ -91,7 +91,7 @@ def test_a_server_that_takes_over_ends_the_other_which_goes_on_if_the_new_one_di
             receiver.wait_for(sum(emitted.values()))
             third.wait_until_settled()
     assert payloads(receiver) == emitted
-    assert rows(world.app, "SELECT COUNT(*) FROM gaps")[0][0] == 0
+    assert rows(world.app, GAPS) == []
 
 
 @ON_SQLITE

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from tests.faults.server.streaming import GAPS
 from tests.faults.server.world import World
 from tests.support.application import rows, wait_until
 from tests.support.receiver import Receiver
@@ -50,7 +51,4 @@ def test_drops_and_a_kill_lose_nothing_if_the_server_sends_again_what_was_missed
                 second.wait_until_settled()
     assert came(receiver) == emitted
     assert len(receiver.requests) - emitted.total() <= UNDER_WAY
-    assert {gap.reason for gap in rows(world.app, "SELECT reason FROM gaps")} == {
-        "dropped",
-        "owner_gone",
-    }
+    assert {gap.reason for gap in rows(world.app, GAPS)} == {"dropped", "owner_gone"}

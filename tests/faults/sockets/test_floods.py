@@ -116,6 +116,7 @@ def test_f19_a_flood_into_a_server_costs_bounded_memory_and_it_answers(
             server.wait_for_sockets(1)
             before, most = memory(server), 0
             answers: list[float] = []
+            began = time.monotonic()
             flooding = gevent.spawn(flood, simulator, token)
             while not flooding.ready():
                 asked = time.monotonic()
@@ -125,6 +126,7 @@ def test_f19_a_flood_into_a_server_costs_bounded_memory_and_it_answers(
                 gevent.sleep(0.2)
             flooding.get()
             wait_until(lambda: count(app) == FLOOD, 60, "all is stored")
+            whole = time.monotonic() - began
             assert simulator.state(token)["handshakes"] == 1
     order = rows(app, "SELECT json_extract(payload, '$.seq') AS seq FROM events ORDER BY id")
     assert [row.seq for row in order] == list(range(1, PART + 1)) * (FLOOD // PART)
@@ -132,10 +134,10 @@ def test_f19_a_flood_into_a_server_costs_bounded_memory_and_it_answers(
     usual, slowest = answers[len(answers) * 9 // 10], answers[-1]
     print(  # noqa: T201
         f"{most / 1e6:.0f} MB more, {len(answers)} answers: 9 of 10 within {usual:.2f} s,"
-        f" the slowest {slowest:.2f} s"
+        f" the slowest {slowest:.2f} s of {whole:.1f}"
     )
     assert most < 200e6
     # A loop held by the flood answers at its end. Other processes of a busy machine may delay one
-    # answer, but not each.
-    assert usual < 1.0
+    # answer, but not each; and they delay the flood too.
+    assert usual < whole / 10
     assert slowest < 10.0

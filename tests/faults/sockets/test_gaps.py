@@ -95,14 +95,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_full_buffer_costs_no_connection_however_often_the_server_pings(app: Flask) -> None:
     token = "pressed-token-0001"
     with SimulatorProcess() as simulator, listening(app, simulator) as half:
-        simulator.control("pings", interval=1, timeout=1)
+        simulator.control("pings", interval=1, timeout=3)
         company = half.connected(token)
         with held(app.config["SQLALCHEMY_DATABASE_URI"]):
             for number in range(300):
                 simulator.control("emit", token=token, event="x", args=[number])
             wait_until(lambda: half.intake.waiting >= 20, 20, "the buffer is full")
             # Longer than the server, the library and we wait for a sign of life.
-            gevent.sleep(7.5)
+            gevent.sleep(9.5)
         half.wait_for_events(300, 20)
         assert simulator.state(token)["handshakes"] == 1
         assert half.gaps(company) == []

@@ -39,7 +39,8 @@ def test_f13_f14_a_handshake_that_fails_says_why_and_is_tried_again(
     reason: str,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(client, "HANDSHAKE_SECONDS", 0.5)
+    if reason == "handshake_timeout":
+        monkeypatch.setattr(client, "HANDSHAKE_SECONDS", 0.5)
     monkeypatch.setattr(connection, "BACKOFF_FIRST", 0.02)
     monkeypatch.setattr(connection, "REFUSED_FIRST", 0.02)
     with Receiver(answer) as server:

@@ -85,11 +85,11 @@ def test_many_at_once_never_mix_and_only_max_idle_connections_are_kept() -> None
 
     with Receiver(echo) as receiver:
         jobs = [gevent.spawn(send, number) for number in range(60)]
-        gevent.joinall(jobs, timeout=20)
+        gevent.joinall(jobs, timeout=60)
         assert all(job.value for job in jobs)
         before = receiver.connections
         jobs = [gevent.spawn(send, number) for number in range(3)]
-        gevent.joinall(jobs, timeout=20)
+        gevent.joinall(jobs, timeout=60)
         assert receiver.connections == before
         assert len(way._idle) == 3
     way.close()
@@ -168,7 +168,7 @@ def test_idle_connections_are_closed_after_a_while_without_another_request(
     with Receiver() as receiver:
         way.send(request(receiver.url()))
         assert len(way._idle) == 1
-        with gevent.Timeout(20):
+        with gevent.Timeout(60):
             while way._idle:
                 gevent.sleep(0.005)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -73,8 +74,8 @@ def test_names_and_telephones_are_masked_for_who_may_not_see_them(
     monkeypatch.setattr(Account, "sees_personal", False)
     page = beto.get(f"/empresas/company_{place.company}/ligacao?chave={KEY}").text
     assert "<h1>••• · ••• · Retenção · não atendida · 8 s</h1>" in page
-    assert "8406" not in page
-    assert "Ana" not in page
+    # A form's token may have three letters or four digits by chance, but not as a word.
+    assert not re.search(r"\b8406\b|568406|\bAna\b", page)
 
 
 def test_the_events_of_an_agent_together_only_name_the_agent(

@@ -23,8 +23,8 @@ class Stream:
         self._lines = iter(self.answer.response)
 
     def next(self) -> Said | None:
-        """The next thing that is said, within 20 s; None at the end."""
-        with gevent.Timeout(20):
+        """The next thing that is said, within a minute; None at the end."""
+        with gevent.Timeout(60):
             chunk = next(self._lines, None)
         if chunk is None:
             return None
@@ -33,9 +33,9 @@ class Stream:
         return lines[0].removeprefix("event: "), given
 
     def until(self, name: str, part: str = "") -> list[Said | None]:
-        """Everything up to this, and this, or to the end; within 20 s."""
+        """Everything up to this, and this, or to the end; within a minute."""
         said = [self.next()]
-        with gevent.Timeout(20):
+        with gevent.Timeout(60):
             while said[-1] is not None and (said[-1][0], said[-1][1].get("id", "")) != (name, part):
                 said.append(self.next())
         return said
