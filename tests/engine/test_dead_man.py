@@ -65,7 +65,6 @@ def test_a_failure_is_said_once_an_hour_without_the_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(dead_man, "TIMEOUT_SECONDS", 0.1)
     owner(app)
     job = switch(app, receiver.url(SECRET))
     answers: list[Answer] = [
@@ -74,7 +73,9 @@ def test_a_failure_is_said_once_an_hour_without_the_address(
         lambda _: hang(),
         lambda _: raw(b"canary\r\n\r\n"),
     ]
+    hangs = answers[2]
     for answer in answers:
+        monkeypatch.setattr(dead_man, "TIMEOUT_SECONDS", 0.1 if answer is hangs else 60.0)
         receiver.answer = answer
         assert not job.step()
         assert job.pause == AGAIN_SECONDS
