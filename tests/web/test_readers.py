@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -46,14 +45,12 @@ MARKS = (PHONE, "98812-3477", NAME, EMAIL, "canario")
 PAYLOAD = {"call": {"phone": PHONE, "agent": {"name": NAME, "email": EMAIL}}}
 FILTERS = {"new-agent-chat": [{"path": "call.phone", "operator": "igual", "value": PHONE}]}
 GIVEN: dict[str, Any] = {
-    "today": int(time.time() // 86_400),
     "payload": json.dumps(PAYLOAD),
     "filters": json.dumps(FILTERS),
     "key": f"chat:55{PHONE}",
     "condition": f"call.phone era {PHONE}",
     "target": f"https://crm.exemplo/?{PHONE}",
     "answer": f"invalid customer {NAME}",
-    "yesterday": day_number(yesterday()),
     "compared": Compared(
         1, 0, missing=[Call("x1", 1, CallFacts(telephone=PHONE, agent=NAME))], only_here=[1]
     ).to_json(),
@@ -79,10 +76,14 @@ INSERT INTO attempts
 def filled(app: Flask, addresses: dict[str, str]) -> dict[str, str]:
     """The addresses; the event's payload, key, answer and condition have a person in them."""
 
+    # Tests are collected long before they run: the day may be another one by then.
+    day_before = day_number(yesterday())
+    given = {**GIVEN, "yesterday": day_before, "today": day_before + 1}
+
     def job(connection: object) -> None:
         for statement in FILLED.split(";"):
             query = text(statement)
-            used = {name: GIVEN[name] for name in query._bindparams}
+            used = {name: given[name] for name in query._bindparams}
             connection.execute(query, used)  # type: ignore[attr-defined]
 
     store_of(app).run(job)

@@ -136,8 +136,10 @@ def test_a_receiver_that_accepted_nothing_since_it_refuses_refuses_everything(
 @pytest.fixture
 def an_outage(app: Flask, place: Place) -> Place:
     """One of some minutes ago, with three events lost."""
-    now = datetime.now(UTC)
-    given = {"began_at": now - timedelta(minutes=9), "ended_at": now - timedelta(minutes=6)}
+    now = datetime.now(ZONE)
+    # Of today, also in its first minutes: the words for two days are others.
+    began = max(now - timedelta(minutes=9), now.replace(hour=0, minute=0, second=0, microsecond=0))
+    given = {"began_at": began, "ended_at": began + (now - began) / 3}
 
     def job(session: Session) -> None:
         session.add(outage(webhook_id=place.webhook, delivered=180, missed=3, **given))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -50,7 +51,7 @@ def address(place: Place, day: str = "") -> str:
 @pytest.fixture
 def refused(app: Flask, place: Place) -> date:
     """Two answers of today and one of yesterday; today's first has two deliveries left."""
-    today = datetime.now(UTC).date()
+    today = datetime.now(ZoneInfo("America/Sao_Paulo")).date()
     group(app, place, 1, "telefone: formato inválido", today, count=38)
     group(app, place, 2, "duplicado", today, status=409)
     group(app, place, 3, "ontem", today - timedelta(days=1), sample=99)
