@@ -83,7 +83,7 @@ def ask_everything(port: int, token: str, folder: Path) -> subprocess.CompletedP
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
 
 
@@ -95,7 +95,7 @@ def blocks(kind: str) -> list[str]:
 
 def printed(command: list[str], known: dict[str, str]) -> str:
     """Return what a command prints, which must succeed."""
-    done = subprocess.run(command, capture_output=True, timeout=30, env=known, text=True)
+    done = subprocess.run(command, capture_output=True, timeout=120, env=known, text=True)
     assert done.returncode == 0, (command, done.stdout, done.stderr)
     return done.stdout
 

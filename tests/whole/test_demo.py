@@ -26,7 +26,7 @@ def test_the_demo_loses_nothing_and_verifies_every_signature() -> None:
         env={**os.environ, **keys},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     # 30 events for the webhook with all kinds, and 6 for the one with two kinds.

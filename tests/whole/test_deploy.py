@@ -153,7 +153,7 @@ def test_release_then_web_serve_pages_and_stop_within_20_s_with_a_live_page_open
     url, output = f"http://127.0.0.1:{port}", tmp_path / "web.txt"
     given = environment(postgresql_url, port)
     release = shlex.split(commands()["release"])
-    subprocess.run(release, cwd=ROOT, env=given, check=True, timeout=60, capture_output=True)
+    subprocess.run(release, cwd=ROOT, env=given, check=True, timeout=200, capture_output=True)
     with running(commands()["web"], given, output) as web:
         wait_until(lambda: status_of(url) == 200, 30, "the server answers")
         code = re.search(r"\?codigo=([0-9a-f-]+)", output.read_text(encoding="utf-8"))
