@@ -41,7 +41,7 @@ def test_f05_one_poison_payload_ends_exhausted_and_stops_nobody_else(half: Sendi
             if number_of(request) != poison[0]:
                 return OK
             if attempt(request) > 2:
-                # The first tries hold up nobody, however long they take.
+                # The first tries hold up no other event, however long they take.
                 others_came.wait(60)
             return status(500)
 
