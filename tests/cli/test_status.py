@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import Connection, text
 
 from tests.cli.conftest import Run
+from tests.engine.processes.playing import process
 from tests.support import application as world
 from tests.support.application import KEYS, make_company
 
@@ -60,7 +61,7 @@ def status(run: Run) -> dict[str, Any]:
 
 
 def test_without_companies_the_json_is_an_empty_list(run: Run) -> None:
-    assert json.loads(run("status", "--json").stdout) == {"companies": []}
+    assert json.loads(run("status", "--json").stdout) == {"companies": [], "processes": []}
     assert "no companies yet" in run("status").stdout
 
 
@@ -101,8 +102,24 @@ def test_the_json_has_exactly_this_shape(run: Run, app: Flask) -> None:
                     }
                 ],
             }
-        ]
+        ],
+        "processes": [],
     }
+
+
+def test_the_processes_come_first_and_one_without_a_sign_of_life_is_silent(
+    run: Run, app: Flask
+) -> None:
+    own(app)
+    process(app, "test", "owner")
+    process(app, "other", "standby", host="relay-2", ago_ms=60_000, memory_bytes=None)
+    lines = run("status").stdout.splitlines()
+    assert lines[0].startswith("process 4321 on relay-1: owner since ")
+    assert lines[0].endswith("ago, 1234.5 events/s, 1200.0 deliveries/s, 11 sockets.")
+    assert lines[1].startswith("process 4321 on relay-2: silent since ")
+    first, second = json.loads(run("status", "--json").stdout)["processes"]
+    assert (first["role"], first["version"], first["core_share"]) == ("owner", "1.0", 0.456)
+    assert (second["role"], second["memory_bytes"]) == ("silent", None)
 
 
 def test_a_webhook_in_trouble_says_its_cause_first(run: Run, app: Flask) -> None:
@@ -168,7 +185,7 @@ def test_deleted_companies_and_webhooks_are_not_shown(run: Run, app: Flask) -> N
     run("webhook", "delete", "1", "--yes")
     assert status(run)["webhooks"] == []
     run("company", "delete", "1", "--yes")
-    assert json.loads(run("status", "--json").stdout) == {"companies": []}
+    assert json.loads(run("status", "--json").stdout) == {"companies": [], "processes": []}
 
 
 def test_no_row_that_grows_with_the_traffic_is_read(run: Run, app: Flask) -> None:

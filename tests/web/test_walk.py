@@ -36,6 +36,8 @@ FOR_ADMINISTRATORS = {
     "exports.entries",
     "privacy.show",
     "privacy.expunge",
+    "processes.show",
+    "processes.watch",
 }
 
 

@@ -1,4 +1,4 @@
-"""`flask status`: the state of every company and webhook, from stored counters."""
+"""`flask status`: the state of every process, company and webhook, from stored counters."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from webhookproxy.cli.shared.errors import Command
 from webhookproxy.cli.shared.output import json_option, print_json
 from webhookproxy.database.clock import utc_now
 from webhookproxy.engine.liveness import Owner, read_owner, shown_state
+from webhookproxy.engine.processes.listing import list_processes
 from webhookproxy.events.contract import timestamp
 from webhookproxy.extensions import db
 from webhookproxy.models import Company, Connection, Webhook, WebhookHealth
@@ -27,11 +28,13 @@ from webhookproxy.troubles.words import trouble_english
 @json_option
 @with_appcontext
 def show(as_json: bool) -> None:
-    """Show every company's connection and every webhook's counters."""
-    companies = read_status()
+    """Show the processes, every company's connection and every webhook's counters."""
+    companies, processes = read_status(), read_processes()
     if as_json:
-        print_json({"companies": companies})
+        print_json({"companies": companies, "processes": processes})
         return
+    for process in processes:
+        click.echo(_process_line(process))
     if not companies:
         click.echo("There are no companies yet: `flask company create NAME --token -` makes one.")
     for company in companies:
@@ -59,6 +62,27 @@ def read_status() -> list[dict[str, Any]]:
             "webhooks": webhooks.get(row.id, []),
         }
         for row in rows
+    ]
+
+
+def read_processes() -> list[dict[str, Any]]:
+    """Return the processes as `status --json` prints them; one without a sign of life is silent."""
+    return [
+        {
+            "host": each.process.host,
+            "pid": each.process.pid,
+            "version": each.process.version,
+            "started_at": timestamp(to_ms(each.process.started_at)),
+            "role": each.role if each.lives else "silent",
+            "since": timestamp(to_ms(each.process.role_since)),
+            "seen_seconds": round(each.seen_ms / 1000, 1),
+            "events_per_second": each.process.events_per_second,
+            "deliveries_per_second": each.process.deliveries_per_second,
+            "sockets": each.process.sockets_connected,
+            "core_share": each.process.core_share,
+            "memory_bytes": each.process.memory_bytes,
+        }
+        for each in list_processes(db.session())
     ]
 
 
@@ -122,6 +146,15 @@ def _trouble(trouble: Trouble) -> dict[str, Any]:
     if trouble.kind is TroubleKind.REFUSING:
         found["share"] = round(trouble.share, 2)
     return found
+
+
+def _process_line(process: dict[str, Any]) -> str:
+    return (
+        f"process {process['pid']} on {process['host']}: {process['role']} since "
+        f"{process['since']}, version {process['version']}, seen {process['seen_seconds']} s ago, "
+        f"{process['events_per_second']} events/s, {process['deliveries_per_second']} "
+        f"deliveries/s, {process['sockets']} sockets."
+    )
 
 
 def _company_line(company: dict[str, Any]) -> str:

@@ -22,10 +22,12 @@ from webhookproxy.engine.hand_over import HandOver
 from webhookproxy.engine.health import Counts, Health, LoopWatch
 from webhookproxy.engine.heartbeat import Heartbeat
 from webhookproxy.engine.last_word import LastWord
+from webhookproxy.engine.processes.presence import Presence
 from webhookproxy.engine.relay import Relay
 from webhookproxy.engine.successor import Successor
 from webhookproxy.listener.handover.agreement import Agreement
 from webhookproxy.logs.console import Console
+from webhookproxy.models.installation.processes import Role
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ STEP_SECONDS = 2.0
 # The sockets of a former owner are closed at once. What it was sending gets a second to end: no
 # one else may own the sockets yet, and then what was answered is not sent again.
 LOST_SECONDS = 2.0
+# How long a stop waits until this process is off the list of those that run.
+LEAVE_SECONDS = 1.0
 # How long a new owner waits with its first heartbeat for what its sockets brought before.
 AHEAD_SECONDS = 5.0
 
@@ -73,6 +77,7 @@ class Engine:
             self._successor.another_is_chosen,
             self._relay.status.drain,
         )
+        self._presence = Presence(store, ownership.holder, self.role, self.health, self.counts)
         self._guarded = Guarded(self._heartbeat.lose)
         # The fence that the relay runs with; None while it does not run.
         self._running: int | None = None
@@ -94,7 +99,7 @@ class Engine:
         }
         if self._notices is not None:
             runs["notices"] = self._notices.run
-        for job in self._jobs:
+        for job in (*self._jobs, self._presence):
             runs[type(job).__name__.lower()] = partial(self._keep_at, job)
         for name, run in runs.items():
             greenlet = self._greenlets[name] = gevent.Greenlet(run)
@@ -125,8 +130,15 @@ class Engine:
         self._successor.give_up()
         ended = self._stand_down(max(0.0, until - time.monotonic()))
         gevent.killall(list(self._greenlets.values()), block=False)
+        _leave(self._presence)
         self._stopped.set()
         return ended
+
+    def role(self) -> Role:
+        """What this process does with the sockets now."""
+        if self._heartbeat.fence is not None:
+            return Role.OWNER
+        return Role.STANDBY if self._heartbeat.waits else Role.PAGES
 
     def health(self) -> Health:
         """How the engine is now."""
@@ -215,10 +227,20 @@ class Engine:
     def _keep_at(self, job: Job) -> None:
         guarded = Guarded(self._heartbeat.lose)
         while not self._stopping:
-            # The last word is for a time when there may be no owner.
-            if self._is_up or isinstance(job, LastWord):
+            # These two are for a time, or a process, without the sockets.
+            if self._is_up or isinstance(job, LastWord | Presence):
                 guarded.run(job.step)
             gevent.sleep(job.pause)
+
+
+def _leave(presence: Presence) -> None:
+    """Take this process off the list of those that run, if the database takes it in time."""
+    leaving = gevent.Greenlet(presence.leave)
+    leaving.name = "engine_leave"
+    leaving.link_exception(_log_death)
+    leaving.start()
+    leaving.join(LEAVE_SECONDS)
+    leaving.kill(block=False)
 
 
 def _log_death(greenlet: gevent.Greenlet[..., None]) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from webhookproxy.models.installation.handovers import Handover
     from webhookproxy.models.installation.keycheck import KeyCheck
     from webhookproxy.models.installation.leases import Lease
+    from webhookproxy.models.installation.processes import Process
     from webhookproxy.models.installation.submissions import Submission
     from webhookproxy.models.minutes import MinuteCount
     from webhookproxy.models.outages import Outage
@@ -73,6 +74,7 @@ __all__ = [
     "PasswordLink",
     "PastFormat",
     "PendingSignIn",
+    "Process",
     "RecordingLink",
     "Recovery",
     "RecoveryCode",
@@ -120,6 +122,7 @@ _MODULES = {
     "PasswordLink": "accounts.password_links",
     "PastFormat": "past_formats",
     "PendingSignIn": "accounts.sign_ins",
+    "Process": "installation.processes",
     "RecordingLink": "recordings",
     "Recovery": "recovery.recoveries",
     "RecoveryCode": "accounts.second_factors",

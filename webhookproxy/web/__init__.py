@@ -11,7 +11,7 @@ from whitenoise import WhiteNoise
 from webhookproxy.network.proxies import Proxies
 from webhookproxy.request_extensions import compress, csrf
 from webhookproxy.web import api_guide, guide, health, panel, theme
-from webhookproxy.web.admin import audit, password_links, privacy, users
+from webhookproxy.web.admin import audit, password_links, privacy, processes, users
 from webhookproxy.web.alerts import confirming as alert_confirming
 from webhookproxy.web.alerts import history as alert_history
 from webhookproxy.web.alerts import watches as alert_watches
@@ -70,7 +70,7 @@ _BLUEPRINTS = (
     *(guest_links.blueprint, guests),
     *(recording_links.blueprint, recordings),
     *(users.blueprint, password_links.blueprint, forgotten.blueprint),
-    *(audit.blueprint, privacy.blueprint),
+    *(audit.blueprint, privacy.blueprint, processes.blueprint),
     *(alerts, alert_watches.blueprint, alert_confirming.blueprint, alert_history.blueprint),
 )
 

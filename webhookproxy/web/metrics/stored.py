@@ -1,4 +1,4 @@
-"""What the database says of all processes together: sockets, gaps, disk."""
+"""What the database says of all processes together: who runs, sockets, gaps, disk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import gevent
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 
 from webhookproxy.database.clock import ms_now
+from webhookproxy.engine.processes.listing import list_processes
 from webhookproxy.housekeeping.disk_space import look
+from webhookproxy.models.installation.processes import Role
 
 # Companies that one statement looks at, and gaps of each: SQLite does not yield.
 COMPANIES = 50
@@ -53,6 +56,16 @@ def disk(connection: Connection, limit_bytes: int) -> Iterator[Metric]:
         yield GaugeMetricFamily("webhookproxy_disk_free_bytes", about, state.free_bytes)
     about = "1 while so little is free that old events are removed early."
     yield GaugeMetricFamily("webhookproxy_disk_alarm", about, float(state.alarm))
+
+
+def processes(session: Session) -> Iterator[Metric]:
+    """Yield how many processes live, by what they do with the sockets."""
+    about = "Processes that gave a sign of life in the last 30 s, by what they do."
+    family = GaugeMetricFamily("webhookproxy_processes", about, labels=["role"])
+    living = [each.role for each in list_processes(session) if each.lives]
+    for role in Role:
+        family.add_metric([role.value], living.count(role.value))
+    yield family
 
 
 def sockets(wished: int, connected: int) -> Iterator[Metric]:

@@ -19,7 +19,7 @@ from webhookproxy.extensions import db
 from webhookproxy.reasons import StoringReason
 from webhookproxy.web.health import stored_sockets
 from webhookproxy.web.metrics import process
-from webhookproxy.web.metrics.stored import disk, gaps, sockets
+from webhookproxy.web.metrics.stored import disk, gaps, processes, sockets
 from webhookproxy.web.metrics.webhooks import webhooks
 
 # Memory, processor time and open files, from /proc.
@@ -63,6 +63,7 @@ def _from_the_database(*, is_owner: bool) -> Iterator[Metric]:
         if not is_owner:
             # The owner knows its sockets; the rows only have what it wrote last.
             yield from sockets(*stored_sockets(connection, owner_seen_ms(connection)))
+        yield from processes(db.session())
         yield from gaps(connection)
         yield from disk(connection, current_app.config["MAX_DATA_BYTES"])
         yield from webhooks(connection)
