@@ -25,6 +25,7 @@ from tests.support import application as world
 from tests.support.application import rows, store_of, wait_until
 from tests.support.databases import QUICK_ON_SQLITE
 from tests.support.receiver import OK, Plain, Received, Receiver
+from webhookproxy.database.clock import ms_now
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.events.call_facts import CallFacts
 from webhookproxy.events.conditions import Condition, Operator
@@ -35,8 +36,12 @@ from webhookproxy.maintenance import personal_rows, privacy
 from webhookproxy.maintenance.personal import PersonalNumber, read_number
 from webhookproxy.maintenance.privacy import Expunged, expunge, find
 from webhookproxy.models.audit import CLI
+from webhookproxy.models.events import Event as StoredEvent
+from webhookproxy.models.installation.numbers import floor
 from webhookproxy.rules import Refused
 from webhookproxy.rules.webhooks import WebhookState
+from webhookproxy.search.index import masking
+from webhookproxy.search.index.place import SearchPlace
 from webhookproxy.search.index.writing import Writer
 
 PHONE = "11987654321"
@@ -250,6 +255,42 @@ def test_an_expunge_that_is_cut_short_says_how_far_it_came_and_is_run_again(
     assert run_expunge(half) == Expunged(events=1, cancelled=1)
 
 
+def commit_elsewhere(half: Sending, number: int) -> None:
+    """Commit an event that another owner received before, and numbered so."""
+    names = ", ".join(each.name for each in StoredEvent.__table__.columns if each.name != "id")
+    given = names.replace("public_id", f"'evt_elsewhere_{number:018}'")
+    given = given.replace("payload", f"'{json.dumps({'phone': SHOWN})}'")
+    half.execute(
+        f"INSERT INTO events (id, {names}) SELECT {number}, {given} FROM events"
+        f" WHERE id = {half.event_ids()[0]}"
+    )
+
+
+def test_what_other_owners_commit_meanwhile_is_masked_if_it_arrived_before(
+    half: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(half, *({"phone": SHOWN, "n": each} for each in range(4)), offer=False)
+    first, *_, last = half.event_ids()
+    # Stored by a clock that was set back since.
+    half.execute(f"UPDATE events SET received_ms = received_ms + 3600000 WHERE id = {last}")
+    put_back, numbers = masking.put_back, [first - 1, floor(ms_now() + 3_600_000, 5)]
+
+    def meanwhile(search: SearchPlace, ids: list[int]) -> None:
+        put_back(search, ids)
+        if numbers:
+            for each in numbers:
+                commit_elsewhere(half, each)
+            numbers.clear()
+            # It arrives after all that was asked for.
+            half.skew = 60.0
+            arrive(half, {"phone": SHOWN}, offer=False)
+
+    monkeypatch.setattr(masking, "put_back", meanwhile)
+    assert run_expunge(half).events == 6
+    found = rows(half.app, "SELECT id FROM events WHERE payload NOT LIKE '%oculto%'")
+    assert [row.id for row in found] == half.event_ids()[-2:-1]
+
+
 def test_settings_are_reported_and_left_alone(half: Sending) -> None:
     webhook = half.webhook(
         f"{URL}?to={PHONE}",
@@ -352,7 +393,7 @@ def test_long_texts_are_read_a_few_at_a_time(
 ) -> None:
     monkeypatch.setattr(personal_rows, "BATCH", 100)
     arrive(half, *({"fill": "x" * 90_000, "phone": SHOWN} for _ in range(7)))
-    everything_until_now = personal_rows.events_until_now(half.reading)
+    everything_until_now = personal_rows.events_until(ms_now(), half.reading)
     batches = personal_rows.rows_with(half.reading, number(), everything_until_now)
     assert [len(batch) for batch in batches] == [3, 3, 1]
 

@@ -6,7 +6,7 @@ The texts are looked at in a thread of their own, so that the server does its ot
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gevent
@@ -16,11 +16,14 @@ from sqlalchemy import Engine, text
 from webhookproxy.maintenance.personal import PersonalNumber
 from webhookproxy.models.deliveries.tables import KEPT_BACK
 from webhookproxy.models.events import newest_event
+from webhookproxy.models.installation.numbers import floor
 from webhookproxy.models.types import keyring
 
 # Rows read at a time, and written in one transaction at most; fewer if their texts are long.
 BATCH = 100
 CHARACTERS = 200_000
+# No event is committed later than this after it got its number.
+LATE_MS = 120_000
 
 _pool = ThreadPool(1)
 
@@ -101,12 +104,24 @@ def rows_with(reading: Engine, number: PersonalNumber, place: Place) -> Iterator
             yield found
 
 
-def events_until_now(reading: Engine) -> Place:
-    """Return the events that are there now: more arrive while they are read."""
+def events_until(moment_ms: int, reading: Engine) -> Place:
+    """Return the events that arrived up to this moment: more arrive while they are read.
+
+    Those that are stored now belong to them also if a clock that was ahead gave them their time.
+    """
     with reading.connect() as connection:
         last = newest_event(connection)
     texts, also = ("payload", "order_key", "name"), ("company_id", "public_id")
-    return Place("events", {"id": 0}, texts, also, f"id <= {last}")
+    where = f"(received_ms <= {moment_ms} OR id <= {last})"
+    return Place("events", {"id": 0}, texts, also, where)
+
+
+def committed_late(events: Place, moment_ms: int) -> Place:
+    """Return those events that were perhaps committed after others with higher numbers were read.
+
+    Owners of sockets do not wait for each other, and one may be ahead with its numbers.
+    """
+    return replace(events, keys={"id": floor(moment_ms - LATE_MS, 0)})
 
 
 def masked_rows(reading: Engine, number: PersonalNumber, place: Place) -> Iterator[list[Row]]:

@@ -6,8 +6,8 @@ The link to the recording of its call opens nothing any more.
 In the condition of a filtered delivery, in the names of events, in what a bulk resend asks for and
 in the calls of a comparison the number is masked too. Names, URLs, e-mails, filters and choices
 that people typed are only reported, as are events with the area code in a field of its own: a
-person must decide about them. Events and answers that arrive during an expunge are found by the
-next one.
+person must decide about them. An expunge is of the events that arrived before it began, whichever
+process stores them; events and answers that arrive during it are found by the next one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from webhookproxy.maintenance.personal_rows import (
     RESENDS,
     Place,
     Row,
-    events_until_now,
+    committed_late,
+    events_until,
     masked_rows,
     rows_with,
     settings_with,
@@ -121,7 +122,7 @@ def find(reading: Engine, number: PersonalNumber) -> Found:
     """
     with _alone():
         found = Found(settings=settings_with(reading, number))
-        for batch in rows_with(reading, number, events_until_now(reading)):
+        for batch in rows_with(reading, number, events_until(ms_now(), reading)):
             _count(reading, found, batch)
         found.attempts = _number_of(masked_rows(reading, number, ATTEMPTS))
         found.filtered = _number_of(masked_rows(reading, number, CONDITIONS))
@@ -145,16 +146,15 @@ def expunge(
     with _alone():
         _note(store, actor, "begun")
         try:
-            for batch in masked_rows(reading, number, events_until_now(reading)):
-                ids = [row.columns["id"] for row in batch]
-                masking.take_out(search, ids)
-                done.cancelled += store.session(partial(_mask_events, batch=batch))
-                masking.put_back(search, ids)
-                done.events += len(batch)
+            moment_ms = ms_now()
+            events = events_until(moment_ms, reading)
+            _expunge_events(store, search, masked_rows(reading, number, events), done)
             for place in (ATTEMPTS, CONDITIONS, HOURS, RESENDS, COMPARISONS):
                 for batch in masked_rows(reading, number, place):
                     store.run(partial(_mask, place=place, batch=batch))
                     done.attempts += len(batch) * (place is ATTEMPTS)
+            late = committed_late(events, moment_ms)
+            _expunge_events(store, search, masked_rows(reading, number, late), done)
         finally:
             store.run(partial(_overwrite, switch="OFF"))
             words = f"{done.events} events, {done.attempts} attempts, {done.cancelled} cancelled"
@@ -162,6 +162,17 @@ def expunge(
         _forget_old_bytes(reading)
         search.forget_old_bytes()
     return done
+
+
+def _expunge_events(
+    store: Store, search: SearchPlace, batches: Iterable[list[Row]], done: Expunged
+) -> None:
+    for batch in batches:
+        ids = [row.columns["id"] for row in batch]
+        masking.take_out(search, ids)
+        done.cancelled += store.session(partial(_mask_events, batch=batch))
+        masking.put_back(search, ids)
+        done.events += len(batch)
 
 
 @contextmanager
