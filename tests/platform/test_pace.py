@@ -65,3 +65,24 @@ def test_a_new_owner_waits_as_if_each_company_had_been_asked_for_now(clock: Cloc
     assert not paced.take(1, patience=1)
     assert paced.take(1, patience=10)
     assert (clock.now, paced.free_in(1)) == (102.5, 2.5)
+
+
+def test_a_hold_that_comes_during_the_wait_is_waited_for_too(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paced = Pace(clock)
+    assert paced.take(1, patience=0)
+    holds = [60.0, 300.0]
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+        if holds:
+            paced.hold(1, holds.pop(0))
+
+    monkeypatch.setattr("webhookproxy.platform.pace.gevent.sleep", sleep)
+    assert not paced.take(1, patience=100)
+    # The first hold began at 102.5, the second when that was over.
+    assert clock.now == 162.5
+    assert paced.free_in(1) == 300.0
+    assert paced.take(1, patience=300)
+    assert clock.now == 462.5

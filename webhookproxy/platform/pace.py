@@ -27,6 +27,8 @@ class Pace:
         self._clock = clock
         self._seconds = SECONDS if seconds is None else seconds
         self._free_at: dict[int, float] = {}
+        # Until when 3C Plus wants not to be asked.
+        self._held: dict[int, float] = {}
         # When those may be asked for that are not in it.
         self._others_free_at = 0.0
 
@@ -36,29 +38,38 @@ class Pace:
 
     def take(self, company_id: int, patience: float) -> bool:
         """Wait for the next turn of a company and take it; False if it is not within `patience`."""
-        now = self._clock()
-        begins = max(now, self._next(company_id))
-        if begins - now > patience:
-            return False
-        # Taken before the wait: another greenlet gets the turn after this one.
-        self._forget(now)
-        self._free_at[company_id] = begins + self._seconds
-        if begins > now:
-            gevent.sleep(begins - now)
-        return True
+        until = self._clock() + patience
+        while True:
+            now = self._clock()
+            begins = max(now, self._next(company_id))
+            if begins > until:
+                return False
+            # Taken before the wait: another greenlet gets the turn after this one.
+            self._forget(now)
+            self._free_at[company_id] = begins + self._seconds
+            if begins > now:
+                gevent.sleep(begins - now)
+            # A hold that came meanwhile costs this turn, and the next one is waited for.
+            if self._held_until(company_id) <= begins:
+                return True
 
     def hold(self, company_id: int, seconds: float) -> None:
         """Ask for nothing of a company for some seconds: 3C Plus wants it so."""
         until = self._clock() + min(seconds, HOLD_MAX)
-        self._free_at[company_id] = max(until, self._free_at.get(company_id, 0.0))
+        self._held[company_id] = max(until, self._held_until(company_id))
 
     def hold_all(self) -> None:
         """Let every company's next turn begin as late as if each was asked for now."""
         self._others_free_at = self._clock() + SECONDS
 
     def _next(self, company_id: int) -> float:
-        return max(self._free_at.get(company_id, 0.0), self._others_free_at)
+        taken = self._free_at.get(company_id, 0.0)
+        return max(taken, self._held_until(company_id), self._others_free_at)
+
+    def _held_until(self, company_id: int) -> float:
+        return self._held.get(company_id, 0.0)
 
     def _forget(self, now: float) -> None:
         if len(self._free_at) >= REMEMBERED:
             self._free_at = {each: at for each, at in self._free_at.items() if at > now}
+            self._held = {each: at for each, at in self._held.items() if at > now}
