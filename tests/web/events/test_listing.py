@@ -101,7 +101,8 @@ def test_it_is_filtered_by_company_name_and_period(app: Flask, place: Place, ana
     assert shown(ana.get(f"/eventos?{company}&periodo=24h").text)[-1] == "agent-is-idle"
     assert shown(ana.get(f"/eventos?{company}&evento=agent-is-idle").text) == ["agent-is-idle"]
     assert len(shown(ana.get("/eventos?evento=agent-is-idle").text)) == 2
-    ana.get("/eventos?periodo=ontem", 404)
+    for no_period in ("ontem", "d9999-12-31", "d0001-01-01", "d2026-02-30"):
+        ana.get(f"/eventos?periodo={no_period}", 404)
     ana.get("/eventos?antes=delivery_1", 404)
 
 

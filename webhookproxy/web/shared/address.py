@@ -25,7 +25,8 @@ CHOICES_MAX = 200
 # An hour or a minute, by its number since 1970.
 _ONE_SLOT = re.compile(r"(?:h\d{6}|m\d{8})")
 _SLOTS = {"h": _HOUR_MS, "m": 60_000}
-_ONE_DAY = re.compile(r"d(\d{4}-\d{2}-\d{2})")
+# The calendar's first and last days have no moment in some zones.
+_ONE_DAY = re.compile(r"d((?:19|20)\d{2}-\d{2}-\d{2})")
 
 
 def day_period(day: date) -> str:
