@@ -180,6 +180,25 @@ def test_counters_stay_for_more_than_a_year_and_no_longer(half: Sending) -> None
     ]
 
 
+def test_comparisons_stay_no_longer_than_the_events_of_a_company_with_fewer_days(
+    half: Sending,
+) -> None:
+    now_ms = round(half.clock() * 1000)
+    kept = {half.company: 31, other_company(half, 2): 2, other_company(half, 60): 31}
+    for company, days in kept.items():
+        for ended in (now_ms - days * DAY_MS - HOUR_MS, now_ms - days * DAY_MS + HOUR_MS):
+            half.execute(
+                "INSERT INTO day_comparisons (company_id, day, asked_by, asked_ms, since_ms,"
+                " until_ms, state, next_ms, failures, listed, ended_ms)"
+                f" VALUES ({company}, 1, 'ana', 1, 1, 1, 'finished', 1, 0, 0, {ended})"
+            )
+    sweep(half)
+    found = rows(half.app, "SELECT company_id, ended_ms FROM day_comparisons ORDER BY company_id")
+    assert [tuple(row) for row in found] == [
+        (company, now_ms - days * DAY_MS + HOUR_MS) for company, days in sorted(kept.items())
+    ]
+
+
 def test_groups_of_refusals_stay_for_the_days_of_the_events(half: Sending) -> None:
     webhook = half.webhook("http://127.0.0.1:9999/")
     today = round(half.clock() * 1000) // DAY_MS

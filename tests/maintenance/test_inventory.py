@@ -29,7 +29,7 @@ RETENTION = {
     "changes": "after 10,000 newer ones",
     "companies": "when deleted",
     "connections": "with their company",
-    "day_comparisons": "31 days after their end, or with their company",
+    "day_comparisons": "31 days after their end, or the company's fewer days; or with it",
     "deliveries": "with their event",
     "events": "after RETENTION_DAYS or UNWANTED_HOURS",
     "gaps": "after 400 days, or with their company",

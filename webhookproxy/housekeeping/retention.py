@@ -28,7 +28,8 @@ MINUTES = "minute_counts"
 MINUTES_MS = 2 * HOUR_MS
 # 3C Plus is asked for 30 days: what it may answer with must be known.
 HISTORIES = "call_histories"
-# Its days are no longer known either.
+# Its days are no longer known either. A result names calls, so it stays no longer than the events
+# of a company with days of its own.
 COMPARISONS = "day_comparisons"
 # Nothing is opened by one whose days are over.
 RECORDINGS = "recording_links"
@@ -39,6 +40,11 @@ _OWN = text(
     "SELECT id, retention_days FROM companies WHERE retention_days IS NOT NULL"
     " AND deleted_at IS NULL AND id > :after ORDER BY id LIMIT :batch"
 )
+_FEWER_DAYS_MS = (
+    f"COALESCE((SELECT {KEPT_DAYS} - c.retention_days FROM companies c"
+    f" WHERE c.id = day_comparisons.company_id AND c.retention_days < {KEPT_DAYS}), 0)"
+    f" * CAST({DAY_MS} AS BIGINT)"
+)
 # Table, the column of its owner, its old rows, and the length of a unit of time. A gap that ended
 # began earlier, which an index finds.
 _COUNTERS = (
@@ -48,7 +54,7 @@ _COUNTERS = (
     ("gaps", "company_id", "started_at < {limit} AND ended_at < {limit}", 1),
     ("recoveries", "company_id", "ended_ms < {limit}", 1),
     (HISTORIES, "company_id", "seen_ms < {limit}", 1),
-    (COMPARISONS, "company_id", "ended_ms < {limit}", 1),
+    (COMPARISONS, "company_id", f"ended_ms < {{limit}} + {_FEWER_DAYS_MS}", 1),
     (RECORDINGS, "company_id", "expires_ms < {limit}", 1),
     ("outages", "webhook_id", "began_at < {limit} AND ended_at < {limit}", 1),
     # One that was replaced this moment may be in a request that is under way.
