@@ -43,7 +43,10 @@ from webhookproxy.rules.companies import (
 group = Group(
     "company",
     help="The companies whose events come in.",
-    lazy={"recover": "webhookproxy.cli.relay.recovery:recover"},
+    lazy={
+        "compare": "webhookproxy.cli.relay.comparison:compare",
+        "recover": "webhookproxy.cli.relay.recovery:recover",
+    },
 )
 
 _COLUMNS = ("id", "name", "threec_id", "token_mask", "socket_url", "agent_id", "wished", "state")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import NamedTuple
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import click
@@ -22,9 +22,13 @@ from webhookproxy.models import Recovery
 from webhookproxy.models.audit import CLI
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.recovery.asking import ask, confirm
+from webhookproxy.models.recovery.comparisons import DayComparison
 from webhookproxy.models.recovery.recoveries import RecoveryState
 from webhookproxy.models.types import to_ms
 from webhookproxy.reasons import PLATFORM_WORDS, PlatformTrouble
+
+# A request to the running server, of which both have a state and a trouble.
+R = TypeVar("R", Recovery, DayComparison)
 
 # How long the running server is waited for, and how often it is looked at.
 WAIT_SECONDS = 3_600.0
@@ -44,17 +48,18 @@ def recover(company: int, since: str, until: str | None, dry_run: bool, yes: boo
     zone = ZoneInfo(find_company(session, company).timezone)
     begin = _read(since, zone)
     end = ms_now() if until is None else _read(until, zone)
-    if not read_owner(session).alive:
-        raise BadInput("No server is running: it is the one that asks 3C Plus. Start it first.")
+    refuse_without_server(session)
     recovery = write(lambda session: ask(session, company, begin, end, CLI))
-    counted = _wait(recovery, RecoveryState.COUNTED)
+    why = "The company wants it no longer."
+    counted = wait_for(Recovery, recovery, RecoveryState.COUNTED, why)
     click.echo(f"{counted.missing} of {counted.listed} calls are missing.")
     if dry_run or not counted.missing:
         return
     if not yes and not click.confirm("Recover them and send them to the webhooks?"):
         return
     write(lambda session: confirm(session, recovery, CLI))
-    click.echo(f"{_wait(recovery, RecoveryState.FINISHED).recovered} calls are recovered.")
+    done = wait_for(Recovery, recovery, RecoveryState.FINISHED, why)
+    click.echo(f"{done.recovered} calls are recovered.")
 
 
 def _read(typed: str, zone: ZoneInfo) -> int:
@@ -65,38 +70,32 @@ def _read(typed: str, zone: ZoneInfo) -> int:
     return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
 
 
-class _Seen(NamedTuple):
-    """The row of a recovery at one look."""
-
-    state: str
-    trouble: str | None
-    listed: int
-    missing: int
-    recovered: int
+def refuse_without_server(session: Session) -> None:
+    """Raise BadInput if no server runs that could ask 3C Plus."""
+    if not read_owner(session).alive:
+        raise BadInput("No server is running: it is the one that asks 3C Plus. Start it first.")
 
 
-def _wait(recovery: int, wanted: RecoveryState) -> _Seen:
-    """Return the row once the server brought it to this state; say what holds it up."""
+def wait_for(table: type[R], number: int, wanted: str, why: str) -> R:
+    """Return a request's row once the server brought it to a state; say what holds it up.
+
+    Raises BadInput if it was given up: `why` is said if 3C Plus is not the reason.
+    """
     until, said = time.monotonic() + WAIT_SECONDS, None
     while time.monotonic() < until:
-        seen = _look(recovery)
+        with Session(db.engine, expire_on_commit=False) as session:
+            seen = session.get(table, number)
+        if seen is None:
+            raise BadInput("The company was deleted.")
         words = None
         if seen.trouble is not None:
             words = PLATFORM_WORDS[PlatformTrouble(seen.trouble)].english
         if seen.state == wanted:
             return seen
         if seen.state == RecoveryState.STOPPED:
-            raise BadInput(f"It was given up. {words or 'The company wants it no longer.'}")
+            raise BadInput(f"It was given up. {words or why}")
         if words and words != said:
             note(f"{words} It is asked again.")
             said = words
         time.sleep(LOOK_SECONDS)
     raise BadInput("The server needs long; it goes on, and the page of the company shows it.")
-
-
-def _look(recovery: int) -> _Seen:
-    with Session(db.engine) as session:
-        found = session.get(Recovery, recovery)
-        if found is None:
-            raise BadInput("The company was deleted.")
-        return _Seen(found.state, found.trouble, found.listed, found.missing, found.recovered)
