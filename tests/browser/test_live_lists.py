@@ -82,7 +82,7 @@ def newest_row(page: Page) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_row_that_was_aimed_at_is_the_one_that_opens(
     watching: Page, simulator: SimulatorProcess, token: str
 ) -> None:

@@ -44,7 +44,7 @@ def watch_hosts(context: BrowserContext, base: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["1280", "390"])
 def test_every_page_can_be_used_by_everybody_and_fits_the_screen(

@@ -119,7 +119,7 @@ def test_every_command_of_the_page_can_be_pasted_into_a_shell(text: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_clone_serves_by_the_printed_address_and_a_restore_is_rehearsed_beside_it(
     tmp_path: Path,
 ) -> None:
@@ -237,7 +237,7 @@ class Service:
 
 @pytest.mark.slow
 # A dozen commands of 2 s of a core each, and five starts.
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_service_is_installed_backed_up_updated_and_taken_back(tmp_path: Path) -> None:
     service = Service(tmp_path)
     try:

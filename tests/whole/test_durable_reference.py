@@ -26,7 +26,7 @@ def stored(folder: Path) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_what_the_durable_reference_stored_is_delivered_after_it_was_killed(tmp_path: Path) -> None:
     if reason := why_not_durable():
         pytest.skip(reason)

@@ -97,7 +97,7 @@ def give_address(page: Page, server: ServerProcess, mail: MailProcess, reader: P
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_whole_way_from_an_address_to_the_message_that_it_is_over(
     page: Page,
     open_context: OpenContext,

@@ -99,7 +99,7 @@ def look(page: Page, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_first_sentence_of_seven_failures_is_the_cause_of_each(
     page: Page,
     database_url: str,

@@ -33,7 +33,7 @@ def drained(text: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_card_has_the_true_numbers_of_a_real_outage(
     watching: Page,
     database_url: str,

@@ -104,7 +104,7 @@ def memory(server: ServerProcess) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_f19_a_flood_into_a_server_costs_bounded_memory_and_it_answers(
     app: Flask, tmp_path: Path, simulator: SimulatorProcess, token: str
 ) -> None:

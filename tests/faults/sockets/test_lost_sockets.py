@@ -192,11 +192,13 @@ def test_f16b_a_refusal_in_the_middle_of_a_connection_ends_it(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_f13_a_thousand_companies_dropped_at_once_come_back_without_hammering(
     app: Flask, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "LIVED_SECONDS", 0.0)
+    # A busy machine takes its time, and one that was given up would be another handshake.
+    monkeypatch.setattr(client, "HANDSHAKE_SECONDS", 600.0)
     with listening(app, simulator) as half:
         for number in range(1_000):
             half.company(f"thousand-token-{number:04}")
@@ -205,7 +207,7 @@ def test_f13_a_thousand_companies_dropped_at_once_come_back_without_hammering(
         dropped = time.monotonic()
         simulator.control("drop")
         lost = "SELECT COUNT(*) FROM gaps WHERE reason = 'dropped'"
-        wait_until(lambda: rows(app, lost)[0][0] >= 1_000, 20, "the drop is noticed")
+        wait_until(lambda: rows(app, lost)[0][0] >= 1_000, 60, "the drop is noticed")
         wait_until(lambda: half.registry.counts() == (1_000, 1_000), 60, "all are back")
         took = time.monotonic() - dropped
         handshakes = sum(each["handshakes"] for each in simulator.state()["tokens"])
