@@ -376,7 +376,7 @@ def test_a_cancelled_one_withdraws_what_is_queued_and_not_begun(any_half: Sendin
         wait_until(lambda: half.states(webhook).count(delivered) == len(receiver.requests))
         arrived = len(receiver.requests)
         assert row["queued"] == row["delivered"]
-        assert arrived - 8 <= int(str(row["delivered"])) <= arrived < 60
+        assert int(str(row["delivered"])) <= arrived < 60
         check_waiting(half, webhook)
         # Another one takes up what is left.
         again = ask(half, webhook)
