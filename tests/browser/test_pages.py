@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request
+from playwright.sync_api import BrowserContext, Page, Request, ViewportSize
 
 from bench.showcase import process
 from bench.showcase.people import NEWCOMER, OPERATOR
 from tests.browser.acting import axe, walk
 from tests.browser.conftest import OpenContext
 
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 800}
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +24,17 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def inspect(page: Page, stop: walk.Stop, base: str) -> list[str]:
-    """What is wrong with a page."""
+def inspect(page: Page, stop: walk.Stop, base: str, *sizes: ViewportSize) -> list[str]:
+    """What is wrong with a page, as it is and on screens of other sizes."""
     stop.go(page, base)
-    return axe.look(page, stop.name)
+    wrong = axe.look(page, stop.name)
+    for size in sizes:
+        before = page.viewport_size
+        assert before is not None
+        page.set_viewport_size(size)
+        wrong += axe.look(page, f"{stop.name}, {size['width']} px")
+        page.set_viewport_size(before)
+    return wrong
 
 
 def watch_hosts(context: BrowserContext, base: str) -> list[str]:
@@ -45,10 +52,18 @@ def watch_hosts(context: BrowserContext, base: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["1280", "390"])
+@pytest.mark.parametrize(
+    ("scheme", "viewport", "other"),
+    # Each page is loaded once for both sizes, and what one does there is done in one of them.
+    [("light", DESK, PHONE), ("dark", PHONE, DESK)],
+    ids=["light", "dark"],
+)
 def test_every_page_can_be_used_by_everybody_and_fits_the_screen(
-    open_context: OpenContext, base: str, scheme: str, viewport: dict[str, int]
+    open_context: OpenContext,
+    base: str,
+    scheme: str,
+    viewport: ViewportSize,
+    other: ViewportSize,
 ) -> None:
     context = open_context(viewport=viewport, color_scheme=scheme)
     strangers = watch_hosts(context, base)
@@ -57,10 +72,10 @@ def test_every_page_can_be_used_by_everybody_and_fits_the_screen(
     failed: list[str] = []
     page.on("pageerror", lambda error: failed.append(f"{page.url}: {error}"))
     for stop in walk.OUTSIDE:
-        failed += inspect(page, stop, base)
+        failed += inspect(page, stop, base, other)
     walk.log_in(page, base)
     for stop in walk.INSIDE:
-        failed += inspect(page, stop, base)
+        failed += inspect(page, stop, base, other)
     assert failed == []
     assert strangers == []
 
