@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.listener.listening import Listening
-from tests.support.application import wait_until
+from tests.support.application import rows, wait_until
 from tests.support.receiver import Behaviour, Receiver, hang
 from tests.support.socket_server import CONNECT, OPEN, text_frame, websocket
 from webhookproxy.listener.wire import packets
@@ -31,10 +31,13 @@ def sent(half: Listening, *frames: str | bytes, connect: str = CONNECT) -> list[
         for each in (*frames, AFTER)
     )
     with Receiver(websocket(OPEN, connect, then=lambda head: hang(head + data))) as server:
-        half.company(TOKEN, socket_url=server.url(""))
+        company = half.company(TOKEN, socket_url=server.url(""))
         count = 1
         while (found := half.wait_for_events(count))[-1].name != "after":
             count += 1
+        # The state of the connection is written beside the events.
+        half.wait_for_state(company, "connected")
+        assert server.connections == 1
     return found[:-1]
 
 
@@ -71,15 +74,7 @@ def test_what_another_namespace_or_an_acknowledgement_brings_is_none_of_ours(
     half: Listening, frames: tuple[str | bytes, ...]
 ) -> None:
     assert sent(half, *frames) == []
-    [connection] = half.app.extensions["store"].session(
-        lambda session: [
-            tuple(row)
-            for row in session.connection().exec_driver_sql(
-                "SELECT malformed, state FROM connections"
-            )
-        ]
-    )
-    assert connection == (0, "connected")
+    assert [tuple(row) for row in rows(half.app, "SELECT malformed FROM connections")] == [(0,)]
 
 
 def test_an_event_that_asks_for_it_is_acknowledged_with_its_own_id(half: Listening) -> None:
