@@ -13,6 +13,8 @@ from tests.support.application import make_company
 from tests.web.conftest import Place
 from tests.web.support.sockets import execute
 from webhookproxy.api.shared.paging import cursor_of
+from webhookproxy.events.call_facts import CallFacts
+from webhookproxy.events.recovery.comparison import AtWebhook, Call, Compared
 
 
 def leaves(value: Any) -> list[Any]:
@@ -76,6 +78,39 @@ def test_what_happened_is_read_page_by_page_the_newest_first(
     # No such year.
     problem = ana.get(f"{address}?cursor={cursor_of(10**17, 1)}", 422)
     assert [each["path"] for each in problem["errors"]] == ["cursor"]
+
+
+def test_the_newest_comparison_of_a_day_is_read(app: Flask, ana: Program, place: Place) -> None:
+    address = f"/companies/company_{place.company}/comparison"
+    found = Compared(
+        listed=2,
+        here=1,
+        missing=[Call("lost", 0, CallFacts(telephone="41988129999"))],
+        webhooks=[AtWebhook(place.webhook, {"delivered": 1})],
+    )
+
+    def store(state: str, result: str | None) -> None:
+        execute(
+            app,
+            "INSERT INTO day_comparisons (company_id, day, asked_by, asked_ms, since_ms, until_ms,"
+            f" state, next_ms, listed, result) VALUES ({place.company}, 20759, 'ana', 1, 1, 1,"
+            f" '{state}', 1, 2, :result)",
+            result=result,
+        )
+
+    ana.get(f"{address}?day=2026-11-02", 404)
+    store("finished", found.to_json())
+    told = ana.get(f"{address}?day=2026-11-02")
+    assert (told["day"], told["state"], told["listed"]) == ("2026-11-02", "finished", 2)
+    assert told["result"]["missing_count"] == 1
+    assert told["result"]["missing"] == [{"call": "lost", "at": None}]
+    (at,) = told["result"]["webhooks"]
+    assert (at["id"], at["delivered"], at["lacking"]) == (f"webhook_{place.webhook}", 1, [])
+    assert "41988129999" not in str(told)
+    store("running", None)
+    assert ana.get(f"{address}?day=2026-11-02")["result"] is None
+    ana.get(f"{address}?day=ontem", 422)
+    ana.get(f"{address}?day=9999-12-31", 404)
 
 
 @pytest.mark.parametrize(

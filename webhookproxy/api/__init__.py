@@ -10,6 +10,7 @@ from webhookproxy.api.actions import webhooks as webhook_actions
 from webhookproxy.api.reads import (
     catalogue,
     companies,
+    comparison,
     deliveries,
     events,
     history,
@@ -26,7 +27,7 @@ SUBJECTS = (
     *(webhooks.operations, webhook_actions.operations, webhook_writes.operations),
     *(events.operations, stream.operations),
     *(deliveries.operations, delivery_actions.operations),
-    *(history.operations, catalogue.operations, status.operations),
+    *(history.operations, comparison.operations, catalogue.operations, status.operations),
 )
 
 

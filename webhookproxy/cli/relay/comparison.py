@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from webhookproxy.cli.relay.recovery import refuse_without_server, wait_for
 from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Command
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
 from webhookproxy.cli.shared.values import COMPANY
-from webhookproxy.events.contract import timestamp
-from webhookproxy.events.recovery.comparison import Compared, Fate
 from webhookproxy.extensions import db
-from webhookproxy.models import Delivery, Event
 from webhookproxy.models.audit import CLI
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.recovery.comparisons import (
@@ -28,9 +22,7 @@ from webhookproxy.models.recovery.comparisons import (
     ask_comparison,
     yesterday,
 )
-from webhookproxy.models.webhooks import live_webhooks
-
-_FATES = (Fate.DELIVERED, Fate.WAITING, Fate.FAILED, Fate.NOT_SENT, Fate.KEPT_BACK)
+from webhookproxy.models.recovery.differences import FATES, named_differences
 
 
 @click.command("compare", cls=Command)
@@ -49,7 +41,7 @@ def compare(company: int, day: str | None, as_json: bool) -> None:
     compared = row.compared
     if compared is None:
         raise BadInput("The result is gone: compare the day again.")
-    facts = _facts(db.session(), company, compared)
+    facts = named_differences(db.session(), company, compared)
     if as_json:
         print_json({"company": f"company_{company}", "day": chosen.isoformat(), **facts})
     else:
@@ -67,52 +59,6 @@ def _read(typed: str) -> date:
     return day
 
 
-def _facts(session: Session, company: int, found: Compared) -> dict[str, Any]:
-    """Return the counts, and the first differences by name, with the deliveries as they are now."""
-    live = {each.id: each.name for each in live_webhooks(session, [company])}
-    webhooks = [each for each in found.webhooks if each.webhook_id in live]
-    lacking = [each for webhook in webhooks for each in webhook.lacking]
-    events = _values(session, Event, "public_id", [each.event_id for each in lacking])
-    events |= _values(session, Event, "public_id", found.only_here)
-    states = _values(session, Delivery, "state", [each.delivery_id for each in lacking])
-    return {
-        "listed": found.listed,
-        "here": found.here,
-        "missing_count": found.missing_count,
-        "purged": found.gone,
-        "only_here_count": found.only_here_count,
-        "is_cut": found.is_cut,
-        "missing": [
-            {"call": each.id, "at": timestamp(each.at_ms) if each.at_ms else None}
-            for each in found.missing
-        ],
-        "only_here": [events[each] for each in found.only_here if each in events],
-        "webhooks": [
-            {
-                "id": f"webhook_{each.webhook_id}",
-                "name": live[each.webhook_id],
-                **{fate.value: each.count(fate) for fate in _FATES},
-                "lacking": [
-                    {
-                        "event": events.get(one.event_id),
-                        "delivery": f"delivery_{one.delivery_id}" if one.delivery_id else None,
-                        "state": states.get(one.delivery_id),
-                    }
-                    for one in each.lacking
-                ],
-            }
-            for each in webhooks
-        ],
-    }
-
-
-def _values(
-    session: Session, table: type[Event | Delivery], column: str, ids: Sequence[int]
-) -> dict[int, str]:
-    query = select(table.id, getattr(table, column)).where(table.id.in_(ids))
-    return {row[0]: row[1] for row in session.execute(query)}
-
-
 def _print(day: date, facts: dict[str, Any]) -> None:
     click.echo(
         f"{day}: {facts['listed']} calls at 3C Plus, {facts['here']} here,"
@@ -122,7 +68,7 @@ def _print(day: date, facts: dict[str, Any]) -> None:
         note("3C Plus lists more calls than were compared.")
     if facts["purged"]:
         note(f"The events of {facts['purged']} calls are removed: no webhook counts them.")
-    names = [fate.value for fate in _FATES]
+    names = [fate.value for fate in FATES]
     rows = [
         [each["id"], each["name"], *(each[name] for name in names)] for each in facts["webhooks"]
     ]
