@@ -204,38 +204,40 @@ def plans() -> Iterator[list[str]]:
 
 
 @pytest.mark.slow
-def test_no_page_reads_a_whole_table_of_many_rows(database_url: str, tmp_path: Path) -> None:
-    with application(database_url, tmp_path) as app:
-        busy, quiet = many(app)
-        with app.app_context(), plans() as found:
-            both = frozenset({busy, quiet})
-            for states in {states for _, states in STATES.values()}:
-                for name in ("", "never"):
-                    for wanted in (
-                        Wanted([busy], states, name),
-                        Wanted([quiet], states, name, since_ms=100_000_000),
-                        Wanted(both, states, name, before=MANY // 2),
-                        Wanted(both, states, name, after=MANY // 2),
-                        Wanted(both, states, name, everything=True),
-                    ):
-                        search = delivery_search.Search(db.session(), wanted)
-                        search.run(51)
-                        assert search.looked_at < delivery_search.LOOK_AT + 5000
-        assert any("ix_deliveries_open" in line for line in found)
-        assert any("ix_deliveries_ended_badly" in line for line in found)
-        whole = r"SCAN (deliveries|events|e)\b|Seq Scan on (deliveries|events)"
-        assert [line for line in found if re.search(whole, line)] == []
-
-
-@pytest.mark.slow
-def test_a_search_that_was_cut_says_how_far_it_came_and_goes_on(
+def test_among_many_rows_no_page_reads_a_whole_table_and_a_search_that_was_cut_goes_on(
     database_url: str, tmp_path: Path
 ) -> None:
+    # Both at once: making the rows takes longer than looking at them.
     with application(database_url, tmp_path) as app:
-        busy, _ = many(app)
+        busy, quiet = many(app)
         with app.app_context():
-            wanted = Wanted([busy], event="first")
-            pages = list(all_pages(wanted, 50))
+            reads_no_whole_table(busy, quiet)
+            says_how_far_it_came_and_goes_on(busy)
+
+
+def reads_no_whole_table(busy: int, quiet: int) -> None:
+    both = frozenset({busy, quiet})
+    with plans() as found:
+        for states in {states for _, states in STATES.values()}:
+            for name in ("", "never"):
+                for wanted in (
+                    Wanted([busy], states, name),
+                    Wanted([quiet], states, name, since_ms=100_000_000),
+                    Wanted(both, states, name, before=MANY // 2),
+                    Wanted(both, states, name, after=MANY // 2),
+                    Wanted(both, states, name, everything=True),
+                ):
+                    search = delivery_search.Search(db.session(), wanted)
+                    search.run(51)
+                    assert search.looked_at < delivery_search.LOOK_AT + 5000
+    assert any("ix_deliveries_open" in line for line in found)
+    assert any("ix_deliveries_ended_badly" in line for line in found)
+    whole = r"SCAN (deliveries|events|e)\b|Seq Scan on (deliveries|events)"
+    assert [line for line in found if re.search(whole, line)] == []
+
+
+def says_how_far_it_came_and_goes_on(busy: int) -> None:
+    pages = list(all_pages(Wanted([busy], event="first"), 50))
     cuts = [page.cut_ms for page in pages[:-1]]
     assert len(pages) > 5
     assert None not in cuts
