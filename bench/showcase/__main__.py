@@ -31,6 +31,7 @@ from bench.showcase import alerts, companies, outages, recoveries, resends, webh
 from bench.showcase.people import EMAIL, NEWCOMER, OPERATOR, PASSWORD
 from bench.showcase.traffic import Traffic
 from tests.support.application import application, store_of
+from webhookproxy.database.fence import SHARD
 from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.models.accounts.people import create_user, grant, hash_password
 
@@ -77,7 +78,7 @@ def serve(folder: Path, *, empty: bool) -> None:
         owner.take()
         assert owner.fence is not None
         if not empty:
-            fill(app, owner.fence)
+            fill(app, owner.fence.number(SHARD))
         server = WSGIServer(("127.0.0.1", 0), app, log=None)
         server.start()
         sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")

@@ -19,9 +19,11 @@ from sqlalchemy.orm import Session
 
 from tests.alerts.table import TABLE, Row, Stage
 from tests.alerts.world import Alerting
+from tests.support.fences import own_all
 from webhookproxy.alerts.conditions import URGENT, Condition
 from webhookproxy.alerts.message import Message
 from webhookproxy.alerts.watching.watcher import Watcher
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import Store, StoreUnavailable
 
 OPENED, CLOSED, DIGEST = "alert.opened", "alert.closed", "alert.digest"
@@ -154,7 +156,7 @@ class Dying:
     store: Store
     writes: int
 
-    def session(self, job: Callable[[Session], Any], *, fence: int | None = None) -> Any:
+    def session(self, job: Callable[[Session], Any], *, fence: Fence | None = None) -> Any:
         def killed(session: Session) -> Any:
             job(session)
             session.flush()
@@ -200,22 +202,19 @@ def test_owners_that_are_killed_at_any_point_repeat_one_message_at_most(app: Fla
 def test_a_former_owner_writes_nothing_beside_the_next_one(app: Flask) -> None:
     stage = Stage(app)
     alerting = stage.alerting
-    alerting.execute(
-        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id, last_delivery_id)"
-        " VALUES (0, 1, '', 0, 0, 0)"
-    )
+    own_all(app)
 
     class Overtaken:
         """The store of an owner that stood still before a write, while the next one worked."""
 
-        def session(self, job: Callable[[Session], Any], *, fence: int | None = None) -> Any:
+        def session(self, job: Callable[[Session], Any], *, fence: Fence | None = None) -> Any:
             alerting.execute("UPDATE leases SET fence = fence + 1")
             owner = Watcher(alerting.store, alerting.reading, installation, alerting.clock)
             owner.step()
             return alerting.store.session(job, fence=fence)
 
-    def fence() -> int:
-        return int(alerting.stored("SELECT fence FROM leases")[0][0])
+    def fence() -> Fence:
+        return Fence({row[0]: row[1] for row in alerting.stored("SELECT shard, fence FROM leases")})
 
     def installation() -> Any:
         return alerting.installation

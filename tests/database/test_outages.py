@@ -65,7 +65,7 @@ def test_events_wait_while_the_database_may_only_be_read(
         nowhere = os.open(os.devnull, os.O_WRONLY)
         console = Console(nowhere, logging.INFO, 200)
         intake = Relay(app, store, console, lambda _: None).intake
-        intake.start(ownership.fence, continued=False)
+        intake.start(ownership.fence, continued=())
         name = postgresql_url.partition("?")[0].rpartition("/")[2]
         postgresql_server._run(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
         store.engine.dispose()

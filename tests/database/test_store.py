@@ -16,9 +16,11 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.support import postgresql
 from tests.support.application import application, make_company, rows, store_of, wait_until
+from tests.support.fences import raised
 from webhookproxy.database import connections, store
+from webhookproxy.database.fence import Fenced
 from webhookproxy.database.lease import Ownership, lock_for
-from webhookproxy.database.store import GROUP_MAX, Fenced, StoreUnavailable
+from webhookproxy.database.store import GROUP_MAX, StoreUnavailable
 from webhookproxy.extensions import db
 
 
@@ -122,7 +124,7 @@ def test_a_former_owners_job_is_refused_and_its_neighbours_are_not(app: Flask) -
     assert ownership.take()
     fence = ownership.fence
     assert fence is not None
-    former = gevent.spawn(run, add_change(1), fence=fence - 1)
+    former = gevent.spawn(run, add_change(1), fence=raised(fence, by=-1))
     owner = gevent.spawn(run, add_change(2), fence=fence)
     page = gevent.spawn(run, add_change(3))
     for each in (former, owner, page):

@@ -21,8 +21,10 @@ from sqlalchemy.orm import Session
 
 from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
 from tests.support.receiver import Received
+from webhookproxy.database.fence import NO_FENCE, Fence, Fenced
 from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.delivery.outcomes import retry
+from webhookproxy.delivery.outcomes.ledger import Result
 from webhookproxy.engine.background_jobs import background_jobs
 from webhookproxy.engine.relay import Relay
 from webhookproxy.events.payload import Event
@@ -56,7 +58,7 @@ class Sending:
         self.app = app
         self.store = store_of(app)
         self.skew = 0.0
-        self._fence = 0
+        self._fence = NO_FENCE
         self._console = console
         self._ownership = Ownership(self.store, lock_for(app.config["SQLALCHEMY_DATABASE_URI"]))
         self.journal = Journal(self.store)
@@ -66,7 +68,7 @@ class Sending:
 
     def build(self) -> None:
         """Make the relay of a new process."""
-        self.relay = Relay(self.app, self.store, self._console, lambda _fence: None, self.clock)
+        self.relay = Relay(self.app, self.store, self._console, lambda _: None, self.clock)
         self.lanes = self.relay.lanes
         self.housekeeping = background_jobs(self.app, self.relay, self.clock).housekeeping
 
@@ -81,7 +83,7 @@ class Sending:
         assert self._ownership.fence is not None
         self._fence = self._ownership.fence
         self.journal.start(self._fence)
-        self.relay.start(self._fence, continued=False)
+        self.relay.start(self._fence, continued=())
 
     def end(self) -> None:
         """Finish and let go."""
@@ -90,12 +92,16 @@ class Sending:
 
     def crash(self) -> None:
         """Die with what is in flight, and become the owner again as a new process would."""
-        self.lanes.results._commit = lambda *_: False  # type: ignore[method-assign]
+        self.lanes.results._commit = self._lose  # type: ignore[method-assign, assignment]
         self.lanes._services.greenlets.kill(block=True)
         self.lanes.stop(0.0)
         self._ownership.release()
         self.build()
         self.begin()
+
+    def _lose(self, _group: list[Result], _fence: Fence) -> None:
+        """Write nothing, as a process that is dead."""
+        raise Fenced
 
     def webhook(self, url: str, **fields: Any) -> int:
         """A webhook in force; its number."""

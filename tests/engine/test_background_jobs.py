@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import gevent
 import pytest
 from flask import Flask
 
 from tests.engine.test_lifecycle import running
 from tests.support.application import wait_until
+from webhookproxy.database.fence import Fence
 from webhookproxy.engine.relay import Relay
 from webhookproxy.recovery import recovering
 
@@ -20,7 +23,7 @@ def test_no_job_works_before_all_companies_are_followed(
     before: list[int] = []
     start = Relay.start
 
-    def slowly(relay: Relay, fence: int, *, continued: bool) -> None:
+    def slowly(relay: Relay, fence: Fence, *, continued: Collection[int]) -> None:
         start(relay, fence, continued=continued)
         for _ in range(50):
             gevent.sleep(0)

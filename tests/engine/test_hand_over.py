@@ -13,6 +13,7 @@ from tests.listener.listening import Listening, listening
 from tests.support.application import rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
 from tests.web.support.sockets import execute
+from webhookproxy.database.fence import SHARD
 from webhookproxy.engine import hand_over, relay, successor
 from webhookproxy.engine.successor import Successor
 from webhookproxy.listener import connection
@@ -37,7 +38,7 @@ class Following:
         """Claim the place that the owner offers, and wait for sockets of its own."""
         self.successor.step()
         assert owner.ownership.fence is not None
-        owner.hand_over.offer(owner.ownership.fence)
+        owner.hand_over.offer(owner.ownership.fence.number(SHARD))
         self.successor.step()
         assert self.successor.is_ahead
 
@@ -105,7 +106,7 @@ def test_an_owner_that_stays_opens_sockets_again_and_its_successor_closes_its_ow
         assert fence is not None
 
         def stays() -> bool:
-            assert not owner.hand_over.look(fence)
+            assert not owner.hand_over.look(fence.number(SHARD))
             return not next_one.agreement.read().offered
 
         wait_until(stays, SECONDS, "the owner stays")
@@ -184,7 +185,8 @@ def test_an_owner_whose_socket_was_dead_leaves_a_gap(owner: Listening, token: st
         # As if the owner's socket brought nothing of it.
         next_one.half.feed(company).event('42["x",{"number":1}]')
         next_one.stand(owner)
-        next_one.agreement.hand(owner.ownership.fence or 0, [company])
+        assert owner.ownership.fence is not None
+        next_one.agreement.hand(owner.ownership.fence.number(SHARD), [company])
         assert next_one.successor.take_over() == frozenset()
         (kept,) = next_one.half.intake.buffer.since(0)
         assert kept.may_be_repeat

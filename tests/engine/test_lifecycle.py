@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from tests.support.application import (
 )
 from tests.support.receiver import OK, Plain, Received, Receiver
 from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.engine import lifecycle
 from webhookproxy.engine.lifecycle import Engine
@@ -196,7 +197,7 @@ def test_an_owner_that_could_not_start_is_none_and_tries_again(
     start = Intake.start
     failures = [1, 2]
 
-    def failing(intake: Intake, fence: int, *, continued: bool) -> None:
+    def failing(intake: Intake, fence: Fence, *, continued: Collection[int]) -> None:
         if failures:
             failures.pop()
             raise StoreUnavailable("the database is away")

@@ -15,3 +15,10 @@ from tests.support.simulator_process import SimulatorProcess
 def half(app: Flask, simulator: SimulatorProcess) -> Iterator[Listening]:
     with listening(app, simulator) as half:
         yield half
+
+
+@pytest.fixture
+def any_half(any_app: Flask, simulator: SimulatorProcess) -> Iterator[Listening]:
+    """The same on each database."""
+    with listening(any_app, simulator) as half:
+        yield half

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from tests.support.application import make_company, rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.engine.hand_over import HandOver
 from webhookproxy.engine.relay import Relay
@@ -55,7 +56,7 @@ class Listening:
         assert self.ownership.take()
         assert self.ownership.fence is not None
         self.status.start(self.ownership.fence, handed)
-        self.relay.start(self.ownership.fence, continued=False)
+        self.relay.start(self.ownership.fence, continued=())
 
     def end(self) -> None:
         """Close the sockets and let go."""
@@ -142,7 +143,7 @@ class Listening:
     def _offer(self, dues: Iterable[Due]) -> None:
         self.dues += dues
 
-    def _on_fenced(self, _fence: int) -> None:
+    def _on_fenced(self, _fence: Fence) -> None:
         self.fenced += 1
 
 

@@ -12,6 +12,7 @@ from gevent.event import Event
 from tests.listener.listening import Listening, listening, now_ms
 from tests.support.application import wait_until
 from tests.support.simulator_process import SimulatorProcess
+from webhookproxy.database.fence import shard_of
 from webhookproxy.listener import connection, handshakes
 from webhookproxy.listener.client import Socket
 
@@ -23,7 +24,8 @@ def test_a_wished_connection_is_made_and_says_since_when_and_why(half: Listening
     assert row.reason == "accepted"
     assert began - 1 <= row.since <= now_ms() + 1
     assert row.socket_id
-    assert row.fence == half.ownership.fence
+    assert half.ownership.fence is not None
+    assert row.fence == half.ownership.fence.number(shard_of(company))
     assert half.gaps(company) == []
     assert half.registry.counts() == (1, 1)
 

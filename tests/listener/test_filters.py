@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from tests.listener.listening import Listening
 from tests.support.application import make_company, make_webhook, rows, store_of
+from webhookproxy.database.fence import Fence
 from webhookproxy.events.conditions import Compiled, Condition, Operator
 from webhookproxy.models.companies import find_company
 from webhookproxy.models.webhooks import Webhook, live_webhooks
@@ -233,7 +234,7 @@ def test_an_event_that_cannot_be_stored_leaves_no_filtered_delivery(
 ) -> None:
     write = world.half.intake.journal.write
 
-    def failing(arrivals: list[Any], fence: int, *, again: bool) -> Any:
+    def failing(arrivals: list[Any], fence: Fence, *, again: bool) -> Any:
         if any(arrival.filtered for arrival in arrivals):
             raise ValueError("cannot be stored")
         return write(arrivals, fence, again=again)

@@ -12,7 +12,9 @@ from sqlalchemy import Connection, text
 
 from tests.listener.listening import Listening
 from tests.support.application import store_of, wait_until
+from tests.support.fences import raised
 from webhookproxy.database import connections, store
+from webhookproxy.database.fence import ALL_SHARDS, Fence, Fenced
 from webhookproxy.events import payload
 from webhookproxy.listener import buffer, intake, routes
 from webhookproxy.listener.journal import Written
@@ -86,8 +88,7 @@ def test_a_former_owner_stores_nothing_and_is_told(half: Listening) -> None:
     assert half.events() == []
     assert half.intake.waiting == 1
     # No process owned the sockets between: what waits is stored when this one owns them again.
-    assert half.ownership.fence is not None
-    half.intake.start(half.ownership.fence + 1, continued=True)
+    half.intake.start(raised(half.ownership.fence), continued=ALL_SHARDS)
     half.wait_for_events(1)
 
 
@@ -99,8 +100,7 @@ def test_after_another_owner_what_waited_is_given_up_and_the_sockets_are_read_ag
     for number in range(10):
         half.feed().event(f'["x",{number}]')
     wait_until(lambda: half.fenced, 20, "the intake is told")
-    assert half.ownership.fence is not None
-    half.intake.start(half.ownership.fence + 2, continued=False)
+    half.intake.start(raised(half.ownership.fence, by=2), continued=())
     assert half.intake.waiting == 0
     assert half.intake.buffer.wait_until_accepting(1.0)
     half.feed().event('["x",99]')
@@ -114,12 +114,12 @@ def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
     write = half.intake.journal.write
     sizes: list[int] = []
 
-    def failing(arrivals: list[Arrival], fence: int, *, again: bool) -> Written:
+    def failing(arrivals: list[Arrival], fence: Fence, *, again: bool) -> Written:
         sizes.append(len(arrivals))
         if sizes == [3]:
             raise ValueError("the group cannot be stored")
         if sizes == [3, 1, 1]:
-            raise store.Fenced
+            raise Fenced
         return write(arrivals, fence, again=again)
 
     monkeypatch.setattr(half.intake.journal, "write", failing)
@@ -128,8 +128,7 @@ def test_a_group_that_was_stored_in_part_goes_on_where_it_stopped(
     wait_until(lambda: half.fenced, 20, "the intake is told")
     assert half.intake.waiting == 2
     raise_the_fence(half, by=1)
-    assert half.ownership.fence is not None
-    half.intake.start(half.ownership.fence + 1, continued=True)
+    half.intake.start(raised(half.ownership.fence), continued=ALL_SHARDS)
     half.wait_for_events(3)
     assert numbers(half) == ["0", "1", "2"]
     assert sizes == [3, 1, 1, 2]
@@ -193,3 +192,57 @@ def test_reading_a_group_lets_others_run(half: Listening, monkeypatch: pytest.Mo
     assert turns > 20
     half.wait_for_events(60)
     assert numbers(half) == [str(number) for number in range(60)]
+
+
+def take(half: Listening, *shards: int) -> None:
+    """Own some shards, as another process would."""
+    where = ", ".join(map(str, shards))
+    statement = f"UPDATE leases SET fence = fence + 1, holder = 'another' WHERE shard IN ({where})"
+    store_of(half.app).run(lambda connection: connection.execute(text(statement)) and None)
+
+
+def test_events_of_a_shard_that_another_process_took_wait_and_the_others_are_stored(
+    any_half: Listening,
+) -> None:
+    half = any_half
+    take(half, 2)
+    for number in range(3):
+        for company in (1, 2, 3):
+            half.feed(company).event(f'["x",{company}{number}]')
+    half.wait_for_events(6)
+    wait_until(lambda: half.intake.drain(1) and half.fenced, 20, "the intake is told")
+    assert half.intake.waiting == 3
+    # The shard of which the numbers were: those of another one are higher.
+    take(half, 0)
+    for company in (1, 2, 3):
+        half.feed(company).event(f'["x",{company}3]')
+    half.wait_for_events(8)
+    assert half.intake.drain(20)
+    for first in "13":
+        of_company = [each for each in numbers(half) if each[0] == first]
+        assert of_company == [f"{first}{number}" for number in range(4)]
+    assert {event.id >> 6 & 63 for event in half.events()[6:]} == {1}
+    assert half.intake.waiting == 4
+    # Only what the other process's sockets brought too is given up.
+    take(half, *ALL_SHARDS - {0, 2})
+    half.intake.start(raised(half.ownership.fence), continued=ALL_SHARDS - {0, 2})
+    assert half.intake.waiting == 0
+    half.feed(2).event('["x",24]')
+    half.wait_for_events(9)
+    assert numbers(half)[8:] == ["24"]
+
+
+def test_what_another_process_did_not_take_is_stored_when_this_one_owns_shards_again(
+    half: Listening,
+) -> None:
+    take(half, *ALL_SHARDS)
+    for company in (1, 2):
+        half.feed(company).event(f'["x",{company}]')
+    wait_until(lambda: half.intake.drain(1) and half.fenced, 20, "the intake is told")
+    half.feed(1).event('["x",11]')
+    assert half.intake.drain(20)
+    assert half.intake.waiting == 3
+    fence = raised(half.ownership.fence)
+    half.intake.start(fence, continued=ALL_SHARDS - {2})
+    half.wait_for_events(2)
+    assert numbers(half) == ["1", "11"]

@@ -11,6 +11,7 @@ from tests.listener.listening import Listening, now_ms
 from tests.support.application import wait_until
 from tests.support.receiver import Behaviour, Plain, Received, Receiver
 from tests.support.socket_server import CONNECT, OPEN, websocket
+from webhookproxy.database.fence import ALL_SHARDS
 from webhookproxy.listener import connection
 from webhookproxy.listener.client import ANSWER_MAX, is_about_the_token
 
@@ -122,7 +123,7 @@ def test_after_a_restart_a_token_that_had_been_accepted_is_still_known_as_such(
     half.wait_for_state(company, "reconnecting")
     half.simulator.control("refuse", token=TOKEN)
     assert half.ownership.fence is not None
-    half.relay.start(half.ownership.fence, continued=True)
+    half.relay.start(half.ownership.fence, continued=ALL_SHARDS)
     wait_until(lambda: half.connection(company).reason == "refused_for_now")
     half.simulator.control("refuse", token=TOKEN, refused=False)
     half.wait_for_state(company, "connected")
@@ -151,7 +152,7 @@ def test_a_token_is_refused_since_the_first_refusal_whatever_comes_between(
         half.registry.stop(2.0)
         assert half.ownership.fence is not None
         tried = len(server.requests)
-        half.relay.start(half.ownership.fence, continued=True)
+        half.relay.start(half.ownership.fence, continued=ALL_SHARDS)
         server.wait_for(tried + 2)
         assert half.wait_for_state(company, "token_refused").since == first
         half.edit(company, token="canary-token-that-is-new")

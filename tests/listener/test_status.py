@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection
 
 from tests.support.application import make_company, rows, store_of
+from tests.support.fences import own_all
 from webhookproxy.broadcast import Broadcast
+from webhookproxy.database.fence import Fenced, shard_of
 from webhookproxy.listener.status import Status, StatusWriter
 from webhookproxy.reasons import ConnectionReason, ConnectionState
 
@@ -20,16 +21,8 @@ NEW_TOKEN = (ConnectionState.CONNECTING, ConnectionReason.TOKEN_CHANGED)
 @pytest.fixture
 def writer(any_app: Flask) -> StatusWriter:
     """A writer of the process that owns the sockets."""
-
-    def own(connection: Connection) -> None:
-        connection.exec_driver_sql(
-            "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"
-            " last_delivery_id) VALUES (0, 1, 'host:1', 0, 0, 0)"
-        )
-
-    store_of(any_app).run(own)
     writer = StatusWriter(store_of(any_app), Broadcast())
-    writer.start(1)
+    writer.start(own_all(any_app))
     return writer
 
 
@@ -47,17 +40,8 @@ def test_a_new_token_that_is_refused_at_once_is_refused_since_then(
 
 def test_each_state_is_written_with_its_beginning_and_its_gap(any_app: Flask) -> None:
     company = make_company(any_app, connected=True)
-    store_of(any_app).run(
-        lambda connection: (
-            connection.exec_driver_sql(
-                "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"
-                " last_delivery_id) VALUES (0, 1, 'host:1', 0, 0, 0)"
-            )
-            and None
-        )
-    )
     writer = StatusWriter(store_of(any_app), Broadcast())
-    writer.start(1)
+    writer.start(own_all(any_app))
     seen = []
     for at, (state, reason), gap in (
         (1_000, CONNECTED, "close"),
@@ -78,3 +62,47 @@ def test_each_state_is_written_with_its_beginning_and_its_gap(any_app: Flask) ->
     assert seen == [1_000, 2_000, 2_000, 4_000, 5_000, 4_000, 7_000, 8_000, 9_000]
     gaps = rows(any_app, "SELECT started_at, ended_at FROM gaps")
     assert [tuple(gap) for gap in gaps] == [(2_000, 9_000)]
+
+
+def test_states_of_a_shard_that_another_process_took_are_left_to_it(any_app: Flask) -> None:
+    fence = own_all(any_app)
+    companies = [make_company(any_app, token=f"shard-{number}-0001") for number in range(3)]
+    lost = companies[1]
+    change(any_app, f"UPDATE leases SET fence = fence + 1 WHERE shard = {shard_of(lost)}")
+    writer = StatusWriter(store_of(any_app), Broadcast())
+    writer.start(fence.of_companies([companies[0], companies[2]]))
+    writer._fence = fence
+    for company in companies:
+        writer.put(Status(company, *CONNECTED, 1_000))
+    assert writer.drain(20)
+    found = rows(any_app, "SELECT state, fence FROM connections ORDER BY company_id")
+    assert [tuple(row) for row in found] == [
+        ("connected", 1),
+        ("disconnected", 0),
+        ("connected", 1),
+    ]
+
+
+def test_a_new_owner_opens_the_gaps_of_its_shards_from_their_last_heartbeats(
+    any_app: Flask,
+) -> None:
+    fence = own_all(any_app)
+    first, second = (
+        make_company(any_app, token=f"shard-{number}-0001", connected=True) for number in range(2)
+    )
+    change(any_app, "UPDATE connections SET state = 'connected', since = 1")
+    for company, at in ((first, 10_000), (second, 20_000)):
+        change(any_app, f"UPDATE leases SET heartbeat_at = {at} WHERE shard = {shard_of(company)}")
+    writer, found = StatusWriter(store_of(any_app), Broadcast()), []
+    for part in (fence.of_company(first), fence):
+        writer.start(part)
+        gaps = rows(any_app, "SELECT company_id, started_at FROM gaps ORDER BY id")
+        found.append([tuple(gap) for gap in gaps])
+    assert found == [[(first, 10_000)], [(first, 10_000), (second, 20_000)]]
+    change(any_app, f"UPDATE leases SET fence = fence + 1 WHERE shard = {shard_of(second)}")
+    with pytest.raises(Fenced):
+        writer.start(fence)
+
+
+def change(app: Flask, statement: str) -> None:
+    store_of(app).run(lambda connection: connection.exec_driver_sql(statement) and None)

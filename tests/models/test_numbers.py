@@ -7,9 +7,9 @@ from itertools import islice
 
 import pytest
 
+from webhookproxy.database.fence import SHARDS
 from webhookproxy.models.installation.numbers import (
     EPOCH_MS,
-    SHARDS,
     after,
     floor,
     floor_above,

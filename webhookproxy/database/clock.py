@@ -112,3 +112,15 @@ def keep_looking(engine: Engine) -> None:
         # The next look is soon.
         with suppress(SQLAlchemyError), engine.connect() as connection:
             look(connection.connection.dbapi_connection)
+
+
+_CLOCK = {
+    # unixepoch('subsec') would need SQLite 3.42.
+    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+}
+
+
+def database_clock(dialect: str) -> str:
+    """Return an SQL expression: the time of a database, in milliseconds since 1970."""
+    return _CLOCK[dialect]

@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,14 +20,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from webhookproxy.config.keys import ConfigError
+from webhookproxy.database.bulk import numbers
+from webhookproxy.database.clock import database_clock
 from webhookproxy.database.connections import postgresql_arguments
+from webhookproxy.database.fence import SHARD, Fence, take_all
 from webhookproxy.database.pooling import refuse_pooling
 from webhookproxy.database.schema import is_current
 from webhookproxy.database.store import Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
-SHARD = 0
 # An owner whose heartbeat is older than this counts as dead; no connection is shown as connected.
 HEARTBEAT_MS = 10_000
 # Any number, as long as every process of this program uses the same.
@@ -38,13 +41,6 @@ SILENCE_MS = 30_000
 # An owner that is cut off from the database learns after this time that it is none.
 ANSWER_SECONDS = 10.0
 UNLOCK_SECONDS = 1.0
-
-_CLOCK = {
-    # unixepoch('subsec') would need SQLite 3.42.
-    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
-    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
-}
-
 
 _KEY = {"key": _ADVISORY_KEY}
 _TRY = text("SELECT pg_try_advisory_lock(:key)")
@@ -182,16 +178,16 @@ class SchemaBehind(StoreUnavailable):
 
 
 class Ownership:
-    """The lease of the only shard, and the fence that keeps a former owner from writing."""
+    """The leases of all shards, and the fence that keeps a former owner from writing."""
 
     def __init__(self, store: Store, lock: Lock) -> None:
         self._store = store
         self._lock = lock
         # The name of this process among those of the installation.
         self.holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:12]}"
-        self.fence: int | None = None
-        # Whether no other process has owned the sockets since this one last did.
-        self.continued = False
+        self.fence: Fence | None = None
+        # The shards that no other process has owned since this one last did.
+        self.continued: frozenset[int] = frozenset()
 
     def take(self) -> bool:
         """Become the owner if no process is; return whether this process owns the sockets now."""
@@ -201,9 +197,7 @@ class Ownership:
             try:
                 if not self._store.run(is_current):
                     raise SchemaBehind
-                self.fence, self.continued = self._store.run(
-                    partial(_raise_fence, holder=self.holder)
-                )
+                self.fence, self.continued = self._store.run(partial(take_all, holder=self.holder))
             except Exception:
                 self._lock.free()
                 raise
@@ -225,7 +219,10 @@ class Ownership:
         lock still keeps others out. Raises Fenced if another process is the owner.
         """
         since_ms = None if failing_since is None else round(failing_since * 1000)
-        self._store.run(partial(_beat, failing_since_ms=since_ms), fence=self.fence)
+        if (fence := self.fence) is None:
+            return
+        beat = partial(_beat, shards=fence.numbers, failing_since_ms=since_ms)
+        self._store.run(beat, fence=fence)
 
     def beat(self, failing_since: float | None = None) -> bool:
         """Write that the owner lives; return False if this process is not the owner."""
@@ -238,11 +235,6 @@ class Ownership:
         """Let another process become the owner at once."""
         self.fence = None
         self._lock.free()
-
-
-def database_clock(dialect: str) -> str:
-    """Return an SQL expression: the time of a database, in milliseconds since 1970."""
-    return _CLOCK[dialect]
 
 
 def lock_for(url: str, silence_ms: int = SILENCE_MS) -> Lock:
@@ -265,25 +257,11 @@ def refuse_shared_sessions(url: str) -> None:
         lock.free()
 
 
-def _raise_fence(connection: Connection, *, holder: str) -> tuple[int, bool]:
-    """Raise the fence; return it, and whether the last holder was the same process."""
-    clock = database_clock(connection.dialect.name)
-    query = text(f"SELECT holder FROM leases WHERE shard = {SHARD}")
-    continued = connection.execute(query).scalar() == holder
-    statement = text(
-        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id, last_delivery_id)"
-        f" VALUES (:shard, 1, :holder, {clock}, 0, 0)"
-        " ON CONFLICT (shard) DO UPDATE SET fence = leases.fence + 1, holder = excluded.holder"
-        " RETURNING fence"
-    )
-    values = {"shard": SHARD, "holder": holder}
-    return int(connection.execute(statement, values).scalar_one()), continued
-
-
-def _beat(connection: Connection, *, failing_since_ms: int | None) -> None:
+def _beat(connection: Connection, *, shards: Iterable[int], failing_since_ms: int | None) -> None:
     clock = database_clock(connection.dialect.name)
     statement = f"UPDATE leases SET heartbeat_at = {clock}, failing_since = :since"
-    connection.execute(text(f"{statement} WHERE shard = {SHARD}"), {"since": failing_since_ms})
+    owned = numbers(sorted(shards))
+    connection.execute(text(f"{statement} WHERE shard IN ({owned})"), {"since": failing_since_ms})
 
 
 def owner_seen_ms(connection: Connection) -> int | None:

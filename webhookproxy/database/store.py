@@ -19,6 +19,7 @@ from webhookproxy.counts import Durations
 from webhookproxy.database.bulk import execute
 from webhookproxy.database.clock import seconds_now
 from webhookproxy.database.connections import lock_at_begin, one_connection
+from webhookproxy.database.fence import Fence, Fenced, lost_shards
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +36,13 @@ class StoreUnavailable(Exception):
     """The database is full, locked, read-only or gone. Nothing was written."""
 
 
-class Fenced(Exception):
-    """Another process owns the sockets now; nothing was written."""
-
-
 class _Entry(Generic[T]):
     """One write that waits for its turn."""
 
     def __init__(
         self,
         job: Callable[[Connection], T],
-        fence: int | None,
+        fence: Fence | Callable[[], Fence] | None,
         patience: float = 0.0,
         *,
         late: bool = False,
@@ -83,7 +80,7 @@ class Store:
         self,
         job: Callable[[Connection], T],
         *,
-        fence: int | None = None,
+        fence: Fence | Callable[[], Fence] | None = None,
         patience: float = 0.0,
         late: bool = False,
     ) -> T:
@@ -92,8 +89,9 @@ class Store:
         With `patience` the job may wait that many seconds for another commit, and then shares it.
         Every process locks deliveries first and the webhooks' health after them: a job that locks
         only the health goes `late` in its group. Raises the job's error (only its own writes are
-        undone), StoreUnavailable if the database did not take the group, and Fenced if `fence` is
-        no longer the lease's. A job may run twice: a deadlock with another process undoes it.
+        undone), StoreUnavailable if the database did not take the group, and Fenced if another
+        process has taken a shard that `fence` names. A function is asked for it when the group
+        begins. A job may run twice: a deadlock with another process undoes it.
         """
         entry = self._wait(_Entry(job, fence, patience, late=late))
         return entry.value  # type: ignore[return-value]  # set wherever error is not
@@ -106,7 +104,7 @@ class Store:
         entry = self._wait(_Entry(job, None))
         return entry.value, entry.seconds  # type: ignore[return-value]  # as above
 
-    def session(self, job: Callable[[Session], T], *, fence: int | None = None) -> T:
+    def session(self, job: Callable[[Session], T], *, fence: Fence | None = None) -> T:
         """Run a job that works with models, as `run` does; it must return plain values."""
 
         def with_session(connection: Connection) -> T:
@@ -179,7 +177,7 @@ class Store:
             entry.error = None
         with self.engine.connect() as connection:
             with connection.begin():
-                _check_fence(connection, group)
+                _check_fences(connection, group)
                 for entry in group:
                     if entry.error is None:
                         _run_entry(connection, entry, alone=len(group) == 1)
@@ -217,20 +215,19 @@ def _run_entry(connection: Connection, entry: _Entry[Any], *, alone: bool) -> No
     entry.seconds = time.perf_counter() - began
 
 
-def _check_fence(connection: Connection, group: list[_Entry[Any]]) -> None:
-    """Refuse the jobs of a process that is no longer the owner.
-
-    On PostgreSQL the row is locked for the transaction, so that a new owner's claim waits for
-    it; on SQLite the write lock does the same.
-    """
-    if all(entry.fence is None for entry in group):
+def _check_fences(connection: Connection, group: list[_Entry[Any]]) -> None:
+    """Refuse the jobs that name a shard of which this process is no longer the owner."""
+    named = [
+        (entry, entry.fence() if callable(entry.fence) else entry.fence)
+        for entry in group
+        if entry.fence is not None
+    ]
+    if not named:
         return
-    lock = " FOR SHARE" if connection.dialect.name == "postgresql" else ""
-    row = execute(connection, f"SELECT fence FROM leases WHERE shard = 0{lock}").fetchone()
-    fence = None if row is None else row[0]
-    for entry in group:
-        if entry.fence is not None and entry.fence != fence:
-            entry.error = Fenced()
+    lost = lost_shards(connection, [fence for _, fence in named])
+    for (entry, _), shards in zip(named, lost, strict=True):
+        if shards:
+            entry.error = Fenced(shards)
 
 
 def _is_outage(error: Exception, driver: Any) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webhookproxy.database.store import Fenced, StoreUnavailable
+from webhookproxy.database.fence import Fenced
+from webhookproxy.database.store import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import gevent
 from gevent.event import Event
 
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.lease import Ownership
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.engine.guarded import Guarded
@@ -39,7 +40,7 @@ class Heartbeat:
         settled: Callable[[float], bool],
     ) -> None:
         # The fence of the lease that this process has; None while it has none.
-        self.fence: int | None = None
+        self.fence: Fence | None = None
         # Whether the lease was lost, and not given back yet: then it is not asked for again.
         self.lost = False
         self._ownership = ownership
@@ -60,8 +61,8 @@ class Heartbeat:
         self._given_back.set()
 
     @property
-    def continued(self) -> bool:
-        """Whether no other process had the lease since this one last had it."""
+    def continued(self) -> frozenset[int]:
+        """The shards that no other process owned since this one last did."""
         return self._ownership.continued
 
     def run(self) -> None:

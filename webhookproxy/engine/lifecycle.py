@@ -13,6 +13,7 @@ from gevent.event import Event
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.clock import keep_looking
+from webhookproxy.database.fence import SHARD, Fence
 from webhookproxy.database.lease import Ownership, lock_for
 from webhookproxy.database.notices import notices_on
 from webhookproxy.database.store import Store
@@ -80,7 +81,7 @@ class Engine:
         self._presence = Presence(store, ownership.holder, self.role, self.health, self.counts)
         self._guarded = Guarded(self._heartbeat.lose)
         # The fence that the relay runs with; None while it does not run.
-        self._running: int | None = None
+        self._running: Fence | None = None
         # Whether the relay follows all companies: what a job stored before would be due to no
         # webhook.
         self._is_up = False
@@ -171,7 +172,7 @@ class Engine:
             self._stand_up(fence)
         elif fence is not None:
             self._relay.follow_changes()
-            if self._hand_over.look(fence) and not self._replaced:
+            if self._hand_over.look(fence.number(SHARD)) and not self._replaced:
                 self._replaced = True
                 self._on_replaced()
         elif self._heartbeat.waits:
@@ -179,7 +180,7 @@ class Engine:
             if self._successor.is_ahead:
                 self._heartbeat.hurry()
 
-    def _stand_up(self, fence: int) -> None:
+    def _stand_up(self, fence: Fence) -> None:
         """Start what only the owner runs."""
         self._running = fence
         ahead = self._successor.is_ahead
@@ -208,14 +209,14 @@ class Engine:
         hand_over = None
         if self._running is not None and not self._heartbeat.lost:
             hand_over = self._hand_over
-            hand_over.offer(self._running)
+            hand_over.offer(self._running.number(SHARD))
         ended = self._relay.stop(timeout, hand_over)
         self._running = None
         self._heartbeat.give_back(max(1.0, until - time.monotonic()))
         return ended
 
-    def _lose(self, fence: int) -> None:
-        """Take notice, from a writer, that this fence is no longer the lease's."""
+    def _lose(self, fence: Fence) -> None:
+        """Take notice, from a writer, that a shard of this fence has another owner."""
         if fence == self._heartbeat.fence:
             self._heartbeat.lose()
 

@@ -10,7 +10,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webhookproxy.database.lease import HEARTBEAT_MS, SHARD, owner_seen_ms
+from webhookproxy.database.fence import SHARD
+from webhookproxy.database.lease import HEARTBEAT_MS, owner_seen_ms
 from webhookproxy.models import Connection, Lease
 from webhookproxy.reasons import (
     STORING_WORDS,

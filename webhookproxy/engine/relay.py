@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.clock import seconds_now, utc_now
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import Store
 from webhookproxy.delivery.lanes.pool import Lanes
 from webhookproxy.engine.hand_over import HandOver
@@ -55,7 +56,7 @@ class Relay:
         app: Flask,
         store: Store,
         console: Console,
-        on_fenced: Callable[[int], None],
+        on_fenced: Callable[[Fence], None],
         clock: Callable[[], float] = seconds_now,
     ) -> None:
         policy: Policy = app.extensions["policy"]
@@ -88,7 +89,7 @@ class Relay:
         self.observers = Observers(store, self.reading, self.registry, broadcast)
         self.is_running = False
         # The one that it runs with, or last ran with.
-        self.fence: int | None = None
+        self.fence: Fence | None = None
         self._revision = 0
 
     def open_ahead(self) -> None:
@@ -116,10 +117,10 @@ class Relay:
         self.registry.stop(1.0)
         self.intake.hold()
 
-    def start(self, fence: int, *, continued: bool) -> None:
+    def start(self, fence: Fence, *, continued: Collection[int]) -> None:
         """Begin as the owner with this fence, and follow every company.
 
-        `continued`: no other process owned the sockets since this one last did.
+        `continued` are the shards that no other process owned since this one last did.
         """
         self.is_running = True
         self.fence = fence

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, text
 
+from webhookproxy.database.fence import Fence, part_of
 from webhookproxy.database.store import Store
 from webhookproxy.housekeeping import purge
 from webhookproxy.housekeeping.purge import Purge, remove_rows
@@ -16,7 +17,8 @@ from webhookproxy.reasons import DeliveryReason, DeliveryState
 LOOKED_UP = 20
 
 _DELETED_WEBHOOKS = text(
-    "SELECT w.id, c.deleted_at IS NOT NULL FROM webhooks w JOIN companies c ON c.id = w.company_id"
+    "SELECT w.id, c.id, c.deleted_at IS NOT NULL FROM webhooks w"
+    " JOIN companies c ON c.id = w.company_id"
     " WHERE w.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL ORDER BY w.id LIMIT 100"
 )
 _DELETED_COMPANIES = text(
@@ -51,7 +53,7 @@ class Deleted:
         reading: Engine,
         remover: Purge,
         has_lane: Callable[[int], bool],
-        fence: Callable[[], int | None],
+        fence: Callable[[], Fence | None],
     ) -> None:
         self._store = store
         self._reading = reading
@@ -64,16 +66,19 @@ class Deleted:
     def step(self, now_ms: int) -> bool:
         """Remove a batch of each deleted webhook and company; return whether there was any."""
         with self._reading.connect() as connection:
-            webhooks = [(row[0], bool(row[1])) for row in connection.execute(_DELETED_WEBHOOKS)]
+            webhooks = connection.execute(_DELETED_WEBHOOKS).all()
             companies = [row[0] for row in connection.execute(_DELETED_COMPANIES)]
             orphan = self._next_orphan(connection)
         did = False
-        for webhook_id, with_company in webhooks:
+        for webhook_id, company_id, with_company in webhooks:
             if not self._has_lane(webhook_id):
-                gone = "COMPANY_DELETED" if with_company else "WEBHOOK_DELETED"
-                did = self._end_webhook(webhook_id, DeliveryReason[gone], now_ms) or did
+                gone = DeliveryReason["COMPANY_DELETED" if with_company else "WEBHOOK_DELETED"]
+                fence = part_of(self._fence(), (company_id,))
+                did = self._end_webhook(webhook_id, gone, now_ms, fence) or did
         if orphan is not None:
-            did = self._end_webhook(orphan, DeliveryReason.WEBHOOK_DELETED, now_ms) or did
+            # Whose it was is not known: no other process may own any shard.
+            gone = DeliveryReason.WEBHOOK_DELETED
+            did = self._end_webhook(orphan, gone, now_ms, self._fence()) or did
         for company_id in companies:
             did = self._end_company(company_id) or did
         return did
@@ -93,7 +98,9 @@ class Deleted:
             self._looked_up = found
         return None
 
-    def _end_webhook(self, webhook_id: int, reason: DeliveryReason, now_ms: int) -> bool:
+    def _end_webhook(
+        self, webhook_id: int, reason: DeliveryReason, now_ms: int, fence: Fence | None
+    ) -> bool:
         def job(connection: Connection) -> bool:
             given = {"webhook": webhook_id, "batch": purge.BATCH}
             ids = [row[0] for row in connection.execute(_OPEN_IDS, given)]
@@ -103,7 +110,7 @@ class Deleted:
                     _delete(connection, table, column, webhook_id)
             return True
 
-        return self._store.run(job, fence=self._fence())
+        return self._store.run(job, fence=fence)
 
     def _end_company(self, company_id: int) -> bool:
         with self._reading.connect() as connection:
@@ -126,7 +133,7 @@ class Deleted:
                 _delete(connection, table, column, company_id)
             return True
 
-        return self._store.run(job, fence=self._fence())
+        return self._store.run(job, fence=part_of(self._fence(), (company_id,)))
 
 
 def _delete(connection: Connection, table: str, column: str, row_id: int) -> None:

@@ -10,6 +10,7 @@ import gevent
 from sqlalchemy import Connection, Engine, text
 
 from webhookproxy.database.bulk import numbers
+from webhookproxy.database.fence import SHARD
 from webhookproxy.database.store import Store
 from webhookproxy.models.deliveries.tables import OPEN
 
@@ -151,7 +152,10 @@ def remember_numbers(connection: Connection) -> None:
     for column, table in (("last_event_id", "events"), ("last_delivery_id", "deliveries")):
         highest = f"(SELECT COALESCE(MAX(id), 0) FROM {table})"
         connection.execute(
-            text(f"UPDATE leases SET {column} = {highest} WHERE {column} < {highest}")
+            text(
+                f"UPDATE leases SET {column} = {highest}"
+                f" WHERE shard = {SHARD} AND {column} < {highest}"
+            )
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, text
 
 from webhookproxy.database.clock import seconds_now
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import Store
 from webhookproxy.housekeeping.audit import has_entries_before, purge_entries
 from webhookproxy.housekeeping.deleted import Deleted
@@ -45,7 +46,7 @@ class Housekeeping:
         audit_days: int = 365,
         max_data_bytes: int = 0,
         gone: Callable[[list[int]], None] = ignore_ids,
-        fence: Callable[[], int | None] = lambda: None,
+        fence: Callable[[], Fence | None] = lambda: None,
     ) -> None:
         self.pause = PAUSE_IDLE
         self._store = store

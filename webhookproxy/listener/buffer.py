@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
 
 from gevent.event import Event
 
-from webhookproxy.listener.routes import Taken
+from webhookproxy.database.fence import SHARDS, shard_of
+from webhookproxy.listener.routes import Arrival, Taken
 
 # What may wait for the store: beyond either bound the sockets are not read, and TCP pushes back.
 BUFFER_EVENTS = 20_000
@@ -16,6 +17,8 @@ BUFFER_CHARACTERS = 64 * 1024 * 1024
 # A full buffer takes events again when it is filled to this part: soon, because a socket that is
 # not read for long may be lost.
 ACCEPT_AGAIN = 0.95
+# Events of lost shards that may wait for the next start, which commits them as one group.
+REFUSED_MAX = 1_000
 
 
 class Buffer:
@@ -53,6 +56,11 @@ class Buffer:
         for each in events:
             self.put(each)
 
+    def keep(self, shards: Collection[int]) -> None:
+        """Forget the events of all other shards. Never yields."""
+        if len(shards) < SHARDS:
+            self.replace([each for each in self._waiting if shard_of(each.company_id) in shards])
+
     def clear(self) -> None:
         """Forget everything."""
         self._waiting.clear()
@@ -68,3 +76,39 @@ class Buffer:
     def wait_until_accepting(self, timeout: float) -> bool:
         """Wait while it is full, `timeout` seconds at most; return whether it is not."""
         return self._accepting.is_set() or bool(self._accepting.wait(timeout))
+
+
+class Unwritten:
+    """Events that were read and are not committed yet.
+
+    `group` is the one whose turn it is. What could not be written, because another process had
+    taken its shard, waits apart until this process owns shards again.
+    """
+
+    def __init__(self) -> None:
+        self.group: list[Arrival] = []
+        self._refused: list[Arrival] = []
+
+    def __len__(self) -> int:
+        return len(self.group) + len(self._refused)
+
+    def set_aside(self, lost: Collection[int]) -> bool:
+        """Set the events of lost shards aside; return whether those of others may be written."""
+        refused, self.group = self.group, []
+        for each in refused:
+            is_lost = shard_of(each.company_id) in lost
+            (self._refused if is_lost else self.group).append(each)
+        return len(lost) < SHARDS and len(self._refused) < REFUSED_MAX
+
+    def keep(self, shards: Collection[int]) -> None:
+        """Have the events of these shards be written, and forget all others."""
+        # In place: it may be the group that is being refused at this moment. What was refused
+        # before is older.
+        both = [*self._refused, *self.group]
+        self.group[:] = [each for each in both if shard_of(each.company_id) in shards]
+        self._refused = []
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.group.clear()
+        self._refused.clear()

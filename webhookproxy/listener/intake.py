@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import gevent
 from gevent.event import Event as Signal
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.clock import ms_now, seconds_now
-from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.database.fence import ALL_SHARDS, NO_FENCE, Fence, Fenced
+from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.alignment.comparison import Comparison
 from webhookproxy.listener.alignment.replay import Replayed
-from webhookproxy.listener.buffer import Buffer
+from webhookproxy.listener.buffer import Buffer, Unwritten
 from webhookproxy.listener.journal import Journal, Written
 from webhookproxy.listener.routes import Arrival, Routes, Taken, read
 from webhookproxy.listener.rows import Outlet
@@ -135,7 +136,7 @@ class Intake:
         console: Console,
         outlet: Outlet,
         broadcast: Broadcast,
-        on_fenced: Callable[[int], None],
+        on_fenced: Callable[[Fence], None],
     ) -> None:
         self.buffer = Buffer()
         self.journal = Journal(store)
@@ -146,11 +147,10 @@ class Intake:
         self._on_fenced = on_fenced
         # Whether this process is not the owner: what it takes waits, see hold().
         self._on_hold = False
-        # A group that was read but could not be committed: this process was no longer the owner.
-        self._held: list[Arrival] = []
+        self._read = Unwritten()
         # Wall seconds of the first group that could not be committed; None while all can.
         self.failing_since: float | None = None
-        self._fence = 0
+        self._fence = NO_FENCE
         self._writer: gevent.Greenlet[..., None] | None = None
         self._idle = Signal()
         self._idle.set()
@@ -159,21 +159,21 @@ class Intake:
         """Take events that wait for `start` and `release`: another process is the owner still."""
         self._on_hold = True
         self.buffer.clear()
-        self._held.clear()
+        self._read.clear()
 
-    def start(self, fence: int, *, continued: bool) -> None:
+    def start(self, fence: Fence, *, continued: Collection[int]) -> None:
         """Begin as the owner with this fence.
 
-        What was taken before and is not committed yet is committed now if `continued`: no other
-        process owned the sockets in between. If one did, its sockets brought these events too.
-        What was taken on hold is committed from `release` on.
+        What was taken before is committed now if it is of a `continued` shard, which no other
+        process owned in between. If one did, its sockets brought these events too. What was
+        taken on hold is committed from `release` on.
         """
-        if not continued and not self._on_hold:
-            lost = self.waiting
-            self.buffer.clear()
-            self._held.clear()
-            if lost:
-                logger.error("%d events are given up: another process took over", lost)
+        before = self.waiting
+        if not self._on_hold:
+            self.buffer.keep(continued)
+            self._read.keep(continued)
+        if lost := before - self.waiting:
+            logger.error("%d events are given up: another process took over", lost)
         self._fence = fence
         self.journal.start(fence)
         self._kick()
@@ -191,21 +191,21 @@ class Intake:
     @property
     def waiting(self) -> int:
         """How many events wait to be committed."""
-        return len(self.buffer) + len(self._held)
+        return len(self.buffer) + len(self._read)
 
     def drain(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until everything is committed. Return whether it is."""
         return bool(self._idle.wait(timeout))
 
     def _kick(self) -> None:
-        if self._writer is None and self.waiting and not self._on_hold:
+        if self._writer is None and (self._read.group or len(self.buffer)) and not self._on_hold:
             self._idle.clear()
             self._writer = gevent.spawn(self._write)
             self._writer.name = "intake"
 
     def _write(self) -> None:
         owner = True
-        while self.waiting and owner:
+        while owner and (self._read.group or len(self.buffer)):
             try:
                 owner = self._write_group()
             except Exception:  # a bug must not end the storing of events
@@ -215,16 +215,21 @@ class Intake:
         self._idle.set()
 
     def _write_group(self) -> bool:
-        """Read a group and commit it; return whether this process is still the owner."""
-        if not self._held:
+        """Read a group and commit it; return whether this process still owns a shard."""
+        if not self._read.group:
             self._read_group()
-        fence = self._fence
-        committed = self._commit(self._held, fence)
-        if committed:
-            self._held = []
+        fence, goes_on = self._fence, True
+        try:
+            self._commit(self._read.group, fence)
+        except Fenced as error:
+            self.failing_since = None
+            self._on_fenced(fence)
+            # start() decides about the rest, and may have done so already.
+            goes_on = fence != self._fence or self._read.set_aside(error.shards)
+        else:
+            self._read.group = []
         self.buffer.accept_again()
-        # If not, start() decides about the rest, and may have done so already.
-        return committed or fence != self._fence
+        return goes_on
 
     def _read_group(self) -> None:
         """Read as many events as a commit may hold; yield every few milliseconds."""
@@ -232,21 +237,21 @@ class Intake:
         began = time.perf_counter()
         while (
             len(self.buffer)
-            and len(self._held) < GROUP_EVENTS
+            and len(self._read.group) < GROUP_EVENTS
             and characters < GROUP_CHARACTERS
             and deliveries < GROUP_DELIVERIES
         ):
             taken = self.buffer.pop()
             arrival = read(taken, self._routes)
-            self._held.append(arrival)
+            self._read.group.append(arrival)
             characters += len(taken.text)
             deliveries += len(arrival.routes) + len(arrival.filtered)
             if time.perf_counter() - began > SLICE_SECONDS:
                 gevent.sleep(0)
                 began = time.perf_counter()
 
-    def _commit(self, arrivals: list[Arrival], fence: int) -> bool:
-        """Commit a group, however long that takes; False if this process lost the lease."""
+    def _commit(self, arrivals: list[Arrival], fence: Fence) -> None:
+        """Commit a group, however long that takes; raise Fenced if another process took a shard."""
         again = False
         while True:
             try:
@@ -255,30 +260,25 @@ class Intake:
                 again = True
                 self.failing_since = self.failing_since or seconds_now()
                 gevent.sleep(RETRY_SECONDS)
-            except Fenced:
-                self.failing_since = None
-                self._on_fenced(fence)
-                return False
+            except Fenced as error:
+                # Its numbers are perhaps taken: nothing may be written until they are known.
+                raise Fenced(ALL_SHARDS if again else error.shards) from None
             except Exception:  # one bad event must not cost its neighbours
                 logger.exception("cannot store %d events", len(arrivals))
                 return self._commit_singly(arrivals, fence)
             else:
                 self.failing_since = None
-                self.pass_on(written)
-                return True
+                return self.pass_on(written)
 
-    def _commit_singly(self, arrivals: list[Arrival], fence: int) -> bool:
-        if len(arrivals) > 1:
-            while arrivals:
-                if not self._commit(arrivals[:1], fence):
-                    return False
-                # What is committed must not be tried again with the rest.
-                del arrivals[0]
-            return True
-        arrival = arrivals[0]
-        if arrival.note is EventNote.UNREADABLE:
-            return True
-        return self._commit([arrival.as_marker()], fence)
+    def _commit_singly(self, arrivals: list[Arrival], fence: Fence) -> None:
+        if len(arrivals) == 1:
+            if arrivals[0].note is not EventNote.UNREADABLE:
+                self._commit([arrivals[0].as_marker()], fence)
+            return
+        while arrivals:
+            self._commit(arrivals[:1], fence)
+            # What is committed must not be tried again with the rest.
+            del arrivals[0]
 
     def pass_on(self, written: Written) -> None:
         """Say that events were committed: whatever fails in it, they are not stored again."""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from webhookproxy.database.bulk import insert_rows, update_rows
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.lease import SHARD
+from webhookproxy.database.fence import NO_FENCE, Fence, Fenced, shard_of
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.routes import Arrival
 from webhookproxy.listener.rows import (
@@ -28,7 +28,8 @@ from webhookproxy.listener.rows import (
 from webhookproxy.listener.sessions import NOWHERE
 from webhookproxy.models.deliveries.tables import Due, count_ended, open_deliveries
 from webhookproxy.models.installation.leases import highest_numbers
-from webhookproxy.models.installation.numbers import Counting, following
+from webhookproxy.models.installation.numbering import Numbering
+from webhookproxy.models.installation.numbers import following
 from webhookproxy.models.minutes import EVENTS, MINUTE_MS, count_minutes
 from webhookproxy.models.recordings import add_links
 from webhookproxy.models.recovery.call_histories import (
@@ -73,7 +74,7 @@ class Reserved(NamedTuple):
     """Some numbers for deliveries, and the fence for the write that uses them."""
 
     ids: Sequence[int]
-    fence: int
+    fence: Fence
 
 
 class Journal:
@@ -83,30 +84,23 @@ class Journal:
         # How many events this process stored since it started.
         self.stored = 0
         self._store = store
-        self._events = Counting(SHARD, clock)
-        self._deliveries = Counting(SHARD, clock)
-        self._fence = 0
+        self._numbers = Numbering(clock)
+        # Of the present owner.
+        self.fence = NO_FENCE
         # Held while numbers are in a write that may still fail.
         self._numbering = Semaphore()
         # Whether a group was perhaps committed: then its numbers are perhaps taken.
         self._is_unsure = False
-        # Whether others were perhaps committed, or are at the start: the last ones are read again.
-        self._is_behind = False
 
-    @property
-    def fence(self) -> int:
-        """Return the fence of the present owner."""
-        return self._fence
-
-    def start(self, fence: int) -> None:
+    def start(self, fence: Fence) -> None:
         """Go on numbering where the last owner stopped; the fence keeps that one out."""
         with self._numbering:
-            self._is_behind = True
-            self._count_again(fence)
-            self._fence, self._is_unsure = fence, False
+            self._numbers.begin(fence)
+            self._count_again(self._named(fence, set()))
+            self.fence, self._is_unsure = fence, False
 
     @contextmanager
-    def reserved(self, count: int) -> Iterator[Reserved]:
+    def reserved(self, company_id: int, count: int) -> Iterator[Reserved]:
         """Reserve numbers for deliveries of stored events, for as long as these are written.
 
         No group is written meanwhile. Numbers of a write that fails are never used: it may have
@@ -115,16 +109,17 @@ class Journal:
         with self._numbering:
             if self._is_unsure:
                 raise StoreUnavailable("a group of events is being written again")
-            self._count_again(self._fence)
-            self._deliveries.catch_up()
-            ids = list(islice(self._deliveries.following(), count))
-            self._deliveries.take(ids)
-            yield Reserved(ids, self._fence)
+            named = self._named(self.fence, {company_id})
+            self._count_again(named)
+            self._numbers.deliveries.catch_up()
+            ids = list(islice(self._numbers.deliveries.following(), count))
+            self._numbers.deliveries.take(ids)
+            yield Reserved(ids, named)
 
     def write(
         self,
         arrivals: list[Arrival],
-        fence: int,
+        fence: Fence,
         *,
         again: bool = False,
         also: Callable[[Connection, list[Arrival]], None] | None = None,
@@ -141,31 +136,31 @@ class Journal:
             if is_recovered and self._is_unsure:
                 raise StoreUnavailable("a group of events is being written again")
             try:
-                self._count_again(fence)
+                named = self._named(fence, {each.company_id for each in arrivals})
+                self._count_again(named)
                 # A group that was perhaps committed keeps its numbers.
                 if not again:
-                    self._events.catch_up()
-                    self._deliveries.catch_up()
-                written = self._write(arrivals, fence, again=again, also=also)
+                    self._numbers.catch_up()
+                written = self._write(arrivals, named, again=again, also=also)
             except StoreUnavailable:
-                self._is_behind = self._is_behind or is_recovered
+                self._numbers.is_behind = self._numbers.is_behind or is_recovered
                 self._is_unsure = self._is_unsure or not is_recovered
+                raise
+            except Fenced as error:
+                self._numbers.leave(fence, error.shards)
                 raise
             self._is_unsure = False
             return written
 
-    def _count_again(self, fence: int) -> None:
+    def _count_again(self, fence: Fence) -> None:
         """Read the last numbers, if events were perhaps written that are not counted here."""
-        if self._is_behind:
-            event_id, delivery_id = self._store.run(highest_numbers, fence=fence)
-            self._events.go_above(event_id)
-            self._deliveries.go_above(delivery_id)
-            self._is_behind = False
+        if self._numbers.is_behind:
+            self._numbers.go_above(*self._store.run(highest_numbers, fence=fence))
 
     def _write(
         self,
         arrivals: list[Arrival],
-        fence: int,
+        fence: Fence,
         *,
         again: bool,
         also: Callable[[Connection, list[Arrival]], None] | None,
@@ -175,7 +170,7 @@ class Journal:
         def job(connection: Connection) -> tuple[list[Arrival], Rows]:
             if again and _known(connection, arrivals[0].public_id):
                 return arrivals, _still_open(connection, ready)
-            judged = _judged(connection, arrivals, self._events.last)
+            judged = _judged(connection, arrivals, self._numbers.events.last)
             rows = ready if judged is arrivals else self._numbered(judged)
             _insert(connection, judged, rows)
             note_twins(connection, twins(judged, rows))
@@ -185,12 +180,17 @@ class Journal:
 
         written, rows = self._store.run(job, fence=fence, late=True)
         self.stored += len(rows.events)
-        self._events.take(rows.event_ids)
-        self._deliveries.take(rows.delivery_ids)
+        self._numbers.events.take(rows.event_ids)
+        self._numbers.deliveries.take(rows.delivery_ids)
         return Written(written, rows.dues)
 
     def _numbered(self, arrivals: list[Arrival]) -> Rows:
-        return numbered(arrivals, self._events.following(), self._deliveries.following())
+        events, deliveries = self._numbers.events, self._numbers.deliveries
+        return numbered(arrivals, events.following(), deliveries.following())
+
+    def _named(self, fence: Fence, companies: set[int]) -> Fence:
+        """Return the fence of a write that gives numbers to rows of these companies."""
+        return fence.of_shards({self._numbers.shard, *map(shard_of, companies)})
 
 
 def _judged(connection: Connection, arrivals: list[Arrival], event_id: int) -> list[Arrival]:

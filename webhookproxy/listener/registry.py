@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection
 
 from webhookproxy.database.clock import ms_now
+from webhookproxy.database.fence import shard_of
 from webhookproxy.events.contract import token_mask
 from webhookproxy.listener.connection import Supervisor, address_of
 from webhookproxy.listener.handshakes import Handshakes
@@ -127,14 +128,15 @@ class Registry:
         self.supervisors.clear()
         return all(ended)
 
-    def begin(self, *, ahead: bool = False, continued: bool = False) -> None:
+    def begin(self, *, ahead: bool = False, continued: Collection[int] = ()) -> None:
         """Allow supervisors after stop(); `ahead`: beside those of another process.
 
         Supervisors that were begun ahead say how they are, once this is called without it.
-        `continued`: no other process owned the sockets since.
+        `continued` are the shards that no other process owned since.
         """
-        if not continued:
-            self._sessions.clear()
+        self._sessions = {
+            key: each for key, each in self._sessions.items() if shard_of(key) in continued
+        }
         self._stopping = False
         self._ahead = ahead
         self.handshakes.allow(True)

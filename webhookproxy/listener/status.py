@@ -13,7 +13,8 @@ from gevent.event import Event
 from sqlalchemy import Connection, bindparam, text
 
 from webhookproxy.broadcast import Broadcast
-from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.database.fence import NO_FENCE, SHARDS, Fence, Fenced, shard_of
+from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.models.companies import OWNER_DIED
 from webhookproxy.models.recovery.recoveries import LOOKS_MS, RecoveryState
 from webhookproxy.reasons import ConnectionReason, ConnectionState
@@ -76,10 +77,11 @@ _INHERIT_GAPS = text(
     " SELECT c.company_id, CASE WHEN c.state = :connected"
     " THEN COALESCE(l.heartbeat_at, c.since) ELSE c.since END, :reason, :note"
     " FROM connections c JOIN companies o ON o.id = c.company_id AND o.should_connect"
-    " AND o.deleted_at IS NULL LEFT JOIN leases l ON l.shard = 0"
-    " WHERE c.state <> :disconnected AND c.company_id NOT IN :handed AND NOT EXISTS"
+    f" AND o.deleted_at IS NULL LEFT JOIN leases l ON l.shard = o.id % {SHARDS}"
+    f" WHERE c.state <> :disconnected AND o.id % {SHARDS} IN :shards"
+    " AND c.company_id NOT IN :handed AND NOT EXISTS"
     " (SELECT 1 FROM gaps g WHERE g.company_id = c.company_id AND g.ended_at IS NULL)"
-).bindparams(bindparam("handed", expanding=True))
+).bindparams(bindparam("handed", expanding=True), bindparam("shards", expanding=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class StatusWriter:
     """Writes states in groups, never holding up the supervisor that reports one."""
 
     def __init__(self, store: Store, broadcast: Broadcast) -> None:
-        self._fence = 0
+        self._fence = NO_FENCE
         self._store = store
         self._broadcast = broadcast
         # Whether this process is not the owner, and only opens sockets beside it.
@@ -119,7 +121,7 @@ class StatusWriter:
         """Forget every state until `start`: they are another process's to write."""
         self._held = True
 
-    def start(self, fence: int, handed: Collection[int] = ()) -> None:
+    def start(self, fence: Fence, handed: Collection[int] = ()) -> None:
         """Begin as the owner with this fence: open the gaps that the last owner's death left.
 
         `handed` are the companies that have a socket since before the last owner closed its own.
@@ -133,6 +135,7 @@ class StatusWriter:
             "connected": ConnectionState.CONNECTED.value,
             "disconnected": ConnectionState.DISCONNECTED.value,
             "handed": list(handed),
+            "shards": sorted(fence.numbers),
         }
         self._store.run(
             lambda connection: connection.execute(_INHERIT_GAPS, values) and None, fence=fence
@@ -159,13 +162,13 @@ class StatusWriter:
         while self._waiting:
             group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
             try:
-                self._store.run(partial(self._write_group, group=group), fence=self._fence)
+                self._store.run(partial(self._write_group, group=group), fence=self._named(group))
             except StoreUnavailable:
                 self._waiting = group + self._waiting
                 gevent.sleep(RETRY_SECONDS)
-            except Fenced:
+            except Fenced as error:
                 logger.warning("states not written: another process owns the sockets")
-                self._waiting.clear()
+                self._waiting = _but(error.shards, group + self._waiting)
             except Exception:  # a state that cannot be written must not stop those that can
                 logger.exception("cannot write the state of %d connections", len(group))
                 if len(group) > 1:
@@ -179,11 +182,15 @@ class StatusWriter:
     def _write_singly(self, group: list[Status]) -> None:
         for status in group:
             try:
-                self._store.run(partial(self._write_group, group=[status]), fence=self._fence)
+                fence = self._named([status])
+                self._store.run(partial(self._write_group, group=[status]), fence=fence)
             except (StoreUnavailable, Fenced):
                 self._waiting.append(status)
             except Exception:
                 logger.exception("cannot write the state of company_%d", status.company_id)
+
+    def _named(self, group: list[Status]) -> Fence:
+        return self._fence.of_companies(each.company_id for each in group)
 
     def _write_group(self, connection: Connection, group: list[Status]) -> None:
         # Each one, also if a newer one of its company follows: a token that was changed ends what
@@ -223,9 +230,13 @@ class StatusWriter:
                 "next_attempt_ms": status.next_attempt_ms,
                 "socket_id": status.socket_id,
                 "answer": status.answer,
-                "fence": self._fence,
+                "fence": self._fence.number(shard_of(status.company_id)),
             },
         )
+
+
+def _but(lost: Collection[int], states: list[Status]) -> list[Status]:
+    return [each for each in states if shard_of(each.company_id) not in lost]
 
 
 def _recover(connection: Connection, values: Mapping[str, Any]) -> None:

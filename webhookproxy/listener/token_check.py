@@ -14,7 +14,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.database.fence import Fence, Fenced, part_of
+from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.client import Address, NotConnected, Socket
 from webhookproxy.models.accounts.next_tokens import switch
 from webhookproxy.models.audit import SERVER
@@ -77,7 +78,7 @@ class TokenSwitch:
     """A background job of the owner of the sockets; the new socket opens as for any new token."""
 
     def __init__(
-        self, store: Store, reading: Engine, policy: Policy, fence: Callable[[], int | None]
+        self, store: Store, reading: Engine, policy: Policy, fence: Callable[[], Fence | None]
     ) -> None:
         self.pause = SWITCH_SECONDS
         self._store = store
@@ -94,7 +95,8 @@ class TokenSwitch:
         self._told &= set(found)
         for company_id in found:
             try:
-                self._store.session(partial(self._switch, company_id), fence=self._fence())
+                fence = part_of(self._fence(), (company_id,))
+                self._store.session(partial(self._switch, company_id), fence=fence)
             except (Fenced, StoreUnavailable, SQLAlchemyError):
                 raise
             except Exception as error:  # a token that another company has, or that no key opens

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.database.fence import Fence, Fenced, part_of
+from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.events.recovery.comparison import NAMED_MAX, Call, call_of
 from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missing
 from webhookproxy.events.recovery.periods import periods
@@ -71,7 +72,7 @@ class Comparing:
         reading: Engine,
         rest: Rest,
         policy: Policy,
-        fence: Callable[[], int],
+        fence: Callable[[], Fence],
         tell: Callable[[int], None] = ignore_change,
         clock: Callable[[], float] = seconds_now,
     ) -> None:
@@ -81,7 +82,7 @@ class Comparing:
         self._rest = rest
         self._policy = policy
         self._lease_fence = fence
-        self._fence: int | None = None
+        self._fence: Fence | None = None
         self._tell = tell
         self._clock = clock
         self._lists: dict[int, _List] = {}
@@ -197,5 +198,5 @@ class Comparing:
             change = update(DayComparison).where(DayComparison.id == asked.id, text(RUNNING))
             connection.execute(change.values(values))
 
-        self._store.run(job, fence=self._fence)
+        self._store.run(job, fence=part_of(self._fence, (asked.company_id,)))
         self._tell(asked.company_id)

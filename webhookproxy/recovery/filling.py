@@ -6,6 +6,7 @@ import gevent
 import orjson
 from sqlalchemy import Connection, Engine, text
 
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import Store
 from webhookproxy.events.recovery.histories import HISTORY, history_id
 from webhookproxy.models.recovery.call_histories import Seen, note_histories
@@ -32,7 +33,7 @@ class Filling:
         self._reading = reading
         self.is_done = False
 
-    def step(self, fence: int) -> None:
+    def step(self, fence: Fence) -> None:
         """Fill in the histories of the next events."""
         with self._reading.connect() as connection:
             after = connection.execute(_AFTER).scalar()

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.bulk import numbers
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import Store
 from webhookproxy.events.contract import token_mask
 from webhookproxy.events.recovery.periods import Period, periods, widened
@@ -133,17 +134,18 @@ class Progress:
             query = text(_NOT_BEGUN.format(ids=numbers(delivery_ids)))
             return int(connection.execute(query).scalar() or 0)
 
-    def page_is_done(self, task: Task, listed: int, missing: int, fence: int) -> None:
+    def page_is_done(self, task: Task, listed: int, missing: int, fence: Fence) -> None:
         """Go on to the next page."""
         self._store.run(
-            lambda connection: write_page(connection, task, listed, missing), fence=fence
+            lambda connection: write_page(connection, task, listed, missing),
+            fence=fence.of_company(task.recovery.company_id),
         )
 
-    def period_is_done(self, task: Task, fence: int) -> None:
+    def period_is_done(self, task: Task, fence: Fence) -> None:
         """Go on to the next period of the look."""
         self._set(task, fence, period=Recovery.period + 1, page=1)
 
-    def look_is_done(self, task: Task, now_ms: int, fence: int) -> None:
+    def look_is_done(self, task: Task, now_ms: int, fence: Fence) -> None:
         """End a recovery, or have 3C Plus be asked again later."""
         found = task.recovery
         if task.is_counting:
@@ -156,7 +158,7 @@ class Progress:
             begun = {"period": 0, "page": 1, "listed": 0, "missing": 0}
             self._set(task, fence, look=look, next_ms=after, **begun)
 
-    def failed(self, task: Task, error: PlatformError, now_ms: int, fence: int) -> None:
+    def failed(self, task: Task, error: PlatformError, now_ms: int, fence: Fence) -> None:
         """Have the request be made again later, or end the recovery."""
         found, trouble = task.recovery, error.trouble
         began = max(found.asked_ms, found.until_ms)
@@ -169,19 +171,22 @@ class Progress:
         failures = min(found.failures + 1, 1_000)
         self._set(task, fence, failures=failures, trouble=trouble.value, next_ms=later)
 
-    def give_up_old(self, recovery_id: int, now_ms: int, fence: int) -> None:
-        """End a recovery that a fault of ours has held up for a day: no one can go on with it."""
+    def give_up_old(self, recovery_id: int, now_ms: int, fence: Fence) -> None:
+        """End a recovery that a fault of ours has held up for a day: no one can go on with it.
+
+        `fence` is that of its company.
+        """
         given = {"id": recovery_id, "now": now_ms, "most": GIVE_UP_MS}
         self._store.run(
             lambda connection: connection.execute(_GIVE_UP, given) and None, fence=fence
         )
 
-    def stopped(self, task: Task, now_ms: int, fence: int) -> None:
+    def stopped(self, task: Task, now_ms: int, fence: Fence) -> None:
         """End a recovery that is no longer wanted, or whose company was deleted."""
         self._end(task, RecoveryState.STOPPED, now_ms, fence)
 
     def _end(
-        self, task: Task, state: RecoveryState, now_ms: int, fence: int, **values: Any
+        self, task: Task, state: RecoveryState, now_ms: int, fence: Fence, **values: Any
     ) -> None:
         given = {"trouble": None, "state": state.value, "ended_ms": now_ms, **values}
         found = task.recovery
@@ -193,13 +198,13 @@ class Progress:
                     _FOUND_NOTHING, {"company": found.company_id, "before": found.id}
                 )
 
-        self._store.run(job, fence=fence)
+        self._store.run(job, fence=fence.of_company(task.recovery.company_id))
 
-    def _set(self, task: Task, fence: int, **values: Any) -> None:
+    def _set(self, task: Task, fence: Fence, **values: Any) -> None:
         def job(connection: Connection) -> None:
             connection.execute(_change(task).values(**values))
 
-        self._store.run(job, fence=fence)
+        self._store.run(job, fence=fence.of_company(task.recovery.company_id))
 
 
 def write_page(connection: Connection, task: Task, listed: int, missing: int) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.database.fence import Fence, Fenced
+from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.events.recovery.comparison import began_ms
 from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missing
 from webhookproxy.events.recovery.rebuilt import payload_of
@@ -94,7 +95,7 @@ class Recovering:
         self._keys = keys
         self._clock = clock
         self._progress = Progress(store, reading, policy)
-        self._fence: int | None = None
+        self._fence: Fence | None = None
         self._hands: dict[int, _Hand] = {}
         # The deliveries of each company's last calls, whichever recovery wrote them.
         self._last_due: dict[int, list[int]] = {}
@@ -120,7 +121,7 @@ class Recovering:
             self.pause = PAUSE_WRITING
         return wrote
 
-    def _begin(self, fence: int) -> None:
+    def _begin(self, fence: Fence) -> None:
         """Begin as a new owner: another one may have gone on, and may have asked this moment."""
         self._fence = fence
         self._hands.clear()
@@ -146,7 +147,7 @@ class Recovering:
                 break
         return list(chosen.values())
 
-    def _run_at_once(self, chosen: list[int], companies: dict[int, int], fence: int) -> bool:
+    def _run_at_once(self, chosen: list[int], companies: dict[int, int], fence: Fence) -> bool:
         """Run a step of each; return whether one wrote. Raises what the database raised."""
         wrote: list[bool] = []
         errors: list[Exception] = []
@@ -172,7 +173,7 @@ class Recovering:
             raise errors[0]
         return any(wrote)
 
-    def _go_on_or_rest(self, recovery_id: int, company_id: int, fence: int) -> bool:
+    def _go_on_or_rest(self, recovery_id: int, company_id: int, fence: Fence) -> bool:
         """Go on with one; after a bug of ours, or a token that no key opens, others do."""
         try:
             return self._go_on(recovery_id, fence)
@@ -181,10 +182,11 @@ class Recovering:
         except Exception:
             logger.exception("recovery %d failed, and is tried again", recovery_id)
             self._rests_until[company_id] = time.monotonic() + AFTER_BUG_SECONDS
-            self._progress.give_up_old(recovery_id, round(self._clock() * 1000), fence)
+            own = fence.of_company(company_id)
+            self._progress.give_up_old(recovery_id, round(self._clock() * 1000), own)
             return False
 
-    def _go_on(self, recovery_id: int, fence: int) -> bool:
+    def _go_on(self, recovery_id: int, fence: Fence) -> bool:
         """Fetch a page, or write some calls of it; return whether calls were written."""
         now_ms = round(self._clock() * 1000)
         task = self._progress.task(recovery_id)
@@ -229,7 +231,7 @@ class Recovering:
             hand.page = None
         return hand
 
-    def _fetch(self, task: Task, hand: _Hand, now_ms: int, fence: int) -> None:
+    def _fetch(self, task: Task, hand: _Hand, now_ms: int, fence: Fence) -> None:
         """Ask for the next page, and find out which of its calls are missing."""
         found = task.recovery
         if task.period is None:
@@ -258,7 +260,7 @@ class Recovering:
         hand.seen.update(map(id_of, fresh))
         hand.had_nothing_new = not fresh
 
-    def _write(self, task: Task, hand: _Hand, page: _Page, fence: int) -> bool:
+    def _write(self, task: Task, hand: _Hand, page: _Page, fence: Fence) -> bool:
         """Write the next few calls of a page; the last of them with the place of the next page."""
         batch, rest = page.rows[:BATCH], page.rows[BATCH:]
 

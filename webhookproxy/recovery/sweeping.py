@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, text
 
 from webhookproxy.database.clock import seconds_now
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import Store
 from webhookproxy.models.recovery.recoveries import LOOKS_MS, SWEEP_EVERY_MS, SWEEP_OVER_MS
 
@@ -38,7 +39,7 @@ class Sweeping:
         self._clock = clock
         self._next_look = 0.0
 
-    def step(self, fence: int) -> None:
+    def step(self, fence: Fence) -> None:
         """Begin the sweeps that are due, if it is time to look for them."""
         now = time.monotonic()
         if now < self._next_look:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from webhookproxy.database.clock import seconds_now
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.events.recovery.histories import Row, id_of
 from webhookproxy.events.recovery.rebuilt import order_key_of, packet_of
@@ -44,7 +45,7 @@ class Writer:
         self._is_unsure = False
 
     @property
-    def fence(self) -> int:
+    def fence(self) -> Fence:
         """Return the fence of the present owner."""
         return self._intake.journal.fence
 
@@ -53,7 +54,7 @@ class Writer:
         origin: Origin,
         rows: Sequence[Row],
         keys: Mapping[str, str],
-        fence: int,
+        fence: Fence,
         also: Callable[[Connection, list[Arrival]], None],
     ) -> list[int]:
         """Write the events of at most BATCH calls, with what `also` writes; return what is due.

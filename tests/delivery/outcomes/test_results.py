@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from sqlalchemy import Connection
 
 from tests.delivery.lanes_world import Sending
 from tests.support.application import rows
+from tests.support.fences import raised
+from webhookproxy.database.fence import ALL_SHARDS, Fence, shard_of
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.delivery.outcomes import results as results_module
 from webhookproxy.delivery.outcomes.ledger import Health, Result
@@ -138,7 +141,7 @@ def test_a_former_owner_writes_nothing_and_says_so(any_half: Sending) -> None:
     webhook, dues = stored(any_half, 1)
     lost: list[bool] = []
     results = Results(any_half.store, lambda _fence: lost.append(True))
-    results.start(any_half._fence + 1, continued=False)
+    results.start(raised(any_half._fence), continued=())
     results.put(Result(dues[0], outcome(), ACCEPTED, 1, False, Health(), lambda _: None))
     results.drain(20)
     assert lost == [True]
@@ -160,3 +163,43 @@ def test_an_error_that_is_no_outage_ends_and_is_not_tried_for_ever(
     write(half, [(due, outcome(), ACCEPTED) for due in dues])
     # Together, and then each alone.
     assert calls == 3
+
+
+@pytest.mark.parametrize("continued", [True, False])
+def test_results_of_a_shard_that_another_process_took_wait_and_the_others_are_written(
+    any_half: Sending, *, continued: bool
+) -> None:
+    half = any_half
+    webhook, dues = stored(half, 6)
+    # As if every second one were of a company of the shard that is lost.
+    other = half.company + 1
+    dues[1::2] = [of_company(due, other) for due in dues[1::2]]
+    half.execute(f"UPDATE leases SET fence = fence + 1 WHERE shard = {shard_of(other)}")
+    told: list[Fence] = []
+    results, committed = Results(half.store, told.append), list[int]()
+    results.start(half._fence, continued=())
+
+    def put(due: Due) -> None:
+        results.put(Result(due, outcome(), ACCEPTED, 1, False, Health(), committed.append))
+
+    for due in dues[:4]:
+        put(due)
+    assert results.drain(20)
+    assert committed == [dues[0].id, dues[2].id]
+    assert told[0] == half._fence
+    for due in dues[4:]:
+        put(due)
+    assert results.drain(20)
+    assert committed == [dues[0].id, dues[2].id, dues[4].id]
+    assert sorted(state for state, _ in half.states(webhook)) == ["delivered"] * 3 + ["queued"] * 3
+    # Of a shard that no other process owned since, they are written after all.
+    after = Fence({**half._fence.numbers, shard_of(other): half._fence.number(0) + 1})
+    results.start(after, continued=ALL_SHARDS if continued else ALL_SHARDS - {shard_of(other)})
+    assert results.drain(20)
+    assert len(committed) == (6 if continued else 3)
+    assert [state for state, _ in half.states(webhook)].count("queued") == 6 - len(committed)
+
+
+def of_company(due: Due, company_id: int) -> Due:
+    assert due.facts is not None
+    return replace(due, facts=replace(due.facts, company_id=company_id))

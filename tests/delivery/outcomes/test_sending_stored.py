@@ -241,11 +241,11 @@ def test_numbers_of_a_group_that_may_be_committed_are_not_given_away(half: Sendi
     with pytest.raises(StoreUnavailable):
         half.journal.write(group, half._fence, again=False)
     half.store.run = before  # type: ignore[method-assign]
-    with pytest.raises(StoreUnavailable), half.journal.reserved(1):
+    with pytest.raises(StoreUnavailable), half.journal.reserved(half.company, 1):
         pass
     (due,) = half.journal.write(group, half._fence, again=True).dues
     assert ids(half, webhook) == [due.id]
-    with half.journal.reserved(3) as numbers_:
+    with half.journal.reserved(half.company, 3) as numbers_:
         reserved = numbers_.ids
     (later,) = half.store_events(1)
     given = [due.id, *reserved, later.id]

@@ -22,7 +22,8 @@ from webhookproxy.alerts.telling.planning import known_alerts, plan_for, store_p
 from webhookproxy.alerts.watching.endings import End, end_of
 from webhookproxy.alerts.watching.states import State, Subject, gaps_now, silences_now, states_now
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.store import Fenced, Store
+from webhookproxy.database.fence import Fence, Fenced
+from webhookproxy.database.store import Store
 from webhookproxy.models import Alert, AlertMessage, AlertMessagePart, AlertWatch
 from webhookproxy.models.alerts.alerts import Ending
 from webhookproxy.troubles.silence import Usuals
@@ -42,7 +43,7 @@ def nothing_more() -> Mapping[Subject, State]:
     return {}
 
 
-def no_fence() -> int | None:
+def no_fence() -> Fence | None:
     """Return None, where no other process may take over."""
     return None
 
@@ -62,7 +63,7 @@ class Watcher:
         reading: Engine,
         installation: Callable[[], Mapping[Subject, State]] = nothing_more,
         clock: Callable[[], float] = seconds_now,
-        fence: Callable[[], int | None] = no_fence,
+        fence: Callable[[], Fence | None] = no_fence,
     ) -> None:
         self._store = store
         self._reading = reading
@@ -70,7 +71,7 @@ class Watcher:
         self._clock = clock
         self._lease_fence = fence
         # The fence of the step that runs.
-        self._fence: int | None = None
+        self._fence: Fence | None = None
         self._looked = self._forgot = 0.0
         self._usuals = Usuals()
         self._silences: Mapping[Subject, State] = {}

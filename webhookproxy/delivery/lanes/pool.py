@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from sqlalchemy import Engine
 
 from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.clock import seconds_now
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import Store
 from webhookproxy.delivery.lanes.lane import Lane
 from webhookproxy.delivery.lanes.services import LaneServices
@@ -34,7 +35,7 @@ class Lanes:
         policy: Policy,
         resolver: Resolver,
         retention_hours: float,
-        on_fenced: Callable[[int], None],
+        on_fenced: Callable[[Fence], None],
         clock: Callable[[], float] = seconds_now,
         tell: Callable[[int], None] = ignore_change,
     ) -> None:
@@ -45,7 +46,7 @@ class Lanes:
         self._lanes: dict[int, Lane] = {}
         self._versions: dict[int, int] = {}
 
-    def start(self, fence: int, *, continued: bool) -> None:
+    def start(self, fence: Fence, *, continued: Collection[int]) -> None:
         """Begin as the owner with this fence; see Results.start."""
         self.results.start(fence, continued=continued)
         self.results.drain(RESULTS_SECONDS)

@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Engine, delete, or_, select, text
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.clock import seconds_now
+from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import Store
 from webhookproxy.models.companies import Company
 from webhookproxy.models.deliveries.actions import queue_again
@@ -76,7 +77,7 @@ class Reserved(Protocol):
     @property
     def ids(self) -> Sequence[int]: ...
     @property
-    def fence(self) -> int: ...
+    def fence(self) -> Fence: ...
 
 
 class _Pace:
@@ -107,7 +108,7 @@ class Resending:
         store: Store,
         reading: Engine,
         attend: Callable[[Mapping[int, list[int]]], None],
-        reserved: Callable[[int], AbstractContextManager[Reserved]],
+        reserved: Callable[[int, int], AbstractContextManager[Reserved]],
         retention_days: int,
         clock: Callable[[], float] = seconds_now,
     ) -> None:
@@ -150,19 +151,19 @@ class Resending:
                 coming = _next(session, bulk, webhook, pace, round(self._clock() * 1000))
             if coming is None and not is_gone and not _ended(session, bulk.waiting):
                 return False
-            webhook_id = webhook.id
+            webhook_id, company_id = webhook.id, webhook.company_id
         write = partial(_write, bulk_id=bulk_id, coming=coming, is_gone=is_gone)
-        queued = self._write(write, coming)
+        queued = self._write(write, coming, company_id)
         if queued:
             self._attend({webhook_id: []})
             pace.queued(queued)
         return coming is not None
 
-    def _write(self, write: Callable[..., int], coming: _Next | None) -> int:
+    def _write(self, write: Callable[..., int], coming: _Next | None, company_id: int) -> int:
         """Return how many were queued."""
         if coming is None or not coming.stored:
             return self._store.session(write)
-        with self._reserved(len(coming.ids)) as numbers:
+        with self._reserved(company_id, len(coming.ids)) as numbers:
             write = partial(write, numbers=numbers.ids)
             return self._store.session(write, fence=numbers.fence)
 

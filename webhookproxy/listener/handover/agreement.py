@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, bindparam, text
 
-from webhookproxy.database.lease import SHARD, database_clock
+from webhookproxy.database.clock import database_clock
+from webhookproxy.database.fence import SHARD
 from webhookproxy.database.store import Store
 
 # A process that waits, or opens its sockets, and was not heard of for this time is gone.

@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.clock import ms_now
-from webhookproxy.database.store import Fenced, Store, StoreUnavailable
+from webhookproxy.database.fence import Fence, Fenced
+from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.registry import Registry
 from webhookproxy.listener.second.observer import Observer
 from webhookproxy.listener.second.report import Report, begin, write
@@ -35,7 +36,7 @@ class Observers:
         self._reading = reading
         self._registry = registry
         self._broadcast = broadcast
-        self._fence: int | None = None
+        self._fence: Fence | None = None
         self._asked: set[int] = set()
         self._observers: dict[int, Observer] = {}
         # What was written last, by company.
@@ -44,7 +45,7 @@ class Observers:
         self._stopping = False
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
-    def start(self, fence: int) -> None:
+    def start(self, fence: Fence) -> None:
         """Begin as the owner with this fence."""
         self._fence, self._stopping = fence, False
         self._greenlet = gevent.spawn(self._run)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import Connection, Engine, text
 
+from webhookproxy.database.fence import Fence, part_of
 from webhookproxy.database.store import Store
 from webhookproxy.reasons import SecondSocketState
 
@@ -55,7 +56,7 @@ class Report:
 
 
 def begin(
-    store: Store, reading: Engine, company_id: int, fence: int | None, now: int
+    store: Store, reading: Engine, company_id: int, fence: Fence | None, now: int
 ) -> Report | None:
     """Return what is stored of a company's second socket; None if it did not ask for one.
 
@@ -65,7 +66,8 @@ def begin(
     with reading.connect() as connection:
         row = connection.execute(_READ, values).first()
     if row is None:
-        store.run(lambda connection: connection.execute(_BEGIN, values) and None, fence=fence)
+        own = part_of(fence, (company_id,))
+        store.run(lambda connection: connection.execute(_BEGIN, values) and None, fence=own)
         with reading.connect() as connection:
             row = connection.execute(_READ, values).first()
     if row is None:
@@ -86,7 +88,7 @@ def begin(
     return found
 
 
-def write(store: Store, reports: list[Report], fence: int | None, now: int) -> set[int]:
+def write(store: Store, reports: list[Report], fence: Fence | None, now: int) -> set[int]:
     """Write reports in one commit; return the companies that no longer have these rows.
 
     Raises what the store raises.
@@ -102,4 +104,4 @@ def write(store: Store, reports: list[Report], fence: int | None, now: int) -> s
                 connection.execute(_ONE_SOCKET, values)
         return gone
 
-    return store.run(job, fence=fence)
+    return store.run(job, fence=part_of(fence, (each.company_id for each in reports)))

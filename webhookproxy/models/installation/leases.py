@@ -7,15 +7,17 @@ from datetime import datetime
 from sqlalchemy import Connection, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from webhookproxy.database.fence import SHARD
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, Instant
 
 
 class Lease(Base):
-    """The owner of a shard of companies; today shard 0 has them all.
+    """The owner of a shard of companies; today one process owns all 64.
 
     Every change of owner raises `fence`, and the old owner's writes are refused from then on.
-    `heartbeat_at` is on the database's clock.
+    `heartbeat_at` is on the database's clock. The last three columns count for the installation,
+    and only in the row of the first shard.
     """
 
     __tablename__ = "leases"
@@ -39,7 +41,7 @@ def highest_numbers(connection: Connection) -> tuple[int, int]:
     query = text(
         "SELECT (SELECT COALESCE(MAX(id), 0) FROM events), last_event_id,"
         " (SELECT COALESCE(MAX(id), 0) FROM deliveries), last_delivery_id"
-        " FROM leases WHERE shard = 0"
+        f" FROM leases WHERE shard = {SHARD}"
     )
     event_id, removed_event_id, delivery_id, removed_id = connection.execute(query).one()
     return max(event_id, removed_event_id), max(delivery_id, removed_id)

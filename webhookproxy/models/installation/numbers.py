@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 EPOCH_MS = 1_767_225_600_000
-SHARDS = 64
 _SEQUENCE_BITS = 6
 _TIME_SHIFT = 12
 _SEQUENCE = (1 << _SEQUENCE_BITS) - 1
