@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from tests.alerts.table import TABLE, Row, Stage
 from tests.alerts.world import Alerting
-from tests.support.fences import own_all
+from tests.support.databases import own_all
 from webhookproxy.alerts.conditions import URGENT, Condition
 from webhookproxy.alerts.message import Message
 from webhookproxy.alerts.watching.watcher import Watcher

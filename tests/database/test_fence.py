@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from tests.support.application import rows, store_of
-from tests.support.fences import own_all
+from tests.support.databases import own_all
 from webhookproxy.database.fence import (
     ALL_SHARDS,
     NO_FENCE,

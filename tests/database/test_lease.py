@@ -17,8 +17,7 @@ from sqlalchemy import event
 
 from tests.support import postgresql
 from tests.support.application import application, rows, store_of, wait_until
-from tests.support.databases import QUICK_ON_SQLITE
-from tests.support.fences import raised
+from tests.support.databases import QUICK_ON_SQLITE, raised
 from tests.support.pooler import pooled
 from webhookproxy.config.keys import ConfigError
 from webhookproxy.database.fence import Fence, Fenced

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.support import postgresql
 from tests.support.application import application, make_company, rows, store_of, wait_until
-from tests.support.fences import raised
+from tests.support.databases import raised
 from webhookproxy.database import connections, store
 from webhookproxy.database.fence import Fenced
 from webhookproxy.database.lease import Ownership, lock_for

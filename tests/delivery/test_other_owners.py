@@ -10,7 +10,7 @@ import pytest
 
 from tests.delivery.lanes_world import Sending, numbers
 from tests.support.application import rows
-from tests.support.fences import raised
+from tests.support.databases import raised
 from tests.support.receiver import Receiver
 from webhookproxy.database.fence import ALL_SHARDS, Fenced, shard_of
 from webhookproxy.listener.journal import Journal

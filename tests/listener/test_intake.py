@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from tests.listener.listening import Listening
 from tests.support.application import store_of, wait_until
-from tests.support.fences import raised
+from tests.support.databases import raised
 from webhookproxy.database import connections, store
 from webhookproxy.database.fence import ALL_SHARDS, Fence, Fenced
 from webhookproxy.events import payload

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.support.application import make_company, rows, store_of
-from tests.support.fences import own_all
+from tests.support.databases import own_all
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.fence import Fenced, shard_of
 from webhookproxy.listener.status import Status, StatusWriter

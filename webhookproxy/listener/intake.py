@@ -164,9 +164,9 @@ class Intake:
     def start(self, fence: Fence, *, continued: Collection[int]) -> None:
         """Begin as the owner with this fence.
 
-        What was taken before is committed now if it is of a `continued` shard, which no other
-        process owned in between. If one did, its sockets brought these events too. What was
-        taken on hold is committed from `release` on.
+        What was taken before is committed now if its shard `continued`: no other process owned
+        it in between. If one did, its sockets brought these events too. What was taken on hold is
+        committed from `release` on.
         """
         before = self.waiting
         if not self._on_hold:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from tests.delivery.lanes_world import Sending
 from tests.support.application import rows
-from tests.support.fences import raised
+from tests.support.databases import raised
 from webhookproxy.database.fence import ALL_SHARDS, Fence, shard_of
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.delivery.outcomes import results as results_module
