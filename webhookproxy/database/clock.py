@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import gevent
+from gevent.event import Event as Signal
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -105,10 +105,9 @@ def look(connection: Any, clock: Clock = process_clock) -> None:
     connection.rollback()
 
 
-def keep_looking(engine: Engine) -> None:
-    """Compare the process's clock from time to time, until the greenlet is killed."""
-    while engine.dialect.name == "postgresql":
-        gevent.sleep(LOOK_SECONDS)
+def keep_looking(engine: Engine, stopped: Signal) -> None:
+    """Compare the process's clock from time to time, until `stopped` is set."""
+    while engine.dialect.name == "postgresql" and not stopped.wait(LOOK_SECONDS):
         # The next look is soon.
         with suppress(SQLAlchemyError), engine.connect() as connection:
             look(connection.connection.dbapi_connection)

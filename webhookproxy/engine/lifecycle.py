@@ -96,7 +96,7 @@ class Engine:
             "run": self._run,
             "heartbeat": self._heartbeat.run,
             "watch": self._loop.watch,
-            "clock": partial(keep_looking, self._relay.reading),
+            "clock": partial(keep_looking, self._relay.reading, self._stopped),
         }
         if self._notices is not None:
             runs["notices"] = self._notices.run
