@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, create_engine
 
-from tests.support.application import application, store_of
+from tests.support.application import application, store_of, wait_until
 
 
 @pytest.mark.postgresql
@@ -45,10 +45,18 @@ def test_a_deadlock_with_another_process_is_no_outage(
         with other.connect() as cancelling:
             cancelling.exec_driver_sql("SET deadlock_timeout = '1min'")
             cancelling.exec_driver_sql(LOCK_DELIVERY)
-            # The store's transaction is the one that is given up.
-            wrong = lock("SET LOCAL deadlock_timeout = '500ms'", LOCK_HEALTH, LOCK_DELIVERY)
+            has_health: list[bool] = []
+
+            def wrong(connection: Connection) -> None:
+                # The store's transaction is the one that is given up.
+                lock("SET LOCAL deadlock_timeout = '100ms'", LOCK_HEALTH)(connection)
+                if not has_health:
+                    has_health.append(True)
+                    wait_for_another(connection)
+                lock(LOCK_DELIVERY)(connection)
+
             writing = gevent.spawn(store.run, wrong)
-            gevent.sleep(0.2)
+            wait_until(lambda: has_health, 20, "the store has the health")
             cancelling.exec_driver_sql(LOCK_HEALTH)
             cancelling.commit()
         writing.get(timeout=60)
@@ -65,6 +73,14 @@ def prepare_two_rows(app: Flask) -> None:
     """Two rows of two tables that stand for a delivery and its webhook's health."""
     given = "INSERT INTO leases (shard, fence, holder, last_event_id, last_delivery_id)"
     store_of(app).run(lock(f"{given} VALUES (0, 1, '', 0, 0)"))
+
+
+def wait_for_another(connection: Connection) -> None:
+    """Wait until another session waits for a lock."""
+    for _ in range(6_000):
+        if connection.exec_driver_sql("SELECT COUNT(*) FROM pg_locks WHERE NOT granted").scalar():
+            return
+        connection.exec_driver_sql("SELECT pg_sleep(0.01)")
 
 
 def lock(*statements: str) -> Callable[[Connection], None]:

@@ -38,9 +38,9 @@ class Pace:
 
     def take(self, company_id: int, patience: float) -> bool:
         """Wait for the next turn of a company and take it; False if it is not within `patience`."""
-        until = self._clock() + patience
+        now = self._clock()
+        until = now + patience
         while True:
-            now = self._clock()
             begins = max(now, self._next(company_id))
             if begins > until:
                 return False
@@ -52,6 +52,7 @@ class Pace:
             # A hold that came meanwhile costs this turn, and the next one is waited for.
             if self._held_until(company_id) <= begins:
                 return True
+            now = self._clock()
 
     def hold(self, company_id: int, seconds: float) -> None:
         """Ask for nothing of a company for some seconds: 3C Plus wants it so."""
