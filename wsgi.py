@@ -21,7 +21,7 @@ os.umask(0o077)
 
 from webhookproxy import create_app
 from webhookproxy.config.keys import ConfigError
-from webhookproxy.database.lease import refuse_shared_sessions
+from webhookproxy.database.ownership.locks import refuse_shared_sessions
 from webhookproxy.maintenance.keycheck import check_keys
 
 # Flask looks for a command of ours in the context of `flask` itself. `flask run`, `shell` and

@@ -20,3 +20,8 @@ class Durations:
         place = milliseconds.bit_length()
         self.counts[place if place < PLACES else PLACES - 1] += 1
         self.total_ms += milliseconds
+
+    def add_all(self, others: Durations) -> None:
+        """Count all durations that others counted."""
+        self.counts = [a + b for a, b in zip(self.counts, others.counts, strict=True)]
+        self.total_ms += others.total_ms

@@ -32,7 +32,8 @@ from bench.showcase.people import EMAIL, NEWCOMER, OPERATOR, PASSWORD
 from bench.showcase.traffic import Traffic
 from tests.support.application import application, store_of
 from webhookproxy.database.fence import SHARD
-from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.database.ownership.lease import Ownership
+from webhookproxy.database.ownership.locks import lock_for
 from webhookproxy.models.accounts.people import create_user, grant, hash_password
 
 BEAT_SECONDS = 2.0

@@ -16,7 +16,7 @@ from tests.engine.test_lifecycle import running
 from tests.support.application import KEYS, application, make_company, rows, wait_until
 from tests.support.pooler import pooled
 from tests.support.postgresql import OWN
-from webhookproxy.database.lease import lock_for
+from webhookproxy.database.ownership.locks import lock_for
 from webhookproxy.extensions import db
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import gevent
 import pytest
@@ -11,16 +12,19 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from tests.support.application import rows, store_of
-from tests.support.databases import own_all
+from tests.support.databases import own, own_all
 from webhookproxy.database.fence import (
     ALL_SHARDS,
     NO_FENCE,
     SHARDS,
+    WHOLE,
     Fence,
     Fenced,
+    Share,
     lost_shards,
     shard_of,
-    take_all,
+    shares_of,
+    take,
 )
 
 
@@ -76,7 +80,7 @@ def test_every_shard_is_taken_at_once_and_none_with_a_number_that_one_had(app: F
     assert own_all(app, "first").numbers == dict.fromkeys(range(SHARDS), 1)
     change(app, "UPDATE leases SET fence = 7, holder = 'second', heartbeat_at = 77 WHERE shard = 9")
     change(app, "UPDATE leases SET heartbeat_at = 66 WHERE shard <> 9")
-    fence, continued = store_of(app).run(lambda connection: take_all(connection, holder="first"))
+    fence, continued = store_of(app).run(lambda connection: take(connection, WHOLE, holder="first"))
     assert fence.numbers == dict.fromkeys(range(SHARDS), 8)
     assert continued == ALL_SHARDS - {9}
     found = rows(app, "SELECT shard, fence, holder, heartbeat_at FROM leases ORDER BY shard")
@@ -86,21 +90,36 @@ def test_every_shard_is_taken_at_once_and_none_with_a_number_that_one_had(app: F
     assert {(row.fence, row.holder) for row in found} == {(8, "first")}
 
 
-@pytest.mark.parametrize("rows_before", [1, SHARDS])
-def test_what_a_version_without_shards_owned_it_owned_by_one_lease(
-    app: Flask, rows_before: int
-) -> None:
-    for shard in range(rows_before):
-        change(
-            app,
-            "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"
-            f" last_delivery_id) VALUES ({shard}, 3, 'this one', 33, 0, 0)",
-        )
-    change(app, "UPDATE leases SET fence = 4, holder = 'older', heartbeat_at = 44 WHERE shard = 0")
-    fence, continued = store_of(app).run(lambda connection: take_all(connection, holder="this one"))
+def test_what_a_version_without_shards_owned_it_owned_by_one_lease(app: Flask) -> None:
+    change(
+        app,
+        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id, last_delivery_id)"
+        " VALUES (0, 4, 'older', 44, 0, 0)",
+    )
+    fence, continued = store_of(app).run(partial(take, share=WHOLE, holder="this one"))
     assert fence.numbers == dict.fromkeys(range(SHARDS), 5)
     assert continued == frozenset()
     assert {row.heartbeat_at for row in rows(app, "SELECT heartbeat_at FROM leases")} == {44}
+
+
+def test_a_share_is_taken_without_the_others_and_all_of_them_again(app: Flask) -> None:
+    change(
+        app,
+        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id, last_delivery_id)"
+        " VALUES (0, 4, 'older', 44, 0, 0)",
+    )
+    first, third = own(app, Share(0, 4), "first"), own(app, Share(2, 4), "third")
+    assert first.numbers == dict.fromkeys(range(0, SHARDS, 4), 5)
+    assert third.numbers == dict.fromkeys(range(2, SHARDS, 4), 6)
+    assert own(app, Share(2, 4), "next").numbers == dict.fromkeys(range(2, SHARDS, 4), 7)
+    with pytest.raises(Fenced) as lost:
+        store_of(app).run(add(1), fence=third)
+    assert lost.value.shards == third.numbers.keys()
+    store_of(app).run(add(1), fence=first)
+    change(app, "UPDATE leases SET heartbeat_at = 55 WHERE shard % 4 = 2")
+    assert own_all(app).numbers == dict.fromkeys(range(SHARDS), 8)
+    heard = {row.heartbeat_at for row in rows(app, "SELECT heartbeat_at FROM leases")}
+    assert heard == {44, 55}
 
 
 @pytest.mark.postgresql
@@ -113,10 +132,10 @@ def test_a_new_owner_waits_for_a_write_that_has_begun(postgresql_app: Flask) -> 
         begun = writing.begin()
         assert lost_shards(writing, [fence.of_company(5)]) == [frozenset()]
         with pytest.raises(OperationalError):
-            take_all(taking, holder="next")
+            take(taking, WHOLE, holder="next")
         taking.rollback()
         begun.commit()
-        taken, _ = take_all(taking, holder="next")
+        taken, _ = take(taking, WHOLE, holder="next")
         taking.commit()
         with writing.begin():
             assert lost_shards(writing, [fence.of_company(5), taken]) == [{5}, frozenset()]
@@ -125,3 +144,12 @@ def test_a_new_owner_waits_for_a_write_that_has_begun(postgresql_app: Flask) -> 
 
 def test_consecutive_companies_are_of_different_shards() -> None:
     assert sorted(map(shard_of, range(1, SHARDS + 1))) == list(range(SHARDS))
+
+
+def test_each_company_is_in_one_share_with_all_of_its_shard() -> None:
+    for count in (1, 2, 16):
+        shares = shares_of(count)
+        assert sorted(shard for each in shares for shard in each.shards) == list(range(SHARDS))
+        for company_id in (1, 63, 64, 65, 10**6):
+            (found,) = (each for each in shares if each.has(company_id))
+            assert shard_of(company_id) in found.shards

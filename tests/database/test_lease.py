@@ -21,19 +21,13 @@ from tests.support.databases import QUICK_ON_SQLITE, raised
 from tests.support.pooler import pooled
 from webhookproxy.config.keys import ConfigError
 from webhookproxy.database.fence import Fence, Fenced
-from webhookproxy.database.lease import (
-    Lock,
-    Ownership,
-    SchemaBehind,
-    lock_for,
-    owner_seen_ms,
-    refuse_shared_sessions,
-)
+from webhookproxy.database.ownership.lease import Ownership, SchemaBehind, owner_seen_ms
+from webhookproxy.database.ownership.locks import Lock, lock_for, refuse_shared_sessions
 from webhookproxy.extensions import db
 
 HOLD = """
 import sys
-from webhookproxy.database.lease import lock_for
+from webhookproxy.database.ownership.locks import lock_for
 lock = lock_for(sys.argv[1])
 print(lock.take(), flush=True)
 sys.stdin.read()
@@ -194,7 +188,7 @@ def test_a_standby_asks_on_the_connection_that_it_has(postgresql_url: str) -> No
     lock, standby = lock_for(postgresql_url), lock_for(postgresql_url)
     assert lock.take()
     opened: list[object] = []
-    event.listen(standby._engine, "connect", lambda *_: opened.append(None))  # type: ignore[attr-defined]
+    event.listen(standby.session.engine, "connect", lambda *_: opened.append(None))  # type: ignore[attr-defined]
     for _ in range(5):
         assert not standby.take()
     assert len(opened) == 1

@@ -18,8 +18,9 @@ from tests.engine.test_lifecycle import running
 from tests.support import postgresql
 from tests.support.application import application, make_company, rows, store_of, wait_until
 from webhookproxy.broadcast import Broadcast
-from webhookproxy.database.lease import Ownership, lock_for
-from webhookproxy.engine.relay import Relay
+from webhookproxy.database.ownership.lease import Ownership
+from webhookproxy.database.ownership.locks import lock_for
+from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.listener.client import Socket
 from webhookproxy.listener.intake import Feed
 from webhookproxy.listener.status import Status, StatusWriter
@@ -36,7 +37,7 @@ def test_a_change_that_could_not_be_applied_is_applied_at_the_next_tick(
     company = make_company(app, "http://127.0.0.1:4999")
     with running(app) as engine:
         wait_until(lambda: engine.health().owner)
-        apply = engine._relay._apply
+        apply = engine.runners[0].relay._apply
         failures = [1]
 
         def failing(session: Session, found: Company) -> None:
@@ -45,7 +46,7 @@ def test_a_change_that_could_not_be_applied_is_applied_at_the_next_tick(
                 raise OperationalError("SELECT", {}, Exception("the connection is gone"))
             apply(session, found)
 
-        monkeypatch.setattr(engine._relay, "_apply", failing)
+        monkeypatch.setattr(engine.runners[0].relay, "_apply", failing)
         store_of(app).session(
             lambda session: wish_connection(session, find_company(session, company), connected=True)
         )

@@ -19,7 +19,8 @@ from tests.support.application import application, make_company, rows, store_of,
 from tests.support.databases import raised
 from webhookproxy.database import connections, store
 from webhookproxy.database.fence import Fenced
-from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.database.ownership.lease import Ownership
+from webhookproxy.database.ownership.locks import lock_for
 from webhookproxy.database.store import GROUP_MAX, StoreUnavailable
 from webhookproxy.extensions import db
 

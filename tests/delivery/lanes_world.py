@@ -22,11 +22,12 @@ from sqlalchemy.orm import Session
 from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
 from tests.support.receiver import Received
 from webhookproxy.database.fence import NO_FENCE, Fence, Fenced
-from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.database.ownership.lease import Ownership
+from webhookproxy.database.ownership.locks import lock_for
 from webhookproxy.delivery.outcomes import retry
 from webhookproxy.delivery.outcomes.ledger import Result
 from webhookproxy.engine.background_jobs import background_jobs
-from webhookproxy.engine.relay import Relay
+from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.events.payload import Event
 from webhookproxy.listener.journal import Journal
 from webhookproxy.listener.routes import Arrival

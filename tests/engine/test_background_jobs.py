@@ -11,7 +11,7 @@ from flask import Flask
 from tests.engine.test_lifecycle import running
 from tests.support.application import wait_until
 from webhookproxy.database.fence import Fence
-from webhookproxy.engine.relay import Relay
+from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.recovery import recovering
 
 

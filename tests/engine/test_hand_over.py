@@ -13,9 +13,10 @@ from tests.listener.listening import Listening, listening
 from tests.support.application import rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
 from tests.web.support.sockets import execute
-from webhookproxy.database.fence import SHARD
-from webhookproxy.engine import hand_over, relay, successor
-from webhookproxy.engine.successor import Successor
+from webhookproxy.database.fence import SHARD, SHARDS
+from webhookproxy.engine.shares import hand_over, relay, successor
+from webhookproxy.engine.shares.placement import Placement
+from webhookproxy.engine.shares.successor import Successor
 from webhookproxy.listener import connection
 from webhookproxy.listener.handover import agreement
 from webhookproxy.listener.handover.agreement import Agreement
@@ -31,8 +32,9 @@ class Following:
 
     def __init__(self, half: Listening, holder: str) -> None:
         self.half = half
-        self.agreement = Agreement(store_of(half.app), half.relay.reading)
-        self.successor = Successor(half.relay, self.agreement, holder, takes_over=False)
+        self.agreement = Agreement(store_of(half.app), half.relay.reading, SHARD)
+        placement = Placement(half.relay.reading, holder, 1, SHARDS, lambda: ())
+        self.successor = Successor(half.relay, self.agreement, placement, takes_over=False)
 
     def follow(self, owner: Listening) -> None:
         """Claim the place that the owner offers, and wait for sockets of its own."""
@@ -134,7 +136,7 @@ def test_a_successor_that_was_frozen_while_another_became_the_owner_closes_its_s
 def test_what_was_said_before_the_clock_was_set_back_does_not_count(
     said: str, app: Flask, owner: Listening
 ) -> None:
-    agreement = Agreement(store_of(app), owner.relay.reading)
+    agreement = Agreement(store_of(app), owner.relay.reading, SHARD)
     agreement.ask()
     agreement.offer(1)
     assert agreement.claim("next", 1)
@@ -249,7 +251,7 @@ def test_a_second_socket_is_tried_again_after_days_and_what_it_shows_is_noted(
             next_one.half.relay.open_ahead()
             assert next_one.half.registry.counts()[0] == opens
             next_one.half.relay.close_ahead()
-    Agreement(store_of(app), owner.relay.reading).note_one_socket([], [1])
+    Agreement(store_of(app), owner.relay.reading, SHARD).note_one_socket([], [1])
     assert one_socket_at(app) == [None]
 
 
@@ -257,7 +259,7 @@ def test_whoever_connects_or_changes_the_token_forgets_that_only_one_socket_was_
     app: Flask, owner: Listening, token: str
 ) -> None:
     company = owner.connected(token)
-    agreement = Agreement(store_of(app), owner.relay.reading)
+    agreement = Agreement(store_of(app), owner.relay.reading, SHARD)
     forgetting: list[tuple[Callable[[], None], bool]] = [
         (lambda: owner.edit(company, name="Another name"), False),
         (lambda: owner.edit(company, token=f"{token}-the-next"), True),

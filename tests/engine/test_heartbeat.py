@@ -17,10 +17,11 @@ from tests.engine.test_lifecycle import emit, running, wait_until_connected
 from tests.support.application import make_company, make_webhook, rows, store_of, wait_until
 from tests.support.receiver import Receiver, hang
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.database.ownership.lease import Ownership
+from webhookproxy.database.ownership.locks import lock_for
 from webhookproxy.database.store import StoreUnavailable
-from webhookproxy.engine import heartbeat, lifecycle
-from webhookproxy.engine.relay import Relay
+from webhookproxy.engine.shares import heartbeat, runner
+from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.listener.status import Status, StatusWriter
 
 
@@ -49,7 +50,7 @@ def seen(app: Flask) -> int:
 def test_the_heart_beats_while_a_step_of_the_engine_hangs(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lifecycle, "STEP_SECONDS", 0.2)
+    monkeypatch.setattr(runner, "STEP_SECONDS", 0.2)
     with running(app) as engine:
         wait_until(lambda: engine.health().owner)
         gevent.sleep(0)

@@ -30,9 +30,9 @@ from tests.support.receiver import OK, Plain, Received, Receiver
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database.fence import Fence
 from webhookproxy.database.store import StoreUnavailable
-from webhookproxy.engine import lifecycle
 from webhookproxy.engine.lifecycle import Engine
-from webhookproxy.engine.relay import Relay
+from webhookproxy.engine.shares import runner
+from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.listener.intake import Intake
 from webhookproxy.logs.console import Console
 from webhookproxy.models.companies import delete_company, find_company, wish_connection
@@ -75,7 +75,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
 def seconds_of(looks: list[None]) -> float:
     """Return how long so many looks take on a machine that is not busy."""
-    return len(looks) * lifecycle.TICK
+    return len(looks) * runner.TICK
 
 
 def emit(simulator: SimulatorProcess, token: str, count: int = 1) -> None:

@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from tests.support.application import application, store_of
-from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.database.ownership.lease import Ownership
+from webhookproxy.database.ownership.locks import lock_for
 from webhookproxy.engine.liveness import Storing, storing
 from webhookproxy.extensions import db
 from webhookproxy.reasons import StoringReason

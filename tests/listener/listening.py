@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 
 from tests.support.application import make_company, rows, store_of, wait_until
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.database.fence import Fence
-from webhookproxy.database.lease import Ownership, lock_for
-from webhookproxy.engine.hand_over import HandOver
-from webhookproxy.engine.relay import Relay
+from webhookproxy.database.fence import SHARD, Fence
+from webhookproxy.database.ownership.lease import Ownership
+from webhookproxy.database.ownership.locks import lock_for
+from webhookproxy.engine.shares.hand_over import HandOver
+from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.listener import connection
 from webhookproxy.listener.handover.agreement import Agreement
 from webhookproxy.listener.intake import Feed
@@ -49,7 +50,7 @@ class Listening:
         self.status = self.relay.status
         self.intake = self.relay.intake
         self.registry = self.relay.registry
-        self.hand_over = HandOver(Agreement(store, self.relay.reading), self.registry)
+        self.hand_over = HandOver(Agreement(store, self.relay.reading, SHARD), self.registry)
 
     def begin(self, handed: Collection[int] = ()) -> None:
         """Become the owner; of `handed` it has sockets since before the last one ended."""

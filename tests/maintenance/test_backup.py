@@ -26,7 +26,8 @@ from tests.support.application import (
 )
 from tests.support.receiver import Receiver
 from tests.support.server_process import ServerProcess
-from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.database.ownership.lease import Ownership
+from webhookproxy.database.ownership.locks import lock_for
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.events.conditions import Condition, Operator
 from webhookproxy.extensions import db

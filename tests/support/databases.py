@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.support.application import store_of
-from webhookproxy.database.fence import Fence, take_all
+from webhookproxy.database.fence import WHOLE, Fence, Share, take
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 # For a test that starts processes: on PostgreSQL it is left to "bin/test --all".
@@ -25,4 +25,9 @@ def raised(fence: Fence | None, by: int = 1) -> Fence:
 
 def own_all(app: Flask, holder: str = "host:1") -> Fence:
     """Own every shard; return the fence."""
-    return store_of(app).run(lambda connection: take_all(connection, holder=holder))[0]
+    return own(app, WHOLE, holder)
+
+
+def own(app: Flask, share: Share, holder: str = "host:1") -> Fence:
+    """Own the shards of a share; return the fence."""
+    return store_of(app).run(lambda connection: take(connection, share, holder=holder))[0]

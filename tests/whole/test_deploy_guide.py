@@ -23,7 +23,7 @@ from tests.support.server_process import free_port
 from tests.whole.installed import ROOT, environment, first_access, repository, running
 from tests.whole.test_deploy import log_in, status_of
 from webhookproxy.config.settings import load
-from webhookproxy.engine.successor import WAIT_SECONDS
+from webhookproxy.engine.shares.successor import WAIT_SECONDS
 
 GUIDE = (ROOT / "docs/uso/implantacao.md").read_text(encoding="utf-8")
 HERE = "<este repositório>"

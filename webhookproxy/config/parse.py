@@ -34,6 +34,17 @@ def number(lowest: int, highest: int) -> Callable[[str], int]:
     return parse
 
 
+def one_of(*allowed: str) -> Callable[[str], int]:
+    """Return a parser of one of some numbers."""
+
+    def parse(text: str) -> int:
+        if text not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return int(text)
+
+    return parse
+
+
 def gigabytes(text: str) -> float:
     """Return a size that may have decimals; 0 means no limit."""
     rule = "must be a number from 0.01 to 100000, or 0 for no limit"

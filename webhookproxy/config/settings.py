@@ -12,6 +12,7 @@ from webhookproxy.config import keys, parse
 from webhookproxy.config.alert_settings import ALERT_SETTINGS
 from webhookproxy.config.flask_settings import flask_settings
 from webhookproxy.config.keys import ConfigError
+from webhookproxy.config.process_settings import PROCESS_SETTINGS, refuse_shares
 from webhookproxy.config.setting import Setting
 
 __all__ = ["SETTINGS", "ConfigError", "Setting", "ephemeral_disk_warning", "load"]
@@ -124,14 +125,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Where the pages are served; hosting services set it themselves, and 0 takes a free one.",
         parse.number(0, 65_535),
     ),
-    Setting(
-        "TAKE_OVER",
-        "0",
-        "0 or 1",
-        "1 asks the server that runs on this database to end once this one has sockets of its own; "
-        "`bin/serve --take-over` sets it.",
-        parse.switch,
-    ),
+    *PROCESS_SETTINGS,
     Setting(
         "LOG_LEVEL",
         "INFO",
@@ -265,6 +259,7 @@ def _refuse_unsafe(config: Mapping[str, Any]) -> None:
             "LEASE_DATABASE_URL needs a DATABASE_URL of the same PostgreSQL: set it, or remove "
             "this one."
         )
+    refuse_shares(config)
     if config["SMTP_URL"] and not config["SMTP_FROM"]:
         raise ConfigError("SMTP_URL needs SMTP_FROM, the sender's address: set it.")
 

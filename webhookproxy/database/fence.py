@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from webhookproxy.database.bulk import execute, insert_rows, mark
+from webhookproxy.database.bulk import execute, insert_rows, mark, numbers
 from webhookproxy.database.clock import database_clock
 
 # A fixed number, in both databases: 6 bits of a number of an event are a shard's.
 SHARDS = 64
 ALL_SHARDS = frozenset(range(SHARDS))
-# One process owns all shards: the lease of this one speaks for it.
+# What belongs to the installation as a whole is done by the owner of this one.
 SHARD = 0
 # So few statements fit into the driver's cache: the last shard is named several times.
 _SIZES = (1, 4, 16, SHARDS)
@@ -27,6 +27,54 @@ _TAKE_OVER = (
 def shard_of(company_id: int) -> int:
     """Return the shard of a company, which never changes: only the owner of a shard does."""
     return company_id % SHARDS
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Some of the shards, which one process owns together: every `count`-th one from `number` on.
+
+    `count`, the number of shares, divides the number of shards.
+    """
+
+    number: int = 0
+    count: int = 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether these are all shards."""
+        return self.count == 1
+
+    @property
+    def is_first(self) -> bool:
+        """Return whether its owner does what belongs to the installation as a whole."""
+        return self.number == SHARD
+
+    @property
+    def shards(self) -> frozenset[int]:
+        """Return the shards; the one with the share's number speaks for all of them."""
+        return frozenset(range(self.number, SHARDS, self.count))
+
+    def __str__(self) -> str:
+        """Return how log lines name it."""
+        if self.is_whole:
+            return "the sockets"
+        return f"the sockets of share {self.number} of {self.count}"
+
+    def has(self, company_id: int) -> bool:
+        """Return whether a company is in it."""
+        return company_id % self.count == self.number
+
+    def where(self, column: str) -> str:
+        """Return the SQL that chooses the rows of its companies, to follow another condition."""
+        return "" if self.is_whole else f" AND {column} % {self.count} = {self.number}"
+
+
+WHOLE = Share()
+
+
+def shares_of(count: int) -> list[Share]:
+    """Return all shares of an installation that has so many."""
+    return [Share(number, count) for number in range(count)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +143,25 @@ def lost_shards(connection: Connection, fences: Iterable[Fence]) -> list[frozens
     ]
 
 
-def take_all(connection: Connection, *, holder: str) -> tuple[Fence, frozenset[int]]:
-    """Raise the fence of every shard; return it, and which shards the same process held last."""
+def take(connection: Connection, share: Share, *, holder: str) -> tuple[Fence, frozenset[int]]:
+    """Raise the fence of every shard of a share.
+
+    Returns the fence, and which of the shards the same process held last.
+    """
     clock = connection.scalar(text(f"SELECT {database_clock(connection.dialect.name)}"))
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
-    query = f"SELECT shard, fence, holder, heartbeat_at FROM leases ORDER BY shard{lock}"
+    columns = "SELECT shard, fence, holder, heartbeat_at FROM leases"
+    shards = sorted(share.shards)
+    query = f"{columns} WHERE shard IN ({numbers(shards)}) ORDER BY shard{lock}"
     leases = {row.shard: row for row in connection.execute(text(query))}
-    whole = leases.get(SHARD)
-    last = {}
-    for shard in range(SHARDS):
-        lease = leases.get(shard)
-        # A version without shards owns all of them by this one lease.
-        is_behind = lease is None or (whole is not None and lease.fence < whole.fence)
-        last[shard] = whole if is_behind else lease
-    # One number for all shards: pages of a version without shards compare it with this one lease's.
-    number = max((row.fence for row in leases.values()), default=0) + 1
+    # A version without shards owned all of them by the lease of the first one.
+    first = connection.execute(text(f"{columns} WHERE shard = {SHARD}")).first()
+    last = {shard: leases.get(shard, first) for shard in shards}
+    number = max((row.fence for row in last.values() if row is not None), default=0) + 1
     rows = [
         (shard, number, holder, clock if row is None else row.heartbeat_at, 0, 0)
         for shard, row in last.items()
     ]
     insert_rows(connection, "leases", _LEASE_COLUMNS, rows, _TAKE_OVER)
     continued = {shard for shard, row in last.items() if row is not None and row.holder == holder}
-    return Fence(dict.fromkeys(range(SHARDS), number)), frozenset(continued)
+    return Fence(dict.fromkeys(shards, number)), frozenset(continued)

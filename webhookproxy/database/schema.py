@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect, text
 
 # The newest revision in webhookproxy/migrations/versions: revisions are numbered, so they compare.
-NEWEST = "0028"
+NEWEST = "0029"
 # The table in which Alembic notes the revision.
 VERSION_TABLE = "alembic_version"
 

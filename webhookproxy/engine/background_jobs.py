@@ -13,12 +13,13 @@ from webhookproxy.alerts.telling.outbox import Outbox
 from webhookproxy.alerts.watching.watcher import Watcher
 from webhookproxy.config.address import linked_address
 from webhookproxy.database.clock import seconds_now
+from webhookproxy.database.fence import Share
 from webhookproxy.delivery.outcomes.resending import Resending
 from webhookproxy.engine.dead_man import DeadMansSwitch
 from webhookproxy.engine.installation import Installation
 from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.liveness import look
-from webhookproxy.engine.relay import Relay
+from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.listener.token_check import TokenSwitch
 from webhookproxy.network.dial import Resolver, shared_resolver
@@ -41,7 +42,7 @@ class Job(Protocol):
 
 
 class BackgroundJobs(NamedTuple):
-    """All jobs, for the engine to run while it owns the sockets; `last_word` at any time."""
+    """All jobs of a share; `last_word` runs at any time, and the others while it is owned."""
 
     housekeeping: Housekeeping
     indexer: Indexer
@@ -55,13 +56,27 @@ class BackgroundJobs(NamedTuple):
     outbox: Outbox
     last_word: LastWord
 
+    def of(self, share: Share) -> list[Job]:
+        """Return those that run while this share is owned: in the first one, all."""
+        jobs: list[Job] = [
+            self.housekeeping,
+            self.resending,
+            self.recovering,
+            self.comparing,
+            self.outages,
+            self.token_switch,
+        ]
+        if share.is_first:
+            jobs += [self.indexer, self.dead_mans_switch, self.watcher, self.outbox]
+        return jobs
+
 
 def background_jobs(
     app: Flask, relay: Relay, clock: Callable[[], float] = seconds_now
 ) -> BackgroundJobs:
     """Return the jobs of a relay; only tests bring a clock."""
     config, store, reading = app.config, relay.store, relay.reading
-    days = config["RETENTION_DAYS"]
+    days, share = config["RETENTION_DAYS"], relay.share
     indexer = Indexer(app.extensions["search"], reading)
     housekeeping = Housekeeping(
         store,
@@ -74,18 +89,19 @@ def background_jobs(
         max_data_bytes=config["MAX_DATA_BYTES"],
         gone=indexer.gone,
         fence=lambda: relay.fence,
+        share=share,
     )
     journal = relay.intake.journal
-    resending = Resending(store, reading, relay.lanes.attend, journal.reserved, days, clock)
+    resending = Resending(store, reading, relay.lanes.attend, journal.reserved, days, clock, share)
     rest = shared_rest(app.extensions)
     writer = Writer(relay.intake, relay.routes, relay.lanes.attend, clock)
     keys = CallKeys(reading, app.extensions["search"])
     policy = app.extensions["policy"]
-    recovering = Recovering(store, reading, rest, writer, keys, policy, clock)
+    recovering = Recovering(store, reading, rest, writer, keys, policy, clock, share)
     tell = app.extensions["broadcast"].tell
-    comparing = Comparing(store, reading, rest, policy, lambda: journal.fence, tell, clock)
-    token_switch = TokenSwitch(store, reading, policy, lambda: relay.fence)
-    outages = Outages(store, reading, tell, clock)
+    comparing = Comparing(store, reading, rest, policy, lambda: journal.fence, tell, clock, share)
+    token_switch = TokenSwitch(store, reading, policy, lambda: relay.fence, share)
+    outages = Outages(store, reading, tell, clock, share)
     client = Client(policy, shared_resolver(), max_idle=0)
     looking = partial(look, reading, relay.failing_since)
     switch = DeadMansSwitch(config["HEARTBEAT_URL"], client, looking)

@@ -1,11 +1,11 @@
-"""The engine: runs the relay while this process has the lease."""
+"""The engine: everything of this process that is not a page."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import gevent
 from flask import Flask
@@ -13,42 +13,30 @@ from gevent.event import Event
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.clock import keep_looking
-from webhookproxy.database.fence import SHARD, Fence
-from webhookproxy.database.lease import Ownership, lock_for
+from webhookproxy.database.fence import shares_of
 from webhookproxy.database.notices import notices_on
+from webhookproxy.database.ownership.lease import name_of_this_process
+from webhookproxy.database.ownership.locks import locks_for
 from webhookproxy.database.store import Store
+from webhookproxy.delivery.outcomes.tally import total
 from webhookproxy.engine.background_jobs import Job, background_jobs
 from webhookproxy.engine.guarded import Guarded
-from webhookproxy.engine.hand_over import HandOver
 from webhookproxy.engine.health import Counts, Health, LoopWatch
-from webhookproxy.engine.heartbeat import Heartbeat
-from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.processes.presence import Presence
-from webhookproxy.engine.relay import Relay
-from webhookproxy.engine.successor import Successor
-from webhookproxy.listener.handover.agreement import Agreement
+from webhookproxy.engine.shares.placement import Placement
+from webhookproxy.engine.shares.runner import STOP_SECONDS, ShareRunner
+from webhookproxy.extensions import db
 from webhookproxy.logs.console import Console
 from webhookproxy.models.installation.processes import Role
 
 logger = logging.getLogger(__name__)
 
-# How often an owner looks for changes made by other processes, in seconds.
-TICK = 0.5
-# From SIGTERM to the end: a dyno is killed after 30 s.
-STOP_SECONDS = 16.0
-# How long a stop waits for the step that is running; it may read a database that is slow.
-STEP_SECONDS = 2.0
-# The sockets of a former owner are closed at once. What it was sending gets a second to end: no
-# one else may own the sockets yet, and then what was answered is not sent again.
-LOST_SECONDS = 2.0
 # How long a stop waits until this process is off the list of those that run.
 LEAVE_SECONDS = 1.0
-# How long a new owner waits with its first heartbeat for what its sockets brought before.
-AHEAD_SECONDS = 5.0
 
 
 class Engine:
-    """Everything of this process that is not a page."""
+    """Runs a relay for each share that this process owns, and the jobs behind them."""
 
     def __init__(
         self,
@@ -58,50 +46,44 @@ class Engine:
         on_replaced: Callable[[], None] = lambda: None,
     ) -> None:
         self._broadcast: Broadcast = app.extensions["broadcast"]
-        self._relay = Relay(app, store, console, self._lose)
-        self._jobs = background_jobs(app, self._relay)
-        self._notices = notices_on(app.config["OWN_SESSION_URL"], self._broadcast)
-        self._wake = Event()
-        ownership = Ownership(store, lock_for(app.config["OWN_SESSION_URL"]))
-        agreement = Agreement(store, self._relay.reading)
-        self._hand_over = HandOver(agreement, self._relay.registry)
-        # Called when another process has sockets of its own and this one can end.
-        self._on_replaced = on_replaced
-        self._replaced = False
-        takes_over: bool = app.config["TAKE_OVER"]
-        self._successor = Successor(self._relay, agreement, ownership.holder, takes_over=takes_over)
-        self._heartbeat = Heartbeat(
-            ownership,
-            self._relay.failing_since,
-            self._wake.set,
-            self._close_sockets,
-            self._successor.another_is_chosen,
-            self._relay.status.drain,
-        )
-        self._presence = Presence(store, ownership.holder, self.role, self.health, self.counts)
-        self._guarded = Guarded(self._heartbeat.lose)
-        # The fence that the relay runs with; None while it does not run.
-        self._running: Fence | None = None
-        # Whether the relay follows all companies: what a job stored before would be due to no
-        # webhook.
-        self._is_up = False
+        url, count = app.config["OWN_SESSION_URL"], app.config["SHARES"]
+        with app.app_context():
+            self._reading = db.engine
+        self._store = store
+        holder, most = name_of_this_process(), app.config["SHARDS_MAX"]
+        self._placement = Placement(self._reading, holder, count, most, self._taken)
+        shares = shares_of(count)
+        self.runners = [
+            ShareRunner(app, store, console, share, lock, self._placement, on_replaced)
+            for share, lock in zip(shares, locks_for(url, shares), strict=True)
+        ]
+        self._jobs = [(each, background_jobs(app, each.relay)) for each in self.runners]
+        self._notices = notices_on(url, self._broadcast)
+        self._presence = Presence(store, holder, self.role, self.health, self.counts)
         self._stopping = False
         self._stopped = Event()
         self._loop = LoopWatch()
         self._greenlets: dict[str, gevent.Greenlet[..., None]] = {}
 
     def start(self) -> None:
-        """Begin to own the sockets, or to wait for them; returns at once."""
+        """Begin to own shares, or to wait for them; returns at once."""
         runs: dict[str, Callable[[], None]] = {
-            "run": self._run,
-            "heartbeat": self._heartbeat.run,
             "watch": self._loop.watch,
-            "clock": partial(keep_looking, self._relay.reading, self._stopped),
+            "clock": partial(keep_looking, self._reading, self._stopped),
+            "presence": partial(self._keep_at, self._presence),
+            "placement": partial(self._keep_at, self._placement),
         }
         if self._notices is not None:
             runs["notices"] = self._notices.run
-        for job in (*self._jobs, self._presence):
-            runs[type(job).__name__.lower()] = partial(self._keep_at, job)
+        for runner, jobs in self._jobs:
+            number = runner.share.number
+            runs[_name("run", number)] = runner.run
+            runs[_name("heartbeat", number)] = runner.heartbeat.run
+            for job in jobs.of(runner.share):
+                name = _name(type(job).__name__.lower(), number)
+                runs[name] = partial(self._work, runner, job)
+        # For a time without the sockets.
+        runs["lastword"] = partial(self._keep_at, self._jobs[0][1].last_word)
         for name, run in runs.items():
             greenlet = self._greenlets[name] = gevent.Greenlet(run)
             greenlet.name = f"engine_{name}"
@@ -110,7 +92,8 @@ class Engine:
 
     def wake(self) -> None:
         """Look for changes now; called after a page of this process changed something."""
-        self._wake.set()
+        for each in self.runners:
+            each.wake()
 
     def stop(self, timeout: float = STOP_SECONDS) -> bool:
         """Finish what is in hand, close the sockets, let go; return whether all ended in time.
@@ -121,15 +104,8 @@ class Engine:
         if not first:
             self._stopped.wait(timeout)
             return True
-        until = time.monotonic() + timeout
         self._broadcast.close()
-        self._wake.set()
-        if (loop := self._greenlets.get("run")) is not None:
-            # A step that hangs must not keep the sockets from being closed.
-            loop.join(min(STEP_SECONDS, timeout))
-            loop.kill(block=False)
-        self._successor.give_up()
-        ended = self._stand_down(max(0.0, until - time.monotonic()))
+        ended = self._stop_all(timeout)
         gevent.killall(list(self._greenlets.values()), block=False)
         _leave(self._presence)
         self._stopped.set()
@@ -137,99 +113,57 @@ class Engine:
 
     def role(self) -> Role:
         """What this process does with the sockets now."""
-        if self._heartbeat.fence is not None:
-            return Role.OWNER
-        return Role.STANDBY if self._heartbeat.waits else Role.PAGES
+        roles = {each.role for each in self.runners}
+        return next(each for each in (Role.OWNER, Role.STANDBY, Role.PAGES) if each in roles)
 
     def health(self) -> Health:
         """How the engine is now."""
-        wished, connected = self._relay.registry.counts()
+        relays = [each.relay for each in self.runners]
+        sockets = [each.registry.counts() for each in relays]
         return Health(
-            owner=self._heartbeat.fence is not None,
-            storing=self._relay.failing_since() is None,
-            sockets_wished=wished,
-            sockets_connected=connected,
-            buffered=self._relay.intake.waiting,
+            owner=self.role() is Role.OWNER,
+            storing=all(each.failing_since() is None for each in relays),
+            sockets_wished=sum(wished for wished, _ in sockets),
+            sockets_connected=sum(connected for _, connected in sockets),
+            buffered=sum(each.intake.waiting for each in relays),
             loop_lag_ms=self._loop.lag_ms,
         )
 
     def counts(self) -> Counts:
         """What this process did since it started."""
-        relay = self._relay
-        return Counts(relay.intake.journal.stored, relay.lanes.results.tally, relay.store.commits)
+        relays = [each.relay for each in self.runners]
+        stored = sum(each.intake.journal.stored for each in relays)
+        tally = total([each.lanes.results.tally for each in relays])
+        return Counts(stored, tally, self._store.commits)
 
-    def _run(self) -> None:
-        while not self._stopping:
-            self._guarded.run(self._step)
-            self._wake.wait(self._successor.pause or TICK)
-            self._wake.clear()
+    def _taken(self) -> list[int]:
+        return [each.share.number for each in self.runners if each.is_taken]
 
-    def _step(self) -> None:
-        fence = self._heartbeat.fence
-        if self._heartbeat.lost:
-            self._stand_down(LOST_SECONDS)
-        elif fence is not None and fence != self._running:
-            self._stand_up(fence)
-        elif fence is not None:
-            self._relay.follow_changes()
-            if self._hand_over.look(fence.number(SHARD)) and not self._replaced:
-                self._replaced = True
-                self._on_replaced()
-        elif self._heartbeat.waits:
-            self._successor.step()
-            if self._successor.is_ahead:
-                self._heartbeat.hurry()
-
-    def _stand_up(self, fence: Fence) -> None:
-        """Start what only the owner runs."""
-        self._running = fence
-        ahead = self._successor.is_ahead
-        try:
-            self._relay.status.start(fence, self._successor.take_over())
-            if not ahead:
-                self._heartbeat.begin()
-            self._relay.start(fence, continued=self._heartbeat.continued)
-            if ahead:
-                # If this process dies, the gap begins at the last heartbeat: not before what was
-                # heard ahead is stored.
-                self._relay.intake.drain(AHEAD_SECONDS)
-                self._heartbeat.begin()
-            self._is_up = True
-        except Exception:
-            if ahead:
-                self._relay.close_ahead()
-            # Half an owner would be none: the lease is taken again, and all begins from there.
-            self._stand_down(timeout=1.0)
-            raise
-
-    def _stand_down(self, timeout: float) -> bool:
-        """Finish what is in hand and close the sockets, and let the next process own them."""
-        until = time.monotonic() + timeout
-        self._is_up = False
-        hand_over = None
-        if self._running is not None and not self._heartbeat.lost:
-            hand_over = self._hand_over
-            hand_over.offer(self._running.number(SHARD))
-        ended = self._relay.stop(timeout, hand_over)
-        self._running = None
-        self._heartbeat.give_back(max(1.0, until - time.monotonic()))
-        return ended
-
-    def _lose(self, fence: Fence) -> None:
-        """Take notice, from a writer, that a shard of this fence has another owner."""
-        if fence == self._heartbeat.fence:
-            self._heartbeat.lose()
-
-    def _close_sockets(self) -> None:
-        """Close the sockets at once: another process opens its own. Never waits."""
-        self._relay.registry.ask_stop()
-        self._wake.set()
+    def _stop_all(self, timeout: float) -> bool:
+        """Give all shares back at the same time."""
+        stopping = []
+        for each in self.runners:
+            loop = self._greenlets.get(_name("run", each.share.number))
+            greenlet: gevent.Greenlet[..., bool] = gevent.Greenlet(each.stop, timeout, loop)
+            greenlet.name = _name("engine_stop", each.share.number)
+            greenlet.link_exception(_log_death)
+            greenlet.start()
+            stopping.append(greenlet)
+        gevent.joinall(stopping)
+        return all(each.value for each in stopping)
 
     def _keep_at(self, job: Job) -> None:
-        guarded = Guarded(self._heartbeat.lose)
+        """Run a job of the process, until it stops."""
+        guarded = Guarded(lambda: None)
         while not self._stopping:
-            # These two are for a time, or a process, without the sockets.
-            if self._is_up or isinstance(job, LastWord | Presence):
+            guarded.run(job.step)
+            gevent.sleep(job.pause)
+
+    def _work(self, runner: ShareRunner, job: Job) -> None:
+        """Run a job of a share, while it is owned here."""
+        guarded = Guarded(runner.heartbeat.lose)
+        while not self._stopping:
+            if runner.is_up:
                 guarded.run(job.step)
             gevent.sleep(job.pause)
 
@@ -244,5 +178,10 @@ def _leave(presence: Presence) -> None:
     leaving.kill(block=False)
 
 
-def _log_death(greenlet: gevent.Greenlet[..., None]) -> None:
+def _log_death(greenlet: gevent.Greenlet[..., Any]) -> None:
     logger.error("%s died", greenlet.name, exc_info=greenlet.exc_info)
+
+
+def _name(of: str, number: int) -> str:
+    """Return the name of a greenlet of a share; that of the first share has no number."""
+    return f"{of}_{number}" if number else of

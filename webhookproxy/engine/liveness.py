@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.fence import SHARD
-from webhookproxy.database.lease import HEARTBEAT_MS, owner_seen_ms
+from webhookproxy.database.ownership.lease import HEARTBEAT_MS, owner_seen_ms
 from webhookproxy.models import Connection, Lease
 from webhookproxy.reasons import (
     STORING_WORDS,

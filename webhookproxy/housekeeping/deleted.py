@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, text
 
-from webhookproxy.database.fence import Fence, part_of
+from webhookproxy.database.fence import WHOLE, Fence, Share, part_of
 from webhookproxy.database.store import Store
 from webhookproxy.housekeeping import purge
 from webhookproxy.housekeeping.purge import Purge, remove_rows
@@ -16,14 +16,14 @@ from webhookproxy.reasons import DeliveryReason, DeliveryState
 # Webhooks with open deliveries that one step looks up.
 LOOKED_UP = 20
 
-_DELETED_WEBHOOKS = text(
+_DELETED_WEBHOOKS = (
     "SELECT w.id, c.id, c.deleted_at IS NOT NULL FROM webhooks w"
     " JOIN companies c ON c.id = w.company_id"
-    " WHERE w.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL ORDER BY w.id LIMIT 100"
+    " WHERE (w.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL){share} ORDER BY w.id LIMIT 100"
 )
-_DELETED_COMPANIES = text(
+_DELETED_COMPANIES = (
     "SELECT id FROM companies c WHERE deleted_at IS NOT NULL AND NOT EXISTS"
-    " (SELECT 1 FROM webhooks w WHERE w.company_id = c.id) ORDER BY id LIMIT 100"
+    " (SELECT 1 FROM webhooks w WHERE w.company_id = c.id){share} ORDER BY id LIMIT 100"
 )
 _COMPANYS_EVENTS = text(
     "SELECT id FROM events WHERE company_id = :company ORDER BY id LIMIT :batch"
@@ -54,6 +54,7 @@ class Deleted:
         remover: Purge,
         has_lane: Callable[[int], bool],
         fence: Callable[[], Fence | None],
+        share: Share = WHOLE,
     ) -> None:
         self._store = store
         self._reading = reading
@@ -61,14 +62,18 @@ class Deleted:
         self._has_lane = has_lane
         # No lane here means no lane anywhere only for the owner: each write is checked.
         self._fence = fence
+        self._share = share
+        where = share.where("c.id")
+        self._webhooks = text(_DELETED_WEBHOOKS.format(share=where))
+        self._companies = text(_DELETED_COMPANIES.format(share=where))
         self._looked_up = 0
 
     def step(self, now_ms: int) -> bool:
         """Remove a batch of each deleted webhook and company; return whether there was any."""
         with self._reading.connect() as connection:
-            webhooks = connection.execute(_DELETED_WEBHOOKS).all()
-            companies = [row[0] for row in connection.execute(_DELETED_COMPANIES)]
-            orphan = self._next_orphan(connection)
+            webhooks = connection.execute(self._webhooks).all()
+            companies = [row[0] for row in connection.execute(self._companies)]
+            orphan = self._next_orphan(connection) if self._share.is_first else None
         did = False
         for webhook_id, company_id, with_company in webhooks:
             if not self._has_lane(webhook_id):
@@ -76,7 +81,7 @@ class Deleted:
                 fence = part_of(self._fence(), (company_id,))
                 did = self._end_webhook(webhook_id, gone, now_ms, fence) or did
         if orphan is not None:
-            # Whose it was is not known: no other process may own any shard.
+            # Whose it was is not known. No process has a lane for it any more.
             gone = DeliveryReason.WEBHOOK_DELETED
             did = self._end_webhook(orphan, gone, now_ms, self._fence()) or did
         for company_id in companies:

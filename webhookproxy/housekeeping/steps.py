@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, text
 
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.fence import Fence
+from webhookproxy.database.fence import WHOLE, Fence, Share
 from webhookproxy.database.store import Store
 from webhookproxy.housekeeping.audit import has_entries_before, purge_entries
 from webhookproxy.housekeeping.deleted import Deleted
@@ -47,7 +47,9 @@ class Housekeeping:
         max_data_bytes: int = 0,
         gone: Callable[[list[int]], None] = ignore_ids,
         fence: Callable[[], Fence | None] = lambda: None,
+        share: Share = WHOLE,
     ) -> None:
+        self._share = share
         self.pause = PAUSE_IDLE
         self._store = store
         self._reading = reading
@@ -57,7 +59,7 @@ class Housekeeping:
         self._trusted_from = 0.0
         self._purge = Purge(store, gone)
         self._deleted = Deleted(
-            store, reading, self._purge, lambda each: lane(each) is not None, fence
+            store, reading, self._purge, lambda each: lane(each) is not None, fence, share
         )
         self._waiting = Waiting(store, reading, lane)
         self._space = DiskSpace(store, reading, self._purge, max_data_bytes)
@@ -68,17 +70,19 @@ class Housekeeping:
         now_ms, removed = round(self._clock() * 1000), self._purge.removed
         did = self._deleted.step(now_ms)
         did = self._waiting.discard(now_ms) or did
-        did = self._space.step() or did
+        # What has no company, and events of any age, only the owner of the first share looks at.
+        is_first = self._share.is_first
+        did = (is_first and self._space.step()) or did
         passed = False
         if self._clock_is_steady():
             did = self._waiting.expire(now_ms) or did
-            did = self._purge_audit(now_ms) or did
-            passed = self._retention.step(now_ms)
+            did = (is_first and self._purge_audit(now_ms)) or did
+            passed = is_first and self._retention.step(now_ms)
         if did or self._purge.removed > removed:
             self.pause = PAUSE_BUSY
         else:
             self.pause = PAUSE_PASSING if passed else PAUSE_IDLE
-        if not did and not passed:
+        if is_first and not did and not passed:
             self._purge.end_pass()
             self._store.run(_forget_changes)
         return did or passed

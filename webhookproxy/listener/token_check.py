@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webhookproxy.database.fence import Fence, Fenced, part_of
+from webhookproxy.database.fence import WHOLE, Fence, Fenced, Share, part_of
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.listener.client import Address, NotConnected, Socket
 from webhookproxy.models.accounts.next_tokens import switch
@@ -31,11 +31,11 @@ CHECK_SECONDS = 10.0
 # How often the owner looks for companies whose token is refused.
 SWITCH_SECONDS = 5.0
 
-_REFUSED = text(
+_REFUSED = (
     "SELECT n.company_id FROM next_tokens n"
     " JOIN connections k ON k.company_id = n.company_id AND k.state = 'token_refused'"
     " JOIN companies c ON c.id = n.company_id AND c.should_connect AND c.deleted_at IS NULL"
-    " WHERE n.answer = 'accepted' ORDER BY n.company_id LIMIT 100"
+    " WHERE n.answer = 'accepted'{share} ORDER BY n.company_id LIMIT 100"
 )
 
 
@@ -78,8 +78,14 @@ class TokenSwitch:
     """A background job of the owner of the sockets; the new socket opens as for any new token."""
 
     def __init__(
-        self, store: Store, reading: Engine, policy: Policy, fence: Callable[[], Fence | None]
+        self,
+        store: Store,
+        reading: Engine,
+        policy: Policy,
+        fence: Callable[[], Fence | None],
+        share: Share = WHOLE,
     ) -> None:
+        self._query = text(_REFUSED.format(share=share.where("n.company_id")))
         self.pause = SWITCH_SECONDS
         self._store = store
         self._reading = reading
@@ -91,7 +97,7 @@ class TokenSwitch:
     def step(self) -> bool:
         """Switch the companies whose token is refused; return whether there was one."""
         with self._reading.connect() as connection:
-            found = connection.execute(_REFUSED).scalars().all()
+            found = connection.execute(self._query).scalars().all()
         self._told &= set(found)
         for company_id in found:
             try:

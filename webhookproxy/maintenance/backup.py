@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from webhookproxy.config.keys import Keyring, sync
 from webhookproxy.database.connections import lift_limits
-from webhookproxy.database.lease import Lock
+from webhookproxy.database.ownership.locks import Lock
 from webhookproxy.database.schema import revision_of
 from webhookproxy.database.store import writing_engine
 from webhookproxy.maintenance.transfer import bring_to, copy_rows, is_known

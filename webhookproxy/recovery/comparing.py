@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.fence import Fence, Fenced, part_of
+from webhookproxy.database.fence import WHOLE, Fence, Fenced, Share, part_of
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.events.recovery.comparison import NAMED_MAX, Call, call_of
 from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missing
@@ -75,7 +75,9 @@ class Comparing:
         fence: Callable[[], Fence],
         tell: Callable[[int], None] = ignore_change,
         clock: Callable[[], float] = seconds_now,
+        share: Share = WHOLE,
     ) -> None:
+        self._running = text(RUNNING + share.where("company_id"))
         self.pause = PAUSE_IDLE
         self._store = store
         self._reading = reading
@@ -95,7 +97,7 @@ class Comparing:
             self._lists.clear()
             self._rest.pace.hold_all()
         now_ms = round(self._clock() * 1000)
-        query = select(DayComparison).where(text(RUNNING)).order_by(DayComparison.id)
+        query = select(DayComparison).where(self._running).order_by(DayComparison.id)
         with Session(self._reading, expire_on_commit=False) as session:
             running = session.scalars(query.limit(LISTS_MAX)).all()
         self._lists = {each.id: self._lists.get(each.id) or _List() for each in running}

@@ -6,7 +6,7 @@ import gevent
 import orjson
 from sqlalchemy import Connection, Engine, text
 
-from webhookproxy.database.fence import Fence
+from webhookproxy.database.fence import SHARD, Fence
 from webhookproxy.database.store import Store
 from webhookproxy.events.recovery.histories import HISTORY, history_id
 from webhookproxy.models.recovery.call_histories import Seen, note_histories
@@ -34,11 +34,12 @@ class Filling:
         self.is_done = False
 
     def step(self, fence: Fence) -> None:
-        """Fill in the histories of the next events."""
+        """Fill in the histories of the next events; only the owner of the first shard does."""
         with self._reading.connect() as connection:
             after = connection.execute(_AFTER).scalar()
             if after is None:
                 self.is_done = True
+            if after is None or SHARD not in fence.numbers:
                 return
             upto = connection.execute(_END, {"after": after, "span": SPAN - 1}).scalar()
             given = {"after": after, "upto": _ANY if upto is None else upto, "name": HISTORY}

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.bulk import numbers
-from webhookproxy.database.fence import Fence
+from webhookproxy.database.fence import WHOLE, Fence, Share
 from webhookproxy.database.store import Store
 from webhookproxy.events.contract import token_mask
 from webhookproxy.events.recovery.periods import Period, periods, widened
@@ -86,7 +86,8 @@ class Task:
 class Progress:
     """Reads and writes the rows of recoveries."""
 
-    def __init__(self, store: Store, reading: Engine, policy: Policy) -> None:
+    def __init__(self, store: Store, reading: Engine, policy: Policy, share: Share = WHOLE) -> None:
+        self._under_way = text(UNDER_WAY + share.where("company_id"))
         self._store = store
         self._reading = reading
         self._policy = policy
@@ -95,7 +96,7 @@ class Progress:
         """Return the recoveries that go on now, with their companies, the longest due first."""
         query = (
             select(Recovery.id, Recovery.company_id)
-            .where(text(UNDER_WAY), Recovery.next_ms <= now_ms)
+            .where(self._under_way, Recovery.next_ms <= now_ms)
             .order_by(Recovery.next_ms, Recovery.id)
             .limit(500)
         )

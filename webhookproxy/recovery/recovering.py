@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.fence import Fence, Fenced
+from webhookproxy.database.fence import SHARD, WHOLE, Fence, Fenced, Share
 from webhookproxy.database.store import Store, StoreUnavailable
 from webhookproxy.events.recovery.comparison import began_ms
 from webhookproxy.events.recovery.histories import Row, id_of, is_the_end, missing
@@ -85,16 +85,17 @@ class Recovering:
         keys: CallKeys,
         policy: Policy,
         clock: Callable[[], float] = seconds_now,
+        share: Share = WHOLE,
     ) -> None:
         self.pause = PAUSE_IDLE
         self.filling = Filling(store, reading)
-        self.sweeping = Sweeping(store, reading, clock)
+        self.sweeping = Sweeping(store, reading, clock, share)
         self._reading = reading
         self._rest = rest
         self._writer = writer
         self._keys = keys
         self._clock = clock
-        self._progress = Progress(store, reading, policy)
+        self._progress = Progress(store, reading, policy, share)
         self._fence: Fence | None = None
         self._hands: dict[int, _Hand] = {}
         # The deliveries of each company's last calls, whichever recovery wrote them.
@@ -108,7 +109,7 @@ class Recovering:
             self._begin(fence)
         if not self.filling.is_done:
             self.filling.step(fence)
-            self.pause = PAUSE_WRITING
+            self.pause = PAUSE_WRITING if SHARD in fence.numbers else PAUSE_IDLE
             return True
         self.sweeping.step(fence)
         due = self._progress.due(round(self._clock() * 1000))

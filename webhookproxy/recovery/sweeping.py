@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, text
 
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.fence import Fence
+from webhookproxy.database.fence import WHOLE, Fence, Share
 from webhookproxy.database.store import Store
 from webhookproxy.models.recovery.recoveries import LOOKS_MS, SWEEP_EVERY_MS, SWEEP_OVER_MS
 
@@ -21,8 +21,8 @@ _DUE = (
     " AND NOT EXISTS (SELECT 1 FROM recoveries r WHERE r.company_id = c.id AND r.sweep"
     " AND (r.state = 'running' OR (r.asked_ms > :now - :every AND r.asked_ms <= :now)))"
 )
-_IS_ANY_DUE = text(f"SELECT 1 {_DUE} LIMIT 1")
-_BEGIN = text(
+_IS_ANY_DUE = f"SELECT 1 {_DUE}"
+_BEGIN = (
     "INSERT INTO recoveries (company_id, sweep, asked_ms, since_ms, until_ms, state, look, next_ms)"
     f" SELECT c.id, TRUE, :now, :now - :over, :now, 'running', :look, :now {_DUE}"
 )
@@ -32,8 +32,14 @@ class Sweeping:
     """Writes the requests; what asks 3C Plus for the calls of gaps works through them."""
 
     def __init__(
-        self, store: Store, reading: Engine, clock: Callable[[], float] = seconds_now
+        self,
+        store: Store,
+        reading: Engine,
+        clock: Callable[[], float] = seconds_now,
+        share: Share = WHOLE,
     ) -> None:
+        where = share.where("c.id")
+        self._is_any_due, self._begin = text(f"{_IS_ANY_DUE}{where} LIMIT 1"), text(_BEGIN + where)
         self._store = store
         self._reading = reading
         self._clock = clock
@@ -47,12 +53,12 @@ class Sweeping:
         self._next_look = now + LOOK_SECONDS
         given = {"now": round(self._clock() * 1000), "every": SWEEP_EVERY_MS}
         with self._reading.connect() as connection:
-            if connection.execute(_IS_ANY_DUE, given).first() is None:
+            if connection.execute(self._is_any_due, given).first() is None:
                 return
         # One look is enough: the next sweep asks for the same hours again.
         begun = {**given, "over": SWEEP_OVER_MS, "look": len(LOOKS_MS) - 1}
 
         def job(connection: Connection) -> None:
-            connection.execute(_BEGIN, begun)
+            connection.execute(self._begin, begun)
 
         self._store.run(job, fence=fence)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.broadcast import ignore_change
 from webhookproxy.database.clock import seconds_now
+from webhookproxy.database.fence import WHOLE, Share
 from webhookproxy.database.store import Store
 from webhookproxy.models.deliveries.periods import first_delivery
 from webhookproxy.models.outages import Outage, OutageKind
@@ -36,13 +37,13 @@ _RECENT = timedelta(days=1)
 # A delivery that waited when the outage began is looked for among those that came so long before.
 _BEFORE_MS = 15 * 60_000
 
-_CONCERNED = text(
+_CONCERNED = (
     "SELECT w.id FROM webhooks w JOIN webhook_health h ON h.webhook_id = w.id"
     " WHERE w.id > :after AND w.deleted_at IS NULL AND (w.paused_at IS NOT NULL"
     " OR h.refusing_since IS NOT NULL OR h.failing_since IS NOT NULL"
     " AND (h.working_since IS NULL OR h.working_since > :recent)"
     " OR EXISTS (SELECT 1 FROM outages o WHERE o.webhook_id = w.id AND o.settled_at IS NULL))"
-    " ORDER BY w.id LIMIT :most"
+    "{share} ORDER BY w.id LIMIT :most"
 )
 _BEFORE = text(
     "SELECT COUNT(*) AS looked_at, MAX(id) AS last, MIN(CASE WHEN waited THEN id END) AS first"
@@ -92,8 +93,10 @@ class Outages:
         reading: Engine,
         tell: Callable[[int], None] = ignore_change,
         clock: Callable[[], float] = seconds_now,
+        share: Share = WHOLE,
     ) -> None:
         self.pause = PAUSE
+        self._query = text(_CONCERNED.format(share=share.where("w.company_id")))
         self._store = store
         self._reading = reading
         self._tell = tell
@@ -119,7 +122,7 @@ class Outages:
     def _concerned(self, session: Session, now: datetime) -> Sequence[Webhook]:
         """Return the next webhooks that have an outage, or had one that is not settled."""
         given = {"after": self._after, "recent": to_ms(now - _RECENT), "most": AT_ONCE}
-        ids = session.execute(_CONCERNED, given).scalars().all()
+        ids = session.execute(self._query, given).scalars().all()
         has_more = len(ids) == AT_ONCE
         self._after = ids[-1] if has_more else 0
         self.pause = PAUSE_MORE if has_more else PAUSE

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.lease import HEARTBEAT_MS, owner_seen_ms
+from webhookproxy.database.ownership.lease import HEARTBEAT_MS, owner_seen_ms
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import storing
 from webhookproxy.extensions import db

@@ -18,7 +18,7 @@ from tests.support.databases import QUICK_ON_SQLITE
 from tests.support.receiver import Receiver, hang
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.database.lease import SILENCE_MS
+from webhookproxy.database.ownership.locks import SILENCE_MS
 
 SECRET = "canary-secret-of-the-webhooks"
 

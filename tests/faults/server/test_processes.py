@@ -28,7 +28,7 @@ from tests.support.receiver import OK, Plain, Received, Receiver, hang
 from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.delivery.lanes.turns import UNSETTLED_MAX
-from webhookproxy.engine.lifecycle import STOP_SECONDS
+from webhookproxy.engine.shares.runner import STOP_SECONDS
 
 SECRET = "canary-secret-of-the-webhooks"
 PARALLELISM = 8

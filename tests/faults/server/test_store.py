@@ -23,8 +23,8 @@ from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database import connections
 from webhookproxy.delivery.outcomes import results
-from webhookproxy.engine import heartbeat as heartbeat_module
 from webhookproxy.engine.liveness import storing
+from webhookproxy.engine.shares import heartbeat as heartbeat_module
 from webhookproxy.extensions import db
 from webhookproxy.listener import buffer, intake
 from webhookproxy.reasons import StoringReason

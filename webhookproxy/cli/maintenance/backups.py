@@ -14,7 +14,7 @@ from webhookproxy.cli.shared.errors import BadInput, Command
 from webhookproxy.cli.shared.output import note
 from webhookproxy.cli.shared.values import Number
 from webhookproxy.database.clock import utc_now
-from webhookproxy.database.lease import lock_for
+from webhookproxy.database.ownership.locks import lock_for
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.extensions import db
 from webhookproxy.maintenance.backup import BackupError, make_backup, restore_backup

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Engine, delete, or_, select, text
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.fence import Fence
+from webhookproxy.database.fence import WHOLE, Fence, Share
 from webhookproxy.database.store import Store
 from webhookproxy.models.companies import Company
 from webhookproxy.models.deliveries.actions import queue_again
@@ -111,7 +111,9 @@ class Resending:
         reserved: Callable[[int, int], AbstractContextManager[Reserved]],
         retention_days: int,
         clock: Callable[[], float] = seconds_now,
+        share: Share = WHOLE,
     ) -> None:
+        self._share = share
         self.pause = PAUSE_IDLE
         self._store = store
         self._reading = reading
@@ -126,7 +128,11 @@ class Resending:
         """Continue each bulk resend; return True if anything was queued, so more may follow."""
         with Session(self._reading) as session:
             followed = or_(BulkResend.state == BulkState.RUNNING, _has_waiting())
-            found = session.execute(select(BulkResend.id, BulkResend.state).where(followed)).all()
+            query = select(BulkResend.id, BulkResend.state).join(
+                Webhook, Webhook.id == BulkResend.webhook_id
+            )
+            mine = text("TRUE" + self._share.where("webhooks.company_id"))
+            found = session.execute(query.where(followed, mine)).all()
         self._paces = {row.id: self._paces.get(row.id) or _Pace() for row in found}
         queued = [self._go_on(row.id, self._paces[row.id]) for row in found]
         is_running = any(row.state == BulkState.RUNNING for row in found)

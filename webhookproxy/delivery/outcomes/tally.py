@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from webhookproxy.counts import Durations
 from webhookproxy.delivery.outcomes.ledger import Result
 from webhookproxy.delivery.outcomes.retry import Kind
 from webhookproxy.reasons import DeliveryState
+
+
+def total(tallies: Sequence[Tally]) -> Tally:
+    """Return the sum of several; of one, that one."""
+    if len(tallies) == 1:
+        return tallies[0]
+    found = Tally()
+    for each in tallies:
+        for kind, count in each.attempts.items():
+            found.attempts[kind] += count
+        found.answered.add_all(each.answered)
+        found.delivered.add_all(each.delivered)
+    return found
 
 
 class Tally:

@@ -1,4 +1,4 @@
-"""What the owner of the sockets and its successor tell each other: one row of the database.
+"""What the owner of a share and its successor tell each other: one row of the database.
 
 In this order: a process that waits says so, and may ask the owner to end; the owner that ends
 offers its place; one of those that wait claims it, opens its sockets and says of which companies
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, bindparam, text
 
 from webhookproxy.database.clock import database_clock
-from webhookproxy.database.fence import SHARD
 from webhookproxy.database.store import Store
 
 # A process that waits, or opens its sockets, and was not heard of for this time is gone.
@@ -94,9 +93,13 @@ class State:
 
 
 class Agreement:
-    """Reads and writes the row. Every method raises what the database raises."""
+    """Reads and writes the row of a share. Every method raises what the database raises.
 
-    def __init__(self, store: Store, reading: Engine) -> None:
+    `shard` is the first one of the share.
+    """
+
+    def __init__(self, store: Store, reading: Engine, shard: int) -> None:
+        self._shard = shard
         self._store = store
         self._reading = reading
         self._now = database_clock(reading.dialect.name)
@@ -104,7 +107,7 @@ class Agreement:
     def read(self) -> State:
         """Return what was said so far."""
         values = {
-            "shard": SHARD, "waiting": WAITING_MS, "offer": OFFER_MS, "silent": SILENT_MS,
+            "shard": self._shard, "waiting": WAITING_MS, "offer": OFFER_MS, "silent": SILENT_MS,
         }  # fmt: skip
         with self._reading.connect() as connection:
             row = connection.execute(text(_READ.format(now=self._now)), values).first()
@@ -170,7 +173,7 @@ class Agreement:
         query = text(statement.format(now=self._now))
 
         def job(connection: Connection) -> bool:
-            return connection.execute(query, {"shard": SHARD, **values}).rowcount > 0
+            return connection.execute(query, {"shard": self._shard, **values}).rowcount > 0
 
         return self._store.run(job)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import gevent
 from sqlalchemy import Engine
 
+from webhookproxy.database.fence import WHOLE, Share
 from webhookproxy.listener.alignment.join import is_known, join
 from webhookproxy.listener.alignment.numbers import number_of
 from webhookproxy.listener.buffer import Buffer
@@ -34,8 +35,10 @@ class Stretches:
     An event is kept as its number; see alignment.numbers.
     """
 
-    def __init__(self, reading: Engine, buffer: Buffer, routes: Routes) -> None:
-        self._since = Stored(reading)
+    def __init__(
+        self, reading: Engine, buffer: Buffer, routes: Routes, share: Share = WHOLE
+    ) -> None:
+        self._since = Stored(reading, share)
         self._buffer = buffer
         self._routes = routes
         self._stored: defaultdict[int, list[int]] = defaultdict(list)

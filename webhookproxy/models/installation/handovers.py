@@ -33,3 +33,6 @@ class Handover(Base):
     # Numbers of companies, as JSON: whose new socket is open, and whose old one closed after that.
     standing: Mapped[str | None] = mapped_column(Text)
     handed: Mapped[str | None] = mapped_column(Text)
+    # The process that an administrator wants to own the shard, and when that was said.
+    wanted: Mapped[str | None] = mapped_column(String(80))
+    wanted_at: Mapped[datetime | None] = mapped_column(Instant)

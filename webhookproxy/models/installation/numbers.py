@@ -28,6 +28,11 @@ def floor_above(number: int, shard: int) -> int:
     return ((number >> _TIME_SHIFT) + 1 << _TIME_SHIFT) | (shard << _SEQUENCE_BITS)
 
 
+def span(milliseconds: int) -> int:
+    """Return how far two numbers are apart that were given at two such times."""
+    return milliseconds << _TIME_SHIFT
+
+
 def after(number: int) -> int:
     """Return the next number of the same shard."""
     number += 1

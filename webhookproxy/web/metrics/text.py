@@ -12,7 +12,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from webhookproxy.database.lease import owner_seen_ms
+from webhookproxy.database.ownership.lease import owner_seen_ms
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import storing
 from webhookproxy.extensions import db

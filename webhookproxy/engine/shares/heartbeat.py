@@ -13,8 +13,8 @@ from collections.abc import Callable
 import gevent
 from gevent.event import Event
 
-from webhookproxy.database.fence import Fence
-from webhookproxy.database.lease import Ownership
+from webhookproxy.database.fence import WHOLE, Fence, Share
+from webhookproxy.database.ownership.lease import Ownership
 from webhookproxy.database.store import StoreUnavailable
 from webhookproxy.engine.guarded import Guarded
 
@@ -28,7 +28,7 @@ SETTLE_SECONDS = 4.0
 
 
 class Heartbeat:
-    """The lease of this process."""
+    """The lease of a share."""
 
     def __init__(
         self,
@@ -36,8 +36,9 @@ class Heartbeat:
         failing_since: Callable[[], float | None],
         on_taken: Callable[[], None],
         on_lost: Callable[[], None],
-        another_is_chosen: Callable[[], bool],
+        try_to_take: Callable[[Callable[[], bool]], bool],
         settled: Callable[[float], bool],
+        share: Share = WHOLE,
     ) -> None:
         # The fence of the lease that this process has; None while it has none.
         self.fence: Fence | None = None
@@ -47,8 +48,9 @@ class Heartbeat:
         self._failing_since = failing_since
         self._on_taken = on_taken
         self._on_lost = on_lost
-        self._another_is_chosen = another_is_chosen
+        self._try_to_take = try_to_take
         self._settled = settled
+        self._share = share
         self._guarded = Guarded(self.lose)
         self._row_guarded = Guarded(self.lose)
         self._row: gevent.Greenlet[..., None] | None = None
@@ -87,7 +89,7 @@ class Heartbeat:
         if self.fence is not None:
             self.fence = None
             self.lost = True
-            logger.error("another process took the sockets over: letting go of them")
+            logger.error("another process took %s over: letting go of them", self._share)
             self._on_lost()
 
     def give_back(self, timeout: float) -> None:
@@ -109,11 +111,11 @@ class Heartbeat:
             self._beat()
 
     def _take(self) -> None:
-        taken = not self._another_is_chosen() and self._ownership.take()
+        taken = self._try_to_take(self._ownership.take)
         self.waits = not taken
         if taken and self._given_back.is_set():
             self.fence = self._ownership.fence
-            logger.info("this process owns the sockets now")
+            logger.info("this process owns %s now", self._share)
             self._on_taken()
 
     def _beat(self) -> None:

@@ -9,7 +9,8 @@ from contextlib import suppress
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookproxy.database.store import StoreUnavailable
-from webhookproxy.engine.relay import Relay
+from webhookproxy.engine.shares.placement import Placement
+from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.listener.handover.agreement import SILENT_MS, Agreement, State
 from webhookproxy.listener.handover.stretches import Stretches
 
@@ -32,11 +33,14 @@ class Successor:
     """Waits for an owner's offer, and then has sockets of its own, whose events wait."""
 
     def __init__(
-        self, relay: Relay, agreement: Agreement, holder: str, *, takes_over: bool
+        self, relay: Relay, agreement: Agreement, placement: Placement, *, takes_over: bool
     ) -> None:
         self._relay = relay
         self._agreement = agreement
-        self._holder = holder
+        self._placement = placement
+        self._holder = placement.holder
+        # When an owner was first seen to offer its place, monotonic; None while none does.
+        self._offered_at: float | None = None
         # Whether the owner is asked to end, once.
         self._takes_over = takes_over
         # When this process last said that it waits, monotonic; None if it did not.
@@ -68,17 +72,24 @@ class Successor:
         found = self._agreement.read()
         if found.successor not in (None, self._holder):
             self._another_until = time.monotonic() + SILENT_MS / 1000
+        free = found.offered and found.successor is None and found.handed is None
+        if not free:
+            self._offered_at = None
         if self._fence is not None:
             self._go_on(found)
-        elif found.offered and found.successor is None and found.handed is None:
-            if self._agreement.claim(self._holder, found.fence):
+        elif free:
+            if self._may_follow() and self._agreement.claim(self._holder, found.fence):
                 self._begin(found)
-        elif self._takes_over:
+        elif self._takes_over or self._placement.asked == self._relay.share.number:
             self._agreement.ask()
             self._say_waiting()
         elif self._said_waiting is None or time.monotonic() - self._said_waiting >= WAIT_SECONDS:
             self._agreement.wait()
             self._say_waiting()
+
+    def let_another(self) -> None:
+        """Leave the share to the process that follows this one: it asks for the lease next."""
+        self._another_until = time.monotonic() + SILENT_MS / 1000
 
     @property
     def is_ahead(self) -> bool:
@@ -116,17 +127,27 @@ class Successor:
         self._relay.close_ahead()
         logger.info("the sockets that were opened ahead are closed: the owner stays")
 
+    def _may_follow(self) -> bool:
+        if self._offered_at is None:
+            self._offered_at = time.monotonic()
+        offered_for = time.monotonic() - self._offered_at
+        return self._placement.may_follow(self._relay.share.number, offered_for)
+
     def _say_waiting(self) -> None:
         if self._said_waiting is None:
-            logger.info("another process owns the sockets: this one serves pages and waits")
+            words = "another process owns %s: this one serves pages and waits"
+            logger.info(words, self._relay.share)
         self._said_waiting = time.monotonic()
 
     def _begin(self, found: State) -> None:
-        logger.info("the owner of the sockets ends: opening sockets beside its own")
+        logger.info("the owner of %s ends: opening sockets beside its own", self._relay.share)
         self._fence, self._owner, self._began = found.fence, found.owner, time.monotonic()
         self._stands, self._least, self._connected = False, {}, {}
         self._stretches = Stretches(
-            self._relay.reading, self._relay.intake.buffer, self._relay.routes
+            self._relay.reading,
+            self._relay.intake.buffer,
+            self._relay.routes,
+            self._relay.share,
         )
         self._relay.open_ahead()
 

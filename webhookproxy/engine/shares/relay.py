@@ -18,10 +18,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.clock import seconds_now, utc_now
-from webhookproxy.database.fence import Fence
+from webhookproxy.database.fence import WHOLE, Fence, Share
 from webhookproxy.database.store import Store
 from webhookproxy.delivery.lanes.pool import Lanes
-from webhookproxy.engine.hand_over import HandOver
+from webhookproxy.engine.shares.hand_over import HandOver
 from webhookproxy.extensions import db
 from webhookproxy.listener.handshakes import Handshakes
 from webhookproxy.listener.intake import Intake
@@ -49,7 +49,7 @@ ONE_SOCKET_LASTS = timedelta(days=7)
 
 
 class Relay:
-    """What runs only in the process that owns the sockets; tests build it as the engine does."""
+    """What runs only in the process that owns a share; tests build it as the engine does."""
 
     def __init__(
         self,
@@ -58,7 +58,9 @@ class Relay:
         console: Console,
         on_fenced: Callable[[Fence], None],
         clock: Callable[[], float] = seconds_now,
+        share: Share = WHOLE,
     ) -> None:
+        self.share = share
         policy: Policy = app.extensions["policy"]
         broadcast: Broadcast = app.extensions["broadcast"]
         with app.app_context():
@@ -93,7 +95,7 @@ class Relay:
         self._revision = 0
 
     def open_ahead(self) -> None:
-        """Open a socket for each company that the owner has one of, beside it.
+        """Open a socket for each company of the share that the owner has one of, beside it.
 
         What they bring waits for `start`; nothing is written until then.
         """
@@ -107,7 +109,7 @@ class Relay:
             or_(Connection.one_socket_at.is_(None), Connection.one_socket_at < old),
         )
         with Session(self.reading) as session:
-            for company_id in session.scalars(connected).all():
+            for company_id in filter(self.share.has, session.scalars(connected).all()):
                 with _others_go_on("company", company_id):
                     self._open_ahead(session, company_id)
                 gevent.sleep(0)
@@ -118,7 +120,7 @@ class Relay:
         self.intake.hold()
 
     def start(self, fence: Fence, *, continued: Collection[int]) -> None:
-        """Begin as the owner with this fence, and follow every company.
+        """Begin as the owner with this fence, and follow every company of the share.
 
         `continued` are the shards that no other process owned since this one last did.
         """
@@ -131,7 +133,7 @@ class Relay:
         with Session(self.reading) as session:
             self._revision, _ = changes_since(session, 0)
             live = select(Company.id).where(Company.deleted_at.is_(None)).order_by(Company.id)
-            for company_id in session.scalars(live).all():
+            for company_id in filter(self.share.has, session.scalars(live).all()):
                 self._follow(session, company_id)
                 # SQLite does not yield: thousands of companies must not hold up a heartbeat.
                 gevent.sleep(0)
@@ -141,7 +143,7 @@ class Relay:
         """Read again what any process changed since the last look."""
         with Session(self.reading) as session:
             revision, changed = changes_since(session, self._revision)
-            for company_id in sorted(changed):
+            for company_id in sorted(filter(self.share.has, changed)):
                 self._follow(session, company_id)
                 gevent.sleep(0)
             if changed:

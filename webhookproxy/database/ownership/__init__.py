@@ -1,0 +1,1 @@
+"""Who owns the shards of companies: the locks, and the leases that they protect."""
