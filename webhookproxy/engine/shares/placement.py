@@ -24,8 +24,8 @@ from webhookproxy.models.installation.processes import Role
 PAUSE = 2.0
 # How long a share stays with those that have less than their part, before others take it too.
 PATIENCE = 1.5
-# The same for a place that an owner offers, which waits for a successor no longer than this twice.
-FOLLOW_PATIENCE = 0.6
+# The same for a place that an owner offers: it waits for a successor for 1.5 s.
+FOLLOW_PATIENCE = 0.3
 # A wish of an administrator counts for this time.
 WANTED_MS = 60_000
 

@@ -61,7 +61,8 @@ class Successor:
     @property
     def pause(self) -> float | None:
         """Seconds until the next step; None if there is no hurry."""
-        return None if self._fence is None else LOOK_SECONDS
+        is_idle = self._fence is None and self._offered_at is None
+        return None if is_idle else LOOK_SECONDS
 
     def another_is_chosen(self) -> bool:
         """Return whether another process opens its sockets: the lease is meant for that one."""
