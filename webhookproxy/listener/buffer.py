@@ -22,9 +22,13 @@ REFUSED_MAX = 1_000
 
 
 class Buffer:
-    """Events that wait to be stored, in order; it says when no more may be read."""
+    """Events that wait to be stored, in order; it says when no more may be read.
 
-    def __init__(self) -> None:
+    It may hold one of so many `parts` of what a process may.
+    """
+
+    def __init__(self, parts: int = 1) -> None:
+        self._parts = parts
         self._waiting: deque[Taken] = deque()
         self._characters = 0
         self._accepting = Event()
@@ -37,7 +41,9 @@ class Buffer:
         """Append an event; a full buffer takes it too, but says that it is full."""
         self._waiting.append(taken)
         self._characters += len(taken.text)
-        if len(self._waiting) >= BUFFER_EVENTS or self._characters >= BUFFER_CHARACTERS:
+        if len(self._waiting) >= BUFFER_EVENTS // self._parts or (
+            self._characters >= BUFFER_CHARACTERS // self._parts
+        ):
             self._accepting.clear()
 
     def pop(self) -> Taken:
@@ -69,8 +75,8 @@ class Buffer:
 
     def accept_again(self) -> None:
         """Let the sockets be read again, once a group or so fits in."""
-        few = len(self) < BUFFER_EVENTS * ACCEPT_AGAIN
-        if few and self._characters < BUFFER_CHARACTERS * ACCEPT_AGAIN:
+        few = len(self) * self._parts < BUFFER_EVENTS * ACCEPT_AGAIN
+        if few and self._characters * self._parts < BUFFER_CHARACTERS * ACCEPT_AGAIN:
             self._accepting.set()
 
     def wait_until_accepting(self, timeout: float) -> bool:

@@ -16,6 +16,7 @@ from webhookproxy.network.guard import Policy
 
 # However many companies drop at once, a server sees so many handshakes at a time.
 HANDSHAKES_MAX = 20
+HANDSHAKES_LEAST = 4
 # A handshake that takes longer than this lets the next one begin: a server that accepts and says
 # nothing must not hold up the companies of others.
 TURN_SECONDS = 0.25
@@ -24,12 +25,15 @@ CROWD = 10
 
 
 class Handshakes:
-    """What the supervisors of a process share to open their sockets."""
+    """What the supervisors of a share have in common to open their sockets.
 
-    def __init__(self, policy: Policy, resolver: Resolver) -> None:
+    It may begin one of so many `parts` of the handshakes that a process may.
+    """
+
+    def __init__(self, policy: Policy, resolver: Resolver, parts: int = 1) -> None:
         self.policy = policy
         self.resolver = resolver
-        self._turns = BoundedSemaphore(HANDSHAKES_MAX)
+        self._turns = BoundedSemaphore(max(HANDSHAKES_LEAST, HANDSHAKES_MAX // parts))
         self._drops: deque[float] = deque(maxlen=CROWD)
         self._allowed = Event()
         self._allowed.set()

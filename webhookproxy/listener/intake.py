@@ -137,8 +137,9 @@ class Intake:
         outlet: Outlet,
         broadcast: Broadcast,
         on_fenced: Callable[[Fence], None],
+        parts: int = 1,
     ) -> None:
-        self.buffer = Buffer()
+        self.buffer = Buffer(parts)
         self.journal = Journal(store)
         self._routes = routes
         self._console = console

@@ -14,7 +14,6 @@ from tests.engine.test_lifecycle import running
 from tests.support.application import application, make_company, make_webhook, rows, wait_until
 from tests.support.receiver import Receiver
 from tests.support.simulator_process import SimulatorProcess
-from webhookproxy.database.fence import shares_of
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.shares import placement
 

@@ -84,9 +84,11 @@ class Relay:
             clock,
             broadcast.tell,
         )
-        self.intake = Intake(store, self.routes, console, self.lanes, broadcast, on_fenced)
+        self.intake = Intake(
+            store, self.routes, console, self.lanes, broadcast, on_fenced, share.count
+        )
         # A resolver of their own: webhooks with silent names must not hold up the sockets.
-        handshakes = Handshakes(policy, Resolver())
+        handshakes = Handshakes(policy, Resolver(), share.count)
         self.registry = Registry(self.intake, self.status, console, handshakes)
         self.observers = Observers(store, self.reading, self.registry, broadcast)
         self.is_running = False

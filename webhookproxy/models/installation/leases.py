@@ -13,7 +13,7 @@ from webhookproxy.models.types import Id, Instant
 
 
 class Lease(Base):
-    """The owner of a shard of companies; today one process owns all 64.
+    """The owner of a shard of companies; the shards of a share have one owner.
 
     Every change of owner raises `fence`, and the old owner's writes are refused from then on.
     `heartbeat_at` is on the database's clock. The last three columns count for the installation,
@@ -39,9 +39,12 @@ class Lease(Base):
 def highest_numbers(connection: Connection) -> tuple[int, int]:
     """Return the highest number that any event ever had, and that any delivery ever had."""
     query = text(
-        "SELECT (SELECT COALESCE(MAX(id), 0) FROM events), last_event_id,"
-        " (SELECT COALESCE(MAX(id), 0) FROM deliveries), last_delivery_id"
+        "SELECT (SELECT COALESCE(MAX(id), 0) FROM events) AS event_id,"
+        " (SELECT COALESCE(MAX(id), 0) FROM deliveries) AS delivery_id,"
+        " COALESCE(MAX(last_event_id), 0) AS removed_event_id,"
+        " COALESCE(MAX(last_delivery_id), 0) AS removed_id"
         f" FROM leases WHERE shard = {SHARD}"
     )
-    event_id, removed_event_id, delivery_id, removed_id = connection.execute(query).one()
-    return max(event_id, removed_event_id), max(delivery_id, removed_id)
+    found = connection.execute(query).one()
+    events = max(found.event_id, found.removed_event_id)
+    return events, max(found.delivery_id, found.removed_id)
