@@ -20,9 +20,14 @@ from tests.support.application import application, rows, store_of, wait_until
 from tests.support.databases import QUICK_ON_SQLITE, raised
 from tests.support.pooler import pooled
 from webhookproxy.config.keys import ConfigError
-from webhookproxy.database.fence import Fence, Fenced
+from webhookproxy.database.fence import Fence, Fenced, shares_of
 from webhookproxy.database.ownership.lease import Ownership, SchemaBehind, owner_seen_ms
-from webhookproxy.database.ownership.locks import Lock, lock_for, refuse_shared_sessions
+from webhookproxy.database.ownership.locks import (
+    Lock,
+    lock_for,
+    locks_for,
+    refuse_shared_sessions,
+)
 from webhookproxy.extensions import db
 
 HOLD = """
@@ -240,3 +245,43 @@ def test_a_pooler_that_shares_sessions_is_refused_and_leaves_no_lock(
     assert direct.take()
     refuse_shared_sessions(postgresql_url)
     direct.free()
+
+
+@pytest.mark.postgresql
+def test_each_share_has_a_lock_of_its_own_and_no_shard_two_owners(postgresql_url: str) -> None:
+    def locks(count: int) -> list[Lock]:
+        return locks_for(postgresql_url, shares_of(count))
+
+    whole, quarters, others, eighths = locks(1)[0], locks(4), locks(4), locks(8)
+    assert quarters[0].take()
+    assert quarters[3].take()
+    assert [each.take() for each in others] == [False, True, True, False]
+    # Nobody owns all while somebody owns some, and no other number of shares overlaps.
+    assert not whole.take()
+    assert not any(each.take() for each in eighths)
+    quarters[0].free()
+    assert quarters[3].held()
+    assert others[0].take()
+    for each in (*quarters, *others):
+        each.free()
+    assert whole.take()
+    assert not any(each.take() for each in (*quarters, *eighths))
+    whole.free()
+    assert all(each.take() for each in eighths)
+    for each in eighths:
+        each.free()
+
+
+@pytest.mark.postgresql
+def test_a_cut_session_frees_the_locks_of_all_shares(
+    postgresql_server: postgresql.Server, postgresql_url: str
+) -> None:
+    mine, others = (locks_for(postgresql_url, shares_of(2)) for _ in range(2))
+    assert all(each.take() for each in mine)
+    postgresql_server.terminate_sessions(postgresql_url)
+    assert not mine[1].held()
+    assert not mine[0].held()
+    assert all(each.take() for each in others)
+    assert not any(each.take() for each in mine)
+    for each in others:
+        each.free()

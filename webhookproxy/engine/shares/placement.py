@@ -58,7 +58,7 @@ class Placement:
         self._most = shards_max * count // SHARDS
         self._part = self._most
         self._taken = taken
-        # The shares that are being tried, and when others than this process's part were.
+        # The shares that are being tried, and when those beyond this process's part were last.
         self._trying: set[int] = set()
         self._tried: dict[int, float] = {}
         self._now = database_clock(reading.dialect.name)
@@ -105,7 +105,8 @@ class Placement:
         if number in have or len(have) < self._part:
             return True
         now = time.monotonic()
-        if len(have) >= self._most or now - self._tried.get(number, 0.0) < PATIENCE:
+        since = self._tried.setdefault(number, now)
+        if len(have) >= self._most or now - since < PATIENCE:
             return False
         self._tried[number] = now
         return True
