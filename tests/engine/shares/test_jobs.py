@@ -160,3 +160,27 @@ def test_only_the_first_share_has_the_jobs_of_the_installation(
         names.append({type(each).__name__ for each in jobs.of(relay.share)})
     assert names[0] - names[1] == {"Indexer", "DeadMansSwitch", "Watcher", "Outbox"}
     assert not names[1] - names[0]
+
+
+def test_a_relay_follows_the_companies_of_its_share(
+    app: Flask, console: Console, companies: dict[int, list[int]]
+) -> None:
+    webhooks = {
+        company: make_webhook(app, company, "http://127.0.0.1:9999/", state=WebhookState.PAUSED)
+        for some in companies.values()
+        for company in some
+    }
+    relay, _ = jobs_of(app, console, 1)
+    assert relay.fence is not None
+
+    def followed() -> tuple[list[int], list[int]]:
+        lanes = [company for company, each in webhooks.items() if relay.lanes.lane(each)]
+        return sorted(relay.registry.supervisors), sorted(lanes)
+
+    relay.start(relay.fence, continued=())
+    assert followed() == (companies[1], companies[1])
+    later = [make_company(app, token=f"later-token-{each:04}", connected=True) for each in range(8)]
+    relay.follow_changes()
+    expected = companies[1] + [each for each in later if each % COUNT == 1]
+    assert followed()[0] == expected
+    assert relay.stop(5.0, None)
