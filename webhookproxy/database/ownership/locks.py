@@ -179,7 +179,7 @@ class AdvisoryLock:
         except (SQLAlchemyError, gevent.Timeout):
             found = 0
         if found != len(keys):
-            # Whatever became of the others: without its session no lock is this process's.
+            # Without its session no lock is this process's, whatever happened to the others.
             session.close()
         return self in session.held
 

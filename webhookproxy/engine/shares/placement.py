@@ -63,6 +63,11 @@ class Placement:
         self._tried: dict[int, float] = {}
         self._now = database_clock(reading.dialect.name)
 
+    @property
+    def takes_part(self) -> bool:
+        """Return whether this process may own a share; one that may not serves pages only."""
+        return self._most > 0
+
     def take(self, number: int, attempt: Callable[[], bool]) -> bool:
         """Try to take a share, if this process may; return whether it has it now."""
         if not self._may_take(number):
@@ -74,7 +79,7 @@ class Placement:
             self._trying.discard(number)
 
     def may_follow(self, number: int, offered_for: float) -> bool:
-        """Return whether it may follow an owner that offers its place since so many seconds."""
+        """Return whether it may follow an owner, who offers its place for `offered_for` seconds."""
         have = self._have()
         if number == self.asked or len(have) < self._part:
             return True
@@ -82,7 +87,7 @@ class Placement:
 
     def step(self) -> bool:
         """Look how many processes share the work, and who has too much; return if one is asked."""
-        if self._count == 1 or self._most == 0:
+        if self._count == 1 or not self.takes_part:
             return False
         given = {"pages": Role.PAGES.value, "least": ms_now() - SILENT_MS}
         with self._reading.connect() as connection:

@@ -93,7 +93,7 @@ class ShareRunner:
         """What this process does with the share now."""
         if self.heartbeat.fence is not None:
             return Role.OWNER
-        return Role.STANDBY if self.heartbeat.waits else Role.PAGES
+        return Role.STANDBY if self._waits else Role.PAGES
 
     def run(self) -> None:
         """Own the share, or wait for it, until `stop`."""
@@ -121,6 +121,11 @@ class ShareRunner:
         self.successor.give_up()
         return self._stand_down(max(0.0, until - time.monotonic()))
 
+    @property
+    def _waits(self) -> bool:
+        """Whether this process would own the share, and another one does."""
+        return self.heartbeat.waits and self._placement.takes_part
+
     def _step(self) -> None:
         fence = self.heartbeat.fence
         if self.heartbeat.lost:
@@ -131,7 +136,7 @@ class ShareRunner:
             self.relay.follow_changes()
             if self._hand_over.look(fence.number(self.share.number)):
                 self._follow_successor()
-        elif self.heartbeat.waits:
+        elif self._waits:
             self.successor.step()
             if self.successor.is_ahead:
                 self.heartbeat.hurry()
