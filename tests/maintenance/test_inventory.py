@@ -144,6 +144,7 @@ NO_NUMBER = {
     "handovers.handed",
     "handovers.standing",
     "handovers.successor",
+    "handovers.wanted",
     "hourly_deliveries.outcome",
     "minute_counts.series",
     "leases.holder",

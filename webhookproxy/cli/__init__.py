@@ -22,6 +22,7 @@ _COMMANDS = {
     "privacy": "maintenance.privacy:group",
     "restore": "maintenance.backups:restore",
     "search": "maintenance.search:group",
+    "shard": "maintenance.shards:group",
     "simulator": "simulator:simulator",
     "status": "status:show",
     "token": "tokens:group",

@@ -99,6 +99,7 @@ class Action(StrEnum):
     ALERTS_CHANGED = "alerts_changed"
     KEYS_ROTATED = "keys_rotated"
     BACKUP_MADE = "backup_made"
+    SHARE_MOVED = "share_moved"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import String, Text, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webhookproxy.database.clock import database_clock
 from webhookproxy.extensions import Base
 from webhookproxy.models.types import Id, Instant
+
+_WANT = (
+    "INSERT INTO handovers (shard, fence, wanted, wanted_at) VALUES (:shard, 0, :wanted, {now})"
+    " ON CONFLICT (shard) DO UPDATE SET wanted = excluded.wanted, wanted_at = excluded.wanted_at"
+)
 
 
 class Handover(Base):
@@ -36,3 +42,12 @@ class Handover(Base):
     # The process that an administrator wants to own the shard, and when that was said.
     wanted: Mapped[str | None] = mapped_column(String(80))
     wanted_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+def want_owner(session: Session, shard: int, name: str) -> None:
+    """Ask the process of this name to own a share, whose first shard this is.
+
+    The process reads it within seconds, and no longer than a minute: see engine/shares/placement.
+    """
+    now = database_clock(session.connection().dialect.name)
+    session.execute(text(_WANT.format(now=now)), {"shard": shard, "wanted": name})

@@ -60,6 +60,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.ALERTS_CHANGED: ("Mudou o que é avisado", "pencil"),
         Action.KEYS_ROTATED: ("Trocou a chave que cifra os segredos", "key"),
         Action.BACKUP_MADE: ("Fez uma cópia de segurança", "download"),
+        Action.SHARE_MOVED: ("Pediu outro dono para uma parte das empresas", "send"),
     }
 )
 
@@ -198,7 +199,7 @@ def detail_words(entry: AuditEntry) -> str:
         return bulk_words(detail)
     if action is Action.KEYS_ROTATED and detail.isdigit():
         return f"segredos cifrados de novo: {detail}"
-    if action is Action.HOST_CHANGED:
+    if action in (Action.HOST_CHANGED, Action.SHARE_MOVED):
         return detail.replace(" -> ", " → ")
     if action is Action.GUEST_LINK_MADE and detail.endswith(" days") and detail != "1 days":
         return f"por {detail.removesuffix(' days')} dias"
