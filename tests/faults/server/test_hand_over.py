@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,3 +123,31 @@ def test_an_owner_that_is_killed_while_it_hands_over_loses_nothing_that_both_hea
             second.wait_until_settled()
             more = payloads(quick) - emitted
     assert sum(more.values()) <= 80, more
+
+
+@pytest.mark.postgresql
+@pytest.mark.slow
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_share_that_is_moved_by_a_command_leaves_no_hole(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begin()
+    monkeypatch.setitem(world.app.config, "SHARES", 2)
+    runner = world.app.test_cli_runner()
+
+    def owners() -> list[str | None]:
+        listed = runner.invoke(args=["shard", "list", "--json"])
+        return [each["owner"] for each in json.loads(listed.stdout)]
+
+    with world.server(SHARES="2"), world.server(SHARES="2"), world.streaming() as stream:
+        wait_until(lambda: len(set(owners()) - {None}) == 2, 30, "each owns a share")
+        receiver.wait_for(20)
+        other, _ = owners()
+        moved = runner.invoke(args=["shard", "move", "1", str(other)])
+        assert moved.exit_code == 0, moved.output
+        wait_until(lambda: owners() == [other, other], 50, "the company's share has moved")
+        receiver.wait_for(len(receiver.requests) + 20)
+        emitted = stream.end()
+        receiver.wait_for(sum(emitted.values()))
+    assert payloads(receiver) == emitted
+    assert rows(world.app, GAPS) == []
