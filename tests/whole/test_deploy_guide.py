@@ -22,12 +22,13 @@ from tests.support.application import wait_until
 from tests.support.server_process import free_port
 from tests.whole.installed import ROOT, environment, first_access, repository, running
 from tests.whole.test_deploy import log_in, status_of
-from webhookproxy.config.settings import load
+from webhookproxy.config.settings import ConfigError, load
 from webhookproxy.engine.shares.successor import WAIT_SECONDS
 
 GUIDE = (ROOT / "docs/uso/implantacao.md").read_text(encoding="utf-8")
 HERE = "<este repositório>"
 DOCKER = "no Docker engine runs here; tests/whole/test_container.py runs the lines of the image"
+TWO_MACHINES = "tests/engine/shares/test_sharing.py hands the shares over as this does"
 ACCOUNT = "it needs an account, and the internet"
 # Every block of the page by its first line; those that are not run say why.
 BLOCKS = {
@@ -43,6 +44,9 @@ BLOCKS = {
     "docker compose exec -T relay flask backup --keep 7 instance/copias": DOCKER,
     "git pull && docker compose build": DOCKER,
     "bin/serve --take-over": "tests/faults/server/test_hand_over.py replaces a running server",
+    "DATABASE_URL=postgresql://webhookproxy:uma-senha@banco": "shares",
+    "[Service]\nExecStart=\n": "service",
+    "systemctl disable --now webhookproxy@1\nsystemctl enable": TWO_MACHINES,
     "heroku create": ACCOUNT,
     "replicas: 1": "kubernetes",
     "ports: [{containerPort: 5000}]": "kubernetes",
@@ -282,6 +286,9 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True)
         path.symlink_to("/bin/true")
     folder = tmp_path / "etc/systemd/system"
+    (folder / "webhookproxy@.service.d").mkdir()
+    shares = folder / "webhookproxy@.service.d/partes.conf"
+    shares.write_text(service.text("[Service]\nExecStart=\n"), encoding="utf-8")
     # systemd looks at a version, and not at the model of all.
     (folder / "webhookproxy@1.service").symlink_to("webhookproxy@.service")
     units = [*folder.glob("webhookproxy-*"), folder / "webhookproxy@1.service"]
@@ -344,6 +351,17 @@ def test_the_settings_of_the_page_for_compose_are_ones_that_the_server_takes() -
     )
     made = compose["postgresql"]["environment"]
     assert (made["POSTGRES_USER"], made["POSTGRES_DB"]) == ("webhookproxy", "webhookproxy")
+
+
+def test_the_settings_of_the_page_for_two_machines_are_ones_that_the_server_takes() -> None:
+    lines = dict(line.split("=", 1) for line in block("DATABASE_URL=").splitlines())
+    given = {**lines, "SECRET_KEY": "s" * 32, "DATA_KEYS": "d" * 32}
+    assert load(given, {}, "/app/instance")["SHARES"] == 8
+    with pytest.raises(ConfigError, match="TAKE_OVER is for one process"):
+        load({**given, "TAKE_OVER": "1"}, {}, "/app/instance")
+    # The unit of one machine takes over; that of two must not.
+    assert "--take-over" in block("[Unit]\nDescription=webhookproxy %i")
+    assert "--take-over" not in block("[Service]\nExecStart=\n")
 
 
 def test_the_lines_for_kubernetes_ask_the_port_and_the_user_of_the_image() -> None:
