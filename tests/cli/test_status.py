@@ -15,6 +15,7 @@ from tests.cli.conftest import Run
 from tests.engine.processes.playing import process
 from tests.support import application as world
 from tests.support.application import KEYS, make_company
+from tests.web.support.sockets import owner as owner_of_all
 
 ROOT = Path(__file__).parent.parent.parent
 # Prints what `flask status` prints, and the modules that it imported.
@@ -26,6 +27,8 @@ try:
 finally:
     print(*sys.modules, sep="\\n")
 """
+# What is printed where nothing is: no company, no process, no owner of the only share.
+NOTHING = {"companies": [], "processes": [], "shares_without_owner": [0]}
 NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
 
@@ -39,11 +42,8 @@ def execute(app: Flask, *statements: str) -> None:
 
 def own(app: Flask, *, fence: int = 3, ago_ms: int = 0) -> None:
     """Store an owner with this fence, whose last heartbeat is so old."""
-    execute(
-        app,
-        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"
-        f" last_delivery_id) VALUES (0, {fence}, 'test', {NOW} - {ago_ms}, 0, 0)",
-    )
+    owner_of_all(app, ago_ms, fence=fence)
+    execute(app, "UPDATE leases SET holder = 'test'")
 
 
 def connected(app: Flask, *, fence: int = 3) -> None:
@@ -61,7 +61,7 @@ def status(run: Run) -> dict[str, Any]:
 
 
 def test_without_companies_the_json_is_an_empty_list(run: Run) -> None:
-    assert json.loads(run("status", "--json").stdout) == {"companies": [], "processes": []}
+    assert json.loads(run("status", "--json").stdout) == NOTHING
     assert "no companies yet" in run("status").stdout
 
 
@@ -104,6 +104,7 @@ def test_the_json_has_exactly_this_shape(run: Run, app: Flask) -> None:
             }
         ],
         "processes": [],
+        "shares_without_owner": [],
     }
 
 
@@ -185,7 +186,7 @@ def test_deleted_companies_and_webhooks_are_not_shown(run: Run, app: Flask) -> N
     run("webhook", "delete", "1", "--yes")
     assert status(run)["webhooks"] == []
     run("company", "delete", "1", "--yes")
-    assert json.loads(run("status", "--json").stdout) == {"companies": [], "processes": []}
+    assert json.loads(run("status", "--json").stdout) == NOTHING
 
 
 def test_no_row_that_grows_with_the_traffic_is_read(run: Run, app: Flask) -> None:

@@ -21,13 +21,14 @@ from tests.support.databases import QUICK_ON_SQLITE, raised
 from tests.support.pooler import pooled
 from webhookproxy.config.keys import ConfigError
 from webhookproxy.database.fence import Fence, Fenced, shares_of
-from webhookproxy.database.ownership.lease import Ownership, SchemaBehind, owner_seen_ms
+from webhookproxy.database.ownership.lease import Ownership, SchemaBehind
 from webhookproxy.database.ownership.locks import (
     Lock,
     lock_for,
     locks_for,
     refuse_shared_sessions,
 )
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.extensions import db
 
 HOLD = """
@@ -126,12 +127,12 @@ def test_each_new_owner_has_a_higher_fence(app: Flask) -> None:
 def test_the_owner_says_that_it_lives_on_the_databases_clock(app: Flask) -> None:
     ownership = ownership_in(app)
     with app.app_context():
-        assert owner_seen_ms(db.session.connection()) is None
+        assert read_owners(db.session()).seen_ms is None
     assert not ownership.beat()
     assert ownership.take()
     assert ownership.beat()
     with app.app_context():
-        seen = owner_seen_ms(db.session.connection())
+        seen = read_owners(db.session()).seen_ms
     assert seen is not None
     assert 0 <= seen < 60_000
     ownership.release()

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, text
 
-from tests.support.application import TOKEN, application, make_company, make_webhook, store_of
+from tests.support.application import TOKEN, application, make_company, make_webhook
+from tests.web.support.sockets import execute, owner
+from webhookproxy.database.fence import SHARDS
 from webhookproxy.engine.health import Health
 
 WELL = Health(
-    owner=True, storing=True, sockets_wished=1, sockets_connected=1, buffered=3, loop_lag_ms=2
+    shards=SHARDS, storing=True, sockets_wished=1, sockets_connected=1, buffered=3, loop_lag_ms=2
 )
 
 
@@ -38,26 +39,8 @@ def ask(app: Flask, health: Health | None = WELL) -> tuple[int, dict[str, Any]]:
     return answer.status_code, json.loads(answer.data)
 
 
-def execute(app: Flask, statement: str, **values: Any) -> None:
-    def job(connection: Connection) -> None:
-        connection.execute(text(statement), values)
-
-    store_of(app).run(job)
-
-
-def owner_seen(app: Flask, age_ms: int) -> None:
-    """Store the owner of the sockets, with a heartbeat of this age."""
-    execute(
-        app,
-        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"
-        " last_delivery_id) VALUES (0, 1, 'host:1',"
-        " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :age, 0, 0)",
-        age=age_ms,
-    )
-
-
 def test_an_owner_that_stores_is_well(app: Flask) -> None:
-    owner_seen(app, 0)
+    owner(app)
     status, facts = ask(app)
     assert facts.pop("owner_seen_ms") < 60_000
     disk = facts.pop("disk")
@@ -80,7 +63,7 @@ def test_an_owner_that_stores_is_well(app: Flask) -> None:
 
 
 def test_the_age_of_the_last_backup_is_told_once_there_is_one(app: Flask, tmp_path: Path) -> None:
-    owner_seen(app, 0)
+    owner(app)
     execute(
         app,
         "INSERT INTO audit (at, who, action, subject, address, detail)"
@@ -95,19 +78,19 @@ def test_the_age_of_the_last_backup_is_told_once_there_is_one(app: Flask, tmp_pa
 
 
 def test_nobody_stores_where_no_owner_was_heard_of_for_long(app: Flask) -> None:
-    owner_seen(app, 11_000)
-    status, facts = ask(app, replace(WELL, owner=False))
+    owner(app, 11_000)
+    status, facts = ask(app, replace(WELL, shards=0))
     assert (status, facts["storing"]) == (503, False)
 
 
 def test_a_process_that_only_waits_is_well_too(app: Flask) -> None:
-    owner_seen(app, 0)
-    status, facts = ask(app, replace(WELL, owner=False))
+    owner(app)
+    status, facts = ask(app, replace(WELL, shards=0))
     assert (status, facts["owner"]) == (200, False)
 
 
 def test_a_process_that_cannot_store_is_unwell(app: Flask) -> None:
-    owner_seen(app, 0)
+    owner(app)
     status, facts = ask(app, replace(WELL, storing=False))
     assert (status, facts["storing"]) == (503, False)
 
@@ -128,9 +111,9 @@ def test_a_socket_counts_as_connected_only_while_its_owner_says_that_it_lives(
     app: Flask, age_ms: int, connected: int
 ) -> None:
     make_company(app, connected=True)
-    execute(app, "UPDATE connections SET state = 'connected', fence = 1")
-    owner_seen(app, age_ms)
-    _, facts = ask(app, replace(WELL, owner=False))
+    execute(app, "UPDATE connections SET state = 'connected', fence = 7")
+    owner(app, age_ms)
+    _, facts = ask(app, replace(WELL, shards=0))
     assert facts["sockets"] == {"wished": 1, "connected": connected}
     assert age_ms <= facts["owner_seen_ms"] < age_ms + 5000
 

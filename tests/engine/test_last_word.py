@@ -10,6 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from tests.alerts.world import NOON, Alerting, refuse
+from webhookproxy.database.fence import ALL_SHARDS
 from webhookproxy.engine import last_word as last_words
 from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.liveness import Storing
@@ -23,6 +24,7 @@ class Ended(LastWord):
 
     found = Storing(StoringReason.STORING)
     owns = True
+    oldest = True
 
 
 @pytest.fixture
@@ -42,6 +44,7 @@ def last_word(alerting: Alerting) -> Ended:
         None,
         lambda: made.found,
         lambda: made.owns,
+        lambda: made.oldest,
         alerting.clock,
     )
     made.step()
@@ -115,5 +118,5 @@ def test_a_process_that_only_serves_pages_leaves_it_to_the_owner(alerting: Alert
     job.step()
     job.found = Storing(StoringReason.DATABASE_REFUSES, NOON)
     assert look(alerting, job, minutes=10) == []
-    job.found = Storing(StoringReason.NO_OWNER, alerting.now)
+    job.found = Storing(StoringReason.NO_OWNER, alerting.now, ALL_SHARDS)
     assert look(alerting, job, minutes=10) == [ADMIN]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, load_only
@@ -12,7 +13,9 @@ from sqlalchemy.orm import joinedload, load_only
 from webhookproxy.cli.shared.errors import Command
 from webhookproxy.cli.shared.output import json_option, print_json
 from webhookproxy.database.clock import utc_now
-from webhookproxy.engine.liveness import Owner, read_owner, shown_state
+from webhookproxy.database.fence import shares_with
+from webhookproxy.engine.liveness import shown_state, wished_of
+from webhookproxy.engine.owners import Owners, read_owners
 from webhookproxy.engine.processes.listing import list_processes
 from webhookproxy.events.contract import timestamp
 from webhookproxy.extensions import db
@@ -29,12 +32,20 @@ from webhookproxy.troubles.words import trouble_english
 @with_appcontext
 def show(as_json: bool) -> None:
     """Show the processes, every company's connection and every webhook's counters."""
-    companies, processes = read_status(), read_processes()
+    owners = read_owners(db.session())
+    count = owners.shares(current_app.config["SHARES"])
+    companies, processes = read_status(owners), read_processes(owners, count)
+    missing = shares_with(owners.missing, count)
     if as_json:
-        print_json({"companies": companies, "processes": processes})
+        facts = {"companies": companies, "processes": processes, "shares_without_owner": missing}
+        print_json(facts)
         return
+    if missing and count > 1:
+        alone = wished_of(db.session(), owners.missing)
+        named = ", ".join(map(str, missing))
+        click.echo(f"No process owns these shares of {count}: {named}. Companies: {alone}.")
     for process in processes:
-        click.echo(_process_line(process))
+        click.echo(_process_line(process, count))
     if not companies:
         click.echo("There are no companies yet: `flask company create NAME --token -` makes one.")
     for company in companies:
@@ -43,9 +54,8 @@ def show(as_json: bool) -> None:
             click.echo(f"  {_webhook_line(webhook)}")
 
 
-def read_status() -> list[dict[str, Any]]:
+def read_status(owners: Owners) -> list[dict[str, Any]]:
     """Return the companies as `status --json` prints them, without counting rows."""
-    owner = read_owner(db.session())
     webhooks = _webhooks()
     # Columns, not companies: a Company would decrypt its token.
     rows = db.session.execute(
@@ -58,15 +68,18 @@ def read_status() -> list[dict[str, Any]]:
         {
             "id": f"company_{row.id}",
             "name": row.name,
-            **_connection(row.Connection, owner, wished=row.should_connect),
+            **_connection(row.Connection, owners, wished=row.should_connect),
             "webhooks": webhooks.get(row.id, []),
         }
         for row in rows
     ]
 
 
-def read_processes() -> list[dict[str, Any]]:
-    """Return the processes as `status --json` prints them; one without a sign of life is silent."""
+def read_processes(owners: Owners, count: int) -> list[dict[str, Any]]:
+    """Return the processes as `status --json` prints them; one without a sign of life is silent.
+
+    `count` is the number of shares.
+    """
     return [
         {
             "host": each.process.host,
@@ -75,6 +88,7 @@ def read_processes() -> list[dict[str, Any]]:
             "started_at": timestamp(to_ms(each.process.started_at)),
             "role": each.role if each.lives else "silent",
             "since": timestamp(to_ms(each.process.role_since)),
+            "shares": shares_with(each.shards, count),
             "seen_seconds": round(each.seen_ms / 1000, 1),
             "events_per_second": each.process.events_per_second,
             "deliveries_per_second": each.process.deliveries_per_second,
@@ -82,12 +96,12 @@ def read_processes() -> list[dict[str, Any]]:
             "core_share": each.process.core_share,
             "memory_bytes": each.process.memory_bytes,
         }
-        for each in list_processes(db.session())
+        for each in list_processes(db.session(), owners)
     ]
 
 
-def _connection(connection: Connection, owner: Owner, *, wished: bool) -> dict[str, Any]:
-    state, reason = shown_state(connection, owner, wished=wished)
+def _connection(connection: Connection, owners: Owners, *, wished: bool) -> dict[str, Any]:
+    state, reason = shown_state(connection, owners, wished=wished)
     return {
         "state": state.value,
         "since": timestamp(to_ms(connection.since)),
@@ -148,10 +162,14 @@ def _trouble(trouble: Trouble) -> dict[str, Any]:
     return found
 
 
-def _process_line(process: dict[str, Any]) -> str:
+def _process_line(process: dict[str, Any], count: int) -> str:
+    shares = ""
+    if count > 1 and process["shares"]:
+        shares = f", shares {', '.join(map(str, process['shares']))} of {count}"
     return (
         f"process {process['pid']} on {process['host']}: {process['role']} since "
-        f"{process['since']}, version {process['version']}, seen {process['seen_seconds']} s ago, "
+        f"{process['since']}{shares}, version {process['version']}, "
+        f"seen {process['seen_seconds']} s ago, "
         f"{process['events_per_second']} events/s, {process['deliveries_per_second']} "
         f"deliveries/s, {process['sockets']} sockets."
     )

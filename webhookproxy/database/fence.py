@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -75,6 +75,11 @@ WHOLE = Share()
 def shares_of(count: int) -> list[Share]:
     """Return all shares of an installation that has so many."""
     return [Share(number, count) for number in range(count)]
+
+
+def shares_with(shards: Collection[int], count: int) -> list[int]:
+    """Return the numbers of the shares, of so many, that have any of these shards."""
+    return [each.number for each in shares_of(count) if not each.shards.isdisjoint(shards)]
 
 
 @dataclass(frozen=True, slots=True)

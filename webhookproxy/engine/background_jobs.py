@@ -19,6 +19,7 @@ from webhookproxy.engine.dead_man import DeadMansSwitch
 from webhookproxy.engine.installation import Installation
 from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.liveness import look
+from webhookproxy.engine.processes.listing import is_oldest
 from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.listener.token_check import TokenSwitch
@@ -72,9 +73,9 @@ class BackgroundJobs(NamedTuple):
 
 
 def background_jobs(
-    app: Flask, relay: Relay, clock: Callable[[], float] = seconds_now
+    app: Flask, relay: Relay, clock: Callable[[], float] = seconds_now, *, name: str = ""
 ) -> BackgroundJobs:
-    """Return the jobs of a relay; only tests bring a clock."""
+    """Return the jobs of a relay in the process of this name; only tests bring a clock."""
     config, store, reading = app.config, relay.store, relay.reading
     days, share = config["RETENTION_DAYS"], relay.share
     indexer = Indexer(app.extensions["search"], reading)
@@ -111,7 +112,16 @@ def background_jobs(
     channels = Channels(config, Client(policy, Resolver()))
     base = linked_address(config)
     outbox = Outbox(store, reading, channels, base, clock)
-    last_word = LastWord(store, reading, channels, base, looking, lambda: relay.is_running, clock)
+    last_word = LastWord(
+        store,
+        reading,
+        channels,
+        base,
+        looking,
+        lambda: relay.is_running,
+        partial(is_oldest, reading, name),
+        clock,
+    )
     return BackgroundJobs(
         housekeeping,
         indexer,

@@ -8,19 +8,30 @@ from dataclasses import dataclass
 import gevent
 
 from webhookproxy.counts import Durations
+from webhookproxy.database.fence import SHARDS
 from webhookproxy.delivery.outcomes.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the engine is, without a name."""
+    """How the engine is, without a name; `shards` is how many this process owns."""
 
-    owner: bool
+    shards: int
     storing: bool
     sockets_wished: int
     sockets_connected: int
     buffered: int
     loop_lag_ms: int
+
+    @property
+    def owner(self) -> bool:
+        """Return whether this process owns any sockets."""
+        return self.shards > 0
+
+    @property
+    def owns_all(self) -> bool:
+        """Return whether it owns the sockets of every company."""
+        return self.shards == SHARDS
 
 
 @dataclass(frozen=True, slots=True)

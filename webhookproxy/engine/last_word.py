@@ -24,8 +24,9 @@ from webhookproxy.alerts.message import Message, NotSent
 from webhookproxy.alerts.people import Person, people
 from webhookproxy.alerts.telling.compose import INSTALLATION
 from webhookproxy.alerts.telling.outbox import Sender
-from webhookproxy.alerts.telling.words import advice, begun
+from webhookproxy.alerts.telling.words import advice, begun, begun_for_some
 from webhookproxy.database.clock import seconds_now
+from webhookproxy.database.fence import SHARD
 from webhookproxy.database.store import Store
 from webhookproxy.engine.liveness import Storing
 from webhookproxy.events import contract
@@ -56,8 +57,10 @@ class Reachable:
 class LastWord:
     """Works in steps, in every process. `look` says whether events are stored.
 
-    `is_owner` says whether this process owns the sockets. Without the database only the process
-    tells that owned them when it was last there.
+    `is_owner` says whether this process owns the first share of the sockets, and `is_oldest`
+    whether it runs for longer than the others. Without the database only the process tells that
+    owned the first share when it was last there. Of sockets without an owner it tells too, and the
+    oldest process if they are those of the first share.
     """
 
     pause = PAUSE
@@ -70,6 +73,7 @@ class LastWord:
         base: str | None,
         look: Callable[[], Storing],
         is_owner: Callable[[], bool],
+        is_oldest: Callable[[], bool],
         clock: Callable[[], float] = seconds_now,
     ) -> None:
         self._store = store
@@ -78,6 +82,7 @@ class LastWord:
         self._base = base
         self._look = look
         self._is_owner = is_owner
+        self._is_oldest = is_oldest
         self._was_owner = False
         # When the trouble was first seen: at a start it may be over at once.
         self._seen = 0.0
@@ -101,6 +106,7 @@ class LastWord:
         condition = Condition.NOT_STORING
         if found.reason is StoringReason.NO_OWNER:
             condition = Condition.NO_OWNER
+            self._remember()
         if self._alert is None or self._alert.condition != condition:
             self._seen = self._clock()
             self._alert = Alert(
@@ -109,17 +115,23 @@ class LastWord:
                 opened_at=now,
                 reason=found.reason.value,
             )
-        return self._tell(self._alert, now)
+        return self._tell(self._alert, found, now)
 
     def join(self, seconds: float) -> bool:
         """Wait until nothing is being sent; return whether that is so in time."""
         return bool(self._pool.join(seconds))
 
-    def _tell(self, alert: Alert, now: datetime) -> bool:
-        condition = Condition(alert.condition)
-        if condition is Condition.NOT_STORING and not self._was_owner:
+    def _may_tell(self, found: Storing) -> bool:
+        """Return whether this is the one process that tells, and there is something to tell."""
+        if found.reason is not StoringReason.NO_OWNER:
+            return self._was_owner
+        if found.companies == 0:
             return False
-        if self._clock() - self._seen < SEEN_SECONDS:
+        return self._is_oldest() if SHARD in found.missing else self._is_owner()
+
+    def _tell(self, alert: Alert, found: Storing, now: datetime) -> bool:
+        condition = Condition(alert.condition)
+        if self._clock() - self._seen < SEEN_SECONDS or not self._may_tell(found):
             return False
         if not self._told and time.monotonic() - self._told_at < AGAIN_SECONDS:
             return False
@@ -134,18 +146,24 @@ class LastWord:
             message_id = f"{condition.value}_{to_ms(alert.since)}_{each.person.id}"
             self._told[each.person.id] = message_id, None
             self._told_at = time.monotonic()
-            greenlet = self._pool.spawn(self._send, each, self._message(message_id, alert, now))
+            message = self._message(message_id, alert, found.companies, now)
+            greenlet = self._pool.spawn(self._send, each, message)
             greenlet.name = "last_word"
         return bool(due)
 
-    def _message(self, message_id: str, alert: Alert, now: datetime) -> Message:
+    def _message(
+        self, message_id: str, alert: Alert, companies: int | None, now: datetime
+    ) -> Message:
         label = CONDITIONS[Condition(alert.condition)].label
-        lines = [f"{INSTALLATION}: {begun(alert, now)}", advice(alert)]
-        facts = {
+        what = begun(alert, now) if companies is None else begun_for_some(companies, alert, now)
+        lines = [f"{INSTALLATION}: {what}", advice(alert)]
+        facts: dict[str, object] = {
             "condition": alert.condition,
             "since": contract.timestamp(to_ms(alert.since)),
             "reason": alert.reason,
         }
+        if companies is not None:
+            facts["companies"] = companies
         link = None if self._base is None else f"{self._base}/"
         kind = MessageKind.OPENED.value
         subject = f"{label}: {INSTALLATION}"

@@ -57,7 +57,9 @@ class Engine:
             ShareRunner(app, store, console, share, lock, self._placement, on_replaced)
             for share, lock in zip(shares, locks_for(url, shares), strict=True)
         ]
-        self._jobs = [(each, background_jobs(app, each.relay)) for each in self.runners]
+        self._jobs = [
+            (each, background_jobs(app, each.relay, name=holder)) for each in self.runners
+        ]
         self._notices = notices_on(url, self._broadcast)
         self._presence = Presence(store, holder, self.role, self.health, self.counts)
         self._stopping = False
@@ -120,8 +122,9 @@ class Engine:
         """How the engine is now."""
         relays = [each.relay for each in self.runners]
         sockets = [each.registry.counts() for each in relays]
+        owned = [each for each in self.runners if each.role is Role.OWNER]
         return Health(
-            owner=self.role() is Role.OWNER,
+            shards=sum(len(each.share.shards) for each in owned),
             storing=all(each.failing_since() is None for each in relays),
             sockets_wished=sum(wished for wished, _ in sockets),
             sockets_connected=sum(connected for _, connected in sockets),

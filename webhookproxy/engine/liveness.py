@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webhookproxy.database.fence import SHARD
-from webhookproxy.database.ownership.lease import HEARTBEAT_MS, owner_seen_ms
-from webhookproxy.models import Connection, Lease
+from webhookproxy.database.fence import ALL_SHARDS, SHARDS
+from webhookproxy.engine.owners import Owners, read_owners
+from webhookproxy.models import Connection
 from webhookproxy.reasons import (
     STORING_WORDS,
     ConnectionReason,
     ConnectionState,
     StoringReason,
     Words,
+    some_without_owner,
 )
 
 ShownState = tuple[ConnectionState, ConnectionReason]
 
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The process that owns the sockets: whether it lives, and its fence (None: never was one)."""
-
-    alive: bool
-    fence: int | None
-
-
-def read_owner(session: Session) -> Owner:
-    """The owner as the database knows it now."""
-    seen_ms = owner_seen_ms(session.connection())
-    fence = session.scalar(select(Lease.fence).where(Lease.shard == SHARD))
-    return Owner(seen_ms is not None and seen_ms <= HEARTBEAT_MS, fence)
+_WISHED = text(
+    "SELECT COUNT(*) FROM companies WHERE should_connect AND deleted_at IS NULL"
+    f" AND id % {SHARDS} IN :shards"
+).bindparams(bindparam("shards", expanding=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Storing:
-    """Whether events are stored now, why not, and since when not, if that is known."""
+    """Whether events are stored now, why not, and since when not, if that is known.
+
+    `missing` are the shards without a living owner, and `companies` how many of their companies
+    should be connected; None if those are all shards.
+    """
 
     reason: StoringReason
     since: datetime | None = None
+    missing: frozenset[int] = frozenset()
+    companies: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -54,28 +51,35 @@ class Storing:
     @property
     def words(self) -> Words:
         """Return how the pages describe it."""
+        if self.companies is not None:
+            return some_without_owner(self.companies)
         return STORING_WORDS[self.reason]
 
 
 def storing(session: Session, *, here: bool = True) -> Storing:
-    """Whether the owner of the sockets stores events, as any process can know it.
+    """Whether every owner of sockets stores events, as any process can know it.
 
     `here` is what this process's engine says of itself (`Health.storing`), which is known ten
     seconds before a silent owner is. Never raises: a database that cannot be read is a reason.
     """
     try:
-        seen_ms = owner_seen_ms(session.connection())
-        columns = select(Lease.heartbeat_at, Lease.failing_since).where(Lease.shard == SHARD)
-        row = session.execute(columns).one_or_none()
+        owners = read_owners(session)
+        missing, companies = owners.missing, None
+        if not here or owners.failing_since is not None:
+            return Storing(StoringReason.DATABASE_REFUSES, owners.failing_since)
+        if not missing:
+            return Storing(StoringReason.STORING)
+        if missing != ALL_SHARDS:
+            companies = wished_of(session, missing)
     except SQLAlchemyError:
         session.rollback()
         return Storing(StoringReason.DATABASE_GONE)
-    failing_since = None if row is None else row.failing_since
-    if not here or failing_since is not None:
-        return Storing(StoringReason.DATABASE_REFUSES, failing_since)
-    if seen_ms is None or seen_ms > HEARTBEAT_MS:
-        return Storing(StoringReason.NO_OWNER, None if row is None else row.heartbeat_at)
-    return Storing(StoringReason.STORING)
+    return Storing(StoringReason.NO_OWNER, owners.heard_at, missing, companies)
+
+
+def wished_of(session: Session, shards: Collection[int]) -> int:
+    """Return how many companies of these shards should be connected."""
+    return int(session.scalar(_WISHED, {"shards": sorted(shards)}) or 0)
 
 
 def look(reading: Engine, failing_since: Callable[[], float | None]) -> Storing:
@@ -84,12 +88,13 @@ def look(reading: Engine, failing_since: Callable[[], float | None]) -> Storing:
         return storing(session, here=failing_since() is None)
 
 
-def shown_state(connection: Connection, owner: Owner, *, wished: bool) -> ShownState:
+def shown_state(connection: Connection, owners: Owners, *, wished: bool) -> ShownState:
     """Return the state that may be shown, and its reason.
 
-    What another owner wrote, or one that has not been heard of for 10 s, says nothing of now:
-    then there is no socket, and the wish decides what comes next.
+    What another owner of the company wrote, or one that has not been heard of for 10 s, says
+    nothing of now: then there is no socket, and the wish decides what comes next.
     """
+    owner = owners.of(connection.company_id)
     stored = ConnectionState(connection.state), ConnectionReason(connection.reason)
     if owner.alive and connection.fence == owner.fence:
         return _under_way(stored, wished=wished)

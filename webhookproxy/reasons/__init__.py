@@ -34,7 +34,12 @@ from webhookproxy.reasons.delivery_words import (
 from webhookproxy.reasons.no_delivery_words import NO_DELIVERY_WORDS
 from webhookproxy.reasons.platform_words import PLATFORM_WORDS
 from webhookproxy.reasons.second_socket_words import SECOND_SOCKET_WORDS
-from webhookproxy.reasons.store_words import DISK_WORDS, STORING_WORDS
+from webhookproxy.reasons.store_words import (
+    DISK_WORDS,
+    OTHERS_WITHOUT_OWNER,
+    STORING_WORDS,
+    some_without_owner,
+)
 from webhookproxy.reasons.words import CONNECTION_LABELS, DELIVERY_LABELS, Words
 
 __all__ = [
@@ -50,6 +55,7 @@ __all__ = [
     "MISSED",
     "NEVER_CONNECTED",
     "NO_DELIVERY_WORDS",
+    "OTHERS_WITHOUT_OWNER",
     "PLATFORM_WORDS",
     "RECOVERED_GAP",
     "SECOND_SOCKET_WORDS",
@@ -69,5 +75,6 @@ __all__ = [
     "Words",
     "delivery_words",
     "gap_words",
+    "some_without_owner",
     "words_of_attempt",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from webhookproxy.reasons.codes import DiskReason, StoringReason
-from webhookproxy.reasons.words import NOTHING_TO_DO, Words
+from webhookproxy.reasons.words import NOTHING_TO_DO, Words, plural
 
 _WAITS = (
     "Os eventos esperam na memória e são gravados assim que der; com a memória cheia, deixamos de "
@@ -68,3 +68,22 @@ DISK_WORDS: Mapping[DiskReason, Words] = MappingProxyType(
         ),
     }
 )
+
+# For people who see only their own companies.
+OTHERS_WITHOUT_OWNER = Words(
+    english="No process owns the sockets of some companies.",
+    what="Nenhum processo cuida da conexão de algumas empresas; o que cuidava parou {since}.",
+    then="Outro processo assume em segundos, se houver um; senão, os eventos delas se perdem.",
+    you="Veja se as suas estão conectadas; se não, fale com quem cuida do servidor.",
+)
+
+
+def some_without_owner(companies: int) -> Words:
+    """Return the words for the time in which so many companies, and not all, have no owner."""
+    many = plural(companies, "empresa", "empresas")
+    return Words(
+        english=f"No process owns the sockets of {companies} companies.",
+        what=f"{many} sem conexão: nenhum processo cuida delas; o que cuidava parou {{since}}.",
+        then="Outro processo assume em segundos, se houver um; senão, os eventos delas se perdem.",
+        you="Veja em Processos qual parou, e inicie outro no lugar dele.",
+    )

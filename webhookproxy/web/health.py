@@ -10,10 +10,12 @@ from flask import Blueprint, Flask, Response, current_app, jsonify
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.ownership.lease import HEARTBEAT_MS, owner_seen_ms
+from webhookproxy.database.clock import database_clock, seconds_now
+from webhookproxy.database.fence import SHARDS
+from webhookproxy.database.ownership.lease import HEARTBEAT_MS
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import storing
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.extensions import db
 from webhookproxy.housekeeping.disk_space import look
 from webhookproxy.models.audit import Action, AuditEntry
@@ -24,10 +26,12 @@ blueprint = Blueprint("health", __name__)
 PATH, METRICS_PATH = "/saude", "/metrics"
 _FINAL_DOT = re.compile(r"\.(?=(:[0-9]*)?$)")
 
-_SOCKETS = text(
+# Without its living owner no socket is open, whatever the row says.
+_SOCKETS = (
     "SELECT COUNT(*), COALESCE(SUM(CASE WHEN n.state = 'connected' AND n.fence = l.fence"
-    " THEN 1 ELSE 0 END), 0) FROM companies c JOIN connections n ON n.company_id = c.id"
-    " LEFT JOIN leases l ON l.shard = 0"
+    f" AND {{now}} - l.heartbeat_at <= {HEARTBEAT_MS} THEN 1 ELSE 0 END), 0)"
+    " FROM companies c JOIN connections n ON n.company_id = c.id"
+    f" LEFT JOIN leases l ON l.shard = c.id % {SHARDS}"
     " WHERE c.should_connect AND c.deleted_at IS NULL"
 )
 # The first open delivery of each webhook is one step into an index: no rows are counted.
@@ -71,7 +75,7 @@ def answer_every_host(app: Flask) -> None:
 
 @blueprint.get(PATH)
 def show() -> tuple[Response, int]:
-    """Return facts as JSON; 503 when neither this process nor the owner stores events."""
+    """Return facts as JSON; 503 when this process or an owner of sockets stores no events."""
     engine: Engine | None = current_app.extensions.get("engine")
     health = None if engine is None else engine.health()
     now = storing(db.session(), here=health is None or health.storing)
@@ -82,8 +86,8 @@ def show() -> tuple[Response, int]:
             facts = _stored()
     if health is None:
         return jsonify({"storing": False, "owner": False, **facts}), 503
-    if health.owner:
-        # The owner knows its sockets; the rows only have what it wrote last.
+    if health.owns_all:
+        # An owner knows its sockets; the rows only have what it wrote last.
         facts["sockets"] = {
             "wished": health.sockets_wished,
             "connected": health.sockets_connected,
@@ -102,13 +106,12 @@ def show() -> tuple[Response, int]:
 def _stored() -> dict[str, object]:
     """Return what the database says about all processes."""
     connection = db.session.connection()
-    seen_ms = owner_seen_ms(connection)
-    wished, connected = stored_sockets(connection, seen_ms)
+    wished, connected = stored_sockets(connection)
     waiting, oldest_ms = connection.execute(_WAITING).one()
     disk = look(connection, current_app.config["MAX_DATA_BYTES"])
     backup_at = connection.scalar(_LAST_BACKUP)
     return {
-        "owner_seen_ms": seen_ms,
+        "owner_seen_ms": read_owners(db.session()).seen_ms,
         "sockets": {"wished": wished, "connected": connected},
         "disk": {
             "alarm": disk.alarm,
@@ -124,15 +127,11 @@ def _stored() -> dict[str, object]:
     }
 
 
-def stored_sockets(connection: Connection, seen_ms: int | None) -> tuple[int, int]:
-    """Return how many sockets are wished and how many are connected, as the owner wrote it.
-
-    `seen_ms` is the age of the owner's last heartbeat.
-    """
-    wished, connected = connection.execute(_SOCKETS).one()
-    # Without a living owner no socket is open, whatever the rows say.
-    lives = seen_ms is not None and seen_ms <= HEARTBEAT_MS
-    return int(wished), int(connected) if lives else 0
+def stored_sockets(connection: Connection) -> tuple[int, int]:
+    """Return how many sockets are wished and how many are connected, as the owners wrote it."""
+    clock = database_clock(connection.dialect.name)
+    wished, connected = connection.execute(text(_SOCKETS.format(now=clock))).one()
+    return int(wished), int(connected)
 
 
 def _seconds_since(moment: float) -> float:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from tests.engine.processes.playing import process
 from tests.web.support.sockets import execute, owner
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.engine.processes.listing import SILENT_MS, list_processes
 from webhookproxy.extensions import db
 
@@ -20,7 +21,7 @@ def test_the_owner_comes_first_then_who_lives_then_who_is_silent(any_app: Flask)
     process(any_app, "frozen", "owner", started_ago_ms=7_000_000)
     process(any_app, "owner", "owner", started_ago_ms=1_000)
     with any_app.app_context(), Session(db.engine) as session:
-        found = list_processes(session)
+        found = list_processes(session, read_owners(session))
         assert [each.process.name for each in found] == ["owner", "standby", "frozen", "silent"]
         assert [each.role for each in found] == ["owner", "standby", "pages", "pages"]
         assert [each.lives for each in found] == [True, True, True, False]

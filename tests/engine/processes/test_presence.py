@@ -36,7 +36,7 @@ class Playing:
     def __init__(self, app: Flask, name: str = "host:1:a") -> None:
         self.role = Role.PAGES
         self.counts = Counts(0, Tally(), Durations())
-        health = Health(False, True, 4, 3, 0, 0)
+        health = Health(0, True, 4, 3, 0, 0)
         self.presence = Presence(
             store_of(app), name, lambda: self.role, lambda: health, lambda: self.counts
         )

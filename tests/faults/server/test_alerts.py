@@ -97,6 +97,7 @@ def test_a_postgresql_that_is_really_stopped_is_told_once_and_everything_else_af
         None,
         looking,
         lambda: True,
+        lambda: True,
         alerting.clock,
     )
     owner(postgresql_app)

@@ -24,12 +24,14 @@ from tests.web.support.sockets import (
     usually,
 )
 from tests.web.support.streams import open_page
-from webhookproxy.engine.liveness import Owner
+from webhookproxy.database.fence import ALL_SHARDS
+from webhookproxy.engine.owners import Owner, Owners
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.web.connection.silence import Silence, odd
 
 MINUTE_MS = 60_000
+OWNERS = Owners(dict.fromkeys(ALL_SHARDS, Owner(FENCE, "host:1", None, 0, None)))
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def silent(app: Flask, company: int, minutes: float, **facts: Any) -> None:
 def found() -> dict[int, Silence]:
     """What a page finds among all companies."""
     query = select(Company).options(joinedload(Company.connection))
-    return odd(db.session(), list(db.session.scalars(query)), Owner(alive=True, fence=FENCE))
+    return odd(db.session(), list(db.session.scalars(query)), OWNERS)
 
 
 def test_what_is_usual_is_read_from_the_counters_of_eight_weeks(either: Flask) -> None:

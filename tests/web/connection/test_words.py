@@ -9,17 +9,15 @@ from typing import Any, TypeAlias
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection as DatabaseConnection
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.support.application import store_of
 from tests.web.conftest import Place
 from tests.web.support.browser import Browser
+from tests.web.support.sockets import FENCE, owner
 from webhookproxy.models import Company
 from webhookproxy.reasons import CONNECTION_WORDS, ConnectionReason, ConnectionState
 
-FENCE = 7
 S: TypeAlias = ConnectionState
 R: TypeAlias = ConnectionReason
 # By state: label, drawing and colour as a person sees them.
@@ -57,26 +55,6 @@ WRITTEN = [
     (S.TOKEN_REFUSED, R.REFUSED, True),
     *((S.RECONNECTING, reason, True) for reason in LOST),
 ]
-
-
-def execute(app: Flask, statement: str, **values: Any) -> None:
-    def job(connection: DatabaseConnection) -> None:
-        connection.execute(text(statement), values)
-
-    store_of(app).run(job)
-
-
-def owner(app: Flask, age_ms: int = 0, fence: int = FENCE) -> None:
-    """The owner of the sockets said so long ago that it lives."""
-    execute(app, "DELETE FROM leases")
-    execute(
-        app,
-        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id, last_delivery_id)"
-        " VALUES (0, :fence, 'host:1',"
-        " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :age, 0, 0)",
-        age=age_ms,
-        fence=fence,
-    )
 
 
 def wrote(

@@ -18,6 +18,7 @@ from tests.support.simulator_process import SimulatorProcess
 from tests.web.metrics.scraping import ALLOWED, TOKEN, Scraped, scrape
 from tests.web.support.sockets import execute, owner
 from webhookproxy.counts import PLACES, Durations
+from webhookproxy.database.fence import SHARDS
 from webhookproxy.delivery.outcomes.tally import Tally
 from webhookproxy.engine.health import Counts, Health
 from webhookproxy.engine.lifecycle import Engine
@@ -122,7 +123,7 @@ class IdleEngine:
     """The engine of an owner that did nothing so far."""
 
     def health(self) -> Health:
-        return Health(True, True, 2, 1, 3, 4)
+        return Health(SHARDS, True, 2, 1, 3, 4)
 
     def counts(self) -> Counts:
         return Counts(0, Tally(), Durations())

@@ -11,6 +11,8 @@ from flask import Flask
 from sqlalchemy import Connection, insert, text
 
 from tests.support.application import store_of
+from tests.support.databases import own
+from webhookproxy.database.fence import SHARDS, WHOLE, Share
 from webhookproxy.engine.health import Health
 from webhookproxy.models import HourlyEvents
 
@@ -27,14 +29,14 @@ def execute(app: Flask, statement: str, **values: Any) -> None:
     store_of(app).run(job)
 
 
-def owner(app: Flask, age_ms: int = 0) -> None:
-    """A process owns the sockets, and last said so long ago that it lives."""
-    execute(app, "DELETE FROM leases")
+def owner(app: Flask, age_ms: int = 0, share: Share = WHOLE, fence: int = FENCE) -> None:
+    """A process owns a share of the sockets, and last said so long ago that it lives."""
+    shards = ", ".join(map(str, sorted(share.shards)))
+    own(app, share)
     execute(
         app,
-        "INSERT INTO leases (shard, fence, holder, heartbeat_at, last_event_id,"
-        " last_delivery_id) VALUES (0, :fence, 'host:1', :at, 0, 0)",
-        fence=FENCE,
+        f"UPDATE leases SET fence = :fence, heartbeat_at = :at WHERE shard IN ({shards})",
+        fence=fence,
         at=int(time.time() * 1000) - age_ms,
     )
 
@@ -91,7 +93,7 @@ class FakeEngine:
 
     def health(self) -> Health:
         """As it was told."""
-        return Health(self.owner, self.storing, 0, 0, 0, 0)
+        return Health(SHARDS if self.owner else 0, self.storing, 0, 0, 0, 0)
 
     def wake(self) -> None:
         """Nothing follows."""

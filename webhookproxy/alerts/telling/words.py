@@ -81,6 +81,13 @@ def begun(alert: Alert, now: datetime, recovered: str = "") -> str:
     )
 
 
+def begun_for_some(companies: int, alert: Alert, now: datetime) -> str:
+    """Return the sentence of a time in which so many companies, and not all, have no owner."""
+    many = plural(companies, "empresa", "empresas")
+    since = _since(alert, now)
+    return f"{many} sem conexão: nenhum processo cuida delas {since}, e os eventos se perdem."
+
+
 def over(alert: Alert, now: datetime, recovered: str = "") -> str:
     """Return the sentence of a state that ended, to follow the name of what was in it.
 

@@ -8,7 +8,7 @@ from webhookproxy.api.reads.companies import CompanyAnswer, CompanyPath, answer_
 from webhookproxy.api.shared.access import caller, company_of
 from webhookproxy.api.shared.operations import Operations
 from webhookproxy.api.shared.writing import write
-from webhookproxy.engine.liveness import read_owner
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import Action, record_company
 from webhookproxy.models.companies import find_company, wish_connection
@@ -37,4 +37,4 @@ def _wish(company_id: int, *, connected: bool) -> CompanyAnswer:
             record_company(session, who, action, company_id)
 
     write(job, company_id)
-    return answer_of(company_of(company_id), read_owner(db.session()))
+    return answer_of(company_of(company_id), read_owners(db.session()))

@@ -8,7 +8,8 @@ from webhookproxy.api.shared.access import company_of, visible_companies
 from webhookproxy.api.shared.ids import CompanyId, Time
 from webhookproxy.api.shared.operations import Given, Operations
 from webhookproxy.api.shared.paging import Page, PageQuery
-from webhookproxy.engine.liveness import Owner, read_owner, shown_state
+from webhookproxy.engine.liveness import shown_state
+from webhookproxy.engine.owners import Owners, read_owners
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
 from webhookproxy.reasons import CONNECTION_WORDS
@@ -72,20 +73,20 @@ def list_companies(query: PageQuery) -> CompanyPage:
     wanted = visible_companies().limit(query.limit + 1)
     if after is not None:
         wanted = wanted.where(Company.id > after)
-    rows, owner = session.scalars(wanted).all(), read_owner(session)
+    rows, owners = session.scalars(wanted).all(), read_owners(session)
     shown, next_cursor = query.cut(rows, lambda company: (company.id,))
     return CompanyPage(
-        items=[answer_of(company, owner) for company in shown], next_cursor=next_cursor
+        items=[answer_of(company, owners) for company in shown], next_cursor=next_cursor
     )
 
 
 @operations.reads("/companies/<company>", CompanyAnswer, "Mostra uma empresa")
 def show_company(path: CompanyPath) -> CompanyAnswer:
     """Show one company."""
-    return answer_of(company_of(path.company), read_owner(db.session()))
+    return answer_of(company_of(path.company), read_owners(db.session()))
 
 
-def answer_of(company: Company, owner: Owner) -> CompanyAnswer:
+def answer_of(company: Company, owners: Owners) -> CompanyAnswer:
     """Return a company as the API answers it."""
     return CompanyAnswer(
         id=company.id,
@@ -107,14 +108,14 @@ def answer_of(company: Company, owner: Owner) -> CompanyAnswer:
         recording_days=company.recording_days,
         observe_second=company.observe_second,
         created_at=company.created_at,
-        connection=connection_of(company, owner),
+        connection=connection_of(company, owners),
     )
 
 
-def connection_of(company: Company, owner: Owner) -> ConnectionState:
+def connection_of(company: Company, owners: Owners) -> ConnectionState:
     """Return a company's connection; never connected on an old heartbeat."""
     connection = company.connection
-    state, reason = shown_state(connection, owner, wished=company.should_connect)
+    state, reason = shown_state(connection, owners, wished=company.should_connect)
     return ConnectionState(
         should_connect=company.should_connect,
         state=state.value,

@@ -11,7 +11,8 @@ from webhookproxy.api.shared.ids import CompanyId, Time, WebhookId
 from webhookproxy.api.shared.operations import Operations
 from webhookproxy.database.clock import utc_now
 from webhookproxy.engine.lifecycle import Engine
-from webhookproxy.engine.liveness import read_owner, storing
+from webhookproxy.engine.liveness import storing
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.extensions import db
 from webhookproxy.models.webhooks import live_webhooks
 from webhookproxy.troubles.now import troubles_of
@@ -58,7 +59,7 @@ def show_status() -> Status:
     """Show the connections, and the webhooks with which something is wrong."""
     session = db.session()
     found = session.scalars(visible_companies().limit(COMPANIES_MAX + 1)).all()
-    companies, owner = found[:COMPANIES_MAX], read_owner(session)
+    companies, owners = found[:COMPANIES_MAX], read_owners(session)
     webhooks = {each.id: each for each in live_webhooks(session, [c.id for c in companies])}
     troubles = troubles_of(webhooks.values(), utc_now())
     engine: Engine | None = current_app.extensions.get("engine")
@@ -68,7 +69,7 @@ def show_status() -> Status:
         is_storing=stored.ok,
         storing_reason=stored.reason.value,
         companies=[
-            CompanyState(id=each.id, name=each.name, connection=connection_of(each, owner))
+            CompanyState(id=each.id, name=each.name, connection=connection_of(each, owners))
             for each in companies
         ],
         troubled_webhooks=[

@@ -12,7 +12,7 @@ from webhookproxy.api.shared.problems import ApiProblem
 from webhookproxy.api.writes.bodies import CompanyBody, NewCompanyBody
 from webhookproxy.api.writes.conditions import MatchHeader, OnceHeader
 from webhookproxy.declared.companies import given_company
-from webhookproxy.engine.liveness import read_owner
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.extensions import db
 from webhookproxy.models import companies
 from webhookproxy.models.accounts.api_tokens import Scope
@@ -94,4 +94,4 @@ def delete_company(path: CompanyPath, header: MatchHeader) -> Response:
 
 
 def _answer(company_id: int) -> CompanyAnswer:
-    return answer_of(company_of(company_id), read_owner(db.session()))
+    return answer_of(company_of(company_id), read_owners(db.session()))

@@ -15,8 +15,10 @@ from webhookproxy.cli.relay.reach import lookup_warning
 from webhookproxy.cli.shared.context import policy, write, write_each
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
+from webhookproxy.cli.shared.serving import unserved
 from webhookproxy.cli.shared.values import COMPANY, Number, one_or_more, with_stdin
-from webhookproxy.engine.liveness import read_owner, shown_state
+from webhookproxy.engine.liveness import shown_state
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.events.contract import token_mask
 from webhookproxy.extensions import db
 from webhookproxy.models import Company
@@ -158,7 +160,7 @@ def create(name: str, token: str, **fields: Any) -> None:
 @json_option
 def list_companies(as_json: bool) -> None:
     """Show every company."""
-    owner = read_owner(db.session())
+    owners = read_owners(db.session())
     companies = db.session.scalars(
         select(Company)
         .where(Company.deleted_at.is_(None))
@@ -179,7 +181,7 @@ def list_companies(as_json: bool) -> None:
             "has_rest_token": each.has_rest_token,
             "rest_url": each.rest_url,
             "wished": each.should_connect,
-            "state": shown_state(each.connection, owner, wished=each.should_connect)[0].value,
+            "state": shown_state(each.connection, owners, wished=each.should_connect)[0].value,
         }
         for each in companies
     ]
@@ -221,8 +223,8 @@ def edit(company: int, token: str | None, **fields: Any) -> None:
 def connect(companies: Sequence[int]) -> None:
     """Connect companies; the running server does it, now and after every restart."""
     _wish(companies, connected=True)
-    if not read_owner(db.session()).alive:
-        note("No server is running now: companies connect when one runs.")
+    if (whom := unserved(db.session(), companies)) is not None:
+        note(f"No server is running now{whom}: companies connect when one runs.")
 
 
 @group.command("disconnect")

@@ -34,7 +34,7 @@ def compare(company: int, day: str | None, as_json: bool) -> None:
     """Compare a day with 3C Plus: calls there, here, and at webhooks; needs a running server."""
     find_company(db.session(), company)
     chosen = yesterday() if day is None else _read(day)
-    refuse_without_server(db.session())
+    refuse_without_server(db.session(), company)
     asked = write(lambda session: ask_comparison(session, company, chosen, CLI))
     why = "There was an error of the server: its log says which."
     row = wait_for(DayComparison, asked, ComparisonState.FINISHED, why)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import click
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookproxy.cli.shared.context import write, write_each
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import note
+from webhookproxy.cli.shared.serving import unserved
 from webhookproxy.cli.shared.values import DELIVERY, RESEND, WEBHOOK, Number, one_or_more
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.engine.liveness import read_owner
 from webhookproxy.extensions import db
+from webhookproxy.models import Delivery, Webhook
 from webhookproxy.models.audit import CLI
 from webhookproxy.models.deliveries.actions import Resent, Tried, TriedNow, resend, try_now
 from webhookproxy.models.deliveries.bulk_resends import begin, cancel
@@ -37,7 +39,7 @@ def resend_delivery(deliveries: Sequence[int], new_format: bool) -> None:
     for delivery, resent in write_each(deliveries, job).items():
         queued = resent is Resent.QUEUED
         click.echo(f"delivery_{delivery} {'is queued again' if queued else 'was waiting already'}.")
-    _say_whether_it_goes_out()
+    _say_whether_it_goes_out(_companies_of(deliveries))
 
 
 @group.command("resend-missed")
@@ -53,7 +55,7 @@ def resend_missed(
     since_ms = None if hours is None else round((seconds_now() - hours * 3600) * 1000)
     states = MISSED if cancelled else (DeliveryState.REFUSED, DeliveryState.EXPIRED)
     wanted = Wanted(webhook, states, event, since_ms)
-    find_webhook(db.session(), webhook)
+    company = find_webhook(db.session(), webhook).company_id
     counted = count(db.session(), wanted)
     much = f"{'more than ' if counted.is_cut else ''}{counted.count}"
     if not yes:
@@ -63,7 +65,7 @@ def resend_missed(
         )
     made = write(lambda session: begin(session, wanted, counted, CLI))
     click.echo(f"resend_{made} of {much} deliveries to webhook_{webhook} is begun.")
-    _say_whether_it_goes_out()
+    _say_whether_it_goes_out([company])
 
 
 @group.command("stop-resend")
@@ -95,7 +97,7 @@ def retry_delivery(deliveries: Sequence[int]) -> None:
         why = f": it comes before delivery_{each}" if earlier else ""
         click.echo(f"delivery_{tried.delivery_id} is tried now{why}.")
     if len(ended) < len(done):
-        _say_whether_it_goes_out()
+        _say_whether_it_goes_out(_companies_of(done))
     if ended:
         names = " ".join(ended)
         raise BadInput(
@@ -103,6 +105,11 @@ def retry_delivery(deliveries: Sequence[int]) -> None:
         )
 
 
-def _say_whether_it_goes_out() -> None:
-    if not read_owner(db.session()).alive:
-        note("No server is running now: it is sent when one runs.")
+def _companies_of(deliveries: Collection[int]) -> list[int]:
+    of_webhook = select(Webhook.company_id).join(Delivery, Delivery.webhook_id == Webhook.id)
+    return list(db.session.scalars(of_webhook.where(Delivery.id.in_(deliveries)).distinct()))
+
+
+def _say_whether_it_goes_out(companies: Iterable[int]) -> None:
+    if (whom := unserved(db.session(), companies)) is not None:
+        note(f"No server is running now{whom}: it is sent when one runs.")

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Command
 from webhookproxy.cli.shared.output import note
+from webhookproxy.cli.shared.serving import unserved
 from webhookproxy.cli.shared.values import COMPANY
 from webhookproxy.database.clock import ms_now
-from webhookproxy.engine.liveness import read_owner
 from webhookproxy.extensions import db
 from webhookproxy.models import Recovery
 from webhookproxy.models.audit import CLI
@@ -48,7 +48,7 @@ def recover(company: int, since: str, until: str | None, dry_run: bool, yes: boo
     zone = ZoneInfo(find_company(session, company).timezone)
     begin = _read(since, zone)
     end = ms_now() if until is None else _read(until, zone)
-    refuse_without_server(session)
+    refuse_without_server(session, company)
     recovery = write(lambda session: ask(session, company, begin, end, CLI))
     why = "The company wants it no longer."
     counted = wait_for(Recovery, recovery, RecoveryState.COUNTED, why)
@@ -70,10 +70,12 @@ def _read(typed: str, zone: ZoneInfo) -> int:
     return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
 
 
-def refuse_without_server(session: Session) -> None:
-    """Raise BadInput if no server runs that could ask 3C Plus."""
-    if not read_owner(session).alive:
-        raise BadInput("No server is running: it is the one that asks 3C Plus. Start it first.")
+def refuse_without_server(session: Session, company: int) -> None:
+    """Raise BadInput if no server runs that could ask 3C Plus about a company."""
+    if (whom := unserved(session, [company])) is not None:
+        raise BadInput(
+            f"No server is running{whom}: it is the one that asks 3C Plus. Start it first."
+        )
 
 
 def wait_for(table: type[R], number: int, wanted: str, why: str) -> R:

@@ -11,9 +11,9 @@ from flask.cli import with_appcontext
 from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Command
 from webhookproxy.cli.shared.output import note
+from webhookproxy.cli.shared.serving import unserved
 from webhookproxy.cli.shared.values import WEBHOOK
 from webhookproxy.database.clock import utc_now
-from webhookproxy.engine.liveness import read_owner
 from webhookproxy.extensions import db
 from webhookproxy.models.audit import CLI
 from webhookproxy.models.companies import find_company
@@ -45,8 +45,8 @@ def send_stored(webhook: int, since: str, event: str, yes: bool) -> None:
         )
     made = write(lambda writing: begin(writing, wanted, counted, CLI))
     click.echo(f"resend_{made} of {much} events to webhook_{webhook} is begun.")
-    if not read_owner(session).alive:
-        note("No server is running now: it is sent when one runs.")
+    if (whom := unserved(session, [found.company_id])) is not None:
+        note(f"No server is running now{whom}: it is sent when one runs.")
 
 
 def _moment(typed: str, timezone: str) -> int:

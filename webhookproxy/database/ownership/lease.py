@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from webhookproxy.database.bulk import numbers
 from webhookproxy.database.clock import database_clock
-from webhookproxy.database.fence import SHARDS, WHOLE, Fence, Share, take
+from webhookproxy.database.fence import WHOLE, Fence, Share, take
 from webhookproxy.database.ownership.locks import Lock
 from webhookproxy.database.schema import is_current
 from webhookproxy.database.store import Store, StoreUnavailable
@@ -99,13 +99,3 @@ def _beat(connection: Connection, *, shards: Iterable[int], failing_since_ms: in
     statement = f"UPDATE leases SET heartbeat_at = {clock}, failing_since = :since"
     owned = numbers(sorted(shards))
     connection.execute(text(f"{statement} WHERE shard IN ({owned})"), {"since": failing_since_ms})
-
-
-def owner_seen_ms(connection: Connection) -> int | None:
-    """Return the age of the oldest heartbeat of an owner, in milliseconds.
-
-    None if a shard never had an owner.
-    """
-    clock = database_clock(connection.dialect.name)
-    query = f"SELECT CASE WHEN COUNT(*) = {SHARDS} THEN {clock} - MIN(heartbeat_at) END FROM leases"
-    return connection.execute(text(query)).scalar()

@@ -1,13 +1,17 @@
-"""The server's processes for administrators: which one owns the sockets, and how much each does."""
+"""The server's processes for administrators: which own the sockets, and how much each does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, abort, render_template, url_for
+from flask import Blueprint, abort, current_app, render_template, url_for
 from werkzeug.wrappers import Response
 
+from webhookproxy.database.fence import shares_with
+from webhookproxy.engine.liveness import wished_of
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.engine.processes.listing import Listed, list_processes
 from webhookproxy.extensions import db
 from webhookproxy.models.installation.processes import Role
@@ -45,12 +49,19 @@ def _facts() -> dict[str, Any]:
     # An administrator may have become an operator while the page is open.
     if not account().is_admin:
         abort(404)
-    processes = list_processes(db.session())
+    session = db.session()
+    owners = read_owners(session)
+    count = owners.shares(current_app.config["SHARES"])
+    processes = list_processes(session, owners)
     living = [each for each in processes if each.lives]
     return {
         "processes": processes,
         "look_of": _look_of,
-        "owner": next((each.process for each in processes if each.is_owner), None),
+        "owners": [each.process for each in processes if each.is_owner],
+        "share_count": count,
+        "shares_of": partial(shares_with, count=count),
+        "missing": shares_with(owners.missing, count),
+        "without_owner": wished_of(session, owners.missing),
         "waiting": sum(each.role == Role.STANDBY for each in living),
         "versions": _versions(living),
     }

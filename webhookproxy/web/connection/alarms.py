@@ -11,7 +11,8 @@ from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import Storing, storing
 from webhookproxy.extensions import db
 from webhookproxy.housekeeping import disk_space
-from webhookproxy.reasons import Words
+from webhookproxy.reasons import OTHERS_WITHOUT_OWNER, Words
+from webhookproxy.web.shared.access import account
 from webhookproxy.web.shared.formats import clock
 
 
@@ -36,6 +37,8 @@ def _alarms() -> list[Alarm]:
         return []
     engine: Engine | None = current_app.extensions.get("engine")
     found = storing(db.session(), here=engine is None or engine.health().storing)
+    if found.companies is not None:
+        return [Alarm("Parte das empresas está sem conexão.", _words(found), grave=True)]
     if not found.ok:
         return [Alarm("Não está gravando.", _words(found), grave=True)]
     try:
@@ -46,7 +49,10 @@ def _alarms() -> list[Alarm]:
 
 
 def _words(found: Storing) -> Words:
+    words = found.words
+    if found.companies is not None and not account().is_admin:
+        words = OTHERS_WITHOUT_OWNER
     if found.since is None:
-        return found.words.filled()
+        return words.filled()
     moment = clock(found.since)
-    return found.words.filled(since=f"em {moment}" if "/" in moment else f"às {moment}")
+    return words.filled(since=f"em {moment}" if "/" in moment else f"às {moment}")

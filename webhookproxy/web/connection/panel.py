@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.database.clock import utc_now
-from webhookproxy.engine.liveness import Owner, read_owner, shown_state
+from webhookproxy.engine.liveness import shown_state
+from webhookproxy.engine.owners import Owners, read_owners
 from webhookproxy.models import Company
 from webhookproxy.models.audit import Action, record_company
 from webhookproxy.models.companies import find_company, wish_connection
@@ -72,15 +73,15 @@ class Shown:
 
 def shown_now(session: Session, companies: Sequence[Company]) -> dict[int, Shown]:
     """Return how the page describes the connections of these companies, by number."""
-    owner = read_owner(session)
-    silences = odd(session, companies, owner)
-    return {each.id: shown(each, owner, silences.get(each.id)) for each in companies}
+    owners = read_owners(session)
+    silences = odd(session, companies, owners)
+    return {each.id: shown(each, owners, silences.get(each.id)) for each in companies}
 
 
-def shown(company: Company, owner: Owner, silence: Silence | None = None) -> Shown:
+def shown(company: Company, owners: Owners, silence: Silence | None = None) -> Shown:
     """Return how the page describes a company's connection; never green on an old heartbeat."""
     connection = company.connection
-    state, reason = shown_state(connection, owner, wished=company.should_connect)
+    state, reason = shown_state(connection, owners, wished=company.should_connect)
     drawing, colour = _LOOKS[state]
     label = CONNECTION_LABELS[state] + ("…" if state in _MOVING else "")
     never = is_never_connected(company)

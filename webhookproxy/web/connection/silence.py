@@ -9,7 +9,8 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.engine.liveness import Owner, shown_state
+from webhookproxy.engine.liveness import shown_state
+from webhookproxy.engine.owners import Owners
 from webhookproxy.models import Company
 from webhookproxy.reasons import ConnectionState, Words
 from webhookproxy.troubles import silence
@@ -33,15 +34,15 @@ class Silence(silence.Silence):
         )
 
 
-def odd(session: Session, companies: Sequence[Company], owner: Owner) -> dict[int, Silence]:
+def odd(session: Session, companies: Sequence[Company], owners: Owners) -> dict[int, Silence]:
     """Return the odd silences of those of these companies that are connected, by number."""
-    connected = [each for each in companies if _is_connected(each, owner)]
+    connected = [each for each in companies if _is_connected(each, owners)]
     found = silence.odd_silences(session, connected, _usuals(), seconds_now())
     return {company_id: Silence(each.since, each.usual) for company_id, each in found.items()}
 
 
-def _is_connected(company: Company, owner: Owner) -> bool:
-    state, _ = shown_state(company.connection, owner, wished=company.should_connect)
+def _is_connected(company: Company, owners: Owners) -> bool:
+    state, _ = shown_state(company.connection, owners, wished=company.should_connect)
     return state is ConnectionState.CONNECTED
 
 

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.database.clock import utc_now
 from webhookproxy.delivery.sending.trial import prepare_trial
-from webhookproxy.engine.liveness import read_owner, shown_state
+from webhookproxy.engine.liveness import shown_state
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.extensions import db
 from webhookproxy.listener.client import Address
 from webhookproxy.models import Company, Webhook
@@ -77,8 +78,8 @@ def _owners(company: Company) -> dict[str, Callable[[], Mapping[str, Any]]]:
 
 def _address(company: Company) -> Address | None:
     """Return the address to ask about the token; None while the connection itself shows it."""
-    owner = read_owner(db.session())
-    state, _ = shown_state(company.connection, owner, wished=company.should_connect)
+    owners = read_owners(db.session())
+    state, _ = shown_state(company.connection, owners, wished=company.should_connect)
     if state is not ConnectionState.DISCONNECTED:
         return None
     return Address(company.socket_url, company.token, company.agent_id)

@@ -1,6 +1,6 @@
 """What this process knows of itself. Counters begin at 0 with it.
 
-The label `process` tells the figures of the owner of the sockets from those of processes that wait:
+The label `process` tells the figures of an owner of sockets from those of processes that wait:
 a monitor that asks one address may be answered by any of them.
 """
 
@@ -39,6 +39,8 @@ def storing_now(is_storing: bool) -> Metric:
 def families(health: Health, counts: Counts) -> Iterator[Metric]:
     """Yield the figures of this process."""
     role = "owner" if health.owner else "standby"
+    owned = "Shards of companies, of 64, that this process owns."
+    yield _gauge("webhookproxy_shards_owned", owned, role, health.shards)
     yield _counter("webhookproxy_events", "Events stored.", role, counts.stored_events)
     attempts = CounterMetricFamily(
         "webhookproxy_attempts",

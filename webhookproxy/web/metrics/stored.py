@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.clock import ms_now
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.engine.processes.listing import list_processes
 from webhookproxy.housekeeping.disk_space import look
 from webhookproxy.models.installation.processes import Role
@@ -59,13 +60,16 @@ def disk(connection: Connection, limit_bytes: int) -> Iterator[Metric]:
 
 
 def processes(session: Session) -> Iterator[Metric]:
-    """Yield how many processes live, by what they do with the sockets."""
+    """Yield how many processes live, by what they do with the sockets, and what none owns."""
+    owners = read_owners(session)
     about = "Processes that gave a sign of life in the last 30 s, by what they do."
     family = GaugeMetricFamily("webhookproxy_processes", about, labels=["role"])
-    living = [each.role for each in list_processes(session) if each.lives]
+    living = [each.role for each in list_processes(session, owners) if each.lives]
     for role in Role:
         family.add_metric([role.value], living.count(role.value))
     yield family
+    about = "Shards of companies, of 64, whose owner gave no sign of life in the last 10 s."
+    yield GaugeMetricFamily("webhookproxy_shards_without_owner", about, len(owners.missing))
 
 
 def sockets(wished: int, connected: int) -> Iterator[Metric]:

@@ -12,7 +12,6 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from webhookproxy.database.ownership.lease import owner_seen_ms
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.liveness import storing
 from webhookproxy.extensions import db
@@ -49,20 +48,21 @@ def _families() -> Iterator[Metric]:
     yield from _SYSTEM.collect()
     if engine is not None and health is not None:
         yield from process.families(health, engine.counts())
-    if health is not None and health.owner:
+    owns_all = health is not None and health.owns_all
+    if health is not None and owns_all:
         yield from sockets(health.sockets_wished, health.sockets_connected)
     # A database that did not answer a moment ago would only be waited for again.
     if now.reason is not StoringReason.DATABASE_GONE:
-        yield from _from_the_database(is_owner=health is not None and health.owner)
+        yield from _from_the_database(owns_all=owns_all)
 
 
-def _from_the_database(*, is_owner: bool) -> Iterator[Metric]:
+def _from_the_database(*, owns_all: bool) -> Iterator[Metric]:
     """Yield what any process can read; after an error the rest is missing."""
     try:
         connection = db.session.connection()
-        if not is_owner:
-            # The owner knows its sockets; the rows only have what it wrote last.
-            yield from sockets(*stored_sockets(connection, owner_seen_ms(connection)))
+        if not owns_all:
+            # An owner knows its sockets; the rows only have what it wrote last.
+            yield from sockets(*stored_sockets(connection))
         yield from processes(db.session())
         yield from gaps(connection)
         yield from disk(connection, current_app.config["MAX_DATA_BYTES"])

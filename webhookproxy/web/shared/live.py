@@ -21,8 +21,8 @@ from webhookproxy.web.shared import access
 # However much happens, a page is drawn at most once in this time.
 DRAW_SECONDS = 0.5
 # An old heartbeat must turn green off, and no one tells that it is old: so every page is drawn
-# again after this time. A process that neither owns the sockets nor hears of the others' changes
-# (on SQLite, or while its connection for that is away) is told nothing at all.
+# again after this time. A process that neither owns all sockets nor hears of the others' changes
+# (on SQLite, or while its connection for that is away) is told nothing of what others own.
 LOOK_SECONDS = 2.0
 LOOK_SECONDS_ELSEWHERE = 0.8
 BEAT_SECONDS = 5.0
@@ -122,6 +122,6 @@ def _drawing(page: str, draw: _Draw, changed_at: float) -> _Drawing:
 def _wait(broadcast: Broadcast, listener: Listener) -> None:
     gevent.sleep(DRAW_SECONDS)
     engine: Engine | None = current_app.extensions.get("engine")
-    owner = engine is not None and engine.health().owner
-    is_told = owner or broadcast.hears_others
+    owns_all = engine is not None and engine.health().owns_all
+    is_told = owns_all or broadcast.hears_others
     listener.wait((LOOK_SECONDS if is_told else LOOK_SECONDS_ELSEWHERE) - DRAW_SECONDS)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webhookproxy.database.clock import utc_now
-from webhookproxy.engine.liveness import read_owner
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.extensions import db
 from webhookproxy.models import Webhook
 from webhookproxy.models.audit import Action, record_webhook
@@ -83,7 +83,7 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
     return {
         "webhook": webhook,
         "company": company,
-        "connection": shown(company, read_owner(session)),
+        "connection": shown(company, read_owners(session)),
         "shown": with_answers(session, [shown_webhook(webhook, company.timezone)])[0],
         "rate": rates(session, [webhook.id], since)[webhook.id],
         "twice_until": webhook.signs_twice_until(utc_now()),
