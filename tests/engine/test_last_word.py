@@ -10,7 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from tests.alerts.world import NOON, Alerting, refuse
-from webhookproxy.database.fence import ALL_SHARDS
+from webhookproxy.database.fence import ALL_SHARDS, shares_of
 from webhookproxy.engine import last_word as last_words
 from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.liveness import Storing
@@ -36,7 +36,7 @@ def alerting(app: Flask) -> Alerting:
     return made
 
 
-def last_word(alerting: Alerting) -> Ended:
+def last_word(alerting: Alerting, *, well: bool = True) -> Ended:
     made = Ended(
         alerting.store,
         alerting.reading,
@@ -47,7 +47,8 @@ def last_word(alerting: Alerting) -> Ended:
         lambda: made.oldest,
         alerting.clock,
     )
-    made.step()
+    if well:
+        made.step()
     return made
 
 
@@ -120,3 +121,28 @@ def test_a_process_that_only_serves_pages_leaves_it_to_the_owner(alerting: Alert
     assert look(alerting, job, minutes=10) == []
     job.found = Storing(StoringReason.NO_OWNER, alerting.now, ALL_SHARDS)
     assert look(alerting, job, minutes=10) == [ADMIN]
+
+
+# Shards without an owner, how many of their companies are wished, and whether this process owns the
+# first share, or is the oldest: whether it tells.
+ONLY_ONE = [
+    (ALL_SHARDS, None, False, True, True),
+    (ALL_SHARDS, None, False, False, False),
+    (shares_of(4)[3].shards, 12, True, False, True),
+    (shares_of(4)[3].shards, 12, False, True, False),
+    (shares_of(4)[0].shards, 12, False, True, True),
+    (shares_of(4)[3].shards, 0, True, True, False),
+]
+
+
+def test_of_several_processes_one_tells_that_companies_have_no_owner(alerting: Alerting) -> None:
+    for missing, companies, owns, oldest, tells in ONLY_ONE:
+        # The addresses are read while nobody owns them, too.
+        job = last_word(alerting, well=False)
+        job.owns, job.oldest = owns, oldest
+        job.found = Storing(StoringReason.NO_OWNER, alerting.now, missing, companies)
+        assert look(alerting, job, minutes=10) == [ADMIN] * tells, (missing, companies)
+        if tells and companies is not None:
+            message = alerting.channel.sent[-1][1]
+            assert "Servidor: 12 empresas sem conexão: nenhum processo cuida" in message.lines[0]
+            assert "'companies': 12" in str(message.data)

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
-from tests.support.application import application, store_of
+from tests.support.application import application, make_company, store_of
+from tests.support.databases import own
+from tests.web.support.sockets import execute
+from webhookproxy.database.clock import database_clock
+from webhookproxy.database.fence import shares_of
 from webhookproxy.database.ownership.lease import Ownership
 from webhookproxy.database.ownership.locks import lock_for
 from webhookproxy.engine.liveness import Storing, storing
@@ -72,6 +76,32 @@ def test_a_silent_owner_stores_nothing_since_it_was_heard_of(app: Flask, owner: 
     found = ask(app)
     assert found.reason is StoringReason.NO_OWNER
     assert found.since is not None
+
+
+def test_a_silent_owner_of_some_shards_is_told_with_their_companies(app: Flask) -> None:
+    first, second = shares_of(2)
+    for name in ("1", "2", "3"):
+        make_company(app, name=name, token=f"canary-token-{name}", connected=True)
+    make_company(app, name="4", token="canary-token-4")
+    clock = database_clock(make_url(app.config["DATABASE_URL"]).get_backend_name())
+    # However slow the machine is, such an owner lives.
+    lives = f"UPDATE leases SET failing_since = NULL, heartbeat_at = {clock} + 600000"
+    own(app, first)
+    execute(app, lives)
+    found = ask(app)
+    assert (found.missing, found.companies, found.since) == (second.shards, 2, None)
+    own(app, second)
+    execute(app, lives)
+    assert ask(app).ok
+    execute(app, f"UPDATE leases SET heartbeat_at = {clock} - 60000 WHERE shard % 2 = 1")
+    found = ask(app)
+    assert found.words.what.startswith("2 empresas sem conexão: nenhum processo cuida delas")
+    assert found.since is not None
+    # An owner that lives and cannot store is worse: everyone's database is the same.
+    execute(app, "UPDATE leases SET failing_since = 1700000000500 WHERE shard = 4")
+    assert ask(app).reason is StoringReason.DATABASE_REFUSES
+    execute(app, lives)
+    assert ask(app).ok
 
 
 def test_without_an_owner_nothing_is_stored(app: Flask) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from tests.engine.processes.playing import process
 from tests.web.support.sockets import execute, owner
 from webhookproxy.engine.owners import read_owners
-from webhookproxy.engine.processes.listing import SILENT_MS, list_processes
+from webhookproxy.engine.processes.listing import SILENT_MS, is_oldest, list_processes
 from webhookproxy.extensions import db
 
 
@@ -26,3 +26,14 @@ def test_the_owner_comes_first_then_who_lives_then_who_is_silent(any_app: Flask)
         assert [each.role for each in found] == ["owner", "standby", "pages", "pages"]
         assert [each.lives for each in found] == [True, True, True, False]
         assert [each.is_owner for each in found] == [True, False, False, False]
+
+
+def test_the_oldest_of_those_that_live_is_known(any_app: Flask) -> None:
+    with any_app.app_context():
+        reading = db.engine
+    assert is_oldest(reading, "new")
+    process(any_app, "silent", "owner", ago_ms=SILENT_MS + 5_000, started_ago_ms=9_000)
+    assert is_oldest(reading, "new")
+    process(any_app, "new", "standby", started_ago_ms=1_000)
+    process(any_app, "old", "pages", started_ago_ms=2_000)
+    assert (is_oldest(reading, "old"), is_oldest(reading, "new")) == (True, False)

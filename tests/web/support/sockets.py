@@ -12,8 +12,10 @@ from sqlalchemy import Connection, insert, text
 
 from tests.support.application import store_of
 from tests.support.databases import own
+from webhookproxy.counts import Durations
 from webhookproxy.database.fence import SHARDS, WHOLE, Share
-from webhookproxy.engine.health import Health
+from webhookproxy.delivery.outcomes.tally import Tally
+from webhookproxy.engine.health import Counts, Health
 from webhookproxy.models import HourlyEvents
 
 FENCE = 7
@@ -89,11 +91,15 @@ class FakeEngine:
     """An engine in this health, which follows nothing."""
 
     storing: bool = True
-    owner: bool = True
+    shards: int = SHARDS
 
     def health(self) -> Health:
         """As it was told."""
-        return Health(SHARDS if self.owner else 0, self.storing, 0, 0, 0, 0)
+        return Health(self.shards, self.storing, 0, 0, 0, 0)
+
+    def counts(self) -> Counts:
+        """Nothing was done."""
+        return Counts(0, Tally(), Durations())
 
     def wake(self) -> None:
         """Nothing follows."""

@@ -38,7 +38,7 @@ def _alarms() -> list[Alarm]:
     engine: Engine | None = current_app.extensions.get("engine")
     found = storing(db.session(), here=engine is None or engine.health().storing)
     if found.companies is not None:
-        return [Alarm("Parte das empresas está sem conexão.", _words(found), grave=True)]
+        return [Alarm("Faltam conexões.", _words(found), grave=True)]
     if not found.ok:
         return [Alarm("Não está gravando.", _words(found), grave=True)]
     try:
