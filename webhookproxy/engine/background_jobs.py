@@ -112,15 +112,9 @@ def background_jobs(
     channels = Channels(config, Client(policy, Resolver()))
     base = linked_address(config)
     outbox = Outbox(store, reading, channels, base, clock)
+    oldest = partial(is_oldest, reading, name)
     last_word = LastWord(
-        store,
-        reading,
-        channels,
-        base,
-        looking,
-        lambda: relay.is_running,
-        partial(is_oldest, reading, name),
-        clock,
+        store, reading, channels, base, looking, lambda: relay.is_running, oldest, clock
     )
     return BackgroundJobs(
         housekeeping,
