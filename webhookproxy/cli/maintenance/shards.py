@@ -13,6 +13,7 @@ from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
 from webhookproxy.cli.shared.values import Number
+from webhookproxy.engine.owners import read_owners
 from webhookproxy.engine.processes.listing import list_processes
 from webhookproxy.engine.shares.listing import Listed, list_shares
 from webhookproxy.engine.shares.placement import WANTED_MS
@@ -65,7 +66,11 @@ def move(share: int, process: str) -> None:
         raise BadInput(_ONE_SHARE)
     if share not in range(len(shares)):
         raise BadInput(f"There is no share {share}: the shares are 0 to {len(shares) - 1}.")
-    living = [each.process for each in list_processes(db.session()) if each.lives]
+    living = [
+        each.process
+        for each in list_processes(db.session(), read_owners(db.session()))
+        if each.lives
+    ]
     wanted, moved = _chosen(process, living), shares[share]
     if moved.owner == wanted.name:
         raise BadInput(f"{wanted.name} owns share {share} already.")

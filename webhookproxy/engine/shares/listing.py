@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from webhookproxy.database.clock import database_clock
 from webhookproxy.database.fence import Share, shares_of
 from webhookproxy.database.ownership.lease import HEARTBEAT_MS
+from webhookproxy.engine.owners import NOBODY, Owners, read_owners
 
 _COMPANIES = text(
     "SELECT id % :count AS number, COUNT(*) AS companies FROM companies"
     " WHERE deleted_at IS NULL GROUP BY 1"
 )
-_LEASES = "SELECT shard, holder, {now} - heartbeat_at AS age FROM leases"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +39,15 @@ class Listed:
 
 def list_shares(session: Session, count: int) -> list[Listed]:
     """Return all shares of an installation that has `count`, in the order of their numbers."""
-    query = text(_LEASES.format(now=database_clock(session.connection().dialect.name)))
-    leases = {row.shard: row for row in session.execute(query)}
+    owners = read_owners(session)
     found = session.execute(_COMPANIES, {"count": count})
     companies = {row.number: row.companies for row in found}
-    return [
-        _listed(share, companies.get(share.number, 0), [leases.get(each) for each in share.shards])
-        for share in shares_of(count)
-    ]
+    return [_listed(each, companies.get(each.number, 0), owners) for each in shares_of(count)]
 
 
-def _listed(share: Share, companies: int, leases: Sequence[Any]) -> Listed:
-    """Return a share by the leases of its shards, of which the most silent one counts."""
-    if None in leases:
-        return Listed(share, companies, None, None)
-    oldest = max(leases, key=lambda each: each.age)
-    return Listed(share, companies, oldest.holder, max(0, oldest.age))
+def _listed(share: Share, companies: int, owners: Owners) -> Listed:
+    """Return a share by the owners of its shards, of which the most silent one counts."""
+    found = [owners.by_shard.get(each, NOBODY) for each in share.shards]
+    oldest = max(found, key=lambda each: math.inf if each.silent_ms is None else each.silent_ms)
+    seen_ms = None if oldest.silent_ms is None else max(0, oldest.silent_ms)
+    return Listed(share, companies, oldest.holder or None, seen_ms)
