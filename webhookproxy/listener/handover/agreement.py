@@ -26,7 +26,9 @@ OFFER_MS = 16_000
 
 _READ = (
     "SELECT fence, ABS({now} - waiting_at) <= :waiting AS waited,"
-    " ABS({now} - offered_at) <= :offer AS offered, ABS({now} - asked_at) <= :silent AS asked,"
+    " ABS({now} - offered_at) <= :offer AND NOT EXISTS (SELECT 1 FROM leases l"
+    " WHERE l.shard = :shard AND l.fence <> handovers.fence) AS offered,"
+    " ABS({now} - asked_at) <= :silent AS asked,"
     " CASE WHEN ABS({now} - seen_at) <= :silent THEN successor END AS successor,"
     " successor AS chosen, standing, handed,"
     " (SELECT l.holder FROM leases l WHERE l.shard = :shard) AS owner"
@@ -76,8 +78,8 @@ class State:
 
     # The owner that it is about.
     fence: int = 0
-    # Whether a process waits to own the sockets, whether the owner offers its place, and whether
-    # one that waits asks it to.
+    # Whether a process waits to own the sockets, whether the owner offers its place (the offer of
+    # one that another followed is none), and whether one that waits asks it to.
     waited: bool = False
     offered: bool = False
     asked: bool = False
