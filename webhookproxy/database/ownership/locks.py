@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -112,6 +113,8 @@ class LockSession:
         self.held: set[AdvisoryLock] = set()
         self.connection: Connection | None = None
         self._silence_ms = silence_ms
+        # Whether the connection is closed as soon as no statement runs on it.
+        self._doomed = False
         # What the last attempt failed with: said once, not at every attempt.
         self._trouble = ""
 
@@ -124,6 +127,32 @@ class LockSession:
             self.connection.execute(_LIMIT_SILENCE, {"limit": str(self._silence_ms)})
         return self.connection
 
+    @contextmanager
+    def asking(self, seconds: float = ANSWER_SECONDS) -> Iterator[None]:
+        """Have the connection for some statements; what fails in them ends the session.
+
+        Raises gevent.Timeout. The connection is closed only where none waits for its answer:
+        libev aborts the whole process when the file that a greenlet waits for is gone.
+        """
+        with gevent.Timeout(seconds), self.turn:
+            try:
+                yield
+            except BaseException:
+                self._doomed = True
+                raise
+            finally:
+                if self._doomed:
+                    self.close()
+
+    def end(self) -> None:
+        """Close the connection, and free every lock, as soon as no statement runs on it."""
+        self._doomed = True
+        if self.turn.acquire(blocking=False):
+            try:
+                self.close()
+            finally:
+                self.turn.release()
+
     def say(self, trouble: str) -> None:
         """Log why a lock could not be asked for, unless that was said; "" if it could."""
         if trouble and trouble != self._trouble:
@@ -131,7 +160,8 @@ class LockSession:
         self._trouble = trouble
 
     def close(self) -> None:
-        """Close the connection, and with it free every lock."""
+        """Close the connection, on which no statement runs, and with it free every lock."""
+        self._doomed = False
         self.held.clear()
         if self.connection is not None:
             connection, self.connection = self.connection, None
@@ -153,15 +183,13 @@ class AdvisoryLock:
             return self.held()
         trouble = ""
         try:
-            with gevent.Timeout(ANSWER_SECONDS), self.session.turn:
+            with self.session.asking():
                 if self._try(self.session.connect()):
                     self.session.held.add(self)
         except ConfigError as error:
             trouble = str(error)
         except (SQLAlchemyError, gevent.Timeout) as error:
             trouble = f"cannot ask PostgreSQL for the lease: {type(error).__name__}"
-        if trouble:
-            self.session.close()
         self.session.say(trouble)
         return self.held()
 
@@ -172,15 +200,15 @@ class AdvisoryLock:
             return False
         keys = [_ALL, *self._keys] if self._together else self._keys
         try:
-            with gevent.Timeout(ANSWER_SECONDS), session.turn:
+            with session.asking():
                 if session.connection is None:
                     return False
                 found = session.connection.execute(_HELD, {"keys": keys}).scalar()
+                if found != len(keys):
+                    # Without its session no lock is this process's, whatever happened to the others.
+                    session.close()
         except (SQLAlchemyError, gevent.Timeout):
-            found = 0
-        if found != len(keys):
-            # Without its session no lock is this process's, whatever happened to the others.
-            session.close()
+            return False
         return self in session.held
 
     def free(self) -> None:
@@ -190,13 +218,13 @@ class AdvisoryLock:
             session.held.discard(self)
             # PostgreSQL sees a closed connection a moment later than the next process asks.
             try:
-                with gevent.Timeout(UNLOCK_SECONDS), session.turn:
+                with session.asking(UNLOCK_SECONDS):
                     self._unlock(self._keys)
             except (SQLAlchemyError, gevent.Timeout):
                 # The others go with it: a lock that stays would leave its share without an owner.
-                session.close()
+                session.end()
         if not session.held:
-            session.close()
+            session.end()
 
     def _try(self, connection: Connection) -> bool:
         """Lock all keys, or none; return whether they are locked."""
