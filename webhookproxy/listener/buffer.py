@@ -37,6 +37,11 @@ class Buffer:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def oldest_ms(self) -> int:
+        """When the oldest event came, in wall milliseconds; 0 if there is none."""
+        return self._waiting[0].received_ms if self._waiting else 0
+
     def put(self, taken: Taken) -> None:
         """Append an event; a full buffer takes it too, but says that it is full."""
         self._waiting.append(taken)
@@ -97,6 +102,11 @@ class Unwritten:
 
     def __len__(self) -> int:
         return len(self.group) + len(self._refused)
+
+    @property
+    def oldest_ms(self) -> int:
+        """When the oldest event came, in wall milliseconds; 0 if there is none."""
+        return min((each.received_ms for each in [*self._refused, *self.group]), default=0)
 
     def set_aside(self, lost: Collection[int]) -> bool:
         """Set the events of lost shards aside; return whether those of others may be written."""

@@ -86,10 +86,15 @@ class Supervisor:
         self._greenlet.start()
 
     def ask_stop(
-        self, state: ConnectionState, reason: ConnectionReason, gap: str | None = None
+        self,
+        state: ConnectionState,
+        reason: ConnectionReason,
+        gap: str | None = None,
+        unstored: float = 0.0,
     ) -> None:
         """Have the greenlet end and close its socket, and say why. Never waits.
 
+        `unstored`: for how many seconds events wait to be stored, which may be lost now.
         An attempt that is under way is killed: what it waits for may never come.
         """
         self._stopping.set()
@@ -99,6 +104,7 @@ class Supervisor:
             if self._unheard:
                 # What lies unread is lost with the socket, also where none is wished any more.
                 gap = "open"
+            self._unheard = max(self._unheard, unstored)
         else:
             self._greenlet.kill(block=False)
         self._tell(state, reason, gap=gap)

@@ -194,6 +194,10 @@ class Intake:
         """How many events wait to be committed."""
         return len(self.buffer) + len(self._read)
 
+    def unstored_for(self) -> float:
+        """Return for how many seconds the oldest event waits to be committed."""
+        return (ms_now() - (self._read.oldest_ms or self.buffer.oldest_ms or ms_now())) / 1000
+
     def drain(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until everything is committed. Return whether it is."""
         return bool(self._idle.wait(timeout))

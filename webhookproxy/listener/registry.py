@@ -73,19 +73,21 @@ class Registry:
         return len(states), states.count(ConnectionState.CONNECTED)
 
     def ask_stop(self, but: Collection[int] = ()) -> None:
-        """Have every socket closed and none opened; each company has a gap from now. Never waits.
+        """Have every socket closed and none opened. Never waits.
 
-        The next owner ends these gaps when it connects. Those of the companies `but` it leaves.
+        Each company has a gap from now, or since the first event that is not stored; the next owner
+        ends these gaps when it connects. Those of the companies `but` it leaves.
         """
         if self._stopping:
             return
         self._stopping = True
+        unstored = self._intake.unstored_for()
         for each in self.supervisors.values():
             if each.company_id in but:
                 continue
             refused = each.state is ConnectionState.TOKEN_REFUSED
             state = each.state if refused else ConnectionState.RECONNECTING
-            each.ask_stop(state, ConnectionReason.OWNER_GONE, gap="open")
+            each.ask_stop(state, ConnectionReason.OWNER_GONE, "open", unstored)
 
     def connected(self) -> dict[int, str]:
         """Return the companies that have a socket, and its id."""
