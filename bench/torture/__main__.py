@@ -18,6 +18,8 @@ from bench.torture import holes
 from bench.torture.account import Account, take
 from bench.torture.calls import trial
 from bench.torture.faults import Faults
+from bench.torture.past import Past
+from bench.torture.processes import several
 from bench.torture.stage import stage
 from bench.torture.stream import Stream
 
@@ -35,17 +37,20 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--holes", type=int, default=0, metavar="N")
     parser.add_argument("--calls", type=int, default=0, metavar="N")
+    parser.add_argument("--processes", type=int, default=0, metavar="N")
+    parser.add_argument("--shares", type=int, default=8, metavar="N")
     given = parser.parse_args()
     if given.holes:
         return holes.main(given.database, given.holes)
     if given.calls:
         return trial.main(given.database, given.calls, given.seed)
+    if given.processes:
+        return several.main(given.processes, given.shares, given.minutes * 60, given.seed)
     print(f"{given.database}, {given.minutes:g} minutes, seed {given.seed}", flush=True)
     account, faults, settled = run(given.database, given.minutes * 60, given.seed)
     for line in account.lines():
         print(line)
-    counts = ", ".join(f"{name} {number}" for name, number in sorted(faults.counts.items()))
-    print(f"faults: {counts}; slowest takeover {faults.slowest_takeover:.2f} s")
+    print(f"faults: {faults.past.line()}; slowest takeover {faults.slowest_takeover:.2f} s")
     if not settled:
         print(f"something still waited after {SETTLE_SECONDS:g} s")
     good = account.good and settled and account.stored > 0
@@ -57,7 +62,7 @@ def run(database: str, seconds: float, seed: int) -> tuple[Account, Faults, bool
     """Return the account, the faults that were caused, and whether all deliveries ended."""
     # The seed decides which faults come in which order; the machine decides the exact moment.
     with stage(database) as made:
-        faults = Faults(made, random.Random(seed))
+        faults = Faults(made, random.Random(seed), Past(made))
         stream = Stream(made, random.Random(seed + 1))
         made.start_server()
         faults.wait_for_owner()
@@ -70,7 +75,7 @@ def run(database: str, seconds: float, seed: int) -> tuple[Account, Faults, bool
         settled = made.settle(SETTLE_SECONDS)
         while made.servers:
             assert made.servers.pop().terminate() == 0
-        return take(made, stream.sent, faults), faults, settled
+        return take(made, stream.sent, faults.past), faults, settled
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.torture.faults import Faults
+from bench.torture.past import Past
 from bench.torture.stage import Log, Stage
 from bench.torture.stream import Sent
 from tests.support.application import rows
@@ -71,23 +72,21 @@ class Account:
         return ["| | |", "|---|---|", *table, *wrong[:20]]
 
 
-def take(stage: Stage, sent: list[Sent], faults: Faults) -> Account:
+def take(stage: Stage, sent: list[Sent], past: Past) -> Account:
     """Return the account, after the stream has ended and nothing waits."""
-    account = Account(sent=len(sent), in_flight=faults.in_flight.total())
+    account = Account(sent=len(sent), in_flight=past.in_flight.total())
     account.messages, account.repeated = len(stage.told.receipts), stage.told.repeated
-    account.wrong += stage.told.faults(faults.ends)
+    account.wrong += stage.told.faults(past.ends)
     stored = _stored(stage, account)
-    _check_stored(stage, account, sent, stored)
+    _check_stored(stage, account, sent, stored, past)
     for log in stage.logs:
-        query = "SELECT company_id FROM webhooks WHERE id = :id"
-        company = rows(stage.app, query, id=log.webhook_id)[0][0]
-        mine = {row["public_id"]: row for row in stored if row["company"] == company}
+        mine = {row["public_id"]: row for row in stored if row["company"] == log.company_id}
         account.deliveries += len(mine)
         account.delivered += len(mine.keys() & log.accepted.keys())
         for identity in mine.keys() - log.accepted.keys():
             ended = _ended(stage, log.webhook_id, identity)
             account.lost.append(f"webhook_{log.webhook_id}: {identity} was never accepted: {ended}")
-        _check_doubled(stage, account, log, faults)
+        _check_doubled(stage, account, log, past)
         _check_order(account, log.webhook_id, [mine[each] for each in log.first if each in mine])
     return account
 
@@ -116,8 +115,9 @@ def _ended(stage: Stage, webhook_id: int, identity: str) -> str:
 
 
 def _check_stored(
-    stage: Stage, account: Account, sent: list[Sent], stored: list[dict[str, Any]]
+    stage: Stage, account: Account, sent: list[Sent], stored: list[dict[str, Any]], past: Past
 ) -> None:
+    to_monotonic = time.monotonic() - time.time()
     known = {(row["company"], row["seq"]) for row in stored}
     gaps: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     for row in rows(stage.app, "SELECT company_id, started_at, ended_at FROM gaps"):
@@ -137,12 +137,11 @@ def _check_stored(
         elif covered:
             account.in_gaps += 1
         else:
-            account.lost.append(
-                f"company_{each.company}: {each.seq} at {each.at_ms} was not stored"
-            )
+            after = past.after(each.at_ms / 1000 + to_monotonic)
+            account.lost.append(f"company_{each.company}: {each.seq}, {after}, was not stored")
 
 
-def _check_doubled(stage: Stage, account: Account, log: Log, faults: Faults) -> None:
+def _check_doubled(stage: Stage, account: Account, log: Log, past: Past) -> None:
     query = (
         "SELECT e.public_id FROM attempts a JOIN deliveries d ON d.id = a.delivery_id"
         " JOIN events e ON e.id = d.event_id WHERE d.webhook_id = :id AND a.reason = 'accepted'"
@@ -152,12 +151,9 @@ def _check_doubled(stage: Stage, account: Account, log: Log, faults: Faults) -> 
         account.needless.append(f"webhook_{log.webhook_id}: {row[0]} was seen accepted twice")
     for identity, times in log.accepted.items():
         account.doubled += len(times) - 1
-        if len(times) - 1 > faults.in_flight[log.webhook_id, identity]:
-            began, name = max(each for each in faults.history if each[0] <= times[-1])
-            after = ", ".join(f"{at - began:.2f} s" for at in times)
-            account.needless.append(
-                f"webhook_{log.webhook_id}: {identity} was accepted {after} after a {name} began"
-            )
+        if len(times) - 1 > past.in_flight[log.webhook_id, identity]:
+            after = ", ".join(past.after(at) for at in times)
+            account.needless.append(f"webhook_{log.webhook_id}: {identity} was accepted {after}")
 
 
 def _check_order(account: Account, webhook_id: int, firsts: list[dict[str, Any]]) -> None:

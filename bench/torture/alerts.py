@@ -82,12 +82,12 @@ class Told:
                 yield f"{identity} came {len(came)} times, and {between} processes ended meanwhile"
 
 
-def add_users(session: Session, companies: Iterable[int], url: str) -> None:
-    """Create a user who sees everything, and some for each company; all are told at once."""
+def add_users(session: Session, companies: Iterable[int], url: str, number: int) -> None:
+    """Create a user who sees everything, and so many for each company; all are told at once."""
     _add_user(session, "all", None, url)
     for company in companies:
-        for number in range(USERS):
-            _add_user(session, f"company-{company}-{number}", company, url)
+        for each in range(number):
+            _add_user(session, f"company-{company}-{each}", company, url)
 
 
 def _add_user(session: Session, name: str, company: int | None, url: str) -> None:

@@ -6,19 +6,18 @@ import json
 import random
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import gevent
 
 from bench.torture.alerts import ANSWER
+from bench.torture.past import Past
 from bench.torture.stage import Fault, Stage
 from tests.support import postgresql
 from tests.support.application import rows, wait_until
 from tests.support.locks import held
 from tests.support.receiver import OK, Plain, Received, endless, hang, raw, reset
-from tests.support.server_process import ServerProcess
 
 # Within these seconds a server is the owner, and every company has its socket again.
 OWNER_SECONDS = 30.0
@@ -51,18 +50,12 @@ RECEIVER_FAULTS: dict[str, Fault] = {
 
 @dataclass
 class Faults:
-    """Causes faults; counts them, and the requests in flight when a process ended."""
+    """Causes faults, and notes them."""
 
     stage: Stage
     random: random.Random
-    counts: dict[str, int] = field(default_factory=dict)
-    # How often each event was in flight when a process ended; each time may double it once.
-    in_flight: Counter[tuple[int, str]] = field(default_factory=Counter)
+    past: Past
     slowest_takeover: float = 0.0
-    # The faults, and when each was caused (monotonic).
-    history: list[tuple[float, str]] = field(default_factory=list)
-    # When a process ended, or lost its database (monotonic).
-    ends: list[float] = field(default_factory=list)
 
     def throw(self, *, deadly: bool) -> None:
         """Cause one fault; a deadly one ends the process that owns the sockets with SIGKILL."""
@@ -74,15 +67,13 @@ class Faults:
         choice = self.random.choice(fatal if deadly else gentle)
         if choice is not self.receiver and self.random.random() < 0.4:
             self.receiver()
-        name = choice.__name__
-        self.history.append((time.monotonic(), name))
-        self.counts[name] = self.counts.get(name, 0) + 1
+        self.past.begin(choice.__name__)
         choice()
         self.wait_for_owner()
 
     def kill(self) -> None:
         """Kill the server with SIGKILL, and start a new one."""
-        self._kill(self.stage.servers[0])
+        self.past.kill(self.stage.servers[0])
         self.stage.start_server()
 
     def take_over(self) -> None:
@@ -91,7 +82,7 @@ class Faults:
             self.stage.start_server()
         owners = wait_until(self.stage.owners, TAKEOVER_SECONDS, "an owner says that it is one")
         assert len(owners) == 1, f"{len(owners)} servers say that they own the sockets"
-        self._kill(owners[0])
+        self.past.kill(owners[0])
         began = time.monotonic()
         wait_until(self.stage.owners, TAKEOVER_SECONDS, "the other server owns the sockets")
         self.slowest_takeover = max(self.slowest_takeover, time.monotonic() - began)
@@ -105,7 +96,7 @@ class Faults:
             server.signal(signal.SIGTERM)
         code = server.wait()
         assert code == 0, f"a server ended with {code} after SIGTERM"
-        self._gone(server)
+        self.past.gone(server)
         if not self.stage.servers:
             self.stage.start_server()
 
@@ -114,10 +105,10 @@ class Faults:
         server = self.stage.servers[0]
         server.freeze()
         gevent.sleep(self.random.uniform(0.5, 3.0))
-        self._note_in_flight()
+        self.past.note_in_flight()
         server.thaw()
         # An answer that came during the stop may be found after its deadline.
-        self._note_in_flight()
+        self.past.note_in_flight()
 
     def twice(self) -> None:
         """Start a second server, as by mistake: it waits, and the first stays the owner."""
@@ -177,16 +168,16 @@ class Faults:
         """Restart PostgreSQL while a server starts."""
         server = self.stage.postgresql
         assert server is not None
-        self._kill(self.stage.servers[0])
+        self.past.kill(self.stage.servers[0])
         began = time.monotonic()
-        self._note_in_flight()
+        self.past.note_in_flight()
         server.stop_at_once()
         starting = gevent.spawn(self.stage.start_server)
         gevent.sleep(self.random.uniform(0.1, 2.0))
         server.start()
         starting.get(timeout=OWNER_SECONDS)
         self.wait_for_owner()
-        self.in_flight.update(self.stage.accepted_since(began))
+        self.past.note_accepted(began)
 
     def wait_for_owner(self) -> None:
         """Return when one server owns the sockets and has them all."""
@@ -202,41 +193,18 @@ class Faults:
         sockets: dict[str, int] = owners[0].health()["sockets"]
         return sockets["connected"] == len(self.stage.tokens)
 
-    def _kill(self, server: ServerProcess) -> None:
-        others = [each for each in self.stage.servers if each is not server]
-        # Only while we read what was in flight: the next owner's commits would hide it.
-        for other in others:
-            other.freeze()
-        server.kill()
-        # The last requests are still in the receivers' sockets. They have all been read when this
-        # process has nothing left to do, however slow the machine is.
-        for _ in range(3):
-            gevent.sleep(0.05)
-            gevent.idle()
-        self._gone(server)
-        for other in others:
-            other.thaw()
-
-    def _gone(self, server: ServerProcess) -> None:
-        self.stage.servers.remove(server)
-        self.ends.append(time.monotonic())
-        self._note_in_flight()
-
-    def _note_in_flight(self) -> None:
-        self.in_flight.update(self.stage.in_flight())
-
     def _fence(self) -> int:
         return int(rows(self.stage.app, "SELECT fence FROM leases")[0][0])
 
     def _cut_sessions(self, server: postgresql.Server) -> None:
         """End every session of PostgreSQL: the lock is free before the owner knows."""
         began = time.monotonic()
-        self._note_in_flight()
+        self.past.note_in_flight()
         fence = self._fence()
         server.terminate_sessions(self.stage.url)
-        self.ends.append(time.monotonic())
+        self.past.ends.append(time.monotonic())
         # For two seconds the owner may believe that it still is the owner.
         wait_until(lambda: self._fence() > fence, OWNER_SECONDS, "a server owns the sockets again")
         self.wait_for_owner()
         # The next owner sends again what the former one was sending.
-        self.in_flight.update(self.stage.accepted_since(began))
+        self.past.note_accepted(began)

@@ -6,7 +6,7 @@ import http.client
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,7 +17,7 @@ import gevent
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from bench.torture.alerts import SECRET, TOKEN, Told, add_users
+from bench.torture.alerts import SECRET, TOKEN, USERS, Told, add_users
 from tests.support import application as world
 from tests.support import postgresql
 from tests.support.application import application, make_company, make_webhook, rows, store_of
@@ -45,6 +45,7 @@ class Log:
 
     receiver: Receiver = field(default_factory=Receiver)
     webhook_id: int = 0
+    company_id: int = 0
     fault: Fault | None = None
     latency: random.Random = field(default_factory=lambda: random.Random(0))
     # Event ids in the order of their first receipt, and when each was accepted (monotonic).
@@ -100,11 +101,14 @@ class Stage:
         open_ones = {(row[0], row[1]) for row in rows(self.app, query)}
         return {each for each in open_ones if each[1] in self._log(each[0]).accepted}
 
-    def accepted_since(self, began: float) -> set[tuple[int, str]]:
-        """Return what receivers accepted since a moment of the monotonic clock."""
+    def accepted_since(
+        self, began: float, companies: Container[int] | None = None
+    ) -> set[tuple[int, str]]:
+        """Return what receivers (of these companies) accepted since a monotonic moment."""
         return {
             (log.webhook_id, identity)
             for log in self.logs
+            if companies is None or log.company_id in companies
             for identity, times in log.accepted.items()
             if times[-1] >= began
         }
@@ -160,8 +164,10 @@ class Stage:
 
 
 @contextmanager
-def stage(database: str, companies: int = COMPANIES) -> Iterator[Stage]:
-    """Yield the stage on an empty database of this kind."""
+def stage(
+    database: str, companies: int = COMPANIES, users: int = USERS, pings: dict[str, int] = PINGS
+) -> Iterator[Stage]:
+    """Yield the stage on an empty database of this kind; `users` are those of each company."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
         server = None
@@ -173,14 +179,14 @@ def stage(database: str, companies: int = COMPANIES) -> Iterator[Stage]:
             world.migrate(url)
         app = stack.enter_context(application(url, folder))
         simulator = stack.enter_context(SimulatorProcess())
-        simulator.control("pings", **PINGS)
+        simulator.control("pings", **pings)
         made = Stage(app, url, folder, simulator, server, stack)
         for number in range(1, companies + 1):
             _add_company(made, stack, f"{TOKEN}-{number:04}")
         stack.enter_context(made.told.receiver)
         made.told.receiver.answer = made.told.answer
         url = made.told.receiver.url()
-        store_of(app).session(lambda session: add_users(session, made.tokens, url))
+        store_of(app).session(lambda session: add_users(session, made.tokens, url, users))
         yield made
 
 
@@ -190,7 +196,7 @@ def _add_company(made: Stage, stack: ExitStack, token: str) -> None:
     company = make_company(made.app, made.simulator.url, token, name=name, connected=True)
     made.tokens[company] = token
     for parallelism in PARALLELISM:
-        log = Log()
+        log = Log(company_id=company)
         stack.enter_context(log.receiver)
         log.receiver.answer = log.answer
         log.webhook_id = make_webhook(

@@ -29,10 +29,12 @@ class Sent:
 
 @dataclass
 class Stream:
-    """Emits for every company at `RATE` a second until it is stopped."""
+    """Emits for every company at its rate until it is stopped."""
 
     stage: Stage
     random: random.Random
+    # Events a second of each company.
+    rate: float = RATE
     sent: list[Sent] = field(default_factory=list)
     stopping: bool = False
     _greenlets: list[gevent.Greenlet[..., None]] = field(default_factory=list)
@@ -59,5 +61,5 @@ class Stream:
             )
             left_ms = round(time.time() * 1000)
             self.sent.append(Sent(company, seq, key, at_ms, left_ms, answer["heard"] > 0))
-            pause = self.random.uniform(0.5, 1.5) / RATE
+            pause = self.random.uniform(0.5, 1.5) / self.rate
             gevent.sleep(pause / 10 if self.stage.one_key else pause)
