@@ -11,11 +11,19 @@ import pytest
 from flask import Flask
 
 from tests.engine.test_lifecycle import running
-from tests.support.application import application, make_company, make_webhook, rows, wait_until
+from tests.support.application import (
+    application,
+    make_company,
+    make_webhook,
+    rows,
+    store_of,
+    wait_until,
+)
 from tests.support.receiver import Receiver
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.shares import placement
+from webhookproxy.models.companies import find_company, wish_connection
 
 pytestmark = pytest.mark.postgresql
 COUNT = 4
@@ -28,6 +36,13 @@ def engine_on(url: str, folder: Path, **settings: str) -> Iterator[tuple[Flask, 
     given = {"SHARES": str(COUNT), **settings}
     with application(url, folder, **given) as app, running(app) as engine:
         yield app, engine
+
+
+def wish(app: Flask, company: int) -> None:
+    """Wish a company connected."""
+    store_of(app).session(
+        lambda session: wish_connection(session, find_company(session, company), connected=True)
+    )
 
 
 def owned(engine: Engine) -> set[int]:
@@ -47,8 +62,10 @@ def test_a_new_process_is_given_its_part_and_an_old_one_hands_over_what_it_has(
         app, first = first_lives.enter_context(engine_on(postgresql_url, tmp_path))
         tokens = [f"shared-token-{number:04}" for number in range(COUNT)]
         for token in tokens:
-            company = make_company(app, simulator.url, token, connected=True)
+            # The webhook first: what arrives before it is followed is not for it.
+            company = make_company(app, simulator.url, token)
             make_webhook(app, company, receiver.url())
+            wish(app, company)
         sent: list[int] = []
 
         def emit() -> None:
