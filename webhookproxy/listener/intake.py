@@ -110,20 +110,9 @@ class Feed:
     ) -> None:
         if self.beside is not None:
             self.beside.first_brought(text)
-        self._intake.take(
-            Taken(
-                self.company_id,
-                self.token_mask,
-                self.hide_credentials,
-                self.socket_id,
-                text,
-                ms_now(),
-                problem,
-                length,
-                None if self.session is None else self.session.place,
-                may_be_repeat,
-            )
-        )
+        origin = self.company_id, self.token_mask, self.hide_credentials, self.socket_id
+        place = None if self.session is None else self.session.place
+        self._intake.take(Taken(*origin, text, ms_now(), problem, length, place, may_be_repeat))
 
 
 class Intake:
@@ -196,7 +185,8 @@ class Intake:
 
     def unstored_for(self) -> float:
         """Return for how many seconds the oldest event waits to be committed."""
-        return (ms_now() - (self._read.oldest_ms or self.buffer.oldest_ms or ms_now())) / 1000
+        oldest = self._read.oldest_ms or self.buffer.oldest_ms
+        return (ms_now() - oldest) / 1000 if oldest else 0.0
 
     def drain(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until everything is committed. Return whether it is."""

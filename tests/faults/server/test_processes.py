@@ -17,6 +17,7 @@ from flask import Flask
 
 from bench.torture.account import take
 from bench.torture.faults import Faults
+from bench.torture.past import Past
 from bench.torture.stage import stage
 from bench.torture.stream import Stream
 from tests.faults.server.streaming import GAPS
@@ -212,7 +213,8 @@ def test_f01_fifty_kills_at_random_moments_lose_nothing_and_double_only_what_was
     with stage("sqlite") as made:
         # Chance for the faults and for the stream.
         chances = Random(1), Random(2)  # noqa: S311
-        faults, stream = Faults(made, chances[0]), Stream(made, chances[1])
+        past, stream = Past(made), Stream(made, chances[1])
+        faults = Faults(made, chances[0], past)
         made.start_server()
         faults.wait_for_owner()
         stream.start()
@@ -222,7 +224,7 @@ def test_f01_fifty_kills_at_random_moments_lose_nothing_and_double_only_what_was
         stream.stop()
         assert made.settle(60)
         assert made.servers[0].terminate() == 0
-        account = take(made, stream.sent, faults)
+        account = take(made, stream.sent, past)
     assert account.good, account.lines()
     assert account.stored > 500
     assert account.doubled <= account.in_flight

@@ -205,7 +205,7 @@ class AdvisoryLock:
                     return False
                 found = session.connection.execute(_HELD, {"keys": keys}).scalar()
                 if found != len(keys):
-                    # Without its session no lock is this process's, whatever happened to the others.
+                    # Without its session no lock is this process's.
                     session.close()
         except (SQLAlchemyError, gevent.Timeout):
             return False
