@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 
 import gevent
 from gevent.event import Event
@@ -16,7 +17,8 @@ from webhookproxy.network.guard import Policy
 
 # However many companies drop at once, a server sees so many handshakes at a time.
 HANDSHAKES_MAX = 20
-HANDSHAKES_LEAST = 4
+# However many parts there are, each may begin a fifth of them.
+PARTS_MAX = 5
 # A handshake that takes longer than this lets the next one begin: a server that accepts and says
 # nothing must not hold up the companies of others.
 TURN_SECONDS = 0.25
@@ -33,7 +35,7 @@ class Handshakes:
     def __init__(self, policy: Policy, resolver: Resolver, parts: int = 1) -> None:
         self.policy = policy
         self.resolver = resolver
-        self._turns = BoundedSemaphore(max(HANDSHAKES_LEAST, HANDSHAKES_MAX // parts))
+        self._turns = BoundedSemaphore(ceil(HANDSHAKES_MAX / min(parts, PARTS_MAX)))
         self._drops: deque[float] = deque(maxlen=CROWD)
         self._allowed = Event()
         self._allowed.set()
