@@ -10,13 +10,15 @@ from pathlib import Path
 import gevent
 import pytest
 from flask import Flask
+from gevent.event import Event
 from sqlalchemy import text
 
 from tests.engine.test_lifecycle import running
 from tests.support.application import KEYS, application, make_company, rows, wait_until
 from tests.support.pooler import pooled
 from tests.support.postgresql import OWN
-from webhookproxy.database.ownership.locks import lock_for
+from webhookproxy.database.fence import shares_of
+from webhookproxy.database.ownership.locks import AdvisoryLock, lock_for, locks_for
 from webhookproxy.extensions import db
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,3 +116,27 @@ def test_an_address_that_can_never_work_is_said_once_and_ends_the_start(
     assert "(pgbouncer)" in said[0]
     assert "canary" not in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.postgresql
+def test_a_share_that_gives_its_lock_back_ends_no_session_that_another_one_asks_on(
+    postgresql_url: str,
+) -> None:
+    mine = locks_for(postgresql_url, shares_of(2))
+    assert isinstance(mine[0], AdvisoryLock)
+    session = mine[0].session
+    connection = session.connect()
+    asked = Event()
+
+    def ask() -> bool:
+        with session.asking():
+            asked.set()
+            # libev would abort this process if the connection were closed now.
+            return connection.exec_driver_sql("SELECT pg_sleep(0.05)").rowcount == 1
+
+    asking = gevent.spawn(ask)
+    assert asked.wait(20)
+    mine[1].free()
+    assert session.connection is connection
+    assert asking.get(timeout=60)
+    assert session.connection is None
