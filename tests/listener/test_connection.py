@@ -10,11 +10,14 @@ from flask import Flask
 from gevent.event import Event
 
 from tests.listener.listening import Listening, listening, now_ms
-from tests.support.application import wait_until
+from tests.support.application import rows, wait_until
 from tests.support.simulator_process import SimulatorProcess
 from webhookproxy.database.fence import shard_of
 from webhookproxy.listener import connection, handshakes
 from webhookproxy.listener.client import Socket
+from webhookproxy.listener.routes import Taken
+
+HOUR_MS = 3_600_000
 
 
 def test_a_wished_connection_is_made_and_says_since_when_and_why(half: Listening) -> None:
@@ -190,3 +193,18 @@ def test_a_supervisor_that_meets_a_bug_goes_on(
         company = half.company("buggy-token-0001")
         half.wait_for_state(company, "reconnecting")
     half.wait_for_state(company, "connected")
+
+
+def test_the_gap_of_a_lost_share_begins_at_the_first_event_that_is_not_stored(
+    half: Listening,
+) -> None:
+    company = half.connected("lost-token-00001")
+    first = round(now_ms()) - HOUR_MS
+    # Nothing of what waits is committed.
+    half.intake.hold()
+    for at in (first, first + 1):
+        half.intake.take(Taken(company, "…", True, "", "[]", at))
+    half.registry.ask_stop()
+    assert half.status.drain(20)
+    (gap,) = rows(half.app, "SELECT started_at FROM gaps WHERE company_id = :id", id=company)
+    assert abs(gap.started_at - first) < HOUR_MS / 2

@@ -90,11 +90,11 @@ class Supervisor:
         state: ConnectionState,
         reason: ConnectionReason,
         gap: str | None = None,
-        unstored: float = 0.0,
+        unstored_ms: int | None = None,
     ) -> None:
         """Have the greenlet end and close its socket, and say why. Never waits.
 
-        `unstored`: for how many seconds events wait to be stored, which may be lost now.
+        `unstored_ms`: when the first event came that is not stored and may be lost now.
         An attempt that is under way is killed: what it waits for may never come.
         """
         self._stopping.set()
@@ -104,7 +104,8 @@ class Supervisor:
             if self._unheard:
                 # What lies unread is lost with the socket, also where none is wished any more.
                 gap = "open"
-            self._unheard = max(self._unheard, unstored)
+            if unstored_ms is not None:
+                self._unheard = max(self._unheard, (ms_now() - unstored_ms) / 1000)
         else:
             self._greenlet.kill(block=False)
         self._tell(state, reason, gap=gap)

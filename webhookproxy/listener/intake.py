@@ -135,8 +135,7 @@ class Intake:
         self._outlet = outlet
         self._broadcast = broadcast
         self._on_fenced = on_fenced
-        # Whether this process is not the owner: what it takes waits, see hold().
-        self._on_hold = False
+        self._on_hold = False  # what a process that is not the owner takes waits, see hold()
         self._read = Unwritten()
         # Wall seconds of the first group that could not be committed; None while all can.
         self.failing_since: float | None = None
@@ -183,10 +182,9 @@ class Intake:
         """How many events wait to be committed."""
         return len(self.buffer) + len(self._read)
 
-    def unstored_for(self) -> float:
-        """Return for how many seconds the oldest event waits to be committed."""
-        oldest = self._read.oldest_ms or self.buffer.oldest_ms
-        return (ms_now() - oldest) / 1000 if oldest else 0.0
+    def oldest_ms(self) -> int:
+        """Return when the oldest event that is not committed came, in wall milliseconds, or now."""
+        return self._read.oldest_ms or self.buffer.oldest_ms or ms_now()
 
     def drain(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until everything is committed. Return whether it is."""

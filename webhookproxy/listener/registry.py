@@ -81,13 +81,13 @@ class Registry:
         if self._stopping:
             return
         self._stopping = True
-        unstored = self._intake.unstored_for()
+        unstored_ms = self._intake.oldest_ms()
         for each in self.supervisors.values():
             if each.company_id in but:
                 continue
             refused = each.state is ConnectionState.TOKEN_REFUSED
             state = each.state if refused else ConnectionState.RECONNECTING
-            each.ask_stop(state, ConnectionReason.OWNER_GONE, "open", unstored)
+            each.ask_stop(state, ConnectionReason.OWNER_GONE, "open", unstored_ms)
 
     def connected(self) -> dict[int, str]:
         """Return the companies that have a socket, and its id."""

@@ -132,6 +132,23 @@ def test_a_successor_that_was_frozen_while_another_became_the_owner_closes_its_s
         execute(app, "UPDATE leases SET fence = fence - 1")
 
 
+def test_the_offer_of_an_owner_that_another_one_followed_counts_no_more(
+    app: Flask, owner: Listening
+) -> None:
+    with following(owner) as next_one:
+        fence = owner.ownership.fence
+        assert fence is not None
+        next_one.agreement.wait()
+        next_one.agreement.offer(fence.number(SHARD))
+        assert next_one.agreement.read().offered
+        # It was killed, and a third process was quicker than this one.
+        execute(app, "UPDATE leases SET holder = 'a third one', fence = fence + 1")
+        assert not next_one.agreement.read().offered
+        next_one.successor.step()
+        assert not next_one.successor.is_ahead
+        execute(app, "UPDATE leases SET fence = fence - 1")
+
+
 @pytest.mark.parametrize("said", ["seen_at", "waiting_at", "offered_at", "asked_at"])
 def test_what_was_said_before_the_clock_was_set_back_does_not_count(
     said: str, app: Flask, owner: Listening
