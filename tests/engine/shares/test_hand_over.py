@@ -120,13 +120,14 @@ def test_an_owner_that_stays_opens_sockets_again_and_its_successor_closes_its_ow
     wait_until(lambda: connected().get(company, first) != first, SECONDS, "a new socket")
 
 
-def test_a_successor_that_was_frozen_while_another_became_the_owner_closes_its_sockets(
-    app: Flask, owner: Listening, token: str
+@pytest.mark.parametrize("holder", ["'a third one'", "holder"])
+def test_a_successor_whose_owner_lost_the_lease_to_another_or_took_it_again_closes_its_sockets(
+    app: Flask, owner: Listening, token: str, holder: str
 ) -> None:
     owner.connected(token)
     with following(owner) as next_one:
         next_one.follow(owner)
-        execute(app, "UPDATE leases SET holder = 'a third one', fence = fence + 1")
+        execute(app, f"UPDATE leases SET holder = {holder}, fence = fence + 1")
         next_one.successor.step()
         assert not next_one.successor.is_ahead
         execute(app, "UPDATE leases SET fence = fence - 1")

@@ -157,8 +157,10 @@ class Successor:
         if stretches is None or fence is None:
             return
         opened_for = time.monotonic() - self._began
-        # Its owner stays, or another process was quicker, if this one was frozen for a while.
-        another_owns = found.owner not in (self._owner, self._holder)
+        # Its owner stays, or lost the lease and took it again, or another process was quicker, if
+        # this one was frozen for a while.
+        followed = (found.owner, found.owner_fence) == (self._owner, fence)
+        another_owns = found.owner != self._holder and not followed
         if found.chosen != self._holder or another_owns or opened_for > END_SECONDS:
             self.give_up()
             return

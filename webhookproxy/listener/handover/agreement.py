@@ -31,7 +31,8 @@ _READ = (
     " ABS({now} - asked_at) <= :silent AS asked,"
     " CASE WHEN ABS({now} - seen_at) <= :silent THEN successor END AS successor,"
     " successor AS chosen, standing, handed,"
-    " (SELECT l.holder FROM leases l WHERE l.shard = :shard) AS owner"
+    " (SELECT l.holder FROM leases l WHERE l.shard = :shard) AS owner,"
+    " (SELECT l.fence FROM leases l WHERE l.shard = :shard) AS owner_fence"
     " FROM handovers WHERE shard = :shard"
 )
 _WAIT = (
@@ -90,8 +91,9 @@ class State:
     standing: frozenset[int] | None = None
     # The companies whose old socket was closed after the new one stood; None until then.
     handed: frozenset[int] | None = None
-    # Who has the lease, or had it last.
+    # Who has the lease, or had it last, and its fence.
     owner: str | None = None
+    owner_fence: int | None = None
 
 
 class Agreement:
@@ -125,6 +127,7 @@ class Agreement:
             None if row.successor is None else _numbers(row.standing),
             _numbers(row.handed),
             row.owner,
+            row.owner_fence,
         )
 
     def wait(self) -> None:
