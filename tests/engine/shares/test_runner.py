@@ -35,5 +35,9 @@ def test_only_a_process_that_may_own_shards_waits_for_them(
         assert engine.role() is role
         # An owner that ends would wait for it to open sockets.
         assert len(rows(app, "SELECT waiting_at FROM handovers")) == said
+        # It takes no share back while it stops.
+        owners.free()
+        runner._stopping = True
+        runner.heartbeat._step()
+        assert not runner.is_taken
         console.close()
-    owners.free()

@@ -190,7 +190,8 @@ class ShareRunner:
         return ended
 
     def _try_to_take(self, attempt: Callable[[], bool]) -> bool:
-        if self.successor.another_is_chosen():
+        # A share that was given back is not taken again while the others are.
+        if self._stopping or self.successor.another_is_chosen():
             return False
         return self._placement.take(self.share.number, attempt)
 
