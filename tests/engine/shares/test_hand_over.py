@@ -136,18 +136,28 @@ def test_a_successor_whose_owner_lost_the_lease_to_another_or_took_it_again_clos
 def test_the_offer_of_an_owner_that_another_one_followed_counts_no_more(
     app: Flask, owner: Listening
 ) -> None:
+    next_one = Agreement(store_of(app), owner.relay.reading, SHARD)
+    next_one.wait()
+    next_one.offer(1)
+    assert next_one.read().offered
+    execute(app, "UPDATE leases SET fence = 2")
+    assert not next_one.read().offered
+    execute(app, "UPDATE leases SET fence = 1")
+
+
+def test_an_offer_that_nobody_took_up_is_made_again_at_a_stop(
+    owner: Listening, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = owner.connected(token)
     with following(owner) as next_one:
-        fence = owner.ownership.fence
-        assert fence is not None
         next_one.agreement.wait()
-        next_one.agreement.offer(fence.number(SHARD))
-        assert next_one.agreement.read().offered
-        # It was killed, and a third process was quicker than this one.
-        execute(app, "UPDATE leases SET holder = 'a third one', fence = fence + 1")
-        assert not next_one.agreement.read().offered
-        next_one.successor.step()
-        assert not next_one.successor.is_ahead
-        execute(app, "UPDATE leases SET fence = fence - 1")
+        with monkeypatch.context() as hurried:
+            hurried.setattr(hand_over, "CLAIM_SECONDS", 0.0)
+            owner.hand_over.offer(1)
+            wait_until(owner.hand_over._over.is_set, SECONDS, "nobody took it up")
+        next_one.follow(owner)
+        next_one.stand(owner)
+        assert owner.hand_over.companies(SECONDS) == {company}
 
 
 @pytest.mark.parametrize("said", ["seen_at", "waiting_at", "offered_at", "asked_at"])

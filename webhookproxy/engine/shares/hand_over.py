@@ -59,11 +59,16 @@ class HandOver:
         return False
 
     def offer(self, fence: int) -> None:
-        """Offer the place, if a process waits for it, and look what a successor does."""
-        if self._greenlet is not None:
+        """Offer the place, if a process waits for it, and look what a successor does.
+
+        An offer that nobody took up is made again: this one may be the last.
+        """
+        if self._greenlet is not None and not self._is_left_unanswered:
+            self._offered_at = time.monotonic()
             return
         self._fence, self._had = fence, frozenset(self._registry.connected())
         self._over.clear()
+        self._greenlet = None
         try:
             if not self._agreement.read().waited:
                 return
@@ -106,6 +111,10 @@ class HandOver:
             self._agreement.note_one_socket(self._ended, handed)
         except (SQLAlchemyError, StoreUnavailable):
             logger.warning("the successor could not be told: it records a gap")
+
+    @property
+    def _is_left_unanswered(self) -> bool:
+        return self._over.is_set() and self._found.standing is None
 
     def _follow(self) -> None:
         while not self._over.is_set():
