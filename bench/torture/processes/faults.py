@@ -146,8 +146,11 @@ class Faults:
         taken = _wait(lambda: _are_raised(shares, before, self.cluster.fences()), WHOLE_SECONDS)
         if not taken:
             self.wrong.append(f"not all of the shares {shares} were taken again")
+        now = self.cluster.fences()
+        # One may have been on its way to the server that was met.
+        moved = {each for each in now if now[each] != before[each]}
         # The next owner sends again what the former one was sending.
-        self.past.note_accepted(began, self.cluster.companies(shares))
+        self.past.note_accepted(began, self.cluster.companies(shares | moved))
 
     def _freeze(self, server: ServerProcess, trouble: Trouble) -> Frozen:
         companies = self.cluster.companies(self.cluster.owned(server))
