@@ -7,21 +7,17 @@ from dataclasses import dataclass, field
 from itertools import count
 
 import psutil
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from bench.torture.stage import Stage
 from tests.support.application import rows, store_of
 from tests.support.server_process import ServerProcess
-from webhookproxy.database.clock import database_clock
+from webhookproxy.models.installation.handovers import want_owner
 
 _NAME = "torture-{}"
 _OWNERS = "SELECT shard, holder FROM leases WHERE shard < :shares"
 _CUT = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name")
-_WANT = (
-    "INSERT INTO handovers (shard, fence, wanted, wanted_at) VALUES (:shard, 0, :wanted, {now})"
-    " ON CONFLICT (shard) DO UPDATE SET wanted = :wanted, wanted_at = {now}"
-)
 
 
 @dataclass
@@ -84,13 +80,8 @@ class Cluster:
 
     def want(self, share: int, server: ServerProcess) -> None:
         """Wish, as an administrator, that a server owns a share."""
-        given = {"shard": share, "wanted": self._holder(server)}
-
-        def job(connection: Connection) -> None:
-            now = database_clock(connection.dialect.name)
-            connection.execute(text(_WANT.format(now=now)), given)
-
-        store_of(self.stage.app).run(job)
+        name = self._holder(server)
+        store_of(self.stage.app).session(lambda session: want_owner(session, share, name))
 
     def _living(self, holder: str) -> ServerProcess | None:
         server = self._workers.get(_pid(holder))
