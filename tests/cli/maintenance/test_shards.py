@@ -85,6 +85,7 @@ def test_one_share_has_one_line_also_before_any_process_owned_it(run: Run, any_a
 def test_a_move_is_stored_by_the_database_s_clock_and_recorded(run: Run, shared_out: Flask) -> None:
     done = run("move", "1", "relay-2:12:bbbb")
     assert done.exit_code == 0, done.stderr
+    assert "One process will own 2 shares and another one 0" in done.stderr
     assert f"{BIA} asks {ANA} for share 1 of 4 (0 companies) now" in done.stdout
     assert [tuple(each) for each in wishes(shared_out)] == [(1, 0, BIA)]
     # A second wish takes the place of the first one, and leaves what the processes agreed on.
