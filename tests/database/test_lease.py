@@ -257,7 +257,7 @@ def test_each_share_has_a_lock_of_its_own_and_no_shard_two_owners(postgresql_url
     assert quarters[0].take()
     assert quarters[3].take()
     assert [each.take() for each in others] == [False, True, True, False]
-    # Nobody owns all while somebody owns some, and no other number of shares overlaps.
+    # No process owns all while another owns some, and no other number of shares overlaps.
     assert not whole.take()
     assert not any(each.take() for each in eighths)
     quarters[0].free()

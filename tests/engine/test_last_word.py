@@ -137,7 +137,7 @@ ONLY_ONE = [
 
 def test_of_several_processes_one_tells_that_companies_have_no_owner(alerting: Alerting) -> None:
     for missing, companies, owns, oldest, tells in ONLY_ONE:
-        # The addresses are read while nobody owns them, too.
+        # The addresses are read while no process owns them, too.
         job = last_word(alerting, well=False)
         job.owns, job.oldest = owns, oldest
         job.found = Storing(StoringReason.NO_OWNER, alerting.now, missing, companies)

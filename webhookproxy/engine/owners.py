@@ -37,7 +37,7 @@ class Owner:
 
 
 # Of a shard that never had an owner; no lease has this fence.
-NOBODY = Owner(0, "", None, None, None)
+NO_OWNER = Owner(0, "", None, None, None)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Owners:
 
     def of(self, company_id: int) -> Owner:
         """Return the owner of a company's shard."""
-        return self.by_shard.get(shard_of(company_id), NOBODY)
+        return self.by_shard.get(shard_of(company_id), NO_OWNER)
 
     @cached_property
     def missing(self) -> frozenset[int]:
@@ -64,7 +64,7 @@ class Owners:
     @property
     def heard_at(self) -> datetime | None:
         """When the first owner of the missing shards fell silent; None if none ever spoke."""
-        owners = (self.by_shard.get(each, NOBODY) for each in self.missing)
+        owners = (self.by_shard.get(each, NO_OWNER) for each in self.missing)
         return min((each.heartbeat_at for each in owners if each.heartbeat_at), default=None)
 
     @property
@@ -88,7 +88,7 @@ class Owners:
         return frozenset(shard for shard, each in self.by_shard.items() if each.holder == name)
 
     def _holders(self, shards: frozenset[int]) -> set[str]:
-        return {self.by_shard.get(each, NOBODY).holder for each in shards}
+        return {self.by_shard.get(each, NO_OWNER).holder for each in shards}
 
 
 def read_owners(session: Session) -> Owners:

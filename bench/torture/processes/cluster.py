@@ -59,7 +59,7 @@ class Cluster:
         return {share for share, owner in self.owners().items() if owner is server}
 
     def fences(self) -> dict[int, int]:
-        """Return the fence of each share: whoever takes it raises that."""
+        """Return the fence of each share, which each new owner raises."""
         query = "SELECT shard, fence FROM leases WHERE shard < :shares"
         return {row.shard: row.fence for row in rows(self.stage.app, query, shares=self.shares)}
 

@@ -100,7 +100,7 @@ class Faults:
         self._thaw(server, frozen)
 
     def freeze_long(self) -> None:
-        """Stop a server for so long that others take its shares, and let it go on."""
+        """Stop a server until others take its shares, and let it go on."""
         server = self._any()
         with self._taking(self.cluster.owned(server)):
             trouble = self.watch.trouble("freeze_long", free_after=SILENCE_MS / 1000, most=2.0)

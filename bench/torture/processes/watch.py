@@ -1,7 +1,7 @@
 """Looks several times a second which companies have a socket, and judges what it saw at the end.
 
-A frozen process has sockets that no one reads: its companies count as without one until somebody
-opened another, or until it goes on.
+A frozen process has sockets that no one reads: its companies count as without one until another
+process opened one, or until it goes on.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Frozen:
     ended: float | None = None
 
     def hides(self, company: int, sample: Sample) -> bool:
-        """Return whether the socket of a company is one that nobody reads."""
+        """Return whether no process reads the socket of a company."""
         if company not in self.companies or not self.began <= sample.at < (self.ended or 2**62):
             return False
         return sample.accepted[company] == self.accepted[company]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.database.fence import Share, shares_of
 from webhookproxy.database.ownership.lease import HEARTBEAT_MS
-from webhookproxy.engine.owners import NOBODY, Owners, read_owners
+from webhookproxy.engine.owners import NO_OWNER, Owners, read_owners
 
 _COMPANIES = text(
     "SELECT id % :count AS number, COUNT(*) AS companies FROM companies"
@@ -47,7 +47,7 @@ def list_shares(session: Session, count: int) -> list[Listed]:
 
 def _listed(share: Share, companies: int, owners: Owners) -> Listed:
     """Return a share by the owners of its shards, of which the most silent one counts."""
-    found = [owners.by_shard.get(each, NOBODY) for each in share.shards]
+    found = [owners.by_shard.get(each, NO_OWNER) for each in share.shards]
     oldest = max(found, key=lambda each: math.inf if each.silent_ms is None else each.silent_ms)
     seen_ms = None if oldest.silent_ms is None else max(0, oldest.silent_ms)
     return Listed(share, companies, oldest.holder or None, seen_ms)
