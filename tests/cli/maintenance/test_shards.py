@@ -72,6 +72,10 @@ def test_each_share_is_listed_with_its_shards_companies_and_owner(
     assert " ".join(lines[2].split()) == f"1 of 4 1, 5, … 61 2 {ANA} 0.0 s ago"
     assert "no owner" in lines[4]
     assert len(lines) == 1 + COUNT
+    # The same without the setting that the servers have.
+    shared_out.config["SHARES"] = 1
+    again = json.loads(run("list", "--json").stdout)
+    assert [each["owner"] for each in again] == [each["owner"] for each in found]
 
 
 def test_one_share_has_one_line_also_before_any_process_owned_it(run: Run, any_app: Flask) -> None:

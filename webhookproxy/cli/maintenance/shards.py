@@ -13,7 +13,7 @@ from webhookproxy.cli.shared.context import write
 from webhookproxy.cli.shared.errors import BadInput, Group
 from webhookproxy.cli.shared.output import json_option, note, print_json, print_table
 from webhookproxy.cli.shared.values import Number
-from webhookproxy.engine.owners import read_owners
+from webhookproxy.engine.owners import Owners, read_owners
 from webhookproxy.engine.processes.listing import list_processes
 from webhookproxy.engine.shares.listing import Listed, list_shares
 from webhookproxy.engine.shares.placement import WANTED_MS
@@ -36,7 +36,7 @@ _ONE_SHARE = (
 @json_option
 def list_all(as_json: bool) -> None:
     """Show every share: its shards and companies, and the process that owns it."""
-    shares = _shares()
+    shares = _shares(read_owners(db.session()))
     if as_json:
         print_json([_as_json(each) for each in shares])
         return
@@ -61,16 +61,13 @@ def move(share: int, process: str) -> None:
 
     PROCESS is a name as that list has it; its beginning, "host:pid", will do.
     """
-    shares = _shares()
+    owners = read_owners(db.session())
+    shares = _shares(owners)
     if len(shares) == 1:
         raise BadInput(_ONE_SHARE)
     if share not in range(len(shares)):
         raise BadInput(f"There is no share {share}: the shares are 0 to {len(shares) - 1}.")
-    living = [
-        each.process
-        for each in list_processes(db.session(), read_owners(db.session()))
-        if each.lives
-    ]
+    living = [each.process for each in list_processes(db.session(), owners) if each.lives]
     wanted, moved = _chosen(process, living), shares[share]
     if moved.owner == wanted.name:
         raise BadInput(f"{wanted.name} owns share {share} already.")
@@ -85,8 +82,9 @@ def move(share: int, process: str) -> None:
     _warn_of_evening_out(shares, moved, wanted, living)
 
 
-def _shares() -> list[Listed]:
-    return list_shares(db.session(), current_app.config["SHARES"])
+def _shares(owners: Owners) -> list[Listed]:
+    # The servers may have a setting that this command was started without.
+    return list_shares(db.session(), owners, owners.shares(current_app.config["SHARES"]))
 
 
 def _chosen(given: str, living: Sequence[Process]) -> Process:

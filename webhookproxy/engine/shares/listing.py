@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webhookproxy.database.fence import Share, shares_of
 from webhookproxy.database.ownership.lease import HEARTBEAT_MS
-from webhookproxy.engine.owners import NO_OWNER, Owners, read_owners
+from webhookproxy.engine.owners import NO_OWNER, Owners
 
 _COMPANIES = text(
     "SELECT id % :count AS number, COUNT(*) AS companies FROM companies"
@@ -37,9 +37,8 @@ class Listed:
         return self.holder if is_alive else None
 
 
-def list_shares(session: Session, count: int) -> list[Listed]:
+def list_shares(session: Session, owners: Owners, count: int) -> list[Listed]:
     """Return all shares of an installation that has `count`, in the order of their numbers."""
-    owners = read_owners(session)
     found = session.execute(_COMPANIES, {"count": count})
     companies = {row.number: row.companies for row in found}
     return [_listed(each, companies.get(each.number, 0), owners) for each in shares_of(count)]
