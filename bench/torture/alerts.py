@@ -25,7 +25,7 @@ PHONE = "41900001234"
 SECRET = "canary-secret-of-the-torture"
 TOKEN = "torture-token"
 _MARKS = (ANSWER, PHONE, SECRET, TOKEN)
-# For so long a process that lost its place may still believe that it has it.
+# A process that lost its place may believe for this time that it still has it.
 STILL_SECONDS = 2.0
 # A user gets few messages: many users try as many times what a kill does to one.
 USERS = 5

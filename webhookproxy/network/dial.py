@@ -129,6 +129,12 @@ def shared_resolver() -> Resolver:
     return Resolver()
 
 
+@cache
+def sockets_resolver() -> Resolver:
+    """Return the one resolver of the sockets: webhooks with silent names must not hold them up."""
+    return Resolver()
+
+
 @contextmanager
 def time_limit(seconds: float, late: Exception) -> Iterator[None]:
     """Raise `late` if the block takes longer; a gevent.Timeout of the caller passes."""

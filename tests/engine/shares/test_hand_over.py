@@ -154,7 +154,7 @@ def test_an_offer_that_nobody_took_up_is_made_again_at_a_stop(
         with monkeypatch.context() as hurried:
             hurried.setattr(hand_over, "CLAIM_SECONDS", 0.0)
             owner.hand_over.offer(1)
-            wait_until(owner.hand_over._over.is_set, SECONDS, "nobody took it up")
+            wait_until(owner.hand_over._over.is_set, SECONDS, "no one took it up")
         next_one.follow(owner)
         next_one.stand(owner)
         assert owner.hand_over.companies(SECONDS) == {company}

@@ -61,7 +61,7 @@ class HandOver:
     def offer(self, fence: int) -> None:
         """Offer the place, if a process waits for it, and look what a successor does.
 
-        An offer that nobody took up is made again: this one may be the last.
+        An offer that no one took up is made again: this one may be the last.
         """
         if self._greenlet is not None and not self._is_left_unanswered:
             self._offered_at = time.monotonic()

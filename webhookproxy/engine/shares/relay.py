@@ -34,7 +34,7 @@ from webhookproxy.models import Company, Connection, Webhook
 from webhookproxy.models.installation.changes import changes_since, delivery_actions_between
 from webhookproxy.models.recordings import links_of
 from webhookproxy.models.webhooks import secrets_later
-from webhookproxy.network.dial import Resolver, shared_resolver
+from webhookproxy.network.dial import shared_resolver, sockets_resolver
 from webhookproxy.network.guard import Policy
 from webhookproxy.reasons import ConnectionState
 
@@ -87,8 +87,7 @@ class Relay:
         self.intake = Intake(
             store, self.routes, console, self.lanes, broadcast, on_fenced, share.count
         )
-        # A resolver of their own: webhooks with silent names must not hold up the sockets.
-        handshakes = Handshakes(policy, Resolver(), share.count)
+        handshakes = Handshakes(policy, sockets_resolver(), share.count)
         self.registry = Registry(self.intake, self.status, console, handshakes)
         self.observers = Observers(store, self.reading, self.registry, broadcast)
         self.is_running = False
