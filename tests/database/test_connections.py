@@ -14,11 +14,11 @@ from gevent.event import Event
 from sqlalchemy import text
 
 from tests.engine.test_lifecycle import running
-from tests.support.application import KEYS, application, make_company, rows, wait_until
+from tests.support.application import KEYS, application, make_company, rows, store_of, wait_until
 from tests.support.pooler import pooled
 from tests.support.postgresql import OWN
 from webhookproxy.database.fence import shares_of
-from webhookproxy.database.ownership.locks import AdvisoryLock, lock_for, locks_for
+from webhookproxy.database.ownership.locks import SILENCE_MS, AdvisoryLock, lock_for, locks_for
 from webhookproxy.extensions import db
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,3 +140,13 @@ def test_a_share_that_gives_its_lock_back_ends_no_session_that_another_one_asks_
     assert session.connection is connection
     assert asking.get(timeout=60)
     assert session.connection is None
+
+
+@pytest.mark.postgresql
+def test_a_frozen_writer_lets_go_of_the_rows_of_its_leases_before_its_lock_is_free(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    query = "SELECT setting FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
+    with application(postgresql_url, tmp_path) as app:
+        setting = store_of(app).run(lambda connection: connection.exec_driver_sql(query).scalar())
+    assert 0 < int(str(setting)) < SILENCE_MS

@@ -21,6 +21,10 @@ LOCK_WAIT_MS = 5000
 # twenty, and two processes run during a deploy.
 READERS = 5
 READER_WAIT_SECONDS = 10
+# A reader may wait for a slow browser. A writer waits for nothing: one that was frozen with the
+# rows of its leases locked lets go of them before its lock is free (locks.SILENCE_MS).
+IDLE_MS = 60_000
+WRITER_IDLE_MS = 20_000
 
 
 def init_app(app: Flask) -> None:
@@ -48,8 +52,11 @@ def init_app(app: Flask) -> None:
         set_pragmas(engine, "busy_timeout = 1000", "query_only = ON")
 
 
-def postgresql_arguments() -> dict[str, Any]:
-    """Return connection arguments with which every wait for PostgreSQL ends."""
+def postgresql_arguments(idle_ms: int = IDLE_MS) -> dict[str, Any]:
+    """Return connection arguments with which every wait for PostgreSQL ends.
+
+    A transaction that was begun, and in which nothing happens for `idle_ms`, is taken back.
+    """
     return {
         "connect_timeout": 5,
         "keepalives_idle": 5,
@@ -57,7 +64,7 @@ def postgresql_arguments() -> dict[str, Any]:
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
         "options": f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_MS}"
-        " -c idle_in_transaction_session_timeout=60000"
+        f" -c idle_in_transaction_session_timeout={idle_ms}"
         # The server's side: a host that disappeared must not keep a lock.
         " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
     }
@@ -84,7 +91,9 @@ def one_connection(url: str) -> Engine:
         pool_pre_ping=is_postgresql,
         # An error's text would print the values: payloads, secrets.
         hide_parameters=True,
-        connect_args=postgresql_arguments() if is_postgresql else {"check_same_thread": False},
+        connect_args=postgresql_arguments(WRITER_IDLE_MS)
+        if is_postgresql
+        else {"check_same_thread": False},
     )
     follow(engine)
     return engine
