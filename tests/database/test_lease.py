@@ -279,8 +279,12 @@ def test_a_cut_session_frees_the_locks_of_all_shares(
 ) -> None:
     mine, others = (locks_for(postgresql_url, shares_of(2)) for _ in range(2))
     assert all(each.take() for each in mine)
+    assert not mine[1].is_cut()
     postgresql_server.terminate_sessions(postgresql_url)
+    # An owner looks for that more often than it asks.
+    wait_until(mine[1].is_cut, 20, "the end of the session is seen")
     assert not mine[1].held()
+    assert mine[0].is_cut()
     assert not mine[0].held()
     assert all(each.take() for each in others)
     assert not any(each.take() for each in mine)

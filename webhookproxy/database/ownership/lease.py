@@ -67,6 +67,10 @@ class Ownership:
             return False
         return True
 
+    def is_cut(self) -> bool:
+        """Return whether the lock seems to be lost, which `held` then finds out."""
+        return self.fence is not None and self._lock.is_cut()
+
     def write(self, failing_since: float | None = None) -> None:
         """Write that the owner lives.
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from select import select
 from typing import IO, Protocol
 
 import gevent
@@ -30,8 +31,8 @@ SILENCE_MS = 30_000
 ANSWER_SECONDS = 10.0
 UNLOCK_SECONDS = 1.0
 
-# Any numbers, as long as every process of this program uses the same. Who owns all shards has the
-# first one alone; who owns some has it together with all others that do, and one for each shard.
+# Any numbers, the same in every process. Who owns all shards has the first one alone; who owns some
+# has it together with all others that do, and one for each shard.
 _ALL = 0x3C9_0000
 _SHARD = 0x3C9_0100
 
@@ -56,6 +57,9 @@ class Lock(Protocol):
 
     def held(self) -> bool:
         """Return whether this process still holds it."""
+
+    def is_cut(self) -> bool:
+        """Return whether it seems to be lost, without asking anyone."""
 
     def free(self) -> None:
         """Let the next process take it."""
@@ -84,6 +88,10 @@ class FileLock:
     def held(self) -> bool:
         """See Lock."""
         return self._file is not None
+
+    def is_cut(self) -> bool:
+        """See Lock."""
+        return self._file is None
 
     def free(self) -> None:
         """See Lock."""
@@ -143,6 +151,16 @@ class LockSession:
             finally:
                 if self._doomed:
                     self.close()
+
+    def is_cut(self) -> bool:
+        """Return whether PostgreSQL said something unasked, as it does when it ends a session."""
+        if self.connection is None or not self.turn.acquire(blocking=False):
+            return self.connection is None
+        try:
+            raw = self.connection.connection.dbapi_connection
+            return raw is not None and bool(select([raw.fileno()], [], [], 0)[0])
+        finally:
+            self.turn.release()
 
     def end(self) -> None:
         """Close the connection, and free every lock, as soon as no statement runs on it."""
@@ -211,6 +229,10 @@ class AdvisoryLock:
             return False
         return self in session.held
 
+    def is_cut(self) -> bool:
+        """See Lock."""
+        return self not in self.session.held or self.session.is_cut()
+
     def free(self) -> None:
         """See Lock."""
         session = self.session
@@ -248,10 +270,7 @@ class AdvisoryLock:
 
 
 def locks_for(url: str, shares: list[Share], silence_ms: int = SILENCE_MS) -> list[Lock]:
-    """Return the locks of shares that go with a database; see LockSession for `silence_ms`.
-
-    On SQLite there is one, which is for all shards.
-    """
+    """Return the locks of shares; on SQLite there is one, for all shards. See LockSession."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         session = LockSession(url, silence_ms)

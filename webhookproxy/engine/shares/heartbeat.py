@@ -106,7 +106,9 @@ class Heartbeat:
             self._given_back.set()
         elif self.fence is None and not self.lost:
             self._take()
-        elif self.fence is not None and time.monotonic() >= self._next:
+        elif self.fence is not None and (
+            time.monotonic() >= self._next or self._ownership.is_cut()
+        ):
             self._next = time.monotonic() + BEAT_SECONDS
             self._beat()
 
