@@ -58,6 +58,12 @@ class Cluster:
         """Return the shares of which a server has the lease."""
         return {share for share, owner in self.owners().items() if owner is server}
 
+    def followed(self, server: ServerProcess) -> set[int]:
+        """Return the shares of which a server has sockets beside those of the owner."""
+        query = "SELECT shard, successor FROM handovers WHERE successor IS NOT NULL"
+        found = rows(self.stage.app, query)
+        return {row.shard for row in found if self._living(row.successor) is server}
+
     def fences(self) -> dict[int, int]:
         """Return the fence of each share, which each new owner raises."""
         query = "SELECT shard, fence FROM leases WHERE shard < :shares"

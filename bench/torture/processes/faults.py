@@ -155,7 +155,8 @@ class Faults:
     def _freeze(self, server: ServerProcess, trouble: Trouble) -> Frozen:
         companies = self.cluster.companies(self.cluster.owned(server))
         server.freeze()
-        return self.watch.freeze(companies, trouble.began)
+        beside = self.cluster.companies(self.cluster.followed(server))
+        return self.watch.freeze(companies, beside, trouble.began)
 
     def _thaw(self, server: ServerProcess, frozen: Frozen) -> None:
         self.past.note_in_flight()

@@ -51,10 +51,14 @@ class Trouble:
 
 @dataclass
 class Frozen:
-    """A process that is stopped where it is, and the companies whose sockets it has."""
+    """A process that is stopped where it is, and the companies whose sockets it has.
+
+    Of those `beside` another process has one too: it was to follow that one.
+    """
 
     began: float
     companies: Set[int]
+    beside: Set[int]
     accepted: dict[int, int]
     ended: float | None = None
 
@@ -67,7 +71,7 @@ class Frozen:
     def explains(self, company: int, at: float) -> bool:
         """Return whether a second socket of a company may be due to it."""
         ended = 2**62 if self.ended is None else self.ended + WAKING_SECONDS
-        return company in self.companies and self.began <= at <= ended
+        return company in self.companies | self.beside and self.began <= at <= ended
 
 
 @dataclass
@@ -99,9 +103,12 @@ class Watch:
         self.troubles.append(Trouble(kind, now, now + free_after, most))
         return self.troubles[-1]
 
-    def freeze(self, companies: Set[int], began: float) -> Frozen:
+    def freeze(self, companies: Set[int], beside: Set[int], began: float) -> Frozen:
         """Note that the process which has the sockets of these companies is frozen now."""
-        self.frozen.append(Frozen(began, companies, self.samples[-1].accepted))
+        last = self.samples[-1]
+        # Somebody else has a second socket of these already.
+        followed = {each for each in companies if last.sockets[each] > 1}
+        self.frozen.append(Frozen(began, companies - followed, beside | followed, last.accepted))
         return self.frozen[-1]
 
     def is_whole(self) -> bool:
