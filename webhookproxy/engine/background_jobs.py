@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from flask import Flask
 
@@ -21,6 +21,7 @@ from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.liveness import look
 from webhookproxy.engine.processes.listing import is_oldest
 from webhookproxy.engine.shares.relay import Relay
+from webhookproxy.engine.shares.spared import Job, ShareJob
 from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.listener.token_check import TokenSwitch
 from webhookproxy.network.dial import Resolver, shared_resolver
@@ -32,14 +33,6 @@ from webhookproxy.recovery.recovering import Recovering
 from webhookproxy.recovery.writing import Writer
 from webhookproxy.search.index.indexer import Indexer
 from webhookproxy.troubles.outages import Outages
-
-
-class Job(Protocol):
-    """One step at a time; `pause` is the number of seconds until the next."""
-
-    @property
-    def pause(self) -> float: ...
-    def step(self) -> bool: ...
 
 
 class BackgroundJobs(NamedTuple):
@@ -57,9 +50,9 @@ class BackgroundJobs(NamedTuple):
     outbox: Outbox
     last_word: LastWord
 
-    def of(self, share: Share) -> list[Job]:
-        """Return those that run while this share is owned: in the first one, all."""
-        jobs: list[Job] = [
+    def of_every_share(self) -> list[ShareJob]:
+        """Return those that run for every share that is owned."""
+        return [
             self.housekeeping,
             self.resending,
             self.recovering,
@@ -67,6 +60,10 @@ class BackgroundJobs(NamedTuple):
             self.outages,
             self.token_switch,
         ]
+
+    def of(self, share: Share) -> list[Job]:
+        """Return those that run while this share is owned: in the first one, all."""
+        jobs: list[Job] = [*self.of_every_share()]
         if share.is_first:
             jobs += [self.indexer, self.dead_mans_switch, self.watcher, self.outbox]
         return jobs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -13,18 +13,20 @@ from gevent.event import Event
 
 from webhookproxy.broadcast import Broadcast
 from webhookproxy.database.clock import keep_looking
-from webhookproxy.database.fence import shares_of
+from webhookproxy.database.fence import Share, shares_of
 from webhookproxy.database.notices import notices_on
 from webhookproxy.database.ownership.lease import name_of_this_process
 from webhookproxy.database.ownership.locks import locks_for
 from webhookproxy.database.store import Store
 from webhookproxy.delivery.outcomes.tally import total
-from webhookproxy.engine.background_jobs import Job, background_jobs
+from webhookproxy.engine.background_jobs import background_jobs
 from webhookproxy.engine.guarded import Guarded
 from webhookproxy.engine.health import Counts, Health, LoopWatch
 from webhookproxy.engine.processes.presence import Presence
 from webhookproxy.engine.shares.placement import Placement
+from webhookproxy.engine.shares.read_once import News
 from webhookproxy.engine.shares.runner import STOP_SECONDS, ShareRunner
+from webhookproxy.engine.shares.spared import Job, Spared, asked_together
 from webhookproxy.extensions import db
 from webhookproxy.logs.console import Console
 from webhookproxy.models.installation.processes import Role
@@ -52,14 +54,19 @@ class Engine:
         self._store = store
         holder, most = name_of_this_process(), app.config["SHARDS_MAX"]
         self._placement = Placement(self._reading, holder, count, most, self._taken)
+        self._news = News(self._reading, count)
         shares = shares_of(count)
         self.runners = [
-            ShareRunner(app, store, console, share, lock, self._placement, on_replaced)
+            ShareRunner(app, store, console, share, lock, self._placement, self._news, on_replaced)
             for share, lock in zip(shares, locks_for(url, shares), strict=True)
         ]
         self._jobs = [
             (each, background_jobs(app, each.relay, name=holder)) for each in self.runners
         ]
+        several = self._jobs[0][1].of_every_share() if count > 1 else []
+        self._concerned: dict[type[Job], Callable[[], Collection[int]]] = {
+            type(each): asked_together(each) for each in several
+        }
         self._notices = notices_on(url, self._broadcast)
         self._presence = Presence(store, holder, self.role, self.health, self.counts)
         self._stopping = False
@@ -83,7 +90,7 @@ class Engine:
             runs[_name("heartbeat", number)] = runner.heartbeat.run
             for job in jobs.of(runner.share):
                 name = _name(type(job).__name__.lower(), number)
-                runs[name] = partial(self._work, runner, job)
+                runs[name] = partial(self._work, runner, self._spared(job, runner.share))
         # For a time without the sockets.
         runs["lastword"] = partial(self._keep_at, self._jobs[0][1].last_word)
         for name, run in runs.items():
@@ -94,6 +101,7 @@ class Engine:
 
     def wake(self) -> None:
         """Look for changes now; called after a page of this process changed something."""
+        self._news.forget()
         for each in self.runners:
             each.wake()
 
@@ -154,6 +162,11 @@ class Engine:
             stopping.append(greenlet)
         gevent.joinall(stopping)
         return all(each.value for each in stopping)
+
+    def _spared(self, job: Job, share: Share) -> Job:
+        """Return the job without the steps in which it has nothing to do."""
+        concerned = self._concerned.get(type(job))
+        return job if concerned is None else Spared(job, share, concerned)
 
     def _keep_at(self, job: Job) -> None:
         """Run a job of the process, until it stops."""

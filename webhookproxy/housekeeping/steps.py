@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection, Engine, text
 
@@ -30,6 +30,13 @@ _DAY_MS = 24 * 3_600_000
 # SECOND_LOOK, both in seconds: what was removed by a clock that went wrong never comes back.
 JUMP = 3_600.0
 SECOND_LOOK = 900.0
+
+
+# What is due by its age alone has no place here.
+_CONCERNED = text(
+    "SELECT id FROM companies WHERE deleted_at IS NOT NULL UNION SELECT company_id FROM webhooks"
+    " WHERE deleted_at IS NOT NULL OR discard_until IS NOT NULL"
+)
 
 
 class Housekeeping:
@@ -61,7 +68,7 @@ class Housekeeping:
         self._deleted = Deleted(
             store, reading, self._purge, lambda each: lane(each) is not None, fence, share
         )
-        self._waiting = Waiting(store, reading, lane)
+        self._waiting = Waiting(store, reading, lane, share)
         self._space = DiskSpace(store, reading, self._purge, max_data_bytes)
         self._retention = Retention(store, reading, self._purge, retention_days, unwanted_hours)
 
@@ -86,6 +93,11 @@ class Housekeeping:
             self._purge.end_pass()
             self._store.run(_forget_changes)
         return did or passed
+
+    def concerned(self) -> Collection[int]:
+        """Return the companies, of all shares, of which something is deleted or discarded."""
+        with self._reading.connect() as connection:
+            return set(connection.execute(_CONCERNED).scalars())
 
     def _clock_is_steady(self) -> bool:
         """Return whether ages can be told; a clock that jumped ahead may go back."""

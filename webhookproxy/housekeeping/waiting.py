@@ -9,18 +9,19 @@ import gevent
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
+from webhookproxy.database.fence import WHOLE, Share
 from webhookproxy.database.store import Store
 from webhookproxy.housekeeping import purge
 from webhookproxy.models.deliveries.tables import OPEN, end_deliveries
 from webhookproxy.models.installation.changes import note_change
 from webhookproxy.reasons import DeliveryReason, DeliveryState
 
-_OPEN_WEBHOOKS = text(
+_OPEN_WEBHOOKS = (
     "SELECT h.webhook_id FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id"
     " WHERE w.deleted_at IS NULL AND w.discard_until IS NULL AND"
     " h.created > h.delivered + h.refused + h.expired + h.cancelled + h.simulated"
 )
-_DISCARDING = text(
+_DISCARDING = (
     "SELECT w.id, w.discard_until FROM webhooks w JOIN companies c ON c.id = w.company_id"
     " WHERE w.discard_until IS NOT NULL AND w.deleted_at IS NULL AND c.deleted_at IS NULL"
 )
@@ -47,8 +48,14 @@ class Waiting:
     """One step at a time; what is being sent at that moment ends by itself."""
 
     def __init__(
-        self, store: Store, reading: Engine, lane: Callable[[int], LaneLimits | None]
+        self,
+        store: Store,
+        reading: Engine,
+        lane: Callable[[int], LaneLimits | None],
+        share: Share = WHOLE,
     ) -> None:
+        where = share.where("w.company_id")
+        self._discarding, self._open = text(_DISCARDING + where), text(_OPEN_WEBHOOKS + where)
         self._store = store
         self._reading = reading
         self._lane = lane
@@ -58,7 +65,7 @@ class Waiting:
     def discard(self, now_ms: int) -> bool:
         """Cancel some deliveries that waited for webhooks which were resumed without them."""
         with self._reading.connect() as connection:
-            webhooks = [(row[0], row[1]) for row in connection.execute(_DISCARDING)]
+            webhooks = [(row[0], row[1]) for row in connection.execute(self._discarding)]
         did = False
         for webhook_id, until in webhooks:
             lane = self._lane(webhook_id)
@@ -70,7 +77,7 @@ class Waiting:
     def expire(self, now_ms: int) -> bool:
         """End some deliveries that waited longer than their webhook allows."""
         with self._reading.connect() as connection:
-            webhooks = [row[0] for row in connection.execute(_OPEN_WEBHOOKS)]
+            webhooks = [row[0] for row in connection.execute(self._open)]
         self._seen = {each: self._seen.get(each, 0) for each in webhooks}
         did = False
         for webhook_id in webhooks:

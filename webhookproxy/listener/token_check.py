@@ -6,7 +6,7 @@ A token is asked about with a socket of its own that lives for a moment.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 import gevent
@@ -35,7 +35,7 @@ _REFUSED = (
     "SELECT n.company_id FROM next_tokens n"
     " JOIN connections k ON k.company_id = n.company_id AND k.state = 'token_refused'"
     " JOIN companies c ON c.id = n.company_id AND c.should_connect AND c.deleted_at IS NULL"
-    " WHERE n.answer = 'accepted'{share} ORDER BY n.company_id LIMIT 100"
+    " WHERE n.answer = 'accepted'"
 )
 
 
@@ -85,7 +85,9 @@ class TokenSwitch:
         fence: Callable[[], Fence | None],
         share: Share = WHOLE,
     ) -> None:
-        self._query = text(_REFUSED.format(share=share.where("n.company_id")))
+        self._query = text(
+            f"{_REFUSED}{share.where('n.company_id')} ORDER BY n.company_id LIMIT 100"
+        )
         self.pause = SWITCH_SECONDS
         self._store = store
         self._reading = reading
@@ -113,6 +115,11 @@ class TokenSwitch:
             else:
                 logger.warning("company_%d has its next token now", company_id)
         return bool(found)
+
+    def concerned(self) -> Collection[int]:
+        """Return the companies, of all shares, whose token is refused and that have a next one."""
+        with self._reading.connect() as connection:
+            return set(connection.execute(text(_REFUSED)).scalars())
 
     def _switch(self, company_id: int, session: Session) -> None:
         company = session.get(Company, company_id)

@@ -6,7 +6,7 @@ The listed calls are in memory only: the next owner of the sockets begins the li
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, select, text, update
@@ -106,6 +106,12 @@ class Comparing:
             if each.next_ms <= now_ms and not self._rest.pace.free_in(each.company_id):
                 self._go_on_or_stop(each, self._lists[each.id], now_ms)
         return False
+
+    def concerned(self) -> Collection[int]:
+        """Return the companies, of all shares, that have a comparison under way."""
+        query = select(DayComparison.company_id).where(text(RUNNING))
+        with self._reading.connect() as connection:
+            return set(connection.execute(query).scalars())
 
     def _go_on_or_stop(self, asked: DayComparison, found: _List, now_ms: int) -> None:
         """Go on with one; a bug of ours, or a token that no key opens, ends only this one."""

@@ -103,6 +103,12 @@ class Progress:
         with self._reading.connect() as connection:
             return [(row.id, row.company_id) for row in connection.execute(query)]
 
+    def concerned(self) -> set[int]:
+        """Return the companies, of all shares, that have a recovery under way."""
+        with self._reading.connect() as connection:
+            query = select(Recovery.company_id).where(text(UNDER_WAY))
+            return set(connection.execute(query).scalars())
+
     def task(self, recovery_id: int) -> Task | None:
         """Return a recovery that is still under way."""
         with Session(self._reading, expire_on_commit=False) as session:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import gevent
@@ -121,6 +121,10 @@ class Recovering:
         if wrote:
             self.pause = PAUSE_WRITING
         return wrote
+
+    def concerned(self) -> Collection[int]:
+        """Return the companies, of all shares, that have a recovery under way."""
+        return self._progress.concerned()
 
     def _begin(self, fence: Fence) -> None:
         """Begin as a new owner: another one may have gone on, and may have asked this moment."""

@@ -6,7 +6,7 @@ outage that lasts, and finds one that began while no process ran.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -38,13 +38,14 @@ _RECENT = timedelta(days=1)
 _BEFORE_MS = 15 * 60_000
 
 _CONCERNED = (
-    "SELECT w.id FROM webhooks w JOIN webhook_health h ON h.webhook_id = w.id"
-    " WHERE w.id > :after AND w.deleted_at IS NULL AND (w.paused_at IS NOT NULL"
+    "FROM webhooks w JOIN webhook_health h ON h.webhook_id = w.id"
+    " WHERE w.deleted_at IS NULL AND (w.paused_at IS NOT NULL"
     " OR h.refusing_since IS NOT NULL OR h.failing_since IS NOT NULL"
     " AND (h.working_since IS NULL OR h.working_since > :recent)"
     " OR EXISTS (SELECT 1 FROM outages o WHERE o.webhook_id = w.id AND o.settled_at IS NULL))"
-    "{share} ORDER BY w.id LIMIT :most"
 )
+_COMPANIES = text(f"SELECT w.company_id {_CONCERNED}")
+_NEXT = f"SELECT w.id {_CONCERNED} AND w.id > :after{{share}} ORDER BY w.id LIMIT :most"
 _BEFORE = text(
     "SELECT COUNT(*) AS looked_at, MAX(id) AS last, MIN(CASE WHEN waited THEN id END) AS first"
     " FROM (SELECT id, COALESCE(ended_ms, :began) >= :began AS waited FROM deliveries"
@@ -96,7 +97,7 @@ class Outages:
         share: Share = WHOLE,
     ) -> None:
         self.pause = PAUSE
-        self._query = text(_CONCERNED.format(share=share.where("w.company_id")))
+        self._query = text(_NEXT.format(share=share.where("w.company_id")))
         self._store = store
         self._reading = reading
         self._tell = tell
@@ -118,6 +119,12 @@ class Outages:
                     self._tell(webhook.company_id)
                     changed = True
         return changed
+
+    def concerned(self) -> Collection[int]:
+        """Return the companies, of all shares, that have such webhooks."""
+        recent = to_ms(datetime.fromtimestamp(self._clock(), UTC) - _RECENT)
+        with self._reading.connect() as connection:
+            return set(connection.execute(_COMPANIES, {"recent": recent}).scalars())
 
     def _concerned(self, session: Session, now: datetime) -> Sequence[Webhook]:
         """Return the next webhooks that have an outage, or had one that is not settled."""

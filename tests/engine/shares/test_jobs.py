@@ -101,6 +101,12 @@ def test_what_each_job_looks_at_is_of_its_share(
             " VALUES (:company, 'no key opens this', 1, 'accepted')",
             company=number,
         )
+    everyone = {each for some in companies.values() for each in some}
+    # Each is asked for all shares together.
+    asked = jobs_of(app, console, 3)[1]
+    found = {type(each).__name__: set(each.concerned()) for each in asked.of_every_share()}
+    assert found.pop("Housekeeping") == set()
+    assert found == dict.fromkeys(found, everyone)
     for number, mine in companies.items():
         relay, jobs = jobs_of(app, console, number)
         due = jobs.recovering._progress.due(1 << 50)
@@ -128,6 +134,8 @@ def test_what_is_deleted_goes_with_its_share_and_old_rows_with_the_first_one(
     webhook = make_webhook(app, companies[3][0], "http://127.0.0.1:9999/")
     store_of(app).session(lambda session: delete_webhook(session, find_webhook(session, webhook)))
     execute(app, "UPDATE revision SET number = 20000")
+    concerned = set(jobs_of(app, console, 0)[1].housekeeping.concerned())
+    assert concerned == {*companies[1], *companies[2], companies[3][0]}
 
     def left() -> tuple[list[int], list[int], int]:
         found = rows(app, "SELECT id FROM companies ORDER BY id")

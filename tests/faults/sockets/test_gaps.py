@@ -165,7 +165,7 @@ def test_sixty_servers_that_say_nothing_hold_up_no_other_and_are_left_at_once(
         for each in hung:
             statement = f"UPDATE companies SET should_connect = false WHERE id = {each}"
             store_of(app).run(lambda c, s=statement: c.exec_driver_sql(s) and None)  # type: ignore[misc]
-        half.relay._revision = 0
+        half.relay.revision = 0
         with gevent.Timeout(60):
             half.notice()
         assert half.registry.counts() == (1, 1)

@@ -8,14 +8,14 @@ go the same way; their new deliveries get numbers from the journal, which number
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Engine, delete, or_, select, text
+from sqlalchemy import ColumnElement, Engine, Select, delete, or_, select, text
 from sqlalchemy.orm import Session
 
 from webhookproxy.database.clock import seconds_now
@@ -127,12 +127,8 @@ class Resending:
     def step(self) -> bool:
         """Continue each bulk resend; return True if anything was queued, so more may follow."""
         with Session(self._reading) as session:
-            followed = or_(BulkResend.state == BulkState.RUNNING, _has_waiting())
-            query = select(BulkResend.id, BulkResend.state).join(
-                Webhook, Webhook.id == BulkResend.webhook_id
-            )
             mine = text("TRUE" + self._share.where("webhooks.company_id"))
-            found = session.execute(query.where(followed, mine)).all()
+            found = session.execute(_followed(BulkResend.id, BulkResend.state).where(mine)).all()
         self._paces = {row.id: self._paces.get(row.id) or _Pace() for row in found}
         queued = [self._go_on(row.id, self._paces[row.id]) for row in found]
         is_running = any(row.state == BulkState.RUNNING for row in found)
@@ -142,6 +138,11 @@ class Resending:
         if not is_running:
             self._forget()
         return any(queued)
+
+    def concerned(self) -> Collection[int]:
+        """Return the companies, of all shares, that have a bulk resend to follow."""
+        with Session(self._reading) as session:
+            return set(session.scalars(_followed(Webhook.company_id)))
 
     def _go_on(self, bulk_id: int, pace: _Pace) -> bool:
         """Count ended deliveries and queue a few more; return whether to continue at once."""
@@ -200,6 +201,12 @@ def queue_capacity(session: Session, webhook: Webhook, now_ms: int, rate: float 
     free = most - sum(due_ms is None or due_ms <= now_ms for due_ms in found)
     # The lane reads again after each queueing, so queue several at once.
     return free if len(found) < OPEN_MAX and free * 2 >= most else 0
+
+
+def _followed(*columns: Any) -> Select[Any]:
+    """Return the query for the bulk resends that run, or whose last deliveries have not ended."""
+    query = select(*columns).join_from(BulkResend, Webhook, Webhook.id == BulkResend.webhook_id)
+    return query.where(or_(BulkResend.state == BulkState.RUNNING, _has_waiting()))
 
 
 def _has_waiting() -> ColumnElement[bool]:

@@ -46,7 +46,7 @@ class HandOver:
         Returns whether a successor has sockets of its own, so that this process can end. One that
         ends before it has them leaves everything as it was.
         """
-        if self._greenlet is None and self._agreement.read().asked:
+        if self._greenlet is None and self._agreement.glance().asked:
             self.offer(fence)
         if self._greenlet is None or not self._over.is_set():
             return False

@@ -93,7 +93,8 @@ class Relay:
         self.is_running = False
         # The one that it runs with, or last ran with.
         self.fence: Fence | None = None
-        self._revision = 0
+        # The last change that was followed.
+        self.revision = 0
 
     def open_ahead(self) -> None:
         """Open a socket for each company of the share that the owner has one of, beside it.
@@ -132,7 +133,7 @@ class Relay:
         self.registry.begin(continued=continued)
         self.observers.start(fence)
         with Session(self.reading) as session:
-            self._revision, _ = changes_since(session, 0)
+            self.revision, _ = changes_since(session, 0)
             live = select(Company.id).where(Company.deleted_at.is_(None)).order_by(Company.id)
             for company_id in filter(self.share.has, session.scalars(live).all()):
                 self._follow(session, company_id)
@@ -143,14 +144,14 @@ class Relay:
     def follow_changes(self) -> None:
         """Read again what any process changed since the last look."""
         with Session(self.reading) as session:
-            revision, changed = changes_since(session, self._revision)
+            revision, changed = changes_since(session, self.revision)
             for company_id in sorted(filter(self.share.has, changed)):
                 self._follow(session, company_id)
                 gevent.sleep(0)
             if changed:
-                self.lanes.attend(delivery_actions_between(session, self._revision, revision))
+                self.lanes.attend(delivery_actions_between(session, self.revision, revision))
             # Only now: what the database did not give is asked for again at the next tick.
-            self._revision = revision
+            self.revision = revision
 
     def stop(self, timeout: float, hand_over: HandOver | None) -> bool:
         """Finish what is in hand and close the sockets; return whether all ended in time.

@@ -18,6 +18,7 @@ from webhookproxy.engine.guarded import Guarded
 from webhookproxy.engine.shares.hand_over import HandOver
 from webhookproxy.engine.shares.heartbeat import Heartbeat
 from webhookproxy.engine.shares.placement import Placement
+from webhookproxy.engine.shares.read_once import News
 from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.engine.shares.successor import Successor
 from webhookproxy.listener.handover.agreement import Agreement
@@ -50,14 +51,16 @@ class ShareRunner:
         share: Share,
         lock: Lock,
         placement: Placement,
+        news: News,
         on_replaced: Callable[[], None],
     ) -> None:
         self.share = share
         self._placement = placement
+        self._news = news
         self.relay = Relay(app, store, console, self._lose, share=share)
         self._wake = Event()
         ownership = Ownership(store, lock, share, placement.holder)
-        agreement = Agreement(store, self.relay.reading, share.number)
+        agreement = Agreement(store, self.relay.reading, share.number, news.states)
         self._hand_over = HandOver(agreement, self.relay.registry)
         # Called when another process has sockets of its own, and this one can end.
         self._on_replaced = on_replaced
@@ -133,7 +136,8 @@ class ShareRunner:
         elif fence is not None and fence != self._running:
             self._stand_up(fence)
         elif fence is not None:
-            self.relay.follow_changes()
+            if self._news.may_follow(self.relay.revision):
+                self.relay.follow_changes()
             if self._hand_over.look(fence.number(self.share.number)):
                 self._follow_successor()
         elif self._waits:

@@ -70,7 +70,10 @@ class Successor:
 
     def step(self) -> None:
         """Look once, as a process that is not the owner."""
-        found = self._agreement.read()
+        found = self._agreement.glance()
+        if found.offered or self.pause is not None:
+            # What is written now depends on it.
+            found = self._agreement.read()
         if found.successor not in (None, self._holder):
             self._another_until = time.monotonic() + SILENT_MS / 1000
         free = found.offered and found.successor is None and found.handed is None

@@ -10,10 +10,11 @@ as too old.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, text
+from sqlalchemy import Connection, Engine, Row, bindparam, text
 
 from webhookproxy.database.clock import database_clock
 from webhookproxy.database.store import Store
@@ -27,14 +28,15 @@ OFFER_MS = 16_000
 _READ = (
     "SELECT fence, ABS({now} - waiting_at) <= :waiting AS waited,"
     " ABS({now} - offered_at) <= :offer AND NOT EXISTS (SELECT 1 FROM leases l"
-    " WHERE l.shard = :shard AND l.fence <> handovers.fence) AS offered,"
+    " WHERE l.shard = h.shard AND l.fence <> h.fence) AS offered,"
     " ABS({now} - asked_at) <= :silent AS asked,"
     " CASE WHEN ABS({now} - seen_at) <= :silent THEN successor END AS successor,"
-    " successor AS chosen, standing, handed,"
-    " (SELECT l.holder FROM leases l WHERE l.shard = :shard) AS owner,"
-    " (SELECT l.fence FROM leases l WHERE l.shard = :shard) AS owner_fence"
-    " FROM handovers WHERE shard = :shard"
+    " successor AS chosen, standing, handed, h.shard,"
+    " (SELECT l.holder FROM leases l WHERE l.shard = h.shard) AS owner,"
+    " (SELECT l.fence FROM leases l WHERE l.shard = h.shard) AS owner_fence"
+    " FROM handovers h WHERE h.shard"
 )
+_LIMITS = {"waiting": WAITING_MS, "offer": OFFER_MS, "silent": SILENT_MS}
 _WAIT = (
     "INSERT INTO handovers (shard, fence, waiting_at) VALUES (:shard, 0, {now})"
     " ON CONFLICT (shard) DO UPDATE SET waiting_at = {now}"
@@ -96,39 +98,46 @@ class State:
     owner_fence: int | None = None
 
 
+def states_of(reading: Engine, count: int) -> dict[int, State]:
+    """Return what was said of each of `count` shares, by the first shard of each."""
+    query = _READ.format(now=database_clock(reading.dialect.name))
+    with reading.connect() as connection:
+        rows = connection.execute(text(f"{query} < :count"), {**_LIMITS, "count": count})
+        return {row.shard: _state(row) for row in rows}
+
+
 class Agreement:
     """Reads and writes the row of a share. Every method raises what the database raises.
 
-    `shard` is the first one of the share.
+    `shard` is the first one of the share. `states` returns what was said of all shares a moment
+    ago; without it they are read one by one.
     """
 
-    def __init__(self, store: Store, reading: Engine, shard: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reading: Engine,
+        shard: int,
+        states: Callable[[], Mapping[int, State]] | None = None,
+    ) -> None:
         self._shard = shard
+        self._states = states
         self._store = store
         self._reading = reading
         self._now = database_clock(reading.dialect.name)
 
     def read(self) -> State:
         """Return what was said so far."""
-        values = {
-            "shard": self._shard, "waiting": WAITING_MS, "offer": OFFER_MS, "silent": SILENT_MS,
-        }  # fmt: skip
+        query = text(f"{_READ.format(now=self._now)} = :shard")
         with self._reading.connect() as connection:
-            row = connection.execute(text(_READ.format(now=self._now)), values).first()
-        if row is None:
-            return State()
-        return State(
-            row.fence,
-            bool(row.waited),
-            bool(row.offered),
-            bool(row.asked),
-            row.successor,
-            row.chosen,
-            None if row.successor is None else _numbers(row.standing),
-            _numbers(row.handed),
-            row.owner,
-            row.owner_fence,
-        )
+            row = connection.execute(query, {**_LIMITS, "shard": self._shard}).first()
+        return State() if row is None else _state(row)
+
+    def glance(self) -> State:
+        """Return what was said so far, or a moment ago: nothing may be written because of it."""
+        if self._states is None:
+            return self.read()
+        return self._states().get(self._shard, State())
 
     def wait(self) -> None:
         """Say that this process would own the sockets."""
@@ -181,6 +190,21 @@ class Agreement:
             return connection.execute(query, {"shard": self._shard, **values}).rowcount > 0
 
         return self._store.run(job)
+
+
+def _state(row: Row[Any]) -> State:
+    return State(
+        row.fence,
+        bool(row.waited),
+        bool(row.offered),
+        bool(row.asked),
+        row.successor,
+        row.chosen,
+        None if row.successor is None else _numbers(row.standing),
+        _numbers(row.handed),
+        row.owner,
+        row.owner_fence,
+    )
 
 
 def _numbers(stored: str | None) -> frozenset[int] | None:

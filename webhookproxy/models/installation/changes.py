@@ -62,6 +62,11 @@ def note_change(
     session.execute(change)
 
 
+def newest_change(session: Session) -> int:
+    """Return the number of the last change; 0 if there was none."""
+    return session.scalar(select(Revision.number)) or 0
+
+
 def changes_since(session: Session, number: int) -> tuple[int, set[int]]:
     """Return the number of the last change, and the companies changed after `number`."""
     rows = session.execute(select(Change.number, Change.company_id).where(Change.number > number))
