@@ -66,7 +66,7 @@ def _run(
     stage.receiver.forget()
     expected = events * len(tokens) * copies
     cpu, began = relay.cpu_seconds(), time.monotonic()
-    _emit(stage, tokens, events, rate)
+    emit(stage, tokens, events, rate)
     wait_for(
         lambda: _alive(relay) and stage.receiver.count() >= expected,
         f"the arrival of {expected} events",
@@ -75,7 +75,7 @@ def _run(
     wall, used = time.monotonic() - began, relay.cpu_seconds() - cpu
     relay.wait_until_quiet()
     arrivals = stage.receiver.arrivals()
-    _check(arrivals, expected)
+    check(arrivals, expected)
     last = max(max(seen.values()) for seen in arrivals["first"].values())
     return Load(
         per_second=expected / (last - began),
@@ -87,7 +87,7 @@ def _run(
     )
 
 
-def _emit(stage: Stage, tokens: tuple[str, ...], events: int, rate: float | None) -> None:
+def emit(stage: Stage, tokens: tuple[str, ...], events: int, rate: float | None) -> None:
     """Emit to every token. Many tokens begin one after the other, spread evenly."""
     given: dict[str, Any] = {"count": events, "event": EVENT}
     if rate is not None:
@@ -111,7 +111,7 @@ def _emit(stage: Stage, tokens: tuple[str, ...], events: int, rate: float | None
         thread.join()
 
 
-def _check(arrivals: dict[str, Any], expected: int) -> None:
+def check(arrivals: dict[str, Any], expected: int) -> None:
     """Raise DemoError unless each event came to each webhook, once and signed."""
     came = sum(len(seen) for seen in arrivals["first"].values())
     if came != expected or arrivals["unsigned"] or arrivals["doubled"]:
