@@ -106,7 +106,7 @@ class Watch:
     def freeze(self, companies: Set[int], beside: Set[int], began: float) -> Frozen:
         """Note that the process which has the sockets of these companies is frozen now."""
         last = self.samples[-1]
-        # Somebody else has a second socket of these already.
+        # Another process has a second socket of these already.
         followed = {each for each in companies if last.sockets[each] > 1}
         self.frozen.append(Frozen(began, companies - followed, beside | followed, last.accepted))
         return self.frozen[-1]
