@@ -123,6 +123,9 @@ def test_the_states_of_all_shares_are_those_that_each_reads(any_app: Flask) -> N
     store = store_of(any_app)
     mine = [Agreement(store, reading, each) for each in range(COUNT)]
     fence = own(any_app, Share(1, COUNT))
+    # Another share had more owners.
+    for _ in range(2):
+        own(any_app, Share(3, COUNT))
     mine[1].wait()
     mine[1].offer(fence.number(1))
     mine[1].claim("another", fence.number(1))
