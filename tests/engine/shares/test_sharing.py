@@ -25,7 +25,7 @@ from webhookproxy.engine.lifecycle import Engine
 from webhookproxy.engine.shares import placement
 from webhookproxy.models.companies import find_company, wish_connection
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 COUNT = 4
 SECONDS = 60.0
 
