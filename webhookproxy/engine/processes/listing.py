@@ -23,17 +23,20 @@ LISTED = 100
 class Listed:
     """A process, when it last gave a sign of life, and the shards whose leases name it.
 
-    `seen_ms` is how long ago that was, in milliseconds.
+    `seen_ms` is how long ago that was, in milliseconds, and `beats` whether one of these leases has
+    a fresh heartbeat.
     """
 
     process: Process
     seen_ms: int
     shards: frozenset[int]
+    beats: bool
 
     @property
     def lives(self) -> bool:
-        """Return whether its row says what it does now."""
-        return self.seen_ms <= SILENT_MS
+        """Return whether its row says what it does now: an owner's heartbeats tell sooner."""
+        is_silent_owner = self.role == Role.OWNER and not self.beats
+        return self.seen_ms <= SILENT_MS and not is_silent_owner
 
     @property
     def role(self) -> str:
@@ -52,10 +55,11 @@ def list_processes(session: Session, owners: Owners) -> list[Listed]:
     """Return the processes that wrote of themselves: owners, those that live, the others."""
     query = select(Process).order_by(Process.seen_at.desc(), Process.name).limit(LISTED)
     now = ms_now()
-    found = [
-        Listed(row, now - to_ms(row.seen_at), owners.held_by(row.name))
-        for row in session.scalars(query)
-    ]
+    found = []
+    for row in session.scalars(query):
+        shards = owners.held_by(row.name)
+        beats = bool(shards - owners.missing)
+        found.append(Listed(row, now - to_ms(row.seen_at), shards, beats))
     return sorted(
         found, key=lambda each: (not each.is_owner, not each.lives, each.process.started_at)
     )
