@@ -193,17 +193,15 @@ def costs(stage: Stage, server: postgresql.Server, rounds: int) -> list[Row]:
                     found[name].append(run.cost())
                 shown = ", ".join(f"{each:,.0f}" for each in astuple(found[name][-1]))
                 print(f"round {number + 1}  {name:18} {shown}", flush=True)
-    medians = {
-        name: Cost(*(statistics.median(each) for each in zip(*map(astuple, many), strict=True)))
-        for name, many in found.items()
-    }
-    both = [*found[ONE], *found[AGAIN]]
-    plain = Cost(*(statistics.median(each) for each in zip(*map(astuple, both), strict=True)))
-    return _rows({**medians, "plain": plain})
+    medians = {name: _median(many) for name, many in found.items()}
+    return _rows(medians, _median([*found[ONE], *found[AGAIN]]))
 
 
-def _rows(medians: dict[str, Cost]) -> list[Row]:
-    plain = medians.pop("plain")
+def _median(costs: list[Cost]) -> Cost:
+    return Cost(*(statistics.median(each) for each in zip(*map(astuple, costs), strict=True)))
+
+
+def _rows(medians: dict[str, Cost], plain: Cost) -> list[Row]:
     rows = [
         Row(
             f"{name}: µs of CPU an event in a burst; at {RATE:.0f}/s (PostgreSQL's)",

@@ -26,7 +26,7 @@ def _is_asked_for(kind: Kind) -> bool:
     [
         pytest.param(*each, id=each[1].name, marks=[pytest.mark.postgresql] * (each[0] != "sqlite"))
         for each in zip(
-            # Each way in turn on one database: tests/faults/server plays all on both.
+            # Each way on one database, in turn; tests/faults/server plays most ways once.
             ["postgresql", "sqlite"] * len(KINDS),
             filter(_is_asked_for, KINDS),
             strict=False,

@@ -9,8 +9,8 @@ from webhookproxy.config import parse
 from webhookproxy.config.keys import ConfigError
 from webhookproxy.config.setting import Setting
 
-# As many as there are: database/fence.py.
-_SHARDS = 64
+# See database/fence.py.
+SHARDS = 64
 
 PROCESS_SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -36,7 +36,7 @@ PROCESS_SETTINGS: tuple[Setting, ...] = (
         "shards",
         "How many of the 64 shards of companies this process owns at most, in whole shares; with 0 "
         "it serves pages only.",
-        parse.number(0, _SHARDS),
+        parse.number(0, SHARDS),
     ),
 )
 
@@ -51,8 +51,8 @@ def refuse_shares(config: Mapping[str, Any]) -> None:
             "TAKE_OVER is for one process that owns all companies: with SHARES start the new "
             "version and end the old one, which hands its shares over."
         )
-    if 0 < most < _SHARDS // count:
+    if 0 < most < SHARDS // count:
         raise ConfigError(
-            f"SHARDS_MAX is less than one share, which has {_SHARDS // count} of the {_SHARDS} "
+            f"SHARDS_MAX is less than one share, which has {SHARDS // count} of the {SHARDS} "
             "shards: raise it, or set 0 for a process that serves pages only."
         )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from webhookproxy.config import process_settings
 from webhookproxy.database.bulk import execute, insert_rows, mark, numbers
 from webhookproxy.database.clock import database_clock
 
 # A fixed number, in both databases: 6 bits of a number of an event are a shard's.
-SHARDS = 64
+SHARDS = process_settings.SHARDS
 ALL_SHARDS = frozenset(range(SHARDS))
 # What belongs to the installation as a whole is done by the owner of this one.
 SHARD = 0

@@ -90,7 +90,7 @@ class Engine:
             runs[_name("heartbeat", number)] = runner.heartbeat.run
             for job in jobs.of(runner.share):
                 name = _name(type(job).__name__.lower(), number)
-                runs[name] = partial(self._work, runner, self._spared(job, runner.share))
+                runs[name] = partial(self._keep_at, self._spared(job, runner.share), runner)
         # For a time without the sockets.
         runs["lastword"] = partial(self._keep_at, self._jobs[0][1].last_word)
         for name, run in runs.items():
@@ -168,18 +168,11 @@ class Engine:
         concerned = self._concerned.get(type(job))
         return job if concerned is None else Spared(job, share, concerned)
 
-    def _keep_at(self, job: Job) -> None:
-        """Run a job of the process, until it stops."""
-        guarded = Guarded(lambda: None)
+    def _keep_at(self, job: Job, runner: ShareRunner | None = None) -> None:
+        """Run a job until this process stops; one of a share only while it is owned here."""
+        guarded = Guarded((lambda: None) if runner is None else runner.heartbeat.lose)
         while not self._stopping:
-            guarded.run(job.step)
-            gevent.sleep(job.pause)
-
-    def _work(self, runner: ShareRunner, job: Job) -> None:
-        """Run a job of a share, while it is owned here."""
-        guarded = Guarded(runner.heartbeat.lose)
-        while not self._stopping:
-            if runner.is_up:
+            if runner is None or runner.is_up:
                 guarded.run(job.step)
             gevent.sleep(job.pause)
 

@@ -18,10 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from bench.torture.processes.cluster import Cluster
 from tests.support.application import rows
 from webhookproxy.database.clock import database_clock
+from webhookproxy.listener.handover.agreement import SILENT_MS
 
 EVERY_SECONDS = 0.2
-# A successor whose last word is older than this opens no sockets any more; see agreement.py.
-SILENT_MS = 3_000
 # A process that was frozen may have its sockets so long after it goes on.
 WAKING_SECONDS = 3.0
 

@@ -9,8 +9,6 @@ import pytest
 from flask import Flask
 
 from tests.engine.processes.playing import process
-from tests.engine.test_lifecycle import running
-from tests.support.application import rows, wait_until
 from tests.support.databases import own
 from tests.web.support.sockets import execute
 from webhookproxy.database.clock import ms_now
@@ -18,7 +16,6 @@ from webhookproxy.database.fence import SHARDS, shares_of
 from webhookproxy.engine.shares import placement
 from webhookproxy.engine.shares.placement import Placement
 from webhookproxy.extensions import db
-from webhookproxy.models.installation.processes import Role
 
 COUNT = 8
 
@@ -37,17 +34,6 @@ def placed(
         made = Placement(db.engine, "me", COUNT, most, lambda: mine)
     made.step()
     return made
-
-
-def test_a_process_that_serves_pages_only_never_says_that_it_waits(app: Flask) -> None:
-    app.config["SHARDS_MAX"] = 0
-    with running(app) as engine:
-        (runner,) = engine.runners
-        wait_until(lambda: runner.heartbeat.waits, 60, "it has asked for the lease")
-        runner._step()
-        assert engine.role() is Role.PAGES
-    # An owner that ends would wait for it in vain.
-    assert rows(app, "SELECT * FROM handovers") == []
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ class ShareRunner:
             self.relay.status.drain,
             share,
         )
-        self.guarded = Guarded(self.heartbeat.lose)
+        self._guarded = Guarded(self.heartbeat.lose)
         # The fence that the relay runs with; None while it does not run.
         self._running: Fence | None = None
         # Whether the relay follows all companies: what a job stored before would be due to no
@@ -101,7 +101,7 @@ class ShareRunner:
     def run(self) -> None:
         """Own the share, or wait for it, until `stop`."""
         while not self._stopping:
-            self.guarded.run(self._step)
+            self._guarded.run(self._step)
             self._wake.wait(self.successor.pause or TICK)
             self._wake.clear()
 

@@ -75,7 +75,7 @@ class Successor:
             # What is written now depends on it.
             found = self._agreement.read()
         if found.successor not in (None, self._holder):
-            self._another_until = time.monotonic() + SILENT_MS / 1000
+            self.let_another()
         free = found.offered and found.successor is None and found.handed is None
         if not free:
             self._offered_at = None

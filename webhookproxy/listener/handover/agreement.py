@@ -26,15 +26,12 @@ WAITING_MS = 5_000
 OFFER_MS = 16_000
 
 _READ = (
-    "SELECT fence, ABS({now} - waiting_at) <= :waiting AS waited,"
-    " ABS({now} - offered_at) <= :offer AND NOT EXISTS (SELECT 1 FROM leases l"
-    " WHERE l.shard = h.shard AND l.fence <> h.fence) AS offered,"
+    "SELECT h.fence, ABS({now} - waiting_at) <= :waiting AS waited,"
+    " ABS({now} - offered_at) <= :offer AND COALESCE(l.fence = h.fence, TRUE) AS offered,"
     " ABS({now} - asked_at) <= :silent AS asked,"
     " CASE WHEN ABS({now} - seen_at) <= :silent THEN successor END AS successor,"
-    " successor AS chosen, standing, handed, h.shard,"
-    " (SELECT l.holder FROM leases l WHERE l.shard = h.shard) AS owner,"
-    " (SELECT l.fence FROM leases l WHERE l.shard = h.shard) AS owner_fence"
-    " FROM handovers h WHERE h.shard"
+    " successor AS chosen, standing, handed, h.shard, l.holder AS owner, l.fence AS owner_fence"
+    " FROM handovers h LEFT JOIN leases l ON l.shard = h.shard WHERE h.shard"
 )
 _LIMITS = {"waiting": WAITING_MS, "offer": OFFER_MS, "silent": SILENT_MS}
 _WAIT = (

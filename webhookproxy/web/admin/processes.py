@@ -61,7 +61,7 @@ def _facts() -> dict[str, Any]:
         "share_count": count,
         "shares_of": partial(shares_with, count=count),
         "missing": shares_with(owners.missing, count),
-        "without_owner": wished_of(session, owners.missing),
+        "without_owner": wished_of(session, owners.missing) if owners.missing else 0,
         "waiting": sum(each.role == Role.STANDBY for each in living),
         "versions": _versions(living),
     }
