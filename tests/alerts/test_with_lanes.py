@@ -11,7 +11,7 @@ from tests.support.application import rows, wait_until
 from tests.support.receiver import OK, Plain, Receiver
 from webhookproxy.alerts.message import Message
 from webhookproxy.alerts.telling.outbox import Outbox
-from webhookproxy.engine.background_jobs import background_jobs
+from webhookproxy.engine.background_jobs import installation_jobs, share_jobs
 from webhookproxy.models import AlertAddress
 from webhookproxy.models.accounts.people import create_user
 from webhookproxy.models.types import from_ms
@@ -32,14 +32,15 @@ def test_a_receiver_that_fails_and_is_mended_is_told_with_its_account(half: Send
 
     half.store.session(add)
     channel = FakeChannel()
-    jobs = background_jobs(half.app, half.relay, half.clock)
+    outages = share_jobs(half.app, half.relay, half.clock).outages
+    watcher = installation_jobs(half.app, half.relay, half.clock).watcher
     outbox = Outbox(half.store, half.reading, channel, None, half.clock)
 
     def next_message(count: int) -> Message:
         def sent() -> bool:
             half.skew += 1
-            jobs.outages.step()
-            jobs.watcher.step()
+            outages.step()
+            watcher.step()
             outbox.step()
             outbox.join(20)
             return len(channel.sent) == count

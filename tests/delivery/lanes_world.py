@@ -26,7 +26,7 @@ from webhookproxy.database.ownership.lease import Ownership
 from webhookproxy.database.ownership.locks import lock_for
 from webhookproxy.delivery.outcomes import retry
 from webhookproxy.delivery.outcomes.ledger import Result
-from webhookproxy.engine.background_jobs import background_jobs
+from webhookproxy.engine.background_jobs import installation_jobs, share_jobs
 from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.events.payload import Event
 from webhookproxy.listener.journal import Journal
@@ -71,7 +71,8 @@ class Sending:
         """Make the relay of a new process."""
         self.relay = Relay(self.app, self.store, self._console, lambda _: None, self.clock)
         self.lanes = self.relay.lanes
-        self.housekeeping = background_jobs(self.app, self.relay, self.clock).housekeeping
+        gone = installation_jobs(self.app, self.relay, self.clock).indexer.gone
+        self.housekeeping = share_jobs(self.app, self.relay, self.clock, gone=gone).housekeeping
 
     def clock(self) -> float:
         """Wall time, which a test may put forward by `skew` seconds."""

@@ -14,7 +14,7 @@ from tests.housekeeping.test_steps import DAY, URL, count, end, store_old, sweep
 from tests.support import application as world
 from tests.support.application import rows
 from tests.support.hub_watch import least_held
-from webhookproxy.engine.background_jobs import background_jobs
+from webhookproxy.engine.background_jobs import share_jobs
 from webhookproxy.housekeeping import steps
 from webhookproxy.rules.webhooks import WebhookState
 
@@ -42,7 +42,7 @@ def half(sqlite_url: str, tmp_path: Path) -> Iterator[Sending]:
 
 def sweep_from_the_beginning(half: Sending, rounds: int) -> None:
     """Do so many steps of a housekeeping that has just begun, each in a turn of its own."""
-    half.housekeeping = background_jobs(half.app, half.relay, half.clock).housekeeping
+    half.housekeeping = share_jobs(half.app, half.relay, half.clock).housekeeping
     for _ in range(rounds):
         gevent.sleep(0)
         half.housekeeping.step()

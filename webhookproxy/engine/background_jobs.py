@@ -13,7 +13,6 @@ from webhookproxy.alerts.telling.outbox import Outbox
 from webhookproxy.alerts.watching.watcher import Watcher
 from webhookproxy.config.address import linked_address
 from webhookproxy.database.clock import seconds_now
-from webhookproxy.database.fence import Share
 from webhookproxy.delivery.outcomes.resending import Resending
 from webhookproxy.engine.dead_man import DeadMansSwitch
 from webhookproxy.engine.installation import Installation
@@ -21,7 +20,8 @@ from webhookproxy.engine.last_word import LastWord
 from webhookproxy.engine.liveness import look
 from webhookproxy.engine.processes.listing import is_oldest
 from webhookproxy.engine.shares.relay import Relay
-from webhookproxy.engine.shares.spared import Job, ShareJob
+from webhookproxy.engine.shares.spared import Job
+from webhookproxy.housekeeping.purge import ignore_ids
 from webhookproxy.housekeeping.steps import Housekeeping
 from webhookproxy.listener.token_check import TokenSwitch
 from webhookproxy.network.dial import Resolver, shared_resolver
@@ -35,47 +35,41 @@ from webhookproxy.search.index.indexer import Indexer
 from webhookproxy.troubles.outages import Outages
 
 
-class BackgroundJobs(NamedTuple):
-    """All jobs of a share; `last_word` runs at any time, and the others while it is owned."""
+class ShareJobs(NamedTuple):
+    """The jobs of a share, which run while it is owned."""
 
     housekeeping: Housekeeping
-    indexer: Indexer
     resending: Resending
     recovering: Recovering
     comparing: Comparing
     outages: Outages
     token_switch: TokenSwitch
+
+
+class InstallationJobs(NamedTuple):
+    """The jobs of the installation as a whole: `last_word` runs at any time."""
+
+    indexer: Indexer
     dead_mans_switch: DeadMansSwitch
     watcher: Watcher
     outbox: Outbox
     last_word: LastWord
 
-    def of_every_share(self) -> list[ShareJob]:
-        """Return those that run for every share that is owned."""
-        return [
-            self.housekeeping,
-            self.resending,
-            self.recovering,
-            self.comparing,
-            self.outages,
-            self.token_switch,
-        ]
-
-    def of(self, share: Share) -> list[Job]:
-        """Return those that run while this share is owned: in the first one, all."""
-        jobs: list[Job] = [*self.of_every_share()]
-        if share.is_first:
-            jobs += [self.indexer, self.dead_mans_switch, self.watcher, self.outbox]
-        return jobs
+    def of_owner(self) -> list[Job]:
+        """Return those that run while the first share is owned."""
+        return [self.indexer, self.dead_mans_switch, self.watcher, self.outbox]
 
 
-def background_jobs(
-    app: Flask, relay: Relay, clock: Callable[[], float] = seconds_now, *, name: str = ""
-) -> BackgroundJobs:
-    """Return the jobs of a relay in the process of this name; only tests bring a clock."""
+def share_jobs(
+    app: Flask,
+    relay: Relay,
+    clock: Callable[[], float] = seconds_now,
+    *,
+    gone: Callable[[list[int]], None] = ignore_ids,
+) -> ShareJobs:
+    """Return the jobs of a relay; only tests bring a clock. `gone` gets the events removed."""
     config, store, reading = app.config, relay.store, relay.reading
     days, share = config["RETENTION_DAYS"], relay.share
-    indexer = Indexer(app.extensions["search"], reading)
     housekeeping = Housekeeping(
         store,
         reading,
@@ -85,7 +79,7 @@ def background_jobs(
         clock,
         audit_days=config["AUDIT_DAYS"],
         max_data_bytes=config["MAX_DATA_BYTES"],
-        gone=indexer.gone,
+        gone=gone,
         fence=lambda: relay.fence,
         share=share,
     )
@@ -100,29 +94,27 @@ def background_jobs(
     comparing = Comparing(store, reading, rest, policy, lambda: journal.fence, tell, clock, share)
     token_switch = TokenSwitch(store, reading, policy, lambda: relay.fence, share)
     outages = Outages(store, reading, tell, clock, share)
+    return ShareJobs(housekeeping, resending, recovering, comparing, outages, token_switch)
+
+
+def installation_jobs(
+    app: Flask, first: Relay, clock: Callable[[], float] = seconds_now, *, name: str = ""
+) -> InstallationJobs:
+    """Return the jobs of the installation in the process of this name; `first`: its first share."""
+    config, store, reading = app.config, first.store, first.reading
+    policy = app.extensions["policy"]
+    indexer = Indexer(app.extensions["search"], reading)
     client = Client(policy, shared_resolver(), max_idle=0)
-    looking = partial(look, reading, relay.failing_since)
+    looking = partial(look, reading, first.failing_since)
     switch = DeadMansSwitch(config["HEARTBEAT_URL"], client, looking)
     installation = Installation(reading, config["MAX_DATA_BYTES"], clock)
-    watcher = Watcher(store, reading, installation.states, clock, lambda: relay.fence)
+    watcher = Watcher(store, reading, installation.states, clock, lambda: first.fence)
     # Another resolver: names without an answer must not hold up the webhooks.
     channels = Channels(config, Client(policy, Resolver()))
     base = linked_address(config)
     outbox = Outbox(store, reading, channels, base, clock)
     oldest = partial(is_oldest, reading, name)
     last_word = LastWord(
-        store, reading, channels, base, looking, lambda: relay.is_running, oldest, clock
+        store, reading, channels, base, looking, lambda: first.is_running, oldest, clock
     )
-    return BackgroundJobs(
-        housekeeping,
-        indexer,
-        resending,
-        recovering,
-        comparing,
-        outages,
-        token_switch,
-        switch,
-        watcher,
-        outbox,
-        last_word,
-    )
+    return InstallationJobs(indexer, switch, watcher, outbox, last_word)

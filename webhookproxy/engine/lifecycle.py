@@ -19,7 +19,7 @@ from webhookproxy.database.ownership.lease import name_of_this_process
 from webhookproxy.database.ownership.locks import locks_for
 from webhookproxy.database.store import Store
 from webhookproxy.delivery.outcomes.tally import total
-from webhookproxy.engine.background_jobs import background_jobs
+from webhookproxy.engine.background_jobs import installation_jobs, share_jobs
 from webhookproxy.engine.guarded import Guarded
 from webhookproxy.engine.health import Counts, Health, LoopWatch
 from webhookproxy.engine.processes.presence import Presence
@@ -60,10 +60,10 @@ class Engine:
             ShareRunner(app, store, console, share, lock, self._placement, self._news, on_replaced)
             for share, lock in zip(shares, locks_for(url, shares), strict=True)
         ]
-        self._jobs = [
-            (each, background_jobs(app, each.relay, name=holder)) for each in self.runners
-        ]
-        several = self._jobs[0][1].of_every_share() if count > 1 else []
+        self._installation = installation_jobs(app, self.runners[0].relay, name=holder)
+        gone = self._installation.indexer.gone
+        self._jobs = [(each, share_jobs(app, each.relay, gone=gone)) for each in self.runners]
+        several = self._jobs[0][1] if count > 1 else ()
         self._concerned: dict[type[Job], Callable[[], Collection[int]]] = {
             type(each): asked_together(each) for each in several
         }
@@ -88,11 +88,13 @@ class Engine:
             number = runner.share.number
             runs[_name("run", number)] = runner.run
             runs[_name("heartbeat", number)] = runner.heartbeat.run
-            for job in jobs.of(runner.share):
+            for job in jobs:
                 name = _name(type(job).__name__.lower(), number)
                 runs[name] = partial(self._keep_at, self._spared(job, runner.share), runner)
+        for each in self._installation.of_owner():
+            runs[type(each).__name__.lower()] = partial(self._keep_at, each, self.runners[0])
         # For a time without the sockets.
-        runs["lastword"] = partial(self._keep_at, self._jobs[0][1].last_word)
+        runs["lastword"] = partial(self._keep_at, self._installation.last_word)
         for name, run in runs.items():
             greenlet = self._greenlets[name] = gevent.Greenlet(run)
             greenlet.name = f"engine_{name}"

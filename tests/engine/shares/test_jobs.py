@@ -17,7 +17,7 @@ from tests.support.databases import own
 from tests.web.support.sockets import execute
 from webhookproxy.database.clock import utc_now
 from webhookproxy.database.fence import Share
-from webhookproxy.engine.background_jobs import BackgroundJobs, background_jobs
+from webhookproxy.engine.background_jobs import ShareJobs, installation_jobs, share_jobs
 from webhookproxy.engine.shares.relay import Relay
 from webhookproxy.logs.console import Console
 from webhookproxy.models.companies import delete_company, find_company
@@ -44,14 +44,14 @@ def app(any_app: Flask) -> Flask:
     return any_app
 
 
-def jobs_of(app: Flask, console: Console, number: int) -> tuple[Relay, BackgroundJobs]:
+def jobs_of(app: Flask, console: Console, number: int) -> tuple[Relay, ShareJobs]:
     """Return a relay that owns a share, and its jobs."""
     share = Share(number, COUNT)
     relay = Relay(app, store_of(app), console, lambda _: None, share=share)
     fence = own(app, share, f"host:{number}")
     relay.fence = fence
     relay.intake.journal.start(fence)
-    return relay, background_jobs(app, relay)
+    return relay, share_jobs(app, relay)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_what_each_job_looks_at_is_of_its_share(
     everyone = {each for some in companies.values() for each in some}
     # Each is asked for all shares together.
     asked = jobs_of(app, console, 3)[1]
-    found = {type(each).__name__: set(each.concerned()) for each in asked.of_every_share()}
+    found = {type(each).__name__: set(each.concerned()) for each in asked}
     assert found.pop("Housekeeping") == set()
     assert found == dict.fromkeys(found, everyone)
     for number, mine in companies.items():
@@ -162,12 +162,10 @@ def test_what_is_deleted_goes_with_its_share_and_old_rows_with_the_first_one(
 def test_only_the_first_share_has_the_jobs_of_the_installation(
     app: Flask, console: Console
 ) -> None:
-    names = []
-    for number in (0, 1):
-        relay, jobs = jobs_of(app, console, number)
-        names.append({type(each).__name__ for each in jobs.of(relay.share)})
-    assert names[0] - names[1] == {"Indexer", "DeadMansSwitch", "Watcher", "Outbox"}
-    assert not names[1] - names[0]
+    first, jobs = jobs_of(app, console, 0)
+    of_first = {type(each).__name__ for each in installation_jobs(app, first).of_owner()}
+    assert of_first == {"Indexer", "DeadMansSwitch", "Watcher", "Outbox"}
+    assert not of_first & {type(each).__name__ for each in jobs}
 
 
 def test_a_relay_follows_the_companies_of_its_share(
