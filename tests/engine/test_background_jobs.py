@@ -26,10 +26,11 @@ def test_no_job_works_before_all_companies_are_followed(
     def slowly(relay: Relay, fence: Fence, *, continued: Collection[int]) -> None:
         start(relay, fence, continued=continued)
         for _ in range(50):
-            gevent.sleep(0)
+            gevent.sleep(0.002)
         before.append(len(steps))
 
-    monkeypatch.setattr(recovering, "PAUSE_IDLE", 0.0)
+    # Without a pause it would keep the loop from everything else.
+    monkeypatch.setattr(recovering, "PAUSE_IDLE", 0.001)
     monkeypatch.setattr(recovering.Recovering, "step", lambda _self: steps.append(None))
     monkeypatch.setattr(Relay, "start", slowly)
     with running(app):
